@@ -1,0 +1,382 @@
+//! `spec` of a StoreCluster: what the user wants. Every field is documented here, since this is
+//! what `kubectl explain` shows, and every field has a reader in the operator.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ResourceRequirements;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A whole shop: a Cassandra ring, its keyspaces, and the REST API in front of it.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "storemanager.io",
+    version = "v1alpha1",
+    kind = "StoreCluster",
+    plural = "storeclusters",
+    shortname = "stc",
+    category = "all",
+    namespaced,
+    status = "crate::StoreClusterStatus",
+    derive = "Default",
+    derive = "PartialEq",
+    scale(
+        spec_replicas_path = ".spec.cassandra.size",
+        status_replicas_path = ".status.replicas",
+        label_selector_path = ".status.selector"
+    ),
+    printcolumn(name = "Nodes", type_ = "string", json_path = ".status.summary.nodes", description = "Cassandra nodes up and normal, of those wanted"),
+    printcolumn(name = "RF", type_ = "string", json_path = ".status.summary.replication", description = "Replication factor of the API's keyspace, actual of wanted"),
+    printcolumn(name = "API", type_ = "string", json_path = ".status.summary.api", description = "API pods ready, of those wanted"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Progressing')].reason"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    validation = Rule::new("size(self.metadata.name) <= 40").message("metadata.name must have at most 40 characters, since the names of pods are made from it: choose a shorter name"),
+    validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')").message("metadata.name must start with a letter and have only a-z, 0-9 and '-', since Services are named after it: choose such a name")
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(
+    validation = Rule::new("self.keyspaces.all(k, k.replicationFactor <= self.cassandra.size)").message("spec.keyspaces[].replicationFactor must not be above spec.cassandra.size: each copy needs a node of its own; lower the factor or raise the size"),
+    validation = Rule::new("self.cassandra.allowReplicationAboveThree || self.keyspaces.all(k, k.replicationFactor <= 3)").message("spec.keyspaces[].replicationFactor above 3 costs disk and latency and rarely helps: lower it, or set spec.cassandra.allowReplicationAboveThree to true"),
+    validation = Rule::new("self.keyspaces.exists(k, k.name == self.api.keyspace)").message("spec.api.keyspace must be one of spec.keyspaces[].name: add the keyspace or name another one")
+)]
+pub struct StoreClusterSpec {
+    /// The Cassandra ring.
+    #[serde(default)]
+    pub cassandra: CassandraSpec,
+    /// Keyspaces that the operator makes and keeps at their replication factor, by
+    /// NetworkTopologyStrategy. One that is taken off this list stays as it is; nothing is dropped.
+    /// Default: `store_manager` with one replica.
+    #[serde(default = "default_keyspaces")]
+    #[schemars(length(min = 1, max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub keyspaces: Vec<KeyspaceSpec>,
+    /// The REST API in front of the ring.
+    #[serde(default)]
+    pub api: ApiSpec,
+}
+
+/// The Cassandra ring.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(
+    validation = Rule::new("size(self.racks) <= self.size").message("spec.cassandra.racks must not name more racks than spec.cassandra.size has nodes: drop racks or raise the size"),
+    validation = Rule::new("self.datacenter == oldSelf.datacenter").message("spec.cassandra.datacenter cannot change: nodes that hold data refuse to start under another name; put the old name back, or make a new StoreCluster"),
+    validation = Rule::new("oldSelf.racks.all(o, self.racks.exists(r, r.name == o.name && r.?zone.orValue('') == o.?zone.orValue('')))").message("spec.cassandra.racks can only be added to: a rack that holds data cannot be removed, renamed or moved to another zone; put it back")
+)]
+pub struct CassandraSpec {
+    /// Version of Cassandra, as the tag of the official image: 4.1, 4.1.10, 5.0, 5.0.6. Default: 5.0.
+    #[x_kube(validation = Rule::new("self.matches('^(4[.]1|5[.]0)([.][0-9]{1,3})?$')").message("spec.cassandra.version must be 4.1 or 5.0, with or without a patch number such as 5.0.6"))]
+    #[schemars(length(max = 16))]
+    #[serde(default = "default_version")]
+    pub version: String,
+    /// Image to run in place of `cassandra:<version>`. It must have the layout and the entrypoint
+    /// of the official image, and its Cassandra must be of `version`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    pub image: Option<String>,
+    /// When the kubelet pulls the image. Default: IfNotPresent.
+    #[serde(default)]
+    pub image_pull_policy: ImagePullPolicy,
+    /// Name of the datacenter, as in `LOCAL_QUORUM`'s "local". It cannot change. Default: dc1.
+    #[x_kube(validation = Rule::new("self.matches('^[a-zA-Z][a-zA-Z0-9_-]{0,47}$')").message("spec.cassandra.datacenter must start with a letter and have at most 48 letters, digits, '_' or '-'"))]
+    #[schemars(length(max = 64))]
+    #[serde(default = "default_datacenter")]
+    pub datacenter: String,
+    /// Number of Cassandra nodes, spread evenly over the racks; `kubectl scale` sets it. Default: 1.
+    #[schemars(range(min = 1, max = 300))]
+    #[serde(default = "one")]
+    pub size: i32,
+    /// Racks; Cassandra places the replicas of a row on different ones. Each becomes a StatefulSet.
+    /// Default: one rack, rack1, in any zone.
+    #[schemars(length(min = 1, max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[serde(default = "default_racks")]
+    pub racks: Vec<RackSpec>,
+    /// Volume of each node.
+    #[serde(default)]
+    pub storage: StorageSpec,
+    /// Resources of the Cassandra container. Default: requests of 250m CPU and 1Gi, limit 1Gi memory.
+    #[serde(default = "default_cassandra_resources")]
+    pub resources: ResourceRequirements,
+    /// Java heap, `-Xms` and `-Xmx`, such as 512Mi or 4Gi. At most half of the memory limit leaves
+    /// room for off-heap memory and the page cache. Default: 256Mi.
+    #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).compareTo(quantity('128Mi')) >= 0 && quantity(self).compareTo(quantity('64Gi')) <= 0").message("spec.cassandra.heap must be a quantity from 128Mi to 64Gi, such as 512Mi"))]
+    #[schemars(length(max = 32))]
+    #[serde(default = "default_heap")]
+    pub heap: String,
+    /// Settings merged over the version's own cassandra.yaml. What the operator itself decides
+    /// (addresses, seeds, names, snitch, authentication, directories) cannot be set here.
+    #[x_kube(validation = Rule::new("!self.exists(k, k in ['cluster_name', 'seed_provider', 'listen_address', 'listen_interface', 'broadcast_address', 'rpc_address', 'rpc_interface', 'broadcast_rpc_address', 'endpoint_snitch', 'authenticator', 'authorizer', 'role_manager', 'num_tokens', 'initial_token', 'partitioner', 'storage_port', 'native_transport_port', 'data_file_directories', 'commitlog_directory', 'saved_caches_directory', 'hints_directory', 'native_transport_allow_older_protocols', 'auto_bootstrap'])").message("spec.cassandra.cassandraYaml must not set what the operator decides (cluster_name, seed_provider, addresses and ports, endpoint_snitch, authenticator, authorizer, role_manager, num_tokens, initial_token, partitioner, directories, native_transport_allow_older_protocols, auto_bootstrap): remove that key"))]
+    #[schemars(extend("maxProperties" = 128), schema_with = "free_form_map")]
+    #[serde(default)]
+    pub cassandra_yaml: BTreeMap<String, Value>,
+    /// Options added to the Java command line, such as `-Dcassandra.ring_delay_ms=10000`.
+    #[schemars(length(max = 64), inner(length(min = 2, max = 256)))]
+    #[x_kube(validation = Rule::new("self.all(o, o.startsWith('-') && !o.contains(' '))").message("spec.cassandra.jvmOptions must be single options that start with '-' and have no blank: write one list entry per option"))]
+    #[x_kube(validation = Rule::new("!self.exists(o, o.startsWith('-Xmx') || o.startsWith('-Xms'))").message("spec.cassandra.jvmOptions must not set the heap: write it to spec.cassandra.heap"))]
+    #[serde(default)]
+    pub jvm_options: Vec<String>,
+    /// What becomes of the volumes and the generated passwords when the StoreCluster is deleted, and
+    /// of a node's volume once the node has left the ring. Retain keeps them, and a StoreCluster made
+    /// again under the same name takes them up. Default: Retain.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+    /// Allows replication factors above 3, which cost disk and latency and rarely help.
+    #[serde(default)]
+    pub allow_replication_above_three: bool,
+}
+
+/// A rack of the ring.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RackSpec {
+    /// Name of the rack, in lower case; it becomes part of the names of pods and volumes.
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]{0,14}[a-z0-9])?$')").message("spec.cassandra.racks[].name must have at most 16 of a-z, 0-9 and '-', and start and end with a letter or digit"))]
+    #[schemars(length(min = 1, max = 64))]
+    pub name: String,
+    /// Zone (`topology.kubernetes.io/zone`) that the nodes of this rack must run in. Default: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub zone: Option<String>,
+}
+
+/// Volume of a Cassandra node.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(
+    validation = Rule::new("quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0").message("spec.cassandra.storage.size cannot shrink: volumes only grow; put the old size back"),
+    validation = Rule::new("self.?className.orValue('') == oldSelf.?className.orValue('')").message("spec.cassandra.storage.className cannot change: volumes keep their class; put the old one back, or make a new StoreCluster")
+)]
+pub struct StorageSpec {
+    /// Size of each node's volume. It can grow where the class allows it, never shrink. Default: 1Gi.
+    #[x_kube(validation = Rule::new("quantity(self).isGreaterThan(quantity('0'))").message("spec.cassandra.storage.size must be above zero, such as 10Gi"))]
+    #[serde(default = "default_storage_size")]
+    pub size: Quantity,
+    /// StorageClass of the volumes. It cannot change. Default: the cluster's default class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub class_name: Option<String>,
+}
+
+/// A keyspace and its replication factor in the datacenter.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeyspaceSpec {
+    /// Name, a CQL identifier in lower case.
+    #[x_kube(validation = Rule::new("self.matches('^[a-z][a-z0-9_]{0,47}$')").message("spec.keyspaces[].name must be a CQL identifier: a letter, then at most 47 of a-z, 0-9 and '_'"))]
+    #[x_kube(validation = Rule::new("self != 'system' && !self.startsWith('system_')").message("spec.keyspaces[].name must not be a system keyspace: the operator keeps the replication of those itself; remove it"))]
+    #[schemars(length(min = 1, max = 64))]
+    pub name: String,
+    /// Number of copies of each row. 3 survives the loss of a node at LOCAL_QUORUM. Default: 1.
+    #[x_kube(validation = Rule::new("self >= 1").message("spec.keyspaces[].replicationFactor must be at least 1: 0 would keep no copy of the data"))]
+    #[schemars(range(max = 300))]
+    #[serde(default = "one")]
+    pub replication_factor: i32,
+}
+
+/// The REST API in front of the ring.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ApiSpec {
+    /// Number of API pods, spread over the zones. 0 stops the API and leaves the ring. Default: 1.
+    #[schemars(range(min = 0, max = 100))]
+    #[serde(default = "one")]
+    pub replicas: i32,
+    /// Image of the API. Default: the one that the operator was installed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    pub image: Option<String>,
+    /// When the kubelet pulls the image. Default: IfNotPresent.
+    #[serde(default)]
+    pub image_pull_policy: ImagePullPolicy,
+    /// Resources of the API container. Default: requests of 50m CPU and 32Mi, limit 128Mi memory.
+    #[serde(default = "default_api_resources")]
+    pub resources: ResourceRequirements,
+    /// Keyspace of the API's tables, one of `spec.keyspaces`. Default: store_manager.
+    #[schemars(length(min = 1, max = 64))]
+    #[serde(default = "default_keyspace")]
+    pub keyspace: String,
+    /// Consistency of requests that name none. Default: LOCAL_QUORUM.
+    #[serde(default)]
+    pub consistency: Consistency,
+    /// Consistency of the Paxos phase of conditional writes. Default: LOCAL_SERIAL.
+    #[serde(default)]
+    pub serial_consistency: SerialConsistency,
+    /// Way in from outside. Default: none, the API is reached at its Service only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ingress: Option<IngressSpec>,
+}
+
+/// Ingress of the API.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = Rule::new("!has(self.tlsSecretName) || has(self.host)").message("spec.api.ingress.tlsSecretName needs spec.api.ingress.host: name the host that the certificate is for"))]
+pub struct IngressSpec {
+    /// Host name to answer to. Default: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self.matches('^([*][.])?[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')").message("spec.api.ingress.host must be a DNS name in lower case without scheme, port or path, such as shop.example.com"))]
+    #[schemars(length(min = 1, max = 253))]
+    pub host: Option<String>,
+    /// IngressClass. Default: the cluster's default class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub class_name: Option<String>,
+    /// Secret of type kubernetes.io/tls for `host`. Default: plain HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub tls_secret_name: Option<String>,
+    /// Annotations of the Ingress, for its controller.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// When the kubelet pulls an image.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ImagePullPolicy {
+    Always,
+    #[default]
+    IfNotPresent,
+    Never,
+}
+
+/// What becomes of volumes and generated passwords.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeletionPolicy {
+    #[default]
+    Retain,
+    Delete,
+}
+
+/// Consistency level of plain reads and writes.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Consistency {
+    One,
+    Two,
+    LocalOne,
+    Quorum,
+    #[default]
+    LocalQuorum,
+    All,
+}
+
+/// Consistency level of the Paxos phase of conditional writes.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SerialConsistency {
+    Serial,
+    #[default]
+    LocalSerial,
+}
+
+fn one() -> i32 {
+    1
+}
+
+fn default_version() -> String {
+    "5.0".into()
+}
+
+fn default_datacenter() -> String {
+    "dc1".into()
+}
+
+fn default_racks() -> Vec<RackSpec> {
+    vec![RackSpec { name: "rack1".into(), zone: None }]
+}
+
+fn default_heap() -> String {
+    "256Mi".into()
+}
+
+fn default_storage_size() -> Quantity {
+    Quantity("1Gi".into())
+}
+
+fn default_keyspace() -> String {
+    "store_manager".into()
+}
+
+fn default_cassandra_resources() -> ResourceRequirements {
+    requirements(&[("cpu", "250m"), ("memory", "1Gi")], &[("memory", "1Gi")])
+}
+
+fn default_api_resources() -> ResourceRequirements {
+    requirements(&[("cpu", "50m"), ("memory", "32Mi")], &[("memory", "128Mi")])
+}
+
+fn requirements(requests: &[(&str, &str)], limits: &[(&str, &str)]) -> ResourceRequirements {
+    let quantities = |pairs: &[(&str, &str)]| {
+        Some(pairs.iter().map(|(k, v)| ((*k).to_owned(), Quantity((*v).to_owned()))).collect())
+    };
+    ResourceRequirements { requests: quantities(requests), limits: quantities(limits), claims: None }
+}
+
+fn default_keyspaces() -> Vec<KeyspaceSpec> {
+    vec![KeyspaceSpec { name: "store_manager".into(), replication_factor: 1 }]
+}
+
+/// An object whose values may be anything that YAML can say.
+fn free_form_map(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": 128,
+        "additionalProperties": { "x-kubernetes-preserve-unknown-fields": true },
+    })
+}
+
+impl Default for StoreClusterSpec {
+    fn default() -> Self {
+        StoreClusterSpec {
+            cassandra: CassandraSpec::default(),
+            keyspaces: default_keyspaces(),
+            api: ApiSpec::default(),
+        }
+    }
+}
+
+impl Default for CassandraSpec {
+    fn default() -> Self {
+        CassandraSpec {
+            version: default_version(),
+            image: None,
+            image_pull_policy: ImagePullPolicy::default(),
+            datacenter: default_datacenter(),
+            size: one(),
+            racks: default_racks(),
+            storage: StorageSpec::default(),
+            resources: default_cassandra_resources(),
+            heap: default_heap(),
+            cassandra_yaml: BTreeMap::new(),
+            jvm_options: Vec::new(),
+            deletion_policy: DeletionPolicy::default(),
+            allow_replication_above_three: false,
+        }
+    }
+}
+
+impl Default for StorageSpec {
+    fn default() -> Self {
+        StorageSpec { size: default_storage_size(), class_name: None }
+    }
+}
+
+impl Default for ApiSpec {
+    fn default() -> Self {
+        ApiSpec {
+            replicas: one(),
+            image: None,
+            image_pull_policy: ImagePullPolicy::default(),
+            resources: default_api_resources(),
+            keyspace: default_keyspace(),
+            consistency: Consistency::default(),
+            serial_consistency: SerialConsistency::default(),
+            ingress: None,
+        }
+    }
+}

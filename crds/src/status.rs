@@ -1,0 +1,216 @@
+//! `status` of a StoreCluster: what the operator saw, what it is doing, and what it still owes.
+//!
+//! `operation` and `owed` are also the operator's memory: they are written before the effect they
+//! announce, so that an operator restarted at any moment goes on where the last one was.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Observed state of a StoreCluster.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StoreClusterStatus {
+    /// Generation of the spec that this status is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Ready, Progressing, Degraded and ReplicationSynced.
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// Figures of the columns of `kubectl get`.
+    pub summary: Summary,
+    /// Cassandra pods that exist; `kubectl scale` and autoscalers read it.
+    pub replicas: i32,
+    /// Label selector of the Cassandra pods; `kubectl scale` and autoscalers read it.
+    pub selector: String,
+    /// The Cassandra nodes, by pod name.
+    pub nodes: Vec<NodeStatus>,
+    /// The keyspaces of the spec and the replicated system keyspaces.
+    pub keyspaces: Vec<KeyspaceStatus>,
+    /// The operation in hand. At most one changes the ring at a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<OperationStatus>,
+    /// Work that an earlier change owes and that is not done: repairs, clean-ups, volumes to delete.
+    pub owed: Vec<Debt>,
+    /// Roles: own superuser made, default one disabled, and the roles of schema and API made.
+    pub roles_ready: bool,
+    /// The REST API.
+    pub api: ApiStatus,
+}
+
+/// What `kubectl get storecluster` prints.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Summary {
+    /// Nodes up and normal, of those wanted: 2/3.
+    pub nodes: String,
+    /// Replication factor of the API's keyspace: 3, or 1→3 on the way.
+    pub replication: String,
+    /// API pods ready, of those wanted: 2/2.
+    pub api: String,
+}
+
+/// One Cassandra node.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NodeStatus {
+    /// Name of its pod.
+    pub pod: String,
+    /// Its rack.
+    pub rack: String,
+    /// Its host id in the ring; absent until it has joined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_id: Option<String>,
+    /// State, as the node itself and its peers tell it.
+    pub state: NodeState,
+    /// Cassandra version that it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Data on disk in MiB, rounded up so that the status does not change with every flush.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_mib: Option<i64>,
+}
+
+/// State of a node in the ring.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NodeState {
+    /// Its pod is not running Cassandra yet.
+    #[default]
+    Starting,
+    /// It streams its ranges in.
+    Joining,
+    /// Up and normal in its own view and in that of every peer that answers.
+    Normal,
+    /// It streams its ranges out.
+    Leaving,
+    /// It has left the ring.
+    Decommissioned,
+    /// It is flushed and takes no writes.
+    Drained,
+    /// It does not answer, or a peer sees it down.
+    Down,
+}
+
+/// One keyspace.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct KeyspaceStatus {
+    /// Its name.
+    pub name: String,
+    /// Replication factor wanted in the datacenter.
+    pub wanted_replication: i32,
+    /// Replication factor that the ring has; absent until the keyspace exists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replication: Option<i32>,
+    /// Whether a raise of the factor still owes its repair.
+    pub repair: RepairState,
+}
+
+/// Whether a repair is owed.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RepairState {
+    /// None owed.
+    #[default]
+    Done,
+    /// Owed: until it is done, reads at ONE may miss rows written before the raise.
+    Owed,
+    /// Running.
+    Running,
+}
+
+/// The operation in hand.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationStatus {
+    /// What it does.
+    pub kind: OperationKind,
+    /// Its step, in words.
+    pub step: String,
+    /// Pod that it works on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+    /// Host id of that pod's node, kept for when the node has left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_id: Option<String>,
+    /// Keyspace that it works on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyspace: Option<String>,
+    /// When it began.
+    pub started_at: Time,
+    /// How far it is: nodes done of total, bytes to stream, ranges done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<String>,
+}
+
+/// Kinds of operations.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OperationKind {
+    /// The first nodes come up.
+    Bootstrap,
+    /// A node joins.
+    Join,
+    /// A node leaves.
+    Decommission,
+    /// Nodes start again after a full stop.
+    Start,
+    /// Roles are set up.
+    Roles,
+    /// A keyspace is made or its replication changed.
+    AlterReplication,
+    /// A keyspace is repaired after a raise of its replication.
+    Repair,
+    /// Nodes drop data that they no longer own.
+    Cleanup,
+    /// Pods are replaced one by one, for a new version or configuration.
+    Rollout,
+    /// Volumes grow.
+    GrowVolumes,
+    /// The API's tables are brought to their newest version.
+    Migrate,
+}
+
+/// Work that an earlier change owes.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Debt {
+    /// What is owed.
+    pub kind: DebtKind,
+    /// Keyspace of a repair or clean-up; absent: every keyspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keyspace: Option<String>,
+    /// Host ids that still owe their part, or, for a volume, the one host id that used it.
+    pub host_ids: Vec<String>,
+    /// Volume claim to delete, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<String>,
+    /// UID of that claim: another claim of the same name is never touched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim_uid: Option<String>,
+    /// When it was incurred.
+    pub since: Time,
+}
+
+/// Kinds of debts.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DebtKind {
+    /// A full repair, after a replication factor was raised.
+    Repair,
+    /// A clean-up, after ranges moved away from nodes.
+    Cleanup,
+    /// The volume of a node that has left, under the Delete policy.
+    Volume,
+}
+
+/// The REST API as observed.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ApiStatus {
+    /// Pods that pass their readiness probe.
+    pub ready_replicas: i32,
+    /// Address: of the Ingress where there is one, else of the Service inside Kubernetes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Image whose schema migrations have been applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub migrated_image: Option<String>,
+}

@@ -1,0 +1,184 @@
+//! What one pass saw of the world: plain data, gathered by `observe.rs`, decided on by `plan.rs`.
+//!
+//! A question that failed is a value of its own (`Unreachable`), never an empty answer: absence is
+//! not evidence.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use store_crds::StoreClusterStatus;
+
+/// Everything that a pass knows.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// When the pass began; the only clock that decisions see.
+    pub now: Timestamp,
+    /// The StoreCluster's own metadata.
+    pub store: StoreIdentity,
+    /// Its status as last written: the operator's memory of intents and debts.
+    pub status: StoreClusterStatus,
+    /// Owned Kubernetes objects as they are, by kind and name. Pods and claims are not among them.
+    pub children: BTreeMap<ChildKey, Value>,
+    /// Cassandra pods, by name.
+    pub pods: BTreeMap<String, PodObservation>,
+    /// Volume claims of Cassandra pods, by name.
+    pub claims: BTreeMap<String, ClaimObservation>,
+    /// Each Cassandra pod's own view of the ring, by pod name; every pod that exists has an entry.
+    pub views: BTreeMap<String, NodeAnswer>,
+    /// What CQL says, asked of the ring as a whole.
+    pub cql: CqlAnswer,
+    /// Node operations that this operator process started, by pod and kind. Empty after a restart of
+    /// the operator: whatever is still owed is then begun again, which is harmless.
+    pub tasks: BTreeMap<TaskKey, TaskState>,
+}
+
+/// Metadata of the StoreCluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoreIdentity {
+    pub namespace: String,
+    pub name: String,
+    pub uid: String,
+    pub generation: i64,
+    pub deletion_requested: bool,
+    pub has_finalizer: bool,
+}
+
+/// Kind and name of an owned object, such as `("StatefulSet", "shop-cassandra-a")`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChildKey {
+    pub kind: String,
+    pub name: String,
+}
+
+/// A Cassandra pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodObservation {
+    pub uid: String,
+    pub rack: String,
+    pub ordinal: i32,
+    /// Its address, once it has one.
+    pub ip: Option<String>,
+    /// Kubernetes node that it is bound to.
+    pub node: Option<String>,
+    pub ready: bool,
+    /// A deletion of it has been asked for.
+    pub deleting: bool,
+    /// `storemanager.io/template-hash` of the template it was made from.
+    pub template_hash: String,
+    /// Why it does not run, in words: unschedulable, image pull, crash loop with the last exit.
+    pub trouble: Option<String>,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+/// A volume claim of a Cassandra pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClaimObservation {
+    pub uid: String,
+    pub rack: String,
+    pub ordinal: i32,
+    /// Bytes asked for.
+    pub requested_bytes: u64,
+    pub deleting: bool,
+}
+
+/// Answer of one Cassandra pod.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NodeAnswer {
+    /// No answer, and why. Never to be read as "has left".
+    Unreachable(String),
+    Reachable(Box<NodeView>),
+}
+
+/// The ring as one Cassandra node sees it, over JMX.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NodeView {
+    /// Its own host id.
+    pub host_id: String,
+    /// STARTING, JOINING, NORMAL, LEAVING, DECOMMISSIONED, DRAINING, DRAINED, MOVING, …
+    pub operation_mode: String,
+    /// Whether it accepts CQL clients.
+    pub native_transport: bool,
+    /// Whether Cassandra finished its set-up: `system_auth` can be asked.
+    pub live: BTreeSet<String>,
+    /// Addresses that it takes for dead.
+    pub unreachable: BTreeSet<String>,
+    pub joining: BTreeSet<String>,
+    pub leaving: BTreeSet<String>,
+    pub moving: BTreeSet<String>,
+    /// Address → host id of every member of the ring (of token owners).
+    pub members: BTreeMap<String, String>,
+    pub schema_version: String,
+    pub release_version: String,
+    /// Bytes of live data on its disk.
+    pub load_bytes: u64,
+    /// Free bytes of the file system that holds its data; absent when the node agent did not answer.
+    pub free_bytes: Option<u64>,
+    /// Hints that wait to be delivered to other nodes, in bytes or files; 0 = drained.
+    pub pending_hints: u64,
+}
+
+/// What CQL says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CqlAnswer {
+    /// Not asked since no node serves CQL yet, or no answer, and why.
+    Unreachable(String),
+    Reachable(CqlView),
+}
+
+/// The ring's schema and roles.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CqlView {
+    /// Log-in that worked: the operator's own superuser, or still Cassandra's default one.
+    pub superuser: Superuser,
+    /// The default superuser `cassandra` can no longer log in.
+    pub default_superuser_disabled: bool,
+    /// Roles of the schema writer and of the API exist with their current passwords and grants.
+    pub roles_ready: bool,
+    /// Every keyspace that is not node-local.
+    pub keyspaces: BTreeMap<String, Replication>,
+}
+
+/// Who the operator could log in as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Superuser {
+    #[default]
+    Default,
+    Own,
+}
+
+/// Replication of a keyspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replication {
+    /// SimpleStrategy with its factor.
+    Simple(i32),
+    /// NetworkTopologyStrategy: datacenter → factor.
+    Network(BTreeMap<String, i32>),
+}
+
+/// A node operation under way in this process.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskKey {
+    pub pod: String,
+    pub kind: TaskKind,
+    /// Keyspace of a repair or clean-up.
+    pub keyspace: Option<String>,
+}
+
+/// Kinds of node operations that outlast a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TaskKind {
+    Decommission,
+    Cleanup,
+    Repair,
+}
+
+/// How a node operation stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskState {
+    /// Under way, with its progress where the node tells it: `37 of 256 ranges`.
+    Running(Option<String>),
+    Succeeded,
+    Failed(String),
+}

@@ -1,0 +1,98 @@
+//! The decision: `plan(&Desired, &Observation) -> Plan`, a ladder of guards that reads like a
+//! runbook. Pure and total: waiting, refusing and being blocked are values, never errors.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use store_crds::{Debt, KeyspaceStatus, NodeStatus, OperationStatus};
+
+/// What one pass commits, in this order: status intents, children, deletes, one ring action.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What the Kubernetes objects are built from, besides the spec.
+    pub shape: Shape,
+    /// Objects to delete, each by UID.
+    pub deletes: Vec<Delete>,
+    /// Claims to grow: name and UID → bytes.
+    pub grow_claims: Vec<(String, String, u64)>,
+    /// At most one action that changes the ring or its schema.
+    pub ring: Option<RingAction>,
+    /// The memory to be written before any of the effects.
+    pub memory: Memory,
+    /// What is told to the user.
+    pub report: Report,
+    /// Put the finalizer on (true), take it off (false), leave it (None).
+    pub finalizer: Option<bool>,
+    /// When to look again if no watch fires.
+    pub requeue: Duration,
+}
+
+/// What goes into the Kubernetes objects on this pass.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Shape {
+    /// Replicas of each rack's StatefulSet: observed ±1, decided here, never copied from the spec.
+    pub replicas: BTreeMap<String, i32>,
+    /// Pods that a starting node asks for the ring, as pod names; joined nodes, at most one per rack.
+    pub seeds: Vec<String>,
+    /// Image whose schema Job is to exist on this pass.
+    pub migrate: bool,
+    /// Whether the API Deployment is to exist; its replicas come from the spec.
+    pub api: bool,
+    /// StoreCluster is being deleted, or refused before anything was made: build nothing.
+    pub nothing: bool,
+}
+
+/// A deletion with its precondition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delete {
+    /// Pod, PersistentVolumeClaim, StatefulSet, Job or Secret.
+    pub kind: &'static str,
+    pub name: String,
+    pub uid: String,
+    /// Leave its dependents (StatefulSet that is made again with larger claims).
+    pub orphan: bool,
+}
+
+/// One change of the ring, its schema or its roles. Each is idempotent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RingAction {
+    /// As the default superuser: make the operator's own.
+    CreateSuperuser,
+    /// As the own superuser: take log-in and superuser rights from `cassandra`.
+    DisableDefaultSuperuser,
+    /// Make or correct the roles of the schema writer and of the API with their grants.
+    EnsureRoles,
+    /// CREATE KEYSPACE IF NOT EXISTS with NetworkTopologyStrategy.
+    CreateKeyspace { keyspace: String, replication: i32 },
+    /// ALTER KEYSPACE to NetworkTopologyStrategy with this factor.
+    AlterReplication { keyspace: String, replication: i32 },
+    /// Begin (or begin again) on that pod; the result comes with a later observation.
+    Decommission { pod: String },
+    Cleanup { pod: String, keyspace: Option<String> },
+    /// Full repair of the primary ranges of that pod's node.
+    Repair { pod: String, keyspace: String },
+}
+
+/// What status must say before the effects: intents and debts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Memory {
+    pub operation: Option<OperationStatus>,
+    pub owed: Vec<Debt>,
+    pub roles_ready: bool,
+    pub migrated_image: Option<String>,
+}
+
+/// What is told to the user; `status.rs` makes conditions of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// Why the shop is not ready, reason and message; None: it is ready.
+    pub not_ready: Option<(String, String)>,
+    /// What is still being done; None: everything owed for the generation is done.
+    pub progressing: Option<(String, String)>,
+    /// What is wrong; None: nothing.
+    pub degraded: Option<(String, String)>,
+    /// What keeps the replication from being as wanted; None: synced.
+    pub replication: Option<(String, String)>,
+    pub nodes: Vec<NodeStatus>,
+    pub keyspaces: Vec<KeyspaceStatus>,
+}
