@@ -1,0 +1,4 @@
+//! The operator of StoreCluster resources: it gathers (IO), decides (pure), and commits (IO).
+
+pub mod observation;
+pub mod plan;
