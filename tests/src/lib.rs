@@ -3,7 +3,15 @@
 
 pub mod binaries;
 pub mod cache;
+pub mod cgroup;
+pub mod checks;
 pub mod command;
+pub mod counts;
+pub mod images;
+pub mod layout;
+pub mod load;
+pub mod local_cassandra;
 pub mod packages;
+pub mod process;
 pub mod progress;
-
+pub mod steps;
