@@ -1,6 +1,272 @@
-//! placeholder
-use crate::StoreClusterSpec;
+//! The rules of the schema once more in Rust, for the operator: a spec may have been stored before
+//! a rule existed, or by an API server that was told to skip it. Pure.
+//!
+//! The messages are those of the CEL rules where there is one; a test holds both to one table.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::ResourceRequirements;
+
+use crate::{CassandraSpec, StoreClusterSpec, messages, quantity_nanos, quantity_units};
+
+/// A rule that a spec breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation { pub field: String, pub message: String }
-pub fn validate(_spec: &StoreClusterSpec) -> Vec<Violation> { Vec::new() }
-pub fn validate_change(_old: &StoreClusterSpec, _new: &StoreClusterSpec) -> Vec<Violation> { Vec::new() }
+pub struct Violation {
+    /// Path of the field, such as `spec.keyspaces[0].replicationFactor`.
+    pub field: String,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+/// Rules that a StoreCluster of this name breaks by itself; empty: it is good.
+pub fn validate(name: &str, spec: &StoreClusterSpec) -> Vec<Violation> {
+    let mut found = Violations::default();
+    check_name(&mut found, name, spec);
+    check_cassandra(&mut found, &spec.cassandra);
+    check_keyspaces(&mut found, spec);
+    check_api(&mut found, spec);
+    found.0
+}
+
+/// Rules that the change from `old` to `new` breaks; empty: it is allowed.
+pub fn validate_change(old: &StoreClusterSpec, new: &StoreClusterSpec) -> Vec<Violation> {
+    let mut found = Violations::default();
+    let (before, after) = (&old.cassandra, &new.cassandra);
+    found.unless(before.datacenter == after.datacenter, "spec.cassandra.datacenter", messages::DATACENTER_CHANGED);
+    let kept = before.racks.iter().all(|o| after.racks.iter().any(|r| r.name == o.name && zone(r) == zone(o)));
+    found.unless(kept, "spec.cassandra.racks", messages::RACKS_CHANGED);
+    found.unless(
+        !(before.version.starts_with("5.0") && after.version.starts_with("4.1")),
+        "spec.cassandra.version",
+        messages::VERSION_LOWERED,
+    );
+    found.unless(
+        quantity_nanos(&before.storage.size.0) <= quantity_nanos(&after.storage.size.0),
+        "spec.cassandra.storage.size",
+        messages::STORAGE_SHRUNK,
+    );
+    found.unless(
+        before.storage.class_name.as_deref().unwrap_or_default()
+            == after.storage.class_name.as_deref().unwrap_or_default(),
+        "spec.cassandra.storage.className",
+        messages::STORAGE_CLASS_CHANGED,
+    );
+    found.0
+}
+
+#[derive(Default)]
+struct Violations(Vec<Violation>);
+
+impl Violations {
+    /// Records the violation unless the rule holds.
+    fn unless(&mut self, holds: bool, field: &str, message: &str) {
+        if !holds {
+            self.0.push(Violation { field: field.to_owned(), message: message.to_owned() });
+        }
+    }
+
+    fn length(&mut self, text: &str, range: std::ops::RangeInclusive<usize>, field: &str) {
+        let message = format!(
+            "{field} must have {} to {} characters: write a value of that length or leave it out",
+            range.start(),
+            range.end()
+        );
+        self.unless(range.contains(&text.chars().count()), field, &message);
+    }
+
+    fn count(&mut self, count: usize, range: std::ops::RangeInclusive<usize>, field: &str) {
+        let message = format!("{field} must have {} to {} entries: it has {count}", range.start(), range.end());
+        self.unless(range.contains(&count), field, &message);
+    }
+
+    fn within(&mut self, number: i32, range: std::ops::RangeInclusive<i32>, field: &str) {
+        let message = format!("{field} must be {} to {}: it is {number}", range.start(), range.end());
+        self.unless(range.contains(&number), field, &message);
+    }
+
+    fn unique<'a>(&mut self, names: impl Iterator<Item = &'a str>, field: &str) {
+        let mut seen = BTreeSet::new();
+        for (index, name) in names.enumerate() {
+            let field = format!("{field}[{index}]");
+            let message = format!("{field} is a duplicate of another entry named {name}: remove it");
+            self.unless(seen.insert(name), &field, &message);
+        }
+    }
+}
+
+fn zone(rack: &crate::RackSpec) -> &str {
+    rack.zone.as_deref().unwrap_or_default()
+}
+
+fn check_name(found: &mut Violations, name: &str, spec: &StoreClusterSpec) {
+    let label = name.starts_with(|c: char| c.is_ascii_lowercase())
+        && !name.ends_with('-')
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    found.unless(label, "metadata.name", messages::NAME_FORM);
+    found.unless(name.len() <= 40, "metadata.name", messages::NAME_LENGTH);
+    let fits = spec.cassandra.racks.iter().all(|rack| name.len() + rack.name.len() <= 41);
+    found.unless(fits, "metadata.name", messages::NAME_AND_RACK_LENGTH);
+}
+
+fn check_cassandra(found: &mut Violations, cassandra: &CassandraSpec) {
+    found.unless(is_version(&cassandra.version), "spec.cassandra.version", messages::VERSION);
+    if let Some(image) = &cassandra.image {
+        check_image(found, image, "spec.cassandra.image");
+    }
+    let datacenter = &cassandra.datacenter;
+    let named = datacenter.len() <= 48
+        && datacenter.starts_with(|c: char| c.is_ascii_alphabetic())
+        && datacenter.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    found.unless(named, "spec.cassandra.datacenter", messages::DATACENTER);
+    found.within(cassandra.size, 1..=300, "spec.cassandra.size");
+    check_racks(found, cassandra);
+    check_storage(found, cassandra);
+    check_java(found, cassandra);
+    let yaml = "spec.cassandra.cassandraYaml";
+    found.count(cassandra.cassandra_yaml.len(), 0..=128, yaml);
+    let decided = |key: &String| messages::OPERATOR_SETTINGS.contains(&key.as_str());
+    found.unless(!cassandra.cassandra_yaml.keys().any(decided), yaml, messages::CASSANDRA_YAML);
+}
+
+fn check_racks(found: &mut Violations, cassandra: &CassandraSpec) {
+    let field = "spec.cassandra.racks";
+    found.count(cassandra.racks.len(), 1..=16, field);
+    let racks = i32::try_from(cassandra.racks.len()).unwrap_or(i32::MAX);
+    found.unless(racks <= cassandra.size, field, messages::RACKS_ABOVE_SIZE);
+    found.unique(cassandra.racks.iter().map(|rack| rack.name.as_str()), field);
+    for (index, rack) in cassandra.racks.iter().enumerate() {
+        let name = &rack.name;
+        let named = (1..=16).contains(&name.len())
+            && !name.starts_with('-')
+            && !name.ends_with('-')
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        found.unless(named, &format!("{field}[{index}].name"), messages::RACK_NAME);
+        if let Some(zone) = &rack.zone {
+            found.length(zone, 1..=63, &format!("{field}[{index}].zone"));
+        }
+    }
+}
+
+fn check_storage(found: &mut Violations, cassandra: &CassandraSpec) {
+    let size = quantity_nanos(&cassandra.storage.size.0);
+    let field = "spec.cassandra.storage.size";
+    found.unless(size.is_some_and(|nanos| nanos > 0), field, messages::STORAGE_SIZE);
+    if let Some(class) = &cassandra.storage.class_name {
+        found.length(class, 1..=253, "spec.cassandra.storage.className");
+    }
+}
+
+fn check_java(found: &mut Violations, cassandra: &CassandraSpec) {
+    let heap = quantity_units(&cassandra.heap);
+    let in_range = heap.is_some_and(|bytes| (128 << 20..=64 << 30).contains(&bytes));
+    found.unless(in_range, "spec.cassandra.heap", messages::HEAP);
+    check_resources(found, &cassandra.resources, "spec.cassandra.resources");
+    let limit = quantity_of(cassandra.resources.limits.as_ref(), "memory").and_then(quantity_units);
+    let fits = limit.is_none_or(|limit| heap.is_none_or(|heap| heap < limit));
+    found.unless(fits, "spec.cassandra.heap", messages::HEAP_ABOVE_MEMORY);
+
+    let field = "spec.cassandra.jvmOptions";
+    let options = &cassandra.jvm_options;
+    found.count(options.len(), 0..=64, field);
+    for (index, option) in options.iter().enumerate() {
+        found.length(option, 2..=256, &format!("{field}[{index}]"));
+    }
+    let single = options.iter().all(|o| o.starts_with('-') && !o.contains(char::is_whitespace));
+    found.unless(single, field, messages::JVM_OPTION_FORM);
+    let heap_free = !options.iter().any(|o| o.starts_with("-Xmx") || o.starts_with("-Xms"));
+    found.unless(heap_free, field, messages::JVM_OPTION_HEAP);
+}
+
+fn check_keyspaces(found: &mut Violations, spec: &StoreClusterSpec) {
+    let field = "spec.keyspaces";
+    found.count(spec.keyspaces.len(), 1..=16, field);
+    found.unique(spec.keyspaces.iter().map(|keyspace| keyspace.name.as_str()), field);
+    for (index, keyspace) in spec.keyspaces.iter().enumerate() {
+        let name = &keyspace.name;
+        let identifier = name.len() <= 48
+            && name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        let path = format!("{field}[{index}].name");
+        found.unless(identifier, &path, messages::KEYSPACE_NAME);
+        let system = name == "system" || name.starts_with("system_");
+        found.unless(!system, &path, messages::KEYSPACE_SYSTEM);
+
+        let path = format!("{field}[{index}].replicationFactor");
+        let factor = keyspace.replication_factor;
+        found.unless(factor >= 1, &path, messages::REPLICATION_ZERO);
+        found.unless(factor <= spec.cassandra.size, &path, messages::REPLICATION_ABOVE_SIZE);
+        let reasonable = factor <= 3 || spec.cassandra.allow_replication_above_three;
+        found.unless(reasonable, &path, messages::REPLICATION_ABOVE_THREE);
+    }
+}
+
+fn check_api(found: &mut Violations, spec: &StoreClusterSpec) {
+    let api = &spec.api;
+    found.within(api.replicas, 0..=100, "spec.api.replicas");
+    if let Some(image) = &api.image {
+        check_image(found, image, "spec.api.image");
+    }
+    check_resources(found, &api.resources, "spec.api.resources");
+    let known = spec.keyspaces.iter().any(|keyspace| keyspace.name == api.keyspace);
+    found.unless(known, "spec.api.keyspace", messages::API_KEYSPACE);
+    let Some(ingress) = &api.ingress else { return };
+    if let Some(host) = &ingress.host {
+        let field = "spec.api.ingress.host";
+        found.unless(host.len() <= 253 && is_host(host), field, messages::INGRESS_HOST);
+    }
+    for (value, field) in [
+        (&ingress.class_name, "spec.api.ingress.className"),
+        (&ingress.tls_secret_name, "spec.api.ingress.tlsSecretName"),
+    ] {
+        if let Some(name) = value {
+            found.length(name, 1..=253, field);
+        }
+    }
+    found.count(ingress.annotations.len(), 0..=64, "spec.api.ingress.annotations");
+    let tls_has_host = ingress.tls_secret_name.is_none() || ingress.host.is_some();
+    found.unless(tls_has_host, "spec.api.ingress.tlsSecretName", messages::TLS_WITHOUT_HOST);
+}
+
+fn check_image(found: &mut Violations, image: &str, field: &str) {
+    found.length(image, 1..=512, field);
+    found.unless(!image.contains(char::is_whitespace), field, messages::IMAGE);
+}
+
+fn check_resources(found: &mut Violations, resources: &ResourceRequirements, field: &str) {
+    for resource in ["cpu", "memory"] {
+        let request = quantity_of(resources.requests.as_ref(), resource);
+        let limit = quantity_of(resources.limits.as_ref(), resource);
+        let good = [request, limit].into_iter().flatten().all(|text| quantity_units(text).is_some());
+        found.unless(good, field, messages::RESOURCES_QUANTITY);
+        if let (Some(request), Some(limit)) = (request, limit) {
+            let fits = !good || quantity_nanos(request) <= quantity_nanos(limit);
+            found.unless(fits, field, messages::REQUESTS_ABOVE_LIMITS);
+        }
+    }
+}
+
+fn quantity_of<'a>(
+    quantities: Option<&'a std::collections::BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>>,
+    resource: &str,
+) -> Option<&'a str> {
+    quantities.and_then(|quantities| quantities.get(resource)).map(|quantity| quantity.0.as_str())
+}
+
+fn is_version(version: &str) -> bool {
+    let Some(rest) = version.strip_prefix("4.1").or_else(|| version.strip_prefix("5.0")) else {
+        return false;
+    };
+    rest.is_empty()
+        || rest
+            .strip_prefix('.')
+            .is_some_and(|patch| (1..=3).contains(&patch.len()) && patch.chars().all(|c| c.is_ascii_digit()))
+}
+
+fn is_host(host: &str) -> bool {
+    host.strip_prefix("*.").unwrap_or(host).split('.').all(|label| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    })
+}

@@ -1,4 +1,5 @@
 //! The operator of StoreCluster resources: it gathers (IO), decides (pure), and commits (IO).
 
+pub mod desired;
 pub mod observation;
 pub mod plan;
