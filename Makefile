@@ -1,0 +1,11 @@
+# Targets are one-liners; what they do is typed code in tests/.
+.PHONY: check test generate
+
+check: ## what must hold before each commit
+	@cargo run --quiet --package store-tests --bin check
+
+test: ## the checks and every suite
+	@cargo run --quiet --package store-tests --bin suite
+
+generate: ## CRD, OpenAPI document, the chart's copy of the CRD, k8s/
+	@cargo run --quiet --package store-tests --bin generate
