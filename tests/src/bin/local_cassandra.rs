@@ -1,0 +1,87 @@
+//! `local-cassandra`: a Cassandra ring on loopback until Ctrl-C, for people and for tests.
+
+use anyhow::Context as _;
+use clap::Parser;
+use store_tests::local_cassandra::{Addresses, DATACENTER, LocalRing, Options, SUPERUSER, Version};
+use store_tests::progress::say;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Start a Cassandra ring on loopback addresses and keep it until Ctrl-C.
+#[derive(Debug, Parser)]
+#[command(name = "local-cassandra")]
+struct Arguments {
+    /// 4.1 or 5.0.
+    #[arg(long, default_value = "5.0")]
+    version: Version,
+    /// 1 to 3 nodes, each in a rack of its own.
+    #[arg(long, default_value_t = 1)]
+    nodes: u8,
+    /// The port for CQL.
+    #[arg(long, default_value_t = 9042)]
+    port: u16,
+    /// Use the addresses 127.0.BLOCK.1 to .3 (default: 127.0.0.x).
+    #[arg(long, default_value_t = 0)]
+    block: u8,
+    /// Java heap of each node in MiB.
+    #[arg(long, default_value_t = 256)]
+    heap: u32,
+    /// Have clients log in, as cassandra with password cassandra.
+    #[arg(long)]
+    auth: bool,
+    /// Add a Jolokia agent (JMX over HTTP, port 8778) with this user and password.
+    #[arg(long, value_name = "USER:PASSWORD")]
+    jolokia: Option<String>,
+    /// Let Java compile hot code fully: slower to start, faster after minutes.
+    #[arg(long)]
+    optimized: bool,
+    /// Keep the data here (default: a temporary directory, deleted at the end).
+    #[arg(long)]
+    directory: Option<std::path::PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let temporary = tempfile::tempdir().context("creating a temporary directory")?;
+    let jolokia = arguments
+        .jolokia
+        .as_deref()
+        .map(|pair| pair.split_once(':').context("--jolokia wants USER:PASSWORD"))
+        .transpose()?;
+    let options = Options {
+        version: arguments.version,
+        nodes: arguments.nodes,
+        heap_mib: arguments.heap,
+        authentication: arguments.auth,
+        cql_port: arguments.port,
+        addresses: Addresses::Block(arguments.block),
+        directory: arguments.directory.unwrap_or_else(|| temporary.path().to_owned()),
+        jolokia: jolokia.map(|(user, password)| (user.to_owned(), password.to_owned())),
+        optimized: arguments.optimized,
+    };
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    tokio::select! {
+        result = serve(options) => result,
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+/// Ends only with an error; dropped at Ctrl-C, and the ring with it.
+async fn serve(options: Options) -> anyhow::Result<()> {
+    let authentication = options.authentication;
+    let ring = LocalRing::start(options).await?;
+    let hosts = ring.contact_points().iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    say(format!("ready; files in {}; Ctrl-C ends it", ring.directory().display()));
+    println!("CASSANDRA_HOST={hosts}");
+    println!("CASSANDRA_DATACENTER={DATACENTER}");
+    if authentication {
+        println!("CASSANDRA_USERNAME={}", SUPERUSER.0);
+        println!("CASSANDRA_PASSWORD={}", SUPERUSER.1);
+    }
+    for url in ring.jolokia_urls() {
+        println!("JOLOKIA_URL={url}");
+    }
+    std::future::pending().await
+}
