@@ -1,0 +1,103 @@
+//! How long Cassandra itself took for what it was told to do, from the log of a node. Pure.
+//!
+//! This is the honest other side of an operator's times: what a person at nodetool would have waited
+//! for too. Lines are expected as the kubelet gives them: an RFC 3339 time, a blank, the line.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// Something that a node did, from its log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    /// What it did.
+    pub kind: WorkKind,
+    /// When it began.
+    pub began: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Kinds of work that the log tells begin and end of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WorkKind {
+    /// From the first line of the process to listening for clients; joining is part of it.
+    Start,
+    /// One repair command.
+    Repair,
+    /// From the announcement of leaving to being decommissioned.
+    Decommission,
+}
+
+/// The work that ended in `log`, in the order in which it ended.
+pub fn work(log: &str) -> Vec<Work> {
+    let mut done = Vec::new();
+    let mut started = None;
+    let mut leaving = None;
+    let mut repairs = BTreeMap::new();
+    for line in log.lines() {
+        let Some((time, text)) = line.split_once(' ') else { continue };
+        let Ok(time) = time.parse::<Timestamp>() else { continue };
+        let mut end = |kind, began: Option<Timestamp>| {
+            if let Some(took) = began.and_then(|began| Duration::try_from(time.duration_since(began)).ok()) {
+                done.push(Work { kind, began: began.unwrap_or(time), took });
+            }
+        };
+        if text.contains("Hostname: ") {
+            started = Some(time);
+        } else if text.contains("Starting listening for CQL clients") {
+            end(WorkKind::Start, started.take());
+        } else if let Some(number) = command(text, "Starting repair command #") {
+            repairs.insert(number, time);
+        } else if let Some(number) = command(text, "Repair command #").filter(|_| text.contains(" finished")) {
+            end(WorkKind::Repair, repairs.remove(&number));
+        } else if text.contains("DECOMMISSIONING") {
+            leaving.get_or_insert(time);
+        } else if text.contains("DECOMMISSIONED") {
+            end(WorkKind::Decommission, leaving.take());
+        }
+    }
+    done
+}
+
+/// The number after `before` in a line.
+fn command(text: &str, before: &str) -> Option<u64> {
+    let after = &text[text.find(before)? + before.len()..];
+    after.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn begin_and_end_of_starts_repairs_and_decommissions_are_paired() {
+        let log = "\
+2026-11-22T10:00:00.5Z INFO  [main] CassandraDaemon.java:557 - Hostname: shop-cassandra-a-0:7000:7001
+2026-11-22T10:00:20.5Z INFO  [main] PipelineConfigurator.java:125 - Starting listening for CQL clients on /0.0.0.0:9042 (unencrypted)...
+not a time: ignored
+2026-11-22T10:01:00Z INFO  [Repair-Task:1] RepairCoordinator.java:305 - Starting repair command #1 (a), repairing keyspace shop with repair options (b)
+2026-11-22T10:01:01Z INFO  [Repair-Task:1] RepairCoordinator.java:305 - Starting repair command #12 (a), repairing keyspace shop with repair options (b)
+2026-11-22T10:01:02Z INFO  [Repair-Task:1] RepairCoordinator.java:512 - Repair command #12 finished in 1 second
+2026-11-22T10:01:04Z INFO  [Repair-Task:1] RepairCoordinator.java:512 - Repair command #1 finished in 4 seconds
+2026-11-22T10:02:00Z INFO  [RMI] StorageService.java:4959 - DECOMMISSIONING
+2026-11-22T10:02:09Z INFO  [RMI] StorageService.java:5011 - DECOMMISSIONED
+";
+        let found: Vec<_> = work(log).into_iter().map(|work| (work.kind, work.took.as_secs())).collect();
+        assert_eq!(
+            found,
+            [(WorkKind::Start, 20), (WorkKind::Repair, 1), (WorkKind::Repair, 4), (WorkKind::Decommission, 9)]
+        );
+    }
+
+    #[test]
+    fn work_whose_begin_or_end_is_not_in_the_log_is_left_out() {
+        let log = "\
+2026-11-22T10:00:20Z x - Starting listening for CQL clients on /0.0.0.0:9042
+2026-11-22T10:01:00Z x - Starting repair command #3 (a), repairing keyspace shop
+2026-11-22T10:01:00Z x - Repair command #4 finished in 0 seconds
+";
+        assert_eq!(work(log), []);
+    }
+}
