@@ -1,0 +1,462 @@
+//! JMX over HTTP: one Cassandra node asked through its Jolokia agent. IO: HTTP POST to the pod.
+//!
+//! The agent starts before Cassandra has registered its MBeans, and some attributes throw while a
+//! node is on its way up. So questions travel as one bulk request whose answers are judged one by
+//! one: only what `operation_mode` needs must be there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Credentials;
+use crate::observation::NodeView;
+
+const STORAGE_SERVICE: &str = "org.apache.cassandra.db:type=StorageService";
+const HINTS_SERVICE: &str = "org.apache.cassandra.hints:type=HintsService";
+const STORAGE_LOAD: &str = "org.apache.cassandra.metrics:type=Storage,name=Load";
+const STREAM_MANAGER: &str = "org.apache.cassandra.net:type=StreamManager";
+
+/// Deadline of a question. A node that needs longer counts as unreachable in this pass.
+const QUESTION_DEADLINE: Duration = Duration::from_secs(2);
+/// Deadline of a command that only starts something.
+const START_DEADLINE: Duration = Duration::from_secs(20);
+/// Largest answer that is read: the views of 300 nodes need about 200 KiB.
+const MAX_ANSWER_BYTES: usize = 4 << 20;
+
+/// A question or command that did not get its answer.
+#[derive(Debug, thiserror::Error)]
+pub enum JmxError {
+    #[error("asked the Jolokia agent at {address} and got no answer: {cause}")]
+    Transport { address: String, cause: String },
+    #[error("the Jolokia agent at {address} answered HTTP {status}")]
+    Http { address: String, status: u16 },
+    #[error("the Jolokia agent at {address} answered what is not Jolokia's format: {cause}")]
+    Format { address: String, cause: String },
+    #[error("Cassandra is not up far enough to be asked for {0}")]
+    NotUp(&'static str),
+    #[error("{0} failed: {1}")]
+    Command(&'static str, String),
+}
+
+impl JmxError {
+    /// Whether the command itself was refused or failed, rather than the way to it.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, JmxError::Command(..))
+    }
+}
+
+/// The Jolokia agent of one pod.
+#[derive(Clone, Debug)]
+pub struct Jolokia {
+    client: reqwest::Client,
+    url: String,
+    address: String,
+    credentials: Credentials,
+}
+
+/// How a repair stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RepairStatus {
+    Running,
+    Completed,
+    Failed(String),
+    /// The node does not know this command: it was restarted, or finished it long ago.
+    Unknown,
+}
+
+/// Client for all agents: no proxy, no redirect, short connect deadline.
+pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(1))
+        .pool_idle_timeout(Duration::from_secs(30))
+        .pool_max_idle_per_host(2)
+        .tcp_nodelay(true)
+        .build()
+}
+
+impl Jolokia {
+    pub fn new(client: reqwest::Client, ip: IpAddr, port: u16, credentials: Credentials) -> Self {
+        let address = std::net::SocketAddr::new(ip, port).to_string();
+        Jolokia { client, url: format!("http://{address}/jolokia/"), address, credentials }
+    }
+
+    /// The node's own view of the ring, in one request.
+    pub async fn view(&self) -> Result<NodeView, JmxError> {
+        let answers = self.bulk(&view_questions(), QUESTION_DEADLINE).await?;
+        read_view(&answers)
+    }
+
+    /// `OperationMode` alone.
+    pub async fn operation_mode(&self) -> Result<String, JmxError> {
+        let answers =
+            self.bulk(&[read(STORAGE_SERVICE, json!("OperationMode"))], QUESTION_DEADLINE).await?;
+        text(&answers, 0).ok_or(JmxError::NotUp("its operation mode"))
+    }
+
+    /// Makes the node stream its ranges out and leave. Returns when it has left; never forced, so
+    /// Cassandra refuses it while a keyspace would lose replicas.
+    pub async fn decommission(&self, deadline: Duration) -> Result<(), JmxError> {
+        let call = exec(STORAGE_SERVICE, "decommission(boolean)", json!([false]));
+        self.command("decommission", call, deadline).await.map(|_| ())
+    }
+
+    /// Drops the rows of ranges that the node no longer owns, of all tables of the keyspace.
+    pub async fn cleanup(&self, keyspace: &str, deadline: Duration) -> Result<(), JmxError> {
+        let call = exec(
+            STORAGE_SERVICE,
+            "forceKeyspaceCleanup(int,java.lang.String,[Ljava.lang.String;)",
+            json!([1, keyspace, []]),
+        );
+        match self.command("cleanup", call, deadline).await?.as_i64() {
+            Some(0) => Ok(()),
+            Some(1) => Err(JmxError::Command("cleanup", "aborted, or the node is joining".into())),
+            Some(2) => Err(JmxError::Command(
+                "cleanup",
+                "another compaction of these tables could not be interrupted".into(),
+            )),
+            other => Err(JmxError::Command("cleanup", format!("unknown result {other:?}"))),
+        }
+    }
+
+    /// Keyspaces that are replicated over the ring.
+    pub async fn replicated_keyspaces(&self) -> Result<Vec<String>, JmxError> {
+        let question = [read(STORAGE_SERVICE, json!("NonLocalStrategyKeyspaces"))];
+        let answers = self.bulk(&question, QUESTION_DEADLINE).await?;
+        value(&answers, 0)
+            .and_then(Value::as_array)
+            .map(|names| names.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+            .ok_or(JmxError::NotUp("its keyspaces"))
+    }
+
+    /// Begins a full repair of the node's primary ranges. Returns the number to follow it by, or
+    /// `None` where there is nothing to repair.
+    pub async fn start_repair(&self, keyspace: &str) -> Result<Option<i64>, JmxError> {
+        let options = json!({
+            "parallelism": "parallel",
+            "primaryRange": "true",
+            "incremental": "false",
+            "jobThreads": "1",
+            "trace": "false",
+        });
+        let call = exec(
+            STORAGE_SERVICE,
+            "repairAsync(java.lang.String,java.util.Map)",
+            json!([keyspace, options]),
+        );
+        let answer = self.command("repair", call, START_DEADLINE).await?;
+        match answer.as_i64() {
+            Some(0) => Ok(None),
+            Some(number) => Ok(Some(number)),
+            None => Err(JmxError::Command("repair", "no command number in the answer".into())),
+        }
+    }
+
+    /// How the repair of that number stands.
+    pub async fn repair_status(&self, number: i64) -> Result<RepairStatus, JmxError> {
+        let call = exec(STORAGE_SERVICE, "getParentRepairStatus(int)", json!([number]));
+        let answer = self.command("repair status", call, QUESTION_DEADLINE).await?;
+        Ok(read_repair_status(&answer))
+    }
+
+    /// Bytes that streams under way have sent or received, of those they will: `(done, total)`.
+    pub async fn streamed_bytes(&self) -> Result<Option<(u64, u64)>, JmxError> {
+        let question = [read(STREAM_MANAGER, json!("CurrentStreams"))];
+        let answers = self.bulk(&question, QUESTION_DEADLINE).await?;
+        Ok(value(&answers, 0).and_then(read_streams))
+    }
+
+    async fn command(
+        &self,
+        what: &'static str,
+        call: Value,
+        deadline: Duration,
+    ) -> Result<Value, JmxError> {
+        let mut answers = self.bulk(&[call], deadline).await?;
+        let Some(mut answer) = answers.pop() else {
+            return Err(self.malformed("no answer to the only question"));
+        };
+        if answer["status"] == json!(200) {
+            return Ok(answer["value"].take());
+        }
+        let cause = answer["error"].as_str().unwrap_or("no reason given");
+        Err(JmxError::Command(what, first_line(cause)))
+    }
+
+    /// Sends the questions in one POST; the answers come in the same order.
+    async fn bulk(&self, questions: &[Value], deadline: Duration) -> Result<Vec<Value>, JmxError> {
+        let transport = |error: reqwest::Error| JmxError::Transport {
+            address: self.address.clone(),
+            cause: root_cause(&error),
+        };
+        let mut response = self
+            .client
+            .post(&self.url)
+            .basic_auth(&self.credentials.username, Some(&self.credentials.password))
+            .timeout(deadline)
+            .json(questions)
+            .send()
+            .await
+            .map_err(transport)?;
+        let status = response.status();
+        if !status.is_success() {
+            return Err(JmxError::Http { address: self.address.clone(), status: status.as_u16() });
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(transport)? {
+            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+                return Err(self.malformed("the answer is longer than 4 MiB"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let answers: Vec<Value> =
+            serde_json::from_slice(&body).map_err(|error| self.malformed(&error.to_string()))?;
+        if answers.len() != questions.len() {
+            return Err(self.malformed("not as many answers as questions"));
+        }
+        Ok(answers)
+    }
+
+    fn malformed(&self, cause: &str) -> JmxError {
+        JmxError::Format { address: self.address.clone(), cause: cause.to_owned() }
+    }
+}
+
+fn view_questions() -> Vec<Value> {
+    let lists = ["LiveNodes", "UnreachableNodes", "JoiningNodes", "LeavingNodes", "MovingNodes"];
+    let mut questions = vec![
+        read(STORAGE_SERVICE, json!("OperationMode")),
+        read(STORAGE_SERVICE, json!("LocalHostId")),
+        read(STORAGE_SERVICE, json!("EndpointToHostId")),
+        read(STORAGE_SERVICE, json!("SchemaVersion")),
+        read(STORAGE_SERVICE, json!("ReleaseVersion")),
+        read(STORAGE_SERVICE, json!("NativeTransportRunning")),
+        read(STORAGE_LOAD, json!("Count")),
+        read(HINTS_SERVICE, json!("PendingHints")),
+    ];
+    questions.extend(lists.map(|list| read(STORAGE_SERVICE, json!(list))));
+    questions
+}
+
+fn read_view(answers: &[Value]) -> Result<NodeView, JmxError> {
+    let operation_mode = text(answers, 0).ok_or(JmxError::NotUp("its operation mode"))?;
+    let members: BTreeMap<String, String> = value(answers, 2)
+        .and_then(Value::as_object)
+        .ok_or(JmxError::NotUp("the members of its ring"))?
+        .iter()
+        .filter_map(|(address, id)| Some((bare_address(address), id.as_str()?.to_owned())))
+        .collect();
+    let addresses = |at: usize, what: &'static str| -> Result<BTreeSet<String>, JmxError> {
+        let list = value(answers, at).and_then(Value::as_array).ok_or(JmxError::NotUp(what))?;
+        Ok(list.iter().filter_map(Value::as_str).map(bare_address).collect())
+    };
+    let joining = addresses(10, "the nodes that join")?;
+    Ok(NodeView {
+        // A node that has not joined yet has no host id in its ring: it throws here.
+        host_id: text(answers, 1).unwrap_or_default(),
+        operation_mode,
+        native_transport: value(answers, 5).and_then(Value::as_bool).unwrap_or(false),
+        live: addresses(8, "the nodes that are up")?,
+        unreachable: addresses(9, "the nodes that are down")?,
+        leaving: addresses(11, "the nodes that leave")?,
+        moving: addresses(12, "the nodes that move")?,
+        pending_hints: pending_hints(
+            value(answers, 7).ok_or(JmxError::NotUp("its pending hints"))?,
+            &members,
+        ),
+        members: members.into_iter().filter(|(address, _)| !joining.contains(address)).collect(),
+        joining,
+        schema_version: text(answers, 3).unwrap_or_default(),
+        release_version: text(answers, 4).unwrap_or_default(),
+        load_bytes: value(answers, 6).and_then(Value::as_u64).ok_or(JmxError::NotUp("its load"))?,
+        free_bytes: None,
+    })
+}
+
+/// Files of hints for nodes that are members. Hints for a host that has left or was replaced are
+/// never delivered, and would keep the ring from ever being calm.
+fn pending_hints(answer: &Value, members: &BTreeMap<String, String>) -> u64 {
+    let entries = answer.as_array().map(Vec::as_slice).unwrap_or_default();
+    entries
+        .iter()
+        .filter(|entry| {
+            entry["host_id"].as_str().is_some_and(|id| members.values().any(|member| member == id))
+        })
+        .map(|entry| match &entry["total_files"] {
+            Value::String(files) => files.parse().unwrap_or(1),
+            files => files.as_u64().unwrap_or(1),
+        })
+        .sum()
+}
+
+/// The answer is a list: the state, then messages.
+fn read_repair_status(answer: &Value) -> RepairStatus {
+    let Some(lines) = answer.as_array() else { return RepairStatus::Unknown };
+    let mut lines = lines.iter().filter_map(Value::as_str);
+    match lines.next() {
+        Some("IN_PROGRESS") => RepairStatus::Running,
+        Some("COMPLETED") => RepairStatus::Completed,
+        Some("FAILED") => {
+            RepairStatus::Failed(first_line(lines.next().unwrap_or("no reason given")))
+        }
+        _ => RepairStatus::Unknown,
+    }
+}
+
+/// Adds up what the sessions of all streams have moved, from Jolokia's rendering of
+/// `CurrentStreams`: plans hold sessions, sessions hold summaries and progress per file.
+fn read_streams(plans: &Value) -> Option<(u64, u64)> {
+    let mut total = 0;
+    let mut done = 0;
+    for session in plans.as_array()?.iter().filter_map(|plan| plan["sessions"].as_array()).flatten() {
+        for summary in ["sendingSummaries", "receivingSummaries"] {
+            let sizes = session[summary].as_array().into_iter().flatten();
+            total += sizes.filter_map(|one| one["totalSize"].as_u64()).sum::<u64>();
+        }
+        for files in ["sendingFiles", "receivingFiles"] {
+            let files = session[files].as_array().into_iter().flatten();
+            done += files.filter_map(|one| one["currentBytes"].as_u64()).sum::<u64>();
+        }
+    }
+    (total > 0).then_some((done.min(total), total))
+}
+
+fn read(mbean: &str, attribute: Value) -> Value {
+    json!({"type": "read", "mbean": mbean, "attribute": attribute,
+           "config": {"includeStackTrace": "false", "serializeException": "false"}})
+}
+
+fn exec(mbean: &str, operation: &str, arguments: Value) -> Value {
+    json!({"type": "exec", "mbean": mbean, "operation": operation, "arguments": arguments,
+           "config": {"includeStackTrace": "false", "serializeException": "false"}})
+}
+
+fn value(answers: &[Value], at: usize) -> Option<&Value> {
+    let answer = answers.get(at)?;
+    (answer["status"] == json!(200)).then(|| &answer["value"])
+}
+
+fn text(answers: &[Value], at: usize) -> Option<String> {
+    value(answers, at)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// Some versions print addresses as `/10.0.0.1` or `name/10.0.0.1`.
+fn bare_address(address: &str) -> String {
+    address.rsplit('/').next().unwrap_or(address).to_owned()
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or(text).chars().take(300).collect()
+}
+
+/// The innermost cause; reqwest's own text only says that a request failed.
+pub(super) fn root_cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer within the deadline".into();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ok(value: Value) -> Value {
+        json!({"status": 200, "value": value})
+    }
+
+    fn failed() -> Value {
+        json!({"status": 404, "error": "javax.management.InstanceNotFoundException"})
+    }
+
+    fn answers() -> Vec<Value> {
+        vec![
+            ok(json!("NORMAL")),
+            ok(json!("id-1")),
+            ok(json!({"/10.0.0.1": "id-1", "10.0.0.2": "id-2", "10.0.0.3": "id-3"})),
+            ok(json!("schema-1")),
+            ok(json!("5.0.6")),
+            ok(json!(true)),
+            ok(json!(4096)),
+            ok(json!([{"host_id": "id-2", "total_files": "3"}, {"host_id": "gone", "total_files": "9"}])),
+            ok(json!(["10.0.0.1", "10.0.0.2"])),
+            ok(json!([])),
+            ok(json!(["10.0.0.3"])),
+            ok(json!([])),
+            ok(json!([])),
+        ]
+    }
+
+    #[test]
+    fn as_many_questions_are_asked_as_answers_are_read() {
+        assert_eq!(view_questions().len(), answers().len());
+    }
+
+    #[test]
+    fn a_joining_node_is_not_a_member_and_hints_for_departed_hosts_do_not_count() {
+        let view = read_view(&answers()).unwrap();
+        assert_eq!(view.members.keys().collect::<Vec<_>>(), ["10.0.0.1", "10.0.0.2"]);
+        assert_eq!(view.joining.iter().collect::<Vec<_>>(), ["10.0.0.3"]);
+        assert_eq!(view.pending_hints, 3);
+        assert_eq!(view.load_bytes, 4096);
+        assert!(view.native_transport);
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_an_error_and_never_an_empty_list_or_zero() {
+        for list in [0, 2, 6, 7, 8, 9, 10, 11, 12] {
+            let mut answers = answers();
+            answers[list] = failed();
+            assert!(matches!(read_view(&answers), Err(JmxError::NotUp(_))), "answer {list}");
+        }
+    }
+
+    #[test]
+    fn a_node_without_a_host_id_yet_still_has_a_view() {
+        let mut answers = answers();
+        answers[1] = failed();
+        assert_eq!(read_view(&answers).unwrap().host_id, "");
+    }
+
+    #[test]
+    fn the_state_of_a_repair_is_the_first_line_of_its_status() {
+        assert_eq!(read_repair_status(&json!(["IN_PROGRESS"])), RepairStatus::Running);
+        assert_eq!(read_repair_status(&json!(["COMPLETED", "done"])), RepairStatus::Completed);
+        assert_eq!(
+            read_repair_status(&json!(["FAILED", "node died"])),
+            RepairStatus::Failed("node died".into())
+        );
+        assert_eq!(read_repair_status(&Value::Null), RepairStatus::Unknown);
+    }
+
+    #[test]
+    fn stream_progress_adds_up_all_sessions() {
+        let plans = json!([{"sessions": [
+            {"sendingSummaries": [{"totalSize": 100}, {"totalSize": 50}], "receivingSummaries": [],
+             "sendingFiles": [{"currentBytes": 30}], "receivingFiles": []},
+            {"sendingSummaries": [{"totalSize": 50}], "sendingFiles": [{"currentBytes": 10}]}
+        ]}]);
+        assert_eq!(read_streams(&plans), Some((40, 200)));
+        assert_eq!(read_streams(&json!([])), None);
+    }
+
+    #[test]
+    fn credentials_do_not_print_their_password() {
+        let credentials = Credentials { username: "op".into(), password: "s3cret-canary".into() };
+        let jolokia = Jolokia::new(
+            http_client().unwrap(),
+            IpAddr::from([127, 0, 0, 1]),
+            8778,
+            credentials.clone(),
+        );
+        let printed = format!("{credentials:?} {jolokia:?}");
+        assert!(!printed.contains("canary"), "{printed}");
+    }
+}

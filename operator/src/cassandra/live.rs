@@ -1,0 +1,397 @@
+//! The `Ring` of real nodes. IO: JMX, the node agents and CQL, each with short deadlines.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::future::{BoxFuture, FutureExt as _};
+use futures::stream::{self, StreamExt as _};
+use rand::TryRngCore as _;
+use rand::rngs::OsRng;
+use sha2::{Digest as _, Sha256};
+
+use super::cql::{Cql, CqlError, Sessions};
+use super::jmx::Jolokia;
+use super::registry::{self, Progress, Registry};
+use super::statements::{self, API_PERMISSIONS, DEFAULT_SUPERUSER, SCHEMA_PERMISSIONS};
+use super::{Credentials, NodeTarget, Ring, RingError, StoreAccess, agent, operations};
+use crate::observation::{
+    CqlAnswer, CqlView, NodeAnswer, Replication, Superuser, TaskKey, TaskKind, TaskState,
+};
+use crate::plan::{Memory, RingAction};
+
+/// Nodes of one store that are asked at once.
+const ASKED_AT_ONCE: usize = 32;
+/// Roles that were proved are proved again after this long, so that hand edits are put right.
+const ROLES_PROVED_FOR: Duration = Duration::from_secs(600);
+
+/// A node operation under way.
+type Operation = BoxFuture<'static, Result<(), String>>;
+
+/// Ports of a node.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    pub jolokia: u16,
+    pub agent: u16,
+    pub cql: u16,
+}
+
+/// Speaks with real nodes.
+pub struct LiveRing {
+    http: reqwest::Client,
+    ports: Ports,
+    sessions: Sessions,
+    registry: Registry,
+    /// By store UID: what the roles were proved for, and when.
+    proved: Mutex<HashMap<String, (String, Instant)>>,
+}
+
+impl LiveRing {
+    pub fn new(http: reqwest::Client, ports: Ports) -> Self {
+        LiveRing {
+            http,
+            ports,
+            sessions: Sessions::default(),
+            registry: Registry::default(),
+            proved: Mutex::default(),
+        }
+    }
+
+    fn jolokia(&self, node: &NodeTarget, credentials: &Credentials) -> Jolokia {
+        Jolokia::new(self.http.clone(), node.ip, self.ports.jolokia, credentials.clone())
+    }
+
+    fn contacts(&self, serving: &[NodeTarget]) -> Vec<SocketAddr> {
+        serving.iter().map(|node| SocketAddr::new(node.ip, self.ports.cql)).collect()
+    }
+
+    async fn view(&self, node: &NodeTarget, credentials: Option<&Credentials>) -> NodeAnswer {
+        let Some(credentials) = credentials else {
+            return NodeAnswer::Unreachable("the Secret of its Jolokia agent is not there".into());
+        };
+        let jolokia = self.jolokia(node, credentials);
+        let disk = agent::free_bytes(&self.http, node.ip, self.ports.agent);
+        match tokio::join!(jolokia.view(), disk) {
+            (Ok(mut view), free_bytes) => {
+                view.free_bytes = free_bytes;
+                NodeAnswer::Reachable(Box::new(view))
+            }
+            (Err(error), _) => NodeAnswer::Unreachable(error.to_string()),
+        }
+    }
+
+    async fn session(
+        &self,
+        access: &StoreAccess,
+        serving: &[NodeTarget],
+    ) -> Result<std::sync::Arc<Cql>, RingError> {
+        let superuser = access.superuser.as_ref().ok_or(RingError::NoCredentials("superuser"))?;
+        Ok(self.sessions.get(&access.uid, &self.contacts(serving), superuser).await?)
+    }
+
+    async fn ask_schema(
+        &self,
+        access: &StoreAccess,
+        serving: &[NodeTarget],
+    ) -> Result<CqlView, RingError> {
+        if serving.is_empty() {
+            return Err(CqlError::NoNode.into());
+        }
+        let session = self.session(access, serving).await?;
+        let keyspaces = session.keyspaces().await?;
+        if !session.own {
+            return Ok(CqlView { superuser: Superuser::Default, keyspaces, ..CqlView::default() });
+        }
+        let proved = self.roles_proved(&session, access, serving, &keyspaces).await?;
+        Ok(CqlView {
+            superuser: Superuser::Own,
+            default_superuser_disabled: proved.default_disabled,
+            roles_ready: proved.roles,
+            keyspaces,
+        })
+    }
+
+    /// Whether the roles are as they should be. Costs nothing while a proof of the same passwords
+    /// and keyspaces is fresh.
+    async fn roles_proved(
+        &self,
+        session: &Cql,
+        access: &StoreAccess,
+        serving: &[NodeTarget],
+        keyspaces: &BTreeMap<String, Replication>,
+    ) -> Result<Proof, RingError> {
+        let subject = proof_subject(access, keyspaces);
+        let fresh = self.proofs().get(&access.uid).is_some_and(|(proved, at)| {
+            *proved == subject && at.elapsed() < ROLES_PROVED_FOR
+        });
+        if fresh {
+            return Ok(Proof { default_disabled: true, roles: true });
+        }
+        let roles = session.roles().await?;
+        let default_disabled = match roles.get(DEFAULT_SUPERUSER) {
+            Some(role) => !role.can_login && !role.is_superuser,
+            None => true,
+        };
+        let mut ready = true;
+        for (credentials, permissions) in wanted_roles(access)? {
+            let exists = roles.get(&credentials.username).is_some_and(|role| {
+                role.can_login && !role.is_superuser
+            });
+            ready = ready
+                && exists
+                && (!keyspaces.contains_key(&access.api_keyspace)
+                    || granted(session, credentials, permissions, &access.api_keyspace).await?)
+                && password_works(&self.contacts(serving), credentials).await?;
+        }
+        let proof = Proof { default_disabled, roles: ready };
+        if proof.default_disabled && proof.roles {
+            self.proofs().insert(access.uid.clone(), (subject, Instant::now()));
+        }
+        Ok(proof)
+    }
+
+    async fn ensure_roles(
+        &self,
+        session: &Cql,
+        access: &StoreAccess,
+    ) -> Result<(), RingError> {
+        let keyspaces = session.keyspaces().await?;
+        for (credentials, permissions) in wanted_roles(access)? {
+            for statement in statements::ensure_role(credentials, false) {
+                session.change("made a role", statement).await?;
+            }
+            if keyspaces.contains_key(&access.api_keyspace) {
+                for permission in permissions {
+                    let grant =
+                        statements::grant(permission, &access.api_keyspace, &credentials.username);
+                    session.change("granted a role its rights", grant).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn change_replication(
+        &self,
+        session: &Cql,
+        access: &StoreAccess,
+        keyspace: &str,
+        factor: i32,
+    ) -> Result<(), RingError> {
+        let keyspaces = session.keyspaces().await?;
+        let current =
+            keyspaces.get(keyspace).ok_or_else(|| CqlError::NoKeyspace(keyspace.to_owned()))?;
+        let map = statements::replication_map(Some(current), &access.datacenter, factor);
+        let statement = statements::alter_keyspace(keyspace, &map);
+        Ok(session.change("changed the replication of a keyspace", statement).await?)
+    }
+
+    async fn act_over_cql(
+        &self,
+        access: &StoreAccess,
+        serving: &[NodeTarget],
+        action: &RingAction,
+    ) -> Result<(), RingError> {
+        let session = self.session(access, serving).await?;
+        match action {
+            RingAction::CreateSuperuser => {
+                let superuser =
+                    access.superuser.as_ref().ok_or(RingError::NoCredentials("superuser"))?;
+                for statement in statements::ensure_role(superuser, true) {
+                    session.change("made the operator's superuser", statement).await?;
+                }
+            }
+            RingAction::DisableDefaultSuperuser if session.own => {
+                let statement = statements::disable_default_superuser(&random_password());
+                session.change("disabled the default superuser", statement).await?;
+            }
+            // Without the own superuser nobody could log in any more; the next pass makes it.
+            RingAction::DisableDefaultSuperuser => {}
+            RingAction::EnsureRoles => self.ensure_roles(&session, access).await?,
+            RingAction::CreateKeyspace { keyspace, replication } => {
+                let map = statements::replication_map(None, &access.datacenter, *replication);
+                let statement = statements::create_keyspace(keyspace, &map);
+                session.change("made a keyspace", statement).await?;
+            }
+            RingAction::AlterReplication { keyspace, replication } => {
+                self.change_replication(&session, access, keyspace, *replication).await?;
+            }
+            RingAction::Decommission { .. }
+            | RingAction::Cleanup { .. }
+            | RingAction::Repair { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Begins a node operation in the background.
+    fn begin(
+        &self,
+        access: &StoreAccess,
+        nodes: &[NodeTarget],
+        key: TaskKey,
+        operation: impl FnOnce(Jolokia, Progress) -> Operation,
+    ) -> Result<(), RingError> {
+        let node = nodes
+            .iter()
+            .find(|node| node.pod == key.pod)
+            .ok_or_else(|| RingError::NoAddress(key.pod.clone()))?;
+        let credentials = access.jolokia.as_ref().ok_or(RingError::NoCredentials("Jolokia"))?;
+        let node = self.jolokia(node, credentials);
+        self.registry
+            .begin(&access.uid, key, |progress| operation(node, progress))
+            .map_err(|registry::Full| RingError::TooManyOperations(registry::CAPACITY))
+    }
+
+    fn proofs(&self) -> std::sync::MutexGuard<'_, HashMap<String, (String, Instant)>> {
+        self.proved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ring for LiveRing {
+    fn views<'a>(
+        &'a self,
+        access: &'a StoreAccess,
+        nodes: &'a [NodeTarget],
+    ) -> BoxFuture<'a, BTreeMap<String, NodeAnswer>> {
+        stream::iter(nodes)
+            .map(move |node| async move {
+                (node.pod.clone(), self.view(node, access.jolokia.as_ref()).await)
+            })
+            .buffer_unordered(ASKED_AT_ONCE)
+            .collect()
+            .boxed()
+    }
+
+    fn schema<'a>(
+        &'a self,
+        access: &'a StoreAccess,
+        serving: &'a [NodeTarget],
+    ) -> BoxFuture<'a, CqlAnswer> {
+        async move {
+            match self.ask_schema(access, serving).await {
+                Ok(view) => CqlAnswer::Reachable(view),
+                Err(error) => {
+                    self.sessions.drop_session(&access.uid);
+                    CqlAnswer::Unreachable(error.to_string())
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn act<'a>(
+        &'a self,
+        access: &'a StoreAccess,
+        nodes: &'a [NodeTarget],
+        serving: &'a [NodeTarget],
+        action: &'a RingAction,
+    ) -> BoxFuture<'a, Result<(), RingError>> {
+        async move {
+            let key = |pod: &String, kind, keyspace: Option<&String>| TaskKey {
+                pod: pod.clone(),
+                kind,
+                keyspace: keyspace.cloned(),
+            };
+            match action {
+                RingAction::Decommission { pod } => {
+                    let key = key(pod, TaskKind::Decommission, None);
+                    self.begin(access, nodes, key, |node, progress| {
+                        operations::decommission(node, progress).boxed()
+                    })
+                }
+                RingAction::Cleanup { pod, keyspace } => {
+                    let key = key(pod, TaskKind::Cleanup, keyspace.as_ref());
+                    let keyspace = keyspace.clone();
+                    self.begin(access, nodes, key, |node, progress| {
+                        operations::cleanup(node, keyspace, progress).boxed()
+                    })
+                }
+                RingAction::Repair { pod, keyspace } => {
+                    let key = key(pod, TaskKind::Repair, Some(keyspace));
+                    let keyspace = keyspace.clone();
+                    self.begin(access, nodes, key, |node, progress| {
+                        operations::repair(node, keyspace, progress).boxed()
+                    })
+                }
+                over_cql => self.act_over_cql(access, serving, over_cql).await,
+            }
+        }
+        .boxed()
+    }
+
+    fn tasks(&self, store_uid: &str) -> BTreeMap<TaskKey, TaskState> {
+        self.registry.states(store_uid)
+    }
+
+    fn settle(&self, store_uid: &str, memory: &Memory, hosts: &BTreeMap<String, String>) {
+        self.registry.settle(store_uid, memory, hosts);
+    }
+
+    fn retain(&self, alive: &BTreeSet<String>) {
+        self.registry.retain(alive);
+        self.sessions.retain(alive);
+        self.proofs().retain(|uid, _| alive.contains(uid));
+    }
+}
+
+struct Proof {
+    default_disabled: bool,
+    roles: bool,
+}
+
+fn wanted_roles(
+    access: &StoreAccess,
+) -> Result<[(&Credentials, &'static [&'static str]); 2], RingError> {
+    let schema = access.schema.as_ref().ok_or(RingError::NoCredentials("schema"))?;
+    let api = access.api.as_ref().ok_or(RingError::NoCredentials("API"))?;
+    Ok([(schema, &SCHEMA_PERMISSIONS), (api, &API_PERMISSIONS)])
+}
+
+async fn granted(
+    session: &Cql,
+    credentials: &Credentials,
+    wanted: &[&str],
+    keyspace: &str,
+) -> Result<bool, CqlError> {
+    let resource = format!("data/{keyspace}");
+    let granted = session.permissions(&credentials.username).await?;
+    Ok(wanted
+        .iter()
+        .all(|permission| granted.contains(&(resource.clone(), (*permission).to_owned()))))
+}
+
+async fn password_works(
+    contacts: &[SocketAddr],
+    credentials: &Credentials,
+) -> Result<bool, CqlError> {
+    match Cql::log_in(contacts, credentials, false).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_refused() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// What a proof is about: the passwords, as a digest, and whether the API's keyspace is there.
+fn proof_subject(access: &StoreAccess, keyspaces: &BTreeMap<String, Replication>) -> String {
+    let mut digest = Sha256::new();
+    for credentials in [&access.superuser, &access.schema, &access.api].into_iter().flatten() {
+        digest.update(credentials.username.as_bytes());
+        digest.update([0]);
+        digest.update(credentials.password.as_bytes());
+        digest.update([0]);
+    }
+    let granted = keyspaces.contains_key(&access.api_keyspace);
+    format!("{:x} {} {granted}", digest.finalize(), access.api_keyspace)
+}
+
+/// A password that nobody is told.
+fn random_password() -> String {
+    let mut bytes = [0_u8; 32];
+    // The system's generator fails only where there is none; an unguessable fallback is the
+    // process's own generator, seeded from it before.
+    if OsRng.try_fill_bytes(&mut bytes).is_err() {
+        rand::RngCore::fill_bytes(&mut rand::rng(), &mut bytes);
+    }
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

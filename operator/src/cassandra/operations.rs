@@ -1,0 +1,104 @@
+//! Node operations that outlast a pass, each as one future that ends with the node's verdict. IO:
+//! JMX of one node. All are harmless to repeat.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::jmx::{JmxError, Jolokia, RepairStatus};
+use super::registry::Progress;
+
+/// Streaming a full node out may take this long; the node itself goes on whatever happens here.
+const DECOMMISSION_DEADLINE: Duration = Duration::from_secs(48 * 3600);
+const CLEANUP_DEADLINE: Duration = Duration::from_secs(24 * 3600);
+const REPAIR_DEADLINE: Duration = Duration::from_secs(24 * 3600);
+const ASK_EVERY: Duration = Duration::from_secs(2);
+/// A repair whose node has not answered for this long has failed: the node is down or restarted.
+const SILENCE: Duration = Duration::from_secs(120);
+
+/// Decommissions the node. The call lasts as long as the streaming does; should the connection break
+/// before, the node's own operation mode tells how it ended.
+pub async fn decommission(node: Jolokia, progress: Progress) -> Result<(), String> {
+    let until = Instant::now() + DECOMMISSION_DEADLINE;
+    let mut command = std::pin::pin!(node.decommission(DECOMMISSION_DEADLINE));
+    let broken = loop {
+        tokio::select! {
+            result = &mut command => match result {
+                Ok(()) => return Ok(()),
+                Err(error) if error.is_refusal() => return Err(error.to_string()),
+                Err(error) => break error,
+            },
+            () = sleep(ASK_EVERY) => {
+                if let Ok(Some((done, total))) = node.streamed_bytes().await {
+                    progress.tell(format!("{} of {} streamed", mib(done), mib(total)));
+                }
+            }
+        }
+    };
+    follow_decommission(&node, &broken, until).await
+}
+
+async fn follow_decommission(node: &Jolokia, broken: &JmxError, until: Instant) -> Result<(), String> {
+    let mut heard = Instant::now();
+    while Instant::now() < until && heard.elapsed() < SILENCE {
+        match node.operation_mode().await.as_deref() {
+            Ok("DECOMMISSIONED") => return Ok(()),
+            Ok("LEAVING") => heard = Instant::now(),
+            Ok(mode) => return Err(format!("the decommission was broken off, the node is {mode}: {broken}")),
+            Err(_) => {}
+        }
+        sleep(ASK_EVERY).await;
+    }
+    Err(format!("the node that is being decommissioned no longer answers: {broken}"))
+}
+
+/// Cleans up one keyspace, or every replicated one, table after table.
+pub async fn cleanup(
+    node: Jolokia,
+    keyspace: Option<String>,
+    progress: Progress,
+) -> Result<(), String> {
+    let until = Instant::now() + CLEANUP_DEADLINE;
+    let keyspaces = match keyspace {
+        Some(keyspace) => vec![keyspace],
+        None => node.replicated_keyspaces().await.map_err(|error| error.to_string())?,
+    };
+    for (done, keyspace) in keyspaces.iter().enumerate() {
+        progress.tell(format!("{done} of {} keyspaces, now {keyspace}", keyspaces.len()));
+        let left = until.saturating_duration_since(Instant::now());
+        node.cleanup(keyspace, left).await.map_err(|error| format!("{keyspace}: {error}"))?;
+    }
+    Ok(())
+}
+
+/// Repairs the node's primary ranges of the keyspace in full.
+pub async fn repair(node: Jolokia, keyspace: String, progress: Progress) -> Result<(), String> {
+    let started = Instant::now();
+    let Some(number) = node.start_repair(&keyspace).await.map_err(|error| error.to_string())? else {
+        return Ok(());
+    };
+    let mut heard = Instant::now();
+    while started.elapsed() < REPAIR_DEADLINE {
+        match node.repair_status(number).await {
+            Ok(RepairStatus::Completed) => return Ok(()),
+            Ok(RepairStatus::Failed(cause)) => return Err(cause),
+            Ok(RepairStatus::Running) => {
+                heard = Instant::now();
+                progress.tell(format!("running for {} s", started.elapsed().as_secs()));
+            }
+            Ok(RepairStatus::Unknown) => {
+                return Err(format!("the node no longer knows of repair {number}; was it restarted?"));
+            }
+            Err(error) if heard.elapsed() > SILENCE => return Err(error.to_string()),
+            Err(_) => {}
+        }
+        // The first answers come quickly, so that small keyspaces cost no time.
+        let young = started.elapsed() < Duration::from_secs(5);
+        sleep(if young { Duration::from_millis(250) } else { ASK_EVERY }).await;
+    }
+    Err(format!("repair {number} did not end within {} hours", REPAIR_DEADLINE.as_secs() / 3600))
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{} MiB", bytes.div_ceil(1 << 20))
+}
