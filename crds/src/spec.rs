@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::ResourceRequirements;
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::{Amount, ResourcesSpec, messages};
 
 /// A whole shop: a Cassandra ring, its keyspaces, and the REST API in front of it.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -18,6 +18,7 @@ use serde_json::Value;
     kind = "StoreCluster",
     plural = "storeclusters",
     shortname = "stc",
+    doc = "A shop: a Cassandra ring, its keyspaces, and the REST API in front of it.",
     category = "all",
     namespaced,
     status = "crate::StoreClusterStatus",
@@ -34,14 +35,15 @@ use serde_json::Value;
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Progressing')].reason"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    validation = Rule::new("size(self.metadata.name) <= 40").message("metadata.name must have at most 40 characters, since the names of pods are made from it: choose a shorter name"),
-    validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')").message("metadata.name must start with a letter and have only a-z, 0-9 and '-', since Services are named after it: choose such a name")
+    validation = Rule::new("size(self.metadata.name) <= 40").message(messages::NAME_LENGTH),
+    validation = Rule::new("self.spec.cassandra.racks.all(r, size(self.metadata.name) + size(r.name) <= 41)").message(messages::NAME_AND_RACK_LENGTH),
+    validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')").message(messages::NAME_FORM)
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[x_kube(
-    validation = Rule::new("self.keyspaces.all(k, k.replicationFactor <= self.cassandra.size)").message("spec.keyspaces[].replicationFactor must not be above spec.cassandra.size: each copy needs a node of its own; lower the factor or raise the size"),
-    validation = Rule::new("self.cassandra.allowReplicationAboveThree || self.keyspaces.all(k, k.replicationFactor <= 3)").message("spec.keyspaces[].replicationFactor above 3 costs disk and latency and rarely helps: lower it, or set spec.cassandra.allowReplicationAboveThree to true"),
-    validation = Rule::new("self.keyspaces.exists(k, k.name == self.api.keyspace)").message("spec.api.keyspace must be one of spec.keyspaces[].name: add the keyspace or name another one")
+    validation = Rule::new("self.keyspaces.all(k, k.replicationFactor <= self.cassandra.size)").message(messages::REPLICATION_ABOVE_SIZE),
+    validation = Rule::new("self.cassandra.allowReplicationAboveThree || self.keyspaces.all(k, k.replicationFactor <= 3)").message(messages::REPLICATION_ABOVE_THREE),
+    validation = Rule::new("self.keyspaces.exists(k, k.name == self.api.keyspace)").message(messages::API_KEYSPACE)
 )]
 pub struct StoreClusterSpec {
     /// The Cassandra ring.
@@ -63,26 +65,29 @@ pub struct StoreClusterSpec {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[x_kube(
-    validation = Rule::new("size(self.racks) <= self.size").message("spec.cassandra.racks must not name more racks than spec.cassandra.size has nodes: drop racks or raise the size"),
-    validation = Rule::new("self.datacenter == oldSelf.datacenter").message("spec.cassandra.datacenter cannot change: nodes that hold data refuse to start under another name; put the old name back, or make a new StoreCluster"),
-    validation = Rule::new("oldSelf.racks.all(o, self.racks.exists(r, r.name == o.name && r.?zone.orValue('') == o.?zone.orValue('')))").message("spec.cassandra.racks can only be added to: a rack that holds data cannot be removed, renamed or moved to another zone; put it back")
+    validation = Rule::new("size(self.racks) <= self.size").message(messages::RACKS_ABOVE_SIZE),
+    validation = Rule::new("!(oldSelf.version.startsWith('5.0') && self.version.startsWith('4.1'))").message(messages::VERSION_LOWERED),
+    validation = Rule::new("!isQuantity(self.heap) || !has(self.resources.limits) || !('memory' in self.resources.limits) || quantity(self.heap).compareTo(quantity(string(self.resources.limits['memory']))) < 0").message(messages::HEAP_ABOVE_MEMORY),
+    validation = Rule::new("self.datacenter == oldSelf.datacenter").message(messages::DATACENTER_CHANGED),
+    validation = Rule::new("oldSelf.racks.all(o, self.racks.exists(r, r.name == o.name && (has(r.zone) ? r.zone : '') == (has(o.zone) ? o.zone : '')))").message(messages::RACKS_CHANGED)
 )]
 pub struct CassandraSpec {
     /// Version of Cassandra, as the tag of the official image: 4.1, 4.1.10, 5.0, 5.0.6. Default: 5.0.
-    #[x_kube(validation = Rule::new("self.matches('^(4[.]1|5[.]0)([.][0-9]{1,3})?$')").message("spec.cassandra.version must be 4.1 or 5.0, with or without a patch number such as 5.0.6"))]
+    #[x_kube(validation = Rule::new("self.matches('^(4[.]1|5[.]0)([.][0-9]{1,3})?$')").message(messages::VERSION))]
     #[schemars(length(max = 16))]
     #[serde(default = "default_version")]
     pub version: String,
     /// Image to run in place of `cassandra:<version>`. It must have the layout and the entrypoint
     /// of the official image, and its Cassandra must be of `version`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self.matches('^[^ ]+$')").message(messages::IMAGE))]
     #[schemars(length(min = 1, max = 512))]
     pub image: Option<String>,
     /// When the kubelet pulls the image. Default: IfNotPresent.
     #[serde(default)]
     pub image_pull_policy: ImagePullPolicy,
     /// Name of the datacenter, as in `LOCAL_QUORUM`'s "local". It cannot change. Default: dc1.
-    #[x_kube(validation = Rule::new("self.matches('^[a-zA-Z][a-zA-Z0-9_-]{0,47}$')").message("spec.cassandra.datacenter must start with a letter and have at most 48 letters, digits, '_' or '-'"))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-zA-Z][a-zA-Z0-9_-]{0,47}$')").message(messages::DATACENTER))]
     #[schemars(length(max = 64))]
     #[serde(default = "default_datacenter")]
     pub datacenter: String,
@@ -101,23 +106,23 @@ pub struct CassandraSpec {
     pub storage: StorageSpec,
     /// Resources of the Cassandra container. Default: requests of 250m CPU and 1Gi, limit 1Gi memory.
     #[serde(default = "default_cassandra_resources")]
-    pub resources: ResourceRequirements,
+    pub resources: ResourcesSpec,
     /// Java heap, `-Xms` and `-Xmx`, such as 512Mi or 4Gi. At most half of the memory limit leaves
     /// room for off-heap memory and the page cache. Default: 256Mi.
-    #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).compareTo(quantity('128Mi')) >= 0 && quantity(self).compareTo(quantity('64Gi')) <= 0").message("spec.cassandra.heap must be a quantity from 128Mi to 64Gi, such as 512Mi"))]
+    #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).compareTo(quantity('128Mi')) >= 0 && quantity(self).compareTo(quantity('64Gi')) <= 0").message(messages::HEAP))]
     #[schemars(length(max = 32))]
     #[serde(default = "default_heap")]
     pub heap: String,
     /// Settings merged over the version's own cassandra.yaml. What the operator itself decides
     /// (addresses, seeds, names, snitch, authentication, directories) cannot be set here.
-    #[x_kube(validation = Rule::new("!self.exists(k, k in ['cluster_name', 'seed_provider', 'listen_address', 'listen_interface', 'broadcast_address', 'rpc_address', 'rpc_interface', 'broadcast_rpc_address', 'endpoint_snitch', 'authenticator', 'authorizer', 'role_manager', 'num_tokens', 'initial_token', 'partitioner', 'storage_port', 'native_transport_port', 'data_file_directories', 'commitlog_directory', 'saved_caches_directory', 'hints_directory', 'native_transport_allow_older_protocols', 'auto_bootstrap'])").message("spec.cassandra.cassandraYaml must not set what the operator decides (cluster_name, seed_provider, addresses and ports, endpoint_snitch, authenticator, authorizer, role_manager, num_tokens, initial_token, partitioner, directories, native_transport_allow_older_protocols, auto_bootstrap): remove that key"))]
+    #[x_kube(validation = Rule::new(messages::CASSANDRA_YAML_RULE).message(messages::CASSANDRA_YAML))]
     #[schemars(extend("maxProperties" = 128), schema_with = "free_form_map")]
     #[serde(default)]
     pub cassandra_yaml: BTreeMap<String, Value>,
     /// Options added to the Java command line, such as `-Dcassandra.ring_delay_ms=10000`.
     #[schemars(length(max = 64), inner(length(min = 2, max = 256)))]
-    #[x_kube(validation = Rule::new("self.all(o, o.startsWith('-') && !o.contains(' '))").message("spec.cassandra.jvmOptions must be single options that start with '-' and have no blank: write one list entry per option"))]
-    #[x_kube(validation = Rule::new("!self.exists(o, o.startsWith('-Xmx') || o.startsWith('-Xms'))").message("spec.cassandra.jvmOptions must not set the heap: write it to spec.cassandra.heap"))]
+    #[x_kube(validation = Rule::new("self.all(o, o.startsWith('-') && !o.matches('[ \\\\t\\\\n]'))").message(messages::JVM_OPTION_FORM))]
+    #[x_kube(validation = Rule::new("!self.exists(o, o.startsWith('-Xmx') || o.startsWith('-Xms'))").message(messages::JVM_OPTION_HEAP))]
     #[serde(default)]
     pub jvm_options: Vec<String>,
     /// What becomes of the volumes and the generated passwords when the StoreCluster is deleted, and
@@ -135,7 +140,7 @@ pub struct CassandraSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RackSpec {
     /// Name of the rack, in lower case; it becomes part of the names of pods and volumes.
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]{0,14}[a-z0-9])?$')").message("spec.cassandra.racks[].name must have at most 16 of a-z, 0-9 and '-', and start and end with a letter or digit"))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]{0,14}[a-z0-9])?$')").message(messages::RACK_NAME))]
     #[schemars(length(min = 1, max = 64))]
     pub name: String,
     /// Zone (`topology.kubernetes.io/zone`) that the nodes of this rack must run in. Default: any.
@@ -148,14 +153,15 @@ pub struct RackSpec {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[x_kube(
-    validation = Rule::new("quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0").message("spec.cassandra.storage.size cannot shrink: volumes only grow; put the old size back"),
-    validation = Rule::new("self.?className.orValue('') == oldSelf.?className.orValue('')").message("spec.cassandra.storage.className cannot change: volumes keep their class; put the old one back, or make a new StoreCluster")
+    validation = Rule::new("!isQuantity(self.size) || !isQuantity(oldSelf.size) || quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0").message(messages::STORAGE_SHRUNK),
+    validation = Rule::new("(has(self.className) ? self.className : '') == (has(oldSelf.className) ? oldSelf.className : '')").message(messages::STORAGE_CLASS_CHANGED)
 )]
 pub struct StorageSpec {
     /// Size of each node's volume. It can grow where the class allows it, never shrink. Default: 1Gi.
-    #[x_kube(validation = Rule::new("quantity(self).isGreaterThan(quantity('0'))").message("spec.cassandra.storage.size must be above zero, such as 10Gi"))]
+    #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))").message(messages::STORAGE_SIZE))]
+    #[schemars(length(max = 32))]
     #[serde(default = "default_storage_size")]
-    pub size: Quantity,
+    pub size: String,
     /// StorageClass of the volumes. It cannot change. Default: the cluster's default class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
@@ -167,12 +173,12 @@ pub struct StorageSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KeyspaceSpec {
     /// Name, a CQL identifier in lower case.
-    #[x_kube(validation = Rule::new("self.matches('^[a-z][a-z0-9_]{0,47}$')").message("spec.keyspaces[].name must be a CQL identifier: a letter, then at most 47 of a-z, 0-9 and '_'"))]
-    #[x_kube(validation = Rule::new("self != 'system' && !self.startsWith('system_')").message("spec.keyspaces[].name must not be a system keyspace: the operator keeps the replication of those itself; remove it"))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z][a-z0-9_]{0,47}$')").message(messages::KEYSPACE_NAME))]
+    #[x_kube(validation = Rule::new("self != 'system' && !self.startsWith('system_')").message(messages::KEYSPACE_SYSTEM))]
     #[schemars(length(min = 1, max = 64))]
     pub name: String,
     /// Number of copies of each row. 3 survives the loss of a node at LOCAL_QUORUM. Default: 1.
-    #[x_kube(validation = Rule::new("self >= 1").message("spec.keyspaces[].replicationFactor must be at least 1: 0 would keep no copy of the data"))]
+    #[x_kube(validation = Rule::new("self >= 1").message(messages::REPLICATION_ZERO))]
     #[schemars(range(max = 300))]
     #[serde(default = "one")]
     pub replication_factor: i32,
@@ -188,6 +194,7 @@ pub struct ApiSpec {
     pub replicas: i32,
     /// Image of the API. Default: the one that the operator was installed with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self.matches('^[^ ]+$')").message(messages::IMAGE))]
     #[schemars(length(min = 1, max = 512))]
     pub image: Option<String>,
     /// When the kubelet pulls the image. Default: IfNotPresent.
@@ -195,7 +202,7 @@ pub struct ApiSpec {
     pub image_pull_policy: ImagePullPolicy,
     /// Resources of the API container. Default: requests of 50m CPU and 32Mi, limit 128Mi memory.
     #[serde(default = "default_api_resources")]
-    pub resources: ResourceRequirements,
+    pub resources: ResourcesSpec,
     /// Keyspace of the API's tables, one of `spec.keyspaces`. Default: store_manager.
     #[schemars(length(min = 1, max = 64))]
     #[serde(default = "default_keyspace")]
@@ -214,11 +221,11 @@ pub struct ApiSpec {
 /// Ingress of the API.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[x_kube(validation = Rule::new("!has(self.tlsSecretName) || has(self.host)").message("spec.api.ingress.tlsSecretName needs spec.api.ingress.host: name the host that the certificate is for"))]
+#[x_kube(validation = Rule::new("!has(self.tlsSecretName) || has(self.host)").message(messages::TLS_WITHOUT_HOST))]
 pub struct IngressSpec {
     /// Host name to answer to. Default: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = Rule::new("self.matches('^([*][.])?[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')").message("spec.api.ingress.host must be a DNS name in lower case without scheme, port or path, such as shop.example.com"))]
+    #[x_kube(validation = Rule::new("self.matches('^([*][.])?[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')").message(messages::INGRESS_HOST))]
     #[schemars(length(min = 1, max = 253))]
     pub host: Option<String>,
     /// IngressClass. Default: the cluster's default class.
@@ -231,7 +238,7 @@ pub struct IngressSpec {
     pub tls_secret_name: Option<String>,
     /// Annotations of the Ingress, for its controller.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 64))]
+    #[schemars(schema_with = "annotations_schema")]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -294,31 +301,38 @@ fn default_heap() -> String {
     "256Mi".into()
 }
 
-fn default_storage_size() -> Quantity {
-    Quantity("1Gi".into())
+fn default_storage_size() -> String {
+    "1Gi".into()
 }
 
 fn default_keyspace() -> String {
     "store_manager".into()
 }
 
-fn default_cassandra_resources() -> ResourceRequirements {
-    requirements(&[("cpu", "250m"), ("memory", "1Gi")], &[("memory", "1Gi")])
+fn default_cassandra_resources() -> ResourcesSpec {
+    resources(&[("cpu", "250m"), ("memory", "1Gi")], &[("memory", "1Gi")])
 }
 
-fn default_api_resources() -> ResourceRequirements {
-    requirements(&[("cpu", "50m"), ("memory", "32Mi")], &[("memory", "128Mi")])
+fn default_api_resources() -> ResourcesSpec {
+    resources(&[("cpu", "50m"), ("memory", "32Mi")], &[("memory", "128Mi")])
 }
 
-fn requirements(requests: &[(&str, &str)], limits: &[(&str, &str)]) -> ResourceRequirements {
-    let quantities = |pairs: &[(&str, &str)]| {
-        Some(pairs.iter().map(|(k, v)| ((*k).to_owned(), Quantity((*v).to_owned()))).collect())
-    };
-    ResourceRequirements { requests: quantities(requests), limits: quantities(limits), claims: None }
+fn resources(requests: &[(&str, &str)], limits: &[(&str, &str)]) -> ResourcesSpec {
+    let amounts =
+        |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), Amount((*v).to_owned()))).collect();
+    ResourcesSpec { requests: amounts(requests), limits: amounts(limits) }
 }
 
 fn default_keyspaces() -> Vec<KeyspaceSpec> {
     vec![KeyspaceSpec { name: "store_manager".into(), replication_factor: 1 }]
+}
+
+fn annotations_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": 64,
+        "additionalProperties": { "type": "string", "maxLength": 16384 },
+    })
 }
 
 /// An object whose values may be anything that YAML can say.

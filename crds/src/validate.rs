@@ -3,11 +3,9 @@
 //!
 //! The messages are those of the CEL rules where there is one; a test holds both to one table.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::core::v1::ResourceRequirements;
-
-use crate::{CassandraSpec, StoreClusterSpec, messages, quantity_nanos, quantity_units};
+use crate::{Amount, CassandraSpec, ResourcesSpec, StoreClusterSpec, messages, quantity_nanos, quantity_units};
 
 /// A rule that a spec breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +39,7 @@ pub fn validate_change(old: &StoreClusterSpec, new: &StoreClusterSpec) -> Vec<Vi
         messages::VERSION_LOWERED,
     );
     found.unless(
-        quantity_nanos(&before.storage.size.0) <= quantity_nanos(&after.storage.size.0),
+        quantity_nanos(&before.storage.size) <= quantity_nanos(&after.storage.size),
         "spec.cassandra.storage.size",
         messages::STORAGE_SHRUNK,
     );
@@ -148,7 +146,7 @@ fn check_racks(found: &mut Violations, cassandra: &CassandraSpec) {
 }
 
 fn check_storage(found: &mut Violations, cassandra: &CassandraSpec) {
-    let size = quantity_nanos(&cassandra.storage.size.0);
+    let size = quantity_nanos(&cassandra.storage.size);
     let field = "spec.cassandra.storage.size";
     found.unless(size.is_some_and(|nanos| nanos > 0), field, messages::STORAGE_SIZE);
     if let Some(class) = &cassandra.storage.class_name {
@@ -161,7 +159,7 @@ fn check_java(found: &mut Violations, cassandra: &CassandraSpec) {
     let in_range = heap.is_some_and(|bytes| (128 << 20..=64 << 30).contains(&bytes));
     found.unless(in_range, "spec.cassandra.heap", messages::HEAP);
     check_resources(found, &cassandra.resources, "spec.cassandra.resources");
-    let limit = quantity_of(cassandra.resources.limits.as_ref(), "memory").and_then(quantity_units);
+    let limit = quantity_of(&cassandra.resources.limits, "memory").and_then(quantity_units);
     let fits = limit.is_none_or(|limit| heap.is_none_or(|heap| heap < limit));
     found.unless(fits, "spec.cassandra.heap", messages::HEAP_ABOVE_MEMORY);
 
@@ -232,10 +230,10 @@ fn check_image(found: &mut Violations, image: &str, field: &str) {
     found.unless(!image.contains(char::is_whitespace), field, messages::IMAGE);
 }
 
-fn check_resources(found: &mut Violations, resources: &ResourceRequirements, field: &str) {
+fn check_resources(found: &mut Violations, resources: &ResourcesSpec, field: &str) {
     for resource in ["cpu", "memory"] {
-        let request = quantity_of(resources.requests.as_ref(), resource);
-        let limit = quantity_of(resources.limits.as_ref(), resource);
+        let request = quantity_of(&resources.requests, resource);
+        let limit = quantity_of(&resources.limits, resource);
         let good = [request, limit].into_iter().flatten().all(|text| quantity_units(text).is_some());
         found.unless(good, field, messages::RESOURCES_QUANTITY);
         if let (Some(request), Some(limit)) = (request, limit) {
@@ -245,11 +243,8 @@ fn check_resources(found: &mut Violations, resources: &ResourceRequirements, fie
     }
 }
 
-fn quantity_of<'a>(
-    quantities: Option<&'a std::collections::BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>>,
-    resource: &str,
-) -> Option<&'a str> {
-    quantities.and_then(|quantities| quantities.get(resource)).map(|quantity| quantity.0.as_str())
+fn quantity_of<'a>(amounts: &'a BTreeMap<String, Amount>, resource: &str) -> Option<&'a str> {
+    amounts.get(resource).map(|amount| amount.0.as_str())
 }
 
 fn is_version(version: &str) -> bool {

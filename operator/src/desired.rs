@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 use store_crds::{
-    Consistency, DeletionPolicy, ImagePullPolicy, IngressSpec, SerialConsistency, StoreCluster, StoreClusterSpec,
+    Amount, Consistency, DeletionPolicy, ImagePullPolicy, IngressSpec, ResourcesSpec, SerialConsistency, StoreCluster, StoreClusterSpec,
     Violation,
 };
 
@@ -172,8 +173,8 @@ fn desired_cassandra(spec: &StoreClusterSpec) -> DesiredCassandra {
         datacenter: cassandra.datacenter.clone(),
         size: cassandra.size,
         racks: rack_targets(spec),
-        storage_bytes: store_crds::quantity_units(&cassandra.storage.size.0).unwrap_or_default(),
-        storage_size: canonical(&cassandra.storage.size.0),
+        storage_bytes: store_crds::quantity_units(&cassandra.storage.size).unwrap_or_default(),
+        storage_size: canonical(&cassandra.storage.size),
         storage_class: cassandra.storage.class_name.clone(),
         resources: canonical_resources(&cassandra.resources),
         heap_mib: store_crds::quantity_units(&cassandra.heap).unwrap_or_default() >> 20,
@@ -230,16 +231,16 @@ fn canonical(quantity: &str) -> String {
     store_crds::canonical_quantity(quantity).unwrap_or_else(|| quantity.to_owned())
 }
 
-fn canonical_resources(resources: &ResourceRequirements) -> ResourceRequirements {
-    let mut resources = resources.clone();
-    for quantity in [&mut resources.requests, &mut resources.limits]
-        .into_iter()
-        .flatten()
-        .flat_map(|quantities| quantities.values_mut())
-    {
-        quantity.0 = canonical(&quantity.0);
+fn canonical_resources(resources: &ResourcesSpec) -> ResourceRequirements {
+    let quantities = |amounts: &BTreeMap<String, Amount>| {
+        let one = |(name, amount): (&String, &Amount)| (name.clone(), Quantity(canonical(&amount.0)));
+        (!amounts.is_empty()).then(|| amounts.iter().map(one).collect())
+    };
+    ResourceRequirements {
+        requests: quantities(&resources.requests),
+        limits: quantities(&resources.limits),
+        claims: None,
     }
-    resources
 }
 
 /// JSON with sorted keys, so that equal specs give equal text.

@@ -1,0 +1,169 @@
+//! The table of bad specs against the rules in Rust and against the CEL rules of the schema, and the
+//! shape of the schema itself.
+
+use kube::core::cel::Validator;
+use serde_json::{Value, json};
+use store_crds::bad_specs::{BadSpec, bad_specs};
+use store_crds::{StoreClusterSpec, messages, validate, validate_change};
+
+fn schema() -> Value {
+    let crd = serde_json::to_value(store_crds::crd()).unwrap();
+    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
+}
+
+fn object(store: &str, spec: &Value) -> Value {
+    json!({"apiVersion": "storemanager.io/v1alpha1", "kind": "StoreCluster", "metadata": {"name": store}, "spec": spec})
+}
+
+/// What the CEL rules say about an object after the API server's defaulting.
+fn cel_errors(store: &str, spec: &Value, old: Option<&Value>) -> Vec<String> {
+    let old = old.map(|old| object(store, old));
+    match Validator::new().validate_with_defaults(&schema(), &object(store, spec), old.as_ref()) {
+        Ok(()) => Vec::new(),
+        Err(errors) => errors.as_slice().iter().map(|error| error.message.clone()).collect(),
+    }
+}
+
+fn typed(spec: &Value) -> Result<StoreClusterSpec, serde_json::Error> {
+    serde_json::from_value(spec.clone())
+}
+
+#[test]
+fn every_bad_spec_is_refused_by_the_rules_in_rust_with_its_field_and_cure() {
+    for BadSpec { name, store, old, spec, field, message, types, .. } in bad_specs().unwrap() {
+        if types {
+            assert!(typed(&spec).is_err(), "{name}: the types hold it");
+            continue;
+        }
+        let new = typed(&spec).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut found = validate(&store, &new);
+        if let Some(old) = old {
+            let old = typed(&old).unwrap();
+            assert_eq!(validate(&store, &old), [], "{name}: the old spec is bad itself");
+            found.extend(validate_change(&old, &new));
+        }
+        let message = message.unwrap_or_else(|| panic!("{name}: no message"));
+        assert!(found.iter().any(|v| v.field == field && v.message.contains(&message)), "{name}: {found:#?}");
+    }
+}
+
+#[test]
+fn every_bad_spec_is_refused_by_the_schema_in_the_same_words() {
+    for BadSpec { name, store, old, spec, message, server, .. } in bad_specs().unwrap() {
+        // where the server has its own words, its schema refuses before any CEL rule is asked
+        if server.is_some() {
+            continue;
+        }
+        let errors = cel_errors(&store, &spec, old.as_ref());
+        assert!(errors.iter().any(|error| error.contains(&message.clone().unwrap())), "{name}: {errors:#?}");
+    }
+}
+
+#[test]
+fn the_table_has_a_bad_spec_for_every_message() {
+    let table = bad_specs().unwrap();
+    assert!(table.len() >= 40);
+    let source = include_str!("../src/messages.rs");
+    let texts = source.split('"').filter(|text| text.contains(": ") || text.contains("must be"));
+    for text in texts
+        .filter(|text| text.starts_with("spec.") || text.starts_with("metadata.") || text.starts_with("resources."))
+    {
+        let covered = table.iter().filter_map(|bad| bad.message.as_deref()).any(|part| text.contains(part));
+        assert!(covered, "no bad spec is refused with: {text}");
+    }
+}
+
+#[test]
+fn good_specs_pass_both_kinds_of_rules() {
+    let racks = json!([{"name": "a", "zone": "z1"}, {"name": "b", "zone": "z2"}, {"name": "c", "zone": "z3"}]);
+    let production = json!({
+        "cassandra": {"size": 3, "racks": racks, "heap": "4Gi", "storage": {"size": "100Gi", "className": "ssd"},
+            "resources": {"requests": {"cpu": 2, "memory": "8Gi"}, "limits": {"memory": "8Gi"}},
+            "cassandraYaml": {"concurrent_reads": 64, "memtable": {"configurations": {"default": {"inherits": "x"}}}},
+            "jvmOptions": ["-Dcassandra.ring_delay_ms=10000"]},
+        "keyspaces": [{"name": "store_manager", "replicationFactor": 3}],
+        "api": {"replicas": 2, "ingress": {"host": "shop.example.com", "tlsSecretName": "shop-tls"}},
+    });
+    let larger = {
+        let mut larger = production.clone();
+        larger["cassandra"]["size"] = json!(5);
+        larger["cassandra"]["storage"]["size"] = json!("0.2Ti");
+        larger["cassandra"]["allowReplicationAboveThree"] = json!(true);
+        larger["keyspaces"][0]["replicationFactor"] = json!(5);
+        larger
+    };
+    for (old, spec) in [
+        (None, json!({})),
+        (None, json!({"cassandra": {"size": 3}})),
+        (Some(&production), larger),
+        (None, production.clone()),
+    ] {
+        assert_eq!(cel_errors("shop", &spec, old), Vec::<String>::new(), "{spec}");
+        let typed_spec = typed(&spec).unwrap();
+        assert_eq!(validate("shop", &typed_spec), [], "{spec}");
+        if let Some(old) = old {
+            assert_eq!(validate_change(&typed(old).unwrap(), &typed_spec), [], "{spec}");
+        }
+    }
+}
+
+#[test]
+fn an_empty_spec_is_filled_in_by_the_schema_as_by_the_types() {
+    let filled = kube::core::cel::apply_defaults(&schema()["properties"]["spec"], &json!({}));
+    let of_types = serde_json::to_value(StoreClusterSpec::default()).unwrap();
+    assert_eq!(filled, of_types);
+    for part in ["cassandra", "api"] {
+        let filled = kube::core::cel::apply_defaults(&schema()["properties"]["spec"], &json!({ part: {} }));
+        assert_eq!(filled, of_types, "{part}: {{}}");
+    }
+    let storage = json!({"cassandra": {"storage": {}}});
+    assert_eq!(kube::core::cel::apply_defaults(&schema()["properties"]["spec"], &storage), of_types);
+}
+
+#[test]
+fn the_cel_list_of_settings_that_the_operator_decides_is_the_one_of_the_rules_in_rust() {
+    let in_cel: Vec<&str> = messages::CASSANDRA_YAML_RULE.split('\'').skip(1).step_by(2).collect();
+    assert_eq!(in_cel, messages::OPERATOR_SETTINGS);
+}
+
+#[test]
+fn the_committed_yaml_is_what_the_types_generate() {
+    let committed = include_str!("../storeclusters.storemanager.io.yaml");
+    assert!(committed == store_crds::crd_yaml().unwrap(), "run `make generate` and commit the result");
+}
+
+/// Walks the schema and calls `visit` with each node and its path.
+fn walk(node: &Value, path: &str, visit: &mut impl FnMut(&str, &Value)) {
+    visit(path, node);
+    for (name, child) in node["properties"].as_object().into_iter().flatten() {
+        walk(child, &format!("{path}.{name}"), visit);
+    }
+    for (part, suffix) in [("items", "[]"), ("additionalProperties", "{}")] {
+        if node[part].is_object() {
+            walk(&node[part], &format!("{path}{suffix}"), visit);
+        }
+    }
+}
+
+#[test]
+fn every_field_is_described_and_none_is_nullable() {
+    walk(&schema(), "", &mut |path, node| {
+        assert!(node["nullable"].is_null(), "{path} is nullable");
+        let element = path.ends_with("[]") || path.ends_with("{}");
+        assert!(element || node["description"].is_string(), "{path} has no description");
+    });
+}
+
+#[test]
+fn every_size_in_the_spec_is_bounded_so_that_the_cost_of_rules_is_too() {
+    walk(&schema()["properties"]["spec"], "spec", &mut |path, node| {
+        let bounded = match node["type"].as_str() {
+            Some("array") => node["maxItems"].is_number(),
+            Some("string") => node["maxLength"].is_number() || node["enum"].is_array(),
+            Some("integer") => node["maximum"].is_number(),
+            Some("object") => node["additionalProperties"].is_null() || node["maxProperties"].is_number(),
+            _ => true,
+        };
+        assert!(bounded, "{path} has no bound");
+    });
+}
