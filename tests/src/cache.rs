@@ -171,7 +171,7 @@ impl Cache {
         let path = self.root.join(format!(".lock-{}", file_name(name)));
         let file = File::create(&path).map_err(io_error("creating", &path))?;
         if file.try_lock().is_err() {
-            say(format!("another run is building {name}: waiting for it"));
+            say(format!("another run holds {name}: waiting for it"));
             file.lock().map_err(io_error("locking", &path))?;
         }
         Ok(file)

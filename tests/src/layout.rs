@@ -15,6 +15,7 @@ const NODE_NETWORK: u8 = 100;
 const POD_NETWORK: u8 = 120;
 const SERVICE_NETWORK: u8 = 140;
 const ENTRY_PORT: u16 = 18080;
+const ETCD_PEER_PORT: u16 = 23800;
 
 /// A cluster's name cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -120,6 +121,11 @@ impl Layout {
     /// The Service address of the cluster's DNS.
     pub fn dns_service(&self) -> Ipv4Addr {
         Ipv4Addr::new(10, SERVICE_NETWORK + self.slot, 0, 10)
+    }
+
+    /// The port for etcd's members among themselves, on 127.0.0.1; there is only one member.
+    pub fn etcd_peer_port(&self) -> u16 {
+        ETCD_PEER_PORT + u16::from(self.slot)
     }
 
     /// The port of the load-balancer on 127.0.0.1.
