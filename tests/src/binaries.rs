@@ -161,7 +161,11 @@ fn build(cache: &Cache, module: &GoModule) -> Result<PathBuf, BinariesError> {
     Ok(path)
 }
 
-fn kubectl_and_helm(cache: &Cache) -> Result<PathBuf, BinariesError> {
+/// The directory with kubectl and helm, fetched when missing.
+///
+/// # Errors
+/// As [`ensure`].
+pub fn kubectl_and_helm(cache: &Cache) -> Result<PathBuf, BinariesError> {
     let key = Key::new("kubectl-helm", KUBECTL_PACKAGE_VERSION).with(KUBECTL_PACKAGE);
     Ok(cache.ensure(&key, unpack_tools)?)
 }

@@ -5,8 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use crate::cache::Cache;
+use crate::chart;
+use crate::command::SHORT;
 use crate::counts::Counting;
+use crate::generate::{self, GenerateError};
 use crate::steps::Steps;
+use crate::tools::{self, Tools, ToolsError};
 
 /// Enough for a build of everything from nothing on two busy cores.
 const BUILD: Duration = Duration::from_secs(30 * 60);
@@ -25,6 +30,26 @@ pub fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
 
 /// Runs all of them.
 pub fn run(steps: &mut Steps) {
+    let root = root();
     let mut tests = cargo(["test", "--workspace", "--no-fail-fast"]);
     steps.command("unit tests", &mut tests, Counting::CargoTest, BUILD);
+    let tools = match Cache::open().map_err(ToolsError::from).and_then(|cache| tools::ensure(&cache)) {
+        Ok(tools) => tools,
+        Err(error) => {
+            steps.check("tools", || Err(error));
+            return;
+        }
+    };
+    steps.checks("generated files", || match generated(&root, &tools) {
+        Ok(checks) => checks,
+        Err(error) => vec![("generated files".to_owned(), Err(error.to_string()))],
+    });
+    steps.checks("chart and samples", || chart::checks(&root, &tools));
+    let mut lint = tools.python("yamllint");
+    lint.current_dir(&root).args(["--strict", "--config-file", ".yamllint", "k8s", "charts/store-manager/values.yaml"]);
+    steps.command("yamllint", &mut lint, Counting::Exit, SHORT);
+}
+
+fn generated(root: &Path, tools: &Tools) -> Result<Vec<chart::Check>, GenerateError> {
+    generate::compare(root, &generate::files(root, &tools.helm)?)
 }

@@ -4,10 +4,12 @@
 pub mod binaries;
 pub mod cache;
 pub mod cgroup;
+pub mod chart;
 pub mod checks;
 pub mod command;
 pub mod control_plane;
 pub mod counts;
+pub mod generate;
 pub mod haproxy;
 pub mod host;
 pub mod image_names;
@@ -23,3 +25,4 @@ pub mod pki;
 pub mod process;
 pub mod progress;
 pub mod steps;
+pub mod tools;

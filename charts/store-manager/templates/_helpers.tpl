@@ -1,0 +1,71 @@
+{{- define "store-manager.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* The release's name, with the chart's where it does not say it already. */}}
+{{- define "store-manager.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
+{{- else }}
+{{- $name := include "store-manager.name" . }}
+{{- if contains $name .Release.Name }}
+{{- .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "store-manager.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "store-manager.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{/* An image of values `image` or `apiImage`: (list $ .Values.image). */}}
+{{- define "store-manager.image" -}}
+{{- $root := index . 0 }}
+{{- $image := index . 1 }}
+{{- if $image.digest }}
+{{- printf "%s@%s" $image.repository $image.digest }}
+{{- else }}
+{{- printf "%s:%s" $image.repository (default $root.Chart.AppVersion $image.tag) }}
+{{- end }}
+{{- end }}
+
+{{- define "store-manager.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "store-manager.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: operator
+{{- end }}
+
+{{/* A map as key=value,key=value. */}}
+{{- define "store-manager.pairs" -}}
+{{- $pairs := list }}
+{{- range $key, $value := . }}
+{{- $pairs = append $pairs (printf "%s=%s" $key $value) }}
+{{- end }}
+{{- join "," $pairs }}
+{{- end }}
+
+{{- define "store-manager.labels" -}}
+{{ include "store-manager.selectorLabels" . }}
+app.kubernetes.io/part-of: store-manager
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* The common annotations and those given: (list $ .Values.podAnnotations). Nothing when there are none. */}}
+{{- define "store-manager.annotations" -}}
+{{- $root := index . 0 }}
+{{- with merge (dict) (index . 1) $root.Values.commonAnnotations }}
+annotations:
+{{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}

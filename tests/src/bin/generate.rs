@@ -1,0 +1,36 @@
+//! `make generate`: writes the files that are made from others; `--check` only compares them.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use store_tests::cache::Cache;
+use store_tests::{binaries, checks, generate};
+
+/// Writes the CRD as YAML, the chart's copy of it, the OpenAPI document and k8s/.
+#[derive(Parser)]
+struct Arguments {
+    /// Only compare, and fail when a file differs.
+    #[arg(long)]
+    check: bool,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let root = checks::root();
+    let helm = binaries::kubectl_and_helm(&Cache::open()?)?.join("helm");
+    let files = generate::files(&root, &helm)?;
+    if !arguments.check {
+        generate::write(&root, &files)?;
+        println!("{} files written", files.len());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut drift = 0;
+    for (file, result) in generate::compare(&root, &files)? {
+        if let Err(error) = result {
+            println!("{file} {error}");
+            drift += 1;
+        }
+    }
+    println!("{drift} of {} files differ", files.len());
+    Ok(if drift == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

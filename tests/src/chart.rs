@@ -1,0 +1,293 @@
+//! What must hold of the chart, of `k8s/` and of the samples, as far as helm, the Kubernetes
+//! schemas and the StoreCluster types can tell without a cluster. IO: runs helm and Python
+//! programs, reads files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use store_crds::StoreCluster;
+
+use crate::command::{SHORT, run};
+use crate::tools::Tools;
+
+/// A check by name and its result.
+pub type Check = (String, Result<(), String>);
+
+/// The version of Kubernetes whose schemas the manifests must keep to.
+const KUBERNETES: &str = "1.35";
+/// Kinds that Kubernetes itself has no schema for.
+const FOREIGN: [&str; 4] = ["StoreCluster", "ServiceMonitor", "Kustomization", "CustomResourceDefinition"];
+
+/// Values that somebody may well set, each named and as arguments of helm.
+const CASES: &[(&str, &[&str])] = &[
+    ("defaults", &[]),
+    ("two namespaces", &["--set", "watchNamespaces={shops,more-shops}"]),
+    (
+        "nothing that is optional",
+        &[
+            "--set",
+            "crds.install=false,rbac.create=false,rbac.aggregate=false,serviceAccount.create=false,podDisruptionBudget.enabled=false",
+        ],
+    ),
+    (
+        "everything that is optional",
+        &[
+            "--set",
+            "metrics.serviceMonitor.enabled=true,metrics.serviceMonitor.labels.release=prometheus,priorityClassName=high,replicas=1",
+            "--set",
+            "imagePullSecrets[0].name=registry,nodeSelector.pool=system,tolerations[0].operator=Exists,podLabels.team=shops",
+            "--set",
+            "commonLabels.team=shops,commonAnnotations.owner=shops,serviceAccount.annotations.role=x,podAnnotations.a=b",
+            "--set-json",
+            r#"affinity={"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"a","operator":"Exists"}]}]}}}"#,
+        ],
+    ),
+    (
+        "images of one's own",
+        &[
+            "--set",
+            "image.repository=registry.example.com:5000/a/b,image.tag=dev,apiImage.repository=c,cassandraRepository=d/cassandra",
+            "--set",
+            "image.digest=sha256:0123456789012345678901234567890123456789012345678901234567890123",
+        ],
+    ),
+    ("a long name", &["--set", "fullnameOverride=a-name-that-is-as-long-as-a-name-of-an-object-may-ever-be-hmm"]),
+    ("no limits", &["--set", "resources=null"]),
+];
+
+/// Values that can never work, as one `--set` each: the chart's schema must refuse them.
+const REFUSED: &[&str] = &[
+    "replicas=-1",
+    "replicas=many",
+    "replica=2",
+    "image.pullPolicy=Sometimes",
+    "image.tag=no blanks",
+    "image.digest=sha256:short",
+    "image.repository=",
+    "watchNamespaces=shops",
+    "watchNamespaces={Shops}",
+    "log.format=xml",
+    "log.level=",
+    "crds.install=perhaps",
+    "metrics.serviceMonitor.interval=soon",
+    "resources.memory=1Gi",
+    "serviceAccount.name=-",
+];
+
+/// Runs all of them.
+pub fn checks(root: &Path, tools: &Tools) -> Vec<Check> {
+    let chart = root.join("charts/store-manager");
+    let mut checks = Vec::new();
+    for (version, helm) in [("4", &tools.helm), ("3", &tools.helm_3)] {
+        checks.push((format!("helm {version} lint"), lint(helm, &chart)));
+        let refused = |values: &&str| (format!("helm {version} refuses --set {values}"), refuses(helm, &chart, values));
+        checks.extend(REFUSED.iter().map(refused));
+    }
+    for (case, values) in CASES {
+        let both =
+            template(&tools.helm, &chart, values).and_then(|four| Ok((four, template(&tools.helm_3, &chart, values)?)));
+        let (rendered, by_helm_3) = match both {
+            Ok(both) => both,
+            Err(error) => {
+                checks.push((format!("chart renders with {case}"), Err(error)));
+                continue;
+            }
+        };
+        let same =
+            if rendered == by_helm_3 { Ok(()) } else { Err("helm 3 and helm 4 render different objects".to_owned()) };
+        checks.push((format!("chart renders alike by helm 3 and 4 with {case}"), same));
+        checks.push((format!("objects rendered with {case} keep to the rules"), rules(&rendered, case)));
+        checks.push((format!("objects rendered with {case} fit Kubernetes {KUBERNETES}"), fits(tools, &rendered)));
+    }
+    checks.extend(kustomization(root, tools));
+    checks.extend(samples(root, tools));
+    checks
+}
+
+fn helm(helm: &Path, command: &str, chart: &Path) -> Command {
+    let mut command_line = Command::new(helm);
+    command_line.arg(command);
+    if command == "template" {
+        command_line.args(["release", "--namespace", "operators"]);
+    }
+    command_line.arg(chart);
+    command_line
+}
+
+fn lint(program: &Path, chart: &Path) -> Result<(), String> {
+    run(helm(program, "lint", chart).arg("--strict"), SHORT).map(drop).map_err(text)
+}
+
+fn refuses(program: &Path, chart: &Path, values: &str) -> Result<(), String> {
+    match run(helm(program, "template", chart).args(["--set", values]), SHORT) {
+        Ok(_) => Err("it renders".to_owned()),
+        Err(error) if error.to_string().contains("values don't meet the specifications of the schema") => Ok(()),
+        Err(error) => Err(format!("refused, but not by the schema: {error}")),
+    }
+}
+
+fn template(program: &Path, chart: &Path, values: &[&str]) -> Result<Vec<Value>, String> {
+    documents(&run(helm(program, "template", chart).args(values), SHORT).map_err(text)?)
+}
+
+fn documents(yaml: &str) -> Result<Vec<Value>, String> {
+    let values: Vec<Value> = serde_saphyr::from_multiple(yaml).map_err(text)?;
+    Ok(values.into_iter().filter(|value| !value.is_null()).collect())
+}
+
+fn kind(object: &Value) -> &str {
+    object["kind"].as_str().unwrap_or_default()
+}
+
+/// The schema of each kind, unknown fields refused.
+fn fits(tools: &Tools, objects: &[Value]) -> Result<(), String> {
+    let known: Vec<&Value> = objects.iter().filter(|object| !FOREIGN.contains(&kind(object))).collect();
+    let directory = tempfile::tempdir().map_err(text)?;
+    let mut python = tools.python("kubernetes_validate");
+    python.args(["--kubernetes-version", KUBERNETES, "--strict", "--quiet"]);
+    for (number, object) in known.iter().enumerate() {
+        let file = directory.path().join(format!("{number}-{}.yaml", kind(object)));
+        fs::write(&file, object.to_string()).map_err(text)?;
+        python.arg(file);
+    }
+    run(&mut python, SHORT).map(drop).map_err(text)
+}
+
+/// Rules of the house that no schema knows.
+fn rules(objects: &[Value], case: &str) -> Result<(), String> {
+    for object in objects {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        let complain = |what: &str| Err(format!("{} {name}: {what}", kind(object)));
+        if name.len() > 63 {
+            return complain("its name is too long");
+        }
+        match kind(object) {
+            "Role" | "ClusterRole" => {
+                if let Some(right) = too_much(object) {
+                    return complain(&format!("it grants {right}"));
+                }
+                let aggregated = object["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-admin"] == "true";
+                if kind(object) == "ClusterRole" && case == "two namespaces" && !aggregated {
+                    return complain("an operator of some namespaces has rights in all of them");
+                }
+            }
+            "Deployment" => {
+                let pod = &object["spec"]["template"]["spec"];
+                let container = &pod["containers"][0]["securityContext"];
+                let restricted = pod["securityContext"]["runAsNonRoot"] == true
+                    && pod["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault"
+                    && container["allowPrivilegeEscalation"] == false
+                    && container["readOnlyRootFilesystem"] == true
+                    && container["capabilities"]["drop"] == serde_json::json!(["ALL"]);
+                if !restricted {
+                    return complain("its pods do not keep to the restricted Pod Security Standard");
+                }
+            }
+            _ => {}
+        }
+    }
+    let crd = objects.iter().any(|object| kind(object) == "CustomResourceDefinition");
+    if crd == (case == "nothing that is optional") {
+        return Err(
+            "the CustomResourceDefinition is rendered where it should not be, or the other way round".to_owned()
+        );
+    }
+    Ok(())
+}
+
+/// A right in a role that no operator of shops needs.
+fn too_much(role: &Value) -> Option<String> {
+    let rules = role["rules"].as_array()?;
+    let strings = |rule: &Value, field: &str| -> Vec<String> {
+        rule[field].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    rules.iter().find_map(|rule| {
+        let all =
+            ["apiGroups", "resources", "verbs"].iter().any(|field| strings(rule, field).iter().any(|item| item == "*"));
+        let forbidden =
+            ["pods/exec", "pods/attach", "roles", "rolebindings", "clusterroles", "clusterrolebindings", "nodes"];
+        let resource = strings(rule, "resources").into_iter().find(|resource| forbidden.contains(&resource.as_str()));
+        if all { Some("everything, by a wildcard".to_owned()) } else { resource }
+    })
+}
+
+/// `k8s/` as kubectl would apply it.
+fn kustomization(root: &Path, tools: &Tools) -> Vec<Check> {
+    let built = run(Command::new(&tools.kubectl).arg("kustomize").arg(root.join("k8s")), SHORT).map_err(text);
+    let objects = built.and_then(|yaml| documents(&yaml));
+    let check = |result| vec![("k8s/ is built by kubectl and fits Kubernetes".to_owned(), result)];
+    match objects {
+        Ok(objects) if objects.len() < 10 => check(Err(format!("only {} objects", objects.len()))),
+        Ok(objects) => check(rules(&objects, "k8s/").and_then(|()| fits(tools, &objects))),
+        Err(error) => check(Err(error)),
+    }
+}
+
+/// Every sample is a StoreCluster that the operator takes, or a namespace.
+fn samples(root: &Path, tools: &Tools) -> Vec<Check> {
+    let directory = root.join("k8s/samples");
+    let files = match sample_files(&directory) {
+        Ok(files) => files,
+        Err(error) => return vec![("samples are there".to_owned(), Err(error))],
+    };
+    let check = |file: &PathBuf| {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        (format!("sample {name} is accepted"), sample(tools, file))
+    };
+    files.iter().map(check).collect()
+}
+
+fn sample_files(directory: &Path) -> Result<Vec<PathBuf>, String> {
+    let list =
+        || fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<Vec<_>>>();
+    let mut files = list().map_err(text)?;
+    files.sort();
+    if files.is_empty() { Err("none".to_owned()) } else { Ok(files) }
+}
+
+fn sample(tools: &Tools, file: &Path) -> Result<(), String> {
+    let objects = documents(&fs::read_to_string(file).map_err(text)?)?;
+    for object in &objects {
+        if kind(object) != "StoreCluster" {
+            continue;
+        }
+        let store: StoreCluster = serde_json::from_value(object.clone()).map_err(text)?;
+        let name = store.metadata.name.as_deref().unwrap_or_default();
+        let violations = store_crds::validate(name, &store.spec);
+        if let Some(first) = violations.first() {
+            return Err(format!("{}: {}", first.field, first.message));
+        }
+    }
+    fits(tools, &objects)
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_role_with_a_wildcard_or_with_a_shell_in_pods_is_too_much() {
+        let role = |resource: &str, verb: &str| json!({"rules": [{"apiGroups": [""], "resources": [resource], "verbs": [verb]}]});
+        assert!(too_much(&role("pods", "*")).is_some());
+        assert!(too_much(&role("*", "get")).is_some());
+        assert_eq!(too_much(&role("pods/exec", "create")).as_deref(), Some("pods/exec"));
+        assert_eq!(too_much(&role("pods", "get")), None);
+    }
+
+    #[test]
+    fn an_operator_pod_that_could_write_its_file_system_is_found() {
+        let context = json!({"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": false, "capabilities": {"drop": ["ALL"]}});
+        let pod = json!({"securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [{"securityContext": context}]});
+        let deployment = json!({"kind": "Deployment", "metadata": {"name": "a"}, "spec": {"template": {"spec": pod}}});
+        let error = rules(&[deployment], "nothing that is optional").expect_err("refused");
+        assert!(error.contains("restricted"), "{error}");
+    }
+}
