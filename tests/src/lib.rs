@@ -1,6 +1,7 @@
 //! The testbed (a real three-node Kubernetes on one machine, from packages alone) and what the
 //! suites that run on it share.
 
+pub mod bench;
 pub mod binaries;
 pub mod cache;
 pub mod cgroup;
@@ -14,8 +15,10 @@ pub mod haproxy;
 pub mod host;
 pub mod image_names;
 pub mod image_store;
+pub mod images;
 pub mod layout;
 pub mod load;
+pub mod local_cassandra;
 pub mod network;
 pub mod node;
 pub mod node_config;
@@ -25,4 +28,8 @@ pub mod pki;
 pub mod process;
 pub mod progress;
 pub mod steps;
+pub mod suites;
 pub mod tools;
+
+/// A signal to send to the processes of a container.
+pub use rustix::process::Signal;
