@@ -95,6 +95,11 @@ impl Load {
         lock(&self.shared.ledger).products().to_vec()
     }
 
+    /// Number of writes acknowledged so far.
+    pub fn acknowledged_writes(&self) -> u64 {
+        lock(&self.shared.ledger).acknowledged_writes()
+    }
+
     /// The report so far.
     pub fn report(&self) -> LoadReport {
         self.shared.report()

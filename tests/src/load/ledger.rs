@@ -28,6 +28,12 @@ pub struct Product {
 }
 
 impl Product {
+    /// The same with any later revision allowed, for a check while the load goes on.
+    #[must_use]
+    pub fn with_any_later(self) -> Self {
+        Product { sent: u64::MAX, ..self }
+    }
+
     /// Whether a write is under way, or one ended with an unknown outcome.
     fn unsettled(&self) -> bool {
         self.busy || self.sent != self.acknowledged
@@ -79,6 +85,11 @@ impl Ledger {
     /// Whether nothing has been acknowledged yet.
     pub fn is_empty(&self) -> bool {
         self.products.is_empty()
+    }
+
+    /// Number of writes acknowledged, creations included.
+    pub fn acknowledged_writes(&self) -> u64 {
+        self.products.iter().map(|product| product.acknowledged + 1).sum()
     }
 
     /// Every acknowledged product.

@@ -51,6 +51,13 @@ pub enum FailureKind {
     Unsendable,
 }
 
+impl FailureKind {
+    /// Whether an answer came and its data was wrong: worse than any missing answer.
+    pub fn is_of_data(self) -> bool {
+        matches!(self, Self::Older | Self::Foreign | Self::Malformed | Self::Status(404))
+    }
+}
+
 impl fmt::Display for FailureKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

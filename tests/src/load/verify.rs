@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -13,6 +14,7 @@ use http::{Method, StatusCode};
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
+use scylla::policies::host_filter::{AcceptAllHostFilter, AllowListHostFilter, HostFilter};
 use scylla::statement::Consistency;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -20,6 +22,7 @@ use tokio::time::Instant;
 use super::client::Client;
 use super::ledger::{Ledger, Product, Reading, compare};
 
+const CQL_PORT: u16 = 9042;
 /// Products read at once.
 const AT_ONCE: usize = 16;
 /// Time for one CQL statement at ALL.
@@ -64,15 +67,33 @@ impl CqlAccess {
     /// # Errors
     /// [`VerifyError::Session`] when no node lets us in.
     pub async fn session(&self, consistency: Consistency) -> Result<Session, VerifyError> {
+        self.connect(consistency, None).await
+    }
+
+    /// A session that asks no other node than `only`.
+    ///
+    /// # Errors
+    /// [`VerifyError::Session`] when it does not let us in.
+    pub async fn session_with(&self, only: IpAddr, consistency: Consistency) -> Result<Session, VerifyError> {
+        self.connect(consistency, Some(only)).await
+    }
+
+    async fn connect(&self, consistency: Consistency, only: Option<IpAddr>) -> Result<Session, VerifyError> {
+        let failed = |reason: String| VerifyError::Session { addresses: self.addresses.clone(), reason };
+        let filter: Arc<dyn HostFilter> = match only {
+            Some(address) => Arc::new(AllowListHostFilter::new([(address, CQL_PORT)]).map_err(|error| failed(error.to_string()))?),
+            None => Arc::new(AcceptAllHostFilter),
+        };
         let profile = ExecutionProfile::builder().consistency(consistency).request_timeout(Some(STATEMENT)).build();
         SessionBuilder::new()
-            .known_nodes_addr(self.addresses.iter().map(|address| (*address, 9042).into()).collect::<Vec<std::net::SocketAddr>>())
+            .known_nodes_addr(self.addresses.iter().map(|address| (*address, CQL_PORT).into()).collect::<Vec<std::net::SocketAddr>>())
             .user(&self.username, &self.password)
             .default_execution_profile_handle(profile.into_handle())
             .connection_timeout(STATEMENT)
+            .host_filter(filter)
             .build()
             .await
-            .map_err(|error| VerifyError::Session { addresses: self.addresses.clone(), reason: error.to_string() })
+            .map_err(|error| failed(error.to_string()))
     }
 }
 

@@ -61,6 +61,21 @@ pub fn work(log: &str) -> Vec<Work> {
     done
 }
 
+/// The time in which any of `works` was under way: what overlaps counts once.
+pub fn busy<'a>(works: impl Iterator<Item = &'a Work>) -> Duration {
+    let mut spans: Vec<_> = works.map(|work| (work.began, work.began + work.took)).collect();
+    spans.sort_unstable();
+    let mut total = Duration::ZERO;
+    let mut until = Timestamp::MIN;
+    for (began, ended) in spans {
+        let began = began.max(until);
+        // Negative, so no duration: the span lies within an earlier one.
+        total += Duration::try_from(ended.duration_since(began)).unwrap_or_default();
+        until = until.max(ended);
+    }
+    total
+}
+
 /// The number after `before` in a line.
 fn command(text: &str, before: &str) -> Option<u64> {
     let after = &text[text.find(before)? + before.len()..];
@@ -89,6 +104,18 @@ not a time: ignored
             found,
             [(WorkKind::Start, 20), (WorkKind::Repair, 1), (WorkKind::Repair, 4), (WorkKind::Decommission, 9)]
         );
+    }
+
+    #[test]
+    fn time_in_which_two_nodes_work_counts_once() {
+        let work = |began: i64, seconds: u64| Work {
+            kind: WorkKind::Start,
+            began: Timestamp::from_second(began).expect("a time"),
+            took: Duration::from_secs(seconds),
+        };
+        let works = [work(100, 10), work(200, 10), work(105, 10), work(106, 2)];
+        assert_eq!(busy(works.iter()), Duration::from_secs(25));
+        assert_eq!(busy([].iter()), Duration::ZERO);
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! kubectl and helm as a user runs them: child processes with a deadline. Blocking IO.
+//! kubectl and helm as a user runs them: child processes with a deadline. IO.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
-use crate::command::{CommandError, LONG, SHORT, run, run_with_input};
+use crate::command::{CommandError, LONG, SHORT, display, run_with_input};
 
 /// kubectl and helm of one cluster.
 #[derive(Debug, Clone)]
@@ -18,33 +19,42 @@ impl Kubectl {
         Kubectl { tools: tools.to_owned(), kubeconfig: kubeconfig.to_owned() }
     }
 
-    fn program(&self, name: &str) -> Command {
-        let mut command = Command::new(self.tools.join(name));
-        command.env("KUBECONFIG", &self.kubeconfig);
-        command
-    }
-
     /// Runs `kubectl` with `arguments`; the answer is what it printed.
     ///
     /// # Errors
     /// [`CommandError`] when it fails or takes longer than twenty seconds.
-    pub fn run(&self, arguments: &[&str]) -> Result<String, CommandError> {
-        run(self.program("kubectl").args(arguments), SHORT)
+    pub async fn run(&self, arguments: &[&str]) -> Result<String, CommandError> {
+        self.program("kubectl", arguments, None, SHORT).await
     }
 
     /// As [`Kubectl::run`], with `input` on standard input.
     ///
     /// # Errors
     /// As [`Kubectl::run`].
-    pub fn run_with(&self, arguments: &[&str], input: &str) -> Result<String, CommandError> {
-        run_with_input(self.program("kubectl").args(arguments), Some(input.as_bytes()), SHORT)
+    pub async fn run_with(&self, arguments: &[&str], input: String) -> Result<String, CommandError> {
+        self.program("kubectl", arguments, Some(input), SHORT).await
     }
 
     /// Runs `helm`, which may wait for what it installs.
     ///
     /// # Errors
     /// [`CommandError`] when it fails.
-    pub fn helm(&self, arguments: &[&str]) -> Result<String, CommandError> {
-        run(self.program("helm").args(arguments), LONG)
+    pub async fn helm(&self, arguments: &[&str]) -> Result<String, CommandError> {
+        self.program("helm", arguments, None, LONG).await
+    }
+
+    /// On a thread of its own: the load must not stand still meanwhile.
+    async fn program(
+        &self,
+        name: &str,
+        arguments: &[&str],
+        input: Option<String>,
+        deadline: Duration,
+    ) -> Result<String, CommandError> {
+        let mut command = Command::new(self.tools.join(name));
+        command.env("KUBECONFIG", &self.kubeconfig).args(arguments);
+        let line = display(&command);
+        let run = tokio::task::spawn_blocking(move || run_with_input(&mut command, input.as_deref().map(str::as_bytes), deadline));
+        run.await.unwrap_or_else(|error| Err(CommandError::Start { command: line, source: std::io::Error::other(error) }))
     }
 }

@@ -1,0 +1,254 @@
+//! The end-to-end story: a shop grows from one node to three copies, loses a process and then a
+//! machine, shrinks and grows again, while a constant load reads and writes through the Ingress. IO.
+//!
+//! Each step has a deadline. Beside its time stands the time that Cassandra itself needed for it, from
+//! the nodes' own logs. From three copies on no request may fail, but for those that the cut of a
+//! machine's power takes with it.
+
+mod faults;
+mod growth;
+mod hands;
+mod specs;
+mod timeline;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+pub use timeline::{Row, Timeline};
+
+use super::bad_specs;
+use super::cassandra_log::busy;
+use super::kubectl::Kubectl;
+use super::shop::{Shop, ShopError};
+use super::tally::Tally;
+use crate::cluster::{Cluster, ClusterError};
+use crate::command::CommandError;
+use crate::load::{Client, ClientError, Load, LoadReport, Settings, VerifyError, verify_by_api, verify_by_cql};
+use crate::node::NodeError;
+use crate::progress::{WaitError, say, wait_until};
+
+/// Keyspace of the API's tables.
+const KEYSPACE: &str = "store_manager";
+/// For reading every product back.
+const READ_BACK: Duration = Duration::from_secs(180);
+/// How long after a cut of power requests may still fail.
+const CUT_GRACE: f64 = 5.0;
+
+/// A step of the story could not be taken to its end.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each variant is the error of the module it is named after")]
+pub enum StoryError {
+    #[error(transparent)]
+    Shop(#[from] ShopError),
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    #[error(transparent)]
+    Wait(#[from] WaitError),
+    /// What the step found is not as it should be.
+    #[error("{0}")]
+    Wrong(String),
+}
+
+/// Which story to tell.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Version of Cassandra, as in the spec.
+    pub version: String,
+    /// End after three copies and the killed process.
+    pub first_half: bool,
+    /// Also apply the table of bad specs to the running shop.
+    pub bad_specs: bool,
+    /// Requests per second.
+    pub rate: f64,
+}
+
+/// Where the story plays.
+pub struct Stage<'a> {
+    /// The Kubernetes cluster.
+    pub cluster: &'a Cluster,
+    /// kubectl and helm for it.
+    pub kubectl: Kubectl,
+    /// Namespace that the operator runs in.
+    pub operator_namespace: String,
+}
+
+/// A story under way.
+struct Story<'a> {
+    stage: &'a Stage<'a>,
+    plan: &'a Plan,
+    shop: Shop,
+    load: Option<Load>,
+    /// When three copies were there, in time of the load: from here on nothing may fail.
+    guarded_from: Option<Duration>,
+    /// When the power was cut, in time of the load.
+    cut_at: Option<Duration>,
+    timeline: Timeline,
+}
+
+/// Tells the story; its checks go to `tally`. The answer is what the load saw, if it got so far.
+pub async fn tell(stage: &Stage<'_>, plan: &Plan, tally: &mut Tally) -> (Timeline, Option<LoadReport>) {
+    let name = format!("shop-{}", plan.version.replace('.', ""));
+    let shop = Shop::new(stage.cluster.client(), &name, "shop");
+    let mut story =
+        Story { stage, plan, shop, load: None, guarded_from: None, cut_at: None, timeline: Timeline::default() };
+    if let Err(error) = story.steps(tally).await {
+        tally.check("the story goes on", Err::<&str, _>(format!("it stops here: {error}")));
+    }
+    let report = story.end(tally).await;
+    (story.timeline, report)
+}
+
+/// Takes one step and puts its result and its times down; the story ends where a step fails.
+macro_rules! step {
+    ($story:ident, $tally:ident, $name:expr, $step:expr) => {{
+        let began = $story.begin($name);
+        let result = $step.await;
+        $story.took($name, began, $tally, result).await?
+    }};
+}
+
+impl Story<'_> {
+    async fn steps(&mut self, tally: &mut Tally) -> Result<(), StoryError> {
+        step!(self, tally, "one node, one copy: apply to Ready", self.one_node());
+        step!(self, tally, "products through the Ingress", self.first_products());
+        step!(self, tally, "to three nodes", self.three_nodes());
+        step!(self, tally, "to three copies, repaired", self.three_copies());
+        self.guarded_from = self.load.as_ref().map(Load::now);
+        step!(self, tally, "every product at ALL", self.all_at_all());
+        step!(self, tally, "kill -9 of a Cassandra", self.kill_cassandra());
+        if self.plan.first_half {
+            return Ok(());
+        }
+        step!(self, tally, "a machine without power", self.cut_power());
+        step!(self, tally, "its power is back", self.power_back());
+        step!(self, tally, "to two copies", self.two_copies());
+        step!(self, tally, "to four nodes, the operator killed on the way", self.four_nodes());
+        step!(self, tally, "back to three nodes", self.back_to_three());
+        step!(self, tally, "API pods deleted one after another", self.delete_api_pods());
+        step!(self, tally, "owned objects edited and deleted by hand", self.meddle());
+        if self.plan.bad_specs {
+            step!(self, tally, "bad specs", self.bad_specs(tally));
+        }
+        Ok(())
+    }
+
+    async fn bad_specs(&mut self, tally: &mut Tally) -> Result<String, StoryError> {
+        bad_specs::run(&self.stage.cluster.client(), &self.stage.kubectl, &self.shop, tally).await?;
+        Ok("applied".into())
+    }
+
+    fn begin(&mut self, step: &str) -> Timestamp {
+        say(format!("── {}: {step}", self.plan.version));
+        if let Some(load) = &self.load {
+            load.begin(step);
+        }
+        Timestamp::now()
+    }
+
+    async fn took(
+        &mut self,
+        step: &str,
+        began: Timestamp,
+        tally: &mut Tally,
+        result: Result<String, StoryError>,
+    ) -> Result<(), StoryError> {
+        let seconds = Timestamp::now().duration_since(began).as_secs_f64();
+        // Logs of pods that are gone are gone; the rest is told.
+        let work = self.shop.work_since(began).await.unwrap_or_default();
+        let cassandra = busy(work.iter().map(|(_, work)| work)).as_secs_f64();
+        self.timeline.add(Row { step: step.to_owned(), seconds, cassandra });
+        let times = format!("{seconds:.1} s, Cassandra itself {cassandra:.1} s");
+        let told = match &result {
+            Ok(found) => Ok(format!("{found} ({times})")),
+            Err(error) => Err(format!("{error} ({times})")),
+        };
+        tally.check(step, told);
+        result.map(drop)
+    }
+
+    /// Stops the load, judges it, reads everything back and deletes the shop.
+    async fn end(&mut self, tally: &mut Tally) -> Option<LoadReport> {
+        let mut told = None;
+        if let Some(load) = self.load.take() {
+            let (report, ledger) = load.stop().await;
+            self.judge(&report, tally);
+            let read = async {
+                let client = Client::new(&self.stage.cluster.url(), None, Duration::from_secs(12))?;
+                let by_api = verify_by_api(&client, &ledger, "LOCAL_QUORUM", READ_BACK).await;
+                let access = self.shop.access(KEYSPACE).await?;
+                let by_cql = verify_by_cql(&access, ledger.products(), READ_BACK).await?;
+                Ok::<_, StoryError>((by_api, by_cql))
+            };
+            match read.await {
+                Ok((by_api, by_cql)) => {
+                    for (way, verdict) in [("through the API", by_api), ("from every replica", by_cql)] {
+                        let text = format!("{verdict:?}");
+                        let found = format!("{} of {}", verdict.right, verdict.asked);
+                        let clean = verdict.is_clean() && verdict.asked > 0;
+                        tally.check(&format!("every acknowledged product read back {way}"), if clean { Ok(found) } else { Err(text) });
+                    }
+                }
+                Err(error) => drop(tally.check("every acknowledged product read back", Err::<&str, _>(error))),
+            }
+            told = Some(report);
+        }
+        let began = self.begin("the shop is deleted");
+        let result = self.delete().await;
+        // Taken down like any other step; there is none after it.
+        let _ = self.took("the shop is deleted", began, tally, result).await;
+        told
+    }
+
+    /// From three copies on: no failure but what the cut of power took with it.
+    fn judge(&self, report: &LoadReport, tally: &mut Tally) {
+        tally.holds("no read ever missed an acknowledged write", !report.failures.iter().any(|f| f.kind.is_of_data()), report.table());
+        let Some(guarded) = self.guarded_from.map(|from| from.as_secs_f64()) else { return };
+        let cut = self.cut_at.map(|at| at.as_secs_f64());
+        // What is under way at the cut was due before it; what begins in the grace time after it may
+        // have gone into the dead machine before anybody could know.
+        let by_cut = |due: f64, ended: f64| cut.is_some_and(|cut| ended >= cut && due < cut + CUT_GRACE);
+        let guarded: Vec<_> = report.failures.iter().filter(|failure| failure.due >= guarded).collect();
+        let (taken, others): (Vec<_>, Vec<_>) = guarded.into_iter().partition(|failure| by_cut(failure.due, failure.ended));
+        if cut.is_some() {
+            let begun_after = taken.iter().filter(|failure| Some(failure.due) > cut).count();
+            say(format!("the cut of power took {} requests, {begun_after} of them begun within {CUT_GRACE} s after it", taken.len()));
+        }
+        let clean = others.is_empty() && report.failures_not_kept == 0;
+        tally.holds("no failed request from three copies on, but for the cut", clean, format!("{others:?}"));
+    }
+
+    /// The load, which begins with the first products.
+    fn load(&self) -> Result<&Load, StoryError> {
+        self.load.as_ref().ok_or_else(|| StoryError::Wrong("the load has not begun".into()))
+    }
+
+    /// Waits until the Ingress answers, and begins the load.
+    async fn first_products(&mut self) -> Result<String, StoryError> {
+        let url = self.stage.cluster.url();
+        let client = Client::new(&url, None, Duration::from_secs(5))?;
+        wait_until("the Ingress to answer", Duration::from_secs(60), || async {
+            let answer = client.send(http::Method::GET, "/readyz", &[], None).await;
+            let answer = answer.map_err(|(kind, detail)| format!("{kind}: {detail}"))?;
+            if answer.status.is_success() { Ok(()) } else { Err(format!("status {}", answer.status)) }
+        })
+        .await?;
+        let load = Load::start(Settings { rate: self.plan.rate, ..Settings::new(url) })?;
+        load.begin("products through the Ingress");
+        let made = wait_until("the first products", Duration::from_secs(120), || {
+            let made = load.products().len();
+            async move { if made >= 100 { Ok(made) } else { Err(format!("{made} of 100")) } }
+        })
+        .await;
+        self.load = Some(load);
+        Ok(format!("{} products", made?))
+    }
+}
