@@ -110,7 +110,8 @@ fn helm(helm: &Path, command: &str, chart: &Path) -> Command {
     let mut command_line = Command::new(helm);
     command_line.arg(command);
     if command == "template" {
-        command_line.args(["release", "--namespace", "operators"]);
+        // A Helm that was not built for a release takes Kubernetes for version 1.20.
+        command_line.args(["release", "--namespace", "operators", "--kube-version", KUBERNETES]);
     }
     command_line.arg(chart);
     command_line

@@ -2,16 +2,16 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* The release's name, with the chart's where it does not say it already. */}}
+{{/* The release's name, with the chart's where it does not say it already; short enough for endings such as -metrics. */}}
 {{- define "store-manager.fullname" -}}
 {{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" }}
 {{- else }}
 {{- $name := include "store-manager.name" . }}
 {{- if contains $name .Release.Name }}
-{{- .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- .Release.Name | trunc 50 | trimSuffix "-" }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" }}
+{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -50,15 +50,18 @@ app.kubernetes.io/component: operator
 {{- join "," $pairs }}
 {{- end }}
 
-{{- define "store-manager.labels" -}}
+{{- define "store-manager.ownLabels" -}}
 {{ include "store-manager.selectorLabels" . }}
 app.kubernetes.io/part-of: store-manager
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
 {{- end }}
+
+{{/* The chart's labels, those given, and the common ones, none twice: (list $ .Values.podLabels). */}}
+{{- define "store-manager.labels" -}}
+{{- $root := index . 0 }}
+{{- toYaml (merge (include "store-manager.ownLabels" $root | fromYaml) (index . 1) $root.Values.commonLabels) }}
 {{- end }}
 
 {{/* The common annotations and those given: (list $ .Values.podAnnotations). Nothing when there are none. */}}
