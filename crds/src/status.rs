@@ -30,7 +30,7 @@ pub struct StoreClusterStatus {
     /// The operation in hand. At most one changes the ring at a time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<OperationStatus>,
-    /// Work that an earlier change owes and that is not done: repairs, clean-ups, volumes to delete.
+    /// Work that an earlier change owes and that is not done: repairs and clean-ups.
     pub owed: Vec<Debt>,
     /// Roles: own superuser made, default one disabled, and the roles of schema and API made.
     pub roles_ready: bool,
@@ -135,6 +135,9 @@ pub struct OperationStatus {
     /// Keyspace that it works on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keyspace: Option<String>,
+    /// Replication factor that it sets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replication: Option<i32>,
     /// When it began.
     pub started_at: Time,
     /// How far it is: nodes done of total, bytes to stream, ranges done.
@@ -178,14 +181,8 @@ pub struct Debt {
     /// Keyspace of a repair or clean-up; absent: every keyspace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keyspace: Option<String>,
-    /// Host ids that still owe their part, or, for a volume, the one host id that used it.
+    /// Host ids that still owe their part.
     pub host_ids: Vec<String>,
-    /// Volume claim to delete, by name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub claim: Option<String>,
-    /// UID of that claim: another claim of the same name is never touched.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub claim_uid: Option<String>,
     /// When it was incurred.
     pub since: Time,
 }
@@ -197,8 +194,6 @@ pub enum DebtKind {
     Repair,
     /// A clean-up, after ranges moved away from nodes.
     Cleanup,
-    /// The volume of a node that has left, under the Delete policy.
-    Volume,
 }
 
 /// The REST API as observed.
@@ -213,4 +208,7 @@ pub struct ApiStatus {
     /// Image whose schema migrations have been applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub migrated_image: Option<String>,
+    /// Keyspace that they have been applied to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub migrated_keyspace: Option<String>,
 }

@@ -1,6 +1,8 @@
 //! The table of bad specs against the rules in Rust and against the CEL rules of the schema, and the
 //! shape of the schema itself.
 
+#![allow(clippy::unwrap_used)] // a test file as a whole
+
 use kube::core::cel::Validator;
 use serde_json::{Value, json};
 use store_crds::bad_specs::{BadSpec, bad_specs};

@@ -13,6 +13,8 @@ use store_crds::{
     Violation,
 };
 
+use crate::plan::ApiShape;
+
 /// Annotation on the headless Service: the spec that was last accepted, as JSON. Rules about
 /// changes compare with it, and it goes on counting while a newer spec is refused.
 pub const ANNOTATION_ACCEPTED_SPEC: &str = "storemanager.io/accepted-spec";
@@ -149,6 +151,14 @@ impl Desired {
     /// Pods that may serve as seeds, best first: the first node of each rack.
     pub fn seed_candidates(&self) -> Vec<String> {
         self.cassandra.racks.iter().map(|rack| self.pod_name(&rack.name, 0)).collect()
+    }
+
+    /// The same with the image and keyspace that the API runs with until newer ones are migrated.
+    pub fn as_migrated(&self, api: &ApiShape) -> Desired {
+        let mut desired = self.clone();
+        desired.api.image = Some(api.image.clone());
+        desired.api.keyspace = api.keyspace.clone();
+        desired
     }
 
     /// Replication factor wanted of a keyspace; `None` if it is not among those kept.

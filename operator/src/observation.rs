@@ -9,6 +9,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 use store_crds::StoreClusterStatus;
 
+/// Annotation on the claim of a node that is proved to have left the ring: its host id.
+pub const ANNOTATION_LEFT_RING: &str = "storemanager.io/left-ring";
+
 /// Everything that a pass knows.
 #[derive(Clone, Debug)]
 pub struct Observation {
@@ -80,6 +83,13 @@ pub struct ClaimObservation {
     pub ordinal: i32,
     /// Bytes asked for.
     pub requested_bytes: u64,
+    /// Bytes that the volume has; 0 until it is bound.
+    pub capacity_bytes: u64,
+    /// Whether its StorageClass allows growth; absent when that is unknown.
+    pub expandable: Option<bool>,
+    /// `ANNOTATION_LEFT_RING`: host id of the node that used it and has left the ring. What is on it
+    /// has been streamed to the others, and Cassandra would refuse to start with it.
+    pub left: Option<String>,
     pub deleting: bool,
 }
 

@@ -13,8 +13,8 @@ pub struct Plan {
     pub shape: Shape,
     /// Objects to delete, each by UID.
     pub deletes: Vec<Delete>,
-    /// Claims to grow: name and UID → bytes.
-    pub grow_claims: Vec<(String, String, u64)>,
+    /// Changes of claims, each by UID.
+    pub claims: Vec<ClaimChange>,
     /// At most one action that changes the ring or its schema.
     pub ring: Option<RingAction>,
     /// The memory to be written before any of the effects.
@@ -36,10 +36,38 @@ pub struct Shape {
     pub seeds: Vec<String>,
     /// Image whose schema Job is to exist on this pass.
     pub migrate: bool,
-    /// Whether the API Deployment is to exist; its replicas come from the spec.
-    pub api: bool,
+    /// What the API Deployment runs, whose tables are there; None: it is not to exist yet. Its
+    /// replicas come from the spec.
+    pub api: Option<ApiShape>,
+    /// Size of the volumes in each rack's claim template, as a canonical quantity. It is immutable
+    /// in a StatefulSet, so it stays as it is until the StatefulSet is made again.
+    pub storage: BTreeMap<String, String>,
     /// StoreCluster is being deleted, or refused before anything was made: build nothing.
     pub nothing: bool,
+}
+
+/// Image and keyspace of the API whose schema migrations have been applied.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApiShape {
+    pub image: String,
+    pub keyspace: String,
+}
+
+/// A change of a volume claim, with its UID as precondition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimChange {
+    pub name: String,
+    pub uid: String,
+    pub edit: ClaimEdit,
+}
+
+/// What is changed of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimEdit {
+    /// Ask for this many bytes.
+    Grow(u64),
+    /// Write the host id of the node that has left to `ANNOTATION_LEFT_RING`.
+    MarkLeft(String),
 }
 
 /// A deletion with its precondition.
@@ -79,7 +107,7 @@ pub struct Memory {
     pub operation: Option<OperationStatus>,
     pub owed: Vec<Debt>,
     pub roles_ready: bool,
-    pub migrated_image: Option<String>,
+    pub migrated: Option<ApiShape>,
 }
 
 /// What is told to the user; `status.rs` makes conditions of it.

@@ -174,8 +174,6 @@ mod tests {
             kind: DebtKind::Repair,
             keyspace: Some("shop".into()),
             host_ids: hosts.iter().map(|host| (*host).to_owned()).collect(),
-            claim: None,
-            claim_uid: None,
             since: Time(since),
         };
         Memory { owed: vec![debt], ..Memory::default() }
