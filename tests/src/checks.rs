@@ -10,6 +10,7 @@ use crate::chart;
 use crate::command::SHORT;
 use crate::counts::Counting;
 use crate::generate::{self, GenerateError};
+use crate::readme;
 use crate::steps::Steps;
 use crate::tools::{self, Tools, ToolsError};
 
@@ -33,6 +34,10 @@ pub fn run(steps: &mut Steps) {
     let root = root();
     let mut tests = cargo(["test", "--workspace", "--no-fail-fast"]);
     steps.command("unit tests", &mut tests, Counting::CargoTest, BUILD);
+    steps.checks("README", || match readme::blocks(&root) {
+        Ok(blocks) => readme::coverage(&blocks),
+        Err(error) => vec![("README".to_owned(), Err(error.to_string()))],
+    });
     let tools = match Cache::open().map_err(ToolsError::from).and_then(|cache| tools::ensure(&cache)) {
         Ok(tools) => tools,
         Err(error) => {

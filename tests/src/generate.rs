@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use crate::command::{CommandError, SHORT, run};
 
-/// Name of the release and of the namespace that `k8s/` is rendered with.
+/// Release and namespace that `k8s/` is rendered with.
 const RELEASE: &str = "store-manager";
+const NAMESPACE: &str = "store-system";
 const CHART: &str = "charts/store-manager";
 const CHART_CRD: &str = "templates/crds/storeclusters.yaml";
 /// What marks an object as Helm's, and says nothing where there is no Helm.
@@ -144,7 +145,7 @@ fn render(root: &Path, helm: &Path, crd: &str) -> Result<String, GenerateError> 
     let place = chart.join(CHART_CRD);
     fs::create_dir_all(chart.join("templates/crds")).map_err(io("creating", &place))?;
     fs::write(&place, crd).map_err(io("writing", &place))?;
-    Ok(run(Command::new(helm).args(["template", RELEASE, "--namespace", RELEASE]).arg(&chart), SHORT)?)
+    Ok(run(Command::new(helm).args(["template", RELEASE, "--namespace", NAMESPACE]).arg(&chart), SHORT)?)
 }
 
 fn copy_directory(from: &Path, to: &Path) -> Result<(), GenerateError> {
@@ -196,7 +197,7 @@ fn namespace() -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Namespace",
-        "metadata": { "name": RELEASE, "labels": { "pod-security.kubernetes.io/enforce": "restricted" } },
+        "metadata": { "name": NAMESPACE, "labels": { "pod-security.kubernetes.io/enforce": "restricted" } },
     })
 }
 

@@ -1,6 +1,10 @@
 //! The testbed (a real three-node Kubernetes on one machine, from packages alone) and what the
 //! suites that run on it share.
 
+
+/// A signal to send to the processes of a container.
+pub use rustix::process::Signal;
+
 pub mod bench;
 pub mod binaries;
 pub mod cache;
@@ -27,9 +31,7 @@ pub mod packages;
 pub mod pki;
 pub mod process;
 pub mod progress;
+pub mod readme;
 pub mod steps;
 pub mod suites;
 pub mod tools;
-
-/// A signal to send to the processes of a container.
-pub use rustix::process::Signal;
