@@ -52,15 +52,22 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Cgro
 /// # Errors
 /// [`CgroupError`] when there are none.
 pub fn hierarchies() -> Result<Vec<PathBuf>, CgroupError> {
+    // Only version 1 has this file in the root.
+    let roots: Vec<PathBuf> = all_roots()?.into_iter().filter(|path| path.join("release_agent").exists()).collect();
+    if roots.is_empty() { Err(CgroupError::NoHierarchies) } else { Ok(roots) }
+}
+
+/// The roots of all hierarchies; runc uses one of version 2 as well where it finds it.
+fn all_roots() -> Result<Vec<PathBuf>, CgroupError> {
     let root = Path::new(ROOT);
     let entries = fs::read_dir(root).map_err(io_error("listing", root))?;
     let mut roots: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        // Only version 1 has this file in the root; symbolic links are other names of the same.
-        .filter(|path| path.join("release_agent").exists() && !path.is_symlink())
+        // Symbolic links are other names of the same.
+        .filter(|path| path.join("cgroup.procs").exists() && !path.is_symlink())
         .collect();
     roots.sort();
-    if roots.is_empty() { Err(CgroupError::NoHierarchies) } else { Ok(roots) }
+    Ok(roots)
 }
 
 /// Makes `cgroup` (like `stb0/node-a`) in every hierarchy.
@@ -100,10 +107,10 @@ pub fn enter(cgroup: &str) -> Result<(), CgroupError> {
 /// The processes in `cgroup` and below, in any hierarchy.
 ///
 /// # Errors
-/// [`CgroupError::NoHierarchies`]; a cgroup that is not there holds nothing.
+/// [`CgroupError::Io`]; a cgroup that is not there holds nothing.
 pub fn processes(cgroup: &str) -> Result<BTreeSet<i32>, CgroupError> {
     let mut pids = BTreeSet::new();
-    for root in hierarchies()? {
+    for root in all_roots()? {
         for directory in tree(&root.join(cgroup)) {
             // It may vanish while we look: then it held nothing.
             let text = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
@@ -146,7 +153,7 @@ pub async fn kill(cgroup: &str, deadline: Duration) -> Result<(), CgroupError> {
 /// # Errors
 /// [`CgroupError::Io`] when one cannot be removed.
 pub fn remove(cgroup: &str) -> Result<(), CgroupError> {
-    for root in hierarchies()? {
+    for root in all_roots()? {
         // Deepest first.
         for directory in tree(&root.join(cgroup)).into_iter().rev() {
             match fs::remove_dir(&directory) {
@@ -160,7 +167,7 @@ pub fn remove(cgroup: &str) -> Result<(), CgroupError> {
 
 /// Which hierarchies still have `cgroup`.
 pub fn remains(cgroup: &str) -> Vec<PathBuf> {
-    let roots = hierarchies().unwrap_or_default();
+    let roots = all_roots().unwrap_or_default();
     roots.into_iter().map(|root| root.join(cgroup)).filter(|path| path.exists()).collect()
 }
 

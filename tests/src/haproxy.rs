@@ -46,7 +46,7 @@ defaults
     timeout client 60s
     timeout http-request 10s
     # A node on the same bridge accepts within a millisecond or is gone.
-    timeout connect 300ms
+    timeout connect 200ms
     timeout server {REQUEST_SECONDS}s
     timeout queue 2s
     timeout check 2s
@@ -71,10 +71,15 @@ backend nodes
     # already is sent again only where doing it twice is the same as once.
     retry-on conn-failure empty-response response-timeout 502
     http-request disable-l7-retry unless {{ method GET HEAD OPTIONS }}
+    # A request that waits in a machine that died is known to be lost after three seconds.
+    option srvtcpka
+    srvtcpka-idle 1s
+    srvtcpka-intvl 1s
+    srvtcpka-cnt 2
     option httpchk
     http-check send meth GET uri {READY_PATH}
     http-check expect status 200
-    default-server port {INGRESS_PORT} check inter 500ms fastinter 300ms downinter 500ms fall 3 rise 2 on-marked-down shutdown-sessions
+    default-server port {INGRESS_PORT} check inter 500ms fastinter 300ms downinter 500ms fall 3 rise 2 tcp-ut 3s
 ",
         name = layout.name,
         port = layout.entry_port(),

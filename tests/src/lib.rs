@@ -5,12 +5,14 @@
 /// A signal to send to the processes of a container.
 pub use rustix::process::Signal;
 
+pub mod addons;
 pub mod bench;
 pub mod binaries;
 pub mod cache;
 pub mod cgroup;
 pub mod chart;
 pub mod checks;
+pub mod cluster;
 pub mod command;
 pub mod control_plane;
 pub mod counts;

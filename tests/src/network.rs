@@ -56,11 +56,18 @@ pub fn create_node(layout: &Layout, node: &NodeLayout) -> Result<(), CommandErro
     for other in layout.nodes().iter().filter(|other| other.index != node.index) {
         ip(&format!("-n {link} route add {} via {}", other.pods, other.address))?;
     }
-    let mut sysctl = Command::new("nsenter");
-    sysctl.arg(format!("--net={}", namespace_file(node).display())).args(["sysctl", "-qw"]);
+    let inside = |program: &str| {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net={}", namespace_file(node).display())).arg(program);
+        command
+    };
     // Pods of one node reach each other through its bridge, and Service rules must see that.
-    sysctl.args(["net.ipv4.ip_forward=1", "net.bridge.bridge-nf-call-iptables=1"]);
-    run(&mut sysctl, SHORT)?;
+    run(inside("sysctl").args(["-qw", "net.ipv4.ip_forward=1", "net.bridge.bridge-nf-call-iptables=1"]), SHORT)?;
+    for chain in ["OUTPUT", "FORWARD"] {
+        // Before kube-proxy has written its rules, Service addresses are refused: who starts early
+        // tries again instead of sitting out a long connect time-out.
+        run(inside("iptables").args(["-w", "-A", chain, "-d", &layout.services(), "-j", "REJECT"]), SHORT)?;
+    }
     set_link(node, true)?;
     ip(&format!("route replace {} via {address}", node.pods))?;
     Ok(())

@@ -1,0 +1,53 @@
+//! What runs in every cluster beside Kubernetes itself: DNS, volume provisioner and Ingress
+//! controller. [`render`] reads the manifests in `testbed/manifests` and fills in what differs.
+
+use std::fs;
+
+use crate::binaries::sources;
+use crate::cluster::{ClusterError, io_error};
+use crate::haproxy::READY_PATH;
+use crate::image_names::{BASE, COREDNS, LOCAL_PATH_PROVISIONER, TRAEFIK};
+use crate::layout::Layout;
+
+const MANIFESTS: [&str; 4] = ["kube-proxy.yaml", "coredns.yaml", "storage.yaml", "traefik.yaml"];
+
+/// All manifests as one YAML stream.
+///
+/// # Errors
+/// [`ClusterError::Io`] when one cannot be read.
+pub fn render(layout: &Layout) -> Result<String, ClusterError> {
+    let mut all = String::new();
+    for file in MANIFESTS {
+        let path = sources().join("manifests").join(file);
+        all += &fs::read_to_string(&path).map_err(io_error("reading", &path))?;
+        all += "---\n";
+    }
+    let values = [
+        ("@COREDNS@", COREDNS.to_owned()),
+        ("@BASE@", BASE.to_owned()),
+        ("@LOCAL_PATH_PROVISIONER@", LOCAL_PATH_PROVISIONER.to_owned()),
+        ("@TRAEFIK@", TRAEFIK.to_owned()),
+        ("@READY_PATH@", READY_PATH.to_owned()),
+        ("@DNS@", layout.dns_service().to_string()),
+        ("@HOST@", layout.host().to_string()),
+    ];
+    Ok(values.iter().fold(all, |text, (name, value)| text.replace(name, value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    #[test]
+    fn every_placeholder_is_filled_and_every_image_is_one_that_nodes_have() {
+        let layout = Layout { name: "test".to_owned(), slot: 1, state: PathBuf::from("/s") };
+        let text = render(&layout).expect("rendered");
+        // `middlewares: [retry@file]` has one `@`, a placeholder two.
+        let left: Vec<_> = text.lines().filter(|line| line.matches('@').count() > 1).collect();
+        assert!(left.is_empty(), "{left:?}");
+        assert!(text.contains("clusterIP: \"10.141.0.10\"") && text.contains("10.101.0.1/32"));
+        let images = text.lines().filter_map(|line| line.split_once("image: ")).map(|(_, image)| image.to_owned());
+        assert!(images.into_iter().all(|image| image.starts_with("\"docker.io/store-testbed/")));
+    }
+}
