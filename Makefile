@@ -1,5 +1,5 @@
 # Targets are one-liners; what they do is typed code in tests/.
-.PHONY: check test generate
+.PHONY: check test generate bench
 
 check: ## what must hold before each commit
 	@cargo run --quiet --package store-tests --bin check
@@ -9,3 +9,6 @@ test: ## the checks and every suite
 
 generate: ## CRD, OpenAPI document, the chart's copy of the CRD, k8s/
 	@cargo run --quiet --package store-tests --bin generate
+
+bench: ## figures and ratios of the API and the operator, into docs/bench.md
+	@cargo run --quiet --release --package store-tests --bin bench

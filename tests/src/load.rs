@@ -45,14 +45,14 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// 20 requests per second from at most 256 clients, each within 12 s.
+    /// 20 requests per second from at most 256 clients, each within 15 s.
     pub fn new(base_url: impl Into<String>) -> Self {
         Settings {
             base_url: base_url.into(),
             host: None,
             rate: 20.0,
             clients: 256,
-            timeout: Duration::from_secs(12),
+            timeout: Duration::from_secs(15),
             products: 20_000,
             seed: 1,
         }

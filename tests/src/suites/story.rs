@@ -182,7 +182,7 @@ impl Story<'_> {
             let (report, ledger) = load.stop().await;
             self.judge(&report, tally);
             let read = async {
-                let client = Client::new(&self.stage.cluster.url(), None, Duration::from_secs(12))?;
+                let client = Client::new(&self.stage.cluster.url(), None, Duration::from_secs(15))?;
                 let by_api = verify_by_api(&client, &ledger, "LOCAL_QUORUM", READ_BACK).await;
                 let access = self.shop.access(KEYSPACE).await?;
                 let by_cql = verify_by_cql(&access, ledger.products(), READ_BACK).await?;

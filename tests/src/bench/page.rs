@@ -1,0 +1,127 @@
+//! `docs/bench.md` from the last figures. Pure.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+use super::api::{ApiFigures, Comparison, Cost};
+use super::audit::Requests;
+use super::figures::Figure;
+use super::ring::{OperatorFigures, StartFigures};
+
+/// The last figures of each part; a part that was never measured has none.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Measured {
+    /// Where and when.
+    pub machine: String,
+    /// The API.
+    pub api: Option<ApiFigures>,
+    /// Apply to ready.
+    pub starts: Option<StartFigures>,
+    /// The operator.
+    pub operator: Option<OperatorFigures>,
+}
+
+/// The page.
+pub fn render(measured: &Measured) -> String {
+    let mut page = String::from(
+        "# Figures\n\nWritten by `make bench`; do not edit. Ratios of one run on one machine are what counts here; the\n\
+         figures themselves are those of a small machine that everything shared. Medians, ranges in parentheses.\n",
+    );
+    // Writing to a string cannot fail.
+    let _ = writeln!(page, "\n{}", measured.machine);
+    if let Some(api) = &measured.api {
+        api_part(&mut page, api);
+    }
+    if let Some(starts) = &measured.starts {
+        starts_part(&mut page, starts);
+    }
+    if let Some(operator) = &measured.operator {
+        operator_part(&mut page, operator);
+    }
+    page
+}
+
+fn api_part(page: &mut String, api: &ApiFigures) {
+    let _ = writeln!(
+        page,
+        "\n## The API beside the bare driver and a bare server\n\n\
+         `store-api` with all its layers; a loop around the scylla driver that does the same read and decodes the same\n\
+         columns, without HTTP; a hyper server that answers as many bytes from memory. 32 requests at once, one Cassandra\n\
+         5.0 on the same machine, {} reads of warm-up. CPU is user and system time of that process alone.\n\n\
+         | read | of | CPU µs per request | requests per second |\n|---|---|---|---|",
+        api.warm_up
+    );
+    for (name, comparison) in [("product by id", &api.get), ("page of 50", &api.page)] {
+        let Comparison { api, driver, hyper, bytes } = comparison;
+        for (who, cost) in [("store-api", api), ("driver alone", driver), ("hyper alone", hyper)] {
+            let Cost { cpu_us, per_second } = cost;
+            let _ = writeln!(
+                page,
+                "| {name} ({bytes} bytes) | {who} | {} | {} |",
+                Figure::of(cpu_us).show(1),
+                Figure::of(per_second).show(0)
+            );
+        }
+    }
+    let _ = writeln!(
+        page,
+        "\nCPU of the API to that of (hyper + driver): product by id {}, page of 50 {}.",
+        api.get.ratio().show(2),
+        api.page.ratio().show(2)
+    );
+}
+
+fn starts_part(page: &mut String, starts: &StartFigures) {
+    let (script, operator) = (Figure::of(&starts.script), Figure::of(&starts.operator));
+    let _ = writeln!(
+        page,
+        "\n## Three nodes: by the operator and by hand\n\n\
+         By hand: `tests/bench/plain-ring.yaml` for one rack after the other, each when the one before serves; no roles,\n\
+         no tables, no API. By the operator: from applying a StoreCluster of three nodes and three copies until it is Ready\n\
+         with nothing owed.\n\n\
+         | | seconds |\n|---|---|\n| by hand | {} |\n| by the operator | {} |\n\n\
+         Ratio {:.2}, difference {:.1} s.",
+        script.show(1),
+        operator.show(1),
+        operator.median / script.median.max(f64::MIN_POSITIVE),
+        operator.median - script.median,
+    );
+}
+
+fn operator_part(page: &mut String, operator: &OperatorFigures) {
+    let kib = |kib: u64| format!("{:.1} MiB", kib as f64 / 1024.0);
+    let _ = writeln!(
+        page,
+        "\n## The operator\n\n\
+         Memory resident: {} at rest, {} at most. Its requests to the API server, from the audit log:\n\n\
+         | | seconds | requests | writes but leases and events | of these kinds |\n|---|---|---|---|---|",
+        kib(operator.settled_resident_kib),
+        kib(operator.most_resident_kib)
+    );
+    let mut row = |name: &str, seconds: f64, requests: &Requests| {
+        let kinds: Vec<_> = requests.kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+        let _ = writeln!(
+            page,
+            "| {name} | {seconds:.0} | {} | {} | {} |",
+            requests.total(),
+            requests.writes(),
+            kinds.join(", ")
+        );
+    };
+    row("bringing up three nodes", operator.converging_seconds, &operator.converging);
+    row("settled", operator.settled_seconds, &operator.settled);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_that_were_not_measured_are_left_out_and_ratios_are_told() {
+        let starts = StartFigures { script: vec![100.0, 120.0], operator: vec![121.0] };
+        let page = render(&Measured { starts: Some(starts), ..Measured::default() });
+        assert!(page.contains("Ratio 1.10, difference 11.0 s."), "{page}");
+        assert!(!page.contains("## The API") && !page.contains("## The operator"), "{page}");
+    }
+}

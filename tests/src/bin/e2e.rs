@@ -1,0 +1,95 @@
+//! The end-to-end suite: starts the testbed, installs the chart, tells the story on both versions of
+//! Cassandra under load. Ends with `N passed, N failed`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, ValueEnum};
+use store_tests::checks::root;
+use store_tests::cluster::Cluster;
+use store_tests::progress::say;
+use store_tests::suites::install::{OPERATOR_NAMESPACE, install};
+use store_tests::suites::kubectl::Kubectl;
+use store_tests::suites::story::{Plan, Stage, tell};
+use store_tests::suites::tally::Tally;
+
+/// Tell the end-to-end story on the testbed.
+#[derive(Debug, Parser)]
+#[command(name = "e2e")]
+struct Arguments {
+    /// Which stories.
+    #[arg(long, value_enum, default_value_t = Versions::Both)]
+    cassandra: Versions,
+    /// Name of the testbed's cluster; it is started if it is not up.
+    #[arg(long, default_value = "test")]
+    cluster: String,
+    /// Leave the cluster up at the end.
+    #[arg(long)]
+    keep: bool,
+    /// Requests per second.
+    #[arg(long, default_value_t = 20.0)]
+    rate: f64,
+    /// Where the reports go, as JSON.
+    #[arg(long, default_value = "target/e2e")]
+    reports: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Versions {
+    /// The whole story on 5.0.
+    #[value(name = "5.0")]
+    V5_0,
+    /// The first half on 4.1.
+    #[value(name = "4.1")]
+    V4_1,
+    /// One after the other.
+    Both,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let mut tally = Tally::default();
+    let result = stories(&arguments, &mut tally).await;
+    if let Err(error) = &result {
+        tally.check("the testbed and the chart", Err::<&str, _>(format!("{error:#}")));
+    }
+    if !arguments.keep {
+        tally.check("nothing is left of the testbed", Cluster::down(&arguments.cluster).await.map(|()| "down"));
+    }
+    Ok(if tally.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn stories(arguments: &Arguments, tally: &mut Tally) -> anyhow::Result<()> {
+    let cluster = Cluster::start(&arguments.cluster).await.context("starting the testbed")?;
+    let kubectl = Kubectl::new(cluster.tools(), &cluster.kubeconfig());
+    install(&cluster, &kubectl).await.context("installing the chart")?;
+    let stage = Stage { cluster: &cluster, kubectl, operator_namespace: OPERATOR_NAMESPACE.to_owned() };
+    let whole = Plan { version: "5.0".into(), first_half: false, bad_specs: true, rate: arguments.rate };
+    let half = Plan { version: "4.1".into(), first_half: true, bad_specs: false, rate: arguments.rate };
+    for plan in [whole, half] {
+        let told = match arguments.cassandra {
+            Versions::Both => true,
+            Versions::V5_0 => plan.version == "5.0",
+            Versions::V4_1 => plan.version == "4.1",
+        };
+        if told {
+            one(arguments, &stage, &plan, tally).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn one(arguments: &Arguments, stage: &Stage<'_>, plan: &Plan, tally: &mut Tally) -> anyhow::Result<()> {
+    let (timeline, report) = tell(stage, plan, tally).await;
+    say(format!("the story on Cassandra {}:\n{}", plan.version, timeline.table()));
+    let directory = root().join(&arguments.reports);
+    std::fs::create_dir_all(&directory).with_context(|| format!("making {}", directory.display()))?;
+    if let Some(report) = &report {
+        say(format!("the load on it:\n{}", report.table()));
+    }
+    let file = directory.join(format!("story-{}.json", plan.version));
+    let text = serde_json::json!({ "timeline": timeline, "load": report });
+    std::fs::write(&file, format!("{text:#}")).with_context(|| format!("writing {}", file.display()))
+}
