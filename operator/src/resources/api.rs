@@ -1,0 +1,198 @@
+//! The API tier: Deployment, Ingress and the Job that writes its tables. Pure.
+
+use serde_json::{Value, json};
+use store_crds::{API_PORT, IngressSpec};
+
+use super::meta::{self, Component, env};
+use super::{Child, access, hash, services};
+use crate::desired::Desired;
+use crate::settings::Settings;
+
+/// User of the API's image.
+const API_USER: i64 = 65532;
+/// How long a pod that is told to stop still takes requests, until every proxy has heard of it.
+const DRAIN_SECONDS: i64 = 5;
+/// How long requests may then take to end.
+const SHUTDOWN_SECONDS: i64 = 20;
+/// How long a pod may stay on a Kubernetes node that no longer answers.
+const UNREACHABLE_SECONDS: i64 = 30;
+/// Tries of the schema writer, and the time they may take together.
+const MIGRATE_TRIES: i32 = 4;
+const MIGRATE_SECONDS: i64 = 900;
+
+const CREDENTIALS_DIR: &str = "/var/run/store/cassandra";
+const CURSOR_KEY_DIR: &str = "/var/run/store/cursor-key";
+
+/// Image of the API: the spec's, else the one that the operator was installed with.
+pub fn image<'a>(desired: &'a Desired, settings: &'a Settings) -> &'a str {
+    desired.api.image.as_deref().unwrap_or(&settings.api_image)
+}
+
+/// The API's pods. Rolled with no gap: the next one is ready before an old one is told to stop.
+pub fn build_deployment(desired: &Desired, settings: &Settings) -> Child {
+    let selector = meta::selector(desired, Component::Api);
+    let mut pod = pod_spec(desired, Component::Api, container(desired, settings));
+    pod["terminationGracePeriodSeconds"] = json!(DRAIN_SECONDS + SHUTDOWN_SECONDS + 15);
+    pod["topologySpreadConstraints"] =
+        json!([meta::spread(meta::ZONE, &selector), meta::spread(meta::HOSTNAME, &selector)]);
+    pod["tolerations"] = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
+        .map(|key| {
+            json!({
+                "key": key,
+                "operator": "Exists",
+                "effect": "NoExecute",
+                "tolerationSeconds": UNREACHABLE_SECONDS,
+            })
+        })
+        .into_iter()
+        .collect();
+    let body = json!({
+        "spec": {
+            "replicas": desired.api.replicas,
+            "revisionHistoryLimit": 3,
+            "progressDeadlineSeconds": 300,
+            "strategy": { "type": "RollingUpdate", "rollingUpdate": { "maxUnavailable": 0, "maxSurge": 1 } },
+            "selector": { "matchLabels": selector },
+            "template": { "metadata": { "labels": meta::labels(desired, Component::Api) }, "spec": pod },
+        },
+    });
+    let name = meta::component_name(desired, Component::Api);
+    meta::applied(desired, "apps/v1", "Deployment", name, meta::labels(desired, Component::Api), body)
+}
+
+fn container(desired: &Desired, settings: &Settings) -> Value {
+    let mut variables = cassandra_env(desired);
+    variables.extend([
+        env("STORE_LOCAL_DATACENTER", &desired.cassandra.datacenter),
+        env("STORE_CONSISTENCY", word(&desired.api.consistency)),
+        env("STORE_SERIAL_CONSISTENCY", word(&desired.api.serial_consistency)),
+        env("STORE_CURSOR_KEY_FILE", format!("{CURSOR_KEY_DIR}/key")),
+        env("STORE_DRAIN_SECONDS", DRAIN_SECONDS.to_string()),
+        env("STORE_SHUTDOWN_SECONDS", SHUTDOWN_SECONDS.to_string()),
+    ]);
+    let mut container = base_container(desired, settings, variables);
+    container["ports"] = json!([{ "name": "http", "containerPort": API_PORT, "protocol": "TCP" }]);
+    container["startupProbe"] = probe("/livez", 1, 1, 60);
+    container["readinessProbe"] = probe("/readyz", 2, 2, 2);
+    container["livenessProbe"] = probe("/livez", 10, 5, 6);
+    container["volumeMounts"] = json!([
+        { "name": "credentials", "mountPath": CREDENTIALS_DIR, "readOnly": true },
+        { "name": "cursor-key", "mountPath": CURSOR_KEY_DIR, "readOnly": true },
+    ]);
+    container
+}
+
+fn probe(path: &str, period: i64, timeout: i64, failures: i64) -> Value {
+    json!({
+        "httpGet": { "path": path, "port": API_PORT },
+        "periodSeconds": period,
+        "timeoutSeconds": timeout,
+        "failureThreshold": failures,
+    })
+}
+
+/// Name of the Job that brings the tables of the API's keyspace to what its image expects. Another
+/// image or keyspace is another Job, since a Job cannot be changed.
+pub fn schema_job_name(desired: &Desired, settings: &Settings) -> String {
+    let digest = hash(&json!([image(desired, settings), desired.api.keyspace]));
+    format!("{}-schema-{}", desired.name, digest.get(..8).unwrap_or_default())
+}
+
+/// The one writer of the schema, under its own role. It goes by itself an hour after its end.
+pub fn build_schema_job(desired: &Desired, settings: &Settings) -> Child {
+    let mut container = base_container(desired, settings, cassandra_env(desired));
+    container["args"] = json!(["migrate"]);
+    container["volumeMounts"] =
+        json!([{ "name": "credentials", "mountPath": CREDENTIALS_DIR, "readOnly": true }]);
+    let mut pod = pod_spec(desired, Component::Schema, container);
+    pod["restartPolicy"] = json!("Never");
+    let body = json!({
+        "spec": {
+            "backoffLimit": MIGRATE_TRIES - 1,
+            "activeDeadlineSeconds": MIGRATE_SECONDS,
+            "ttlSecondsAfterFinished": 3600,
+            "template": { "metadata": { "labels": meta::labels(desired, Component::Schema) }, "spec": pod },
+        },
+    });
+    let name = schema_job_name(desired, settings);
+    let labels = meta::labels(desired, Component::Schema);
+    meta::created_once(desired, "batch/v1", "Job", name, labels, body, (true, Vec::new()))
+}
+
+fn pod_spec(desired: &Desired, component: Component, container: Value) -> Value {
+    let mut volumes = vec![json!({
+        "name": "credentials",
+        "secret": {
+            "secretName": match component {
+                Component::Schema => access::schema_secret(desired),
+                _ => access::api_secret(desired),
+            },
+            "defaultMode": 0o440,
+        },
+    })];
+    if component == Component::Api {
+        volumes.push(json!({
+            "name": "cursor-key",
+            "secret": { "secretName": access::cursor_key_secret(desired), "defaultMode": 0o440 },
+        }));
+    }
+    json!({
+        "serviceAccountName": meta::component_name(desired, Component::Api),
+        "automountServiceAccountToken": false,
+        "enableServiceLinks": false,
+        "securityContext": meta::pod_security(API_USER),
+        "containers": [container],
+        "volumes": volumes,
+    })
+}
+
+fn base_container(desired: &Desired, settings: &Settings, variables: Vec<Value>) -> Value {
+    json!({
+        "name": "api",
+        "image": image(desired, settings),
+        "imagePullPolicy": desired.api.image_pull_policy,
+        "env": variables,
+        "resources": meta::resources(&desired.api.resources),
+        "securityContext": meta::container_security(),
+    })
+}
+
+fn cassandra_env(desired: &Desired) -> Vec<Value> {
+    vec![
+        env("CASSANDRA_HOST", format!("{}.{}.svc", services::client_name(desired), desired.namespace)),
+        env("CASSANDRA_USERNAME_FILE", format!("{CREDENTIALS_DIR}/username")),
+        env("CASSANDRA_PASSWORD_FILE", format!("{CREDENTIALS_DIR}/password")),
+        env("STORE_KEYSPACE", &desired.api.keyspace),
+    ]
+}
+
+/// A consistency level as Cassandra writes it.
+fn word(level: &impl serde::Serialize) -> String {
+    json!(level).as_str().unwrap_or_default().to_owned()
+}
+
+/// The way in from outside.
+pub fn build_ingress(desired: &Desired, ingress: &IngressSpec) -> Child {
+    let service = meta::component_name(desired, Component::Api);
+    let mut rule = json!({
+        "http": {
+            "paths": [{
+                "path": "/",
+                "pathType": "Prefix",
+                "backend": { "service": { "name": service, "port": { "name": "http" } } },
+            }],
+        },
+    });
+    if let Some(host) = &ingress.host {
+        rule["host"] = json!(host);
+    }
+    let mut body = json!({ "metadata": { "annotations": ingress.annotations }, "spec": { "rules": [rule] } });
+    if let Some(class) = &ingress.class_name {
+        body["spec"]["ingressClassName"] = json!(class);
+    }
+    if let (Some(secret), Some(host)) = (&ingress.tls_secret_name, &ingress.host) {
+        body["spec"]["tls"] = json!([{ "hosts": [host], "secretName": secret }]);
+    }
+    let labels = meta::labels(desired, Component::Api);
+    meta::applied(desired, "networking.k8s.io/v1", "Ingress", service, labels, body)
+}

@@ -1,0 +1,194 @@
+//! The Cassandra tier: its ConfigMap and one StatefulSet per rack. Pure.
+//!
+//! Pods are replaced by the plan, one at a time, never by Kubernetes (`OnDelete`). What makes a pod
+//! outdated is its template hash, and that is made from the StoreCluster's own wishes only: an
+//! upgrade of the operator changes templates, and yet restarts no node.
+
+use serde_json::{Value, json};
+use store_crds::ANNOTATION_TEMPLATE_HASH;
+
+use super::meta::{self, Component};
+use super::{Child, hash, pod, services};
+use crate::desired::{Desired, DesiredRack};
+use crate::node::files;
+use crate::plan::Shape;
+use crate::settings::Settings;
+
+/// Raised when pods must be made anew although nothing was asked for: a cause that is worth a
+/// rolling restart of every ring.
+const TEMPLATE_REVISION: u32 = 1;
+
+/// Name of the ConfigMap that `node-config` reads.
+pub fn config_map_name(desired: &Desired) -> String {
+    meta::component_name(desired, Component::Cassandra)
+}
+
+/// What `node-config` reads beside the pod's own identity. Seeds and the token allocation only
+/// matter to a node that starts, so they change here without making pods outdated.
+pub fn build_config_map(desired: &Desired, shape: &Shape) -> Child {
+    let cassandra = &desired.cassandra;
+    let overrides = cassandra.cassandra_yaml.clone().into_iter().collect();
+    let body = json!({
+        "data": {
+            files::OVERRIDES: crate::node::yaml::print(&overrides),
+            files::JVM_OPTIONS: lines(&cassandra.jvm_options),
+            files::SEEDS: lines(&shape.seeds),
+            files::TOKEN_REPLICATION: token_replication(cassandra.racks.len()).to_string(),
+        },
+    });
+    let labels = meta::labels(desired, Component::Cassandra);
+    meta::applied(desired, "v1", "ConfigMap", config_map_name(desired), labels, body)
+}
+
+fn lines(items: &[String]) -> String {
+    items.iter().map(|item| format!("{item}\n")).collect()
+}
+
+/// Replication factor that new nodes choose their tokens for. Cassandra refuses to add a node to a
+/// datacenter that has more than one rack and fewer racks than this factor.
+fn token_replication(racks: usize) -> usize {
+    if racks == 2 { 2 } else { 3 }
+}
+
+/// One StatefulSet per rack that the shape names.
+pub fn build_stateful_sets(desired: &Desired, shape: &Shape, settings: &Settings) -> Vec<Child> {
+    let racks = desired.cassandra.racks.iter();
+    racks
+        .filter_map(|rack| Some(build_stateful_set(desired, rack, shape, *shape.replicas.get(&rack.name)?, settings)))
+        .collect()
+}
+
+fn build_stateful_set(
+    desired: &Desired,
+    rack: &DesiredRack,
+    shape: &Shape,
+    replicas: i32,
+    settings: &Settings,
+) -> Child {
+    let storage = shape.storage.get(&rack.name).unwrap_or(&desired.cassandra.storage_size);
+    let body = json!({
+        "spec": {
+            "serviceName": services::headless_name(desired),
+            "replicas": replicas,
+            "podManagementPolicy": "Parallel",
+            "updateStrategy": { "type": "OnDelete" },
+            "persistentVolumeClaimRetentionPolicy": { "whenDeleted": "Retain", "whenScaled": "Retain" },
+            "revisionHistoryLimit": 2,
+            "selector": { "matchLabels": meta::rack_selector(desired, &rack.name) },
+            "template": {
+                "metadata": {
+                    "labels": meta::rack_labels(desired, &rack.name),
+                    "annotations": {
+                        ANNOTATION_TEMPLATE_HASH: template_hash(desired, rack, settings),
+                        "kubectl.kubernetes.io/default-container": "cassandra",
+                    },
+                },
+                "spec": pod::build(desired, rack, settings),
+            },
+            "volumeClaimTemplates": [claim_template(desired, rack, storage)],
+        },
+    });
+    meta::applied(
+        desired,
+        "apps/v1",
+        "StatefulSet",
+        desired.stateful_set_name(&rack.name),
+        meta::rack_labels(desired, &rack.name),
+        body,
+    )
+}
+
+fn claim_template(desired: &Desired, rack: &DesiredRack, storage: &str) -> Value {
+    let mut spec = json!({
+        "accessModes": ["ReadWriteOnce"],
+        "resources": { "requests": { "storage": storage } },
+    });
+    if let Some(class) = &desired.cassandra.storage_class {
+        spec["storageClassName"] = json!(class);
+    }
+    json!({
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": { "name": "data", "labels": meta::rack_labels(desired, &rack.name) },
+        "spec": spec,
+    })
+}
+
+/// Hash of everything asked for that a running node can only take up by a restart.
+fn template_hash(desired: &Desired, rack: &DesiredRack, settings: &Settings) -> String {
+    let cassandra = &desired.cassandra;
+    hash(&json!({
+        "revision": TEMPLATE_REVISION,
+        "image": cassandra.image(&settings.cassandra_repository),
+        "version": cassandra.version,
+        "datacenter": cassandra.datacenter,
+        "rack": rack.name,
+        "zone": rack.zone,
+        "resources": meta::resources(&cassandra.resources),
+        "heap": cassandra.heap_mib,
+        "cassandraYaml": cassandra.cassandra_yaml,
+        "jvmOptions": cassandra.jvm_options,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{desired, production, settings};
+    use super::*;
+
+    fn hash_of(desired: &Desired, settings: &Settings) -> String {
+        template_hash(desired, &desired.cassandra.racks[0], settings)
+    }
+
+    #[test]
+    fn an_upgrade_of_the_operator_makes_no_pod_outdated() {
+        let before = hash_of(&production(), &settings());
+        let upgraded = Settings { operator_image: "store-operator:2".into(), ..settings() };
+        assert_eq!(hash_of(&production(), &upgraded), before);
+    }
+
+    #[test]
+    fn what_a_node_reads_at_start_only_makes_no_pod_outdated() {
+        let before = hash_of(&production(), &settings());
+        let mut more = production();
+        more.cassandra.size = 6;
+        more.cassandra.storage_size = "200Gi".into();
+        more.api.replicas = 9;
+        assert_eq!(hash_of(&more, &settings()), before);
+    }
+
+    #[test]
+    fn each_wish_that_needs_a_restart_makes_pods_outdated() {
+        let before = hash_of(&production(), &settings());
+        let changes: [fn(&mut Desired); 6] = [
+            |d| d.cassandra.version = "5.0.7".into(),
+            |d| d.cassandra.image = Some("example.com/cassandra:1".into()),
+            |d| d.cassandra.heap_mib += 1,
+            |d| d.cassandra.jvm_options.push("-Dx=1".into()),
+            |d| drop(d.cassandra.cassandra_yaml.insert("concurrent_reads".into(), json!(8))),
+            |d| d.cassandra.resources.limits = None,
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let mut changed = production();
+            change(&mut changed);
+            assert_ne!(hash_of(&changed, &settings()), before, "change {number}");
+        }
+    }
+
+    #[test]
+    fn a_rack_without_a_place_in_the_shape_gets_no_stateful_set() {
+        let shape = Shape { replicas: [("b".to_owned(), 1)].into(), ..Shape::default() };
+        let names: Vec<String> = build_stateful_sets(&production(), &shape, &settings())
+            .into_iter()
+            .map(|child| child.key.name)
+            .collect();
+        assert_eq!(names, ["shop-cassandra-b"]);
+    }
+
+    #[test]
+    fn tokens_are_chosen_for_a_factor_that_the_racks_allow() {
+        assert_eq!([1, 2, 3, 5].map(token_replication), [3, 2, 3, 3]);
+        let map = build_config_map(&desired(json!({})), &Shape::default());
+        assert_eq!(map.object["data"][files::TOKEN_REPLICATION], "3");
+    }
+}

@@ -1,0 +1,189 @@
+//! The pod of a Cassandra node. Pure.
+//!
+//! Two init containers make the configuration out of the image's own: the first copies it out of
+//! the Cassandra image, the second (`node-config`) merges the operator's settings and the user's
+//! over it and lays the management agent beside it. Then the image's unchanged entrypoint starts
+//! Cassandra, with `node-agent` beside it, which tells when CQL is served and how full the disk is.
+
+use serde_json::{Value, json};
+use store_crds::{CQL_PORT, INTERNODE_PORT, JOLOKIA_PORT, NODE_AGENT_PORT};
+
+use super::meta::{self, Component, env, env_field};
+use super::{access, cassandra, services};
+use crate::desired::{Desired, DesiredRack};
+use crate::node::files;
+use crate::settings::Settings;
+
+/// User and group `cassandra` of the official image.
+const CASSANDRA_USER: i64 = 999;
+
+/// Time for `PRE_STOP` and Cassandra's own shutdown.
+const GRACE_SECONDS: i64 = 180;
+
+/// Clients are sent away, then the peers are told, then the memtables are flushed, so that no
+/// request is cut off and the commit log is empty. A node that does not answer is only stopped.
+const PRE_STOP: &str = "\
+timeout 20 nodetool disablebinary || exit 0
+sleep 2
+timeout 20 nodetool disablegossip
+timeout 120 nodetool drain
+";
+
+/// Copies made in an earlier life of the pod are no originals any more.
+const COPY_CONFIG: &str = "\
+rm -f /config/*.image
+cp -R /etc/cassandra/. /config/
+";
+
+/// The pod's spec.
+pub fn build(desired: &Desired, rack: &DesiredRack, settings: &Settings) -> Value {
+    let selector = meta::selector(desired, Component::Cassandra);
+    json!({
+        "serviceAccountName": meta::component_name(desired, Component::Cassandra),
+        "automountServiceAccountToken": false,
+        // the variables of other Services could be taken for Cassandra's
+        "enableServiceLinks": false,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "securityContext": meta::pod_security(CASSANDRA_USER),
+        "affinity": affinity(rack, &selector),
+        "topologySpreadConstraints": [meta::spread(meta::HOSTNAME, &selector), meta::spread(meta::ZONE, &selector)],
+        "initContainers": [copy_config(desired, settings), node_config(desired, rack, settings)],
+        "containers": [cassandra_container(desired, settings), node_agent(settings)],
+        "volumes": volumes(desired),
+    })
+}
+
+/// The rack's zone is a must. That two nodes of a ring do not share a machine is as strong a wish
+/// as there is: a must would keep rings from small Kubernetes clusters.
+fn affinity(rack: &DesiredRack, selector: &Value) -> Value {
+    let mut affinity = json!({
+        "podAntiAffinity": {
+            "preferredDuringSchedulingIgnoredDuringExecution": [{
+                "weight": 100,
+                "podAffinityTerm": { "topologyKey": meta::HOSTNAME, "labelSelector": { "matchLabels": selector } },
+            }],
+        },
+    });
+    if let Some(zone) = &rack.zone {
+        affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"] =
+            json!([{ "matchExpressions": [{ "key": meta::ZONE, "operator": "In", "values": [zone] }] }]);
+    }
+    affinity
+}
+
+fn copy_config(desired: &Desired, settings: &Settings) -> Value {
+    json!({
+        "name": "copy-config",
+        "image": desired.cassandra.image(&settings.cassandra_repository),
+        "imagePullPolicy": desired.cassandra.image_pull_policy,
+        "command": ["sh", "-ec", COPY_CONFIG],
+        "resources": meta::small_resources("16Mi", "64Mi", "500m"),
+        "securityContext": meta::container_security(),
+        "volumeMounts": [mount("config", "/config")],
+    })
+}
+
+fn node_config(desired: &Desired, rack: &DesiredRack, settings: &Settings) -> Value {
+    let cassandra = &desired.cassandra;
+    json!({
+        "name": "node-config",
+        "image": settings.operator_image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": ["node-config"],
+        "env": [
+            env("STORE_CLUSTER_NAME", &desired.name),
+            env("STORE_DATACENTER", &cassandra.datacenter),
+            env("STORE_RACK", &rack.name),
+            env("STORE_CASSANDRA_VERSION", &cassandra.version),
+            env("STORE_HEADLESS_SERVICE", services::headless_name(desired)),
+            env_field("POD_NAME", "metadata.name"),
+            env_field("POD_NAMESPACE", "metadata.namespace"),
+            env_field("POD_IP", "status.podIP"),
+        ],
+        "resources": meta::small_resources("16Mi", "64Mi", "500m"),
+        "securityContext": meta::container_security(),
+        "volumeMounts": [
+            mount("config", files::CONFIG_DIR),
+            mount("agent", files::AGENT_DIR),
+            read_only_mount("settings", files::SETTINGS_DIR),
+            read_only_mount("credentials", files::CREDENTIALS_DIR),
+            read_only_mount("data", files::DATA_DIR),
+        ],
+    })
+}
+
+fn cassandra_container(desired: &Desired, settings: &Settings) -> Value {
+    let cassandra = &desired.cassandra;
+    json!({
+        "name": "cassandra",
+        "image": cassandra.image(&settings.cassandra_repository),
+        "imagePullPolicy": cassandra.image_pull_policy,
+        "env": [
+            env("MAX_HEAP_SIZE", format!("{}M", cassandra.heap_mib)),
+            // read by the CMS collector only, Cassandra 4.1's default
+            env("HEAP_NEWSIZE", format!("{}M", (cassandra.heap_mib / 4).clamp(32, 1600))),
+        ],
+        "ports": [port("cql", CQL_PORT), port("internode", INTERNODE_PORT), port("jolokia", JOLOKIA_PORT)],
+        "resources": meta::resources(&cassandra.resources),
+        // opened before the node joins, however long its data takes to stream
+        "startupProbe": {
+            "tcpSocket": { "port": INTERNODE_PORT },
+            "periodSeconds": 2,
+            "timeoutSeconds": 1,
+            "failureThreshold": 300,
+        },
+        "readinessProbe": {
+            "httpGet": { "path": "/ready", "port": NODE_AGENT_PORT },
+            "periodSeconds": 2,
+            "timeoutSeconds": 2,
+            "failureThreshold": 3,
+        },
+        "lifecycle": { "preStop": { "exec": { "command": ["sh", "-c", PRE_STOP] } } },
+        "securityContext": meta::container_security(),
+        "volumeMounts": [
+            mount("config", files::CONFIG_DIR),
+            read_only_mount("agent", files::AGENT_DIR),
+            mount("data", files::DATA_DIR),
+            mount("logs", "/var/log/cassandra"),
+            mount("tmp", "/tmp"),
+        ],
+    })
+}
+
+fn node_agent(settings: &Settings) -> Value {
+    json!({
+        "name": "node-agent",
+        "image": settings.operator_image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": ["node-agent"],
+        "ports": [port("node-agent", NODE_AGENT_PORT)],
+        "resources": meta::small_resources("16Mi", "32Mi", "100m"),
+        "livenessProbe": { "tcpSocket": { "port": NODE_AGENT_PORT }, "periodSeconds": 10, "timeoutSeconds": 5 },
+        "securityContext": meta::container_security(),
+        "volumeMounts": [read_only_mount("data", files::DATA_DIR)],
+    })
+}
+
+fn volumes(desired: &Desired) -> Value {
+    json!([
+        { "name": "config", "emptyDir": { "sizeLimit": "16Mi" } },
+        // in memory: the password of the management port never reaches a disk
+        { "name": "agent", "emptyDir": { "medium": "Memory", "sizeLimit": "16Mi" } },
+        { "name": "settings", "configMap": { "name": cassandra::config_map_name(desired) } },
+        { "name": "credentials", "secret": { "secretName": access::jolokia_secret(desired), "defaultMode": 0o440 } },
+        { "name": "logs", "emptyDir": { "sizeLimit": "1Gi" } },
+        { "name": "tmp", "emptyDir": { "sizeLimit": "1Gi" } },
+    ])
+}
+
+fn mount(volume: &str, path: &str) -> Value {
+    json!({ "name": volume, "mountPath": path })
+}
+
+fn read_only_mount(volume: &str, path: &str) -> Value {
+    json!({ "name": volume, "mountPath": path, "readOnly": true })
+}
+
+fn port(name: &str, number: i32) -> Value {
+    json!({ "name": name, "containerPort": number, "protocol": "TCP" })
+}

@@ -1,0 +1,75 @@
+//! Disruption budgets and network policies. Pure.
+
+use serde_json::{Value, json};
+use store_crds::{API_PORT, CQL_PORT, INTERNODE_PORT, JOLOKIA_PORT, NODE_AGENT_PORT};
+
+use super::Child;
+use super::meta::{self, Component};
+use crate::desired::Desired;
+use crate::settings::Settings;
+
+/// At most one pod of a component is evicted at a time.
+pub fn build_disruption_budgets(desired: &Desired) -> [Child; 2] {
+    [Component::Cassandra, Component::Api].map(|component| {
+        let body = json!({
+            "spec": {
+                "maxUnavailable": 1,
+                "unhealthyPodEvictionPolicy": match component {
+                    // one that is not ready may be streaming its data
+                    Component::Cassandra => "IfHealthyBudget",
+                    // one that is not ready serves nobody, and must not keep a machine from being drained
+                    Component::Api | Component::Schema => "AlwaysAllow",
+                },
+                "selector": { "matchLabels": meta::selector(desired, component) },
+            },
+        });
+        meta::applied(
+            desired,
+            "policy/v1",
+            "PodDisruptionBudget",
+            meta::component_name(desired, component),
+            meta::labels(desired, component),
+            body,
+        )
+    })
+}
+
+/// Who may reach what: Cassandra nodes each other, the API and the schema writer CQL, and only the
+/// operator the management ports.
+pub fn build_network_policies(desired: &Desired, settings: &Settings) -> [Child; 2] {
+    let pods = |component| json!({ "podSelector": { "matchLabels": meta::selector(desired, component) } });
+    let operator = json!({
+        "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": settings.operator_namespace } },
+        "podSelector": { "matchLabels": settings.operator_pod_labels },
+    });
+    let cassandra = json!([
+        { "from": [pods(Component::Cassandra)], "ports": ports(&[INTERNODE_PORT]) },
+        {
+            "from": [pods(Component::Cassandra), pods(Component::Api), pods(Component::Schema), operator],
+            "ports": ports(&[CQL_PORT]),
+        },
+        { "from": [operator], "ports": ports(&[JOLOKIA_PORT, NODE_AGENT_PORT]) },
+    ]);
+    let api = json!([{ "ports": ports(&[API_PORT]) }]);
+    [(Component::Cassandra, cassandra), (Component::Api, api)].map(|(component, ingress)| {
+        let body = json!({
+            "spec": {
+                "podSelector": { "matchLabels": meta::selector(desired, component) },
+                "policyTypes": ["Ingress"],
+                "ingress": ingress,
+            },
+        });
+        meta::applied(
+            desired,
+            "networking.k8s.io/v1",
+            "NetworkPolicy",
+            meta::component_name(desired, component),
+            meta::labels(desired, component),
+            body,
+        )
+    })
+}
+
+fn ports(numbers: &[i32]) -> Value {
+    numbers.iter().map(|number| json!({ "port": number, "protocol": "TCP" })).collect()
+}
