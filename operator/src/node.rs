@@ -1,0 +1,12 @@
+//! The commands of this binary that run in every Cassandra pod: `node-config` prepares the
+//! configuration before Cassandra starts, `node-agent` tells how the node is while it runs.
+
+pub mod agent;
+pub mod config;
+mod decided;
+pub mod files;
+mod jolokia;
+mod jvm;
+mod logback;
+mod seeds;
+pub mod yaml;

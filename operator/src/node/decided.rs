@@ -1,0 +1,86 @@
+//! What the operator itself puts into cassandra.yaml. Pure.
+
+use serde_json::{Value, json};
+use store_crds::{CQL_PORT, INTERNODE_PORT};
+
+use super::files::DATA_DIR;
+use super::yaml::Settings;
+
+/// Who this node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub cluster_name: String,
+    /// Such as 5.0 or 4.1.10.
+    pub version: String,
+    /// Address of the pod.
+    pub address: String,
+}
+
+/// Settings that the user may change.
+pub fn defaults(version: &str, token_replication: u32) -> Settings {
+    let mut settings = Settings::new();
+    settings.insert("allocate_tokens_for_local_replication_factor".into(), json!(token_replication));
+    // A grant counts within seconds, yet nobody waits for it and log-ins survive the loss of nodes:
+    // entries are read again in the background, and kept for a while if that fails.
+    for cache in ["roles", "permissions", "credentials"] {
+        settings.insert(format!("{cache}_validity"), json!("60s"));
+        settings.insert(format!("{cache}_update_interval"), json!("2s"));
+        settings.insert(format!("{cache}_cache_active_update"), json!(true));
+    }
+    if has_sound_paxos_v2(version) {
+        settings.insert("paxos_variant".into(), json!("v2"));
+    }
+    settings
+}
+
+/// Settings that make the node part of this ring and keep it reachable and closed.
+pub fn decided(identity: &Identity, seeds: &[String]) -> Settings {
+    let settings = json!({
+        "cluster_name": identity.cluster_name,
+        "num_tokens": 16,
+        "seed_provider": [{
+            "class_name": "org.apache.cassandra.locator.SimpleSeedProvider",
+            "parameters": [{ "seeds": seeds.join(",") }],
+        }],
+        "listen_address": identity.address,
+        "broadcast_address": identity.address,
+        "rpc_address": "0.0.0.0",
+        "broadcast_rpc_address": identity.address,
+        "storage_port": INTERNODE_PORT,
+        "start_native_transport": true,
+        "native_transport_port": CQL_PORT,
+        "endpoint_snitch": "GossipingPropertyFileSnitch",
+        "authenticator": "PasswordAuthenticator",
+        "authorizer": "CassandraAuthorizer",
+        "data_file_directories": [format!("{DATA_DIR}/data")],
+        "commitlog_directory": format!("{DATA_DIR}/commitlog"),
+        "saved_caches_directory": format!("{DATA_DIR}/saved_caches"),
+        "hints_directory": format!("{DATA_DIR}/hints"),
+        "cdc_raw_directory": format!("{DATA_DIR}/cdc_raw"),
+    });
+    match settings {
+        Value::Object(settings) => settings,
+        _ => Settings::new(),
+    }
+}
+
+/// Paxos v2 keeps conditional writes linearizable while nodes join and leave, but before 4.1.6 it
+/// could apply stale commits (CASSANDRA-19617). A version without a patch number is the newest.
+fn has_sound_paxos_v2(version: &str) -> bool {
+    match version.strip_prefix("4.1") {
+        Some("") | None => true,
+        Some(patch) => patch.trim_start_matches('.').parse::<u32>().is_ok_and(|patch| patch >= 6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paxos_v2_is_chosen_where_it_is_sound() {
+        for (version, chosen) in [("4.1", true), ("4.1.5", false), ("4.1.6", true), ("4.1.10", true), ("5.0", true)] {
+            assert_eq!(defaults(version, 3).contains_key("paxos_variant"), chosen, "{version}");
+        }
+    }
+}
