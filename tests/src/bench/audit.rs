@@ -111,7 +111,7 @@ mod tests {
             line("list", "ResponseComplete", "me", 30, pods),
             "half a line, of me".to_owned(),
         ];
-        let at = |second| Timestamp::from_second(1_767_225_600 + second).expect("a time");
+        let at = |second: i64| Timestamp::from_second(1_767_225_600 + second).expect("a time");
         let mut requests = Requests::default();
         for line in lines {
             count(&mut requests, &line, "me", at(0), at(10));

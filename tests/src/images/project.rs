@@ -1,0 +1,163 @@
+//! The project's own images, by the recipe of `api-server/Dockerfile` and `operator/Dockerfile` but
+//! without a container daemon: the release build here, put on the Debian layer that the base images
+//! have too. Blocking IO, into the cache.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::archive::{self, Image};
+use super::cassandra::jolokia_agent;
+use super::tree::Tree;
+use super::{ImageError, WRITER, debian, entry_name, io_error};
+use crate::cache::{Cache, Key};
+use crate::command::{LONG, run};
+use crate::progress::say;
+
+const ARCHIVE: &str = "project-images.tar";
+const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// The user without rights that the programs run as.
+const USER: &str = "65532:65532";
+/// Where the operator has the Jolokia agent that its init container copies to Cassandra pods.
+const AGENT: &str = "/opt/store-operator/jolokia-agent.jar";
+
+/// What a Dockerfile of the project says, for the two of them.
+struct Recipe {
+    package: &'static str,
+    image: &'static str,
+    entrypoint: &'static str,
+    port: Option<u16>,
+    has_agent: bool,
+}
+
+const API: Recipe = Recipe {
+    package: "store-api",
+    image: "docker.io/library/store-api:dev",
+    entrypoint: "/usr/local/bin/store-api",
+    port: Some(5000),
+    has_agent: false,
+};
+const OPERATOR: Recipe = Recipe {
+    package: "store-operator",
+    image: "docker.io/library/store-operator:dev",
+    entrypoint: "/usr/local/bin/store-operator",
+    port: None,
+    has_agent: true,
+};
+
+/// The archive with `docker.io/library/store-api:dev` and `docker.io/library/store-operator:dev`,
+/// built from the sources as they are now, in a cache entry of its own.
+///
+/// # Errors
+/// The compiler's, or [`ImageError`] when a layer cannot be made.
+pub fn project(cache: &Cache) -> Result<PathBuf, ImageError> {
+    let built = build()?;
+    let debian = debian::ensure(cache)?;
+    let agent = jolokia_agent(cache)?;
+    let mut key = Key::new("project-images", &format!("v{WRITER}")).with(&debian.slim.digest).with(entry_name(&agent));
+    for recipe in [&API, &OPERATOR] {
+        key = key.with(recipe.image).with(env!("CARGO_PKG_VERSION")).with(image_config(recipe).to_string()).with_files(&built.join(recipe.package))?;
+    }
+    let entry = cache.ensure(&key, |directory| {
+        let mut images = Vec::new();
+        for recipe in [&API, &OPERATOR] {
+            let mut tree = Tree::default();
+            tree.copy(inside(recipe.entrypoint), &built.join(recipe.package))?;
+            if recipe.has_agent {
+                tree.copy(inside(AGENT), &agent)?;
+            }
+            let layer = tree.write(&directory.join(format!("{}.layer", recipe.package)))?;
+            images.push(Image {
+                // The chart's default is its version, a developer's --set is dev.
+                names: vec![recipe.image.to_owned(), recipe.image.replace(":dev", concat!(":", env!("CARGO_PKG_VERSION")))],
+                layers: vec![debian.slim.clone(), layer],
+                config: image_config(recipe),
+            });
+        }
+        archive::write(&images, &directory.join(ARCHIVE))?;
+        for image in &images {
+            for layer in image.layers.iter().filter(|layer| layer.path.starts_with(directory)) {
+                std::fs::remove_file(&layer.path).map_err(io_error("deleting", &layer.path))?;
+            }
+        }
+        Ok::<(), ImageError>(())
+    })?;
+    Ok(entry.join(ARCHIVE))
+}
+
+fn image_config(recipe: &Recipe) -> Value {
+    let ports: serde_json::Map<_, _> = recipe.port.iter().map(|port| (format!("{port}/tcp"), json!({}))).collect();
+    json!({ "Entrypoint": [recipe.entrypoint], "User": USER, "Env": [PATH], "ExposedPorts": ports })
+}
+
+/// Compiles both programs; the directory that they are in.
+fn build() -> Result<PathBuf, ImageError> {
+    say("building store-api and store-operator (cargo build --release)");
+    let target = root().join("target");
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(root()).args(["build", "--quiet", "--release", "--locked"]);
+    cargo.args(["-p", API.package, "-p", OPERATOR.package, "--target-dir"]).arg(&target);
+    run(&mut cargo, LONG)?;
+    Ok(target.join("release"))
+}
+
+/// The directory of the workspace.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn inside(path: &str) -> &str {
+    path.trim_start_matches('/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::cassandra::JOLOKIA;
+
+    /// The instructions of the last stage of a Dockerfile, and the whole of it on one line each.
+    fn dockerfile(directory: &str) -> (String, Vec<String>) {
+        let path = root().join(directory).join("Dockerfile");
+        let text = std::fs::read_to_string(path).expect("a Dockerfile").replace("\\\n", " ");
+        let lines: Vec<String> = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with('#'))
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .filter(|line| !line.is_empty())
+            .collect();
+        let last = lines.iter().rposition(|line| line.starts_with("FROM ")).expect("a stage");
+        let stage = lines[last..].to_vec();
+        (lines.join("\n"), stage)
+    }
+
+    #[test]
+    fn the_recipe_here_and_the_dockerfiles_make_the_same_image() {
+        for (directory, recipe) in [("api-server", API), ("operator", OPERATOR)] {
+            let (all, stage) = dockerfile(directory);
+            let has = |line: &str| assert!(stage.iter().any(|found| found == line), "{directory}: {line}\n{stage:#?}");
+            has("FROM docker.io/library/debian:bookworm-slim");
+            has(&format!("USER {USER}"));
+            has(&format!("ENTRYPOINT [\"{}\"]", recipe.entrypoint));
+            has(&format!("COPY --from=build /source/target/release/{} {}", recipe.package, recipe.entrypoint));
+            assert!(all.contains(&format!("cargo build --release --locked -p {}", recipe.package)), "{all}");
+            let installs = stage.iter().find(|line| line.contains("apt-get install")).expect("packages");
+            assert!(installs.contains("--no-install-recommends ca-certificates "), "nothing else: {installs}");
+            let exposed: Vec<&String> = stage.iter().filter(|line| line.starts_with("EXPOSE ")).collect();
+            assert_eq!(
+                exposed,
+                recipe.port.iter().map(|port| format!("EXPOSE {port}")).collect::<Vec<_>>().iter().collect::<Vec<_>>()
+            );
+            let copies = stage.iter().filter(|line| line.starts_with("COPY ")).count();
+            assert_eq!(copies, if recipe.has_agent { 2 } else { 1 }, "{stage:#?}");
+        }
+    }
+
+    #[test]
+    fn the_operators_image_has_the_agent_of_the_same_version_at_the_same_place() {
+        let (all, stage) = dockerfile("operator");
+        assert!(all.contains(&format!("org.jolokia:jolokia-agent-jvm:{JOLOKIA}:jar:javaagent")), "{all}");
+        let copy = stage.iter().find(|line| line.contains("--from=agent")).expect("a copy of the agent");
+        assert!(copy.ends_with(&format!(" {AGENT}")), "{copy}");
+    }
+}

@@ -1,0 +1,23 @@
+# Sourced by every program of Cassandra: where things are and how Java is called.
+: "${CASSANDRA_HOME:=/opt/cassandra}"
+: "${CASSANDRA_CONF:=$CASSANDRA_HOME/conf}"
+: "${cassandra_storagedir:=$CASSANDRA_HOME/data}"
+JAVA=${JAVA_HOME:+$JAVA_HOME/bin/}java
+CLASSPATH=$CASSANDRA_CONF:$CASSANDRA_HOME/lib/*${CLASSPATH:+:$CLASSPATH}
+
+# The options in jvm-KIND.options and in the one of the release's Java version, jvmNN-KIND.options.
+jvm_options() {
+  local file
+  for file in "$CASSANDRA_CONF/jvm-$1.options" "$CASSANDRA_CONF"/jvm[0-9]*-"$1.options"; do
+    [ ! -r "$file" ] || grep '^-' "$file" | tr '\n' ' '
+  done
+}
+
+# tool CLASS ARGUMENTS...: takes this process's place with a tool that works on files.
+tool() {
+  local class=$1
+  shift
+  exec "$JAVA" $(jvm_options clients) "-Xmx${MAX_HEAP_SIZE:-256M}" -XX:+UseSerialGC -ea \
+    -Dcassandra.storagedir="$cassandra_storagedir" -Dlogback.configurationFile=logback-tools.xml \
+    -cp "$CLASSPATH" "org.apache.cassandra.tools.$class" "$@"
+}
