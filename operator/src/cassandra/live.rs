@@ -37,6 +37,17 @@ pub struct Ports {
     pub cql: u16,
 }
 
+impl Default for Ports {
+    fn default() -> Self {
+        let port = |port: i32| u16::try_from(port).unwrap_or_default();
+        Ports {
+            jolokia: port(store_crds::JOLOKIA_PORT),
+            agent: port(store_crds::NODE_AGENT_PORT),
+            cql: port(store_crds::CQL_PORT),
+        }
+    }
+}
+
 /// Speaks with real nodes.
 pub struct LiveRing {
     http: reqwest::Client,

@@ -170,12 +170,11 @@ mod tests {
     }
 
     fn debt(hosts: &[&str], since: Timestamp) -> Memory {
-        let debt = Debt {
-            kind: DebtKind::Repair,
-            keyspace: Some("shop".into()),
-            host_ids: hosts.iter().map(|host| (*host).to_owned()).collect(),
-            since: Time(since),
-        };
+        let debt: Debt = serde_json::from_value(serde_json::json!({
+            "kind": "Repair", "keyspace": "shop", "hostIds": hosts, "since": "2026-01-02T03:04:05Z"
+        }))
+        .unwrap();
+        let debt = Debt { since: Time(since), ..debt };
         Memory { owed: vec![debt], ..Memory::default() }
     }
 

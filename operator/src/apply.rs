@@ -1,0 +1,340 @@
+//! IO out: status, owned objects, deletions. Whatever takes something away is checked against live
+//! reads first, and carries the uid and resourceVersion it was decided on.
+
+use std::collections::BTreeMap;
+
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::ApiResource;
+use kube::{Resource as _, ResourceExt as _};
+use rand::TryRngCore as _;
+use rand::rngs::OsRng;
+use serde_json::{Value, json};
+use store_crds::{FIELD_MANAGER, FINALIZER, LABEL_COMPONENT, LABEL_STORE, StoreCluster, StoreClusterStatus};
+
+use crate::context::Context;
+use crate::kinds::find_resource;
+use crate::observation::{ANNOTATION_LEFT_RING, PodObservation};
+use crate::observe::pod_observation;
+use crate::plan::{ClaimChange, ClaimEdit, Delete};
+use crate::resources::{self, Write};
+
+/// A write that was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    #[error("wrote {what} and failed: {source}")]
+    Kube { what: String, source: Box<kube::Error> },
+    #[error("{what} has changed since this pass looked; looking again")]
+    Stale { what: String },
+    #[error("kind {0} is not among those that this operator owns")]
+    UnknownKind(String),
+    #[error("the system has no randomness for a password: {0}")]
+    Randomness(#[source] rand::rand_core::OsError),
+}
+
+impl ApplyError {
+    /// Closed label for metrics, events and logs.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            ApplyError::Kube { source, .. } => match &**source {
+                kube::Error::Api(status) if status.code == 409 => "Conflict",
+                kube::Error::Api(status) if status.code == 403 => "Forbidden",
+                kube::Error::Api(status) if status.code == 422 => "Invalid",
+                kube::Error::Api(_) => "ApiRefused",
+                _ => "ApiUnreachable",
+            },
+            ApplyError::Stale { .. } => "Stale",
+            ApplyError::UnknownKind(_) => "UnknownKind",
+            ApplyError::Randomness(_) => "NoRandomness",
+        }
+    }
+
+    /// Somebody else wrote first: no fault, the next pass sees it.
+    pub fn is_race(&self) -> bool {
+        matches!(self.reason(), "Conflict" | "Stale")
+    }
+
+    fn kube(what: impl Into<String>) -> impl FnOnce(kube::Error) -> ApplyError {
+        let what = what.into();
+        move |source| ApplyError::Kube { what, source: Box::new(source) }
+    }
+}
+
+/// Writes the status if it differs. The resourceVersion of `store` makes a pass that looked before
+/// somebody else wrote fail instead of overwriting a newer memory.
+///
+/// # Errors
+/// On a conflict or when the API server refuses.
+pub async fn write_status(
+    context: &Context,
+    store: &StoreCluster,
+    status: &StoreClusterStatus,
+) -> Result<Option<StoreCluster>, ApplyError> {
+    if store.status.as_ref() == Some(status) {
+        return Ok(None);
+    }
+    let mut changed = store.clone();
+    changed.status = Some(status.clone());
+    changed.meta_mut().managed_fields = None;
+    let written = stores(context, store)
+        .replace_status(&store.name_any(), &PostParams::default(), &changed)
+        .await
+        .map_err(ApplyError::kube("the status"))?;
+    context.metrics.write("StoreCluster", "status");
+    Ok(Some(written))
+}
+
+/// Puts the finalizer on or takes it off.
+///
+/// # Errors
+/// On a conflict or when the API server refuses.
+pub async fn set_finalizer(context: &Context, store: &StoreCluster, present: bool) -> Result<StoreCluster, ApplyError> {
+    let mut finalizers = store.finalizers().to_vec();
+    finalizers.retain(|finalizer| finalizer != FINALIZER);
+    if present {
+        finalizers.push(FINALIZER.to_owned());
+    }
+    let patch = json!({
+        "metadata": { "finalizers": finalizers, "resourceVersion": store.resource_version() }
+    });
+    let written = stores(context, store)
+        .patch(&store.name_any(), &PatchParams::default(), &Patch::Merge(patch))
+        .await
+        .map_err(ApplyError::kube("the finalizer"))?;
+    context.metrics.write("StoreCluster", "finalizer");
+    Ok(written)
+}
+
+/// Writes owned objects. A StatefulSet is made smaller only if the pods are still as observed.
+///
+/// # Errors
+/// At the first write that fails; the next pass goes on from there.
+pub async fn write_children(
+    context: &Context,
+    store: &StoreCluster,
+    pods: &BTreeMap<String, PodObservation>,
+    writes: Vec<Write>,
+) -> Result<(), ApplyError> {
+    for write in writes {
+        match write {
+            Write::Apply { key, mut object } => {
+                let resource = resource(&key.kind)?;
+                let api = objects(context, store, &resource);
+                if key.kind == "StatefulSet" {
+                    guard_shrink(context, store, &api, pods, &mut object).await?;
+                }
+                let what = format!("{} {}", key.kind, key.name);
+                api.patch(&key.name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&object))
+                    .await
+                    .map_err(ApplyError::kube(what))?;
+                context.metrics.write(&key.kind, "apply");
+                tracing::info!(kind = key.kind, object = key.name, "applied");
+            }
+            Write::Create { key, object, random } => {
+                let api = objects(context, store, &resource(&key.kind)?);
+                let object = with_secrets(object, &random)?;
+                let what = format!("{} {}", key.kind, key.name);
+                let object = serde_json::from_value(object)
+                    .map_err(|error| ApplyError::kube(what.clone())(kube::Error::SerdeError(error)))?;
+                match api.create(&PostParams::default(), &object).await {
+                    Ok(_) => tracing::info!(kind = key.kind, object = key.name, "created"),
+                    Err(kube::Error::Api(status)) if status.code == 409 => {}
+                    Err(error) => return Err(ApplyError::kube(what)(error)),
+                }
+                context.metrics.write(&key.kind, "create");
+            }
+            Write::Delete { key, uid } => {
+                let delete = Delete { kind: kind_name(&key.kind)?, name: key.name, uid, orphan: false };
+                remove(context, store, pods, &delete).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Deletes one object, if it is still the one that was decided on and, for pods, if all the other
+/// pods are still as observed.
+///
+/// # Errors
+/// `Stale` when the world has moved on; otherwise what the API server refused.
+pub async fn remove(
+    context: &Context,
+    store: &StoreCluster,
+    pods: &BTreeMap<String, PodObservation>,
+    delete: &Delete,
+) -> Result<(), ApplyError> {
+    let what = format!("{} {}", delete.kind, delete.name);
+    let api = objects(context, store, &resource(delete.kind)?);
+    let Some(live) = api.get_opt(&delete.name).await.map_err(ApplyError::kube(what.clone()))? else {
+        return Ok(());
+    };
+    if live.uid().as_deref() != Some(delete.uid.as_str()) {
+        return Err(ApplyError::Stale { what });
+    }
+    if live.meta().deletion_timestamp.is_some() {
+        return Ok(());
+    }
+    match delete.kind {
+        "Pod" => guard_pods(context, store, pods).await?,
+        "PersistentVolumeClaim" => guard_claim(context, store, &delete.name).await?,
+        _ => {}
+    }
+    let mut params = if delete.orphan { DeleteParams::orphan() } else { DeleteParams::background() };
+    params.preconditions =
+        Some(Preconditions { uid: live.uid(), resource_version: live.resource_version() });
+    match api.delete(&delete.name, &params).await {
+        Ok(_) => {}
+        Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
+        Err(error) => return Err(ApplyError::kube(what)(error)),
+    }
+    context.metrics.write(delete.kind, "delete");
+    tracing::info!(kind = delete.kind, object = delete.name, uid = delete.uid, "deleted");
+    Ok(())
+}
+
+/// Changes a claim: asks for a larger volume, or notes that its node has left.
+///
+/// # Errors
+/// A conflict when the claim is another one by now; otherwise what the API server refused.
+pub async fn change_claim(context: &Context, store: &StoreCluster, change: &ClaimChange) -> Result<(), ApplyError> {
+    let (verb, mut patch) = match &change.edit {
+        ClaimEdit::Grow(bytes) => {
+            ("grow", json!({ "spec": { "resources": { "requests": { "storage": bytes.to_string() } } } }))
+        }
+        ClaimEdit::MarkLeft(host_id) => {
+            ("mark-left", json!({ "metadata": { "annotations": { ANNOTATION_LEFT_RING: host_id } } }))
+        }
+    };
+    // The uid in the patch makes the API server refuse it for another claim of that name.
+    patch["metadata"]["uid"] = json!(change.uid);
+    objects(context, store, &resource("PersistentVolumeClaim")?)
+        .patch(&change.name, &PatchParams::default(), &Patch::Merge(patch))
+        .await
+        .map_err(ApplyError::kube(format!("PersistentVolumeClaim {}", change.name)))?;
+    context.metrics.write("PersistentVolumeClaim", verb);
+    tracing::info!(claim = change.name, edit = ?change.edit, "claim changed");
+    Ok(())
+}
+
+/// A StatefulSet that gets smaller loses its highest pod: that is checked against live pods, and
+/// the write carries the version that was checked.
+async fn guard_shrink(
+    context: &Context,
+    store: &StoreCluster,
+    api: &Api<DynamicObject>,
+    pods: &BTreeMap<String, PodObservation>,
+    object: &mut Value,
+) -> Result<(), ApplyError> {
+    let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let what = format!("StatefulSet {name}");
+    let Some(live) = api.get_opt(&name).await.map_err(ApplyError::kube(what))? else { return Ok(()) };
+    let live_replicas = live.data["spec"]["replicas"].as_i64().unwrap_or(1);
+    if object["spec"]["replicas"].as_i64().unwrap_or(1) < live_replicas {
+        guard_pods(context, store, pods).await?;
+        object["metadata"]["resourceVersion"] = json!(live.resource_version());
+    }
+    Ok(())
+}
+
+/// The decision was made for these pods in these states; any difference and it is made anew.
+async fn guard_pods(
+    context: &Context,
+    store: &StoreCluster,
+    observed: &BTreeMap<String, PodObservation>,
+) -> Result<(), ApplyError> {
+    let api: Api<k8s_openapi::api::core::v1::Pod> =
+        Api::namespaced(context.client.clone(), &store.namespace().unwrap_or_default());
+    let selector = format!("{LABEL_STORE}={},{LABEL_COMPONENT}=cassandra", store.name_any());
+    let live = api
+        .list(&ListParams::default().labels(&selector))
+        .await
+        .map_err(ApplyError::kube("the list of pods"))?;
+    let live: BTreeMap<String, PodObservation> =
+        live.items.iter().map(|pod| (pod.name_any(), pod_observation(pod))).collect();
+    if same_pods(observed, &live) {
+        return Ok(());
+    }
+    Err(ApplyError::Stale { what: "the set of Cassandra pods".to_owned() })
+}
+
+fn same_pods(observed: &BTreeMap<String, PodObservation>, live: &BTreeMap<String, PodObservation>) -> bool {
+    observed.len() == live.len()
+        && observed.iter().zip(live).all(|((name, seen), (live_name, live))| {
+            name == live_name
+                && seen.uid == live.uid
+                && seen.ready == live.ready
+                && seen.deleting == live.deleting
+                && seen.ip == live.ip
+        })
+}
+
+/// A claim is not deleted while its pod exists.
+async fn guard_claim(context: &Context, store: &StoreCluster, claim: &str) -> Result<(), ApplyError> {
+    let Some(pod) = claim.strip_prefix("data-") else { return Ok(()) };
+    let api = objects(context, store, &resource("Pod")?);
+    match api.get_opt(pod).await.map_err(ApplyError::kube(format!("Pod {pod}")))? {
+        None => Ok(()),
+        Some(_) => Err(ApplyError::Stale { what: format!("Pod {pod}, which still uses its claim,") }),
+    }
+}
+
+/// Fills generated passwords: 32 random bytes each, in hex.
+fn with_secrets(object: Value, keys: &[&'static str]) -> Result<Value, ApplyError> {
+    let mut values = Vec::with_capacity(keys.len());
+    for _ in keys {
+        let mut bytes = [0_u8; 32];
+        OsRng.try_fill_bytes(&mut bytes).map_err(ApplyError::Randomness)?;
+        values.push(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    }
+    Ok(resources::with_random_values(object, keys, || values.pop().unwrap_or_default()))
+}
+
+fn stores(context: &Context, store: &StoreCluster) -> Api<StoreCluster> {
+    Api::namespaced(context.client.clone(), &store.namespace().unwrap_or_default())
+}
+
+fn objects(context: &Context, store: &StoreCluster, resource: &ApiResource) -> Api<DynamicObject> {
+    Api::namespaced_with(context.client.clone(), &store.namespace().unwrap_or_default(), resource)
+}
+
+fn resource(kind: &str) -> Result<ApiResource, ApplyError> {
+    find_resource(kind).ok_or_else(|| ApplyError::UnknownKind(kind.to_owned()))
+}
+
+fn kind_name(kind: &str) -> Result<&'static str, ApplyError> {
+    crate::kinds::WATCHED
+        .iter()
+        .map(|watched| watched.kind)
+        .find(|known| *known == kind)
+        .ok_or_else(|| ApplyError::UnknownKind(kind.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pods(list: &[(&str, &str, bool)]) -> BTreeMap<String, PodObservation> {
+        let pod = |uid: &str, ready| PodObservation { uid: uid.into(), ready, ..PodObservation::default() };
+        list.iter().map(|(name, uid, ready)| ((*name).to_owned(), pod(uid, *ready))).collect()
+    }
+
+    #[test]
+    fn a_pod_that_changed_since_the_decision_stops_a_deletion() {
+        let observed = pods(&[("a-0", "u0", true), ("a-1", "u1", true)]);
+        assert!(same_pods(&observed, &observed));
+        assert!(!same_pods(&observed, &pods(&[("a-0", "u0", true)])));
+        assert!(!same_pods(&observed, &pods(&[("a-0", "u0", false), ("a-1", "u1", true)])));
+        assert!(!same_pods(&observed, &pods(&[("a-0", "u0", true), ("a-1", "other", true)])));
+        assert!(!same_pods(&observed, &pods(&[("a-0", "u0", true), ("b-1", "u1", true)])));
+    }
+
+    #[test]
+    fn generated_passwords_are_long_and_never_the_same() {
+        let fill = || with_secrets(json!({"stringData": {"username": "u"}}), &["password", "key"]).unwrap();
+        let (one, two) = (fill(), fill());
+        let password = one["stringData"]["password"].as_str().unwrap();
+        assert_eq!(password.len(), 64);
+        assert_ne!(one["stringData"]["password"], one["stringData"]["key"]);
+        assert_ne!(one["stringData"]["password"], two["stringData"]["password"]);
+        assert_eq!(one["stringData"]["username"], "u");
+    }
+}

@@ -1,0 +1,121 @@
+//! Handles that every pass shares. No IO of its own.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kube::Client;
+use kube::runtime::events::Recorder;
+use rand::Rng as _;
+
+use crate::cache::Cache;
+use crate::cassandra::{Credentials, Ring};
+use crate::leader::WriteGate;
+use crate::metrics::Metrics;
+use crate::settings::Settings;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// What passes share.
+#[derive(Clone)]
+pub struct Context {
+    pub client: Client,
+    pub settings: Arc<Settings>,
+    pub ring: Arc<dyn Ring>,
+    pub metrics: Metrics,
+    pub recorder: Recorder,
+    pub gate: WriteGate,
+    pub cache: Cache,
+    pub secrets: Arc<SecretMemo>,
+    pub failures: Arc<Failures>,
+}
+
+/// Credentials by namespace and name of their Secret, with the version they were read at.
+#[derive(Default)]
+pub struct SecretMemo {
+    known: Mutex<HashMap<(String, String), (String, Credentials)>>,
+}
+
+impl SecretMemo {
+    /// The credentials as of that version of the Secret.
+    pub fn find(&self, namespace: &str, name: &str, version: &str) -> Option<Credentials> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (known_version, credentials) = known.get(&(namespace.to_owned(), name.to_owned()))?;
+        (known_version == version).then(|| credentials.clone())
+    }
+
+    pub fn put(&self, namespace: &str, name: &str, version: String, credentials: Credentials) {
+        let key = (namespace.to_owned(), name.to_owned());
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (version, credentials));
+    }
+
+    /// Forgets Secrets that are in none of the stores, given as namespace and name.
+    pub fn retain(&self, stores: &BTreeSet<(String, String)>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|(namespace, secret), _| {
+            stores.iter().any(|(in_namespace, store)| {
+                in_namespace == namespace
+                    && secret.strip_prefix(store.as_str()).is_some_and(|rest| rest.starts_with('-'))
+            })
+        });
+    }
+}
+
+/// Failed passes in a row, by namespace and name of the StoreCluster.
+#[derive(Default)]
+pub struct Failures {
+    in_a_row: Mutex<HashMap<(String, String), u32>>,
+}
+
+impl Failures {
+    /// Counts one more, and says how long to wait: twice as long as before, up to a minute, and a
+    /// little more or less, so that stores that failed together are not tried together.
+    pub fn count(&self, namespace: &str, name: &str) -> Duration {
+        let mut in_a_row = self.in_a_row.lock().unwrap_or_else(PoisonError::into_inner);
+        let failures = in_a_row.entry((namespace.to_owned(), name.to_owned())).or_default();
+        *failures = failures.saturating_add(1);
+        pause(*failures).mul_f64(rand::rng().random_range(0.8..1.2))
+    }
+
+    /// A pass went well.
+    pub fn reset(&self, namespace: &str, name: &str) {
+        let key = (namespace.to_owned(), name.to_owned());
+        self.in_a_row.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+    }
+}
+
+fn pause(failures: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_minute_and_start_again_after_a_good_pass() {
+        let millis: Vec<u128> = (1..=9).map(|failures| pause(failures).as_millis()).collect();
+        assert_eq!(millis, [500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
+        let failures = Failures::default();
+        (0..10).for_each(|_| {
+            failures.count("ns", "shop");
+        });
+        assert!(failures.count("ns", "shop") >= Duration::from_secs(48));
+        failures.reset("ns", "shop");
+        assert!(failures.count("ns", "shop") <= Duration::from_millis(600));
+    }
+
+    #[test]
+    fn credentials_are_known_for_one_version_and_forgotten_with_their_store() {
+        let memo = SecretMemo::default();
+        let credentials = Credentials { username: "u".into(), password: "p".into() };
+        memo.put("ns", "shop-superuser", "7".into(), credentials.clone());
+        assert_eq!(memo.find("ns", "shop-superuser", "7"), Some(credentials));
+        assert_eq!(memo.find("ns", "shop-superuser", "8"), None);
+        memo.retain(&[("ns".to_owned(), "shop".to_owned())].into());
+        assert!(memo.find("ns", "shop-superuser", "7").is_some());
+        memo.retain(&[("ns".to_owned(), "sho".to_owned())].into());
+        assert!(memo.find("ns", "shop-superuser", "7").is_none());
+    }
+}

@@ -1,0 +1,451 @@
+//! IO in: one live read of the StoreCluster, its objects from the cache, its nodes over JMX and CQL.
+//! The result is an `Observation`, plain data; nothing is decided here.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{ContainerStatus, PersistentVolumeClaim, Pod, Secret};
+use k8s_openapi::api::storage::v1::StorageClass;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kube::api::{Api, DynamicObject};
+use kube::{Resource as _, ResourceExt as _};
+use serde_json::Value;
+use store_crds::{ANNOTATION_TEMPLATE_HASH, FINALIZER, LABEL_COMPONENT, LABEL_RACK, StoreCluster};
+
+use crate::cassandra::{Credentials, NodeTarget, StoreAccess};
+use crate::clock;
+use crate::context::Context;
+use crate::desired::{ANNOTATION_ACCEPTED_SPEC, Desired};
+use crate::kinds::WATCHED;
+use crate::observation::{
+    ANNOTATION_LEFT_RING, ChildKey, ClaimObservation, CqlAnswer, NodeAnswer, Observation, PodObservation, StoreIdentity,
+};
+
+/// What could not be read, so that there is nothing to decide on.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    #[error("read the StoreCluster and failed: {0}")]
+    Store(#[source] Box<kube::Error>),
+    #[error("read the StoreCluster and do not understand it: {0}; does the CustomResourceDefinition fit this operator?")]
+    Foreign(#[source] serde_json::Error),
+    #[error("read Secret {name} and failed: {source}")]
+    Secret { name: String, source: Box<kube::Error> },
+    #[error("the Secret {0} has no username and password; delete it to have it made again, or put them back")]
+    SecretKeys(String),
+    #[error("read {kind} {name} from the cache and do not understand it: {source}")]
+    Object { kind: &'static str, name: String, source: serde_json::Error },
+}
+
+impl ObserveError {
+    /// Closed label for metrics, events and logs.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            ObserveError::Store(_) => "StoreUnreadable",
+            ObserveError::Foreign(_) => "StoreNotUnderstood",
+            ObserveError::Secret { .. } => "SecretUnreadable",
+            ObserveError::SecretKeys(_) => "SecretIncomplete",
+            ObserveError::Object { .. } => "ObjectNotUnderstood",
+        }
+    }
+}
+
+/// A pass's view of the world, with the handles that its effects need.
+pub struct Observed {
+    pub observation: Observation,
+    pub access: StoreAccess,
+    /// Pods that have an address.
+    pub nodes: Vec<NodeTarget>,
+    /// Those that serve CQL.
+    pub serving: Vec<NodeTarget>,
+}
+
+/// The StoreCluster as the API server has it now; `None`: there is none.
+///
+/// # Errors
+/// When it cannot be read or understood.
+pub async fn find_store(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<StoreCluster>, ObserveError> {
+    let resource = kube::core::ApiResource::erase::<StoreCluster>(&());
+    let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), namespace, &resource);
+    let object = api.get_opt(name).await.map_err(|error| ObserveError::Store(Box::new(error)))?;
+    // Read loosely first: one object that is not understood must not stop the others.
+    let value = object.map(serde_json::to_value).transpose().map_err(ObserveError::Foreign)?;
+    value.map(serde_json::from_value).transpose().map_err(ObserveError::Foreign)
+}
+
+/// The spec that was last accepted, from the cached headless Service.
+pub fn accepted_spec(children: &BTreeMap<ChildKey, Value>, store: &str) -> Option<String> {
+    let key = ChildKey { kind: "Service".to_owned(), name: format!("{store}-cassandra") };
+    let annotations = children.get(&key)?.pointer("/metadata/annotations")?;
+    Some(annotations.get(ANNOTATION_ACCEPTED_SPEC)?.as_str()?.to_owned())
+}
+
+/// Owned objects as cached, but for pods and claims.
+///
+/// # Errors
+/// When an object is not JSON any more, which cannot be.
+pub fn children(
+    context: &Context,
+    namespace: &str,
+    store: &str,
+) -> Result<BTreeMap<ChildKey, Value>, ObserveError> {
+    let mut children = BTreeMap::new();
+    for kind in WATCHED.iter().filter(|kind| !["Pod", "PersistentVolumeClaim"].contains(&kind.kind)) {
+        for object in context.cache.of_store(kind.kind, namespace, store) {
+            let name = object.name_any();
+            let value = serde_json::to_value(&*object).map_err(|source| ObserveError::Object {
+                kind: kind.kind,
+                name: name.clone(),
+                source,
+            })?;
+            children.insert(ChildKey { kind: kind.kind.to_owned(), name }, value);
+        }
+    }
+    Ok(children)
+}
+
+/// Gathers everything that a pass decides on.
+///
+/// # Errors
+/// When the store's Secrets cannot be read. Nodes that do not answer are no error but part of the
+/// observation.
+pub async fn observe(
+    context: &Context,
+    store: &StoreCluster,
+    desired: &Desired,
+    children: BTreeMap<ChildKey, Value>,
+) -> Result<Observed, ObserveError> {
+    let (namespace, name) = (desired.namespace.as_str(), desired.name.as_str());
+    let now = clock::now();
+    let access = store_access(context, desired).await?;
+    let pods = pods(context, namespace, name)?;
+    let claims = claims(context, desired).await?;
+    let nodes: Vec<NodeTarget> = pods
+        .iter()
+        .filter_map(|(pod, seen)| {
+            Some(NodeTarget { pod: pod.clone(), ip: seen.ip.as_ref()?.parse::<IpAddr>().ok()? })
+        })
+        .collect();
+    let mut views = context.ring.views(&access, &nodes).await;
+    for pod in pods.keys() {
+        let silent = || NodeAnswer::Unreachable("its pod has no address yet".to_owned());
+        views.entry(pod.clone()).or_insert_with(silent);
+    }
+    let serving: Vec<NodeTarget> = nodes
+        .iter()
+        .filter(|node| matches!(views.get(&node.pod), Some(NodeAnswer::Reachable(view)) if view.native_transport))
+        .cloned()
+        .collect();
+    let cql = if access.superuser.is_some() {
+        context.ring.schema(&access, &serving).await
+    } else {
+        CqlAnswer::Unreachable("the Secret of the operator's superuser is not there yet".to_owned())
+    };
+    let observation = Observation {
+        now,
+        store: identity(store),
+        status: store.status.clone().unwrap_or_default(),
+        children,
+        pods,
+        claims,
+        views,
+        cql,
+        tasks: context.ring.tasks(&desired.uid),
+    };
+    Ok(Observed { observation, access, nodes, serving })
+}
+
+fn identity(store: &StoreCluster) -> StoreIdentity {
+    StoreIdentity {
+        namespace: store.namespace().unwrap_or_default(),
+        name: store.name_any(),
+        uid: store.uid().unwrap_or_default(),
+        generation: store.meta().generation.unwrap_or_default(),
+        deletion_requested: store.meta().deletion_timestamp.is_some(),
+        has_finalizer: store.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
+    }
+}
+
+async fn store_access(context: &Context, desired: &Desired) -> Result<StoreAccess, ObserveError> {
+    let (superuser, schema, api, jolokia) = futures::try_join!(
+        credentials(context, desired, "superuser"),
+        credentials(context, desired, "schema"),
+        credentials(context, desired, "api"),
+        credentials(context, desired, "jolokia"),
+    )?;
+    Ok(StoreAccess {
+        uid: desired.uid.clone(),
+        datacenter: desired.cassandra.datacenter.clone(),
+        api_keyspace: desired.api.keyspace.clone(),
+        jolokia,
+        superuser,
+        schema,
+        api,
+    })
+}
+
+/// Credentials from the store's Secret of that name; read again only when the Secret has changed.
+async fn credentials(
+    context: &Context,
+    desired: &Desired,
+    purpose: &str,
+) -> Result<Option<Credentials>, ObserveError> {
+    let name = format!("{}-{purpose}", desired.name);
+    let namespace = desired.namespace.as_str();
+    let cached = context
+        .cache
+        .of_store("Secret", namespace, &desired.name)
+        .into_iter()
+        .find(|secret| secret.name_any() == name);
+    let Some(version) = cached.and_then(|secret| secret.resource_version()) else { return Ok(None) };
+    if let Some(known) = context.secrets.find(namespace, &name, &version) {
+        return Ok(Some(known));
+    }
+    let api: Api<Secret> = Api::namespaced(context.client.clone(), namespace);
+    let secret = match api.get_opt(&name).await {
+        Ok(Some(secret)) => secret,
+        Ok(None) => return Ok(None),
+        Err(source) => return Err(ObserveError::Secret { name, source: Box::new(source) }),
+    };
+    let value = |key: &str| -> Option<String> {
+        let ByteString(bytes) = secret.data.as_ref()?.get(key)?;
+        String::from_utf8(bytes.clone()).ok().filter(|text| !text.is_empty())
+    };
+    let (Some(username), Some(password)) = (value("username"), value("password")) else {
+        return Err(ObserveError::SecretKeys(name));
+    };
+    let credentials = Credentials { username, password };
+    context.secrets.put(namespace, &name, secret.resource_version().unwrap_or(version), credentials.clone());
+    Ok(Some(credentials))
+}
+
+fn pods(
+    context: &Context,
+    namespace: &str,
+    store: &str,
+) -> Result<BTreeMap<String, PodObservation>, ObserveError> {
+    context
+        .cache
+        .of_store("Pod", namespace, store)
+        .into_iter()
+        .filter(|pod| pod.labels().get(LABEL_COMPONENT).is_some_and(|value| value == "cassandra"))
+        .map(|object| {
+            let pod: Pod = typed("Pod", &object)?;
+            Ok((pod.name_any(), pod_observation(&pod)))
+        })
+        .collect()
+}
+
+async fn claims(
+    context: &Context,
+    desired: &Desired,
+) -> Result<BTreeMap<String, ClaimObservation>, ObserveError> {
+    let mut claims = BTreeMap::new();
+    let mut classes: BTreeMap<String, Option<bool>> = BTreeMap::new();
+    for object in context.cache.of_store("PersistentVolumeClaim", &desired.namespace, &desired.name) {
+        let claim: PersistentVolumeClaim = typed("PersistentVolumeClaim", &object)?;
+        let mut seen = claim_observation(&claim);
+        let class = claim.spec.as_ref().and_then(|spec| spec.storage_class_name.clone());
+        // Classes are asked for only when something is to grow.
+        if let (true, Some(class)) = (seen.requested_bytes < desired.cassandra.storage_bytes, class) {
+            seen.expandable = match classes.get(&class) {
+                Some(known) => *known,
+                None => {
+                    let answer = expandable(context, &class).await;
+                    *classes.entry(class).or_insert(answer)
+                }
+            };
+        }
+        claims.insert(claim.name_any(), seen);
+    }
+    Ok(claims)
+}
+
+/// Whether volumes of the class can grow; `None` where that cannot be read, as in an operator that
+/// is allowed to see its namespaces only.
+async fn expandable(context: &Context, class: &str) -> Option<bool> {
+    let api: Api<StorageClass> = Api::all(context.client.clone());
+    let class = api.get_opt(class).await.ok()??;
+    Some(class.allow_volume_expansion.unwrap_or(false))
+}
+
+fn typed<T: serde::de::DeserializeOwned>(
+    kind: &'static str,
+    object: &Arc<DynamicObject>,
+) -> Result<T, ObserveError> {
+    serde_json::to_value(&**object).and_then(serde_json::from_value).map_err(|source| {
+        ObserveError::Object { kind, name: object.name_any(), source }
+    })
+}
+
+/// What a pass knows of a Cassandra pod.
+pub fn pod_observation(pod: &Pod) -> PodObservation {
+    let status = pod.status.as_ref();
+    let condition = |kind: &str| {
+        let conditions = status.and_then(|status| status.conditions.as_ref());
+        conditions.into_iter().flatten().find(|condition| condition.type_ == kind)
+    };
+    PodObservation {
+        uid: pod.uid().unwrap_or_default(),
+        rack: pod.labels().get(LABEL_RACK).cloned().unwrap_or_default(),
+        ordinal: ordinal(&pod.name_any()),
+        ip: status.and_then(|status| status.pod_ip.clone()).filter(|ip| !ip.is_empty()),
+        node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
+        ready: condition("Ready").is_some_and(|ready| ready.status == "True"),
+        deleting: pod.meta().deletion_timestamp.is_some(),
+        template_hash: pod.annotations().get(ANNOTATION_TEMPLATE_HASH).cloned().unwrap_or_default(),
+        trouble: trouble(pod),
+        created_at: pod.creation_timestamp().map(|time| time.0).unwrap_or_default(),
+    }
+}
+
+fn claim_observation(claim: &PersistentVolumeClaim) -> ClaimObservation {
+    let bytes = |quantities: Option<&BTreeMap<String, Quantity>>| {
+        let Quantity(quantity) = quantities?.get("storage")?;
+        store_crds::quantity_units(quantity)
+    };
+    let requested = claim.spec.as_ref().and_then(|spec| spec.resources.as_ref()?.requests.as_ref());
+    let capacity = claim.status.as_ref().and_then(|status| status.capacity.as_ref());
+    ClaimObservation {
+        uid: claim.uid().unwrap_or_default(),
+        rack: claim.labels().get(LABEL_RACK).cloned().unwrap_or_default(),
+        ordinal: ordinal(&claim.name_any()),
+        requested_bytes: bytes(requested).unwrap_or_default(),
+        capacity_bytes: bytes(capacity).unwrap_or_default(),
+        expandable: None,
+        left: claim.annotations().get(ANNOTATION_LEFT_RING).cloned(),
+        deleting: claim.meta().deletion_timestamp.is_some(),
+    }
+}
+
+fn ordinal(name: &str) -> i32 {
+    name.rsplit('-').next().and_then(|ordinal| ordinal.parse().ok()).unwrap_or_default()
+}
+
+/// Why the pod does not run, in words; `None` while it starts as it should.
+fn trouble(pod: &Pod) -> Option<String> {
+    let status = pod.status.as_ref()?;
+    let unschedulable = status.conditions.iter().flatten().find(|condition| {
+        condition.type_ == "PodScheduled" && condition.status == "False"
+    });
+    if let Some(condition) = unschedulable {
+        let message = condition.message.as_deref().unwrap_or("no reason given");
+        return Some(format!("it cannot be scheduled: {message}"));
+    }
+    let containers = status.init_container_statuses.iter().flatten();
+    containers.chain(status.container_statuses.iter().flatten()).find_map(container_trouble)
+}
+
+fn container_trouble(container: &ContainerStatus) -> Option<String> {
+    let state = container.state.as_ref()?;
+    let name = &container.name;
+    if let Some(waiting) = &state.waiting {
+        let reason = waiting.reason.as_deref().unwrap_or_default();
+        if ["", "PodInitializing", "ContainerCreating"].contains(&reason) {
+            return None;
+        }
+        let last = container.last_state.as_ref().and_then(|state| state.terminated.as_ref());
+        let detail = match last {
+            Some(ended) => format!(
+                "last exit code {}{}",
+                ended.exit_code,
+                ended.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
+            ),
+            None => waiting.message.clone().unwrap_or_default(),
+        };
+        return Some(format!("container {name}: {reason}: {detail}"));
+    }
+    let ended = state.terminated.as_ref().filter(|ended| ended.exit_code != 0)?;
+    Some(format!("container {name} ended with exit code {}", ended.exit_code))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(status: Value) -> Pod {
+        serde_json::from_value(json!({
+            "metadata": {
+                "name": "shop-cassandra-a-2", "uid": "u-1",
+                "creationTimestamp": "2026-01-02T03:04:05Z",
+                "labels": {"storemanager.io/rack": "a"},
+                "annotations": {"storemanager.io/template-hash": "abc"}
+            },
+            "spec": {"nodeName": "node-1", "containers": []},
+            "status": status
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_ready_pod_is_read_in_full() {
+        let seen = pod_observation(&pod(json!({
+            "podIP": "10.0.0.7",
+            "conditions": [{"type": "Ready", "status": "True"}]
+        })));
+        assert_eq!(
+            seen,
+            PodObservation {
+                uid: "u-1".into(),
+                rack: "a".into(),
+                ordinal: 2,
+                ip: Some("10.0.0.7".into()),
+                node: Some("node-1".into()),
+                ready: true,
+                deleting: false,
+                template_hash: "abc".into(),
+                trouble: None,
+                created_at: "2026-01-02T03:04:05Z".parse().unwrap(),
+            }
+        );
+    }
+
+    #[test]
+    fn what_keeps_a_pod_from_running_is_told_in_words() {
+        let cases = [
+            (
+                json!({"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/3 nodes"}]}),
+                Some("it cannot be scheduled: 0/3 nodes"),
+            ),
+            (
+                json!({"containerStatuses": [waiting("ImagePullBackOff", "no such image")]}),
+                Some("container cassandra: ImagePullBackOff: no such image"),
+            ),
+            (json!({"containerStatuses": [waiting("ContainerCreating", "")]}), None),
+            (
+                json!({"initContainerStatuses": [{
+                    "name": "cassandra", "image": "", "imageID": "", "ready": false, "restartCount": 3,
+                    "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                    "lastState": {"terminated": {"exitCode": 3, "reason": "Error"}}
+                }]}),
+                Some("container cassandra: CrashLoopBackOff: last exit code 3 (Error)"),
+            ),
+        ];
+        for (status, expected) in cases {
+            assert_eq!(pod_observation(&pod(status)).trouble.as_deref(), expected);
+        }
+    }
+
+    fn waiting(reason: &str, message: &str) -> Value {
+        json!({
+            "name": "cassandra", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+            "state": {"waiting": {"reason": reason, "message": message}}
+        })
+    }
+
+    #[test]
+    fn the_accepted_spec_is_read_from_the_headless_service() {
+        let key = |name: &str| ChildKey { kind: "Service".into(), name: name.into() };
+        let service = json!({"metadata": {"annotations": {ANNOTATION_ACCEPTED_SPEC: "{}"}}});
+        let children = BTreeMap::from([(key("shop-cassandra"), service)]);
+        assert_eq!(accepted_spec(&children, "shop").as_deref(), Some("{}"));
+        assert_eq!(accepted_spec(&children, "other"), None);
+    }
+}

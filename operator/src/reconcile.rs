@@ -1,0 +1,184 @@
+//! One pass over one StoreCluster: observe → plan → apply → report. It never sleeps or polls; what
+//! takes time is looked at again by a later pass.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kube::ResourceExt as _;
+use kube::api::PartialObjectMeta;
+use kube::runtime::controller::Action;
+use store_crds::{StoreCluster, StoreClusterStatus};
+
+use crate::apply::{self, ApplyError};
+use crate::cache::NotSynced;
+use crate::cassandra::RingError;
+use crate::context::Context;
+use crate::desired::Desired;
+use crate::events;
+use crate::metrics::Outcome;
+use crate::observation::{NodeAnswer, Observation};
+use crate::observe::{self, ObserveError, Observed};
+use crate::plan::{self, Plan};
+use crate::resources;
+use crate::status;
+
+/// A pass that takes longer is given up; every call in it has a shorter deadline of its own.
+const PASS_DEADLINE: Duration = Duration::from_secs(90);
+
+/// Why a pass ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    #[error(transparent)]
+    NotSynced(#[from] NotSynced),
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    #[error(transparent)]
+    Ring(#[from] RingError),
+    #[error("the pass took longer than 90 s")]
+    Deadline,
+    #[error("this replica no longer holds the Lease")]
+    NotLeading,
+}
+
+impl PassError {
+    /// Closed label for metrics and logs.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            PassError::NotSynced(_) => "CacheNotSynced",
+            PassError::Observe(error) => error.reason(),
+            PassError::Apply(error) => error.reason(),
+            PassError::Ring(error) => error.reason(),
+            PassError::Deadline => "Deadline",
+            PassError::NotLeading => "NotLeading",
+        }
+    }
+
+    /// Whether another writer was first, which is part of ordinary life.
+    pub fn is_race(&self) -> bool {
+        matches!(self, PassError::Apply(error) if error.is_race())
+    }
+}
+
+/// A pass as the controller calls it: counted, timed and bounded.
+pub async fn reconcile(
+    store: Arc<PartialObjectMeta<StoreCluster>>,
+    context: Arc<Context>,
+) -> Result<Action, PassError> {
+    let (namespace, name) = (store.namespace().unwrap_or_default(), store.name_any());
+    let began = Instant::now();
+    context.metrics.pass_began();
+    let result = match tokio::time::timeout(PASS_DEADLINE, pass(&context, &namespace, &name)).await {
+        Ok(result) => result,
+        Err(_) => Err(PassError::Deadline),
+    };
+    let (outcome, reason) = match &result {
+        Ok(action) if *action == Action::await_change() => (Outcome::Success, None),
+        Ok(_) => (Outcome::RequeueAfter, None),
+        Err(error) => (Outcome::Error, Some(error.reason())),
+    };
+    context.metrics.pass_ended(outcome, reason, began.elapsed());
+    if result.is_ok() {
+        context.failures.reset(&namespace, &name);
+    }
+    result
+}
+
+/// When to try again after an error.
+pub fn after_error(
+    store: Arc<PartialObjectMeta<StoreCluster>>,
+    error: &PassError,
+    context: Arc<Context>,
+) -> Action {
+    let (namespace, name) = (store.namespace().unwrap_or_default(), store.name_any());
+    let pause = context.failures.count(&namespace, &name);
+    if error.is_race() {
+        tracing::debug!(namespace, name, %error, "pass given up");
+    } else {
+        tracing::warn!(namespace, name, reason = error.reason(), %error, retry_in = ?pause, "pass failed");
+    }
+    Action::requeue(pause)
+}
+
+async fn pass(context: &Context, namespace: &str, name: &str) -> Result<Action, PassError> {
+    if !context.gate.is_open() {
+        return Err(PassError::NotLeading);
+    }
+    context.cache.synced().await?;
+    let Some(mut store) = observe::find_store(context, namespace, name).await? else {
+        context.metrics.forget(namespace, name);
+        return Ok(Action::await_change());
+    };
+
+    let children = observe::children(context, namespace, name)?;
+    let desired = Desired::read(&store, observe::accepted_spec(&children, name).as_deref());
+    let Observed { observation, access, nodes, serving } =
+        observe::observe(context, &store, &desired, children).await?;
+
+    let plan = plan::plan(&desired, &observation, &context.settings);
+
+    if plan.finalizer == Some(true) {
+        store = apply::set_finalizer(context, &store, true).await?;
+    }
+    let before = store.status.clone().unwrap_or_default();
+    let after = status::status(&desired, &observation, &plan);
+    if let Some(written) = apply::write_status(context, &store, &after).await? {
+        store = written;
+    }
+    context.ring.settle(&desired.uid, &plan.memory, &hosts(&observation));
+    report(context, &store, &before, &after).await;
+
+    let wanted = resources::build(&desired, &plan.shape, &context.settings);
+    let writes = resources::diff(&wanted, &observation.children);
+    apply::write_children(context, &store, &observation.pods, writes).await?;
+    for delete in &plan.deletes {
+        apply::remove(context, &store, &observation.pods, delete).await?;
+    }
+    for change in &plan.claims {
+        apply::change_claim(context, &store, change).await?;
+    }
+    if let Some(action) = &plan.ring {
+        if !context.gate.is_open() {
+            return Err(PassError::NotLeading);
+        }
+        tracing::info!(namespace, name, ?action, "changing the ring");
+        context.ring.act(&access, &nodes, &serving, action).await?;
+    }
+    if plan.finalizer == Some(false) {
+        apply::set_finalizer(context, &store, false).await?;
+        context.metrics.forget(namespace, name);
+    }
+    Ok(next(&plan))
+}
+
+fn next(plan: &Plan) -> Action {
+    Action::requeue(plan.requeue)
+}
+
+async fn report(
+    context: &Context,
+    store: &StoreCluster,
+    before: &StoreClusterStatus,
+    after: &StoreClusterStatus,
+) {
+    context.metrics.show(&store.namespace().unwrap_or_default(), &store.name_any(), after);
+    events::publish(context, store, events::notes(before, after)).await;
+}
+
+/// Host id of each pod's node, as the node itself or an earlier status tells it.
+fn hosts(observation: &Observation) -> BTreeMap<String, String> {
+    let remembered = observation
+        .status
+        .nodes
+        .iter()
+        .filter_map(|node| Some((node.pod.clone(), node.host_id.clone()?)));
+    let seen = observation.views.iter().filter_map(|(pod, answer)| match answer {
+        NodeAnswer::Reachable(view) if !view.host_id.is_empty() => {
+            Some((pod.clone(), view.host_id.clone()))
+        }
+        _ => None,
+    });
+    remembered.chain(seen).collect()
+}
