@@ -1,5 +1,11 @@
 # Targets are one-liners; what they do is typed code in tests/.
-.PHONY: check test generate bench
+.PHONY: up down check test generate bench
+
+up: ## a Kubernetes of three nodes with the sample shop on it; CLUSTER=current: on the cluster of the current context
+	@cargo run --quiet --release --package store-tests --bin testbed -- shop-up
+
+down: ## takes away what `make up` made, but for the cache
+	@cargo run --quiet --release --package store-tests --bin testbed -- down
 
 check: ## what must hold before each commit
 	@cargo run --quiet --package store-tests --bin check

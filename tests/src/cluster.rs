@@ -20,6 +20,8 @@
 mod down;
 mod up;
 
+pub(crate) use up::blocking;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use store_tests::cluster::Cluster;
 use store_tests::node_init::NodeSpec;
+use store_tests::shop_up::{self, Target};
 use store_tests::{image_store, node_init, process, progress};
 
 /// A real three-node Kubernetes on this machine, from packages alone.
@@ -23,6 +24,12 @@ struct Arguments {
 enum Action {
     /// Brings a cluster up; quick and harmless when it is up.
     Up(Name),
+    /// Brings the cluster `shop` up with the sample shop on it, or the shop on another cluster.
+    ShopUp {
+        /// `current`: install on the cluster of the current kubectl context instead.
+        #[arg(long, env = "CLUSTER", value_parser = ["", "testbed", "current"], default_value = "")]
+        cluster: String,
+    },
     /// Stops a cluster and deletes all of it but the cache.
     Down(Name),
     /// Switches a node on, cuts its power or its link, or runs a program on it.
@@ -81,6 +88,8 @@ async fn main() -> anyhow::Result<()> {
     progress::elapsed();
     match Arguments::parse().command {
         Action::Up(Name { name }) => drop(Cluster::start(&name).await?),
+        Action::ShopUp { cluster } if cluster == "current" => shop_up::up(Target::CurrentContext).await?,
+        Action::ShopUp { .. } => shop_up::up(Target::Testbed).await?,
         Action::Down(Name { name }) => Cluster::down(&name).await?,
         Action::Node { cluster, node, fault } => on_node(&cluster.name, &node, fault).await?,
         Action::Launch { cgroup, log, command } => println!("{}", process::launch_here(&cgroup, &log, &command)?),

@@ -42,6 +42,9 @@ pub(super) async fn stop(name: &str) -> Result<(), ClusterError> {
     }
     host::release(&cache, &layout.state)?;
     // Only when no other cluster is left in it.
+    if name == "shop" {
+        let _ = fs::remove_file(state_root().join("env"));
+    }
     let _ = fs::remove_dir(state_root());
     say(format!("cluster `{name}` is gone; the cache stays at {}", cache.root().display()));
     Ok(())

@@ -264,13 +264,14 @@ async fn wait_entry(cluster: &Cluster) -> Result<(), ClusterError> {
 /// An answer of the API server in one line; of a list of checks the ones that fail.
 fn short(error: &kube::Error) -> String {
     let text = error.to_string();
-    let failing: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("[-]")).collect();
-    let line = if failing.is_empty() { text.lines().next().unwrap_or_default().to_owned() } else { failing.join(", ") };
+    let failing: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("[-]")?.split(' ').next()).collect();
+    let first = || text.lines().next().unwrap_or_default().to_owned();
+    let line = if failing.is_empty() { first() } else { format!("{} not done", failing.join(", ")) };
     line[..line.floor_char_boundary(160)].to_owned()
 }
 
 /// Runs blocking work beside the runtime.
-pub(super) async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ClusterError> + Send + 'static,
 ) -> Result<T, ClusterError> {
     let joined = tokio::task::spawn_blocking(work).await;
