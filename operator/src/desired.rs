@@ -9,8 +9,8 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 use store_crds::{
-    Amount, Consistency, DeletionPolicy, ImagePullPolicy, IngressSpec, ResourcesSpec, SerialConsistency, StoreCluster, StoreClusterSpec,
-    Violation,
+    Amount, Consistency, DeletionPolicy, ImagePullPolicy, IngressSpec, ResourcesSpec, SerialConsistency, StoreCluster,
+    StoreClusterSpec, Violation,
 };
 
 use crate::plan::ApiShape;

@@ -1,7 +1,22 @@
 //! The operator of StoreCluster resources: it gathers (IO), decides (pure), and commits (IO).
 
+pub mod apply;
+pub mod args;
+pub mod cache;
 pub mod cassandra;
+pub mod client;
 pub mod clock;
+pub mod context;
 pub mod desired;
+pub mod events;
+pub mod health;
+pub mod kinds;
+pub mod leader;
+pub mod metrics;
+pub mod node;
 pub mod observation;
+pub mod observe;
 pub mod plan;
+pub mod resources;
+pub mod settings;
+pub mod status;

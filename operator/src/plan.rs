@@ -1,10 +1,76 @@
-//! The decision: `plan(&Desired, &Observation) -> Plan`, a ladder of guards that reads like a
-//! runbook. Pure and total: waiting, refusing and being blocked are values, never errors.
+//! The decision: `plan(&Desired, &Observation, &Settings) -> Plan`, a ladder of guards that reads like
+//! a runbook. Pure and total: waiting, refusing and being blocked are values, never errors.
+//!
+//! Each guard either has nothing to do, and the next one is asked, or it holds: with a reason, and
+//! perhaps with one action. So at most one thing that changes the ring is in hand at any time.
+
+mod api;
+mod bootstrap;
+mod calm;
+mod draft;
+mod lifecycle;
+mod replication;
+mod repair;
+mod report;
+mod ring;
+mod rollout;
+mod scale;
+mod volumes;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use store_crds::{Debt, KeyspaceStatus, NodeStatus, OperationStatus};
+
+use crate::desired::Desired;
+use crate::observation::Observation;
+use crate::settings::Settings;
+pub use draft::Hold;
+use draft::{Context, Draft};
+
+/// A guard of the ladder: `None` lets the next one be asked.
+type Guard = fn(&Context, &mut Draft) -> Option<Hold>;
+
+/// The runbook. The order is the point: what is in hand is finished first; nothing begins while the
+/// ring is not calm; nodes come before copies, copies before nodes go.
+const RUNBOOK: [(&str, Guard); 18] = [
+    ("a broken pod gets the newest template at once", rollout::replace_broken),
+    ("a new spec is written down before anything is done for it", lifecycle::take_up_spec),
+    ("a decommission in hand is finished", scale::finish_decommission),
+    ("StatefulSets that volume growth took away are made again", volumes::remake),
+    ("the very first node starts alone", bootstrap::first_node),
+    ("a join in hand is finished, or taken back if it cannot even start", scale::finish_join),
+    ("the ring is calm", bootstrap::calm_ring),
+    ("repairs and clean-ups under way end", repair::await_tasks),
+    ("the schema can be read", bootstrap::schema_readable),
+    ("an ALTER in hand is seen done", replication::finish_alter),
+    ("the default superuser is replaced", bootstrap::superuser),
+    ("outdated pods are replaced one by one", rollout::replace_next),
+    ("repairs owed are done", repair::repairs),
+    ("nodes join one by one", scale::join_next),
+    ("keyspaces exist", replication::create_next),
+    ("roles exist", bootstrap::roles),
+    ("replication goes to what is wanted, step by step", replication::alter_next),
+    ("clean-ups owed are done", repair::cleanups),
+];
+
+/// Decides what this pass commits.
+pub fn plan(desired: &Desired, observation: &Observation, settings: &Settings) -> Plan {
+    let context = Context::new(desired, observation, settings);
+    if let Some(plan) = lifecycle::outside_the_runbook(&context) {
+        return plan;
+    }
+    let mut draft = Draft::standing(&context);
+    repair::discharge(&context, &mut draft);
+    let mut hold = RUNBOOK.iter().find_map(|(_, guard)| guard(&context, &mut draft));
+    if hold.is_none() {
+        hold = scale::leave_next(&context, &mut draft);
+    }
+    volumes::grow(&context, &mut draft);
+    volumes::delete_left(&context, &mut draft);
+    api::run(&context, &mut draft, hold.is_none());
+    report::finish(&context, draft, hold)
+}
 
 /// What one pass commits, in this order: status intents, children, deletes, one ring action.
 #[derive(Clone, Debug, PartialEq)]

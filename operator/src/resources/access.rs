@@ -2,7 +2,6 @@
 //! whoever makes the Secrets.
 
 use serde_json::{Value, json};
-use store_crds::DeletionPolicy;
 
 use super::Child;
 use super::meta::{self, Component};

@@ -140,3 +140,7 @@ fn is_empty(value: &Value) -> bool {
 fn same_quantity(left: &str, right: &str) -> bool {
     matches!((canonical_quantity(left), canonical_quantity(right)), (Some(left), Some(right)) if left == right)
 }
+
+#[cfg(test)]
+#[path = "diff_tests.rs"]
+mod tests;

@@ -1,0 +1,121 @@
+//! The API tier: its tables are brought to the newest version by one writer first, then its pods
+//! follow. Once it is there it stays, whatever becomes of the ring. Pure.
+
+use serde_json::Value;
+use store_crds::OperationKind;
+
+use super::draft::{Context, Draft, Hold, operation};
+use super::{ApiShape, Delete};
+use crate::resources;
+
+/// How long a failed schema Job is left for its log to be read, before it is made again, in seconds.
+const FAILED_JOB_STAYS: i64 = 60;
+
+/// Decides on the schema Job and the Deployment. `settled`: the ring has nothing to do.
+pub fn run(context: &Context, draft: &mut Draft, settled: bool) {
+    let wanted = ApiShape {
+        image: resources::api::image(context.desired, context.settings).to_owned(),
+        keyspace: context.desired.api.keyspace.clone(),
+    };
+    let job_name = resources::api::schema_job_name(context.desired, context.settings);
+    let job = context.child("Job", &job_name);
+    if job.is_some_and(|job| condition(job, "Complete").is_some()) {
+        draft.memory.migrated = Some(wanted.clone());
+    }
+    if draft.memory.migrated.as_ref() == Some(&wanted) {
+        delete_jobs(context, draft);
+    } else {
+        migrate(context, draft, job, settled);
+    }
+    draft.shape.api.clone_from(&draft.memory.migrated);
+    roll_out(context, draft, &wanted);
+}
+
+fn migrate(context: &Context, draft: &mut Draft, job: Option<&Value>, settled: bool) {
+    let keyspace = &context.desired.api.keyspace;
+    let there = context.cql().is_some_and(|cql| cql.keyspaces.contains_key(keyspace) && cql.roles_ready);
+    let failed = job.and_then(|job| Some((job, condition(job, "Failed")?)));
+    if let Some((job, failed)) = failed {
+        let cause = failed["message"].as_str().unwrap_or("see the log of its pod");
+        let message = format!("the schema Job failed: {cause}; it is tried again, and anew for another spec.api.image");
+        draft.wrongs.push(Hold::wrong("MigrationFailed", message));
+        if since(context, failed) > FAILED_JOB_STAYS {
+            delete_job(context, draft, job);
+        }
+        return;
+    }
+    // the schema changes only while all nodes can agree on it; one that is under way stays
+    let quiet = settled || !context.ring_is_restless();
+    if job.is_none() && !(there && quiet) {
+        return;
+    }
+    draft.shape.migrate = true;
+    if draft.memory.operation.is_none() {
+        draft.operate(
+            context,
+            operation(context, OperationKind::Migrate, "the schema Job brings the API's tables up to date"),
+        );
+    }
+    draft
+        .works
+        .push(Hold::waiting("MigratingSchema", "the schema Job brings the API's tables to their newest version"));
+}
+
+/// What is still missing of the Deployment.
+fn roll_out(context: &Context, draft: &mut Draft, wanted: &ApiShape) {
+    if draft.shape.api.is_none() {
+        return;
+    }
+    let name = resources::api_name(context.desired);
+    let replicas = i64::from(context.desired.api.replicas);
+    let Some(deployment) = context.child("Deployment", &name) else {
+        draft.works.push(Hold::waiting("RollingOutApi", "the Deployment of the API is made"));
+        return;
+    };
+    let status = |field: &str| deployment["status"][field].as_i64().unwrap_or(0);
+    let observed = status("observedGeneration") >= deployment["metadata"]["generation"].as_i64().unwrap_or(0);
+    let counts = ["replicas", "updatedReplicas", "readyReplicas"].map(status);
+    let asked = deployment["spec"]["replicas"].as_i64() == Some(replicas);
+    let done = asked && observed && counts == [replicas; 3] && draft.shape.api.as_ref() == Some(wanted);
+    if !done {
+        let [_, updated, ready] = counts;
+        let message = format!("{updated} of {replicas} API pods are up to date, {ready} are ready");
+        draft.works.push(Hold::waiting("RollingOutApi", message));
+        let stuck =
+            deployment["status"]["conditions"].as_array().into_iter().flatten().find(|condition| {
+                condition["type"] == "Progressing" && condition["reason"] == "ProgressDeadlineExceeded"
+            });
+        if let Some(stuck) = stuck {
+            let cause = stuck["message"].as_str().unwrap_or_default();
+            draft.wrongs.push(Hold::wrong("ApiRolloutStuck", format!("the API's pods do not become ready: {cause}")));
+        }
+    }
+}
+
+/// Jobs that are done leave no pods behind.
+fn delete_jobs(context: &Context, draft: &mut Draft) {
+    let jobs = context.observation.children.iter().filter(|(key, _)| key.kind == "Job");
+    for (_, job) in jobs.filter(|(_, job)| condition(job, "Complete").is_some() || condition(job, "Failed").is_some()) {
+        delete_job(context, draft, job);
+    }
+}
+
+fn delete_job(_: &Context, draft: &mut Draft, job: &Value) {
+    if job["metadata"]["deletionTimestamp"].is_string() {
+        return;
+    }
+    let text = |field: &str| job["metadata"][field].as_str().unwrap_or_default().to_owned();
+    draft.deletes.push(Delete { kind: "Job", name: text("name"), uid: text("uid"), orphan: false });
+}
+
+/// A condition of a Job that is True.
+fn condition<'a>(job: &'a Value, kind: &str) -> Option<&'a Value> {
+    let conditions = job["status"]["conditions"].as_array()?;
+    conditions.iter().find(|condition| condition["type"] == kind && condition["status"] == "True")
+}
+
+/// Seconds since a condition came true.
+fn since(context: &Context, condition: &Value) -> i64 {
+    let at = condition["lastTransitionTime"].as_str().and_then(|at| at.parse::<jiff::Timestamp>().ok());
+    at.map_or(0, |at| context.observation.now.as_second() - at.as_second())
+}

@@ -1,0 +1,79 @@
+//! From nothing to a ring that serves: the first node, its superuser, the roles; and the ring that
+//! comes back after a full stop. Pure.
+
+use store_crds::OperationKind;
+
+use super::RingAction;
+use super::calm;
+use super::draft::{Context, Draft, Hold, operation};
+use super::ring::Membership;
+use crate::observation::{CqlAnswer, Superuser};
+
+/// Where there is no node and no volume, one node starts alone, with itself as its seed. Nodes that
+/// left volumes behind are taken places already: they all start at once and find each other.
+pub fn first_node(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let begun = context.operation_of(OperationKind::Bootstrap).and_then(|operation| operation.pod.clone());
+    let pod = match begun {
+        Some(pod) => pod,
+        None if context.taken.values().all(|taken| *taken == 0) => {
+            context.desired.pod_name(&context.desired.cassandra.racks.first()?.name, 0)
+        }
+        None => return None,
+    };
+    // also with a crash between memory and effect, when nothing of it is there to be seen yet
+    let rack = context.desired.cassandra.racks.iter().find(|rack| context.desired.pod_name(&rack.name, 0) == pod)?;
+    draft.shape.replicas.entry(rack.name.clone()).and_modify(|replicas| *replicas = (*replicas).max(1));
+    let node = context.ring.find(&pod);
+    if node.is_some_and(|node| node.membership == Membership::Member) {
+        return None;
+    }
+    let mut bootstrap = operation(context, OperationKind::Bootstrap, "the first node starts");
+    bootstrap.pod = Some(pod.clone());
+    draft.operate(context, bootstrap);
+    let waits = node.and_then(|node| calm::down(context, node));
+    Some(waits.unwrap_or_else(|| Hold::waiting("Bootstrapping", format!("{pod} starts as the first node"))))
+}
+
+/// Nothing new begins while the ring is not calm. What is in hand stays in hand.
+pub fn calm_ring(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let unrest = calm::unrest(context)?;
+    draft.keep_operation(context);
+    let ring_is_down = context.ring.live().next().is_none() && context.ring.members().count() > 1;
+    if context.operation().is_none() && ring_is_down {
+        draft.operate(context, operation(context, OperationKind::Start, "all nodes start together"));
+    }
+    Some(unrest)
+}
+
+/// What follows needs the schema.
+pub fn schema_readable(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let CqlAnswer::Unreachable(cause) = &context.observation.cql else { return None };
+    draft.keep_operation(context);
+    Some(Hold::wrong("CqlUnreachable", format!("the schema cannot be read over CQL: {cause}")))
+}
+
+/// The operator's own superuser is made and proved by a log-in; then the default one is disabled.
+pub fn superuser(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let cql = context.cql()?;
+    let (action, step) = match (cql.superuser, cql.default_superuser_disabled) {
+        (Superuser::Default, _) => (RingAction::CreateSuperuser, "the operator's own superuser is made"),
+        (Superuser::Own, false) => (RingAction::DisableDefaultSuperuser, "the default superuser is disabled"),
+        (Superuser::Own, true) => return None,
+    };
+    draft.ring = Some(action);
+    draft.operate(context, operation(context, OperationKind::Roles, step));
+    Some(Hold::waiting("SettingUpRoles", step))
+}
+
+/// The roles of the schema writer and of the API, with their grants on the API's keyspace.
+pub fn roles(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let cql = context.cql()?;
+    draft.memory.roles_ready = cql.roles_ready;
+    if cql.roles_ready {
+        return None;
+    }
+    draft.ring = Some(RingAction::EnsureRoles);
+    let step = "the roles of the schema writer and of the API are set up";
+    draft.operate(context, operation(context, OperationKind::Roles, step));
+    Some(Hold::waiting("SettingUpRoles", step))
+}

@@ -1,0 +1,125 @@
+//! Whether the ring is calm: every member up and normal in its own view and in that of every other,
+//! one schema, nobody on the move, no hints left. Nothing new begins before it is. Pure.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use store_crds::OperationKind;
+
+use super::{Context, Hold};
+use crate::observation::NodeView;
+use crate::plan::ring::Node;
+
+/// Hint files that may still wait for delivery. Any means that a node has not all of its writes yet.
+const HINTS_CALM: u64 = 0;
+/// How long a pod may take to start before its silence counts as trouble, in seconds.
+pub const START_DEADLINE: i64 = 600;
+/// How long a pod may report trouble (a volume on its way, an image being pulled) before it counts.
+const TROUBLE_GRACE: i64 = 60;
+
+/// What keeps the ring from being calm; `None`: it is.
+pub fn unrest(context: &Context) -> Option<Hold> {
+    let nodes = || context.ring.nodes.iter().filter(|node| context.expects(node));
+    nodes()
+        .find_map(|node| down(context, node))
+        .or_else(|| strangers(context))
+        .or_else(|| nodes().find_map(|node| moving(node)))
+        .or_else(|| disagreement(context))
+        .or_else(|| hints(context))
+}
+
+/// Why a node is not up and serving, if it is not.
+pub fn down(context: &Context, node: &Node) -> Option<Hold> {
+    let pod = &node.pod;
+    let Some(running) = node.running else {
+        return Some(Hold::waiting("NodeStarting", format!("{pod} is to be started: its pod does not exist yet")));
+    };
+    if running.deleting && node.view.is_none() {
+        return Some(away(context, node, running.created_at, "its pod is being deleted"));
+    }
+    let Some(view) = node.view else {
+        let cause = running.trouble.as_deref().unwrap_or(&node.silence);
+        return Some(away(context, node, running.created_at, cause));
+    };
+    match view.operation_mode.as_str() {
+        "NORMAL" | "JOINING" | "LEAVING" | "MOVING" => {}
+        mode => return Some(away(context, node, running.created_at, &format!("it is {mode}"))),
+    }
+    if let Some(peer) = context.ring.seen_down_by(node) {
+        let cause = format!("{} does not see it up", peer.pod);
+        return Some(away(context, node, running.created_at, &cause));
+    }
+    let serves = view.native_transport || view.operation_mode == "JOINING";
+    (!serves).then(|| away(context, node, running.created_at, "it takes no clients"))
+}
+
+/// A node that is away. That is expected of one that is on its way in or is being restarted, until
+/// its deadline; of any other that had joined it is wrong at once.
+fn away(context: &Context, node: &Node, created_at: Timestamp, cause: &str) -> Hold {
+    let age = context.observation.now.as_second() - created_at.as_second();
+    let troubled = node.running.is_some_and(|pod| pod.trouble.is_some()) && age > TROUBLE_GRACE;
+    let planned = context.operation().is_some_and(|operation| {
+        let restarts =
+            matches!(operation.kind, OperationKind::Rollout | OperationKind::Join | OperationKind::Bootstrap);
+        restarts && operation.pod.as_ref() == Some(&node.pod)
+    });
+    if troubled {
+        Hold::wrong("PodNotRunning", format!("{} does not run: {cause}", node.pod))
+    } else if age > START_DEADLINE || (node.host_id.is_some() && !planned) {
+        Hold::wrong("NodeDown", format!("{} is down: {cause}", node.pod))
+    } else {
+        Hold::waiting("NodeStarting", format!("{} is starting: {cause}", node.pod))
+    }
+}
+
+fn strangers(context: &Context) -> Option<Hold> {
+    let strangers = context.ring.strangers();
+    let host = strangers.first()?;
+    Some(Hold::wrong(
+        "UnknownMember",
+        format!(
+            "the ring has a member {host} that no pod is known to be: bring that node back, or remove it with nodetool removenode"
+        ),
+    ))
+}
+
+fn moving(node: &Node) -> Option<Hold> {
+    let view = node.view?;
+    let pod = &node.pod;
+    let moves = [(&view.joining, "joining"), (&view.leaving, "leaving"), (&view.moving, "moving")];
+    let seen = moves.iter().find_map(|(addresses, verb)| {
+        let address = addresses.first()?;
+        Some(format!("{pod} sees {address} {verb}"))
+    });
+    let own = (view.operation_mode != "NORMAL").then(|| format!("{pod} is {}", view.operation_mode));
+    seen.or(own).map(|message| Hold::waiting("TopologyChanging", message))
+}
+
+fn disagreement(context: &Context) -> Option<Hold> {
+    let views: Vec<(&Node, &NodeView)> = context.ring.live().collect();
+    let (first, first_view) = views.first()?;
+    let hosts = |view: &NodeView| view.members.values().cloned().collect::<BTreeSet<String>>();
+    for (node, view) in &views {
+        if hosts(view) != hosts(first_view) {
+            let message = format!("{} and {} do not see the same members", first.pod, node.pod);
+            return Some(Hold::waiting("RingViewsDiffer", message));
+        }
+        // nodes of different major versions never agree on the schema of their system tables
+        let comparable = major(view) == major(first_view);
+        if comparable && view.schema_version != first_view.schema_version {
+            let message = format!("{} and {} have different versions of the schema", first.pod, node.pod);
+            return Some(Hold::waiting("SchemaDisagreement", message));
+        }
+    }
+    None
+}
+
+fn major(view: &NodeView) -> &str {
+    view.release_version.split('.').next().unwrap_or_default()
+}
+
+fn hints(context: &Context) -> Option<Hold> {
+    let (node, view) = context.ring.live().find(|(_, view)| view.pending_hints > HINTS_CALM)?;
+    let message = format!("{} still has {} hint files to deliver to other nodes", node.pod, view.pending_hints);
+    Some(Hold::waiting("HintsPending", message))
+}

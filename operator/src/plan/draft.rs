@@ -1,0 +1,233 @@
+//! What the guards work with: what is known (`Context`), the plan as it grows (`Draft`), and the
+//! reason to stop (`Hold`). Pure.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde_json::Value;
+use store_crds::{Debt, DebtKind, OperationKind, OperationStatus};
+
+use super::ring::{Membership, Node, Ring};
+use super::{ApiShape, ClaimChange, ClaimEdit, Delete, Memory, RingAction, Shape};
+use crate::desired::Desired;
+use crate::observation::{ChildKey, ClaimObservation, CqlAnswer, CqlView, Observation};
+use crate::settings::Settings;
+
+/// What is known on this pass.
+pub struct Context<'a> {
+    pub desired: &'a Desired,
+    pub observation: &'a Observation,
+    pub settings: &'a Settings,
+    pub ring: Ring<'a>,
+    /// Ordinals taken in each rack: what its StatefulSet must have, whatever somebody set it to.
+    pub taken: BTreeMap<String, i32>,
+}
+
+/// Why the ladder goes no further on this pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// CamelCase, for the condition.
+    pub reason: &'static str,
+    /// What is being done or waited for, and the cure where one is needed.
+    pub message: String,
+    /// Something is wrong that was not asked for.
+    pub wrong: bool,
+}
+
+impl Hold {
+    /// Work goes on, or something is waited for.
+    pub fn waiting(reason: &'static str, message: impl Into<String>) -> Hold {
+        Hold { reason, message: message.into(), wrong: false }
+    }
+
+    /// Something is wrong that was not asked for.
+    pub fn wrong(reason: &'static str, message: impl Into<String>) -> Hold {
+        Hold { reason, message: message.into(), wrong: true }
+    }
+}
+
+impl<'a> Context<'a> {
+    pub fn new(desired: &'a Desired, observation: &'a Observation, settings: &'a Settings) -> Context<'a> {
+        let ring = Ring::gather(desired, observation);
+        let racks = desired.cassandra.racks.iter();
+        let taken = racks.map(|rack| (rack.name.clone(), ring.taken(&rack.name, observation))).collect();
+        Context { desired, observation, settings, ring, taken }
+    }
+
+    /// The operation in hand, by the last status.
+    pub fn operation(&self) -> Option<&'a OperationStatus> {
+        self.observation.status.operation.as_ref()
+    }
+
+    /// The operation in hand if it is of this kind.
+    pub fn operation_of(&self, kind: OperationKind) -> Option<&'a OperationStatus> {
+        self.operation().filter(|operation| operation.kind == kind)
+    }
+
+    /// What CQL says, if it could be asked.
+    pub fn cql(&self) -> Option<&'a CqlView> {
+        match &self.observation.cql {
+            CqlAnswer::Reachable(view) => Some(view),
+            CqlAnswer::Unreachable(_) => None,
+        }
+    }
+
+    /// The node is to be up now.
+    pub fn expects(&self, node: &Node) -> bool {
+        self.taken.get(&node.rack).is_some_and(|taken| node.ordinal < *taken)
+    }
+
+    /// Number of nodes that own a part of the ring.
+    pub fn member_count(&self) -> i32 {
+        i32::try_from(self.ring.members().count()).unwrap_or(i32::MAX)
+    }
+
+    /// Host ids of all members, in the order of the pods.
+    pub fn member_hosts(&self) -> Vec<String> {
+        self.ring.members().filter_map(|node| node.host_id.clone()).collect()
+    }
+
+    pub fn child(&self, kind: &str, name: &str) -> Option<&'a Value> {
+        self.observation.children.get(&ChildKey { kind: kind.into(), name: name.into() })
+    }
+
+    pub fn stateful_set(&self, rack: &str) -> Option<&'a Value> {
+        self.child("StatefulSet", &self.desired.stateful_set_name(rack))
+    }
+
+    /// Nodes in the racks beyond their targets, or short of them.
+    pub fn surplus(&self, rack: &str) -> i32 {
+        let target = self.desired.cassandra.racks.iter().find(|known| known.name == rack).map_or(0, |rack| rack.target);
+        self.taken.get(rack).copied().unwrap_or(0) - target
+    }
+
+    /// Something keeps the ring from being calm.
+    pub fn ring_is_restless(&self) -> bool {
+        super::calm::unrest(self).is_some()
+    }
+
+    fn claim_name(&self, node: &Node) -> String {
+        self.desired.claim_name(&node.pod)
+    }
+}
+
+/// The plan as it grows.
+pub struct Draft {
+    pub shape: Shape,
+    pub deletes: Vec<Delete>,
+    pub claims: Vec<ClaimChange>,
+    pub ring: Option<RingAction>,
+    pub memory: Memory,
+    /// What is wrong besides the hold: shown in Degraded, stops nothing.
+    pub wrongs: Vec<Hold>,
+    /// Work besides the ladder: shown in Progressing.
+    pub works: Vec<Hold>,
+}
+
+impl Draft {
+    /// Everything as it stands: what a pass commits if no guard has anything to do. The operation in
+    /// hand is not part of it: a guard that still works on it takes it up again.
+    pub fn standing(context: &Context) -> Draft {
+        let status = &context.observation.status;
+        let migrated = match (&status.api.migrated_image, &status.api.migrated_keyspace) {
+            (Some(image), Some(keyspace)) => Some(ApiShape { image: image.clone(), keyspace: keyspace.clone() }),
+            _ => None,
+        };
+        Draft {
+            shape: Shape {
+                replicas: context.taken.clone(),
+                seeds: seeds(context),
+                storage: super::volumes::standing(context),
+                ..Shape::default()
+            },
+            deletes: Vec::new(),
+            claims: Vec::new(),
+            ring: None,
+            memory: Memory { operation: None, owed: status.owed.clone(), roles_ready: status.roles_ready, migrated },
+            wrongs: Vec::new(),
+            works: Vec::new(),
+        }
+    }
+
+    /// Takes up an operation; one of the same kind on the same object keeps its start.
+    pub fn operate(&mut self, context: &Context, mut operation: OperationStatus) {
+        if let Some(before) = context.operation() {
+            let same = before.kind == operation.kind
+                && before.pod == operation.pod
+                && before.keyspace == operation.keyspace
+                && before.replication == operation.replication;
+            if same {
+                operation.started_at = before.started_at.clone();
+            }
+        }
+        self.memory.operation = Some(operation);
+    }
+
+    /// Goes on with the operation in hand as it is.
+    pub fn keep_operation(&mut self, context: &Context) {
+        self.memory.operation = context.operation().cloned();
+    }
+
+    /// Adds a debt; hosts that owe the same already are not written twice, and all owe it from now.
+    pub fn owe(&mut self, context: &Context, kind: DebtKind, keyspace: Option<&str>, hosts: Vec<String>) {
+        let since = Time(context.observation.now);
+        let same = |debt: &&mut Debt| debt.kind == kind && debt.keyspace.as_deref() == keyspace;
+        match self.memory.owed.iter_mut().find(same) {
+            Some(debt) => {
+                let more: Vec<String> = hosts.into_iter().filter(|host| !debt.host_ids.contains(host)).collect();
+                debt.host_ids.extend(more);
+                debt.since = since;
+            }
+            None if hosts.is_empty() => {}
+            None => self.memory.owed.push(Debt { kind, keyspace: keyspace.map(str::to_owned), host_ids: hosts, since }),
+        }
+    }
+
+    pub fn delete_pod(&mut self, pod: &str, uid: &str) {
+        self.deletes.push(Delete { kind: "Pod", name: pod.to_owned(), uid: uid.to_owned(), orphan: false });
+    }
+
+    pub fn mark_left(&mut self, context: &Context, node: &Node, claim: &ClaimObservation, host_id: &str) {
+        let edit = ClaimEdit::MarkLeft(host_id.to_owned());
+        self.claims.push(ClaimChange { name: context.claim_name(node), uid: claim.uid.clone(), edit });
+    }
+}
+
+/// An operation that begins now.
+pub fn operation(context: &Context, kind: OperationKind, step: impl Into<String>) -> OperationStatus {
+    OperationStatus {
+        kind,
+        step: step.into(),
+        pod: None,
+        host_id: None,
+        keyspace: None,
+        replication: None,
+        started_at: Time(context.observation.now),
+        progress: None,
+    }
+}
+
+/// Most seeds that are named.
+const SEEDS_MAX: usize = 3;
+
+/// Pods that a starting node asks for the ring: nodes that have joined, of different racks first.
+///
+/// Hazard: a node that finds only itself here starts a ring of its own, without the data of the
+/// others. So a node that is joining is never among them, and wherever there are more members than
+/// one, more than one is named. Only where nothing has ever joined does the first node stand alone.
+fn seeds(context: &Context) -> Vec<String> {
+    let busy = context.operation().filter(|operation| {
+        matches!(operation.kind, OperationKind::Join | OperationKind::Decommission | OperationKind::Bootstrap)
+    });
+    let joined = |node: &&Node| {
+        let is_busy = busy.is_some_and(|operation| operation.pod.as_ref() == Some(&node.pod));
+        matches!(node.membership, Membership::Member | Membership::Unknown) && !is_busy
+    };
+    let mut candidates: Vec<&Node> = context.ring.nodes.iter().filter(joined).collect();
+    candidates.sort_by_key(|node| node.ordinal);
+    let seeds: Vec<String> = candidates.iter().take(SEEDS_MAX).map(|node| node.pod.clone()).collect();
+    match seeds.is_empty() {
+        true => context.desired.seed_candidates().into_iter().take(1).collect(),
+        false => seeds,
+    }
+}

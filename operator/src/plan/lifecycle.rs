@@ -1,0 +1,101 @@
+//! The life of a StoreCluster as a whole: the finalizer, refused specs, a new spec, deletion. Pure.
+
+use std::time::Duration;
+
+use store_crds::DeletionPolicy;
+
+use super::draft::{Context, Draft, Hold};
+use super::{Delete, Memory, Plan, Report, Shape, report};
+use crate::desired::ANNOTATION_ACCEPTED_SPEC;
+use crate::resources;
+
+/// Plans of a StoreCluster that is being deleted, has no finalizer yet, or was never acceptable.
+pub fn outside_the_runbook(context: &Context) -> Option<Plan> {
+    let store = &context.observation.store;
+    if store.deletion_requested {
+        return Some(plan_deletion(context));
+    }
+    if !context.desired.usable {
+        return Some(plan_refused(context));
+    }
+    if !store.has_finalizer {
+        let waiting = Hold::waiting("Starting", "the finalizer is put on before anything is made");
+        return Some(Plan { finalizer: Some(true), ..nothing(context, waiting) });
+    }
+    None
+}
+
+/// A spec that was accepted just now is written down, with the objects as they stand, before
+/// anything is done for it: a node must not join with one half of a change while the other half
+/// still waits for a restart.
+pub fn take_up_spec(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let service = context.child("Service", &resources::headless_name(context.desired))?;
+    let accepted = service["metadata"]["annotations"][ANNOTATION_ACCEPTED_SPEC].as_str();
+    if accepted == Some(context.desired.accepted_spec.as_str()) {
+        return None;
+    }
+    draft.keep_operation(context);
+    Some(Hold::waiting("SpecAccepted", "the new spec is taken up"))
+}
+
+fn plan_refused(context: &Context) -> Plan {
+    let (message, hold) = (report::refusal(context.desired), "SpecRefused");
+    nothing(context, Hold::wrong(hold, message))
+}
+
+/// Ends whatever Cassandra says: it is not asked. Volumes go by UID, and only under Delete.
+fn plan_deletion(context: &Context) -> Plan {
+    let mut plan = nothing(context, Hold::waiting("Deleting", "the StoreCluster is being deleted"));
+    if !context.observation.store.has_finalizer {
+        return plan;
+    }
+    if context.desired.cassandra.deletion_policy == DeletionPolicy::Retain {
+        plan.finalizer = Some(false);
+        return plan;
+    }
+    // StatefulSets first: they would make pods, and with them claims, again
+    let stateful_sets = context.observation.children.iter().filter(|(key, _)| key.kind == "StatefulSet");
+    for (key, object) in stateful_sets {
+        plan.deletes.push(delete("StatefulSet", &key.name, object["metadata"]["uid"].as_str().unwrap_or_default()));
+    }
+    if plan.deletes.is_empty() {
+        let claims = context.observation.claims.iter().filter(|(_, claim)| !claim.deleting);
+        plan.deletes.extend(claims.map(|(name, claim)| delete("PersistentVolumeClaim", name, &claim.uid)));
+        // the superuser's Secret has no owner, since Retain keeps it
+        let secret = resources::access::superuser_secret(context.desired);
+        if let Some(object) = context.child("Secret", &secret) {
+            plan.deletes.push(delete("Secret", &secret, object["metadata"]["uid"].as_str().unwrap_or_default()));
+        }
+    }
+    if plan.deletes.is_empty() {
+        plan.finalizer = Some(false);
+    }
+    plan
+}
+
+fn delete(kind: &'static str, name: &str, uid: &str) -> Delete {
+    Delete { kind, name: name.to_owned(), uid: uid.to_owned(), orphan: false }
+}
+
+/// A plan that builds nothing and remembers everything.
+fn nothing(context: &Context, hold: Hold) -> Plan {
+    let draft = Draft::standing(context);
+    let told = Some((hold.reason.to_owned(), hold.message.clone()));
+    Plan {
+        shape: Shape { nothing: true, ..Shape::default() },
+        deletes: Vec::new(),
+        claims: Vec::new(),
+        ring: None,
+        memory: Memory { operation: context.operation().cloned(), ..draft.memory },
+        report: Report {
+            not_ready: told.clone(),
+            progressing: told.clone(),
+            degraded: told.clone().filter(|_| hold.wrong),
+            replication: told,
+            nodes: context.ring.status(),
+            keyspaces: report::keyspaces(context, &context.observation.status.owed),
+        },
+        finalizer: None,
+        requeue: if hold.wrong { Duration::from_secs(300) } else { Duration::from_secs(1) },
+    }
+}

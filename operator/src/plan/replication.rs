@@ -1,0 +1,134 @@
+//! Keyspaces and their replication factors. Pure.
+//!
+//! A factor moves by one, with a repair after each step. Then a read at QUORUM meets a write at
+//! QUORUM of the step before in every case: among r+1 replicas, r/2+1 that were written and
+//! (r+1)/2+1 that are asked share one; among r−1 that are left, at least r/2 were written. Two steps
+//! at once would let reads miss rows, and a clean-up delete the last copy.
+
+use store_crds::{DebtKind, OperationKind};
+
+use super::RingAction;
+use super::draft::{Context, Draft, Hold, operation};
+use crate::desired::DesiredKeyspace;
+use crate::observation::Replication;
+
+/// A factor that is written is seen before anything is built on it; until then it is written again.
+pub fn finish_alter(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let operation = context.operation_of(OperationKind::AlterReplication)?;
+    let (keyspace, replication) = (operation.keyspace.as_ref()?, operation.replication?);
+    let seen = context.cql()?.keyspaces.get(keyspace);
+    if seen.is_none() || seen.is_some_and(|seen| is_network(context, seen) == Some(replication)) {
+        return None;
+    }
+    draft.ring = Some(RingAction::AlterReplication { keyspace: keyspace.clone(), replication });
+    draft.keep_operation(context);
+    Some(altering(keyspace, replication))
+}
+
+/// Keyspaces of the spec that do not exist are made, with the factor they are to have.
+pub fn create_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let cql = context.cql()?;
+    let missing = |keyspace: &&DesiredKeyspace| !keyspace.system && !cql.keyspaces.contains_key(&keyspace.name);
+    let keyspace = context.desired.keyspaces.iter().find(missing)?;
+    if let Some(hold) = above_nodes(context, keyspace, keyspace.replication) {
+        return Some(hold);
+    }
+    let (name, replication) = (keyspace.name.clone(), keyspace.replication);
+    draft.ring = Some(RingAction::CreateKeyspace { keyspace: name.clone(), replication });
+    let mut create = operation(context, OperationKind::AlterReplication, format!("keyspace {name} is made"));
+    create.keyspace = Some(name.clone());
+    create.replication = Some(replication);
+    draft.operate(context, create);
+    Some(Hold::waiting("CreatingKeyspace", format!("keyspace {name} is made with {replication} replicas")))
+}
+
+/// One step of one keyspace towards its factor, with what it will owe written down before.
+pub fn alter_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let cql = context.cql()?;
+    let (keyspace, step) = context.desired.keyspaces.iter().find_map(|keyspace| {
+        let seen = cql.keyspaces.get(&keyspace.name)?;
+        Some((keyspace, next_step(context, keyspace, seen)?))
+    })?;
+    if let Some(hold) = above_nodes(context, keyspace, step.replication) {
+        return Some(hold);
+    }
+    let name = keyspace.name.clone();
+    if step.repair {
+        draft.owe(context, DebtKind::Repair, Some(&name), context.member_hosts());
+    }
+    if step.cleanup {
+        draft.owe(context, DebtKind::Cleanup, Some(&name), context.member_hosts());
+    }
+    let replication = step.replication;
+    draft.ring = Some(RingAction::AlterReplication { keyspace: name.clone(), replication });
+    let words = format!("{name} gets replication factor {replication}");
+    let mut alter = operation(context, OperationKind::AlterReplication, words);
+    alter.keyspace = Some(name.clone());
+    alter.replication = Some(replication);
+    draft.operate(context, alter);
+    Some(altering(&name, replication))
+}
+
+/// The factor that the ring has for a keyspace in the datacenter.
+pub fn actual(context: &Context, keyspace: &str) -> Option<i32> {
+    factor(context, context.cql()?.keyspaces.get(keyspace)?)
+}
+
+/// The factor in the datacenter, whatever the strategy.
+pub fn factor(context: &Context, replication: &Replication) -> Option<i32> {
+    match replication {
+        Replication::Simple(factor) => Some(*factor),
+        Replication::Network(_) => is_network(context, replication),
+    }
+}
+
+/// The factor in the datacenter, if the strategy is the one that the operator keeps.
+pub fn is_network(context: &Context, replication: &Replication) -> Option<i32> {
+    match replication {
+        Replication::Network(factors) => Some(factors.get(&context.desired.cassandra.datacenter).copied().unwrap_or(0)),
+        Replication::Simple(_) => None,
+    }
+}
+
+struct Step {
+    replication: i32,
+    repair: bool,
+    cleanup: bool,
+}
+
+fn next_step(context: &Context, keyspace: &DesiredKeyspace, seen: &Replication) -> Option<Step> {
+    let wanted = keyspace.replication;
+    let (now, moves) = match seen {
+        // SimpleStrategy does not know racks: from two replicas on, some of them are elsewhere under
+        // NetworkTopologyStrategy. That alone is a step.
+        Replication::Simple(factor) => (*factor, *factor > 1),
+        Replication::Network(_) => (is_network(context, seen)?, false),
+    };
+    if !moves && now == wanted && is_network(context, seen).is_some() {
+        return None;
+    }
+    // nobody waits at QUORUM for traces and the history of repairs
+    let expendable = keyspace.system && keyspace.name != "system_auth";
+    let replication = match (expendable, moves) {
+        (true, _) => wanted,
+        (false, true) => now.min(context.member_count()),
+        (false, false) => now + (wanted - now).signum(),
+    };
+    let repair = replication > 1 && (replication != now || moves);
+    Some(Step { replication, repair, cleanup: moves || replication < now })
+}
+
+fn above_nodes(context: &Context, keyspace: &DesiredKeyspace, replication: i32) -> Option<Hold> {
+    let nodes = context.member_count();
+    (replication > nodes).then(|| {
+        let message = format!(
+            "keyspace {} needs {replication} nodes for its copies and the ring has {nodes}: it waits for more nodes",
+            keyspace.name
+        );
+        Hold::wrong("ReplicationAboveNodes", message)
+    })
+}
+
+fn altering(keyspace: &str, replication: i32) -> Hold {
+    Hold::waiting("AlteringReplication", format!("keyspace {keyspace} gets replication factor {replication}"))
+}

@@ -1,0 +1,164 @@
+//! The end of a pass: what is told to the user, and when to look again. Pure.
+
+use std::time::Duration;
+
+use store_crds::{Debt, DebtKind, KeyspaceStatus, NodeState, RepairState};
+
+use super::draft::{Context, Draft, Hold};
+use super::{Plan, Report, calm, replication};
+use crate::desired::Desired;
+use crate::observation::{TaskKind, TaskState};
+
+/// While work goes on; watches wake the operator sooner.
+const WORKING: Duration = Duration::from_secs(2);
+/// While something is wrong that only somebody else can mend.
+const WRONG: Duration = Duration::from_secs(10);
+/// When everything is done.
+const SETTLED: Duration = Duration::from_secs(300);
+
+/// Puts the plan together. `hold` is what stopped the ladder.
+pub fn finish(context: &Context, draft: Draft, hold: Option<Hold>) -> Plan {
+    let report = Report {
+        progressing: progressing(context, &draft, hold.as_ref()),
+        degraded: degraded(context, &draft, hold.as_ref()),
+        not_ready: not_ready(context, &draft, hold.as_ref()),
+        replication: replication_lag(context, &draft.memory.owed),
+        nodes: context.ring.status(),
+        keyspaces: keyspaces(context, &draft.memory.owed),
+    };
+    let acts = draft.ring.is_some() || !draft.deletes.is_empty() || !draft.claims.is_empty();
+    let requeue = match (&report.progressing, &report.degraded) {
+        (None, None) => SETTLED,
+        (_, Some(_)) if !acts => WRONG,
+        _ => WORKING,
+    };
+    Plan {
+        shape: draft.shape,
+        deletes: draft.deletes,
+        claims: draft.claims,
+        ring: draft.ring,
+        memory: draft.memory,
+        report,
+        finalizer: None,
+        requeue,
+    }
+}
+
+/// What a refused spec is told.
+pub fn refusal(desired: &Desired) -> String {
+    desired.refused.iter().map(|violation| violation.message.clone()).collect::<Vec<_>>().join("; ")
+}
+
+fn told(hold: &Hold) -> (String, String) {
+    (hold.reason.to_owned(), hold.message.clone())
+}
+
+fn progressing(context: &Context, draft: &Draft, hold: Option<&Hold>) -> Option<(String, String)> {
+    if !context.desired.refused.is_empty() {
+        return Some(("SpecRefused".into(), refusal(context.desired)));
+    }
+    hold.or(draft.works.first()).or(draft.wrongs.first()).map(told).or_else(|| {
+        let owed = draft.memory.owed.first()?;
+        Some(("WorkOwed".into(), format!("{} nodes still owe a {:?}", owed.host_ids.len(), owed.kind)))
+    })
+}
+
+fn degraded(context: &Context, draft: &Draft, hold: Option<&Hold>) -> Option<(String, String)> {
+    if !context.desired.refused.is_empty() {
+        return Some(("SpecRefused".into(), refusal(context.desired)));
+    }
+    let wrong = hold.filter(|hold| hold.wrong).or(draft.wrongs.first());
+    // a node that is down is told even while a guard before it holds for another reason
+    let down = || {
+        let nodes = context.ring.nodes.iter().filter(|node| context.expects(node));
+        nodes.filter_map(|node| calm::down(context, node)).find(|hold| hold.wrong)
+    };
+    wrong.map(told).or_else(|| down().as_ref().map(told))
+}
+
+fn not_ready(context: &Context, draft: &Draft, hold: Option<&Hold>) -> Option<(String, String)> {
+    let no = |reason: &str, message: String| Some((reason.to_owned(), message));
+    let wanted = usize::try_from(context.desired.cassandra.size).unwrap_or(0);
+    let normal = context.ring.status().iter().filter(|node| node.state == NodeState::Normal).count();
+    if normal < wanted {
+        let cause = hold.map(|hold| hold.message.clone()).unwrap_or_default();
+        return no("NodesNotReady", format!("{normal} of {wanted} nodes are up and normal: {cause}"));
+    }
+    if let Some(cql) = context.cql() {
+        let missing = context.desired.keyspaces.iter().find(|keyspace| !cql.keyspaces.contains_key(&keyspace.name));
+        if let Some(keyspace) = missing {
+            return no("KeyspaceMissing", format!("keyspace {} does not exist yet", keyspace.name));
+        }
+    }
+    if !draft.memory.roles_ready {
+        return no("RolesMissing", "the roles of the schema writer and of the API are not set up yet".into());
+    }
+    let name = crate::resources::api_name(context.desired);
+    let deployment = context.child("Deployment", &name);
+    let ready = deployment.and_then(|deployment| deployment["status"]["readyReplicas"].as_i64()).unwrap_or(0);
+    let replicas = context.desired.api.replicas;
+    if ready < i64::from(replicas) || deployment.is_none() {
+        return no("ApiNotReady", format!("{ready} of {replicas} API pods are ready"));
+    }
+    None
+}
+
+/// What keeps the replication from being as wanted.
+fn replication_lag(context: &Context, owed: &[Debt]) -> Option<(String, String)> {
+    let Some(cql) = context.cql() else {
+        return Some(("Unknown".into(), "the replication of the keyspaces cannot be read".into()));
+    };
+    let lag = context.desired.keyspaces.iter().find_map(|keyspace| {
+        let wanted = keyspace.replication;
+        let now = cql.keyspaces.get(&keyspace.name).map(|seen| replication::is_network(context, seen));
+        let name = &keyspace.name;
+        match now {
+            None => Some(format!("keyspace {name} does not exist yet")),
+            Some(Some(now)) if now == wanted => None,
+            Some(Some(now)) => Some(format!("keyspace {name} has replication factor {now} of {wanted}")),
+            Some(None) => Some(format!("keyspace {name} is not replicated by NetworkTopologyStrategy yet")),
+        }
+    });
+    let repair = || {
+        let debt = owed.iter().find(|debt| debt.kind == DebtKind::Repair)?;
+        let keyspace = debt.keyspace.as_deref().unwrap_or_default();
+        Some((
+            "RepairOwed".to_owned(),
+            format!("{} nodes still owe a repair of keyspace {keyspace}", debt.host_ids.len()),
+        ))
+    };
+    lag.map(|message| ("AlteringReplication".to_owned(), message)).or_else(repair)
+}
+
+/// What `status.keyspaces` says.
+pub fn keyspaces(context: &Context, owed: &[Debt]) -> Vec<KeyspaceStatus> {
+    let repair = |name: &str| {
+        let owes = owed.iter().any(|debt| debt.kind == DebtKind::Repair && debt.keyspace.as_deref() == Some(name));
+        let runs = context.observation.tasks.iter().any(|(key, state)| {
+            let repairs = key.kind == TaskKind::Repair && key.keyspace.as_deref() == Some(name);
+            repairs && matches!(state, TaskState::Running(_))
+        });
+        match (owes, runs) {
+            (true, true) => RepairState::Running,
+            (true, false) => RepairState::Owed,
+            (false, _) => RepairState::Done,
+        }
+    };
+    let before = |name: &str| {
+        let known = context.observation.status.keyspaces.iter().find(|known| known.name == name);
+        known.and_then(|known| known.replication)
+    };
+    let keyspaces = context.desired.keyspaces.iter();
+    keyspaces
+        .map(|keyspace| KeyspaceStatus {
+            name: keyspace.name.clone(),
+            wanted_replication: keyspace.replication,
+            // what could not be asked is as it was
+            replication: match context.cql() {
+                Some(_) => replication::actual(context, &keyspace.name),
+                None => before(&keyspace.name),
+            },
+            repair: repair(&keyspace.name),
+        })
+        .collect()
+}

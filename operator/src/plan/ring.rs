@@ -1,0 +1,253 @@
+//! The ring as all answers together show it: which nodes there are, which of them are members, and
+//! whether it is calm. Pure.
+//!
+//! Absence is not evidence: a node counts as gone only on the word of live peers whose answers are
+//! sane, and a node of which nothing is known counts as there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use store_crds::{NodeState, NodeStatus, OperationKind};
+
+use crate::desired::Desired;
+use crate::observation::{ClaimObservation, NodeAnswer, NodeView, Observation, PodObservation};
+
+/// All that is known of the ring.
+pub struct Ring<'a> {
+    /// By rack in the order of the spec, then by ordinal.
+    pub nodes: Vec<Node<'a>>,
+}
+
+/// One place in the ring: a pod that exists, existed, or left a volume.
+pub struct Node<'a> {
+    pub pod: String,
+    pub rack: String,
+    pub ordinal: i32,
+    /// The pod, if it exists.
+    pub running: Option<&'a PodObservation>,
+    /// Its claim, if it exists.
+    pub claim: Option<&'a ClaimObservation>,
+    /// Its own answer, if it gave one.
+    pub view: Option<&'a NodeView>,
+    /// Why there is no answer; empty if there is one.
+    pub silence: String,
+    /// Its host id, by its own word or by the last status.
+    pub host_id: Option<String>,
+    pub membership: Membership,
+}
+
+/// Whether a node owns a part of the ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// By the word of a live node.
+    Member,
+    /// It is streaming its part in.
+    Joining,
+    /// By the word of enough live peers, or it never was.
+    NotMember,
+    /// Nobody who could know has answered.
+    Unknown,
+}
+
+impl<'a> Ring<'a> {
+    pub fn gather(desired: &Desired, observation: &'a Observation) -> Ring<'a> {
+        let mut nodes = places(desired, observation);
+        let known: BTreeSet<String> = nodes.iter().filter_map(|node| node.host_id.clone()).collect();
+        let membership: Vec<Membership> = (0..nodes.len()).map(|index| membership(&nodes, index, &known)).collect();
+        for (node, membership) in nodes.iter_mut().zip(membership) {
+            node.membership = membership;
+        }
+        Ring { nodes }
+    }
+
+    pub fn find(&self, pod: &str) -> Option<&Node<'a>> {
+        self.nodes.iter().find(|node| node.pod == pod)
+    }
+
+    /// Nodes that own a part of the ring, or may.
+    pub fn members(&self) -> impl Iterator<Item = &Node<'a>> {
+        self.nodes.iter().filter(|node| matches!(node.membership, Membership::Member | Membership::Unknown))
+    }
+
+    /// Views of nodes that are up and normal, by pod.
+    pub fn live(&self) -> impl Iterator<Item = (&Node<'a>, &'a NodeView)> {
+        self.nodes.iter().filter_map(|node| Some((node, node.view?))).filter(|(_, view)| is_live(view))
+    }
+
+    /// Members of a host id that no pod is known to have: nodes that nobody started here.
+    pub fn strangers(&self) -> BTreeSet<String> {
+        let known: BTreeSet<&String> = self.nodes.iter().filter_map(|node| node.host_id.as_ref()).collect();
+        let of_views = self.live().flat_map(|(_, view)| view.members.values());
+        of_views.filter(|host| !known.contains(host)).cloned().collect()
+    }
+
+    /// How many ordinals of a rack are taken, from 0 up: what its StatefulSet must have at least.
+    pub fn taken(&self, rack: &str, observation: &Observation) -> i32 {
+        let operation = observation.status.operation.as_ref();
+        let in_hand = |node: &Node| {
+            operation.is_some_and(|operation| match operation.kind {
+                OperationKind::Join | OperationKind::Bootstrap => operation.pod.as_ref() == Some(&node.pod),
+                // the place is kept until its claim says that what is on it has left the ring
+                OperationKind::Decommission => {
+                    operation.pod.as_ref() == Some(&node.pod) && node.claim.is_some_and(|claim| claim.left.is_none())
+                }
+                _ => false,
+            })
+        };
+        let taken = |node: &&Node| node.membership != Membership::NotMember || in_hand(node);
+        let highest = self.nodes.iter().filter(|node| node.rack == rack).filter(taken).map(|node| node.ordinal + 1);
+        highest.max().unwrap_or(0)
+    }
+
+    /// Whether live peers prove that the node of a host id is out of the ring: at least two of them,
+    /// or all where there are fewer, and none that says otherwise. `Err` says what is missing.
+    pub fn proof_of_leaving(&self, pod: &str, host_id: &str) -> Result<(), String> {
+        let others: Vec<&Node> = self.members().filter(|node| node.pod != pod).collect();
+        let peers: Vec<(&Node, &NodeView)> =
+            self.live().filter(|(node, view)| node.pod != pod && is_sane(view)).collect();
+        if let Some((node, _)) = peers.iter().find(|(_, view)| names(view, host_id)) {
+            return Err(format!("{} still has {pod} in its ring", node.pod));
+        }
+        let needed = others.len().min(2);
+        if needed == 0 || peers.len() < needed {
+            return Err(format!("{} of the {needed} live peers needed say that {pod} has left", peers.len()));
+        }
+        Ok(())
+    }
+
+    /// What `status.nodes` says.
+    pub fn status(&self) -> Vec<NodeStatus> {
+        let told = self.nodes.iter().filter(|node| node.running.is_some() || node.membership != Membership::NotMember);
+        told.map(|node| NodeStatus {
+            pod: node.pod.clone(),
+            rack: node.rack.clone(),
+            host_id: node.host_id.clone().filter(|_| node.membership != Membership::NotMember),
+            state: self.state(node),
+            version: node.view.map(|view| view.release_version.clone()).filter(|version| !version.is_empty()),
+            load_mib: node.view.map(|view| i64::try_from(view.load_bytes.div_ceil(1 << 20)).unwrap_or(i64::MAX)),
+        })
+        .collect()
+    }
+
+    fn state(&self, node: &Node) -> NodeState {
+        let Some(view) = node.view else {
+            let was_there = node.host_id.is_some() && node.membership != Membership::NotMember;
+            return if was_there { NodeState::Down } else { NodeState::Starting };
+        };
+        match view.operation_mode.as_str() {
+            "NORMAL" | "MOVING" => match self.seen_down_by(node) {
+                Some(_) => NodeState::Down,
+                None => NodeState::Normal,
+            },
+            "JOINING" => NodeState::Joining,
+            "LEAVING" => NodeState::Leaving,
+            "DECOMMISSIONED" => NodeState::Decommissioned,
+            "DRAINING" | "DRAINED" => NodeState::Drained,
+            _ => NodeState::Starting,
+        }
+    }
+
+    /// A live peer that does not see the node up, if there is one.
+    pub fn seen_down_by(&self, node: &Node) -> Option<&Node<'a>> {
+        let host_id = node.host_id.as_deref()?;
+        let sees_down = |view: &NodeView| {
+            let address = view.members.iter().find(|(_, host)| host.as_str() == host_id).map(|(address, _)| address);
+            address.is_some_and(|address| view.unreachable.contains(address) || !view.live.contains(address))
+        };
+        self.live().find(|(peer, view)| peer.pod != node.pod && sees_down(view)).map(|(peer, _)| peer)
+    }
+}
+
+/// Every place that a pod, a claim or the last status speaks of.
+fn places<'a>(desired: &Desired, observation: &'a Observation) -> Vec<Node<'a>> {
+    let mut places: BTreeMap<(usize, i32), (String, String)> = BTreeMap::new();
+    let position = |rack: &str| {
+        let racks = &desired.cassandra.racks;
+        racks.iter().position(|known| known.name == rack).unwrap_or(racks.len())
+    };
+    let mut place = |rack: &str, ordinal: i32| {
+        let pod = desired.pod_name(rack, ordinal);
+        places.insert((position(rack), ordinal), (pod, rack.to_owned()));
+    };
+    for pod in observation.pods.values() {
+        place(&pod.rack, pod.ordinal);
+    }
+    for claim in observation.claims.values().filter(|claim| claim.left.is_none()) {
+        place(&claim.rack, claim.ordinal);
+    }
+    for node in observation.status.nodes.iter().filter(|node| node.host_id.is_some()) {
+        if let Some(ordinal) = node.pod.rsplit('-').next().and_then(|ordinal| ordinal.parse().ok()) {
+            place(&node.rack, ordinal);
+        }
+    }
+    let node =
+        |((_, ordinal), (pod, rack)): ((usize, i32), (String, String))| node(desired, observation, pod, rack, ordinal);
+    places.into_iter().map(node).collect()
+}
+
+fn node<'a>(desired: &Desired, observation: &'a Observation, pod: String, rack: String, ordinal: i32) -> Node<'a> {
+    let (view, silence) = match observation.views.get(&pod) {
+        Some(NodeAnswer::Reachable(view)) => (Some(view.as_ref()), String::new()),
+        Some(NodeAnswer::Unreachable(cause)) => (None, cause.clone()),
+        None => (None, "its pod does not exist".to_owned()),
+    };
+    let remembered = observation.status.nodes.iter().find(|node| node.pod == pod).and_then(|node| node.host_id.clone());
+    let own = view.filter(|view| has_joined(view)).map(|view| view.host_id.clone());
+    Node {
+        running: observation.pods.get(&pod),
+        claim: observation.claims.get(&desired.claim_name(&pod)),
+        host_id: own.or(remembered).filter(|host| !host.is_empty()),
+        view,
+        silence,
+        membership: Membership::Unknown,
+        pod,
+        rack,
+        ordinal,
+    }
+}
+
+fn membership(nodes: &[Node], index: usize, known: &BTreeSet<String>) -> Membership {
+    let Some(node) = nodes.get(index) else { return Membership::Unknown };
+    if node.view.is_some_and(|view| view.operation_mode == "JOINING") {
+        return Membership::Joining;
+    }
+    if node.view.is_some_and(|view| is_live(view) && is_sane(view)) {
+        return Membership::Member;
+    }
+    let others = || nodes.iter().filter(|other| other.pod != node.pod);
+    let peers: Vec<&NodeView> =
+        others().filter_map(|other| other.view).filter(|view| is_live(view) && is_sane(view)).collect();
+    match &node.host_id {
+        Some(host_id) if peers.iter().any(|view| names(view, host_id)) => Membership::Member,
+        // the word of two, or of the only other one there is
+        Some(_) if !peers.is_empty() && peers.len() >= others().count().min(2) => Membership::NotMember,
+        Some(_) => Membership::Unknown,
+        None => {
+            // it has no host id that anybody knows; so it is no member if every member of the ring is
+            // known to be somebody else, by the word of all who could know
+            let all_answer = others()
+                .all(|other| other.view.is_some_and(is_live) || (other.host_id.is_none() && other.view.is_none()));
+            let all_known = peers.iter().all(|view| view.members.values().all(|host| known.contains(host)));
+            if !peers.is_empty() && all_answer && all_known { Membership::NotMember } else { Membership::Unknown }
+        }
+    }
+}
+
+/// Up and a full member by its own word.
+pub fn is_live(view: &NodeView) -> bool {
+    matches!(view.operation_mode.as_str(), "NORMAL" | "LEAVING" | "MOVING")
+}
+
+/// It has an own host id that is, or was, a member.
+fn has_joined(view: &NodeView) -> bool {
+    is_live(view) || matches!(view.operation_mode.as_str(), "DECOMMISSIONED" | "DRAINING" | "DRAINED")
+}
+
+/// An answer in which the node itself is a member; anything else is half an answer.
+fn is_sane(view: &NodeView) -> bool {
+    !view.host_id.is_empty() && names(view, &view.host_id)
+}
+
+/// The view has a host id among the members.
+fn names(view: &NodeView, host_id: &str) -> bool {
+    view.members.values().any(|member| member == host_id)
+}

@@ -1,0 +1,276 @@
+//! Nodes join and leave, one at a time. Pure.
+//!
+//! A node that has left must never start with its old volume: Cassandra refuses it, and what is on it
+//! lives elsewhere. So its claim is marked before its pod goes, and a place is taken again only once
+//! its old claim is gone, whatever the deletion policy keeps otherwise.
+
+use store_crds::{DebtKind, OperationKind, OperationStatus};
+
+use super::draft::{Context, Draft, Hold, operation};
+use super::ring::{Membership, Node};
+use super::{RingAction, calm, replication};
+use crate::desired::DesiredRack;
+use crate::observation::{NodeView, TaskKey, TaskKind, TaskState};
+
+/// Of a receiver's free space, this part may be filled by a node that leaves; the rest is headroom
+/// for compaction.
+const FILL_NUMERATOR: u64 = 8;
+const FILL_DENOMINATOR: u64 = 10;
+
+/// Goes on with a join until the node is a member and the ring is calm; `calm_ring` waits for that.
+/// One that the spec no longer wants and that does not even run is taken back.
+pub fn finish_join(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let join = context.operation_of(OperationKind::Join)?;
+    let pod = join.pod.as_deref()?;
+    let node = context.ring.find(pod);
+    if node.is_some_and(|node| node.membership == Membership::Member) {
+        return None;
+    }
+    let rack = node.map(|node| node.rack.as_str()).or_else(|| rack_of(context, pod))?;
+    let runs = node.is_some_and(|node| {
+        node.view.is_some() || node.running.is_some_and(|pod| pod.ip.is_some() && pod.trouble.is_none())
+    });
+    let is_out = node.is_none_or(|node| node.membership == Membership::NotMember);
+    if context.surplus(rack) > 0 && !runs && is_out {
+        draft.shape.replicas.entry(rack.to_owned()).and_modify(|replicas| *replicas -= 1);
+        return Some(Hold::waiting(
+            "ScalingUp",
+            format!("{pod} is taken back: it did not start and is no longer wanted"),
+        ));
+    }
+    // with a crash between memory and effect the place is not in the observation yet
+    let ordinal = ordinal_of(pod)?;
+    draft.shape.replicas.entry(rack.to_owned()).and_modify(|replicas| *replicas = (*replicas).max(ordinal + 1));
+    draft.keep_operation(context);
+    let waits = node.and_then(|node| calm::down(context, node));
+    Some(waits.unwrap_or_else(|| Hold::waiting("ScalingUp", format!("{pod} joins the ring"))))
+}
+
+/// The next node joins: in the rack that has fewest of those that want more.
+pub fn join_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let taken = |rack: &DesiredRack| context.taken.get(&rack.name).copied().unwrap_or(0);
+    let wanting = context.desired.cassandra.racks.iter().filter(|rack| taken(rack) < rack.target);
+    let rack = wanting.min_by_key(|rack| taken(rack))?;
+    let ordinal = taken(rack);
+    let pod = context.desired.pod_name(&rack.name, ordinal);
+    if let Some(hold) = make_room(context, draft, &pod) {
+        return Some(hold);
+    }
+    if has_data(context) {
+        draft.owe(context, DebtKind::Cleanup, None, context.member_hosts());
+    }
+    draft.shape.replicas.insert(rack.name.clone(), ordinal + 1);
+    let mut join = operation(context, OperationKind::Join, format!("{pod} joins rack {}", rack.name));
+    join.pod = Some(pod.clone());
+    join.progress = Some(format!("{} of {} nodes", context.member_count(), context.desired.cassandra.size));
+    draft.operate(context, join);
+    Some(Hold::waiting("ScalingUp", format!("{pod} joins the ring")))
+}
+
+/// A joining node starts with an empty volume: an old claim of its name is deleted first. Nobody
+/// with that name is a member, or the place would be taken.
+fn make_room(context: &Context, draft: &mut Draft, pod: &str) -> Option<Hold> {
+    let name = context.desired.claim_name(pod);
+    let claim = context.observation.claims.get(&name)?;
+    if context.observation.pods.contains_key(pod) {
+        return Some(Hold::waiting("ScalingUp", format!("{pod} is still going: it joins anew once it is gone")));
+    }
+    if !claim.deleting {
+        let (kind, uid) = ("PersistentVolumeClaim", claim.uid.clone());
+        draft.deletes.push(super::Delete { kind, name: name.clone(), uid, orphan: false });
+    }
+    let message = format!("{pod} joins once its old volume claim {name} is gone: what was on it has left the ring");
+    Some(Hold::waiting("ScalingUp", message))
+}
+
+/// There are keyspaces of users, so ranges that move leave data behind.
+fn has_data(context: &Context) -> bool {
+    let own = |name: &String| !name.starts_with("system");
+    context.cql().is_none_or(|cql| cql.keyspaces.keys().any(own))
+}
+
+/// Begins the next decommission: the highest ordinal of the fullest rack, if what it has fits
+/// elsewhere. Otherwise says why not.
+pub fn leave_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let racks = context.desired.cassandra.racks.iter().filter(|rack| context.surplus(&rack.name) > 0);
+    let rack = racks.max_by_key(|rack| context.taken.get(&rack.name))?;
+    let highest = context.ring.members().filter(|node| node.rack == rack.name).max_by_key(|node| node.ordinal);
+    let Some((node, host_id)) = highest.and_then(|node| Some((node, node.host_id.clone()?))) else {
+        return Some(Hold::waiting("ScalingDown", format!("rack {} has pods that are no members yet", rack.name)));
+    };
+    if let Some(hold) = cannot_leave(context, node) {
+        return Some(hold);
+    }
+    let mut leave = operation(context, OperationKind::Decommission, format!("{} leaves the ring", node.pod));
+    leave.pod = Some(node.pod.clone());
+    leave.host_id = Some(host_id);
+    draft.operate(context, leave);
+    draft.ring = Some(RingAction::Decommission { pod: node.pod.clone() });
+    Some(Hold::waiting("ScalingDown", format!("{} leaves the ring", node.pod)))
+}
+
+/// Takes a decommission to its end: begun, streaming, proved by the peers, its claim marked, its pod
+/// gone. A size that was changed meanwhile is taken up after it.
+pub fn finish_decommission(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let adopted = adopt(context);
+    let operation = context.operation_of(OperationKind::Decommission).or(adopted.as_ref())?;
+    let (pod, host_id) = (operation.pod.as_deref()?, operation.host_id.as_deref()?);
+    let node = context.ring.find(pod);
+    let task =
+        context.observation.tasks.get(&TaskKey { pod: pod.to_owned(), kind: TaskKind::Decommission, keyspace: None });
+    let mut now = operation.clone();
+    if let Some(TaskState::Running(progress)) = task {
+        now.progress.clone_from(progress);
+    }
+    let told = now.progress.as_deref().map(|progress| format!(" ({progress})")).unwrap_or_default();
+    let mode = node.and_then(|node| node.view).map(|view| view.operation_mode.as_str());
+    match (mode, task) {
+        (Some("NORMAL"), Some(TaskState::Running(_))) | (Some("LEAVING" | "MOVING"), _) => {
+            now.step = format!("{pod} streams its data to the others");
+            draft.operate(context, now);
+            return Some(Hold::waiting("ScalingDown", format!("{pod} leaves the ring{told}")));
+        }
+        (Some("NORMAL"), task) => return begin_again(context, draft, node?, now, task),
+        _ => {}
+    }
+    now.step = format!("{pod} is proved to have left");
+    draft.operate(context, now);
+    // a place whose claim is marked is proved and free; only its pod may still be there
+    let proved = |node: &Node| match node.claim {
+        Some(claim) => claim.left.is_some(),
+        None => node.membership == Membership::NotMember,
+    };
+    if let Some(node) = node.filter(|node| !proved(node)) {
+        return Some(prove(context, draft, node, host_id));
+    }
+    if node.is_some_and(|node| node.running.is_some()) {
+        return Some(Hold::waiting("ScalingDown", format!("{pod} has left the ring and its pod ends")));
+    }
+    draft.memory.operation = None;
+    None
+}
+
+fn prove(context: &Context, draft: &mut Draft, node: &Node, host_id: &str) -> Hold {
+    let pod = &node.pod;
+    if let Err(missing) = context.ring.proof_of_leaving(pod, host_id) {
+        let message = format!("{pod} is to leave the ring, and that is not proved yet: {missing}");
+        return match node.view {
+            Some(_) => Hold::waiting("ScalingDown", message),
+            None => Hold::wrong("DecommissionUnproved", format!("{message}; {pod} itself: {}", node.silence)),
+        };
+    }
+    if let Some(claim) = node.claim {
+        draft.mark_left(context, node, claim, host_id);
+    }
+    Hold::waiting("ScalingDown", format!("{pod} has left the ring; its volume claim is marked so"))
+}
+
+/// A decommission that is in memory and not under way: the operator ended in between, or the node
+/// refused. It is begun again while it is wanted and possible.
+fn begin_again(
+    context: &Context,
+    draft: &mut Draft,
+    node: &Node,
+    mut operation: OperationStatus,
+    task: Option<&TaskState>,
+) -> Option<Hold> {
+    if context.surplus(&node.rack) <= 0 {
+        // still a full member, and no longer asked to leave
+        draft.memory.operation = None;
+        return None;
+    }
+    let pod = node.pod.clone();
+    operation.step = format!("{pod} leaves the ring");
+    draft.operate(context, operation);
+    if let Some(hold) = calm::unrest(context).or_else(|| cannot_leave(context, node)) {
+        return Some(hold);
+    }
+    draft.ring = Some(RingAction::Decommission { pod: pod.clone() });
+    Some(match task {
+        Some(TaskState::Failed(cause)) => {
+            Hold::wrong("DecommissionFailed", format!("{pod} could not leave and is asked again: {cause}"))
+        }
+        _ => Hold::waiting("ScalingDown", format!("{pod} leaves the ring")),
+    })
+}
+
+/// A node that leaves although nothing is in memory, by somebody's hand or since the memory was lost:
+/// its departure is seen through like any other.
+fn adopt(context: &Context) -> Option<OperationStatus> {
+    let leaves = |node: &&Node| {
+        node.view.is_some_and(|view| matches!(view.operation_mode.as_str(), "LEAVING" | "DECOMMISSIONED"))
+    };
+    let node =
+        context.ring.nodes.iter().filter(|node| node.claim.is_some_and(|claim| claim.left.is_none())).find(leaves)?;
+    let mut adopted = operation(context, OperationKind::Decommission, format!("{} leaves the ring", node.pod));
+    adopted.pod = Some(node.pod.clone());
+    adopted.host_id = node.host_id.clone().or_else(|| node.view.map(|view| view.host_id.clone()));
+    Some(adopted)
+}
+
+/// Why a node must stay: copies that need it, or data that does not fit elsewhere.
+fn cannot_leave(context: &Context, node: &Node) -> Option<Hold> {
+    let left = context.member_count() - 1;
+    if left < 1 {
+        return Some(Hold::wrong("ScaleDownRefused", format!("{} is the last node", node.pod)));
+    }
+    let Some(cql) = context.cql() else {
+        let message = format!("{} waits to leave: the replication of the keyspaces cannot be read", node.pod);
+        return Some(Hold::waiting("ScaleDownWaits", message));
+    };
+    let needs = |(name, replication): (&String, _)| {
+        let factor = replication::factor(context, replication)?;
+        (factor > left).then(|| {
+            let message = format!(
+                "{} cannot leave: keyspace {name} has replication factor {factor} and {left} nodes would be left; \
+                 lower the factor or put the size back",
+                node.pod
+            );
+            Hold::wrong("ScaleDownRefused", message)
+        })
+    };
+    cql.keyspaces.iter().find_map(needs).or_else(|| no_room(context, node))
+}
+
+/// Whether the nodes that inherit the ranges have the disk for them.
+fn no_room(context: &Context, node: &Node) -> Option<Hold> {
+    let Some(load) = node.view.map(|view| view.load_bytes) else {
+        return Some(Hold::waiting("ScaleDownWaits", format!("the load of {} is not known", node.pod)));
+    };
+    let others = || context.ring.live().filter(|(other, _)| other.pod != node.pod);
+    let same_rack: Vec<(&Node, &NodeView)> = others().filter(|(other, _)| other.rack == node.rack).collect();
+    // with several racks, each keeps its copies: what leaves a node goes to the rest of its rack
+    let several_racks = context.desired.cassandra.racks.len() > 1;
+    let receivers = if several_racks && !same_rack.is_empty() { same_rack } else { others().collect() };
+    let count = u64::try_from(receivers.len()).unwrap_or(u64::MAX).max(1);
+    let share = load.div_ceil(count);
+    receivers.iter().find_map(|(receiver, view)| {
+        let Some(free) = view.free_bytes else {
+            let message = format!("{} waits to leave: the free disk space of {} is not known", node.pod, receiver.pod);
+            return Some(Hold::waiting("ScaleDownWaits", message));
+        };
+        let usable = free / FILL_DENOMINATOR * FILL_NUMERATOR;
+        (usable < share).then(|| {
+            let message = format!(
+                "{} cannot leave: {} would get about {} MiB and can take {} MiB of its {} MiB free; \
+                 free disk space, grow spec.cassandra.storage.size or put the size back",
+                node.pod,
+                receiver.pod,
+                share >> 20,
+                usable >> 20,
+                free >> 20
+            );
+            Hold::wrong("ScaleDownRefused", message)
+        })
+    })
+}
+
+fn ordinal_of(pod: &str) -> Option<i32> {
+    pod.rsplit('-').next()?.parse().ok()
+}
+
+fn rack_of<'a>(context: &Context<'a>, pod: &str) -> Option<&'a str> {
+    let ordinal = ordinal_of(pod)?;
+    let racks = &context.desired.cassandra.racks;
+    racks.iter().find(|rack| context.desired.pod_name(&rack.name, ordinal) == pod).map(|rack| rack.name.as_str())
+}

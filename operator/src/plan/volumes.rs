@@ -1,0 +1,108 @@
+//! Volumes grow, and those of nodes that have left go where the policy says Delete. Pure.
+//!
+//! The size in a StatefulSet's claim template is immutable: the claims are grown first, then the
+//! StatefulSet is deleted without its pods and made again with the new size.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use store_crds::{DeletionPolicy, OperationKind, quantity_units};
+
+use super::draft::{Context, Draft, Hold, operation};
+use super::{ClaimChange, ClaimEdit, Delete};
+
+/// Volume sizes as the StatefulSets have them, by rack; those that do not exist get the wanted one.
+pub fn standing(context: &Context) -> BTreeMap<String, String> {
+    let racks = context.desired.cassandra.racks.iter();
+    racks
+        .map(|rack| {
+            let size = context.stateful_set(&rack.name).and_then(template_size);
+            (rack.name.clone(), size.unwrap_or(&context.desired.cassandra.storage_size).to_owned())
+        })
+        .collect()
+}
+
+/// Waits until StatefulSets that were deleted for their new size are there again: before, the number
+/// of pods is in nobody's hand.
+pub fn remake(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let missing = context.desired.cassandra.racks.iter().find(|rack| {
+        let taken = context.taken.get(&rack.name).is_some_and(|taken| *taken > 0);
+        taken && context.stateful_set(&rack.name).is_none()
+    })?;
+    draft.keep_operation(context);
+    Some(Hold::waiting("StatefulSetMissing", format!("the StatefulSet of rack {} is made", missing.name)))
+}
+
+/// Grows claims that are smaller than wanted, and then the size in the StatefulSets.
+pub fn grow(context: &Context, draft: &mut Draft) {
+    let wanted = context.desired.cassandra.storage_bytes;
+    let mut pending = false;
+    for node in context.ring.nodes.iter().filter(|node| context.expects(node)) {
+        let Some(claim) = node.claim.filter(|claim| !claim.deleting) else { continue };
+        let name = context.desired.claim_name(&node.pod);
+        if claim.requested_bytes < wanted {
+            pending = true;
+            if claim.expandable == Some(false) {
+                let message = format!(
+                    "volume claim {name} cannot grow: its StorageClass does not allow it; set allowVolumeExpansion \
+                     on the class, if its driver can grow volumes"
+                );
+                draft.wrongs.push(Hold::wrong("VolumeCannotGrow", message));
+                continue;
+            }
+            let edit = ClaimEdit::Grow(wanted);
+            draft.claims.push(ClaimChange { name: name.clone(), uid: claim.uid.clone(), edit });
+            draft.works.push(Hold::waiting("GrowingVolumes", format!("volume claim {name} is grown")));
+        } else if claim.capacity_bytes > 0 && claim.capacity_bytes < wanted {
+            draft.works.push(Hold::waiting("GrowingVolumes", format!("the volume of claim {name} grows")));
+        }
+    }
+    if pending || draft.memory.operation.is_some() {
+        return;
+    }
+    remake_next(context, draft, wanted);
+}
+
+/// Deletes, without its pods, one StatefulSet whose claim template has the old size.
+fn remake_next(context: &Context, draft: &mut Draft, wanted: u64) {
+    let differs = |set: &Value| template_size(set).and_then(quantity_units).is_some_and(|size| size != wanted);
+    let racks = context.desired.cassandra.racks.iter();
+    let old = racks.filter_map(|rack| Some((rack, context.stateful_set(&rack.name)?))).find(|(_, set)| differs(set));
+    let Some((rack, set)) = old else { return };
+    let name = context.desired.stateful_set_name(&rack.name);
+    let uid = set["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+    let message =
+        format!("the StatefulSet of rack {} is made again with the new volume size; its pods stay", rack.name);
+    draft.deletes.push(Delete { kind: "StatefulSet", name, uid, orphan: true });
+    draft.operate(context, operation(context, OperationKind::GrowVolumes, message.clone()));
+    draft.works.push(Hold::waiting("GrowingVolumes", message));
+}
+
+/// Under Delete, volumes of nodes that have left go once no pod uses them.
+pub fn delete_left(context: &Context, draft: &mut Draft) {
+    if context.desired.cassandra.deletion_policy != DeletionPolicy::Delete {
+        return;
+    }
+    for (name, claim) in &context.observation.claims {
+        let pod = context.desired.pod_name(&claim.rack, claim.ordinal);
+        if claim.left.is_none() || context.observation.pods.contains_key(&pod) {
+            continue;
+        }
+        // a mark that a member contradicts is not believed
+        if context.ring.find(&pod).is_some_and(|node| context.expects(node)) {
+            continue;
+        }
+        let again = draft.deletes.iter().any(|delete| delete.uid == claim.uid);
+        if !claim.deleting && !again {
+            let (kind, uid) = ("PersistentVolumeClaim", claim.uid.clone());
+            draft.deletes.push(Delete { kind, name: name.clone(), uid, orphan: false });
+        }
+        draft
+            .works
+            .push(Hold::waiting("DeletingVolume", format!("volume claim {name} of a node that has left is deleted")));
+    }
+}
+
+fn template_size(set: &Value) -> Option<&str> {
+    set["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"].as_str()
+}

@@ -1,0 +1,130 @@
+//! What is written to the StoreCluster's status: pure, deterministic, and equal to what is there when
+//! there is nothing new to tell, so that a settled shop costs no write.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use store_crds::conditions::{DEGRADED, PROGRESSING, READY, REPLICATION_SYNCED};
+use store_crds::{ApiStatus, LABEL_COMPONENT, LABEL_STORE, NodeState, NodeStatus, StoreClusterStatus, Summary};
+
+use crate::desired::Desired;
+use crate::observation::{ChildKey, Observation};
+use crate::plan::Plan;
+use crate::resources;
+
+/// A load that differs less than this from the one last told, in MiB or in tenths of it, is not news.
+const LOAD_NEWS_MIB: i64 = 16;
+
+/// The status after a pass.
+pub fn status(desired: &Desired, observation: &Observation, plan: &Plan) -> StoreClusterStatus {
+    let before = &observation.status;
+    StoreClusterStatus {
+        observed_generation: Some(observation.store.generation),
+        conditions: conditions(observation, plan),
+        summary: summary(desired, observation, plan),
+        replicas: i32::try_from(observation.pods.len()).unwrap_or(i32::MAX),
+        selector: format!("{LABEL_STORE}={},{LABEL_COMPONENT}=cassandra", desired.name),
+        nodes: plan.report.nodes.iter().map(|node| quiet_load(before, node)).collect(),
+        keyspaces: plan.report.keyspaces.clone(),
+        operation: plan.memory.operation.clone(),
+        owed: plan.memory.owed.clone(),
+        roles_ready: plan.memory.roles_ready,
+        api: api(desired, observation, plan),
+    }
+}
+
+type Told = Option<(String, String)>;
+
+fn conditions(observation: &Observation, plan: &Plan) -> Vec<Condition> {
+    let report = &plan.report;
+    let good = |reason: &str, message: &str| (reason.to_owned(), message.to_owned());
+    // (type, status while there is something to tell, what there is, what is said otherwise)
+    let rows: [(&str, &str, &Told, (String, String)); 4] = [
+        (READY, "False", &report.not_ready, good("Serving", "every node is up and the API answers")),
+        (PROGRESSING, "True", &report.progressing, good("Settled", "everything owed for this generation is done")),
+        (DEGRADED, "True", &report.degraded, good("AsExpected", "nothing is wrong")),
+        (
+            REPLICATION_SYNCED,
+            "False",
+            &report.replication,
+            good("Synced", "every keyspace has its replication factor and no repair is owed"),
+        ),
+    ];
+    rows.into_iter()
+        .map(|(kind, when_told, told, otherwise)| {
+            let opposite = if when_told == "True" { "False" } else { "True" };
+            let status = if told.is_some() { when_told } else { opposite };
+            let (reason, message) = told.clone().unwrap_or(otherwise);
+            condition(observation, kind, status, reason, message)
+        })
+        .collect()
+}
+
+fn condition(observation: &Observation, kind: &str, status: &str, reason: String, message: String) -> Condition {
+    let before = observation.status.conditions.iter().find(|condition| condition.type_ == kind);
+    let since = before.filter(|before| before.status == status).map(|before| before.last_transition_time.clone());
+    Condition {
+        type_: kind.to_owned(),
+        status: status.to_owned(),
+        reason,
+        message,
+        observed_generation: Some(observation.store.generation),
+        last_transition_time: since.unwrap_or(Time(observation.now)),
+    }
+}
+
+fn summary(desired: &Desired, observation: &Observation, plan: &Plan) -> Summary {
+    let normal = plan.report.nodes.iter().filter(|node| node.state == NodeState::Normal).count();
+    let keyspace = plan.report.keyspaces.iter().find(|keyspace| keyspace.name == desired.api.keyspace);
+    let replication = keyspace.map(|keyspace| match keyspace.replication {
+        Some(actual) if actual == keyspace.wanted_replication => actual.to_string(),
+        Some(actual) => format!("{actual}→{}", keyspace.wanted_replication),
+        None => format!("0→{}", keyspace.wanted_replication),
+    });
+    Summary {
+        nodes: format!("{normal}/{}", desired.cassandra.size),
+        replication: replication.unwrap_or_default(),
+        api: format!("{}/{}", ready_api_pods(desired, observation), desired.api.replicas),
+    }
+}
+
+/// The node, with the load last told while that is near enough.
+fn quiet_load(before: &StoreClusterStatus, node: &NodeStatus) -> NodeStatus {
+    let mut node = node.clone();
+    let told = before.nodes.iter().find(|known| known.pod == node.pod).and_then(|known| known.load_mib);
+    if let (Some(told), Some(now)) = (told, node.load_mib)
+        && (now - told).abs() <= (told / 10).max(LOAD_NEWS_MIB)
+    {
+        node.load_mib = Some(told);
+    }
+    node
+}
+
+fn api(desired: &Desired, observation: &Observation, plan: &Plan) -> ApiStatus {
+    let migrated = plan.memory.migrated.as_ref();
+    ApiStatus {
+        ready_replicas: ready_api_pods(desired, observation),
+        url: plan.shape.api.as_ref().map(|_| url(desired, observation)),
+        migrated_image: migrated.map(|api| api.image.clone()),
+        migrated_keyspace: migrated.map(|api| api.keyspace.clone()),
+    }
+}
+
+fn ready_api_pods(desired: &Desired, observation: &Observation) -> i32 {
+    let key = ChildKey { kind: "Deployment".into(), name: resources::api_name(desired) };
+    let ready = observation.children.get(&key).and_then(|deployment| deployment["status"]["readyReplicas"].as_i64());
+    ready.and_then(|ready| i32::try_from(ready).ok()).unwrap_or(0)
+}
+
+/// Where the API is reached: the Ingress's host, else the address that its controller gave it, else
+/// the Service inside Kubernetes.
+fn url(desired: &Desired, observation: &Observation) -> String {
+    let inside = format!("http://{}.{}.svc", resources::api_name(desired), desired.namespace);
+    let Some(ingress) = &desired.api.ingress else { return inside };
+    let scheme = if ingress.tls_secret_name.is_some() { "https" } else { "http" };
+    if let Some(host) = ingress.host.as_ref().filter(|host| !host.starts_with("*.")) {
+        return format!("{scheme}://{host}");
+    }
+    let key = ChildKey { kind: "Ingress".into(), name: resources::api_name(desired) };
+    let entry = observation.children.get(&key).map(|object| &object["status"]["loadBalancer"]["ingress"][0]);
+    let address = entry.and_then(|entry| entry["hostname"].as_str().or(entry["ip"].as_str()));
+    address.map_or(inside, |address| format!("{scheme}://{address}"))
+}
