@@ -16,7 +16,6 @@ use store_tests::cluster::Cluster;
 use store_tests::command::{LONG, run};
 use store_tests::progress::say;
 use store_tests::suites::install::install;
-use store_tests::suites::kubectl::Kubectl;
 
 /// Measure what the API and the operator cost.
 #[derive(Debug, Parser)]
@@ -115,9 +114,7 @@ async fn measure_api(arguments: &Arguments, measured: &mut Measured) -> anyhow::
 }
 
 async fn measure_operator(arguments: &Arguments, measured: &mut Measured) -> anyhow::Result<()> {
-    let cluster = Cluster::start(&arguments.cluster).await.context("starting the testbed")?;
-    let kubectl = Kubectl::new(cluster.tools(), &cluster.kubeconfig());
-    install(&cluster, &kubectl).await.context("installing the chart")?;
+    let (cluster, kubectl) = install(&arguments.cluster).await.context("installing the chart on the testbed")?;
     let settled = Duration::from_secs(arguments.settled);
     let result = ring::measure(&cluster, &kubectl, arguments.starts, settled).await;
     if !arguments.keep {

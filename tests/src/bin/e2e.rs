@@ -10,7 +10,6 @@ use store_tests::checks::root;
 use store_tests::cluster::Cluster;
 use store_tests::progress::say;
 use store_tests::suites::install::{OPERATOR_NAMESPACE, install};
-use store_tests::suites::kubectl::Kubectl;
 use store_tests::suites::story::{Plan, Stage, tell};
 use store_tests::suites::tally::Tally;
 
@@ -62,9 +61,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn stories(arguments: &Arguments, tally: &mut Tally) -> anyhow::Result<()> {
-    let cluster = Cluster::start(&arguments.cluster).await.context("starting the testbed")?;
-    let kubectl = Kubectl::new(cluster.tools(), &cluster.kubeconfig());
-    install(&cluster, &kubectl).await.context("installing the chart")?;
+    let (cluster, kubectl) = install(&arguments.cluster).await.context("installing the chart on the testbed")?;
     let stage = Stage { cluster: &cluster, kubectl, operator_namespace: OPERATOR_NAMESPACE.to_owned() };
     let whole = Plan { version: "5.0".into(), first_half: false, bad_specs: true, rate: arguments.rate };
     let half = Plan { version: "4.1".into(), first_half: true, bad_specs: false, rate: arguments.rate };
