@@ -2,6 +2,8 @@
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::node::agent::AgentArgs;
+use crate::node::config::ConfigArgs;
 use crate::settings::Settings;
 
 /// Operator of StoreCluster resources.
@@ -19,6 +21,10 @@ pub enum Command {
     Run(Box<Run>),
     /// Prints the CustomResourceDefinition as YAML.
     Crd,
+    /// Prepares Cassandra's configuration, in an init container of its pod.
+    NodeConfig(Box<ConfigArgs>),
+    /// Tells how the node is, beside it in its pod.
+    NodeAgent(AgentArgs),
 }
 
 /// Settings of `run`.

@@ -7,6 +7,7 @@ pub mod cassandra;
 pub mod client;
 pub mod clock;
 pub mod context;
+pub mod controller;
 pub mod desired;
 pub mod events;
 pub mod health;
@@ -17,6 +18,9 @@ pub mod node;
 pub mod observation;
 pub mod observe;
 pub mod plan;
+pub mod reconcile;
 pub mod resources;
 pub mod settings;
+#[cfg(test)]
+mod simulation;
 pub mod status;
