@@ -1,1 +1,56 @@
-fn main() {}
+//! Starts the program: settings, logs, the chosen command.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use store_api::settings::{Cli, Command};
+
+fn main() -> ExitCode {
+    // A missing .env is usual; a broken one is told once logging works.
+    let dotenv = dotenvy::dotenv();
+    let cli = Cli::parse();
+    let settings = cli.settings.with_secrets_of_the_environment();
+    if let Some(Command::Openapi) = cli.command {
+        print!("{}", store_api::openapi::text());
+        return ExitCode::SUCCESS;
+    }
+    store_api::telemetry::start(settings.log_format);
+    if let Err(error) = dotenv
+        && !error.not_found()
+    {
+        tracing::error!(%error, "could not read .env");
+        return ExitCode::from(2);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "could not start the runtime");
+            return ExitCode::FAILURE;
+        }
+    };
+    let ended: anyhow::Result<()> = runtime.block_on(async {
+        match cli.command {
+            Some(Command::Migrate(args)) => store_api::run::migrate(&settings, &args).await?,
+            _ => store_api::run::serve(&settings).await?,
+        }
+        Ok(())
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            if error.is::<store_api::run::RunError>() && is_settings(&error) {
+                return ExitCode::from(2);
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_settings(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(store_api::run::RunError::Settings(_))
+    )
+}

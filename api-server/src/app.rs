@@ -1,0 +1,96 @@
+//! What the requests of one process share. No IO of its own.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use crate::dao::Daos;
+use crate::metrics::Metrics;
+use crate::models::Level;
+use crate::models::cluster::Cluster;
+use crate::models::cursor::CursorKey;
+use crate::models::idempotency::Idempotency;
+use crate::models::products::Products;
+
+/// Use cases over one database.
+#[derive(Clone)]
+pub struct Services {
+    pub products: Products,
+    pub idempotency: Idempotency,
+    pub cluster: Cluster,
+}
+
+/// What every request may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Deadline of one request, its body included.
+    pub request_timeout: Duration,
+    /// Requests worked on at once.
+    pub max_requests: i64,
+}
+
+/// Bytes of a request body.
+pub const MAX_BODY: usize = 64 * 1024;
+
+/// Beyond the deadline of a request, how long its claims are respected by others.
+pub const LEASE_SLACK: Duration = Duration::from_secs(2);
+
+/// Shared by all requests. The database may come later than the first request: until
+/// [`App::connect`] the store answers 503 and lives.
+pub struct App {
+    services: OnceLock<Services>,
+    cursors: CursorKey,
+    datacenter: Option<String>,
+    /// Level of the database's default, echoed where no statement was run.
+    pub default_level: Level,
+    pub limits: Limits,
+    pub metrics: Metrics,
+    draining: AtomicBool,
+}
+
+impl App {
+    /// An application without a database yet.
+    pub fn new(
+        limits: Limits,
+        default_level: Level,
+        datacenter: Option<String>,
+        cursors: CursorKey,
+        metrics: Metrics,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            services: OnceLock::new(),
+            cursors,
+            datacenter,
+            default_level,
+            limits,
+            metrics,
+            draining: AtomicBool::new(false),
+        })
+    }
+
+    /// Gives the application its database, once.
+    pub fn connect(&self, daos: Daos) {
+        let lease = self.limits.request_timeout + LEASE_SLACK;
+        let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
+        self.services.get_or_init(|| Services {
+            products: Products::new(daos.products, self.cursors.clone()),
+            idempotency: Idempotency::new(daos.idempotency, lease_ms),
+            cluster: Cluster::new(daos.cluster, self.datacenter.clone()),
+        });
+    }
+
+    /// The use cases, `None` until the database was reached.
+    pub fn services(&self) -> Option<&Services> {
+        self.services.get()
+    }
+
+    /// From now on the process is leaving: not ready, and connections are closed after an answer.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`App::drain`] was called.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,183 @@
+//! `/cluster/*`: the distributed database made visible.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::StatusCode;
+use serde::Serialize;
+
+use super::request::{self, Access, Query};
+use crate::app::App;
+use crate::models::ring::PlacementError;
+use crate::problem::Problem;
+use crate::views::cluster::{
+    ConsistencyView, KeyspaceView, LevelView, NodeView, PlacementView, RingView,
+};
+
+fn answer(value: &impl Serialize) -> Result<Response, Problem> {
+    match serde_json::to_vec(value) {
+        Ok(body) => Ok(request::json(StatusCode::OK, body)),
+        Err(_) => Err(Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "not_writable",
+            "the answer could not be written",
+        )),
+    }
+}
+
+/// Nodes of the ring
+#[utoipa::path(
+    get, path = "/cluster/nodes", tag = "cluster", operation_id = "listNodes",
+    responses(
+        (status = 200, description = "Nodes by datacenter, rack and address", body = [NodeView]),
+        (status = 400, response = crate::openapi::Malformed),
+        (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 503, response = crate::openapi::Unavailable),
+    )
+)]
+pub async fn nodes(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    request::accepts_json(&parts.headers)?;
+    Query::read(&parts, &[], &[])?;
+    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let nodes = request::services(&app)?.cluster.nodes(&cx).await?;
+    answer(&nodes.iter().map(NodeView::from).collect::<Vec<_>>())
+}
+
+/// Token ring of a keyspace
+#[utoipa::path(
+    get, path = "/cluster/ring", tag = "cluster", operation_id = "getRing",
+    params(("keyspace" = Option<String>, Query, description = "By default the store's", min_length = 1, max_length = 48, nullable = false, pattern = "^[A-Za-z0-9_]+$")),
+    responses(
+        (status = 200, description = "Ranges of the ring with their replicas", body = RingView),
+        (status = 400, response = crate::openapi::Malformed),
+        (status = 404, response = crate::openapi::NotFound),
+        (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 503, response = crate::openapi::Unavailable),
+    )
+)]
+pub async fn ring(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    request::accepts_json(&parts.headers)?;
+    let mut query = Query::read(&parts, &["keyspace"], &[])?;
+    let keyspace = query.take("keyspace");
+    if let Some(name) = &keyspace {
+        identifier("keyspace", name)?;
+    }
+    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cluster = &request::services(&app)?.cluster;
+    let ring = cluster.ring(&cx, keyspace.as_deref()).await?;
+    answer(&RingView::from(&ring))
+}
+
+/// Keyspaces and how they are replicated
+#[utoipa::path(
+    get, path = "/cluster/keyspaces", tag = "cluster", operation_id = "listKeyspaces",
+    responses(
+        (status = 200, description = "Keyspaces by name", body = [KeyspaceView]),
+        (status = 400, response = crate::openapi::Malformed),
+        (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 503, response = crate::openapi::Unavailable),
+    )
+)]
+pub async fn keyspaces(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    request::accepts_json(&parts.headers)?;
+    Query::read(&parts, &[], &[])?;
+    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let keyspaces = request::services(&app)?.cluster.keyspaces(&cx).await?;
+    answer(&keyspaces.iter().map(KeyspaceView::from).collect::<Vec<_>>())
+}
+
+/// Replicas of one row
+///
+/// The partition need not exist: placement follows from the key alone.
+#[utoipa::path(
+    get, path = "/cluster/placement", tag = "cluster", operation_id = "getPlacement",
+    params(
+        ("table" = String, Query, description = "Table of the store's keyspace", min_length = 1, max_length = 48, pattern = "^[A-Za-z0-9_]+$", example = "products"),
+        ("key" = Vec<String>, Query, description = "Partition key, one value per column in the table's order", min_items = 1, max_items = 8),
+    ),
+    responses(
+        (status = 200, description = "Token and replicas", body = PlacementView),
+        (status = 400, response = crate::openapi::Malformed),
+        (status = 404, response = crate::openapi::NotFound),
+        (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 503, response = crate::openapi::Unavailable),
+    )
+)]
+pub async fn placement(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    request::accepts_json(&parts.headers)?;
+    let mut query = Query::read(&parts, &["table", "key"], &["key"])?;
+    let required = |name: &'static str| {
+        let detail = format!("{name} is required");
+        Problem::malformed_at(format!("query:{name}"), "required", detail)
+    };
+    let table = query.take("table").ok_or_else(|| required("table"))?;
+    identifier("table", &table)?;
+    let key = query.all("key");
+    if key.is_empty() {
+        return Err(required("key"));
+    }
+    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cluster = &request::services(&app)?.cluster;
+    match cluster.placement(&cx, &table, &key).await {
+        Ok(placement) => answer(&PlacementView::new(&placement, &key)),
+        Err(error) => Err(match &error {
+            PlacementError::UnknownTable { .. } => Problem::new(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                error.to_string(),
+            ),
+            PlacementError::KeyParts { .. } => {
+                Problem::malformed_at("query:key", "key_parts", error.to_string())
+            }
+            PlacementError::KeyType { .. } => {
+                Problem::malformed_at("query:key", "key_type", error.to_string())
+            }
+            PlacementError::Dao(error) => error.clone().into(),
+        }),
+    }
+}
+
+/// What each consistency level promises
+#[utoipa::path(
+    get, path = "/cluster/consistency", tag = "cluster", operation_id = "getConsistency",
+    responses(
+        (status = 200, description = "Levels of the store's keyspace", body = ConsistencyView),
+        (status = 400, response = crate::openapi::Malformed),
+        (status = 404, response = crate::openapi::NotFound),
+        (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 503, response = crate::openapi::Unavailable),
+    )
+)]
+pub async fn consistency(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    request::accepts_json(&parts.headers)?;
+    Query::read(&parts, &[], &[])?;
+    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let table = request::services(&app)?.cluster.consistency(&cx).await?;
+    answer(&ConsistencyView {
+        keyspace: table.keyspace,
+        replication: table.replication,
+        default_level: table.default_level.name(),
+        nodes: table.nodes,
+        nodes_up: table.nodes_up,
+        levels: table.levels.iter().map(LevelView::from).collect(),
+    })
+}
+
+fn identifier(name: &'static str, text: &str) -> Result<(), Problem> {
+    let fits = (1..=48).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if fits {
+        return Ok(());
+    }
+    let detail = format!("{name} is 1 to 48 letters, digits and underscores");
+    Err(Problem::malformed_at(format!("query:{name}"), "not_an_identifier", detail))
+}

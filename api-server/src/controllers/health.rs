@@ -1,0 +1,87 @@
+//! Probes and metrics.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::request;
+use crate::app::App;
+use crate::models::Context;
+use crate::problem::Problem;
+
+/// How long a readiness probe waits for the database.
+const PROBE: Duration = Duration::from_millis(1500);
+
+/// State of the process.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Status {
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+fn ok(status: &'static str) -> Response {
+    let body = format!("{{\"status\":\"{status}\"}}");
+    request::json(StatusCode::OK, body.into_bytes())
+}
+
+/// Is the service healthy
+#[utoipa::path(get, path = "/health", tag = "operations", operation_id = "health",
+    responses((status = 200, description = "The process serves", body = Status)))]
+pub async fn health() -> Response {
+    ok("healthy")
+}
+
+/// Is the service healthy, by its older name
+#[utoipa::path(get, path = "/health-check", tag = "operations", operation_id = "healthCheck",
+    responses((status = 200, description = "The process serves", body = Status)))]
+pub async fn health_check() -> Response {
+    ok("ok")
+}
+
+/// Liveness: never depends on Cassandra
+#[utoipa::path(get, path = "/livez", tag = "operations", operation_id = "livez",
+    responses((status = 200, description = "The process serves", body = Status)))]
+pub async fn livez() -> Response {
+    ok("ok")
+}
+
+/// Readiness: Cassandra answers, the schema is the expected one, no shutdown is under way
+#[utoipa::path(get, path = "/readyz", tag = "operations", operation_id = "readyz",
+    responses(
+        (status = 200, description = "Send requests", body = Status),
+        (status = 503, response = crate::openapi::Unavailable),
+    ))]
+pub async fn readyz(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    if app.is_draining() {
+        return Err(Problem::unavailable("draining", "the process is shutting down"));
+    }
+    let services = request::services(&app)?;
+    services.cluster.ready(&Context::within(PROBE)).await?;
+    Ok(ok("ready"))
+}
+
+/// Metrics in Prometheus' text form
+#[utoipa::path(get, path = "/metrics", tag = "operations", operation_id = "metrics",
+    responses((status = 200, description = "Metrics", body = String, content_type = "text/plain; version=0.0.4")))]
+pub async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let text = app.metrics.render().map_err(|error| {
+        tracing::error!(%error, "could not render metrics");
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "not_writable",
+            "the metrics could not be written",
+        )
+    })?;
+    let mut response = Response::new(Body::from(text));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; version=0.0.4"),
+    );
+    Ok(response)
+}

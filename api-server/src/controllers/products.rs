@@ -1,0 +1,421 @@
+//! `/products` and `/products/{id}`.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
+use uuid::Uuid;
+
+use super::request::{self, Access, Query};
+use crate::app::{App, Services};
+use crate::models::idempotency::{self, Answer, Turn};
+use crate::models::products::Identity;
+use crate::models::{Context, Filter, ModelError, Receipt, product as rules};
+use crate::problem::{Problem, ProblemDoc};
+use crate::views::product::{self as view, NewProductDoc, ProductChangeDoc, ProductDoc};
+
+/// Rows of a page unless the client says otherwise, and at most.
+const DEFAULT_LIMIT: usize = 50;
+const MAX_LIMIT: usize = 100;
+
+const JSON: &[&str] = &["application/json"];
+const JSON_OR_PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
+
+/// Create a product
+///
+/// The sku must be free. With an `Idempotency-Key` a request that is sent again is answered again
+/// and not done again.
+#[utoipa::path(
+    post, path = "/products", tag = "products", operation_id = "createProduct",
+    request_body(content = NewProductDoc, content_type = "application/json"),
+    params(crate::openapi::WriteHeaders, crate::openapi::IdempotencyHeader),
+    responses(
+        (status = 201, description = "Created; it is on the first page of the list", body = ProductDoc, headers(
+            ("Location" = String, description = "Path of the product"),
+            ("ETag" = String, description = "Version in quotes"),
+            ("Consistency-Level" = String, description = "Level that was used"),
+            ("Cassandra-Coordinator" = String, description = "Node that coordinated"),
+            ("Idempotency-Replayed" = String, description = "`true` on an answer given before"),
+        )),
+        (status = 400, response = crate::openapi::Malformed),
+        (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 408, response = crate::openapi::SlowBody),
+        (status = 409, description = "The sku is taken, or the first request under this key is still running", body = ProblemDoc, content_type = "application/problem+json"),
+        (status = 413, response = crate::openapi::TooLarge),
+        (status = 415, response = crate::openapi::UnsupportedMediaType),
+        (status = 422, response = crate::openapi::RuleBroken),
+        (status = 503, response = crate::openapi::Unavailable),
+        (status = 504, response = crate::openapi::UnknownOutcome),
+    )
+)]
+pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    request::accepts_json(&parts.headers)?;
+    Query::read(&parts, &[], &[])?;
+    let key = request::idempotency_key(&parts.headers)?;
+    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
+    let draft = view::read_draft(&body)?;
+    let services = request::services(&app)?;
+    let identity = Identity::generate();
+    let Some(key) = key else {
+        let (answer, receipt) = create_once(services, &cx, draft, identity).await?;
+        return Ok(tell(services, answer, Some(receipt)).await);
+    };
+    let turn = services
+        .idempotency
+        .begin(&cx, "POST /products", key, &body, identity.operation, identity.product)
+        .await?;
+    let claimed = match turn {
+        Turn::Replay(answer) => return replay(services, answer).await,
+        Turn::Work(claimed) => claimed,
+    };
+    let identity = Identity {
+        operation: claimed.operation,
+        product: claimed.resource,
+    };
+    match create_once(services, &cx, draft, identity).await {
+        Ok((answer, receipt)) => {
+            services.idempotency.finish(&cx, &claimed, &answer).await;
+            Ok(tell(services, answer, Some(receipt)).await)
+        }
+        Err(ModelError::Conflict(violation)) if violation.code == "sku_taken" => {
+            if let Some(answer) = idempotency::refusal(&violation) {
+                services.idempotency.finish(&cx, &claimed, &answer).await;
+            }
+            Err(ModelError::Conflict(violation).into())
+        }
+        Err(error) => {
+            services.idempotency.release(&cx, &claimed).await;
+            Err(error.into())
+        }
+    }
+}
+
+async fn create_once(
+    services: &Services,
+    cx: &Context,
+    draft: rules::Draft,
+    identity: Identity,
+) -> Result<(Answer, Receipt), ModelError> {
+    let (product, receipt) = services.products.create(cx, draft, identity).await?;
+    let answer = Answer {
+        status: StatusCode::CREATED.as_u16(),
+        etag: Some(format!("\"{}\"", product.version)),
+        location: Some(location(product.id)),
+        body: view::created(&product),
+    };
+    Ok((answer, receipt))
+}
+
+async fn replay(services: &Services, answer: Answer) -> Result<Response, Problem> {
+    if let Some(violation) = idempotency::refused(&answer) {
+        return Err(ModelError::Conflict(violation).into());
+    }
+    let mut response = tell(services, answer, None).await;
+    response
+        .headers_mut()
+        .insert("idempotency-replayed", HeaderValue::from_static("true"));
+    Ok(response)
+}
+
+async fn tell(services: &Services, answer: Answer, receipt: Option<Receipt>) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let mut response = request::json(status, answer.body);
+    let headers = response.headers_mut();
+    for (name, value) in [(header::ETAG, answer.etag), (header::LOCATION, answer.location)] {
+        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    if let Some(receipt) = receipt {
+        request::tell_receipt(headers, &receipt);
+        request::tell_trace(services, headers, &receipt).await;
+    }
+    response
+}
+
+fn location(id: Uuid) -> String {
+    format!("/products/{id}")
+}
+
+/// List products, newest first
+///
+/// All given filters hold. A page with a `Link` to the next one may hold fewer products than
+/// `limit`; the list ends where there is no such link.
+#[utoipa::path(
+    get, path = "/products", tag = "products", operation_id = "listProducts",
+    params(
+        ("limit" = Option<u32>, Query, description = "Products of a page", minimum = 1, maximum = 100, nullable = false),
+        ("cursor" = Option<String>, Query, description = "From the `Link` of the page before; of this list only", nullable = false),
+        ("sku" = Option<String>, Query, description = "Exactly this sku", min_length = 1, max_length = 64, nullable = false, pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$"),
+        ("name_prefix" = Option<String>, Query, description = "Beginning of the name, without regard to case", min_length = 1, max_length = 150, nullable = false, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$"),
+        ("category" = Option<String>, Query, description = "Exactly this category", min_length = 1, max_length = 100, nullable = false, pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$"),
+        crate::openapi::ReadHeaders,
+    ),
+    responses(
+        (status = 200, description = "One page", body = [ProductDoc], headers(
+            ("Link" = String, description = "`rel=\"next\"` when there is a next page"),
+            ("Consistency-Level" = String, description = "Level that was used"),
+            ("Cassandra-Coordinator" = String, description = "Node that coordinated"),
+        )),
+        (status = 400, response = crate::openapi::Malformed),
+        (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 503, response = crate::openapi::Unavailable),
+    )
+)]
+pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    request::accepts_json(&parts.headers)?;
+    let allowed = &["limit", "cursor", "sku", "name_prefix", "category"];
+    let mut query = Query::read(&parts, allowed, &[])?;
+    let limit = query.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
+    let cursor = query.take("cursor");
+    let filter = Filter {
+        sku: checked(&mut query, "sku", |text| rules::check_line(text, rules::SKU_MAX))?,
+        name_prefix: checked(&mut query, "name_prefix", |text| {
+            rules::check_prefix(text, rules::NAME_MAX)
+        })?,
+        category: checked(&mut query, "category", |text| {
+            rules::check_line(text, rules::CATEGORY_MAX)
+        })?,
+    };
+    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let services = request::services(&app)?;
+    let link = next_link(&filter, limit);
+    let mut rows = view::List::with_room_for(limit);
+    let page = services
+        .products
+        .page(&cx, filter, limit, cursor.as_deref(), &mut rows)
+        .await?;
+    let mut response = request::json(StatusCode::OK, rows.finish());
+    let headers = response.headers_mut();
+    if let Some(next) = page.next
+        && let Ok(value) = HeaderValue::try_from(format!("<{link}{next}>; rel=\"next\""))
+    {
+        headers.insert(header::LINK, value);
+    }
+    request::tell_receipt(headers, &page.receipt);
+    request::tell_trace(services, headers, &page.receipt).await;
+    Ok(response)
+}
+
+fn checked(
+    query: &mut Query,
+    name: &'static str,
+    check: impl Fn(&str) -> Result<(), (&'static str, String)>,
+) -> Result<Option<String>, Problem> {
+    let Some(text) = query.take(name) else {
+        return Ok(None);
+    };
+    match check(&text) {
+        Ok(()) => Ok(Some(text)),
+        Err((code, detail)) => Err(Problem::malformed_at(
+            format!("query:{name}"),
+            code,
+            format!("{name} {detail}"),
+        )),
+    }
+}
+
+/// The path of the next page up to its cursor.
+fn next_link(filter: &Filter, limit: usize) -> String {
+    let mut link = format!("/products?limit={limit}");
+    for (name, value) in [
+        ("sku", &filter.sku),
+        ("name_prefix", &filter.name_prefix),
+        ("category", &filter.category),
+    ] {
+        if let Some(value) = value {
+            link.push('&');
+            link.push_str(name);
+            link.push('=');
+            for byte in value.bytes() {
+                if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+                    link.push(char::from(byte));
+                } else {
+                    link.push_str(&format!("%{byte:02X}"));
+                }
+            }
+        }
+    }
+    link.push_str("&cursor=");
+    link
+}
+
+/// Read a product
+#[utoipa::path(
+    get, path = "/products/{id}", tag = "products", operation_id = "getProduct",
+    params(
+        ("id" = Uuid, Path, description = "Id of the product"),
+        ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has", nullable = false, pattern = r#"^(\*|(W/)?"[0-9]{1,19}"(, ?(W/)?"[0-9]{1,19}"){0,20})$"#),
+        crate::openapi::ReadHeaders,
+    ),
+    responses(
+        (status = 200, description = "The product", body = ProductDoc, headers(
+            ("ETag" = String, description = "Version in quotes"),
+            ("Consistency-Level" = String, description = "Level that was used"),
+            ("Cassandra-Coordinator" = String, description = "Node that coordinated"),
+        ), links(
+            ("replace" = (operation_id = "replaceProduct", parameters(("id" = "$response.body#/id")))),
+            ("remove" = (operation_id = "deleteProduct", parameters(("id" = "$response.body#/id")))),
+        )),
+        (status = 304, description = "The client has this version"),
+        (status = 400, response = crate::openapi::Malformed),
+        (status = 404, response = crate::openapi::NotFound),
+        (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 503, response = crate::openapi::Unavailable),
+    )
+)]
+pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let id = request::path_id(&parts, "product")?;
+    request::accepts_json(&parts.headers)?;
+    Query::read(&parts, &[], &[])?;
+    let have = request::tags(&parts.headers, header::IF_NONE_MATCH)?;
+    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let services = request::services(&app)?;
+    let mut row = view::One::default();
+    let receipt = services.products.find(&cx, id, &mut row).await?;
+    let version = row.version.ok_or_else(|| Problem::not_found("product"))?;
+    let mut response = if have.already_has(version) {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response
+    } else {
+        request::json(StatusCode::OK, row.body)
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, request::etag(version));
+    request::tell_receipt(headers, &receipt);
+    request::tell_trace(services, headers, &receipt).await;
+    Ok(response)
+}
+
+/// Replace a product
+///
+/// Optional members that are absent are cleared. Never creates a product.
+#[utoipa::path(
+    put, path = "/products/{id}", tag = "products", operation_id = "replaceProduct",
+    request_body(content = NewProductDoc, content_type = "application/json"),
+    params(
+        ("id" = Uuid, Path, description = "Id of the product"),
+        crate::openapi::IfMatchHeader,
+        crate::openapi::WriteHeaders,
+    ),
+    responses(
+        (status = 200, description = "The product after the change", body = ProductDoc, headers(
+            ("ETag" = String, description = "Version in quotes"),
+        )),
+        (status = 400, response = crate::openapi::Malformed),
+        (status = 404, response = crate::openapi::NotFound),
+        (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 408, response = crate::openapi::SlowBody),
+        (status = 409, response = crate::openapi::SkuConflict),
+        (status = 412, response = crate::openapi::VersionMoved),
+        (status = 413, response = crate::openapi::TooLarge),
+        (status = 415, response = crate::openapi::UnsupportedMediaType),
+        (status = 422, response = crate::openapi::RuleBroken),
+        (status = 503, response = crate::openapi::Unavailable),
+        (status = 504, response = crate::openapi::UnknownOutcome),
+    )
+)]
+pub async fn replace(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    change(app, request, JSON, |body| Ok(view::read_draft(body)?.into())).await
+}
+
+/// Change a product
+///
+/// A merge patch: absent members stay, `null` clears an optional one. A change that changes
+/// nothing makes no new version.
+#[utoipa::path(
+    patch, path = "/products/{id}", tag = "products", operation_id = "changeProduct",
+    request_body(content(
+        (ProductChangeDoc = "application/merge-patch+json"),
+        (ProductChangeDoc = "application/json"),
+    )),
+    params(
+        ("id" = Uuid, Path, description = "Id of the product"),
+        crate::openapi::IfMatchHeader,
+        crate::openapi::WriteHeaders,
+    ),
+    responses(
+        (status = 200, description = "The product after the change", body = ProductDoc, headers(
+            ("ETag" = String, description = "Version in quotes"),
+        )),
+        (status = 400, response = crate::openapi::Malformed),
+        (status = 404, response = crate::openapi::NotFound),
+        (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 408, response = crate::openapi::SlowBody),
+        (status = 409, response = crate::openapi::SkuConflict),
+        (status = 412, response = crate::openapi::VersionMoved),
+        (status = 413, response = crate::openapi::TooLarge),
+        (status = 415, response = crate::openapi::UnsupportedMediaType),
+        (status = 422, response = crate::openapi::RuleBroken),
+        (status = 503, response = crate::openapi::Unavailable),
+        (status = 504, response = crate::openapi::UnknownOutcome),
+    )
+)]
+pub async fn patch(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    change(app, request, JSON_OR_PATCH, view::read_change).await
+}
+
+async fn change(
+    app: Arc<App>,
+    request: Request,
+    media_types: &[&str],
+    read: fn(&[u8]) -> Result<rules::Change, ModelError>,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let id = request::path_id(&parts, "product")?;
+    request::accepts_json(&parts.headers)?;
+    Query::read(&parts, &[], &[])?;
+    let condition = request::tags(&parts.headers, header::IF_MATCH)?;
+    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let body = request::body(&app, &cx, &parts.headers, body, media_types).await?;
+    let change = read(&body)?;
+    let services = request::services(&app)?;
+    let (product, receipt) = services.products.change(&cx, id, &condition, &change).await?;
+    let mut response = request::json(StatusCode::OK, view::shown(&product));
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, request::etag(product.version));
+    if let Some(receipt) = receipt {
+        request::tell_receipt(headers, &receipt);
+        request::tell_trace(services, headers, &receipt).await;
+    }
+    Ok(response)
+}
+
+/// Remove a product
+#[utoipa::path(
+    delete, path = "/products/{id}", tag = "products", operation_id = "deleteProduct",
+    params(
+        ("id" = Uuid, Path, description = "Id of the product"),
+        crate::openapi::IfMatchHeader,
+        crate::openapi::WriteHeaders,
+    ),
+    responses(
+        (status = 204, description = "Removed; its sku is free again"),
+        (status = 400, response = crate::openapi::Malformed),
+        (status = 404, response = crate::openapi::NotFound),
+        (status = 412, response = crate::openapi::VersionMoved),
+        (status = 503, response = crate::openapi::Unavailable),
+        (status = 504, response = crate::openapi::UnknownOutcome),
+    )
+)]
+pub async fn remove(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let id = request::path_id(&parts, "product")?;
+    Query::read(&parts, &[], &[])?;
+    let condition = request::tags(&parts.headers, header::IF_MATCH)?;
+    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let services = request::services(&app)?;
+    let receipt = services.products.remove(&cx, id, &condition).await?;
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    request::tell_receipt(response.headers_mut(), &receipt);
+    request::tell_trace(services, response.headers_mut(), &receipt).await;
+    Ok(response)
+}

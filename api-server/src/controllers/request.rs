@@ -1,0 +1,355 @@
+//! Reading the parts of a request by one set of rules, so that every wrong one gets the same
+//! documented answer. Reads bodies; no other IO.
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::app::{App, MAX_BODY, Services};
+use crate::models::precondition::Tags;
+use crate::models::{Context, Level, Receipt};
+use crate::problem::Problem;
+
+/// Asks for a consistency level; echoed with the level that was used.
+pub const CONSISTENCY_LEVEL: HeaderName = HeaderName::from_static("consistency-level");
+/// The node that coordinated the request's last statement.
+pub const COORDINATOR: HeaderName = HeaderName::from_static("cassandra-coordinator");
+/// Asks for a trace; answered with its id and summary.
+pub const TRACE: HeaderName = HeaderName::from_static("cassandra-trace");
+/// Does a POST once.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// What the statement kinds of a route allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    Read,
+    Write,
+}
+
+/// The use cases, or 503 while there is no database.
+pub fn services(app: &App) -> Result<&Services, Problem> {
+    app.services().ok_or_else(|| {
+        Problem::unavailable(
+            "not_connected",
+            "the database was not reached yet or its schema is not there yet",
+        )
+    })
+}
+
+/// The context of a request that begins now.
+pub fn context(app: &App, headers: &HeaderMap, access: Access) -> Result<Context, Problem> {
+    let mut cx = Context {
+        deadline: Instant::now() + app.limits.request_timeout,
+        now_ms: crate::models::now_ms(),
+        level: None,
+        trace: false,
+    };
+    if let Some(value) = headers.get(&CONSISTENCY_LEVEL) {
+        let level: Level = value
+            .to_str()
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| {
+                Problem::malformed_at(
+                    "header:Consistency-Level",
+                    "unknown_level",
+                    crate::models::UnknownLevel.to_string(),
+                )
+            })?;
+        if level == Level::Serial && access == Access::Write {
+            let detail = "SERIAL is a level of reads";
+            return Err(Problem::malformed_at(
+                "header:Consistency-Level",
+                "level_not_usable",
+                detail,
+            ));
+        }
+        cx.level = Some(level);
+    }
+    if let Some(value) = headers.get(&TRACE) {
+        cx.trace = match value.as_bytes() {
+            b"true" => true,
+            b"false" => false,
+            _ => {
+                let detail = "Cassandra-Trace is true or false";
+                return Err(Problem::malformed_at("header:Cassandra-Trace", "not_a_boolean", detail));
+            }
+        };
+    }
+    Ok(cx)
+}
+
+/// Tells in headers how the database answered.
+pub fn tell_receipt(headers: &mut HeaderMap, receipt: &Receipt) {
+    headers.insert(
+        CONSISTENCY_LEVEL,
+        HeaderValue::from_static(receipt.level.name()),
+    );
+    if let Some(coordinator) = receipt.coordinator
+        && let Ok(value) = HeaderValue::from_str(&coordinator.to_string())
+    {
+        headers.insert(COORDINATOR, value);
+    }
+}
+
+/// Tells the trace, if one was asked for.
+pub async fn tell_trace(services: &Services, headers: &mut HeaderMap, receipt: &Receipt) {
+    let Some(trace) = receipt.trace else { return };
+    let summary = services.cluster.trace_summary(trace).await;
+    let text = match summary {
+        Some(summary) => format!("{trace}; {summary}"),
+        None => trace.to_string(),
+    };
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        headers.insert(TRACE, value);
+    }
+}
+
+/// An answer of JSON bytes.
+pub fn json(status: StatusCode, body: Vec<u8>) -> http::Response<Body> {
+    let mut response = http::Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+}
+
+/// The entity tag of a version.
+pub fn etag(version: i64) -> HeaderValue {
+    let mut text = Vec::with_capacity(12);
+    text.push(b'"');
+    crate::views::json::write_integer(&mut text, version);
+    text.push(b'"');
+    HeaderValue::from_maybe_shared(Bytes::from(text))
+        .unwrap_or_else(|_| HeaderValue::from_static("\"0\""))
+}
+
+/// A condition header, all its lines together.
+pub fn tags(headers: &HeaderMap, name: HeaderName) -> Result<Tags, Problem> {
+    let mut lines = headers.get_all(&name).iter();
+    let Some(first) = lines.next() else {
+        return Ok(Tags::Absent);
+    };
+    let bad = || {
+        Problem::malformed_at(
+            format!("header:{name}"),
+            "bad_entity_tag",
+            "send * or a list of entity tags such as \"3\"",
+        )
+    };
+    if lines.next().is_some() {
+        return Err(bad());
+    }
+    first
+        .to_str()
+        .ok()
+        .and_then(|text| Tags::parse(text).ok())
+        .ok_or_else(bad)
+}
+
+/// Refuses clients that cannot read JSON.
+pub fn accepts_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut offered = false;
+    for value in headers.get_all(header::ACCEPT) {
+        if value.as_bytes() == b"*/*" {
+            return Ok(());
+        }
+        let Ok(text) = value.to_str() else { continue };
+        for range in text.split(',') {
+            offered = true;
+            let mut parts = range.split(';').map(str::trim);
+            let media = parts.next().unwrap_or_default();
+            let refused = parts.any(|part| {
+                part.strip_prefix("q=")
+                    .and_then(|q| q.parse::<f32>().ok())
+                    .is_some_and(|q| q <= 0.0)
+            });
+            let fits = ["*/*", "application/*", "application/json"]
+                .iter()
+                .any(|ours| media.eq_ignore_ascii_case(ours));
+            if fits && !refused {
+                return Ok(());
+            }
+        }
+    }
+    if offered {
+        let detail = "answers are application/json";
+        return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", detail));
+    }
+    Ok(())
+}
+
+/// The id that ends the path. Only the usual form of 36 characters names a resource; anything else
+/// is 404, as an unknown id is.
+pub fn path_id(parts: &Parts, what: &str) -> Result<Uuid, Problem> {
+    let last = parts.uri.path().rsplit('/').next().unwrap_or_default();
+    if last.len() == 36
+        && let Ok(id) = Uuid::try_parse(last)
+    {
+        return Ok(id);
+    }
+    Err(Problem::not_found(what))
+}
+
+/// The query's parameters, decoded; only those named are allowed, each once unless `repeated`.
+pub struct Query(Vec<(&'static str, String)>);
+
+impl Query {
+    /// Reads the query of a request.
+    pub fn read(parts: &Parts, allowed: &[&'static str], repeated: &[&str]) -> Result<Self, Problem> {
+        let mut found: Vec<(&'static str, String)> = Vec::new();
+        let Some(query) = parts.uri.query() else {
+            return Ok(Self(found));
+        };
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let name = decode(name).unwrap_or_default();
+            let Some(known) = allowed.iter().find(|known| **known == name) else {
+                let detail = match allowed {
+                    [] => "this resource takes no parameters".to_owned(),
+                    _ => format!("known parameters are {}", allowed.join(", ")),
+                };
+                return Err(Problem::malformed_at(
+                    format!("query:{}", crate::views::json::escape_pointer(&name)),
+                    "unknown_parameter",
+                    detail,
+                ));
+            };
+            let value = decode(value).ok_or_else(|| {
+                let detail = "the value is not percent-encoded UTF-8 text";
+                Problem::malformed_at(format!("query:{known}"), "bad_encoding", detail)
+            })?;
+            if !repeated.contains(known) && found.iter().any(|(name, _)| name == known) {
+                let detail = format!("{known} is given more than once");
+                return Err(Problem::malformed_at(format!("query:{known}"), "repeated", detail));
+            }
+            if found.len() == 16 {
+                return Err(Problem::malformed_at("query:", "too_many", "too many parameters"));
+            }
+            found.push((known, value));
+        }
+        Ok(Self(found))
+    }
+
+    /// Takes a parameter out.
+    pub fn take(&mut self, name: &str) -> Option<String> {
+        let at = self.0.iter().position(|(known, _)| *known == name)?;
+        Some(self.0.swap_remove(at).1)
+    }
+
+    /// Every value of a parameter in order.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        let values = self.0.iter().filter(|(known, _)| *known == name);
+        values.map(|(_, value)| value.clone()).collect()
+    }
+
+    /// `limit`, within its bounds.
+    pub fn limit(&mut self, default: usize, max: usize) -> Result<usize, Problem> {
+        let Some(text) = self.take("limit") else {
+            return Ok(default);
+        };
+        text.parse::<usize>()
+            .ok()
+            .filter(|limit| (1..=max).contains(limit) && text.bytes().all(|b| b.is_ascii_digit()))
+            .ok_or_else(|| {
+                let detail = format!("limit is a whole number from 1 to {max}");
+                Problem::malformed_at("query:limit", "out_of_range", detail)
+            })
+    }
+}
+
+/// Percent-decoding of a form value; `None` when it is not UTF-8 or a percent sign stands alone.
+fn decode(text: &str) -> Option<String> {
+    let hex = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+    let mut bytes = text.bytes();
+    let mut out = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        out.push(match byte {
+            b'+' => b' ',
+            b'%' => u8::try_from(hex(bytes.next())? * 16 + hex(bytes.next())?).ok()?,
+            other => other,
+        });
+    }
+    String::from_utf8(out).ok()
+}
+
+/// Reads a JSON body: media type, size and time are bounded.
+pub async fn body(
+    app: &App,
+    cx: &Context,
+    headers: &HeaderMap,
+    body: Body,
+    media_types: &[&str],
+) -> Result<Bytes, Problem> {
+    let media_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .map(|value| value.split(';').next().unwrap_or_default().trim());
+    if !media_type.is_some_and(|given| media_types.iter().any(|ours| given.eq_ignore_ascii_case(ours))) {
+        let detail = format!("send {}", media_types.join(" or "));
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            detail,
+        ));
+    }
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        let detail = "send the body without Content-Encoding";
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_content_encoding",
+            detail,
+        ));
+    }
+    let too_large = || {
+        let detail = format!("a body has at most {MAX_BODY} bytes");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+            .with_header(header::CONNECTION, HeaderValue::from_static("close"))
+    };
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > MAX_BODY) {
+        return Err(too_large());
+    }
+    let collected = Limited::new(body, MAX_BODY).collect();
+    match tokio::time::timeout_at(cx.deadline, collected).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(Problem::malformed_at("", "body_broken_off", "the body broke off")),
+        Err(_) => {
+            let seconds = app.limits.request_timeout.as_secs();
+            let detail = format!("the body did not arrive within {seconds} s");
+            Err(
+                Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail)
+                    .with_header(header::CONNECTION, HeaderValue::from_static("close")),
+            )
+        }
+    }
+}
+
+/// The idempotency key of a request.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let Some(value) = headers.get(&IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
+    value
+        .to_str()
+        .ok()
+        .filter(|key| (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()))
+        .map(Some)
+        .ok_or_else(|| {
+            Problem::malformed_at(
+                "header:Idempotency-Key",
+                "bad_key",
+                "an Idempotency-Key is 1 to 255 visible ASCII characters",
+            )
+        })
+}

@@ -1,0 +1,112 @@
+//! The store in Cassandra. All of the CQL is here and below.
+
+mod cluster;
+mod execute;
+mod idempotency;
+mod listing;
+pub mod migrations;
+mod observe;
+mod products;
+pub mod session;
+mod sku;
+mod sweeper;
+mod tries;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use scylla::client::session::Session;
+use scylla::statement::{Consistency, SerialConsistency};
+use thiserror::Error;
+
+use super::{Daos, Level};
+
+pub use cluster::CassandraCluster;
+pub use idempotency::CassandraIdempotency;
+pub use observe::Observer;
+pub use products::CassandraProducts;
+pub use sweeper::Sweeper;
+
+/// How the store uses its database.
+#[derive(Debug, Clone)]
+pub struct Usage {
+    pub keyspace: String,
+    /// Level of plain reads and writes.
+    pub level: Level,
+    /// Level of the Paxos phase; the same for every process of a shop.
+    pub serial: SerialConsistency,
+    /// Longest wait for one statement.
+    pub statement_timeout: Duration,
+    /// A claim older than this belongs to a request that has ended.
+    pub lease: Duration,
+}
+
+/// The DAOs could not be made.
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error("could not prepare a statement on {table}: {detail}")]
+    Prepare { table: &'static str, detail: String },
+    #[error("could not read the schema's version: {0}")]
+    Schema(#[from] migrations::MigrationError),
+}
+
+/// Makes the DAOs over a session whose keyspace has the expected schema, and the sweeper that
+/// finishes what crashes left.
+pub async fn daos(
+    session: Arc<Session>,
+    usage: &Usage,
+    observer: &Observer,
+) -> Result<(Daos, Sweeper), StartError> {
+    let database = Arc::new(execute::Database::new(session, usage, observer));
+    let products = Arc::new(CassandraProducts::prepare(Arc::clone(&database)).await?);
+    let idempotency = CassandraIdempotency::prepare(Arc::clone(&database)).await?;
+    let cluster = CassandraCluster::new(database);
+    let sweeper = Sweeper::start(&products);
+    let daos = Daos {
+        products,
+        idempotency: Arc::new(idempotency),
+        cluster: Arc::new(cluster),
+    };
+    Ok((daos, sweeper))
+}
+
+/// Cassandra's form of a level.
+fn consistency(level: Level, serial: SerialConsistency) -> Consistency {
+    match level {
+        Level::One => Consistency::One,
+        Level::Two => Consistency::Two,
+        Level::Quorum => Consistency::Quorum,
+        Level::LocalOne => Consistency::LocalOne,
+        Level::LocalQuorum => Consistency::LocalQuorum,
+        Level::All => Consistency::All,
+        // The Paxos level is one for the whole shop: SERIAL and LOCAL_SERIAL do not see each other.
+        Level::Serial => serial_read(serial),
+    }
+}
+
+/// The level of a read that sees every LWT before it.
+fn serial_read(serial: SerialConsistency) -> Consistency {
+    match serial {
+        SerialConsistency::Serial => Consistency::Serial,
+        SerialConsistency::LocalSerial => Consistency::LocalSerial,
+    }
+}
+
+/// Cassandra's name of a level, for errors.
+const fn name(consistency: Consistency) -> &'static str {
+    match consistency {
+        Consistency::Any => "ANY",
+        Consistency::One => "ONE",
+        Consistency::Two => "TWO",
+        Consistency::Three => "THREE",
+        Consistency::Quorum => "QUORUM",
+        Consistency::All => "ALL",
+        Consistency::LocalQuorum => "LOCAL_QUORUM",
+        Consistency::EachQuorum => "EACH_QUORUM",
+        Consistency::LocalOne => "LOCAL_ONE",
+        Consistency::Serial => "SERIAL",
+        Consistency::LocalSerial => "LOCAL_SERIAL",
+    }
+}

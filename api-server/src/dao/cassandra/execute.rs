@@ -1,0 +1,435 @@
+//! Running statements: levels, deadlines, what a failure proves, and what may be tried again.
+//!
+//! Three kinds of statement, three rules:
+//! - reads and absolute writes are idempotent: the driver may speculate, and they are tried again
+//!   until the deadline;
+//! - an LWT is never tried again by the driver. [`decide`] issues it again only when the
+//!   statement recognises its own earlier effect (it carries an id of its own);
+//! - a batch of absolute writes with explicit timestamps is a write like the others.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use scylla::client::session::Session;
+use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
+use scylla::policies::retry::FallthroughRetryPolicy;
+use scylla::response::query_result::QueryResult;
+use scylla::serialize::row::SerializeRow;
+use scylla::statement::batch::{Batch, BatchType};
+use scylla::statement::prepared::PreparedStatement;
+use scylla::statement::{Consistency, SerialConsistency};
+use scylla::value::{CqlValue, MaybeUnset, Row};
+
+use super::observe::{Meter, Observer};
+use super::tries::Tries;
+use super::{StartError, Usage, consistency, name, serial_read};
+use crate::dao::{Context, DaoError, Level, Receipt};
+
+/// A value of a batch; `Unset` writes nothing, `Set(None)` writes a null.
+pub type Bound = MaybeUnset<Option<CqlValue>>;
+
+/// What a failed attempt proves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// Too few replicas; nothing was done.
+    Unavailable {
+        level: &'static str,
+        required: i32,
+        alive: i32,
+    },
+    /// No node was asked; nothing was done.
+    NotSent(String),
+    /// Anything may have happened.
+    Unsure { level: &'static str, detail: String },
+    /// Cassandra understood and refused: a bug, or rights that are missing.
+    Refused(String),
+}
+
+impl Failure {
+    /// The error of an operation that cannot have changed anything.
+    pub fn of_read(self) -> DaoError {
+        match self {
+            Self::Unavailable {
+                level,
+                required,
+                alive,
+            } => DaoError::Unavailable {
+                level,
+                required,
+                alive,
+            },
+            Self::NotSent(detail) => DaoError::Unreachable(detail),
+            Self::Unsure { level, detail } => DaoError::Timeout { level, detail },
+            Self::Refused(detail) => DaoError::Broken(detail),
+        }
+    }
+}
+
+/// A prepared statement with its name in metrics.
+pub struct Statement {
+    prepared: PreparedStatement,
+    meter: Meter,
+}
+
+/// Outcome of one conditional statement.
+#[derive(Debug)]
+pub struct Cas {
+    pub applied: bool,
+    /// The row that was met, when it was not applied.
+    columns: HashMap<String, CqlValue>,
+    pub receipt: Receipt,
+}
+
+impl Cas {
+    /// A UUID of the row that was met.
+    pub fn uuid(&self, column: &str) -> Option<uuid::Uuid> {
+        self.columns.get(column).and_then(CqlValue::as_uuid)
+    }
+
+    /// A list of UUIDs of the row that was met.
+    pub fn uuids(&self, column: &str) -> Vec<uuid::Uuid> {
+        match self.columns.get(column) {
+            Some(CqlValue::List(values)) => values.iter().filter_map(CqlValue::as_uuid).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// A time of the row that was met, in milliseconds.
+    pub fn millis(&self, column: &str) -> Option<i64> {
+        let value = self.columns.get(column)?.as_cql_timestamp()?;
+        Some(value.0)
+    }
+
+    /// A number of the row that was met.
+    pub fn bigint(&self, column: &str) -> Option<i64> {
+        self.columns.get(column)?.as_bigint()
+    }
+
+    /// A small number of the row that was met.
+    pub fn int(&self, column: &str) -> Option<i32> {
+        self.columns.get(column)?.as_int()
+    }
+
+    /// Text of the row that was met.
+    pub fn text(&self, column: &str) -> Option<String> {
+        self.columns.get(column)?.as_text().cloned()
+    }
+
+    /// Bytes of the row that was met.
+    pub fn blob(&self, column: &str) -> Option<Vec<u8>> {
+        self.columns.get(column)?.as_blob().cloned()
+    }
+}
+
+/// The session with the store's rules of use.
+pub struct Database {
+    pub session: Arc<Session>,
+    pub keyspace: String,
+    pub level: Level,
+    pub serial: SerialConsistency,
+    pub lease: Duration,
+    observer: Observer,
+    batches: Meter,
+}
+
+impl Database {
+    /// Rules over a session.
+    pub fn new(session: Arc<Session>, usage: &Usage, observer: &Observer) -> Self {
+        Self {
+            session,
+            keyspace: usage.keyspace.clone(),
+            level: usage.level,
+            serial: usage.serial,
+            lease: usage.lease,
+            observer: observer.clone(),
+            batches: observer.meter("BATCH", "products"),
+        }
+    }
+
+    /// Prepares an idempotent statement (a read or an absolute write). `{ks}` is the keyspace.
+    pub async fn plain(
+        &self,
+        operation: &'static str,
+        table: &'static str,
+        cql: &str,
+    ) -> Result<Statement, StartError> {
+        let mut prepared = self.prepare(table, cql).await?;
+        prepared.set_is_idempotent(true);
+        prepared.set_consistency(consistency(self.level, self.serial));
+        Ok(self.named(prepared, operation, table))
+    }
+
+    /// Prepares a read that sees every LWT before it.
+    pub async fn serial(&self, table: &'static str, cql: &str) -> Result<Statement, StartError> {
+        let mut prepared = self.prepare(table, cql).await?;
+        prepared.set_is_idempotent(true);
+        prepared.set_consistency(serial_read(self.serial));
+        Ok(self.named(prepared, "SERIAL SELECT", table))
+    }
+
+    /// Prepares a conditional statement: decided at the serial level, committed at LOCAL_QUORUM.
+    pub async fn conditional(
+        &self,
+        operation: &'static str,
+        table: &'static str,
+        cql: &str,
+    ) -> Result<Statement, StartError> {
+        let mut prepared = self.prepare(table, cql).await?;
+        prepared.set_is_idempotent(false);
+        // The driver's default policy tries Unavailable again even for LWTs, and one that was
+        // accepted before would then answer "not applied".
+        prepared.set_retry_policy(Some(Arc::new(FallthroughRetryPolicy)));
+        prepared.set_consistency(Consistency::LocalQuorum);
+        prepared.set_serial_consistency(Some(self.serial));
+        Ok(self.named(prepared, operation, table))
+    }
+
+    async fn prepare(&self, table: &'static str, cql: &str) -> Result<PreparedStatement, StartError> {
+        let cql = cql.replace("{ks}", &self.keyspace);
+        self.session
+            .prepare(cql)
+            .await
+            .map_err(|error| StartError::Prepare {
+                table,
+                detail: error.to_string(),
+            })
+    }
+
+    fn named(
+        &self,
+        prepared: PreparedStatement,
+        operation: &'static str,
+        table: &'static str,
+    ) -> Statement {
+        Statement {
+            prepared,
+            meter: self.observer.meter(operation, table),
+        }
+    }
+
+    /// Runs an idempotent statement at the context's level, again and again until it works, the
+    /// deadline passes or the failure is certain to stay.
+    pub async fn run(
+        &self,
+        cx: &Context,
+        statement: &Statement,
+        values: &(impl SerializeRow + Sync),
+    ) -> Result<QueryResult, DaoError> {
+        let changed = cx.level.is_some() || cx.trace;
+        let prepared = if changed {
+            let mut prepared = statement.prepared.clone();
+            if let Some(level) = cx.level {
+                prepared.set_consistency(consistency(level, self.serial));
+            }
+            prepared.set_tracing(cx.trace);
+            std::borrow::Cow::Owned(prepared)
+        } else {
+            std::borrow::Cow::Borrowed(&statement.prepared)
+        };
+        let mut tries = Tries::of_idempotent();
+        loop {
+            match self.attempt(&prepared, &statement.meter, values).await {
+                Ok(result) => return Ok(result),
+                Err(failure) => tries.after(cx, failure).await?,
+            }
+        }
+    }
+
+    /// Runs a read that sees every LWT, whatever level the client asked for.
+    pub async fn run_serial(
+        &self,
+        cx: &Context,
+        statement: &Statement,
+        values: &(impl SerializeRow + Sync),
+    ) -> Result<QueryResult, DaoError> {
+        let plain = Context { level: None, ..*cx };
+        self.run(&plain, statement, values).await
+    }
+
+    /// Runs a logged batch of absolute writes.
+    pub async fn write_batch(
+        &self,
+        cx: &Context,
+        writes: Vec<(&Statement, Vec<Bound>)>,
+    ) -> Result<Receipt, DaoError> {
+        let mut batch = Batch::new(BatchType::Logged);
+        batch.set_is_idempotent(true);
+        batch.set_tracing(cx.trace);
+        let level = cx.level.unwrap_or(self.level);
+        batch.set_consistency(consistency(level, self.serial));
+        let mut values = Vec::with_capacity(writes.len());
+        for (statement, bound) in writes {
+            batch.append_statement(statement.prepared.clone());
+            values.push(bound);
+        }
+        let mut tries = Tries::of_idempotent();
+        loop {
+            let started = Instant::now();
+            let result = self.session.batch(&batch, &values).await;
+            let result = result.map_err(|error| classify(&error, false));
+            self.batches.record(started.elapsed(), result.as_ref().err());
+            match result {
+                Ok(result) => return Ok(self.receipt(cx, &result)),
+                Err(failure) => tries.after(cx, failure).await?,
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        prepared: &PreparedStatement,
+        meter: &Meter,
+        values: &(impl SerializeRow + Sync),
+    ) -> Result<QueryResult, Failure> {
+        let started = Instant::now();
+        let result = self.session.execute_unpaged(prepared, values).await;
+        let result = result.map_err(|error| classify(&error, false));
+        meter.record(started.elapsed(), result.as_ref().err());
+        result
+    }
+
+    /// Runs one conditional statement once.
+    pub async fn cas(
+        &self,
+        cx: &Context,
+        statement: &Statement,
+        values: &(impl SerializeRow + Sync),
+    ) -> Result<Cas, Failure> {
+        let started = Instant::now();
+        let mut traced;
+        let prepared = if cx.trace {
+            traced = statement.prepared.clone();
+            traced.set_tracing(true);
+            &traced
+        } else {
+            &statement.prepared
+        };
+        let result = self.session.execute_unpaged(prepared, values).await;
+        let result = result.map_err(|error| classify(&error, true));
+        statement
+            .meter
+            .record(started.elapsed(), result.as_ref().err());
+        self.read_cas(cx, result?)
+    }
+
+    /// Runs a conditional batch of one partition once.
+    pub async fn cas_batch(
+        &self,
+        cx: &Context,
+        writes: &[(&Statement, Vec<Bound>)],
+    ) -> Result<Cas, Failure> {
+        let mut batch = Batch::new(BatchType::Unlogged);
+        batch.set_retry_policy(Some(Arc::new(FallthroughRetryPolicy)));
+        batch.set_is_idempotent(false);
+        batch.set_consistency(Consistency::LocalQuorum);
+        batch.set_serial_consistency(Some(self.serial));
+        let mut values = Vec::with_capacity(writes.len());
+        for (statement, bound) in writes {
+            batch.append_statement(statement.prepared.clone());
+            values.push(bound);
+        }
+        let result = self.session.batch(&batch, &values).await;
+        self.read_cas(cx, result.map_err(|error| classify(&error, true))?)
+    }
+
+    fn read_cas(&self, cx: &Context, result: QueryResult) -> Result<Cas, Failure> {
+        let receipt = self.receipt(cx, &result);
+        let broken = |detail: String| Failure::Refused(format!("answer to an LWT: {detail}"));
+        let rows = result
+            .into_rows_result()
+            .map_err(|error| broken(error.to_string()))?;
+        let names: Vec<String> = rows
+            .column_specs()
+            .iter()
+            .map(|spec| spec.name().to_owned())
+            .collect();
+        let row: Row = rows
+            .first_row()
+            .map_err(|error| broken(error.to_string()))?;
+        let mut columns: HashMap<String, CqlValue> = names
+            .into_iter()
+            .zip(row.columns)
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect();
+        let applied = columns
+            .remove("[applied]")
+            .and_then(|value| value.as_boolean())
+            .ok_or_else(|| broken("no [applied]".into()))?;
+        Ok(Cas {
+            applied,
+            columns,
+            receipt,
+        })
+    }
+
+    /// How the database answered.
+    pub fn receipt(&self, cx: &Context, result: &QueryResult) -> Receipt {
+        Receipt {
+            coordinator: Some(result.request_coordinator().node().address.ip()),
+            level: cx.level.unwrap_or(self.level),
+            trace: result.tracing_id(),
+        }
+    }
+}
+
+/// What a failed execution proves. For an LWT more is uncertain: Cassandra checks for enough live
+/// replicas again when it commits what Paxos has accepted, so Unavailable proves something only
+/// at the serial level.
+fn classify(error: &ExecutionError, lwt: bool) -> Failure {
+    let unsure = |level| Failure::Unsure {
+        level,
+        detail: error.to_string(),
+    };
+    match error {
+        ExecutionError::LastAttemptError(attempt) => match attempt {
+            RequestAttemptError::DbError(db, _) => match db {
+                DbError::Unavailable {
+                    consistency,
+                    required,
+                    alive,
+                } => {
+                    let serial = matches!(
+                        consistency,
+                        Consistency::Serial | Consistency::LocalSerial
+                    );
+                    if lwt && !serial {
+                        return unsure(name(*consistency));
+                    }
+                    Failure::Unavailable {
+                        level: name(*consistency),
+                        required: *required,
+                        alive: *alive,
+                    }
+                }
+                DbError::IsBootstrapping => Failure::NotSent(error.to_string()),
+                DbError::ReadTimeout { consistency, .. }
+                | DbError::WriteTimeout { consistency, .. }
+                | DbError::ReadFailure { consistency, .. }
+                | DbError::WriteFailure { consistency, .. } => unsure(name(*consistency)),
+                DbError::SyntaxError
+                | DbError::Invalid
+                | DbError::AlreadyExists { .. }
+                | DbError::FunctionFailure { .. }
+                | DbError::AuthenticationError
+                | DbError::Unauthorized
+                | DbError::ConfigError
+                | DbError::ProtocolError => Failure::Refused(error.to_string()),
+                _ => unsure("the level asked for"),
+            },
+            RequestAttemptError::UnableToAllocStreamId => Failure::NotSent(error.to_string()),
+            RequestAttemptError::SerializationError(_)
+            | RequestAttemptError::CqlRequestSerialization(_) => {
+                Failure::Refused(error.to_string())
+            }
+            _ => unsure("the level asked for"),
+        },
+        ExecutionError::EmptyPlan | ExecutionError::ConnectionPoolError(_) => {
+            Failure::NotSent(error.to_string())
+        }
+        ExecutionError::BadQuery(_) | ExecutionError::PrepareError(_) => {
+            Failure::Refused(error.to_string())
+        }
+        _ => unsure("the level asked for"),
+    }
+}

@@ -1,0 +1,379 @@
+//! Reading one page of a list. Each page reads a bounded number of rows and partitions, whatever
+//! the size of the list; where the bound ends a page early, the page is short and the next one
+//! goes on.
+
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt as _};
+use scylla::response::query_result::QueryResult;
+use uuid::Uuid;
+
+use super::buckets::Buckets;
+use super::prefixes_of;
+use crate::dao::cassandra::StartError;
+use crate::dao::cassandra::execute::{Database, Statement};
+use crate::dao::cassandra::products::{LIST_COLUMNS, Row, broken, row_of};
+use crate::dao::products::{
+    Filter, PageEnd, PageQuery, Position, Product, ProductSink, fold_name,
+};
+use crate::dao::{Context, DaoError, Receipt};
+
+/// Partitions that one page may read.
+const MAX_PARTITIONS: usize = 32;
+/// Rows of a list by name that one page may look at, and that one statement reads.
+const MAX_LOOKED_AT: usize = 2_000;
+const LOOK_AT_ONCE: usize = 500;
+/// Products read at the same time for a list by name.
+const READ_AT_ONCE: usize = 16;
+
+/// Reads the truth about one product.
+pub trait Truth: Send + Sync {
+    /// The product with this id as it is now.
+    fn read(
+        &self,
+        cx: &Context,
+        id: Uuid,
+    ) -> impl Future<Output = Result<(Option<Product>, Receipt), DaoError>> + Send;
+}
+
+/// The statements that read lists.
+pub struct Pages {
+    database: Arc<Database>,
+    by_time: Statement,
+    by_time_after: Statement,
+    by_category: Statement,
+    category_buckets: Statement,
+    by_prefix: Statement,
+    prefix_buckets: Statement,
+}
+
+/// Greater than any id of a product: a position before the first row of a bucket.
+const BEFORE_FIRST: Uuid = Uuid::max();
+
+impl Pages {
+    /// Prepares the statements.
+    pub async fn prepare(database: Arc<Database>) -> Result<Self, StartError> {
+        let by_time = format!(
+            "SELECT {LIST_COLUMNS} FROM {{ks}}.products_by_time WHERE bucket = ? LIMIT ?"
+        );
+        let by_time_after = format!(
+            "SELECT {LIST_COLUMNS} FROM {{ks}}.products_by_time WHERE bucket = ? AND id < ? LIMIT ?"
+        );
+        let by_category = format!(
+            "SELECT {LIST_COLUMNS} FROM {{ks}}.products_by_category \
+             WHERE category = ? AND bucket = ? AND id < ? LIMIT ?"
+        );
+        let category_buckets = "SELECT bucket FROM {ks}.product_category_buckets \
+             WHERE category = ? AND bucket <= ? LIMIT ?";
+        let by_prefix = "SELECT id, name FROM {ks}.products_by_name_prefix \
+             WHERE prefix = ? AND bucket = ? AND id < ? LIMIT ?";
+        let prefix_buckets = "SELECT bucket FROM {ks}.product_name_prefix_buckets \
+             WHERE prefix = ? AND bucket <= ? LIMIT ?";
+        Ok(Self {
+            by_time: database.plain("SELECT", "products_by_time", &by_time).await?,
+            by_time_after: database
+                .plain("SELECT", "products_by_time", &by_time_after)
+                .await?,
+            by_category: database
+                .plain("SELECT", "products_by_category", &by_category)
+                .await?,
+            category_buckets: database
+                .plain("SELECT", "product_category_buckets", category_buckets)
+                .await?,
+            by_prefix: database
+                .plain("SELECT", "products_by_name_prefix", by_prefix)
+                .await?,
+            prefix_buckets: database
+                .plain("SELECT", "product_name_prefix_buckets", prefix_buckets)
+                .await?,
+            database,
+        })
+    }
+
+    /// The list of everything.
+    pub async fn everything(
+        &self,
+        cx: &Context,
+        buckets: &Arc<Buckets>,
+        query: &PageQuery,
+        sink: &mut dyn ProductSink,
+    ) -> Result<PageEnd, DaoError> {
+        let begins = buckets.begins(cx).await?;
+        let upto = query.after.map_or(i64::MAX, |after| after.bucket);
+        let newest_first = begins.iter().rev().copied().filter(|begin| *begin <= upto);
+        let mut page = Filling::new(query.limit);
+        for bucket in newest_first {
+            if page.partitions == MAX_PARTITIONS {
+                return page.cut_before(bucket);
+            }
+            let want = page.room();
+            // The usual page, the first, has the cheaper statement.
+            let after = query.after.filter(|after| after.bucket == bucket);
+            let result = match after {
+                Some(after) => {
+                    let values = (bucket, after.id, want);
+                    self.database.run(cx, &self.by_time_after, &values).await?
+                }
+                None => self.database.run(cx, &self.by_time, &(bucket, want)).await?,
+            };
+            let receipt = self.database.receipt(cx, &result);
+            if page.fill(bucket, result, receipt, None, sink)? {
+                return page.end_full();
+            }
+        }
+        page.end()
+    }
+
+    /// The list of a category.
+    pub async fn category(
+        &self,
+        cx: &Context,
+        query: &PageQuery,
+        category: &str,
+        sink: &mut dyn ProductSink,
+    ) -> Result<PageEnd, DaoError> {
+        let upto = query.after.map_or(i64::MAX, |after| after.bucket);
+        let buckets = self
+            .buckets(cx, &self.category_buckets, category, upto)
+            .await?;
+        let mut page = Filling::new(query.limit);
+        page.receipt = Some(buckets.receipt);
+        for bucket in buckets.begins {
+            if page.partitions == MAX_PARTITIONS {
+                return page.cut_before(bucket);
+            }
+            let after = query
+                .after
+                .filter(|after| after.bucket == bucket)
+                .map_or(BEFORE_FIRST, |after| after.id);
+            let values = (category, bucket, after, page.room());
+            let result = self.database.run(cx, &self.by_category, &values).await?;
+            let receipt = self.database.receipt(cx, &result);
+            if page.fill(bucket, result, receipt, Some(category), sink)? {
+                return page.end_full();
+            }
+        }
+        page.end()
+    }
+
+    /// The list by the beginning of names, with every other condition of the filter.
+    pub async fn name_prefix(
+        &self,
+        cx: &Context,
+        truth: &impl Truth,
+        query: &PageQuery,
+        prefix: &str,
+        sink: &mut dyn ProductSink,
+    ) -> Result<PageEnd, DaoError> {
+        let folded = fold_name(prefix);
+        let key = prefixes_of(&folded).last().copied().unwrap_or_default();
+        let upto = query.after.map_or(i64::MAX, |after| after.bucket);
+        let buckets = self.buckets(cx, &self.prefix_buckets, key, upto).await?;
+        let mut page = Filling::new(query.limit);
+        page.receipt = Some(buckets.receipt);
+        let mut looked_at = 0;
+        for bucket in buckets.begins {
+            let mut after = query
+                .after
+                .filter(|after| after.bucket == bucket)
+                .map_or(BEFORE_FIRST, |after| after.id);
+            loop {
+                if page.partitions == MAX_PARTITIONS || looked_at >= MAX_LOOKED_AT {
+                    return page.cut_at(Position { bucket, id: after });
+                }
+                page.partitions += 1;
+                let values = (key, bucket, after, i32::try_from(LOOK_AT_ONCE).unwrap_or(500));
+                let result = self.database.run(cx, &self.by_prefix, &values).await?;
+                let (found, read) = candidates(result, &folded)?;
+                looked_at += read.count;
+                if self
+                    .show(cx, truth, &query.filter, &mut page, bucket, found, sink)
+                    .await?
+                {
+                    return page.end_full();
+                }
+                match read.last {
+                    Some(last) if read.count == LOOK_AT_ONCE => after = last,
+                    _ => break,
+                }
+            }
+        }
+        page.end()
+    }
+
+    /// Reads the truth about candidates in their order and shows those that the filter admits.
+    /// True when the page is full and there is more.
+    #[expect(clippy::too_many_arguments, reason = "the page under construction and its sink")]
+    async fn show(
+        &self,
+        cx: &Context,
+        truth: &impl Truth,
+        filter: &Filter,
+        page: &mut Filling,
+        bucket: i64,
+        found: Vec<Uuid>,
+        sink: &mut dyn ProductSink,
+    ) -> Result<bool, DaoError> {
+        let mut products = stream::iter(found)
+            .map(|id| truth.read(cx, id))
+            .buffered(READ_AT_ONCE);
+        while let Some(read) = products.next().await {
+            let (product, receipt) = read?;
+            page.receipt = Some(receipt);
+            let Some(product) = product else { continue };
+            if !filter.admits(&product.borrowed()) {
+                continue;
+            }
+            if page.shown == page.limit {
+                return Ok(true);
+            }
+            page.shown += 1;
+            page.last = Some(Position {
+                bucket,
+                id: product.id,
+            });
+            sink.product(product.borrowed());
+        }
+        Ok(false)
+    }
+
+    async fn buckets(
+        &self,
+        cx: &Context,
+        statement: &Statement,
+        key: &str,
+        upto: i64,
+    ) -> Result<Begins, DaoError> {
+        // One more than can be read, so that a page which ends at the bound knows of the rest.
+        let most = i32::try_from(MAX_PARTITIONS + 1).unwrap_or(i32::MAX);
+        let result = self.database.run(cx, statement, &(key, upto, most)).await?;
+        let receipt = self.database.receipt(cx, &result);
+        let rows = result.into_rows_result().map_err(broken)?;
+        let mut begins = Vec::with_capacity(rows.rows_num());
+        for row in rows.rows::<(i64,)>().map_err(broken)? {
+            begins.push(row.map_err(broken)?.0);
+        }
+        Ok(Begins { begins, receipt })
+    }
+}
+
+struct Begins {
+    begins: Vec<i64>,
+    receipt: Receipt,
+}
+
+struct Looked {
+    count: usize,
+    last: Option<Uuid>,
+}
+
+/// Ids whose listed name begins with the prefix, and how far the statement looked.
+fn candidates(result: QueryResult, folded: &str) -> Result<(Vec<Uuid>, Looked), DaoError> {
+    let rows = result.into_rows_result().map_err(broken)?;
+    let mut found = Vec::new();
+    let mut looked = Looked {
+        count: 0,
+        last: None,
+    };
+    for row in rows.rows::<(Uuid, Option<&str>)>().map_err(broken)? {
+        let (id, name) = row.map_err(broken)?;
+        looked.count += 1;
+        looked.last = Some(id);
+        if name.is_some_and(|name| name.starts_with(folded)) {
+            found.push(id);
+        }
+    }
+    Ok((found, looked))
+}
+
+/// A page being filled.
+struct Filling {
+    limit: usize,
+    shown: usize,
+    partitions: usize,
+    last: Option<Position>,
+    receipt: Option<Receipt>,
+}
+
+impl Filling {
+    const fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            shown: 0,
+            partitions: 0,
+            last: None,
+            receipt: None,
+        }
+    }
+
+    /// Rows to ask for: one more than fits tells whether there is a next page.
+    fn room(&self) -> i32 {
+        i32::try_from(self.limit - self.shown + 1).unwrap_or(i32::MAX)
+    }
+
+    /// Shows the rows of one partition; true when the page is full and there is more.
+    fn fill(
+        &mut self,
+        bucket: i64,
+        result: QueryResult,
+        receipt: Receipt,
+        category: Option<&str>,
+        sink: &mut dyn ProductSink,
+    ) -> Result<bool, DaoError> {
+        self.partitions += 1;
+        self.receipt = Some(receipt);
+        let rows = result.into_rows_result().map_err(broken)?;
+        for row in rows.rows::<Row<'_>>().map_err(broken)? {
+            let row = row.map_err(broken)?;
+            let Some(mut product) = row_of(&row)? else {
+                continue;
+            };
+            if category.is_some() {
+                product.category = category;
+            }
+            if self.shown == self.limit {
+                return Ok(true);
+            }
+            self.shown += 1;
+            self.last = Some(Position {
+                bucket,
+                id: product.id,
+            });
+            sink.product(product);
+        }
+        Ok(false)
+    }
+
+    fn receipt(&self) -> Result<Receipt, DaoError> {
+        self.receipt
+            .ok_or_else(|| DaoError::Broken("the list has no bucket".into()))
+    }
+
+    fn end(&self) -> Result<PageEnd, DaoError> {
+        Ok(PageEnd {
+            next: None,
+            receipt: self.receipt()?,
+        })
+    }
+
+    fn end_full(&self) -> Result<PageEnd, DaoError> {
+        Ok(PageEnd {
+            next: self.last,
+            receipt: self.receipt()?,
+        })
+    }
+
+    fn cut_before(&self, bucket: i64) -> Result<PageEnd, DaoError> {
+        self.cut_at(Position {
+            bucket,
+            id: BEFORE_FIRST,
+        })
+    }
+
+    fn cut_at(&self, next: Position) -> Result<PageEnd, DaoError> {
+        Ok(PageEnd {
+            next: Some(next),
+            receipt: self.receipt()?,
+        })
+    }
+}

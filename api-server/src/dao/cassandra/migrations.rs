@@ -1,0 +1,489 @@
+//! Versioned schema, applied once by one writer.
+//!
+//! The writer holds a lease: a row with a time to live, taken and renewed by LWT. Each version is
+//! recorded after its tables are agreed on by all live nodes; every statement is `IF NOT EXISTS`,
+//! so a writer that died half-way is simply followed by the next.
+
+use std::time::Duration;
+
+use scylla::client::session::Session;
+use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
+use scylla::policies::load_balancing::{NodeIdentifier, SingleTargetLoadBalancingPolicy};
+use scylla::policies::retry::FallthroughRetryPolicy;
+use scylla::statement::unprepared::Statement;
+use scylla::statement::{Consistency, SerialConsistency};
+use scylla::value::Row;
+use thiserror::Error;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// One version of the schema.
+#[derive(Debug)]
+pub struct Migration {
+    pub version: i32,
+    pub name: &'static str,
+    /// Statements with `{ks}` for the keyspace.
+    pub statements: &'static [&'static str],
+}
+
+/// Every version, ascending and without gaps.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "products",
+    statements: &[
+        "CREATE TABLE IF NOT EXISTS {ks}.products (
+            id uuid PRIMARY KEY, sku text, name text, price decimal, brand text, description text,
+            category text, version bigint, created_at timestamp, updated_at timestamp,
+            bucket bigint, sku_claim uuid, operations frozen<list<uuid>>,
+            fence uuid
+        ) WITH comment = 'the truth about each product, changed by LWT only'",
+        "CREATE TABLE IF NOT EXISTS {ks}.product_skus (
+            sku text PRIMARY KEY, product_id uuid, claim uuid, claimed_at timestamp
+        ) WITH comment = 'who holds a sku, changed by LWT only'",
+        "CREATE TABLE IF NOT EXISTS {ks}.products_by_time (
+            bucket bigint, id uuid, sku text, name text, price decimal, brand text,
+            description text, category text, version bigint, created_at timestamp,
+            updated_at timestamp, PRIMARY KEY (bucket, id)
+        ) WITH CLUSTERING ORDER BY (id DESC) AND comment = 'copies for the list, newest first'",
+        "CREATE TABLE IF NOT EXISTS {ks}.product_buckets (
+            scope text, bucket bigint, newest bigint static, PRIMARY KEY (scope, bucket)
+        ) WITH CLUSTERING ORDER BY (bucket DESC)
+        AND comment = 'begin of each bucket of the lists in milliseconds'",
+        "CREATE TABLE IF NOT EXISTS {ks}.products_by_category (
+            category text, bucket bigint, id uuid, sku text, name text, price decimal, brand text,
+            description text, version bigint, created_at timestamp, updated_at timestamp,
+            PRIMARY KEY ((category, bucket), id)
+        ) WITH CLUSTERING ORDER BY (id DESC) AND comment = 'copies for the list by category'",
+        "CREATE TABLE IF NOT EXISTS {ks}.product_category_buckets (
+            category text, bucket bigint, PRIMARY KEY (category, bucket)
+        ) WITH CLUSTERING ORDER BY (bucket DESC) AND comment = 'buckets that hold a category'",
+        "CREATE TABLE IF NOT EXISTS {ks}.products_by_name_prefix (
+            prefix text, bucket bigint, id uuid, name text, PRIMARY KEY ((prefix, bucket), id)
+        ) WITH CLUSTERING ORDER BY (id DESC)
+        AND comment = 'products by the first characters of their lower-case names'",
+        "CREATE TABLE IF NOT EXISTS {ks}.product_name_prefix_buckets (
+            prefix text, bucket bigint, PRIMARY KEY (prefix, bucket)
+        ) WITH CLUSTERING ORDER BY (bucket DESC) AND comment = 'buckets that hold a prefix'",
+        // A row that comes back after its deletion is only looked at once more, so tombstones
+        // need not be kept.
+        "CREATE TABLE IF NOT EXISTS {ks}.product_intents (
+            minute bigint, at timestamp, operation uuid, product_id uuid, before_name text,
+            before_category text, before_bucket bigint, before_created timestamp,
+            PRIMARY KEY (minute, at, operation)
+        ) WITH gc_grace_seconds = 3600
+        AND comment = 'changes that are not yet in every list'",
+        "CREATE TABLE IF NOT EXISTS {ks}.sweeps (
+            name text PRIMARY KEY, done_until timestamp
+        ) WITH comment = 'how far unfinished changes have been looked through'",
+        "CREATE TABLE IF NOT EXISTS {ks}.idempotency_keys (
+            key text PRIMARY KEY, request blob, operation uuid, resource uuid,
+            started_at timestamp, status int, etag text, location text, body blob
+        ) WITH default_time_to_live = 86400 AND comment = 'answers by idempotency key'",
+    ],
+}];
+
+/// The version that this program needs.
+pub fn expected_version() -> i32 {
+    MIGRATIONS.last().map_or(0, |last| last.version)
+}
+
+/// A keyspace to be created.
+#[derive(Debug, Clone)]
+pub struct KeyspaceToCreate {
+    pub datacenter: String,
+    pub replication_factor: u16,
+}
+
+/// What the writer did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrated {
+    /// Version before, 0 for none.
+    pub from: i32,
+    pub to: i32,
+}
+
+/// The schema could not be read or changed.
+#[derive(Debug, Error)]
+pub enum MigrationError {
+    #[error("there is no keyspace {0}, create it or run migrate with --create-keyspace")]
+    NoKeyspace(String),
+    #[error("could not {action}: {detail}")]
+    Statement {
+        action: &'static str,
+        detail: String,
+    },
+    #[error("the nodes did not agree on the schema in time: {0}")]
+    Agreement(String),
+    #[error("another writer held the migration lease until the end of the wait")]
+    LeaseHeld,
+    #[error("the migration lease was lost to another writer, run migrate again")]
+    LeaseLost,
+    #[error("the datacenter name may not contain quotes")]
+    Datacenter,
+}
+
+/// Time to live of the lease; renewed before each statement.
+const LEASE_SECONDS: i32 = 60;
+/// Between looks at a lease that another writer holds.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// DDL is slow on small machines.
+const DDL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Changes the schema of one keyspace.
+pub struct Migrator<'a> {
+    session: &'a Session,
+    keyspace: &'a str,
+    serial: SerialConsistency,
+    deadline: Instant,
+    owner: Uuid,
+}
+
+impl<'a> Migrator<'a> {
+    /// A writer that gives up at `deadline`.
+    pub fn new(
+        session: &'a Session,
+        keyspace: &'a str,
+        serial: SerialConsistency,
+        deadline: Instant,
+    ) -> Self {
+        Self {
+            session,
+            keyspace,
+            serial,
+            deadline,
+            owner: Uuid::new_v4(),
+        }
+    }
+
+    /// Brings the keyspace to the expected version, creating it if asked to.
+    pub async fn migrate(
+        &self,
+        create: Option<&KeyspaceToCreate>,
+    ) -> Result<Migrated, MigrationError> {
+        if let Some(create) = create {
+            self.create_keyspace(create).await?;
+        }
+        if !self.exists("keyspaces", None).await? {
+            return Err(MigrationError::NoKeyspace(self.keyspace.to_owned()));
+        }
+        let from = self.version().await?.unwrap_or(0);
+        if from >= expected_version() {
+            return Ok(Migrated { from, to: from });
+        }
+        self.create_own_tables().await?;
+        self.take_lease().await?;
+        let result = self.apply().await;
+        self.give_lease_back().await;
+        let from = from.min(result?);
+        Ok(Migrated {
+            from,
+            to: expected_version(),
+        })
+    }
+
+    /// The version of the keyspace's schema, `None` where nothing was ever migrated.
+    pub async fn version(&self) -> Result<Option<i32>, MigrationError> {
+        if !self.exists("tables", Some("schema_migrations")).await? {
+            return Ok(None);
+        }
+        let cql = "SELECT max(version) FROM {ks}.schema_migrations WHERE scope = 'store'";
+        let action = "read the schema's version";
+        let row = match self.one(action, cql, Consistency::LocalQuorum).await {
+            Ok(row) => row,
+            // Another writer is creating the table: some nodes know of it before others.
+            Err(_) => {
+                self.agree().await?;
+                self.one(action, cql, Consistency::LocalQuorum).await?
+            }
+        };
+        let version = row.and_then(|row| row.columns.into_iter().next().flatten());
+        Ok(version.and_then(|version| version.as_int()))
+    }
+
+    async fn apply(&self) -> Result<i32, MigrationError> {
+        // Read again: the writer before us may have done all of it.
+        let from = self.version().await?.unwrap_or(0);
+        for migration in MIGRATIONS.iter().filter(|migration| migration.version > from) {
+            for statement in migration.statements {
+                self.renew_lease().await?;
+                self.ddl("change the schema", statement, None).await?;
+            }
+            self.agree().await?;
+            self.prepare_data(migration.version).await?;
+            self.renew_lease().await?;
+            let cql = format!(
+                "INSERT INTO {{ks}}.schema_migrations (scope, version, name, applied_at) \
+                 VALUES ('store', {}, '{}', toTimestamp(now()))",
+                migration.version, migration.name
+            );
+            self.one("record the version", &cql, Consistency::LocalQuorum).await?;
+            tracing::info!(version = migration.version, name = migration.name, "schema migrated");
+        }
+        Ok(from)
+    }
+
+    /// Rows that a version of the schema needs from the start.
+    async fn prepare_data(&self, version: i32) -> Result<(), MigrationError> {
+        if version == 1 {
+            // The first bucket begins with time itself; the partition is changed by LWT only.
+            let cql = "INSERT INTO {ks}.product_buckets (scope, bucket) VALUES ('all', 0) IF NOT EXISTS";
+            self.lwt("create the first bucket", cql).await?;
+            let cql = "UPDATE {ks}.product_buckets SET newest = 0 WHERE scope = 'all' IF newest = null";
+            self.lwt("create the first bucket", cql).await?;
+        }
+        Ok(())
+    }
+
+    async fn create_keyspace(&self, create: &KeyspaceToCreate) -> Result<(), MigrationError> {
+        if create.datacenter.contains('\'') {
+            return Err(MigrationError::Datacenter);
+        }
+        if self.exists("keyspaces", None).await? {
+            return Ok(());
+        }
+        let cql = format!(
+            "CREATE KEYSPACE IF NOT EXISTS {{ks}} WITH replication = \
+             {{'class': 'NetworkTopologyStrategy', '{}': {}}}",
+            create.datacenter, create.replication_factor
+        );
+        let target = self.meeting_point();
+        self.ddl("create the keyspace", &cql, target).await?;
+        self.agree().await
+    }
+
+    /// The tables that the lease itself needs, created before there can be a lease. Two writers
+    /// at once would give one table two ids (CASSANDRA-8387), so both send these to one node.
+    async fn create_own_tables(&self) -> Result<(), MigrationError> {
+        let target = self.meeting_point();
+        for (table, columns) in [
+            ("schema_lease", "name text PRIMARY KEY, owner uuid"),
+            (
+                "schema_migrations",
+                "scope text, version int, name text, applied_at timestamp, PRIMARY KEY (scope, version)",
+            ),
+        ] {
+            if !self.exists("tables", Some(table)).await? {
+                let cql = format!("CREATE TABLE IF NOT EXISTS {{ks}}.{table} ({columns})");
+                self.ddl("create the migration tables", &cql, target.clone()).await?;
+            }
+        }
+        self.agree().await
+    }
+
+    /// The node that every writer chooses: the connected one with the smallest host id.
+    fn meeting_point(&self) -> Option<NodeIdentifier> {
+        let state = self.session.get_cluster_state();
+        let nodes = state.get_nodes_info().iter();
+        nodes
+            .filter(|node| node.is_connected())
+            .map(|node| node.host_id)
+            .min()
+            .map(NodeIdentifier::HostId)
+    }
+
+    async fn take_lease(&self) -> Result<(), MigrationError> {
+        let cql = format!(
+            "INSERT INTO {{ks}}.schema_lease (name, owner) VALUES ('migrations', {}) \
+             IF NOT EXISTS USING TTL {LEASE_SECONDS}",
+            self.owner
+        );
+        let mut told = false;
+        loop {
+            if self.lwt("take the migration lease", &cql).await? || self.holds_lease().await? {
+                return Ok(());
+            }
+            if !told {
+                tracing::info!("another writer is migrating, waiting for its lease");
+                told = true;
+            }
+            if Instant::now() + LOOK_AGAIN >= self.deadline {
+                return Err(MigrationError::LeaseHeld);
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// A lease taken by an LWT of ours whose answer was lost.
+    async fn holds_lease(&self) -> Result<bool, MigrationError> {
+        let cql = "SELECT owner FROM {ks}.schema_lease WHERE name = 'migrations'";
+        let serial = super::serial_read(self.serial);
+        let row = self.one("read the migration lease", cql, serial).await?;
+        let owner = row.and_then(|row| row.columns.into_iter().next().flatten());
+        Ok(owner.and_then(|owner| owner.as_uuid()) == Some(self.owner))
+    }
+
+    async fn renew_lease(&self) -> Result<(), MigrationError> {
+        let cql = format!(
+            "UPDATE {{ks}}.schema_lease USING TTL {LEASE_SECONDS} SET owner = {0} \
+             WHERE name = 'migrations' IF owner = {0}",
+            self.owner
+        );
+        if self.lwt("renew the migration lease", &cql).await? {
+            Ok(())
+        } else {
+            Err(MigrationError::LeaseLost)
+        }
+    }
+
+    async fn give_lease_back(&self) {
+        let cql = format!(
+            "DELETE FROM {{ks}}.schema_lease WHERE name = 'migrations' IF owner = {}",
+            self.owner
+        );
+        if let Err(error) = self.lwt("give the migration lease back", &cql).await {
+            tracing::warn!(%error, "the migration lease stays until its time to live ends");
+        }
+    }
+
+    async fn exists(&self, kind: &str, table: Option<&str>) -> Result<bool, MigrationError> {
+        let condition = match table {
+            Some(table) => format!(" AND table_name = '{table}'"),
+            None => String::new(),
+        };
+        let cql = format!(
+            "SELECT keyspace_name FROM system_schema.{kind} WHERE keyspace_name = '{}'{condition}",
+            self.keyspace
+        );
+        let row = self.one("read the schema", &cql, Consistency::One).await?;
+        Ok(row.is_some())
+    }
+
+    /// Runs an LWT until its outcome is known; the statements here are harmless to repeat.
+    async fn lwt(&self, action: &'static str, cql: &str) -> Result<bool, MigrationError> {
+        let mut statement = Statement::new(cql.replace("{ks}", self.keyspace));
+        statement.set_consistency(Consistency::LocalQuorum);
+        statement.set_serial_consistency(Some(self.serial));
+        statement.set_retry_policy(Some(std::sync::Arc::new(FallthroughRetryPolicy)));
+        statement.set_request_timeout(Some(Duration::from_secs(5)));
+        let row = self.until_answered(action, &statement).await?;
+        let applied = row.and_then(|row| row.columns.into_iter().next().flatten());
+        Ok(applied.and_then(|applied| applied.as_boolean()) == Some(true))
+    }
+
+    async fn one(
+        &self,
+        action: &'static str,
+        cql: &str,
+        level: Consistency,
+    ) -> Result<Option<Row>, MigrationError> {
+        let mut statement = Statement::new(cql.replace("{ks}", self.keyspace));
+        statement.set_consistency(level);
+        statement.set_is_idempotent(true);
+        statement.set_request_timeout(Some(Duration::from_secs(5)));
+        self.until_answered(action, &statement).await
+    }
+
+    async fn until_answered(
+        &self,
+        action: &'static str,
+        statement: &Statement,
+    ) -> Result<Option<Row>, MigrationError> {
+        loop {
+            match self.session.query_unpaged(statement.clone(), ()).await {
+                Ok(result) => {
+                    let Ok(rows) = result.into_rows_result() else {
+                        return Ok(None);
+                    };
+                    return rows
+                        .maybe_first_row::<Row>()
+                        .map_err(|error| MigrationError::Statement {
+                            action,
+                            detail: error.to_string(),
+                        });
+                }
+                Err(error) => self.pause_after(action, &error).await?,
+            }
+        }
+    }
+
+    async fn ddl(
+        &self,
+        action: &'static str,
+        cql: &str,
+        target: Option<NodeIdentifier>,
+    ) -> Result<(), MigrationError> {
+        let mut statement = Statement::new(cql.replace("{ks}", self.keyspace));
+        statement.set_is_idempotent(false);
+        statement.set_request_timeout(Some(DDL_TIMEOUT));
+        if let Some(target) = target {
+            statement.set_load_balancing_policy(Some(SingleTargetLoadBalancingPolicy::new(
+                target, None,
+            )));
+        }
+        loop {
+            match self.session.query_unpaged(statement.clone(), ()).await {
+                Ok(_) => return Ok(()),
+                // The change was made; whether all nodes know it is asked for separately.
+                Err(ExecutionError::SchemaAgreementError(_)) => return self.agree().await,
+                Err(error) => {
+                    self.pause_after(action, &error).await?;
+                    self.agree().await?;
+                }
+            }
+        }
+    }
+
+    /// Waits a moment after a failure that may pass; gives up on others and at the deadline.
+    async fn pause_after(
+        &self,
+        action: &'static str,
+        error: &ExecutionError,
+    ) -> Result<(), MigrationError> {
+        let stays = matches!(
+            error,
+            ExecutionError::LastAttemptError(RequestAttemptError::DbError(
+                DbError::SyntaxError
+                    | DbError::Invalid
+                    | DbError::Unauthorized
+                    | DbError::AuthenticationError
+                    | DbError::ConfigError
+                    | DbError::AlreadyExists { .. },
+                _
+            ))
+        );
+        if stays || Instant::now() + LOOK_AGAIN >= self.deadline {
+            return Err(MigrationError::Statement {
+                action,
+                detail: error.to_string(),
+            });
+        }
+        tracing::info!(action, %error, "trying again");
+        tokio::time::sleep(LOOK_AGAIN).await;
+        Ok(())
+    }
+
+    async fn agree(&self) -> Result<(), MigrationError> {
+        loop {
+            match self.session.await_schema_agreement().await {
+                Ok(_) => return Ok(()),
+                Err(error) if Instant::now() + LOOK_AGAIN >= self.deadline => {
+                    return Err(MigrationError::Agreement(error.to_string()));
+                }
+                Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+impl Migrator<'_> {
+    /// Only the keyspace, so that many writers can begin on the tables at once.
+    pub async fn create_keyspace_for_tests(&self, create: &KeyspaceToCreate) {
+        self.create_keyspace(create).await.unwrap();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_contiguous_and_every_statement_can_be_repeated() {
+        for (at, migration) in MIGRATIONS.iter().enumerate() {
+            assert_eq!(usize::try_from(migration.version), Ok(at + 1));
+            for statement in migration.statements {
+                assert!(statement.contains("IF NOT EXISTS {ks}."), "{statement}");
+            }
+        }
+    }
+}

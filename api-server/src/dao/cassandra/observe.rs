@@ -1,0 +1,87 @@
+//! How long statements take, by operation and table, under OpenTelemetry's names. No IO.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use prometheus::{Histogram, HistogramOpts, HistogramVec, Registry};
+
+use super::execute::Failure;
+
+const BUCKETS: [f64; 11] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0,
+];
+
+/// Kinds of failure that have a label.
+const ERRORS: [&str; 5] = ["", "unavailable", "not_sent", "unsure", "refused"];
+
+/// Where statements report.
+#[derive(Clone)]
+pub struct Observer {
+    durations: HistogramVec,
+}
+
+impl Observer {
+    /// Registers the metric.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let durations = HistogramVec::new(
+            HistogramOpts::new(
+                "db_client_operation_duration_seconds",
+                "Duration of database client operations.",
+            )
+            .buckets(BUCKETS.to_vec()),
+            &[
+                "db_system_name",
+                "db_operation_name",
+                "db_collection_name",
+                "error_type",
+            ],
+        )?;
+        registry.register(Box::new(durations.clone()))?;
+        Ok(Self { durations })
+    }
+
+    /// The meter of one prepared statement.
+    pub fn meter(&self, operation: &'static str, table: &'static str) -> Meter {
+        Meter(Arc::new(Handles {
+            durations: self.durations.clone(),
+            operation,
+            table,
+            resolved: [const { OnceLock::new() }; ERRORS.len()],
+        }))
+    }
+}
+
+/// Measures one statement.
+#[derive(Clone)]
+pub struct Meter(Arc<Handles>);
+
+struct Handles {
+    durations: HistogramVec,
+    operation: &'static str,
+    table: &'static str,
+    resolved: [OnceLock<Histogram>; ERRORS.len()],
+}
+
+impl Meter {
+    /// Records one execution.
+    pub fn record(&self, took: Duration, failure: Option<&Failure>) {
+        let error = match failure {
+            None => 0,
+            Some(Failure::Unavailable { .. }) => 1,
+            Some(Failure::NotSent(_)) => 2,
+            Some(Failure::Unsure { .. }) => 3,
+            Some(Failure::Refused(_)) => 4,
+        };
+        let handles = &self.0;
+        handles.resolved[error]
+            .get_or_init(|| {
+                handles.durations.with_label_values(&[
+                    "cassandra",
+                    handles.operation,
+                    handles.table,
+                    ERRORS[error],
+                ])
+            })
+            .observe(took.as_secs_f64());
+    }
+}

@@ -1,0 +1,527 @@
+//! Products in Cassandra. `products` is the truth, changed by LWT only; everything else follows.
+//!
+//! A change goes: intent → (claim of the sku) → LWT on the product → copies in every list together
+//! with the removal of the intent, in one logged batch → release of an old sku. A crash before the
+//! LWT leaves nothing that anybody sees; a crash after it leaves the intent, and the sweeper of any
+//! process brings the lists up to date. Rows are always whole: a copy is one version or another.
+
+mod intents;
+mod rows;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use scylla::value::{CqlTimestamp, MaybeUnset};
+use uuid::Uuid;
+
+use super::StartError;
+use super::execute::{Cas, Database, Failure, Statement};
+use super::tries::decide;
+use super::listing::buckets::{Buckets, millis_of};
+use super::listing::copies::{Copies, Place, decimal};
+use super::listing::pages::{Pages, Truth};
+use super::sku::{Claimed, Skus};
+use crate::dao::products::{
+    Inserted, Marks, PageEnd, PageQuery, Product, ProductDao, ProductSink, Removed, Replaced,
+    Stored,
+};
+use crate::dao::{Context, DaoError, Level, Receipt};
+
+pub use intents::{Intent, Intents};
+pub use rows::{LIST_COLUMNS, Row, broken, row_of};
+
+/// Operations that a product remembers.
+const OPERATIONS: usize = 8;
+
+/// See the module.
+pub struct CassandraProducts {
+    database: Arc<Database>,
+    skus: Skus,
+    buckets: Arc<Buckets>,
+    copies: Copies,
+    pages: Pages,
+    pub(super) intents: Intents,
+    find: Statement,
+    find_sku: Statement,
+    load: Statement,
+    insert: Statement,
+    replace: Statement,
+    remove: Statement,
+}
+
+/// What an LWT on a product met.
+enum Outcome {
+    Applied(Receipt),
+    /// The product is not at the version that was read.
+    Moved,
+}
+
+impl CassandraProducts {
+    /// Prepares every statement.
+    pub async fn prepare(database: Arc<Database>) -> Result<Self, StartError> {
+        let table = "products";
+        let find = format!("SELECT {LIST_COLUMNS} FROM {{ks}}.products WHERE id = ?");
+        let find_sku = "SELECT product_id FROM {ks}.product_skus WHERE sku = ?";
+        let load = format!(
+            "SELECT {LIST_COLUMNS}, bucket, sku_claim, operations, fence \
+             FROM {{ks}}.products WHERE id = ?"
+        );
+        let insert = "INSERT INTO {ks}.products (id, sku, name, price, brand, description, \
+             category, version, created_at, updated_at, bucket, sku_claim, operations) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS";
+        let replace = "UPDATE {ks}.products SET sku = ?, name = ?, price = ?, brand = ?, \
+             description = ?, category = ?, version = ?, updated_at = ?, sku_claim = ?, \
+             operations = ? WHERE id = ? IF version = ? AND fence = ?";
+        let remove = "DELETE FROM {ks}.products WHERE id = ? IF version = ? AND fence = ?";
+        Ok(Self {
+            skus: Skus::prepare(Arc::clone(&database)).await?,
+            buckets: Arc::new(Buckets::prepare(Arc::clone(&database)).await?),
+            copies: Copies::prepare(&database).await?,
+            pages: Pages::prepare(Arc::clone(&database)).await?,
+            intents: Intents::prepare(Arc::clone(&database)).await?,
+            find: database.plain("SELECT", table, &find).await?,
+            find_sku: database.plain("SELECT", "product_skus", find_sku).await?,
+            load: database.serial(table, &load).await?,
+            insert: database.conditional("INSERT", table, insert).await?,
+            replace: database.conditional("UPDATE", table, replace).await?,
+            remove: database.conditional("DELETE", table, remove).await?,
+            database,
+        })
+    }
+
+    /// Where buckets of the lists begin.
+    #[cfg(test)]
+    pub(super) const fn buckets(&self) -> &Arc<Buckets> {
+        &self.buckets
+    }
+
+    /// Writes an intent at the client's level, so that a level that cannot be reached is refused
+    /// before anything has happened.
+    async fn intend(&self, cx: &Context, intent: &Intent) -> Result<(), DaoError> {
+        self.intents.write(cx, intent).await
+    }
+
+    /// Claims a sku and writes the intent, at once where the client named no level.
+    async fn begin_insert(
+        &self,
+        cx: &Context,
+        intent: &Intent,
+        sku: &str,
+        operation: Uuid,
+    ) -> Result<Claimed, DaoError> {
+        let claim = self.skus.claim(cx, sku, intent.product, operation);
+        if cx.level.is_some() {
+            self.intend(cx, intent).await?;
+            return claim.await;
+        }
+        let (intended, claimed) = tokio::join!(self.intend(cx, intent), claim);
+        intended?;
+        claimed
+    }
+
+    /// Brings the lists up to date with a product that was just changed. The change itself is
+    /// done and known, so a failure here is told to the log and left to the sweeper.
+    async fn publish(
+        &self,
+        cx: &Context,
+        intent: &Intent,
+        product: Option<(&Product, i64)>,
+        receipt: Receipt,
+    ) -> Receipt {
+        match self.settle(cx, intent, product).await {
+            Ok(written) => Receipt {
+                trace: receipt.trace.or(written.trace),
+                ..written
+            },
+            Err(error) if cx.level.is_some_and(|level| level != self.database.level) => {
+                tracing::debug!(%error, "lists not written at the client's level, using the default");
+                let plain = Context { level: None, ..*cx };
+                match self.settle(&plain, intent, product).await {
+                    Ok(written) => written,
+                    Err(error) => self.left_to_sweeper(intent, &error, receipt),
+                }
+            }
+            Err(error) => self.left_to_sweeper(intent, &error, receipt),
+        }
+    }
+
+    fn left_to_sweeper(&self, intent: &Intent, error: &DaoError, receipt: Receipt) -> Receipt {
+        tracing::warn!(product = %intent.product, %error, "a change is not in every list yet, the sweeper will finish it");
+        Receipt {
+            level: self.database.level,
+            ..receipt
+        }
+    }
+
+    /// Writes the copies of a product as it is now (or removes them) and drops the intent, in one
+    /// batch.
+    pub(super) async fn settle(
+        &self,
+        cx: &Context,
+        intent: &Intent,
+        product: Option<(&Product, i64)>,
+    ) -> Result<Receipt, DaoError> {
+        let mut writes = Vec::with_capacity(24);
+        match (product, &intent.before) {
+            (Some((product, bucket)), before) => {
+                self.copies.put(&mut writes, product, bucket, before.as_ref());
+            }
+            (None, Some(before)) => self.copies.drop_all(&mut writes, before),
+            (None, None) => {}
+        }
+        writes.push(self.intents.dropping(intent));
+        self.database.write_batch(cx, writes).await
+    }
+
+    /// The product as every LWT before has left it.
+    pub(super) async fn load_stored(
+        &self,
+        cx: &Context,
+        id: Uuid,
+    ) -> Result<Option<Stored>, DaoError> {
+        let result = self.database.run_serial(cx, &self.load, &(id,)).await?;
+        let rows = result.into_rows_result().map_err(broken)?;
+        rows::stored_of(&rows)
+    }
+
+    async fn insert_row(
+        &self,
+        cx: &Context,
+        product: &Product,
+        bucket: i64,
+        operation: Uuid,
+    ) -> Result<Outcome, DaoError> {
+        let values = (
+            product.id,
+            &product.sku,
+            &product.name,
+            decimal(product.price),
+            MaybeUnset::from_option(product.brand.as_ref()),
+            MaybeUnset::from_option(product.description.as_ref()),
+            MaybeUnset::from_option(product.category.as_ref()),
+            product.version,
+            CqlTimestamp(product.created_at),
+            CqlTimestamp(product.updated_at),
+            bucket,
+            operation,
+            vec![operation],
+        );
+        decide!(cx, "creation of a product", _unsure => {
+                let cas = self.database.cas(cx, &self.insert, &values).await?;
+                // Not applied, but made by this operation: an earlier try of ours was.
+                let ours = cas.bigint("version").is_some()
+                    && cas.uuids("operations").last() == Some(&operation);
+                Ok(outcome(&cas, ours))
+            })
+    }
+
+    async fn replace_row(
+        &self,
+        cx: &Context,
+        before: &Stored,
+        after: &Product,
+        sku_claim: Uuid,
+        operation: Uuid,
+    ) -> Result<Outcome, DaoError> {
+        let mut operations = before.marks.operations.clone();
+        operations.insert(0, operation);
+        operations.truncate(OPERATIONS);
+        let values = (
+            &after.sku,
+            &after.name,
+            decimal(after.price),
+            &after.brand,
+            &after.description,
+            &after.category,
+            after.version,
+            CqlTimestamp(after.updated_at),
+            sku_claim,
+            operations,
+            after.id,
+            before.product.version,
+            before.marks.fence,
+        );
+        decide!(cx, "change of a product", unsure => {
+                let cas = self.database.cas(cx, &self.replace, &values).await?;
+                if cas.applied || !unsure {
+                    return Ok(outcome(&cas, false));
+                }
+                let ours = self.made_by(cx, after, operation).await?;
+                Ok(outcome(&cas, ours))
+            })
+    }
+
+    /// Whether a version of a product was made by this operation, as far as the product remembers.
+    async fn made_by(
+        &self,
+        cx: &Context,
+        after: &Product,
+        operation: Uuid,
+    ) -> Result<bool, Failure> {
+        let stored = self
+            .load_stored(cx, after.id)
+            .await
+            .map_err(|error| Failure::Unsure {
+                level: "SERIAL",
+                detail: error.to_string(),
+            })?;
+        let Some(stored) = stored else {
+            // Removed since: whether our version was there once cannot be told any more.
+            return Err(Failure::Unsure {
+                level: "SERIAL",
+                detail: "the product was removed meanwhile".into(),
+            });
+        };
+        let made = stored.marks.operations.contains(&operation);
+        let forgotten = stored.product.version
+            >= after.version + i64::try_from(OPERATIONS).unwrap_or(i64::MAX);
+        if !made && forgotten {
+            return Err(Failure::Unsure {
+                level: "SERIAL",
+                detail: "too many versions were made meanwhile".into(),
+            });
+        }
+        Ok(made)
+    }
+
+    async fn remove_row(&self, cx: &Context, before: &Stored) -> Result<Outcome, DaoError> {
+        let values = (before.product.id, before.product.version, before.marks.fence);
+        decide!(cx, "removal of a product", unsure => {
+                let cas = self.database.cas(cx, &self.remove, &values).await?;
+                // Gone after a try of ours of unknown outcome: what was asked for is so.
+                let gone = unsure && cas.bigint("version").is_none();
+                Ok(outcome(&cas, gone))
+            })
+    }
+
+    /// Finds by sku: from the claim to the product, which must have the sku.
+    async fn page_of_sku(
+        &self,
+        cx: &Context,
+        query: &PageQuery,
+        sku: &str,
+        sink: &mut dyn ProductSink,
+    ) -> Result<PageEnd, DaoError> {
+        let result = self.database.run(cx, &self.find_sku, &(sku,)).await?;
+        let mut receipt = self.database.receipt(cx, &result);
+        let rows = result.into_rows_result().map_err(broken)?;
+        let id = rows.maybe_first_row::<(Option<Uuid>,)>().map_err(broken)?;
+        if let Some((Some(id),)) = id {
+            let (product, read) = self.read(cx, id).await?;
+            receipt = read;
+            if let Some(product) = product
+                && query.filter.admits(&product.borrowed())
+            {
+                sink.product(product.borrowed());
+            }
+        }
+        Ok(PageEnd {
+            next: None,
+            receipt,
+        })
+    }
+}
+
+fn outcome(cas: &Cas, ours: bool) -> Outcome {
+    if cas.applied || ours {
+        Outcome::Applied(cas.receipt)
+    } else {
+        Outcome::Moved
+    }
+}
+
+impl Truth for CassandraProducts {
+    async fn read(&self, cx: &Context, id: Uuid) -> Result<(Option<Product>, Receipt), DaoError> {
+        let mut found = Vec::with_capacity(1);
+        let receipt = self.find(cx, id, &mut found).await?;
+        Ok((found.pop(), receipt))
+    }
+}
+
+#[async_trait]
+impl ProductDao for CassandraProducts {
+    async fn find(
+        &self,
+        cx: &Context,
+        id: Uuid,
+        sink: &mut dyn ProductSink,
+    ) -> Result<Receipt, DaoError> {
+        let result = self.database.run(cx, &self.find, &(id,)).await?;
+        let receipt = self.database.receipt(cx, &result);
+        let rows = result.into_rows_result().map_err(broken)?;
+        if let Some(row) = rows.maybe_first_row::<Row<'_>>().map_err(broken)?
+            && let Some(product) = row_of(&row)?
+        {
+            sink.product(product);
+        }
+        Ok(receipt)
+    }
+
+    async fn load(&self, cx: &Context, id: Uuid) -> Result<Option<Stored>, DaoError> {
+        self.load_stored(cx, id).await
+    }
+
+    async fn page(
+        &self,
+        cx: &Context,
+        query: &PageQuery,
+        sink: &mut dyn ProductSink,
+    ) -> Result<PageEnd, DaoError> {
+        let filter = &query.filter;
+        if let Some(sku) = &filter.sku {
+            return self.page_of_sku(cx, query, sku, sink).await;
+        }
+        if let Some(prefix) = &filter.name_prefix {
+            return self.pages.name_prefix(cx, self, query, prefix, sink).await;
+        }
+        if let Some(category) = &filter.category {
+            return self.pages.category(cx, query, category, sink).await;
+        }
+        self.pages.everything(cx, &self.buckets, query, sink).await
+    }
+
+    async fn insert(
+        &self,
+        cx: &Context,
+        product: &Product,
+        operation: Uuid,
+    ) -> Result<Inserted, DaoError> {
+        refuse_serial(cx)?;
+        let created = millis_of(product.id, product.created_at);
+        let bucket = self.buckets.of_new(cx, created).await?;
+        let intent = Intent::of_new(cx, product.id, operation);
+        match self
+            .begin_insert(cx, &intent, &product.sku, operation)
+            .await?
+        {
+            Claimed::Ours => {}
+            Claimed::Taken => {
+                self.intents.forget(cx, &intent).await;
+                return Ok(Inserted::SkuTaken);
+            }
+            Claimed::InFlight => {
+                self.intents.forget(cx, &intent).await;
+                return Ok(Inserted::SkuInFlight);
+            }
+        }
+        match self.insert_row(cx, product, bucket, operation).await? {
+            Outcome::Applied(receipt) => {
+                let receipt = self
+                    .publish(cx, &intent, Some((product, bucket)), receipt)
+                    .await;
+                self.buckets.inserted();
+                Ok(Inserted::Done(receipt))
+            }
+            // Our id was used up: another request took the claim over.
+            Outcome::Moved => {
+                self.intents.forget(cx, &intent).await;
+                Ok(Inserted::SkuInFlight)
+            }
+        }
+    }
+
+    async fn replace(
+        &self,
+        cx: &Context,
+        before: &Stored,
+        after: &Product,
+        operation: Uuid,
+    ) -> Result<Replaced, DaoError> {
+        refuse_serial(cx)?;
+        let place = Place::of(&before.product, before.marks.bucket);
+        let intent = Intent::of_change(cx, place, operation);
+        self.intend(cx, &intent).await?;
+        let new_sku = before.product.sku != after.sku;
+        let mut sku_claim = before.marks.sku_claim;
+        if new_sku {
+            match self.skus.claim(cx, &after.sku, after.id, operation).await? {
+                Claimed::Ours => sku_claim = operation,
+                Claimed::Taken => {
+                    self.intents.forget(cx, &intent).await;
+                    return Ok(Replaced::SkuTaken);
+                }
+                Claimed::InFlight => {
+                    self.intents.forget(cx, &intent).await;
+                    return Ok(Replaced::SkuInFlight);
+                }
+            }
+        }
+        let changed = self
+            .replace_row(cx, before, after, sku_claim, operation)
+            .await?;
+        match changed {
+            Outcome::Applied(receipt) => {
+                let receipt = self
+                    .publish(cx, &intent, Some((after, before.marks.bucket)), receipt)
+                    .await;
+                if new_sku {
+                    self.release_old(cx, &before.product.sku, before.marks.sku_claim)
+                        .await;
+                }
+                Ok(Replaced::Done(receipt))
+            }
+            Outcome::Moved => {
+                if new_sku {
+                    self.release_old(cx, &after.sku, operation).await;
+                }
+                self.intents.forget(cx, &intent).await;
+                Ok(Replaced::VersionMoved)
+            }
+        }
+    }
+
+    async fn remove(
+        &self,
+        cx: &Context,
+        before: &Stored,
+        operation: Uuid,
+    ) -> Result<Removed, DaoError> {
+        refuse_serial(cx)?;
+        let place = Place::of(&before.product, before.marks.bucket);
+        let intent = Intent::of_change(cx, place, operation);
+        self.intend(cx, &intent).await?;
+        match self.remove_row(cx, before).await? {
+            Outcome::Applied(receipt) => {
+                let receipt = self.publish(cx, &intent, None, receipt).await;
+                self.release_old(cx, &before.product.sku, before.marks.sku_claim)
+                    .await;
+                Ok(Removed::Done(receipt))
+            }
+            Outcome::Moved => {
+                self.intents.forget(cx, &intent).await;
+                Ok(Removed::VersionMoved)
+            }
+        }
+    }
+}
+
+impl CassandraProducts {
+    /// Gives a sku free that no product has any more. If that fails, its claim is unconfirmed and
+    /// the next request that wants the sku takes it over.
+    async fn release_old(&self, cx: &Context, sku: &str, claim: Uuid) {
+        if let Err(error) = self.skus.release(cx, sku, claim).await {
+            tracing::warn!(%error, "a sku stays claimed until the next request takes it over");
+        }
+    }
+}
+
+/// SERIAL is a level of reads.
+const fn refuse_serial(cx: &Context) -> Result<(), DaoError> {
+    match cx.level {
+        Some(Level::Serial) => Err(DaoError::Level {
+            level: Level::Serial,
+            detail: "it is a level of reads",
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// A product without bookkeeping is one that was written by something else.
+const fn default_marks() -> Marks {
+    Marks {
+        bucket: 0,
+        sku_claim: Uuid::nil(),
+        operations: Vec::new(),
+        fence: None,
+    }
+}

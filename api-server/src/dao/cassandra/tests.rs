@@ -1,0 +1,520 @@
+//! The DAOs on a real Cassandra, named by STORE_TEST_CASSANDRA (a comma list of `host[:port]`, with
+//! STORE_TEST_REPLICATION replicas, 1 by default). Each test makes a keyspace of its own and drops
+//! it. Without the variable they are skipped and say so.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use scylla::client::session::Session;
+use scylla::statement::SerialConsistency;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::migrations::{KeyspaceToCreate, Migrator, expected_version};
+use super::products::Intent;
+use super::session::{Target, connect};
+use super::{CassandraProducts, Observer, Usage, execute, sweeper};
+use crate::dao::cluster::{PlacementError, Replication};
+use crate::dao::contract::{self, lists, products};
+use crate::dao::price::Price;
+use crate::dao::products::{Filter, Inserted, PageQuery, Product, ProductDao};
+use crate::dao::{Context, DaoError, Daos, Level, now_ms};
+
+/// A keyspace for one test.
+struct Ground {
+    session: Arc<Session>,
+    keyspace: String,
+}
+
+const LEASE: Duration = Duration::from_millis(400);
+
+impl Ground {
+    async fn new() -> Option<Self> {
+        let Ok(hosts) = std::env::var("STORE_TEST_CASSANDRA") else {
+            eprintln!("SKIPPED: STORE_TEST_CASSANDRA names no Cassandra, nothing was tested here");
+            return None;
+        };
+        let target = Target {
+            hosts: hosts.split(',').map(str::to_owned).collect(),
+            credentials: None,
+            datacenter: None,
+            rack: None,
+            statement_timeout: Duration::from_secs(10),
+        };
+        let session = connect(&target).await.expect("STORE_TEST_CASSANDRA answers");
+        let ground = Self {
+            session: Arc::new(session),
+            keyspace: format!("t_{}", Uuid::new_v4().simple()),
+        };
+        let done = ground.migrator().migrate(Some(&ground.to_create())).await;
+        assert_eq!(done.unwrap().to, expected_version());
+        Some(ground)
+    }
+
+    fn migrator(&self) -> Migrator<'_> {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        let serial = SerialConsistency::LocalSerial;
+        Migrator::new(&self.session, &self.keyspace, serial, deadline)
+    }
+
+    fn to_create(&self) -> KeyspaceToCreate {
+        let state = self.session.get_cluster_state();
+        let datacenter = state.get_nodes_info()[0].datacenter.clone().unwrap();
+        let replicas = std::env::var("STORE_TEST_REPLICATION").ok();
+        KeyspaceToCreate {
+            datacenter,
+            replication_factor: replicas.and_then(|text| text.parse().ok()).unwrap_or(1),
+        }
+    }
+
+    fn usage(&self) -> Usage {
+        Usage {
+            keyspace: self.keyspace.clone(),
+            level: Level::LocalQuorum,
+            serial: SerialConsistency::LocalSerial,
+            statement_timeout: Duration::from_secs(10),
+            lease: LEASE,
+        }
+    }
+
+    fn observer() -> Observer {
+        Observer::register(&prometheus::Registry::new()).unwrap()
+    }
+
+    /// DAOs as a process has them, without its sweeper.
+    async fn daos(&self) -> Daos {
+        let session = Arc::clone(&self.session);
+        let (daos, sweeper) = super::daos(session, &self.usage(), &Self::observer())
+            .await
+            .unwrap();
+        drop(sweeper);
+        daos
+    }
+
+    async fn products(&self) -> Arc<CassandraProducts> {
+        let database =
+            execute::Database::new(Arc::clone(&self.session), &self.usage(), &Self::observer());
+        Arc::new(CassandraProducts::prepare(Arc::new(database)).await.unwrap())
+    }
+
+    async fn cql(&self, cql: &str) {
+        let cql = cql.replace("{ks}", &self.keyspace);
+        self.session.query_unpaged(cql, ()).await.unwrap();
+    }
+
+    async fn drop_keyspace(self) {
+        self.cql("DROP KEYSPACE {ks}").await;
+    }
+}
+
+fn cx() -> Context {
+    Context::within(Duration::from_secs(20))
+}
+
+fn product(name: &str) -> Product {
+    let id = Uuid::now_v7();
+    let (seconds, nanos) = id.get_timestamp().unwrap().to_unix();
+    let now = i64::try_from(seconds * 1000).unwrap() + i64::from(nanos / 1_000_000);
+    Product {
+        id,
+        sku: Uuid::new_v4().to_string(),
+        name: name.to_owned(),
+        price: Price::new(1050, 2).unwrap(),
+        brand: None,
+        description: None,
+        category: Some("tea".into()),
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+async fn everything(daos: &Daos, limit: usize) -> Vec<Product> {
+    lists::all(daos, Filter::default(), limit).await
+}
+
+#[tokio::test]
+async fn the_store_in_cassandra_keeps_the_contract() {
+    let Some(ground) = Ground::new().await else { return };
+    contract::hold(&ground.daos().await).await;
+    ground.drop_keyspace().await;
+}
+
+#[tokio::test]
+async fn migrations_are_applied_once_and_a_second_run_changes_nothing() {
+    let Some(ground) = Ground::new().await else { return };
+    let again = ground.migrator().migrate(Some(&ground.to_create())).await.unwrap();
+    assert_eq!((again.from, again.to), (expected_version(), expected_version()));
+    ground.drop_keyspace().await;
+}
+
+#[tokio::test]
+async fn of_many_migrating_writers_each_ends_well_and_one_does_the_work() {
+    let Some(ground) = Ground::new().await else { return };
+    let fresh = Ground {
+        session: Arc::clone(&ground.session),
+        keyspace: format!("t_{}", Uuid::new_v4().simple()),
+    };
+    let create = fresh.to_create();
+    fresh.migrator().create_keyspace_for_tests(&create).await;
+    let writers = (0..4).map(|_| async { fresh.migrator().migrate(None).await.unwrap().from });
+    let from = futures::future::join_all(writers).await;
+    assert!(from.contains(&0), "{from:?}");
+    assert_eq!(fresh.migrator().version().await.unwrap(), Some(expected_version()));
+    let result = fresh
+        .session
+        .query_unpaged(format!("SELECT owner FROM {}.schema_lease", fresh.keyspace), ())
+        .await
+        .unwrap();
+    assert_eq!(result.into_rows_result().unwrap().rows_num(), 0, "the lease was given back");
+    fresh.drop_keyspace().await;
+    ground.drop_keyspace().await;
+}
+
+#[tokio::test]
+async fn a_list_of_many_buckets_is_walked_in_order_and_each_page_is_bounded() {
+    let Some(ground) = Ground::new().await else { return };
+    let daos = ground.daos().await;
+    let dao = ground.products().await;
+    let mut made = Vec::new();
+    for round in 0..3 {
+        for at in 0..4 {
+            let product = product(&format!("Round {round} number {at}"));
+            let done = dao.insert(&cx(), &product, Uuid::new_v4()).await;
+            assert!(matches!(done, Ok(Inserted::Done(_))), "{done:?}");
+            made.push(product);
+        }
+        // A bucket that begins now, as one that was opened some seconds ago.
+        let begins = dao.buckets().begins(&cx()).await.unwrap();
+        let newest = *begins.last().unwrap();
+        dao.buckets().open(&cx(), newest, now_ms()).await.unwrap();
+        dao.buckets().read_again(&cx()).await;
+        assert_eq!(dao.buckets().begins(&cx()).await.unwrap().len(), round + 2);
+    }
+    made.reverse();
+    let daos = Daos {
+        products: dao,
+        ..daos
+    };
+    for limit in [1, 3, 4, 5, 12, 100] {
+        assert_eq!(everything(&daos, limit).await, made, "limit {limit}");
+        let filters = [
+            Filter {
+                category: Some("tea".into()),
+                ..Filter::default()
+            },
+            Filter {
+                name_prefix: Some("ROUND".into()),
+                ..Filter::default()
+            },
+        ];
+        for filter in filters {
+            assert_eq!(lists::all(&daos, filter, limit).await, made, "limit {limit}");
+        }
+    }
+    ground.drop_keyspace().await;
+}
+
+#[tokio::test]
+async fn two_processes_open_one_bucket_after_the_newest() {
+    let Some(ground) = Ground::new().await else { return };
+    let (one, other) = (ground.products().await, ground.products().await);
+    let begin = now_ms();
+    one.buckets().open(&cx(), 0, begin).await.unwrap();
+    // The other does not know yet; its bucket after 0 is not opened.
+    other.buckets().open(&cx(), 0, begin + 5).await.unwrap();
+    other.buckets().read_again(&cx()).await;
+    assert_eq!(*other.buckets().begins(&cx()).await.unwrap(), vec![0, begin]);
+    assert!(!one.buckets().open_if_full(&cx()).await.unwrap());
+    ground.drop_keyspace().await;
+}
+
+#[tokio::test]
+async fn a_change_that_a_crash_left_half_way_is_finished_by_the_sweeper() {
+    let Some(ground) = Ground::new().await else { return };
+    let daos = ground.daos().await;
+    let dao = ground.products().await;
+    let (made, changed, removed) = (product("Made"), product("Changed"), product("Removed"));
+    for product in [&changed, &removed] {
+        products::insert(&daos, product).await;
+    }
+    // What a process leaves that dies right after its LWT: the truth and the intent.
+    let set = format!(
+        "INSERT INTO {{ks}}.products (id, sku, name, price, category, version, created_at, \
+         updated_at, bucket, sku_claim, operations) VALUES ({0}, '{1}', 'Made', 10.50, 'tea', 1, \
+         {2}, {2}, 0, {0}, [{0}]) IF NOT EXISTS",
+        made.id, made.sku, made.created_at
+    );
+    ground.cql(&set).await;
+    let change = format!(
+        "UPDATE {{ks}}.products SET name = 'Renamed', category = 'coffee', version = 2 \
+         WHERE id = {} IF version = 1",
+        changed.id
+    );
+    ground.cql(&change).await;
+    let remove = format!("DELETE FROM {{ks}}.products WHERE id = {} IF EXISTS", removed.id);
+    ground.cql(&remove).await;
+    let cx = cx();
+    dao.intents
+        .write(&cx, &Intent::of_new(&cx, made.id, made.id))
+        .await
+        .unwrap();
+    for before in [&changed, &removed] {
+        let place = super::listing::copies::Place::of(before, 0);
+        let intent = Intent::of_change(&cx, place, Uuid::new_v4());
+        dao.intents.write(&cx, &intent).await.unwrap();
+    }
+    let names = |products: Vec<Product>| -> Vec<String> {
+        products.into_iter().map(|product| product.name).collect()
+    };
+    assert_eq!(names(everything(&daos, 10).await), ["Removed", "Changed"]);
+    let next = sweeper::sweep(&dao, Some(cx.now_ms - 1000), now_ms()).await.unwrap();
+    assert!(next > cx.now_ms);
+    assert_eq!(names(everything(&daos, 10).await), ["Renamed", "Made"]);
+    let kind = |name: &str| Filter {
+        category: Some(name.into()),
+        ..Filter::default()
+    };
+    assert_eq!(names(lists::all(&daos, kind("tea"), 10).await), ["Made"]);
+    assert_eq!(names(lists::all(&daos, kind("coffee"), 10).await), ["Renamed"]);
+    let prefix = |text: &str| Filter {
+        name_prefix: Some(text.into()),
+        ..Filter::default()
+    };
+    assert!(lists::all(&daos, prefix("changed"), 10).await.is_empty());
+    let result = ground
+        .session
+        .query_unpaged(format!("SELECT at FROM {}.product_intents", ground.keyspace), ())
+        .await
+        .unwrap();
+    assert_eq!(result.into_rows_result().unwrap().rows_num(), 0, "no intent is left");
+    ground.drop_keyspace().await;
+}
+
+#[tokio::test]
+async fn an_intent_of_a_creation_that_may_still_come_is_kept() {
+    let Some(ground) = Ground::new().await else { return };
+    let dao = ground.products().await;
+    let cx = cx();
+    let intent = Intent::of_new(&cx, Uuid::now_v7(), Uuid::new_v4());
+    dao.intents.write(&cx, &intent).await.unwrap();
+    let next = sweeper::sweep(&dao, Some(cx.now_ms - 1000), now_ms()).await.unwrap();
+    assert_eq!(next, intent.at - 1, "the next sweep looks at it again");
+    ground.drop_keyspace().await;
+}
+
+#[tokio::test]
+async fn a_sku_claimed_by_a_dead_creation_is_taken_over_behind_a_fence() {
+    let Some(ground) = Ground::new().await else { return };
+    let daos = ground.daos().await;
+    let dead = product("Dead");
+    let heir = Product {
+        sku: dead.sku.clone(),
+        ..product("Heir")
+    };
+    // The dead request came as far as its claim.
+    let operation = Uuid::new_v4();
+    let claim = format!(
+        "INSERT INTO {{ks}}.product_skus (sku, product_id, claim, claimed_at) \
+         VALUES ('{}', {}, {operation}, {}) IF NOT EXISTS",
+        dead.sku,
+        dead.id,
+        now_ms()
+    );
+    ground.cql(&claim).await;
+    let early = daos.products.insert(&cx(), &heir, Uuid::new_v4()).await;
+    assert_eq!(early, Ok(Inserted::SkuInFlight));
+    tokio::time::sleep(LEASE * 2).await;
+    products::insert(&daos, &heir).await;
+    // It was not dead, only slow: it goes on with its next step and is stopped by the fence.
+    let late = daos.products.insert(&cx(), &dead, operation).await;
+    assert_eq!(late, Ok(Inserted::SkuTaken));
+    assert_eq!(products::find(&daos, dead.id).await, None);
+    let skus = Filter {
+        sku: Some(dead.sku.clone()),
+        ..Filter::default()
+    };
+    assert_eq!(lists::all(&daos, skus, 10).await, [heir]);
+    ground.drop_keyspace().await;
+}
+
+#[tokio::test]
+async fn a_used_up_product_id_is_never_created() {
+    let Some(ground) = Ground::new().await else { return };
+    let daos = ground.daos().await;
+    let slow = product("Slow");
+    let fence = format!(
+        "INSERT INTO {{ks}}.products (id, operations) VALUES ({}, [{}]) IF NOT EXISTS",
+        slow.id,
+        Uuid::new_v4()
+    );
+    ground.cql(&fence).await;
+    let done = daos.products.insert(&cx(), &slow, Uuid::new_v4()).await;
+    assert_eq!(done, Ok(Inserted::SkuInFlight));
+    assert_eq!(products::find(&daos, slow.id).await, None);
+    assert_eq!(daos.products.load(&cx(), slow.id).await, Ok(None));
+    assert!(everything(&daos, 10).await.is_empty());
+    ground.drop_keyspace().await;
+}
+
+#[tokio::test]
+async fn a_sku_that_a_dead_change_claimed_is_taken_over_and_the_change_stopped() {
+    let Some(ground) = Ground::new().await else { return };
+    let daos = ground.daos().await;
+    let owner = product("Owner");
+    products::insert(&daos, &owner).await;
+    let before = daos.products.load(&cx(), owner.id).await.unwrap().unwrap();
+    let wanted = Uuid::new_v4().to_string();
+    let operation = Uuid::new_v4();
+    let claim = format!(
+        "INSERT INTO {{ks}}.product_skus (sku, product_id, claim, claimed_at) \
+         VALUES ('{wanted}', {}, {operation}, 1000) IF NOT EXISTS",
+        owner.id
+    );
+    ground.cql(&claim).await;
+    let heir = Product {
+        sku: wanted.clone(),
+        ..product("Heir")
+    };
+    products::insert(&daos, &heir).await;
+    let after = Product {
+        sku: wanted,
+        version: 2,
+        ..owner.clone()
+    };
+    let late = daos.products.replace(&cx(), &before, &after, operation).await;
+    assert_eq!(late, Ok(crate::dao::products::Replaced::SkuTaken));
+    // Read again it can be changed as ever, with the fence known.
+    let before = daos.products.load(&cx(), owner.id).await.unwrap().unwrap();
+    assert!(before.marks.fence.is_some());
+    let renamed = Product {
+        name: "Renamed".into(),
+        version: 2,
+        ..owner
+    };
+    let done = daos
+        .products
+        .replace(&cx(), &before, &renamed, Uuid::new_v4())
+        .await;
+    assert!(matches!(done, Ok(crate::dao::products::Replaced::Done(_))), "{done:?}");
+    ground.drop_keyspace().await;
+}
+
+#[tokio::test]
+async fn a_level_that_cannot_be_reached_is_refused_before_anything_is_done() {
+    let Some(ground) = Ground::new().await else { return };
+    if ground.to_create().replication_factor != 1 {
+        ground.drop_keyspace().await;
+        return;
+    }
+    let daos = ground.daos().await;
+    let product = product("Two");
+    let two = Context {
+        level: Some(Level::Two),
+        ..cx()
+    };
+    let refused = DaoError::Unavailable {
+        level: "TWO",
+        required: 2,
+        alive: 1,
+    };
+    let done = daos.products.insert(&two, &product, Uuid::new_v4()).await;
+    assert_eq!(done, Err(refused.clone()));
+    let mut found = Vec::new();
+    let read = daos.products.find(&two, product.id, &mut found).await;
+    assert_eq!(read.err(), Some(refused));
+    assert_eq!(products::find(&daos, product.id).await, None);
+    products::insert(&daos, &product).await;
+    for level in [Level::One, Level::LocalOne, Level::Quorum, Level::All, Level::Serial] {
+        let cx = Context {
+            level: Some(level),
+            ..cx()
+        };
+        let mut found = Vec::new();
+        let receipt = daos.products.find(&cx, product.id, &mut found).await.unwrap();
+        assert_eq!((found.len(), receipt.level), (1, level));
+        assert!(receipt.coordinator.is_some());
+        let query = PageQuery {
+            filter: Filter::default(),
+            limit: 5,
+            after: None,
+        };
+        daos.products.page(&cx, &query, &mut found).await.unwrap();
+        assert_eq!(found.len(), 2);
+    }
+    ground.drop_keyspace().await;
+}
+
+#[tokio::test]
+async fn a_trace_is_taken_and_summed_up() {
+    let Some(ground) = Ground::new().await else { return };
+    let daos = ground.daos().await;
+    let traced = Context {
+        trace: true,
+        ..cx()
+    };
+    let mut found = Vec::new();
+    let receipt = daos.products.find(&traced, Uuid::now_v7(), &mut found).await.unwrap();
+    let summary = daos.cluster.trace_summary(receipt.trace.unwrap()).await.unwrap();
+    assert!(summary.starts_with("coordinator=127."), "{summary}");
+    assert!(summary.contains("duration_us="), "{summary}");
+    let product = product("Traced");
+    let done = daos.products.insert(&traced, &product, Uuid::new_v4()).await;
+    let Ok(Inserted::Done(receipt)) = done else { panic!("{done:?}") };
+    assert!(receipt.trace.is_some());
+    ground.drop_keyspace().await;
+}
+
+#[tokio::test]
+async fn the_ring_is_shown_with_its_nodes_keyspaces_and_placement() {
+    let Some(ground) = Ground::new().await else { return };
+    let cluster = ground.daos().await.cluster;
+    let nodes = cluster.nodes(&cx()).await.unwrap();
+    assert!(!nodes.is_empty());
+    for node in &nodes {
+        assert!(node.up && !node.tokens.is_empty(), "{node:?}");
+        assert!(node.release_version.is_some() && node.schema_version.is_some());
+        assert!(node.tokens.is_sorted());
+    }
+    let keyspaces = cluster.keyspaces(&cx()).await.unwrap();
+    let ours = keyspaces.iter().find(|found| found.name == ground.keyspace).unwrap();
+    let factor = usize::from(ground.to_create().replication_factor);
+    let Replication::NetworkTopology(factors) = &ours.strategy else {
+        panic!("{:?}", ours.strategy)
+    };
+    assert_eq!(factors.values().copied().collect::<Vec<_>>(), [factor]);
+    assert_eq!(
+        ours.tables["products_by_category"],
+        [("category".into(), "text".into()), ("bucket".into(), "bigint".into())]
+    );
+    let ring = cluster.ring(&cx(), &ground.keyspace).await.unwrap().unwrap();
+    let tokens: usize = nodes.iter().map(|node| node.tokens.len()).sum();
+    assert_eq!(ring.ranges.len(), tokens);
+    for (at, range) in ring.ranges.iter().enumerate() {
+        assert_eq!(range.replicas.len(), factor);
+        let before = (at + tokens - 1) % tokens;
+        assert_eq!(range.start, ring.ranges[before].end);
+    }
+    assert_eq!(cluster.ring(&cx(), "nowhere").await.unwrap(), None);
+    let id = Uuid::now_v7().to_string();
+    let place = cluster.placement(&cx(), "products", std::slice::from_ref(&id)).await.unwrap();
+    assert_eq!(place.replicas.len(), factor);
+    let token = ground
+        .session
+        .query_unpaged(
+            format!("SELECT token(id) FROM {}.products WHERE id = {id}", ground.keyspace),
+            (),
+        )
+        .await;
+    assert!(token.is_ok());
+    let two = ["tea".to_owned(), "0".to_owned()];
+    assert!(cluster.placement(&cx(), "products_by_category", &two).await.is_ok());
+    for (table, key) in [("nothing", &two[..1]), ("products", &two), ("products", &two[..1])] {
+        let refused = cluster.placement(&cx(), table, key).await.unwrap_err();
+        assert!(!matches!(refused, PlacementError::Dao(_)), "{refused}");
+    }
+    assert_eq!(cluster.ready(&cx()).await, Ok(()));
+    ground.cql("TRUNCATE {ks}.schema_migrations").await;
+    assert!(cluster.ready(&cx()).await.is_err());
+    ground.drop_keyspace().await;
+}

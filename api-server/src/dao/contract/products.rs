@@ -1,0 +1,212 @@
+//! One product at a time: created once, changed only from what was read, gone when removed.
+
+use uuid::Uuid;
+
+use super::{cx, product, unique};
+use crate::dao::price::Price;
+use crate::dao::products::{Inserted, Product, Removed, Replaced};
+use crate::dao::Daos;
+
+pub async fn hold(daos: &Daos) {
+    what_is_inserted_is_read_back_exactly(daos).await;
+    the_same_operation_inserts_once(daos).await;
+    a_sku_belongs_to_one_product(daos).await;
+    many_inserts_of_one_sku_make_one_product(daos).await;
+    a_change_needs_the_version_that_was_read(daos).await;
+    the_same_operation_changes_once(daos).await;
+    a_changed_sku_frees_the_old_one(daos).await;
+    a_removed_product_is_gone_and_its_sku_free(daos).await;
+    of_many_changes_of_one_version_one_is_done(daos).await;
+}
+
+pub async fn find(daos: &Daos, id: Uuid) -> Option<Product> {
+    let mut found = Vec::new();
+    daos.products.find(&cx(), id, &mut found).await.unwrap();
+    found.pop()
+}
+
+pub async fn insert(daos: &Daos, product: &Product) {
+    let done = daos.products.insert(&cx(), product, Uuid::new_v4()).await;
+    assert!(matches!(done, Ok(Inserted::Done(_))), "{done:?}");
+}
+
+async fn what_is_inserted_is_read_back_exactly(daos: &Daos) {
+    let mut product = product("Crème brûlée 🍮 \"to go\"");
+    product.price = Price::new(9_999_999_999, 2).unwrap();
+    product.description = Some("two\nlines\tand a tab".into());
+    insert(daos, &product).await;
+    assert_eq!(find(daos, product.id).await.as_ref(), Some(&product));
+    let stored = daos.products.load(&cx(), product.id).await.unwrap().unwrap();
+    assert_eq!(stored.product, product);
+    assert_eq!(find(daos, Uuid::now_v7()).await, None);
+    assert_eq!(daos.products.load(&cx(), Uuid::now_v7()).await.unwrap(), None);
+}
+
+async fn the_same_operation_inserts_once(daos: &Daos) {
+    let product = product("Once");
+    let operation = Uuid::new_v4();
+    for _ in 0..3 {
+        let done = daos.products.insert(&cx(), &product, operation).await;
+        assert!(matches!(done, Ok(Inserted::Done(_))), "{done:?}");
+    }
+    assert_eq!(find(daos, product.id).await.unwrap().version, 1);
+}
+
+async fn a_sku_belongs_to_one_product(daos: &Daos) {
+    let first = product("First");
+    insert(daos, &first).await;
+    let second = Product {
+        sku: first.sku.clone(),
+        ..product("Second")
+    };
+    let done = daos.products.insert(&cx(), &second, Uuid::new_v4()).await;
+    assert_eq!(done, Ok(Inserted::SkuTaken));
+    assert_eq!(find(daos, second.id).await, None);
+    let third = product("Third");
+    insert(daos, &third).await;
+    let stored = daos.products.load(&cx(), third.id).await.unwrap().unwrap();
+    let stolen = Product {
+        sku: first.sku.clone(),
+        version: 2,
+        ..third.clone()
+    };
+    let done = daos
+        .products
+        .replace(&cx(), &stored, &stolen, Uuid::new_v4())
+        .await;
+    assert_eq!(done, Ok(Replaced::SkuTaken));
+    assert_eq!(find(daos, third.id).await, Some(third));
+}
+
+async fn many_inserts_of_one_sku_make_one_product(daos: &Daos) {
+    let sku = unique("race");
+    let racers: Vec<Product> = (0..8)
+        .map(|at| Product {
+            sku: sku.clone(),
+            ..product(&format!("Racer {at}"))
+        })
+        .collect();
+    let runs = racers.iter().map(|racer| async {
+        let done = daos.products.insert(&cx(), racer, Uuid::new_v4()).await;
+        matches!(done.unwrap(), Inserted::Done(_))
+    });
+    let done = futures::future::join_all(runs).await;
+    assert_eq!(done.iter().filter(|done| **done).count(), 1);
+    for (racer, done) in racers.iter().zip(done) {
+        assert_eq!(find(daos, racer.id).await.is_some(), done);
+    }
+}
+
+async fn a_change_needs_the_version_that_was_read(daos: &Daos) {
+    let before = product("Before");
+    insert(daos, &before).await;
+    let stored = daos.products.load(&cx(), before.id).await.unwrap().unwrap();
+    let after = Product {
+        name: "After".into(),
+        brand: None,
+        price: Price::new(5, 1).unwrap(),
+        version: 2,
+        ..before.clone()
+    };
+    let done = daos
+        .products
+        .replace(&cx(), &stored, &after, Uuid::new_v4())
+        .await;
+    assert!(matches!(done, Ok(Replaced::Done(_))), "{done:?}");
+    assert_eq!(find(daos, before.id).await.as_ref(), Some(&after));
+    let late = Product {
+        name: "Late".into(),
+        ..after.clone()
+    };
+    let done = daos
+        .products
+        .replace(&cx(), &stored, &late, Uuid::new_v4())
+        .await;
+    assert_eq!(done, Ok(Replaced::VersionMoved));
+    let done = daos.products.remove(&cx(), &stored, Uuid::new_v4()).await;
+    assert_eq!(done, Ok(Removed::VersionMoved));
+    assert_eq!(find(daos, before.id).await, Some(after));
+}
+
+async fn the_same_operation_changes_once(daos: &Daos) {
+    let before = product("Before");
+    insert(daos, &before).await;
+    let stored = daos.products.load(&cx(), before.id).await.unwrap().unwrap();
+    let after = Product {
+        name: "After".into(),
+        version: 2,
+        ..before
+    };
+    let operation = Uuid::new_v4();
+    let first = daos.products.replace(&cx(), &stored, &after, operation).await;
+    assert!(matches!(first, Ok(Replaced::Done(_))), "{first:?}");
+    let again = daos.products.load(&cx(), after.id).await.unwrap().unwrap();
+    assert_eq!(again.product, after);
+    assert_eq!(again.marks.operations.first(), Some(&operation));
+}
+
+async fn a_changed_sku_frees_the_old_one(daos: &Daos) {
+    let before = product("Moves");
+    insert(daos, &before).await;
+    let stored = daos.products.load(&cx(), before.id).await.unwrap().unwrap();
+    let after = Product {
+        sku: unique("moved"),
+        version: 2,
+        ..before.clone()
+    };
+    let done = daos
+        .products
+        .replace(&cx(), &stored, &after, Uuid::new_v4())
+        .await;
+    assert!(matches!(done, Ok(Replaced::Done(_))), "{done:?}");
+    let heir = Product {
+        sku: before.sku.clone(),
+        ..product("Heir")
+    };
+    insert(daos, &heir).await;
+    let thief = Product {
+        sku: after.sku.clone(),
+        ..product("Thief")
+    };
+    let done = daos.products.insert(&cx(), &thief, Uuid::new_v4()).await;
+    assert_eq!(done, Ok(Inserted::SkuTaken));
+}
+
+async fn a_removed_product_is_gone_and_its_sku_free(daos: &Daos) {
+    let gone = product("Gone");
+    insert(daos, &gone).await;
+    let stored = daos.products.load(&cx(), gone.id).await.unwrap().unwrap();
+    let done = daos.products.remove(&cx(), &stored, Uuid::new_v4()).await;
+    assert!(matches!(done, Ok(Removed::Done(_))), "{done:?}");
+    assert_eq!(find(daos, gone.id).await, None);
+    let done = daos.products.remove(&cx(), &stored, Uuid::new_v4()).await;
+    assert_eq!(done, Ok(Removed::VersionMoved));
+    let heir = Product {
+        sku: gone.sku,
+        ..product("Heir")
+    };
+    insert(daos, &heir).await;
+}
+
+async fn of_many_changes_of_one_version_one_is_done(daos: &Daos) {
+    let before = product("Contended");
+    insert(daos, &before).await;
+    let stored = daos.products.load(&cx(), before.id).await.unwrap().unwrap();
+    let runs = (0..8).map(|at| {
+        let after = Product {
+            name: format!("Writer {at}"),
+            version: 2,
+            ..before.clone()
+        };
+        let stored = &stored;
+        async move {
+            let operation = Uuid::new_v4();
+            let done = daos.products.replace(&cx(), stored, &after, operation).await;
+            matches!(done.unwrap(), Replaced::Done(_)).then_some(after.name)
+        }
+    });
+    let done = futures::future::join_all(runs).await;
+    let winners: Vec<String> = done.into_iter().flatten().collect();
+    assert_eq!(winners.len(), 1, "{winners:?}");
+    assert_eq!(find(daos, before.id).await.unwrap().name, winners[0]);
+}

@@ -1,0 +1,46 @@
+//! How a DAO call fails. The texts never leave the process; clients get the class of the failure.
+
+use thiserror::Error;
+
+use super::Level;
+
+/// A failed DAO call. Rules that are broken (a taken sku, an old version) are answers, not errors.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum DaoError {
+    /// Too few replicas are alive for the level: nothing was done.
+    #[error("{alive} of the {required} replicas that {level} requires are alive")]
+    Unavailable {
+        level: &'static str,
+        required: i32,
+        alive: i32,
+    },
+    /// No node could be asked, or the database turned the request away before doing anything.
+    #[error("no node took the request: {0}")]
+    Unreachable(String),
+    /// The deadline passed and nothing was changed (a read, or a write that had not begun).
+    #[error("no answer within the deadline at {level}: {detail}")]
+    Timeout { level: &'static str, detail: String },
+    /// The deadline passed while a write was under way and its outcome could not be learnt.
+    #[error("the outcome of {operation} could not be learnt within the deadline")]
+    Unknown { operation: &'static str },
+    /// The level cannot be used for this statement.
+    #[error("{level} cannot be used here: {detail}")]
+    Level { level: Level, detail: &'static str },
+    /// A row or an answer that this program does not understand, or a statement Cassandra refuses.
+    #[error("the database answered out of contract: {0}")]
+    Broken(String),
+}
+
+impl DaoError {
+    /// Static label for metrics and logs.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Unavailable { .. } => "unavailable",
+            Self::Unreachable(_) => "unreachable",
+            Self::Timeout { .. } => "timeout",
+            Self::Unknown { .. } => "unknown_outcome",
+            Self::Level { .. } => "level",
+            Self::Broken(_) => "broken",
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The store in memory: the test double of every DAO, held to the same contract as Cassandra.
+//! Nothing survives the process.
+
+mod cluster;
+mod idempotency;
+mod products;
+
+use std::sync::Arc;
+
+pub use cluster::MemoryCluster;
+pub use idempotency::MemoryIdempotency;
+pub use products::MemoryProducts;
+
+use super::Daos;
+
+/// All DAOs over one empty store.
+pub fn daos() -> Daos {
+    Daos {
+        products: Arc::new(MemoryProducts::default()),
+        idempotency: Arc::new(MemoryIdempotency::default()),
+        cluster: Arc::new(MemoryCluster),
+    }
+}

@@ -1,0 +1,162 @@
+//! Products in a map behind one lock: each call is atomic.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::dao::products::{
+    Inserted, Marks, PageEnd, PageQuery, Position, Product, ProductDao, ProductSink, Removed,
+    Replaced, Stored,
+};
+use crate::dao::{Context, DaoError, Level, Receipt};
+
+/// Operations remembered per product, as in Cassandra.
+const OPERATIONS: usize = 8;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct MemoryProducts {
+    rows: Mutex<BTreeMap<Uuid, Stored>>,
+}
+
+impl MemoryProducts {
+    fn rows(&self) -> MutexGuard<'_, BTreeMap<Uuid, Stored>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn receipt(cx: &Context) -> Receipt {
+    Receipt::local(cx.level.unwrap_or(Level::LocalQuorum))
+}
+
+fn holder_of(rows: &BTreeMap<Uuid, Stored>, sku: &str) -> Option<Uuid> {
+    rows.values()
+        .find(|row| row.product.sku == sku)
+        .map(|row| row.product.id)
+}
+
+#[async_trait]
+impl ProductDao for MemoryProducts {
+    async fn find(
+        &self,
+        cx: &Context,
+        id: Uuid,
+        sink: &mut dyn ProductSink,
+    ) -> Result<Receipt, DaoError> {
+        if let Some(row) = self.rows().get(&id) {
+            sink.product(row.product.borrowed());
+        }
+        Ok(receipt(cx))
+    }
+
+    async fn load(&self, _cx: &Context, id: Uuid) -> Result<Option<Stored>, DaoError> {
+        Ok(self.rows().get(&id).cloned())
+    }
+
+    async fn page(
+        &self,
+        cx: &Context,
+        query: &PageQuery,
+        sink: &mut dyn ProductSink,
+    ) -> Result<PageEnd, DaoError> {
+        let rows = self.rows();
+        let mut found = rows
+            .values()
+            .rev()
+            .filter(|row| query.after.is_none_or(|after| row.product.id < after.id))
+            .filter(|row| query.filter.admits(&row.product.borrowed()));
+        let mut last = None;
+        for row in found.by_ref().take(query.limit) {
+            sink.product(row.product.borrowed());
+            last = Some(Position {
+                bucket: row.marks.bucket,
+                id: row.product.id,
+            });
+        }
+        Ok(PageEnd {
+            next: found.next().and(last),
+            receipt: receipt(cx),
+        })
+    }
+
+    async fn insert(
+        &self,
+        cx: &Context,
+        product: &Product,
+        operation: Uuid,
+    ) -> Result<Inserted, DaoError> {
+        let mut rows = self.rows();
+        if let Some(row) = rows.get(&product.id)
+            && row.marks.operations.last() == Some(&operation)
+        {
+            return Ok(Inserted::Done(receipt(cx)));
+        }
+        if holder_of(&rows, &product.sku).is_some() {
+            return Ok(Inserted::SkuTaken);
+        }
+        let marks = Marks {
+            bucket: 0,
+            sku_claim: operation,
+            operations: vec![operation],
+            fence: None,
+        };
+        let product = product.clone();
+        rows.insert(product.id, Stored { product, marks });
+        Ok(Inserted::Done(receipt(cx)))
+    }
+
+    async fn replace(
+        &self,
+        cx: &Context,
+        before: &Stored,
+        after: &Product,
+        operation: Uuid,
+    ) -> Result<Replaced, DaoError> {
+        let mut rows = self.rows();
+        let holder = holder_of(&rows, &after.sku);
+        let Some(row) = rows.get_mut(&before.product.id) else {
+            return Ok(Replaced::VersionMoved);
+        };
+        if row.marks.operations.contains(&operation) {
+            return Ok(Replaced::Done(receipt(cx)));
+        }
+        if row.product.version != before.product.version {
+            return Ok(Replaced::VersionMoved);
+        }
+        if holder.is_some_and(|holder| holder != after.id) {
+            return Ok(Replaced::SkuTaken);
+        }
+        row.product = after.clone();
+        row.marks.operations.insert(0, operation);
+        row.marks.operations.truncate(OPERATIONS);
+        Ok(Replaced::Done(receipt(cx)))
+    }
+
+    async fn remove(
+        &self,
+        cx: &Context,
+        before: &Stored,
+        _operation: Uuid,
+    ) -> Result<Removed, DaoError> {
+        let mut rows = self.rows();
+        match rows.get(&before.product.id) {
+            Some(row) if row.product.version == before.product.version => {
+                rows.remove(&before.product.id);
+                Ok(Removed::Done(receipt(cx)))
+            }
+            _ => Ok(Removed::VersionMoved),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dao::{contract, memory};
+
+    #[tokio::test]
+    async fn the_store_in_memory_keeps_the_contract() {
+        contract::hold(&memory::daos()).await;
+    }
+}

@@ -1,0 +1,173 @@
+//! What every request passes on its way in and out, in one place and without a stack of layers:
+//! request id, shedding, panics, problems written out, metrics, access log.
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use futures::FutureExt as _;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http_body::Body as _;
+use tower::Service as _;
+
+use crate::access_log::{AccessLog, Entry};
+use crate::app::App;
+use crate::problem::Problem;
+use crate::route::Route;
+
+/// Names a request in logs, answers and problems.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The way in and out of one process.
+#[derive(Clone)]
+pub struct Edge {
+    app: Arc<App>,
+    router: Router,
+    log: AccessLog,
+    ids: Arc<RequestIds>,
+}
+
+/// Makes request ids: a random beginning for the process, then a count.
+struct RequestIds {
+    process: u64,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    fn make(&self) -> HeaderValue {
+        let count = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut text = String::with_capacity(32);
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{:016x}{count:016x}", self.process);
+        HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+    }
+}
+
+/// A request id of the client is kept if it is short, visible ASCII.
+fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {
+    let value = headers.get(&REQUEST_ID)?;
+    let bytes = value.as_bytes();
+    let fits = (1..=64).contains(&bytes.len())
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte));
+    fits.then(|| value.clone())
+}
+
+/// Counts a request for as long as it lives.
+struct Active<'a>(&'a App);
+
+impl Drop for Active<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.active.dec();
+    }
+}
+
+impl Edge {
+    /// An edge before a router.
+    pub fn new(app: Arc<App>, router: Router, log: AccessLog) -> Self {
+        Self {
+            app,
+            router,
+            log,
+            ids: Arc::new(RequestIds {
+                process: rand::random(),
+                next: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// Answers one request; never fails.
+    pub async fn answer<B>(
+        &self,
+        request: Request<B>,
+        peer: Option<IpAddr>,
+    ) -> Result<Response<Body>, Infallible>
+    where
+        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let started = Instant::now();
+        let method = request.method().clone();
+        let uri = request.uri().clone();
+        let route = Route::of(uri.path());
+        let id = given_id(request.headers()).unwrap_or_else(|| self.ids.make());
+        self.app.metrics.active.inc();
+        let active = Active(&self.app);
+        let mut response = if self.app.metrics.active.get() > self.app.limits.max_requests
+            && !route.is_operational()
+        {
+            self.app.metrics.shed.inc();
+            shed()
+        } else {
+            let mut router = self.router.clone();
+            let called = AssertUnwindSafe(async move { router.call(request.map(Body::new)).await });
+            match called.catch_unwind().await {
+                Ok(Ok(response)) => response,
+                Err(_) => panicked(),
+            }
+        };
+        if !response.status().is_success() {
+            response = written_out(response, &id);
+        }
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, id.clone());
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+        if self.app.is_draining() {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        drop(active);
+        let took = started.elapsed();
+        let status = response.status();
+        self.app
+            .metrics
+            .request(route, &method, status, took.as_secs_f64());
+        self.log.request(&Entry {
+            id: &id,
+            method: &method,
+            path: uri.path(),
+            route,
+            status,
+            took,
+            bytes: response.body().size_hint().exact(),
+            peer,
+        });
+        Ok(response)
+    }
+}
+
+/// Problems were left in the extensions by controllers; axum's own refusals have none.
+fn written_out(mut response: Response<Body>, id: &HeaderValue) -> Response<Body> {
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else {
+        return response;
+    };
+    let mut rendered = problem.render(id.to_str().unwrap_or_default());
+    // Allow comes from the router.
+    for (name, value) in response.headers() {
+        if *name == header::ALLOW {
+            rendered.headers_mut().append(name, value.clone());
+        }
+    }
+    rendered
+}
+
+fn shed() -> Response<Body> {
+    let detail = "too many requests are being worked on";
+    axum::response::IntoResponse::into_response(Problem::unavailable("overloaded", detail))
+}
+
+fn panicked() -> Response<Body> {
+    // The panic hook has logged the place.
+    let detail = "the request could not be worked on";
+    let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail);
+    axum::response::IntoResponse::into_response(problem)
+}

@@ -1,0 +1,19 @@
+//! Rules and use cases of the store. Knows the traits and records of [`crate::dao`] and nothing of
+//! HTTP or of any database.
+
+pub mod cluster;
+pub mod cursor;
+pub mod error;
+pub mod idempotency;
+pub mod precondition;
+pub mod product;
+pub mod products;
+
+pub use error::{ModelError, Violation};
+
+/// What a caller of a use case gives and gets beside its data, re-exported so that whoever speaks
+/// HTTP needs nothing from the DAOs.
+pub use crate::dao::cluster as ring;
+pub use crate::dao::products::{Filter, Product, ProductRef, ProductSink};
+pub use crate::dao::{Context, DaoError, Level, Receipt, level::UnknownLevel, now_ms};
+pub use crate::dao::price::{Price, PriceError};

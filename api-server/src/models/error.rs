@@ -1,0 +1,60 @@
+//! How a use case ends when it does not end well. Pure.
+
+use std::borrow::Cow;
+
+use thiserror::Error;
+
+use crate::dao::DaoError;
+
+/// One broken rule and where it was broken.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Violation {
+    /// JSON pointer into the body, or `query:NAME`, `header:NAME`.
+    pub pointer: Cow<'static, str>,
+    /// Stable, machine-readable.
+    pub code: Cow<'static, str>,
+    /// For people: what to send instead.
+    pub detail: Cow<'static, str>,
+}
+
+impl Violation {
+    /// A violation with fixed or made texts.
+    pub fn new(
+        pointer: impl Into<Cow<'static, str>>,
+        code: impl Into<Cow<'static, str>>,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            pointer: pointer.into(),
+            code: code.into(),
+            detail: detail.into(),
+        }
+    }
+}
+
+/// A use case that did not do what was asked.
+#[derive(Debug, Error)]
+pub enum ModelError {
+    /// The request cannot be understood.
+    #[error("the request is malformed")]
+    Malformed(Vec<Violation>),
+    /// The request breaks rules of the store.
+    #[error("the request breaks a rule of the store")]
+    Invalid(Vec<Violation>),
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// The client's condition on the version does not hold.
+    #[error("the {0} is at another version")]
+    PreconditionFailed(&'static str),
+    /// The request is right in itself, the state of the store forbids it.
+    #[error("{0:?}")]
+    Conflict(Violation),
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// The first request under the idempotency key is still running.
+    #[error("the first request under this idempotency key is still running")]
+    KeyInFlight,
+    #[error(transparent)]
+    Dao(#[from] DaoError),
+}

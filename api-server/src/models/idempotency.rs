@@ -1,0 +1,114 @@
+//! Doing a request once, however often it is sent under its key. IO only through the DAO's trait.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::error::{ModelError, Violation};
+use crate::dao::Context;
+use crate::dao::idempotency::{Begun, Claim, IdempotencyDao};
+
+pub use crate::dao::idempotency::Answer;
+
+/// Requests that are done once.
+#[derive(Clone)]
+pub struct Idempotency {
+    dao: Arc<dyn IdempotencyDao>,
+    /// How long a request can live; an older claim without an answer was left by a crash.
+    lease_ms: i64,
+}
+
+/// A claimed key: finish or release it.
+#[derive(Debug)]
+pub struct Claimed {
+    key: String,
+    /// Identities under which to do the work.
+    pub operation: Uuid,
+    pub resource: Uuid,
+}
+
+/// Status under which a refusal is kept.
+const REFUSED: u16 = 409;
+
+/// The answer that keeps a refusal for good, so that a second try is refused alike.
+pub fn refusal(violation: &Violation) -> Option<Answer> {
+    Some(Answer {
+        status: REFUSED,
+        etag: None,
+        location: None,
+        body: serde_json::to_vec(violation).ok()?,
+    })
+}
+
+/// The refusal that an answer keeps, `None` when it is another answer.
+pub fn refused(answer: &Answer) -> Option<Violation> {
+    if answer.status != REFUSED {
+        return None;
+    }
+    serde_json::from_slice(&answer.body).ok()
+}
+
+/// What to do with a request under a key.
+#[derive(Debug)]
+pub enum Turn {
+    Work(Claimed),
+    Replay(Answer),
+}
+
+impl Idempotency {
+    /// Keys over a DAO; `lease_ms` is longer than any request lives.
+    pub fn new(dao: Arc<dyn IdempotencyDao>, lease_ms: i64) -> Self {
+        Self { dao, lease_ms }
+    }
+
+    /// Claims a key for a request of a route.
+    pub async fn begin(
+        &self,
+        cx: &Context,
+        route: &str,
+        key: &str,
+        body: &[u8],
+        operation: Uuid,
+        resource: Uuid,
+    ) -> Result<Turn, ModelError> {
+        let claim = Claim {
+            key: format!("{route} {key}"),
+            request: Sha256::digest(body).into(),
+            operation,
+            resource,
+        };
+        match self.dao.begin(cx, &claim, self.lease_ms).await? {
+            Begun::Ours {
+                operation,
+                resource,
+            } => Ok(Turn::Work(Claimed {
+                key: claim.key,
+                operation,
+                resource,
+            })),
+            Begun::Answered(answer) => Ok(Turn::Replay(answer)),
+            Begun::OtherRequest => Err(ModelError::KeyReused),
+            Begun::InFlight => Err(ModelError::KeyInFlight),
+        }
+    }
+
+    /// Keeps the answer. A failure is not the client's: the work is done, and the next try of the
+    /// same request finds its own effects and answers alike.
+    pub async fn finish(&self, cx: &Context, claimed: &Claimed, answer: &Answer) {
+        let kept = self
+            .dao
+            .finish(cx, &claimed.key, claimed.operation, answer)
+            .await;
+        if let Err(error) = kept {
+            tracing::warn!(reason = error.reason(), %error, "could not keep an answer under its idempotency key");
+        }
+    }
+
+    /// Lets the next try go on at once, after an end without an answer.
+    pub async fn release(&self, cx: &Context, claimed: &Claimed) {
+        if let Err(error) = self.dao.release(cx, &claimed.key, claimed.operation).await {
+            tracing::warn!(reason = error.reason(), %error, "could not release an idempotency key, it stays claimed until its lease ends");
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! What a product may be, and how a draft or a change becomes one. Pure.
+
+use uuid::Uuid;
+
+use super::error::Violation;
+use crate::dao::price::Price;
+use crate::dao::products::Product;
+
+/// Characters that a name may have at most.
+pub const NAME_MAX: usize = 150;
+/// Characters that a sku may have at most.
+pub const SKU_MAX: usize = 64;
+/// Characters that a brand may have at most.
+pub const BRAND_MAX: usize = 150;
+/// Characters that a category may have at most.
+pub const CATEGORY_MAX: usize = 100;
+/// Characters that a description may have at most; bounds the size of the batch that writes it.
+pub const DESCRIPTION_MAX: usize = 2000;
+
+/// Everything of a product that a client decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    pub sku: String,
+    pub name: String,
+    pub price: Price,
+    pub brand: Option<String>,
+    pub description: Option<String>,
+    pub category: Option<String>,
+}
+
+/// A partial change; `None` leaves a field as it is, `Some(None)` clears it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Change {
+    pub sku: Option<String>,
+    pub name: Option<String>,
+    pub price: Option<Price>,
+    pub brand: Option<Option<String>>,
+    pub description: Option<Option<String>>,
+    pub category: Option<Option<String>>,
+}
+
+impl From<Draft> for Change {
+    /// A full replacement as a change of everything.
+    fn from(draft: Draft) -> Self {
+        Self {
+            sku: Some(draft.sku),
+            name: Some(draft.name),
+            price: Some(draft.price),
+            brand: Some(draft.brand),
+            description: Some(draft.description),
+            category: Some(draft.category),
+        }
+    }
+}
+
+impl Draft {
+    /// The product that this draft becomes.
+    pub fn into_product(self, id: Uuid, now_ms: i64) -> Product {
+        Product {
+            id,
+            sku: self.sku,
+            name: self.name,
+            price: self.price,
+            brand: self.brand,
+            description: self.description,
+            category: self.category,
+            version: 1,
+            created_at: now_ms,
+            updated_at: now_ms,
+        }
+    }
+}
+
+impl Change {
+    /// The next version of a product, `None` when the change leaves it as it is.
+    pub fn apply(&self, before: &Product, now_ms: i64) -> Option<Product> {
+        let mut after = before.clone();
+        if let Some(sku) = &self.sku {
+            after.sku.clone_from(sku);
+        }
+        if let Some(name) = &self.name {
+            after.name.clone_from(name);
+        }
+        if let Some(price) = self.price {
+            after.price = price;
+        }
+        if let Some(brand) = &self.brand {
+            after.brand.clone_from(brand);
+        }
+        if let Some(description) = &self.description {
+            after.description.clone_from(description);
+        }
+        if let Some(category) = &self.category {
+            after.category.clone_from(category);
+        }
+        if after == *before {
+            return None;
+        }
+        after.version = before.version + 1;
+        after.updated_at = now_ms.max(before.updated_at);
+        Some(after)
+    }
+}
+
+/// Whether a text may be one line of a product: no control characters, not blank at its ends.
+pub fn check_line(text: &str, max: usize) -> Result<(), (&'static str, String)> {
+    if text.is_empty() {
+        return Err(("too_short", "must not be empty".into()));
+    }
+    check_length(text, max)?;
+    if text.chars().any(is_control) {
+        return Err((
+            "control_character",
+            "must not contain control characters".into(),
+        ));
+    }
+    if text.starts_with(' ') || text.ends_with(' ') {
+        return Err((
+            "blank_ends",
+            "must not begin or end with a space".into(),
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a text may be the beginning of a name: a space may be its last character here.
+pub fn check_prefix(text: &str, max: usize) -> Result<(), (&'static str, String)> {
+    match check_line(text, max) {
+        Err(("blank_ends", _)) => Ok(()),
+        other => other,
+    }
+}
+
+/// Whether a text may be a description: tabs and line breaks are allowed, other control
+/// characters are not.
+pub fn check_paragraphs(text: &str, max: usize) -> Result<(), (&'static str, String)> {
+    if text.is_empty() {
+        return Err(("too_short", "must not be empty, leave it out".into()));
+    }
+    check_length(text, max)?;
+    if text
+        .chars()
+        .any(|c| is_control(c) && !matches!(c, '\t' | '\n' | '\r'))
+    {
+        return Err((
+            "control_character",
+            "must not contain control characters but tabs and line breaks".into(),
+        ));
+    }
+    Ok(())
+}
+
+fn check_length(text: &str, max: usize) -> Result<(), (&'static str, String)> {
+    // At most four bytes a character: long texts are not counted through.
+    if text.len() > max * 4 || text.chars().count() > max {
+        return Err((
+            "too_long",
+            format!("must have at most {max} characters"),
+        ));
+    }
+    Ok(())
+}
+
+/// C0, DEL and C1.
+fn is_control(c: char) -> bool {
+    c.is_control()
+}
+
+/// A violation at a field of the body.
+pub fn at_field(field: &str, (code, detail): (&'static str, String)) -> Violation {
+    Violation::new(format!("/{field}"), code, format!("{field} {detail}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn product() -> Product {
+        Draft {
+            sku: "TEA-1".into(),
+            name: "Green tea".into(),
+            price: Price::new(1050, 2).unwrap(),
+            brand: None,
+            description: None,
+            category: Some("tea".into()),
+        }
+        .into_product(Uuid::from_u128(1), 10)
+    }
+
+    #[test]
+    fn a_change_raises_the_version_and_touches_only_what_it_names() {
+        let change = Change {
+            name: Some("Black tea".into()),
+            category: Some(None),
+            ..Change::default()
+        };
+        let after = change.apply(&product(), 20).unwrap();
+        assert_eq!((after.version, after.updated_at, after.created_at), (2, 20, 10));
+        assert_eq!(after.name, "Black tea");
+        assert_eq!(after.category, None);
+        assert_eq!(after.sku, product().sku);
+    }
+
+    #[test]
+    fn a_change_that_changes_nothing_makes_no_version() {
+        let change = Change {
+            name: Some("Green tea".into()),
+            ..Change::default()
+        };
+        assert_eq!(change.apply(&product(), 20), None);
+        assert_eq!(Change::default().apply(&product(), 20), None);
+    }
+
+    #[test]
+    fn a_clock_that_runs_back_never_makes_an_update_older() {
+        let change = Change {
+            name: Some("Black tea".into()),
+            ..Change::default()
+        };
+        assert_eq!(change.apply(&product(), 5).unwrap().updated_at, 10);
+    }
+
+    #[test]
+    fn lines_are_bounded_in_characters_not_bytes() {
+        assert!(check_line(&"é".repeat(NAME_MAX), NAME_MAX).is_ok());
+        assert!(check_line(&"🦀".repeat(SKU_MAX), SKU_MAX).is_ok());
+        assert_eq!(
+            check_line(&"a".repeat(NAME_MAX + 1), NAME_MAX).unwrap_err().0,
+            "too_long"
+        );
+    }
+
+    #[test]
+    fn control_characters_and_blank_ends_are_refused() {
+        for (text, code) in [
+            ("", "too_short"),
+            (" a", "blank_ends"),
+            ("a ", "blank_ends"),
+            ("a\0b", "control_character"),
+            ("a\nb", "control_character"),
+            ("a\u{85}b", "control_character"),
+            ("\u{7f}", "control_character"),
+        ] {
+            assert_eq!(check_line(text, 10).unwrap_err().0, code, "{text:?}");
+        }
+        assert!(check_paragraphs("a\n\tb\r\n", 10).is_ok());
+        assert_eq!(check_paragraphs("a\0", 10).unwrap_err().0, "control_character");
+    }
+}

@@ -1,0 +1,209 @@
+//! The OpenAPI document: what the controllers declare, with the answers that they share. Pure.
+
+use utoipa::openapi::schema::{AdditionalProperties, Schema};
+use utoipa::openapi::{OpenApi as Document, RefOr};
+use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
+
+use crate::controllers::{cluster, docs, health, products};
+use crate::problem::ProblemDoc;
+
+/// The document as it is served and committed: pretty JSON with a line break at its end.
+pub fn text() -> String {
+    let mut text = ApiDoc::openapi()
+        .to_pretty_json()
+        .unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
+    text.push('\n');
+    text
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Store manager",
+        description = "Products of a store, kept in Apache Cassandra, and the ring they lie on. Errors are `application/problem+json` (RFC 9457). Every answer carries `X-Request-Id`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    paths(
+        products::list,
+        products::create,
+        products::show,
+        products::replace,
+        products::patch,
+        products::remove,
+        cluster::nodes,
+        cluster::ring,
+        cluster::keyspaces,
+        cluster::placement,
+        cluster::consistency,
+        health::health,
+        health::health_check,
+        health::livez,
+        health::readyz,
+        health::metrics,
+        docs::document,
+    ),
+    components(responses(
+        Malformed, NotFound, NotAcceptable, SlowBody, SkuConflict, VersionMoved, TooLarge,
+        UnsupportedMediaType, RuleBroken, Unavailable, UnknownOutcome,
+    )),
+    modifiers(&Closed),
+    tags(
+        (name = "products", description = "What the store sells"),
+        (name = "cluster", description = "The distributed database made visible"),
+        (name = "operations", description = "Probes, metrics, this document"),
+    ),
+)]
+struct ApiDoc;
+
+/// Requests have the members that are listed and no others.
+struct Closed;
+
+impl Modify for Closed {
+    fn modify(&self, document: &mut Document) {
+        let Some(components) = &mut document.components else {
+            return;
+        };
+        for name in ["NewProduct", "ProductChange"] {
+            if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(name) {
+                object.additional_properties =
+                    Some(Box::new(AdditionalProperties::FreeForm(false)));
+            }
+        }
+    }
+}
+
+/// Headers of reads.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code, reason = "documents the headers; they are read by controllers::request")]
+pub struct ReadHeaders {
+    /// Consistency level of this read; LOCAL_QUORUM unless configured otherwise.
+    #[param(rename = "Consistency-Level", value_type = Option<ReadLevel>, nullable = false, inline)]
+    consistency_level: Option<String>,
+    /// Ask Cassandra for a trace; its id and summary come back under the same name.
+    #[param(rename = "Cassandra-Trace", nullable = false)]
+    cassandra_trace: Option<bool>,
+}
+
+/// Headers of writes.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code, reason = "documents the headers; they are read by controllers::request")]
+pub struct WriteHeaders {
+    /// Consistency level of the plain parts of this write. Uniqueness and versions are always
+    /// decided by lightweight transactions, which no header weakens.
+    #[param(rename = "Consistency-Level", value_type = Option<WriteLevel>, nullable = false, inline)]
+    consistency_level: Option<String>,
+    /// Ask Cassandra for a trace; its id and summary come back under the same name.
+    #[param(rename = "Cassandra-Trace", nullable = false)]
+    cassandra_trace: Option<bool>,
+}
+
+/// Header of conditional writes.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code, reason = "documents the headers; they are read by controllers::request")]
+pub struct IfMatchHeader {
+    /// Entity tags of the versions that may be changed, or `*`.
+    #[param(rename = "If-Match", nullable = false, pattern = r#"^(\*|(W/)?"[0-9]{1,19}"(, ?(W/)?"[0-9]{1,19}"){0,20})$"#)]
+    if_match: Option<String>,
+}
+
+/// Header of requests that are done once.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code, reason = "documents the headers; they are read by controllers::request")]
+pub struct IdempotencyHeader {
+    /// Chosen by the client, remembered for a day: the same request is answered again, another
+    /// one under the same key is refused.
+    #[param(rename = "Idempotency-Key", nullable = false, min_length = 1, max_length = 255, pattern = r"^[!-~]+$")]
+    idempotency_key: Option<String>,
+}
+
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+#[allow(dead_code, reason = "documents a header")]
+enum ReadLevel {
+    One,
+    Two,
+    Quorum,
+    LocalOne,
+    LocalQuorum,
+    All,
+    Serial,
+}
+
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+#[allow(dead_code, reason = "documents a header")]
+enum WriteLevel {
+    One,
+    Two,
+    Quorum,
+    LocalOne,
+    LocalQuorum,
+    All,
+}
+
+macro_rules! problem_responses {
+    ($($(#[$doc:meta])* $name:ident = $description:literal;)*) => {$(
+        #[derive(ToResponse)]
+        #[response(description = $description, content_type = "application/problem+json")]
+        #[allow(dead_code, reason = "documents an answer; problems are written by crate::problem")]
+        $(#[$doc])*
+        pub struct $name(ProblemDoc);
+    )*};
+}
+
+problem_responses! {
+    /// 400.
+    Malformed = "The request cannot be understood: path, query, headers or JSON";
+    /// 404.
+    NotFound = "No such resource";
+    /// 406.
+    NotAcceptable = "The client accepts no JSON";
+    /// 408.
+    SlowBody = "The body did not arrive in time";
+    /// 409.
+    SkuConflict = "The sku is taken";
+    /// 412.
+    VersionMoved = "The resource is at another version than `If-Match` names";
+    /// 413.
+    TooLarge = "The body has more than 64 KiB";
+    /// 415.
+    UnsupportedMediaType = "The body is of another media type";
+    /// 422.
+    RuleBroken = "The request breaks rules of the store; `errors` names each";
+    /// 503.
+    Unavailable = "Nothing was changed; try again after `Retry-After`. Says how many replicas are required and alive where that is the cause";
+    /// 504.
+    UnknownOutcome = "The outcome could not be learnt in time; read before trying again";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::route::Route;
+
+    #[test]
+    fn the_committed_document_is_the_one_that_is_served() {
+        let committed = include_str!("../openapi.json");
+        assert!(
+            committed == text(),
+            "openapi.json is stale, run: cargo run -p store-api -- openapi > api-server/openapi.json"
+        );
+    }
+
+    #[test]
+    fn every_route_is_documented_but_the_page_itself() {
+        let document: serde_json::Value = serde_json::from_str(&text()).unwrap();
+        let paths = document["paths"].as_object().unwrap();
+        for route in Route::ALL {
+            let documented = paths.contains_key(route.pattern());
+            let is_page = matches!(route, Route::Docs | Route::DocsFile);
+            assert_eq!(documented, !is_page, "{}", route.pattern());
+        }
+        assert_eq!(paths.len(), Route::ALL.len() - 2);
+        assert_eq!(document["openapi"], "3.1.0");
+    }
+}

@@ -1,0 +1,299 @@
+//! Errors as clients see them: RFC 9457 problem details with the members that older clients read.
+//! Pure.
+//!
+//! A controller returns a [`Problem`]; it travels in the extensions of an empty response, and the
+//! edge writes it out together with the request's id.
+
+use std::borrow::Cow;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use utoipa::ToSchema;
+
+use crate::models::{DaoError, ModelError, Violation};
+use crate::views::json;
+
+/// A failed request.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    pub status: StatusCode,
+    /// Stable, machine-readable; the end of `type`.
+    pub code: &'static str,
+    pub detail: Cow<'static, str>,
+    pub errors: Vec<Violation>,
+    /// Seconds after which a second try may succeed.
+    pub retry_after: Option<u32>,
+    /// Replicas that the level requires and that are alive.
+    pub replicas: Option<(i32, i32)>,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// The members of a problem.
+#[derive(ToSchema)]
+#[schema(as = Problem)]
+#[allow(dead_code, reason = "documents the answer; it is written by `Problem::render`")]
+pub struct ProblemDoc {
+    #[schema(example = "urn:store-manager:problem:sku_taken")]
+    r#type: String,
+    title: String,
+    status: u16,
+    detail: String,
+    /// The same as `detail`, for older clients.
+    error: String,
+    errors: Vec<ViolationDoc>,
+    request_id: String,
+    /// Replicas that the consistency level requires, where too few are alive.
+    #[schema(nullable = false)]
+    required_replicas: Option<i32>,
+    #[schema(nullable = false)]
+    alive_replicas: Option<i32>,
+}
+
+/// One broken rule.
+#[derive(ToSchema)]
+#[schema(as = ProblemError)]
+#[allow(dead_code, reason = "documents the answer; it is written by `Problem::render`")]
+pub struct ViolationDoc {
+    /// JSON pointer into the body, or `query:NAME`, `header:NAME`.
+    pointer: String,
+    code: String,
+    detail: String,
+}
+
+impl Problem {
+    /// A problem without broken rules.
+    pub fn new(
+        status: StatusCode,
+        code: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after: None,
+            replicas: None,
+            headers: Vec::new(),
+        }
+    }
+
+    /// A request that cannot be understood, with the places where.
+    pub fn malformed(errors: Vec<Violation>) -> Self {
+        Self::of_violations(StatusCode::BAD_REQUEST, "malformed_request", errors)
+    }
+
+    /// 400 at one place.
+    pub fn malformed_at(
+        pointer: impl Into<Cow<'static, str>>,
+        code: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::malformed(vec![Violation::new(pointer, code, detail)])
+    }
+
+    /// 404 for a path that leads nowhere.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("no such {what}"))
+    }
+
+    /// 503 with a hint when to come back.
+    pub fn unavailable(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
+        problem.retry_after = Some(1);
+        problem
+    }
+
+    fn of_violations(status: StatusCode, code: &'static str, errors: Vec<Violation>) -> Self {
+        let detail = match errors.as_slice() {
+            [only] => only.detail.clone(),
+            _ => Cow::Borrowed("see errors"),
+        };
+        let mut problem = Self::new(status, code, detail);
+        problem.errors = errors;
+        problem
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The answer as it goes to the client.
+    pub fn render(&self, request_id: &str) -> Response {
+        let mut out = Vec::with_capacity(512);
+        out.extend_from_slice(b"{\"type\":\"urn:store-manager:problem:");
+        out.extend_from_slice(self.code.as_bytes());
+        out.extend_from_slice(b"\",\"title\":");
+        json::write_text(&mut out, self.status.canonical_reason().unwrap_or("Error"));
+        out.extend_from_slice(b",\"status\":");
+        json::write_integer(&mut out, i64::from(self.status.as_u16()));
+        out.extend_from_slice(b",\"detail\":");
+        json::write_text(&mut out, &self.detail);
+        out.extend_from_slice(b",\"error\":");
+        json::write_text(&mut out, &self.detail);
+        out.extend_from_slice(b",\"errors\":[");
+        for (at, error) in self.errors.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(b"{\"pointer\":");
+            json::write_text(&mut out, &error.pointer);
+            out.extend_from_slice(b",\"code\":");
+            json::write_text(&mut out, &error.code);
+            out.extend_from_slice(b",\"detail\":");
+            json::write_text(&mut out, &error.detail);
+            out.push(b'}');
+        }
+        out.extend_from_slice(b"],\"request_id\":");
+        json::write_text(&mut out, request_id);
+        if let Some((required, alive)) = self.replicas {
+            out.extend_from_slice(b",\"required_replicas\":");
+            json::write_integer(&mut out, i64::from(required));
+            out.extend_from_slice(b",\"alive_replicas\":");
+            json::write_integer(&mut out, i64::from(alive));
+        }
+        out.push(b'}');
+        let mut response = Response::new(Body::from(out));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        for (name, value) in &self.headers {
+            headers.append(name, value.clone());
+        }
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.status;
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<ModelError> for Problem {
+    fn from(error: ModelError) -> Self {
+        match error {
+            ModelError::Malformed(errors) => Self::malformed(errors),
+            ModelError::Invalid(errors) => {
+                Self::of_violations(StatusCode::UNPROCESSABLE_ENTITY, "rule_broken", errors)
+            }
+            ModelError::NotFound(what) => Self::not_found(what),
+            ModelError::PreconditionFailed(what) => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "version_moved",
+                format!("the {what} is at another version, read it again"),
+            ),
+            ModelError::Conflict(violation) => {
+                Self::of_violations(StatusCode::CONFLICT, "conflict", vec![violation])
+            }
+            ModelError::KeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "the Idempotency-Key was used for another request, choose a new one",
+            ),
+            ModelError::KeyInFlight => {
+                let mut problem = Self::new(
+                    StatusCode::CONFLICT,
+                    "idempotency_key_in_flight",
+                    "the first request under this Idempotency-Key is still running",
+                );
+                problem.retry_after = Some(1);
+                problem
+            }
+            ModelError::Dao(error) => Self::from(error),
+        }
+    }
+}
+
+impl From<DaoError> for Problem {
+    fn from(error: DaoError) -> Self {
+        match &error {
+            DaoError::Unavailable {
+                level,
+                required,
+                alive,
+            } => {
+                let detail = format!(
+                    "{level} requires {required} replicas and {alive} are alive, nothing was changed"
+                );
+                let mut problem = Self::unavailable("too_few_replicas", detail);
+                problem.replicas = Some((*required, *alive));
+                problem
+            }
+            DaoError::Unreachable(_) => Self::unavailable(
+                "database_unreachable",
+                "the database took no request, nothing was changed",
+            ),
+            DaoError::Timeout { .. } => Self::unavailable(
+                "database_timeout",
+                "the database did not answer in time, nothing was changed",
+            ),
+            DaoError::Unknown { .. } => Self::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "unknown_outcome",
+                "the outcome could not be learnt in time, read before you try again",
+            ),
+            DaoError::Level { level, detail } => Self::malformed_at(
+                "header:Consistency-Level",
+                "level_not_usable",
+                format!("{level} cannot be used here: {detail}"),
+            ),
+            DaoError::Broken(_) => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "database_answer",
+                "the database answered something unexpected",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+
+    #[tokio::test]
+    async fn a_problem_says_which_replicas_are_missing_and_when_to_come_back() {
+        let problem = Problem::from(DaoError::Unavailable {
+            level: "ALL",
+            required: 3,
+            alive: 2,
+        });
+        let response = problem.render("r-1");
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()["retry-after"], "1");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["required_replicas"], 3);
+        assert_eq!(body["alive_replicas"], 2);
+        assert_eq!(body["request_id"], "r-1");
+        assert_eq!(body["error"], body["detail"]);
+    }
+
+    #[test]
+    fn text_of_the_database_never_reaches_the_client() {
+        for error in [
+            DaoError::Unreachable("secret host".into()),
+            DaoError::Broken("secret row".into()),
+            DaoError::Timeout {
+                level: "ONE",
+                detail: "secret".into(),
+            },
+        ] {
+            assert!(!Problem::from(error).detail.contains("secret"));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The paths of the API as a closed set: labels of metrics and log lines. Pure.
+
+/// A path pattern of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(usize)]
+pub enum Route {
+    Products,
+    Product,
+    ClusterNodes,
+    ClusterRing,
+    ClusterKeyspaces,
+    ClusterPlacement,
+    ClusterConsistency,
+    Health,
+    HealthCheck,
+    Livez,
+    Readyz,
+    Metrics,
+    OpenApi,
+    Docs,
+    DocsFile,
+    /// No pattern fits.
+    Unmatched,
+}
+
+impl Route {
+    /// Every route with a pattern.
+    pub const ALL: [Self; 15] = [
+        Self::Products,
+        Self::Product,
+        Self::ClusterNodes,
+        Self::ClusterRing,
+        Self::ClusterKeyspaces,
+        Self::ClusterPlacement,
+        Self::ClusterConsistency,
+        Self::Health,
+        Self::HealthCheck,
+        Self::Livez,
+        Self::Readyz,
+        Self::Metrics,
+        Self::OpenApi,
+        Self::Docs,
+        Self::DocsFile,
+    ];
+
+    /// Number of labels, [`Route::Unmatched`] included.
+    pub const COUNT: usize = Self::ALL.len() + 1;
+
+    /// The pattern, as the router and the OpenAPI document write it.
+    pub const fn pattern(self) -> &'static str {
+        match self {
+            Self::Products => "/products",
+            Self::Product => "/products/{id}",
+            Self::ClusterNodes => "/cluster/nodes",
+            Self::ClusterRing => "/cluster/ring",
+            Self::ClusterKeyspaces => "/cluster/keyspaces",
+            Self::ClusterPlacement => "/cluster/placement",
+            Self::ClusterConsistency => "/cluster/consistency",
+            Self::Health => "/health",
+            Self::HealthCheck => "/health-check",
+            Self::Livez => "/livez",
+            Self::Readyz => "/readyz",
+            Self::Metrics => "/metrics",
+            Self::OpenApi => "/openapi.json",
+            Self::Docs => "/docs",
+            Self::DocsFile => "/docs/{file}",
+            Self::Unmatched => "",
+        }
+    }
+
+    /// The route that a request path takes.
+    pub fn of(path: &str) -> Self {
+        let mut segments = path.split('/');
+        // What stands before the first slash: nothing.
+        segments.next();
+        let (first, second, third) = (segments.next(), segments.next(), segments.next());
+        match (first, second, third) {
+            (Some("products"), None, None) => Self::Products,
+            (Some("products"), Some(id), None) if !id.is_empty() => Self::Product,
+            (Some("cluster"), Some("nodes"), None) => Self::ClusterNodes,
+            (Some("cluster"), Some("ring"), None) => Self::ClusterRing,
+            (Some("cluster"), Some("keyspaces"), None) => Self::ClusterKeyspaces,
+            (Some("cluster"), Some("placement"), None) => Self::ClusterPlacement,
+            (Some("cluster"), Some("consistency"), None) => Self::ClusterConsistency,
+            (Some("health"), None, None) => Self::Health,
+            (Some("health-check"), None, None) => Self::HealthCheck,
+            (Some("livez"), None, None) => Self::Livez,
+            (Some("readyz"), None, None) => Self::Readyz,
+            (Some("metrics"), None, None) => Self::Metrics,
+            (Some("openapi.json"), None, None) => Self::OpenApi,
+            (Some("docs"), None, None) => Self::Docs,
+            (Some("docs"), Some(file), None) if !file.is_empty() => Self::DocsFile,
+            _ => Self::Unmatched,
+        }
+    }
+
+    /// Whether the route is for those who run the store: never turned away under load.
+    pub const fn is_operational(self) -> bool {
+        matches!(
+            self,
+            Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Metrics
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_is_recognised_as_its_own_route() {
+        for route in Route::ALL {
+            let path = route.pattern().replace("{id}", "x").replace("{file}", "x.js");
+            assert_eq!(Route::of(&path), route, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_unmatched() {
+        for path in ["", "/", "/products/", "/products/a/b", "/Products", "/docs/", "//products"] {
+            assert_eq!(Route::of(path), Route::Unmatched, "{path}");
+        }
+    }
+}

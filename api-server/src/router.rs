@@ -1,0 +1,50 @@
+//! Every route on one page. No IO.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use http::StatusCode;
+
+use crate::app::App;
+use crate::controllers::{cluster, docs, health, products};
+use crate::problem::Problem;
+use crate::route::Route;
+
+/// The API over one application.
+pub fn build(app: Arc<App>) -> Router {
+    Router::new()
+        .route(
+            Route::Products.pattern(),
+            get(products::list).post(products::create),
+        )
+        .route(
+            Route::Product.pattern(),
+            get(products::show)
+                .put(products::replace)
+                .patch(products::patch)
+                .delete(products::remove),
+        )
+        .route(Route::ClusterNodes.pattern(), get(cluster::nodes))
+        .route(Route::ClusterRing.pattern(), get(cluster::ring))
+        .route(Route::ClusterKeyspaces.pattern(), get(cluster::keyspaces))
+        .route(Route::ClusterPlacement.pattern(), get(cluster::placement))
+        .route(Route::ClusterConsistency.pattern(), get(cluster::consistency))
+        .route(Route::Health.pattern(), get(health::health))
+        .route(Route::HealthCheck.pattern(), get(health::health_check))
+        .route(Route::Livez.pattern(), get(health::livez))
+        .route(Route::Readyz.pattern(), get(health::readyz))
+        .route(Route::Metrics.pattern(), get(health::metrics))
+        .route(Route::OpenApi.pattern(), get(docs::document))
+        .route(Route::Docs.pattern(), get(docs::index))
+        .route(Route::DocsFile.pattern(), get(docs::file))
+        .fallback(async || Problem::not_found("resource"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "the resource has other methods, see Allow",
+            )
+        })
+        .with_state(app)
+}

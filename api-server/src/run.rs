@@ -1,0 +1,222 @@
+//! The commands: `serve` and `migrate`. IO.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use scylla::client::session::Session;
+use scylla::errors::NewSessionError;
+use scylla::statement::SerialConsistency;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+use crate::access_log::AccessLog;
+use crate::app::{App, LEASE_SLACK, Limits};
+use crate::dao::cassandra::migrations::{
+    KeyspaceToCreate, MigrationError, Migrator, expected_version,
+};
+use crate::dao::cassandra::session::{Target, connect};
+use crate::dao::cassandra::{self, Observer, StartError, Sweeper, Usage};
+use crate::edge::Edge;
+use crate::metrics::Metrics;
+use crate::models::cursor::CursorKey;
+use crate::router;
+use crate::server::{self, Pace};
+use crate::settings::{MigrateArgs, SerialLevel, Settings, SettingsError};
+
+/// A command that did not do its work.
+#[derive(Debug, Error)]
+pub enum RunError {
+    #[error("a setting cannot be used: {0}")]
+    Settings(#[from] SettingsError),
+    #[error("could not listen on {address}: {source}")]
+    Listen {
+        address: std::net::SocketAddr,
+        source: std::io::Error,
+    },
+    #[error("could not start: {0}")]
+    Start(String),
+    #[error("could not reach Cassandra at {hosts} in time: {detail}")]
+    Connect { hosts: String, detail: String },
+    #[error("could not migrate: {0}")]
+    Migrate(#[from] MigrationError),
+}
+
+/// Between two tries to reach Cassandra at the start.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// Answers HTTP until a signal.
+pub async fn serve(settings: &Settings) -> Result<(), RunError> {
+    // Wrong settings end the program now, not at the first request.
+    settings.credentials()?;
+    let cursors = match settings.cursor_secret()? {
+        Some(secret) => CursorKey::new(&secret),
+        None => {
+            tracing::warn!("no STORE_CURSOR_KEY: a random one is used, cursors of other processes and of earlier runs are refused");
+            CursorKey::new(&rand::random::<[u8; 32]>())
+        }
+    };
+    let metrics = Metrics::new().map_err(|error| RunError::Start(error.to_string()))?;
+    let observer = Observer::register(metrics.registry())
+        .map_err(|error| RunError::Start(error.to_string()))?;
+    let (log, writer) =
+        AccessLog::to_stdout(settings.log_format, metrics.log_lines_lost.clone())
+            .map_err(|error| RunError::Start(error.to_string()))?;
+    let limits = Limits {
+        request_timeout: settings.request_timeout(),
+        max_requests: i64::from(settings.max_requests),
+    };
+    let app = App::new(
+        limits,
+        settings.consistency,
+        settings.local_datacenter.clone(),
+        cursors,
+        metrics,
+    );
+    let address = (settings.listen_address, settings.port).into();
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|source| RunError::Listen { address, source })?;
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+    let edge = Edge::new(Arc::clone(&app), router::build(Arc::clone(&app)), log);
+    let pace = Pace {
+        max_connections: usize::try_from(settings.max_connections).unwrap_or(usize::MAX),
+        drain: Duration::from_secs(settings.drain_seconds),
+        shutdown: Duration::from_secs(settings.shutdown_seconds),
+    };
+    let connecting = tokio::spawn(connect_in_time(
+        Arc::clone(&app),
+        settings.clone(),
+        observer,
+    ));
+    server::serve(listener, edge, app, pace, server::signal()).await;
+    connecting.abort();
+    drop(writer);
+    Ok(())
+}
+
+/// Reaches the database, however long that takes, and gives it to the application. Ends never
+/// while the process lives: it holds the sweeper.
+async fn connect_in_time(app: Arc<App>, settings: Settings, observer: Observer) {
+    let sweeper = loop {
+        match connect_once(&app, &settings, &observer).await {
+            Ok(sweeper) => break sweeper,
+            Err(error) => {
+                tracing::warn!(%error, "not ready yet, trying again");
+                tokio::time::sleep(TRY_AGAIN).await;
+            }
+        }
+    };
+    tracing::info!("connected to Cassandra, the schema is there");
+    std::future::pending::<()>().await;
+    drop(sweeper);
+}
+
+async fn connect_once(
+    app: &App,
+    settings: &Settings,
+    observer: &Observer,
+) -> Result<Sweeper, RunError> {
+    let session = open(settings).await?.map_err(|error| unreachable(settings, &error))?;
+    if settings.migrate {
+        migrate_with(&session, settings, None).await?;
+    }
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let serial = serial(settings);
+    let version = Migrator::new(&session, &settings.keyspace, serial, deadline)
+        .version()
+        .await?;
+    if version.is_none_or(|version| version < expected_version()) {
+        return Err(RunError::Start(format!(
+            "the schema of keyspace {} is at version {}, {} is needed: run store-api migrate",
+            settings.keyspace,
+            version.unwrap_or(0),
+            expected_version()
+        )));
+    }
+    let (daos, sweeper) = cassandra::daos(Arc::new(session), &usage(settings), observer)
+        .await
+        .map_err(|error: StartError| RunError::Start(error.to_string()))?;
+    app.connect(daos);
+    Ok(sweeper)
+}
+
+/// Brings the schema to the version that this program needs.
+pub async fn migrate(settings: &Settings, args: &MigrateArgs) -> Result<(), RunError> {
+    settings.credentials()?;
+    let deadline = Instant::now() + Duration::from_secs(settings.migrate_timeout_seconds);
+    let session = loop {
+        match open(settings).await? {
+            Ok(session) => break session,
+            Err(error) if Instant::now() + TRY_AGAIN >= deadline => {
+                return Err(unreachable(settings, &error));
+            }
+            Err(error) => {
+                tracing::info!(%error, "waiting for Cassandra");
+                tokio::time::sleep(TRY_AGAIN).await;
+            }
+        }
+    };
+    let create = match (args.create_keyspace, &args.datacenter, args.replication_factor) {
+        (true, Some(datacenter), Some(replication_factor)) => Some(KeyspaceToCreate {
+            datacenter: datacenter.clone(),
+            replication_factor,
+        }),
+        _ => None,
+    };
+    migrate_with(&session, settings, create.as_ref()).await
+}
+
+async fn migrate_with(
+    session: &Session,
+    settings: &Settings,
+    create: Option<&KeyspaceToCreate>,
+) -> Result<(), RunError> {
+    let deadline = Instant::now() + Duration::from_secs(settings.migrate_timeout_seconds);
+    let migrator = Migrator::new(session, &settings.keyspace, serial(settings), deadline);
+    let done = migrator.migrate(create).await?;
+    tracing::info!(keyspace = settings.keyspace, from = done.from, to = done.to, "the schema is at the expected version");
+    Ok(())
+}
+
+async fn open(settings: &Settings) -> Result<Result<Session, NewSessionError>, RunError> {
+    let credentials = settings
+        .credentials()?
+        .map(|(user, password)| (user, password.expose().to_owned()));
+    let hosts = settings.cassandra_host.iter().map(|host| host.trim());
+    let target = Target {
+        hosts: hosts
+            .filter(|host| !host.is_empty())
+            .map(str::to_owned)
+            .collect(),
+        credentials,
+        datacenter: settings.local_datacenter.clone(),
+        rack: settings.local_rack.clone(),
+        statement_timeout: settings.statement_timeout(),
+    };
+    Ok(connect(&target).await)
+}
+
+fn unreachable(settings: &Settings, error: &NewSessionError) -> RunError {
+    RunError::Connect {
+        hosts: settings.cassandra_host.join(","),
+        detail: error.to_string(),
+    }
+}
+
+fn usage(settings: &Settings) -> Usage {
+    Usage {
+        keyspace: settings.keyspace.clone(),
+        level: settings.consistency,
+        serial: serial(settings),
+        statement_timeout: settings.statement_timeout(),
+        lease: settings.request_timeout() + LEASE_SLACK,
+    }
+}
+
+const fn serial(settings: &Settings) -> SerialConsistency {
+    match settings.serial_consistency {
+        SerialLevel::Serial => SerialConsistency::Serial,
+        SerialLevel::LocalSerial => SerialConsistency::LocalSerial,
+    }
+}

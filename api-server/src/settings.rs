@@ -1,0 +1,326 @@
+//! Settings: a flag wins over the environment, the environment over `.env`, that over the default.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use thiserror::Error;
+
+use crate::models::Level;
+
+/// The store's REST API in front of Apache Cassandra.
+#[derive(Debug, Parser)]
+#[command(
+    name = "store-api",
+    version,
+    about,
+    max_term_width = 110,
+    after_help = "By environment only, so that they never show in the list of processes:\n  \
+        CASSANDRA_PASSWORD  password for Cassandra\n  \
+        STORE_CURSOR_KEY    secret that signs paging cursors, 16 bytes or more\n\
+        And RUST_LOG        log filter, such as info,store_api=debug"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub settings: Settings,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the program does; `serve` unless named.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Answer HTTP (the default)
+    Serve,
+    /// Bring the tables of the keyspace to the version this binary expects
+    Migrate(MigrateArgs),
+    /// Print the OpenAPI document
+    Openapi,
+}
+
+/// Settings of `migrate` alone.
+#[derive(Debug, Args, Clone)]
+pub struct MigrateArgs {
+    /// Create the keyspace if it is not there
+    #[arg(long, env = "STORE_CREATE_KEYSPACE", requires = "replication_factor", requires = "datacenter")]
+    pub create_keyspace: bool,
+    /// Replicas in the datacenter, with --create-keyspace
+    #[arg(long, env = "STORE_REPLICATION_FACTOR", value_parser = clap::value_parser!(u16).range(1..))]
+    pub replication_factor: Option<u16>,
+    /// Datacenter of NetworkTopologyStrategy, with --create-keyspace
+    #[arg(long, env = "STORE_MIGRATE_DATACENTER")]
+    pub datacenter: Option<String>,
+}
+
+/// Settings that every command takes.
+#[derive(Debug, Args, Clone)]
+pub struct Settings {
+    /// Contact points, a comma list of host[:port]
+    #[arg(long, env = "CASSANDRA_HOST", default_value = "127.0.0.1", value_delimiter = ',', global = true)]
+    pub cassandra_host: Vec<String>,
+    /// User name for Cassandra
+    #[arg(long, env = "CASSANDRA_USERNAME", global = true)]
+    pub cassandra_username: Option<String>,
+    /// File with the user name
+    #[arg(long, env = "CASSANDRA_USERNAME_FILE", global = true)]
+    pub cassandra_username_file: Option<PathBuf>,
+    /// Password for Cassandra, by environment only
+    #[arg(skip)]
+    pub cassandra_password: Option<Secret>,
+    /// File with the password
+    #[arg(long, env = "CASSANDRA_PASSWORD_FILE", global = true)]
+    pub cassandra_password_file: Option<PathBuf>,
+    /// Keyspace of the store's tables
+    #[arg(long, env = "STORE_KEYSPACE", default_value = "store_manager", value_parser = keyspace_name, global = true)]
+    pub keyspace: String,
+    /// Address to listen on
+    #[arg(long, env = "STORE_LISTEN_ADDRESS", default_value = "0.0.0.0", global = true)]
+    pub listen_address: IpAddr,
+    /// Port to listen on
+    #[arg(long, env = "STORE_PORT", default_value_t = 5000, global = true)]
+    pub port: u16,
+    /// Datacenter whose nodes coordinate
+    #[arg(long, env = "STORE_LOCAL_DATACENTER", value_parser = clap::builder::NonEmptyStringValueParser::new(), global = true)]
+    pub local_datacenter: Option<String>,
+    /// Rack whose replicas are asked first
+    #[arg(long, env = "STORE_LOCAL_RACK", requires = "local_datacenter", value_parser = clap::builder::NonEmptyStringValueParser::new(), global = true)]
+    pub local_rack: Option<String>,
+    /// Level of plain reads and writes
+    #[arg(long, env = "STORE_CONSISTENCY", default_value = "LOCAL_QUORUM", value_parser = plain_level, global = true)]
+    pub consistency: Level,
+    /// Level of the Paxos phase
+    #[arg(long, env = "STORE_SERIAL_CONSISTENCY", default_value = "LOCAL_SERIAL", global = true)]
+    pub serial_consistency: SerialLevel,
+    /// Deadline of one request in milliseconds
+    #[arg(long, env = "STORE_REQUEST_TIMEOUT_MS", default_value_t = 8000, value_parser = clap::value_parser!(u64).range(100..=600_000), global = true)]
+    pub request_timeout_ms: u64,
+    /// How long one CQL statement is waited for, in milliseconds
+    #[arg(long, env = "STORE_STATEMENT_TIMEOUT_MS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(50..=600_000), global = true)]
+    pub statement_timeout_ms: u64,
+    /// Requests worked on at once
+    #[arg(long, env = "STORE_MAX_REQUESTS", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..), global = true)]
+    pub max_requests: u32,
+    /// Connections open at once
+    #[arg(long, env = "STORE_MAX_CONNECTIONS", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true)]
+    pub max_connections: u32,
+    /// Secret that signs cursors, by environment only
+    #[arg(skip)]
+    pub cursor_key: Option<Secret>,
+    /// File with the secret that signs cursors
+    #[arg(long, env = "STORE_CURSOR_KEY_FILE", global = true)]
+    pub cursor_key_file: Option<PathBuf>,
+    /// Seconds of serving on after SIGTERM
+    #[arg(long, env = "STORE_DRAIN_SECONDS", default_value_t = 5, global = true)]
+    pub drain_seconds: u64,
+    /// Seconds for running requests after that
+    #[arg(long, env = "STORE_SHUTDOWN_SECONDS", default_value_t = 20, global = true)]
+    pub shutdown_seconds: u64,
+    /// Migrate before being ready
+    #[arg(long, env = "STORE_MIGRATE", num_args = 0..=1, default_value_t = false, default_missing_value = "true", global = true)]
+    pub migrate: bool,
+    /// Seconds that a migration waits for Cassandra, another writer and schema agreement
+    #[arg(long, env = "STORE_MIGRATE_TIMEOUT_SECONDS", default_value_t = 120, global = true)]
+    pub migrate_timeout_seconds: u64,
+    /// Form of the log
+    #[arg(long, env = "LOG_FORMAT", default_value = "json", global = true)]
+    pub log_format: LogFormat,
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Json,
+    Text,
+}
+
+/// Level of the Paxos phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum SerialLevel {
+    Serial,
+    LocalSerial,
+}
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, Error)]
+pub enum SettingsError {
+    #[error("could not read the file named by {variable} ({path}): {source}")]
+    File {
+        variable: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("{variable} is empty")]
+    Empty { variable: &'static str },
+    #[error("the cursor key has fewer than 16 bytes, give a longer one")]
+    ShortKey,
+}
+
+impl Settings {
+    /// Takes the secrets from the environment, where they never show in the list of processes.
+    pub fn with_secrets_of_the_environment(mut self) -> Self {
+        let secret = |name| {
+            std::env::var(name)
+                .ok()
+                .filter(|text| !text.is_empty())
+                .map(Secret)
+        };
+        self.cassandra_password = secret("CASSANDRA_PASSWORD");
+        self.cursor_key = secret("STORE_CURSOR_KEY");
+        self
+    }
+
+    /// User name and password, freshly read from their files. `None`: no authentication.
+    pub fn credentials(&self) -> Result<Option<(String, Secret)>, SettingsError> {
+        let user = match &self.cassandra_username_file {
+            Some(path) => Some(read_file("CASSANDRA_USERNAME_FILE", path)?),
+            None => self.cassandra_username.clone().filter(|name| !name.is_empty()),
+        };
+        let Some(user) = user else { return Ok(None) };
+        let password = match &self.cassandra_password_file {
+            Some(path) => Secret(read_file("CASSANDRA_PASSWORD_FILE", path)?),
+            None => self.cassandra_password.clone().ok_or(SettingsError::Empty {
+                variable: "CASSANDRA_PASSWORD",
+            })?,
+        };
+        Ok(Some((user, password)))
+    }
+
+    /// The secret that signs cursors, `None` when none is given.
+    pub fn cursor_secret(&self) -> Result<Option<Vec<u8>>, SettingsError> {
+        let secret = match &self.cursor_key_file {
+            Some(path) => Some(read_file("STORE_CURSOR_KEY_FILE", path)?),
+            None => self.cursor_key.as_ref().map(|key| key.expose().to_owned()),
+        };
+        match secret {
+            Some(secret) if secret.len() < 16 => Err(SettingsError::ShortKey),
+            secret => Ok(secret.map(String::into_bytes)),
+        }
+    }
+
+    /// Deadline of a request.
+    pub const fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.request_timeout_ms)
+    }
+
+    /// Longest wait for one statement.
+    pub const fn statement_timeout(&self) -> Duration {
+        Duration::from_millis(self.statement_timeout_ms)
+    }
+}
+
+fn read_file(variable: &'static str, path: &Path) -> Result<String, SettingsError> {
+    let text = std::fs::read_to_string(path).map_err(|source| SettingsError::File {
+        variable,
+        path: path.to_owned(),
+        source,
+    })?;
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.is_empty() {
+        return Err(SettingsError::Empty { variable });
+    }
+    Ok(text.to_owned())
+}
+
+fn keyspace_name(text: &str) -> Result<String, String> {
+    let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
+    let rest = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if first && rest && text.len() <= 48 {
+        Ok(text.to_owned())
+    } else {
+        Err("a keyspace name is a lower-case letter, then lower-case letters, digits, underscores, 48 at most".into())
+    }
+}
+
+fn plain_level(text: &str) -> Result<Level, String> {
+    match text.parse() {
+        Ok(Level::Serial) => Err("SERIAL is a level of single reads, not a default".into()),
+        Ok(level) => Ok(level),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn parse(args: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("store-api").chain(args.iter().copied()))
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed_and_names_every_variable_of_the_readme() {
+        Cli::command().debug_assert();
+        let help = Cli::command().render_long_help().to_string();
+        let migrate = Cli::command()
+            .find_subcommand_mut("migrate")
+            .unwrap()
+            .render_long_help()
+            .to_string();
+        let readme = include_str!("../README.md");
+        let named = readme
+            .split('`')
+            .filter(|word| word.starts_with("STORE_") || word.starts_with("CASSANDRA_"))
+            .filter(|word| word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'));
+        let mut count = 0;
+        for name in named {
+            assert!(help.contains(name) || migrate.contains(name), "{name} is not in --help");
+            count += 1;
+        }
+        assert!(count >= 24, "{count}");
+    }
+
+    #[test]
+    fn wrong_values_are_refused_before_anything_starts() {
+        for args in [
+            &["--keyspace", "Robert; DROP"][..],
+            &["--consistency", "SERIAL"],
+            &["--consistency", "MOST"],
+            &["--serial-consistency", "QUORUM"],
+            &["--port", "70000"],
+            &["--request-timeout-ms", "1"],
+            &["--local-rack", "r1"],
+            &["migrate", "--create-keyspace"],
+            &["migrate", "--replication-factor", "0"],
+        ] {
+            assert!(parse(args).is_err(), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_read_from_files_without_their_line_break() {
+        let directory = std::env::temp_dir().join(format!("store-api-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let (user, password) = (directory.join("user"), directory.join("password"));
+        std::fs::write(&user, "api\n").unwrap();
+        std::fs::write(&password, "s3cret\r\n").unwrap();
+        let mut settings = parse(&[]).unwrap().settings;
+        settings.cassandra_username_file = Some(user);
+        settings.cassandra_password_file = Some(password);
+        let (user, password) = settings.credentials().unwrap().unwrap();
+        assert_eq!((user.as_str(), password.expose()), ("api", "s3cret"));
+        assert!(!format!("{settings:?}{password:?}").contains("s3cret"));
+        settings.cassandra_password_file = Some(directory.join("absent"));
+        assert!(settings.credentials().is_err());
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+}

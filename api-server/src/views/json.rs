@@ -1,0 +1,286 @@
+//! Strict reading and quick writing of JSON. Pure.
+//!
+//! Reading refuses what serde_json would let pass in a flat request: repeated members, members
+//! beyond a bound. Values stay as they were written, so numbers never pass through a float.
+//! Writing appends to one buffer.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::models::Violation;
+
+/// Members that an object of a request may have.
+const MAX_MEMBERS: usize = 64;
+
+/// The members of an object in their order, each value as its text.
+pub type Members<'a> = Vec<(String, &'a RawValue)>;
+
+/// Reads a body that must be one JSON object without repeated members.
+pub fn read_object(body: &[u8]) -> Result<Members<'_>, Violation> {
+    let text = std::str::from_utf8(body)
+        .map_err(|_| Violation::new("", "not_utf8", "the body is not UTF-8"))?;
+    if !text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
+        let detail = "the body must be a JSON object";
+        return Err(Violation::new("", "not_an_object", detail));
+    }
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let members = reader
+        .deserialize_map(ObjectVisitor)
+        .and_then(|members| reader.end().map(|()| members))
+        .map_err(|error| Violation::new("", "malformed_json", describe(&error)))?;
+    let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        let pointer = format!("/{}", escape_pointer(pair[0]));
+        let detail = "the member is given more than once";
+        return Err(Violation::new(pointer, "duplicate_member", detail));
+    }
+    Ok(members)
+}
+
+/// Text of a JSON string; `None` when the value is of another type or not valid Unicode.
+pub fn read_text<'a>(value: &'a RawValue) -> Option<Cow<'a, str>> {
+    struct TextVisitor;
+    impl<'de> Visitor<'de> for TextVisitor {
+        type Value = Cow<'de, str>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+            Ok(Cow::Borrowed(text))
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(Cow::Owned(text.to_owned()))
+        }
+    }
+    let mut reader = serde_json::Deserializer::from_str(value.get());
+    reader.deserialize_str(TextVisitor).ok()
+}
+
+/// Literal of a JSON number; `None` when the value is of another type.
+pub fn read_number(value: &RawValue) -> Option<&str> {
+    let text = value.get();
+    matches!(text.as_bytes().first(), Some(b'-' | b'0'..=b'9')).then_some(text)
+}
+
+/// Whether the value is `null`.
+pub fn is_null(value: &RawValue) -> bool {
+    value.get() == "null"
+}
+
+/// A member name as it stands in a JSON pointer, shortened where it is long.
+pub fn escape_pointer(name: &str) -> String {
+    let short: String = name.chars().take(64).collect();
+    short.replace('~', "~0").replace('/', "~1")
+}
+
+fn describe(error: &serde_json::Error) -> String {
+    // serde_json's text names the place and what was expected there, and quotes no content.
+    format!("not valid JSON at line {} column {}", error.line(), error.column())
+}
+
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::with_capacity(8);
+        while let Some(member) = map.next_entry::<String, &'de RawValue>()? {
+            if members.len() == MAX_MEMBERS {
+                return Err(serde::de::Error::custom("too many members"));
+            }
+            members.push(member);
+        }
+        Ok(members)
+    }
+}
+
+/// Appends a JSON string.
+pub fn write_text(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let bytes = text.as_bytes();
+    let mut done = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        if !needs_escape(*byte) {
+            continue;
+        }
+        out.extend_from_slice(&bytes[done..at]);
+        done = at + 1;
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            other => {
+                const HEX: &[u8; 16] = b"0123456789abcdef";
+                let escape = [
+                    b'\\',
+                    b'u',
+                    b'0',
+                    b'0',
+                    HEX[usize::from(other >> 4)],
+                    HEX[usize::from(other & 15)],
+                ];
+                out.extend_from_slice(&escape);
+            }
+        }
+    }
+    out.extend_from_slice(&bytes[done..]);
+    out.push(b'"');
+}
+
+const fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// Appends a string, or `null`.
+pub fn write_optional(out: &mut Vec<u8>, text: Option<&str>) {
+    match text {
+        Some(text) => write_text(out, text),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+/// Appends a UUID in quotes.
+pub fn write_uuid(out: &mut Vec<u8>, id: Uuid) {
+    let mut buffer = [0_u8; 36];
+    out.push(b'"');
+    out.extend_from_slice(id.hyphenated().encode_lower(&mut buffer).as_bytes());
+    out.push(b'"');
+}
+
+/// Appends a whole number.
+pub fn write_integer(out: &mut Vec<u8>, value: i64) {
+    let mut digits = [0_u8; 20];
+    let mut at = digits.len();
+    let mut rest = value.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if value < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// Appends milliseconds since 1970 as an RFC 3339 time in quotes, such as
+/// `"2026-11-22T17:38:36.000Z"`. Years beyond 9999 are shown as the end of that year.
+pub fn write_time(out: &mut Vec<u8>, millis: i64) {
+    const END: i64 = 253_402_300_799_999;
+    let millis = millis.clamp(0, END);
+    let (days, rest) = (millis / 86_400_000, millis % 86_400_000);
+    // Civil date from days since 1970, after Howard Hinnant's algorithm.
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let day_of_era = shifted % 146_097;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_shifted + 2) / 5 + 1;
+    let month = if month_shifted < 10 {
+        month_shifted + 3
+    } else {
+        month_shifted - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let mut text = *b"\"0000-00-00T00:00:00.000Z\"";
+    put(&mut text[1..5], year);
+    put(&mut text[6..8], month);
+    put(&mut text[9..11], day);
+    put(&mut text[12..14], rest / 3_600_000);
+    put(&mut text[15..17], rest / 60_000 % 60);
+    put(&mut text[18..20], rest / 1000 % 60);
+    put(&mut text[21..24], rest % 1000);
+    out.extend_from_slice(&text);
+}
+
+fn put(field: &mut [u8], mut value: i64) {
+    for digit in field.iter_mut().rev() {
+        *digit = b'0' + (value % 10) as u8;
+        value /= 10;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn time(millis: i64) -> String {
+        let mut out = Vec::new();
+        write_time(&mut out, millis);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn repeated_members_and_other_shapes_are_refused() {
+        let code = |body: &str| read_object(body.as_bytes()).unwrap_err().code.into_owned();
+        assert_eq!(code(r#"{"a":1,"a":2}"#), "duplicate_member");
+        assert_eq!(code(r#"{"a":1,"\u0061":2}"#), "duplicate_member");
+        assert_eq!(code("[]"), "not_an_object");
+        assert_eq!(code("null"), "not_an_object");
+        assert_eq!(code(""), "not_an_object");
+        assert_eq!(code("{"), "malformed_json");
+        assert_eq!(code("{} {}"), "malformed_json");
+        assert_eq!(code(r#"{"a":01}"#), "malformed_json");
+        assert_eq!(read_object(b"{\"a\":\"\xff\"}").unwrap_err().code, "not_utf8");
+        let many: Vec<String> = (0..65).map(|n| format!("\"k{n}\":1")).collect();
+        assert_eq!(code(&format!("{{{}}}", many.join(","))), "malformed_json");
+    }
+
+    #[test]
+    fn deeply_nested_values_do_not_grow_the_stack() {
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(30_000), "]".repeat(30_000));
+        let members = read_object(deep.as_bytes()).unwrap();
+        assert_eq!(members.len(), 1);
+        assert_eq!(read_text(members[0].1), None);
+    }
+
+    #[test]
+    fn a_lone_surrogate_is_no_text() {
+        let members = read_object(br#"{"a":"\ud800"}"#).unwrap();
+        assert_eq!(read_text(members[0].1), None);
+    }
+
+    proptest! {
+        #[test]
+        fn written_texts_are_read_back(text in "\\PC*|[\\x00-\\x7f]*") {
+            let mut out = Vec::new();
+            write_text(&mut out, &text);
+            let back: String = serde_json::from_slice(&out).unwrap();
+            prop_assert_eq!(back, text);
+        }
+
+        #[test]
+        fn written_times_are_those_of_the_calendar(millis in 0_i64..253_402_300_799_999) {
+            let expected = jiff::Timestamp::from_millisecond(millis).unwrap();
+            prop_assert_eq!(time(millis), format!("\"{expected:.3}\""));
+        }
+
+        #[test]
+        fn written_integers_are_read_back(value: i64) {
+            let mut out = Vec::new();
+            write_integer(&mut out, value);
+            prop_assert_eq!(String::from_utf8(out).unwrap(), value.to_string());
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! Products as clients send and see them. Pure.
+
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::json;
+use crate::models::product::{
+    BRAND_MAX, CATEGORY_MAX, Change, DESCRIPTION_MAX, Draft, NAME_MAX, SKU_MAX, at_field,
+    check_line, check_paragraphs,
+};
+use crate::models::{ModelError, Price, Product, ProductRef, ProductSink, Violation};
+
+/// What a client sends to create or replace a product.
+#[derive(ToSchema)]
+#[schema(as = NewProduct)]
+#[allow(dead_code, reason = "documents the request; it is read by `read_draft`")]
+pub struct NewProductDoc {
+    /// Name shown to people. No control characters, no space at either end.
+    #[schema(min_length = 1, max_length = 150, pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$", example = "Green tea, 100 g")]
+    name: String,
+    /// Stock keeping unit, unique in the store.
+    #[schema(min_length = 1, max_length = 64, pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$", example = "TEA-GREEN-100")]
+    sku: String,
+    /// Exact price, at most two decimal places.
+    #[schema(value_type = f64, exclusive_minimum = 0, exclusive_maximum = 100_000_000, multiple_of = 0.01, example = 10.50)]
+    price: Price,
+    #[schema(min_length = 1, max_length = 150, pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$", example = "Hillside")]
+    brand: Option<String>,
+    /// Tabs and line breaks are allowed, other control characters are not.
+    #[schema(min_length = 1, max_length = 2000, pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]+$")]
+    description: Option<String>,
+    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$", example = "tea")]
+    category: Option<String>,
+}
+
+/// A partial change (RFC 7396): absent members stay, `null` clears an optional one.
+#[derive(ToSchema)]
+#[schema(as = ProductChange)]
+#[allow(dead_code, reason = "documents the request; it is read by `read_change`")]
+pub struct ProductChangeDoc {
+    #[schema(nullable = false, min_length = 1, max_length = 150, pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$")]
+    name: Option<String>,
+    #[schema(nullable = false, min_length = 1, max_length = 64, pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$")]
+    sku: Option<String>,
+    #[schema(nullable = false, value_type = f64, exclusive_minimum = 0, exclusive_maximum = 100_000_000, multiple_of = 0.01, example = 10.50)]
+    price: Option<Price>,
+    #[schema(min_length = 1, max_length = 150, pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$")]
+    brand: Option<String>,
+    #[schema(min_length = 1, max_length = 2000, pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]+$")]
+    description: Option<String>,
+    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$")]
+    category: Option<String>,
+}
+
+/// A product as it is answered.
+#[derive(ToSchema)]
+#[schema(as = Product)]
+#[allow(dead_code, reason = "documents the answer; it is written by `write`")]
+pub struct ProductDoc {
+    id: Uuid,
+    name: String,
+    sku: String,
+    /// The amount that was sent, exactly.
+    #[schema(value_type = f64, example = 10.50)]
+    price: Price,
+    #[schema(required = true)]
+    brand: Option<String>,
+    #[schema(required = true)]
+    description: Option<String>,
+    #[schema(required = true)]
+    category: Option<String>,
+    /// 1 when created, +1 with each change; the entity tag is this number in quotes.
+    #[schema(minimum = 1)]
+    version: i64,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: String,
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: String,
+    /// The id again, in answers to POST only.
+    #[schema(nullable = false)]
+    product_id: Option<Uuid>,
+}
+
+const FIELDS: &str = "name, sku, price, brand, description, category";
+
+/// Reads the body of POST and PUT.
+pub fn read_draft(body: &[u8]) -> Result<Draft, ModelError> {
+    let mut broken = Vec::new();
+    let change = read_fields(body, &mut broken)?;
+    let mut required = |field: &'static str, given: bool| {
+        let pointer = format!("/{field}");
+        if !given && !broken.iter().any(|violation| violation.pointer == pointer) {
+            broken.push(Violation::new(pointer, "required", format!("{field} is required")));
+        }
+    };
+    required("name", change.name.is_some());
+    required("sku", change.sku.is_some());
+    required("price", change.price.is_some());
+    match (change.name, change.sku, change.price) {
+        (Some(name), Some(sku), Some(price)) if broken.is_empty() => Ok(Draft {
+            sku,
+            name,
+            price,
+            brand: change.brand.flatten(),
+            description: change.description.flatten(),
+            category: change.category.flatten(),
+        }),
+        _ => Err(ModelError::Invalid(broken)),
+    }
+}
+
+/// Reads the body of PATCH.
+pub fn read_change(body: &[u8]) -> Result<Change, ModelError> {
+    let mut broken = Vec::new();
+    let change = read_fields(body, &mut broken)?;
+    if broken.is_empty() {
+        Ok(change)
+    } else {
+        Err(ModelError::Invalid(broken))
+    }
+}
+
+fn read_fields(body: &[u8], broken: &mut Vec<Violation>) -> Result<Change, ModelError> {
+    let members =
+        json::read_object(body).map_err(|violation| ModelError::Malformed(vec![violation]))?;
+    let mut change = Change::default();
+    for (name, value) in &members {
+        match name.as_str() {
+            "name" => change.name = line("name", value, NAME_MAX, broken),
+            "sku" => change.sku = line("sku", value, SKU_MAX, broken),
+            "price" => change.price = price(value, broken),
+            "brand" => {
+                change.brand = optional(value, |value| line("brand", value, BRAND_MAX, broken));
+            }
+            "category" => {
+                change.category =
+                    optional(value, |value| line("category", value, CATEGORY_MAX, broken));
+            }
+            "description" => {
+                change.description = optional(value, |value| {
+                    text("description", value, DESCRIPTION_MAX, check_paragraphs, broken)
+                });
+            }
+            other => broken.push(Violation::new(
+                format!("/{}", json::escape_pointer(other)),
+                "unknown_member",
+                format!("a product has {FIELDS}"),
+            )),
+        }
+    }
+    Ok(change)
+}
+
+fn optional(
+    value: &RawValue,
+    read: impl FnOnce(&RawValue) -> Option<String>,
+) -> Option<Option<String>> {
+    if json::is_null(value) {
+        Some(None)
+    } else {
+        read(value).map(Some)
+    }
+}
+
+fn line(
+    field: &'static str,
+    value: &RawValue,
+    max: usize,
+    broken: &mut Vec<Violation>,
+) -> Option<String> {
+    text(field, value, max, check_line, broken)
+}
+
+fn text(
+    field: &'static str,
+    value: &RawValue,
+    max: usize,
+    check: fn(&str, usize) -> Result<(), (&'static str, String)>,
+    broken: &mut Vec<Violation>,
+) -> Option<String> {
+    let Some(text) = json::read_text(value) else {
+        broken.push(at_field(field, ("type", "must be a string".into())));
+        return None;
+    };
+    match check(&text, max) {
+        Ok(()) => Some(text.into_owned()),
+        Err(rule) => {
+            broken.push(at_field(field, rule));
+            None
+        }
+    }
+}
+
+fn price(value: &RawValue, broken: &mut Vec<Violation>) -> Option<Price> {
+    let Some(literal) = json::read_number(value) else {
+        broken.push(at_field("price", ("type", "must be a number".into())));
+        return None;
+    };
+    match Price::from_json_number(literal) {
+        Ok(price) => Some(price),
+        Err(error) => {
+            broken.push(at_field("price", ("out_of_range", error.to_string())));
+            None
+        }
+    }
+}
+
+/// Appends a product without its closing brace.
+fn write_open(out: &mut Vec<u8>, row: &ProductRef<'_>) {
+    out.extend_from_slice(b"{\"id\":");
+    json::write_uuid(out, row.id);
+    out.extend_from_slice(b",\"name\":");
+    json::write_text(out, row.name);
+    out.extend_from_slice(b",\"sku\":");
+    json::write_text(out, row.sku);
+    out.extend_from_slice(b",\"price\":");
+    row.price.write_json(out);
+    out.extend_from_slice(b",\"brand\":");
+    json::write_optional(out, row.brand);
+    out.extend_from_slice(b",\"description\":");
+    json::write_optional(out, row.description);
+    out.extend_from_slice(b",\"category\":");
+    json::write_optional(out, row.category);
+    out.extend_from_slice(b",\"version\":");
+    json::write_integer(out, row.version);
+    out.extend_from_slice(b",\"created_at\":");
+    json::write_time(out, row.created_at);
+    out.extend_from_slice(b",\"updated_at\":");
+    json::write_time(out, row.updated_at);
+}
+
+/// Appends a product as a JSON object.
+pub fn write(out: &mut Vec<u8>, row: &ProductRef<'_>) {
+    write_open(out, row);
+    out.push(b'}');
+}
+
+/// The answer to POST: the product with its id also as `product_id`.
+pub fn created(product: &Product) -> Vec<u8> {
+    let mut out = Vec::with_capacity(512);
+    write_open(&mut out, &product.borrowed());
+    out.extend_from_slice(b",\"product_id\":");
+    json::write_uuid(&mut out, product.id);
+    out.push(b'}');
+    out
+}
+
+/// The answer to PUT and PATCH.
+pub fn shown(product: &Product) -> Vec<u8> {
+    let mut out = Vec::with_capacity(512);
+    write(&mut out, &product.borrowed());
+    out
+}
+
+/// Writes one product as it arrives, and remembers its version.
+#[derive(Debug, Default)]
+pub struct One {
+    /// The JSON text, empty when there was no product.
+    pub body: Vec<u8>,
+    /// Version of the product that was written.
+    pub version: Option<i64>,
+}
+
+impl ProductSink for One {
+    fn product(&mut self, row: ProductRef<'_>) {
+        self.body.clear();
+        self.body.reserve(512);
+        write(&mut self.body, &row);
+        self.version = Some(row.version);
+    }
+}
+
+/// Writes a bare JSON array of products as they arrive.
+#[derive(Debug)]
+pub struct List {
+    body: Vec<u8>,
+}
+
+impl List {
+    /// An empty list with room for `rows` products of usual size.
+    pub fn with_room_for(rows: usize) -> Self {
+        let mut body = Vec::with_capacity(rows * 320 + 2);
+        body.push(b'[');
+        Self { body }
+    }
+
+    /// The JSON text.
+    pub fn finish(mut self) -> Vec<u8> {
+        self.body.push(b']');
+        self.body
+    }
+}
+
+impl ProductSink for List {
+    fn product(&mut self, row: ProductRef<'_>) {
+        if self.body.len() > 1 {
+            self.body.push(b',');
+        }
+        write(&mut self.body, &row);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(result: Result<impl std::fmt::Debug, ModelError>) -> Vec<(String, String)> {
+        match result.unwrap_err() {
+            ModelError::Invalid(list) | ModelError::Malformed(list) => list
+                .into_iter()
+                .map(|violation| (violation.pointer.into_owned(), violation.code.into_owned()))
+                .collect(),
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn every_broken_field_is_named_at_once() {
+        let body = br#"{"name":"","price":"10","color":"red"}"#;
+        let mut found = codes(read_draft(body));
+        found.sort();
+        let pointers: Vec<&str> = found.iter().map(|(pointer, _)| pointer.as_str()).collect();
+        assert_eq!(pointers, ["/color", "/name", "/price", "/sku"]);
+    }
+
+    #[test]
+    fn a_price_comes_out_as_it_went_in() {
+        for literal in ["10.50", "0.1", "7", "99999999.99"] {
+            let body = format!(r#"{{"name":"a","sku":"b","price":{literal}}}"#);
+            let product = read_draft(body.as_bytes())
+                .unwrap()
+                .into_product(Uuid::nil(), 0);
+            let text = String::from_utf8(shown(&product)).unwrap();
+            assert!(text.contains(&format!("\"price\":{literal},")), "{text}");
+        }
+    }
+
+    #[test]
+    fn null_clears_what_is_optional_and_nothing_else() {
+        let change = read_change(br#"{"brand":null}"#).unwrap();
+        assert_eq!(change.brand, Some(None));
+        assert_eq!(codes(read_change(br#"{"name":null}"#)), [("/name".into(), "type".into())]);
+        assert_eq!(codes(read_change(br#"{"price":null}"#)), [("/price".into(), "type".into())]);
+    }
+
+    #[test]
+    fn the_answer_to_a_creation_carries_both_names_of_the_id() {
+        let draft = read_draft(br#"{"name":"a \"b\"","sku":"c","price":1}"#).unwrap();
+        let product = draft.into_product(Uuid::from_u128(5), 0);
+        let value: serde_json::Value = serde_json::from_slice(&created(&product)).unwrap();
+        assert_eq!(value["id"], value["product_id"]);
+        assert_eq!(value["name"], "a \"b\"");
+        assert_eq!(value["created_at"], "1970-01-01T00:00:00.000Z");
+    }
+}
