@@ -16,12 +16,17 @@ const MANIFESTS: [&str; 4] = ["kube-proxy.yaml", "coredns.yaml", "storage.yaml",
 /// # Errors
 /// [`ClusterError::Io`] when one cannot be read.
 pub fn render(layout: &Layout) -> Result<String, ClusterError> {
-    let mut all = String::new();
-    for file in MANIFESTS {
-        let path = sources().join("manifests").join(file);
-        all += &fs::read_to_string(&path).map_err(io_error("reading", &path))?;
-        all += "---\n";
-    }
+    let parts: Vec<String> = MANIFESTS.iter().map(|file| render_file(layout, file)).collect::<Result<_, _>>()?;
+    Ok(parts.join("---\n"))
+}
+
+/// One file of `testbed/manifests`, with what differs between clusters filled in.
+///
+/// # Errors
+/// [`ClusterError::Io`] when it cannot be read.
+pub fn render_file(layout: &Layout, file: &str) -> Result<String, ClusterError> {
+    let path = sources().join("manifests").join(file);
+    let text = fs::read_to_string(&path).map_err(io_error("reading", &path))?;
     let values = [
         ("@COREDNS@", COREDNS.to_owned()),
         ("@BASE@", BASE.to_owned()),
@@ -31,7 +36,7 @@ pub fn render(layout: &Layout) -> Result<String, ClusterError> {
         ("@DNS@", layout.dns_service().to_string()),
         ("@HOST@", layout.host().to_string()),
     ];
-    Ok(values.iter().fold(all, |text, (name, value)| text.replace(name, value)))
+    Ok(values.iter().fold(text, |text, (name, value)| text.replace(name, value)))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub mod cluster;
 pub mod command;
 pub mod control_plane;
 pub mod counts;
+pub mod drill;
 pub mod generate;
 pub mod haproxy;
 pub mod host;

@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 use store_tests::cluster::Cluster;
 use store_tests::node_init::NodeSpec;
 use store_tests::shop_up::{self, Target};
-use store_tests::{image_store, node_init, process, progress};
+use store_tests::{drill, image_store, node_init, process, progress};
 
 /// A real three-node Kubernetes on this machine, from packages alone.
 #[derive(Debug, Parser)]
@@ -32,6 +32,8 @@ enum Action {
     },
     /// Stops a cluster and deletes all of it but the cache.
     Down(Name),
+    /// Cuts a node's power under load and counts what that costs; the cluster must be up.
+    Drill(Name),
     /// Switches a node on, cuts its power or its link, or runs a program on it.
     Node {
         #[command(flatten)]
@@ -92,6 +94,11 @@ async fn main() -> anyhow::Result<()> {
         Action::ShopUp { .. } => shop_up::up(Target::Testbed).await?,
         Action::Down(Name { name }) => Cluster::down(&name).await?,
         Action::Node { cluster, node, fault } => on_node(&cluster.name, &node, fault).await?,
+        Action::Drill(Name { name }) => {
+            let report = drill::run(&Cluster::attach(&name).await?).await?;
+            println!("{report:#?}");
+            anyhow::ensure!(report.is_clean(), "requests failed that were not inside the machine");
+        }
         Action::Launch { cgroup, log, command } => println!("{}", process::launch_here(&cgroup, &log, &command)?),
         Action::NodeInit { spec } => {
             let text = std::fs::read(&spec).with_context(|| format!("reading {}", spec.display()))?;
