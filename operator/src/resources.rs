@@ -17,8 +17,8 @@ mod tests;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-pub use crate::observation::ChildKey;
 use crate::desired::Desired;
+pub use crate::observation::ChildKey;
 use crate::plan::Shape;
 use crate::settings::Settings;
 pub use diff::diff;

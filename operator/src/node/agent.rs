@@ -61,10 +61,12 @@ pub enum AgentError {
 ///
 /// # Errors
 /// The port is taken, or the listener broke.
-pub async fn node_agent(args: AgentArgs, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), AgentError> {
+pub async fn node_agent(
+    args: AgentArgs,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), AgentError> {
     let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, args.port));
-    let listener =
-        TcpListener::bind(address).await.map_err(|source| AgentError::Listen { port: args.port, source })?;
+    let listener = TcpListener::bind(address).await.map_err(|source| AgentError::Listen { port: args.port, source })?;
     axum::serve(listener, router(&args)).with_graceful_shutdown(shutdown).await.map_err(AgentError::Serve)
 }
 
@@ -166,10 +168,9 @@ mod tests {
             while let Ok((mut stream, _)) = listener.accept().await {
                 counted.fetch_add(1, Ordering::Relaxed);
                 let mut request = [0; 9];
-                if stream.read_exact(&mut request).await.is_ok() && request == OPTIONS {
-                    if let Some(reply) = &reply {
-                        stream.write_all(reply).await.unwrap();
-                    }
+                let asked = stream.read_exact(&mut request).await.is_ok() && request == OPTIONS;
+                if let Some(reply) = reply.as_ref().filter(|_| asked) {
+                    stream.write_all(reply).await.unwrap();
                 }
                 open.push(stream);
             }

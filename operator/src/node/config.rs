@@ -189,8 +189,11 @@ fn cap_logs(config_dir: &Path) -> Result<(), ConfigError> {
 fn write_agent(args: &ConfigArgs) -> Result<(), ConfigError> {
     let credential = |key: &str| read(&args.credentials_dir.join(key), CREDENTIALS_ADVICE);
     let (user, password) = (credential("username")?, credential("password")?);
-    let jar = fs::read(&args.agent_jar)
-        .map_err(|source| ConfigError::Read { path: args.agent_jar.clone(), source, advice: JAR_ADVICE })?;
+    let jar = fs::read(&args.agent_jar).map_err(|source| ConfigError::Read {
+        path: args.agent_jar.clone(),
+        source,
+        advice: JAR_ADVICE,
+    })?;
     write(&args.agent_dir.join(jolokia::JAR_FILE), &jar)?;
     let properties = jolokia::properties(user.trim_end(), password.trim_end());
     write(&args.agent_dir.join(jolokia::PROPERTIES_FILE), properties.as_bytes())

@@ -247,7 +247,10 @@ async fn rack_logs_and_agent_are_set_and_the_example_topology_goes() {
 async fn what_is_missing_or_wrong_is_named_with_its_cure() {
     type Damage = fn(&Pod);
     let cases: [(Damage, &str); 6] = [
-        (|pod| fs::remove_file(pod.dir.path().join("config/cassandra.yaml")).unwrap(), "official image's /etc/cassandra"),
+        (
+            |pod| fs::remove_file(pod.dir.path().join("config/cassandra.yaml")).unwrap(),
+            "official image's /etc/cassandra",
+        ),
         (|pod| fs::remove_file(pod.dir.path().join("settings/seeds")).unwrap(), "operator's ConfigMap must be mounted"),
         (|pod| fs::remove_file(pod.dir.path().join("credentials/password")).unwrap(), "username and password"),
         (|pod| fs::remove_file(pod.dir.path().join("agent.jar")).unwrap(), "operator's image must carry"),

@@ -35,7 +35,9 @@ fn subject(option: &str) -> &str {
         return if is_collector(option, flag) { "collector" } else { flag };
     }
     match name.strip_prefix("-X") {
-        Some(rest) if !rest.contains(':') => name.trim_end_matches(|c: char| !c.is_ascii_alphabetic() || is_unit(c, name)),
+        Some(rest) if !rest.contains(':') => {
+            name.trim_end_matches(|c: char| !c.is_ascii_alphabetic() || is_unit(c, name))
+        }
         _ if name.starts_with("-D") => name,
         _ => option,
     }
@@ -62,7 +64,12 @@ mod tests {
     #[test]
     fn an_option_replaces_the_one_about_the_same_thing_and_no_other() {
         let text = "-ea\n-Xss256k\n-XX:MaxGCPauseMillis=300\n-Dcassandra.ring_delay_ms=30000\n#-Xss1m\n-XX:-UseBiasedLocking\n";
-        let user = options(&["-Xss512k", "-XX:MaxGCPauseMillis=500", "-Dcassandra.ring_delay_ms=5000", "-XX:+UseBiasedLocking"]);
+        let user = options(&[
+            "-Xss512k",
+            "-XX:MaxGCPauseMillis=500",
+            "-Dcassandra.ring_delay_ms=5000",
+            "-XX:+UseBiasedLocking",
+        ]);
         let kept: Vec<String> = without_replaced(text, &user).lines().map(str::to_owned).collect();
         assert_eq!(
             kept,

@@ -102,11 +102,13 @@ async fn find_serving_members(at: &Surroundings, network: &impl Network) -> Resu
     let deadline = Instant::now() + PATIENCE;
     loop {
         let members = network.resolve(&service).await.into_iter().filter(|member| *member != at.address);
-        let answers = members.take(MEMBERS_TRIED).map(|member| async move { (member, network.serves_cql(member).await) });
+        let answers =
+            members.take(MEMBERS_TRIED).map(|member| async move { (member, network.serves_cql(member).await) });
         let serving: Vec<String> = join_all(answers)
             .await
             .into_iter()
-            .filter_map(|(member, serves)| serves.then(|| member.to_string()))
+            .filter(|(_, serves)| *serves)
+            .map(|(member, _)| member.to_string())
             .collect();
         if !serving.is_empty() || at.has_data || !network.resolve(KNOWN_NAME).await.is_empty() {
             return Ok(serving);

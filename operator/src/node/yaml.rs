@@ -133,10 +133,7 @@ mod tests {
     fn no_line_is_one_that_the_entrypoint_takes_for_the_seeds() {
         let provider = json!({"seed_provider": [{"class_name": "Simple", "parameters": [{"seeds": "a,b"}]}]});
         let printed = print(&settings(provider));
-        assert_eq!(
-            printed,
-            "seed_provider: [{\"class_name\":\"Simple\",\"parameters\":[{\"seeds\":\"a,b\"}]}]\n"
-        );
+        assert_eq!(printed, "seed_provider: [{\"class_name\":\"Simple\",\"parameters\":[{\"seeds\":\"a,b\"}]}]\n");
         assert!(!printed.contains("- seeds:"));
     }
 

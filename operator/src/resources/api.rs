@@ -102,8 +102,7 @@ pub fn schema_job_name(desired: &Desired, settings: &Settings) -> String {
 pub fn build_schema_job(desired: &Desired, settings: &Settings) -> Child {
     let mut container = base_container(desired, settings, cassandra_env(desired));
     container["args"] = json!(["migrate"]);
-    container["volumeMounts"] =
-        json!([{ "name": "credentials", "mountPath": CREDENTIALS_DIR, "readOnly": true }]);
+    container["volumeMounts"] = json!([{ "name": "credentials", "mountPath": CREDENTIALS_DIR, "readOnly": true }]);
     let mut pod = pod_spec(desired, Component::Schema, container);
     pod["restartPolicy"] = json!("Never");
     let body = json!({

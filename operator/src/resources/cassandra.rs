@@ -178,10 +178,8 @@ mod tests {
     #[test]
     fn a_rack_without_a_place_in_the_shape_gets_no_stateful_set() {
         let shape = Shape { replicas: [("b".to_owned(), 1)].into(), ..Shape::default() };
-        let names: Vec<String> = build_stateful_sets(&production(), &shape, &settings())
-            .into_iter()
-            .map(|child| child.key.name)
-            .collect();
+        let names: Vec<String> =
+            build_stateful_sets(&production(), &shape, &settings()).into_iter().map(|child| child.key.name).collect();
         assert_eq!(names, ["shop-cassandra-b"]);
     }
 

@@ -25,9 +25,7 @@ const PRUNED: [&str; 1] = ["Ingress"];
 /// when nothing is rendered, which is how a pass says that it leaves the objects alone.
 pub fn diff(wanted: &[Child], live: &BTreeMap<ChildKey, Value>) -> Vec<Write> {
     let pruned = live.iter().filter(|(key, _)| {
-        !wanted.is_empty()
-            && PRUNED.contains(&key.kind.as_str())
-            && !wanted.iter().any(|child| child.key == **key)
+        !wanted.is_empty() && PRUNED.contains(&key.kind.as_str()) && !wanted.iter().any(|child| child.key == **key)
     });
     let deletes = pruned.filter_map(|(key, object)| {
         let uid = object.pointer("/metadata/uid")?.as_str()?.to_owned();
@@ -60,12 +58,9 @@ fn applied_hash(object: &Value) -> Option<&str> {
 /// take every other change down with it. Larger volumes come by making the set again.
 fn with_immutable_fields(rendered: &Value, live: &Value) -> Value {
     let mut object = rendered.clone();
-    if object["kind"] == "StatefulSet" {
-        if let (Some(spec), Some(templates)) =
-            (object.get_mut("spec"), live.pointer("/spec/volumeClaimTemplates"))
-        {
-            spec["volumeClaimTemplates"] = templates.clone();
-        }
+    let templates = live.pointer("/spec/volumeClaimTemplates").filter(|_| rendered["kind"] == "StatefulSet");
+    if let (Some(spec), Some(templates)) = (object.get_mut("spec"), templates) {
+        spec["volumeClaimTemplates"] = templates.clone();
     }
     object
 }
@@ -82,9 +77,7 @@ fn value_holds(live: Option<&Value>, rendered: &Value, quantity: bool) -> bool {
     match (live, rendered) {
         (Value::Object(live), Value::Object(rendered)) => object_holds(live, rendered, quantity),
         (Value::Array(live), Value::Array(rendered)) => array_holds(live, rendered),
-        (Value::String(live), Value::String(rendered)) if quantity => {
-            live == rendered || same_quantity(live, rendered)
-        }
+        (Value::String(live), Value::String(rendered)) if quantity => live == rendered || same_quantity(live, rendered),
         (Value::Number(live), Value::Number(rendered)) => live.as_f64() == rendered.as_f64(),
         _ => live == rendered || (is_empty(live) && is_empty(rendered)),
     }

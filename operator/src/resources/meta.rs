@@ -2,9 +2,7 @@
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use serde_json::{Value, json};
-use store_crds::{
-    ANNOTATION_APPLIED_HASH, FIELD_MANAGER, GROUP, LABEL_COMPONENT, LABEL_RACK, LABEL_STORE,
-};
+use store_crds::{ANNOTATION_APPLIED_HASH, FIELD_MANAGER, GROUP, LABEL_COMPONENT, LABEL_RACK, LABEL_STORE};
 
 use super::{Child, ChildKey, Mode, hash};
 use crate::desired::Desired;
@@ -149,7 +147,9 @@ pub fn resources(requirements: &ResourceRequirements) -> Value {
         _ => Value::Null,
     };
     let mut resources = json!({});
-    for (field, value) in [("requests", quantities(&requirements.requests)), ("limits", quantities(&requirements.limits))] {
+    for (field, value) in
+        [("requests", quantities(&requirements.requests)), ("limits", quantities(&requirements.limits))]
+    {
         if !value.is_null() {
             resources[field] = value;
         }

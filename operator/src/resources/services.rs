@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use store_crds::{API_PORT, CQL_PORT, INTERNODE_PORT, JOLOKIA_PORT, NODE_AGENT_PORT};
 
-use super::meta::{self, Component};
 use super::Child;
+use super::meta::{self, Component};
 use crate::desired::{ANNOTATION_ACCEPTED_SPEC, Desired};
 
 /// Name of the headless Service that names every Cassandra pod, ready or not.
@@ -20,12 +20,8 @@ pub fn client_name(desired: &Desired) -> String {
 /// Names of all Cassandra pods. Pods that are not ready are among them: they need each other's
 /// addresses to become ready.
 pub fn build_headless(desired: &Desired) -> Child {
-    let ports = [
-        ("cql", CQL_PORT),
-        ("internode", INTERNODE_PORT),
-        ("jolokia", JOLOKIA_PORT),
-        ("node-agent", NODE_AGENT_PORT),
-    ];
+    let ports =
+        [("cql", CQL_PORT), ("internode", INTERNODE_PORT), ("jolokia", JOLOKIA_PORT), ("node-agent", NODE_AGENT_PORT)];
     let body = json!({
         "metadata": { "annotations": { ANNOTATION_ACCEPTED_SPEC: desired.accepted_spec } },
         "spec": {

@@ -135,12 +135,7 @@ fn pod_specs() -> Vec<(ChildKey, Value)> {
 }
 
 fn containers(pod: &Value) -> Vec<Value> {
-    ["initContainers", "containers"]
-        .iter()
-        .filter_map(|list| pod[*list].as_array())
-        .flatten()
-        .cloned()
-        .collect()
+    ["initContainers", "containers"].iter().filter_map(|list| pod[*list].as_array()).flatten().cloned().collect()
 }
 
 #[test]
