@@ -1,0 +1,132 @@
+//! A client without a network: requests go into the edge as a connection would hand them over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use store_api::access_log::AccessLog;
+use store_api::app::{App, Limits};
+use store_api::dao::memory;
+use store_api::edge::Edge;
+use store_api::metrics::Metrics;
+use store_api::models::Level;
+use store_api::models::cursor::CursorKey;
+use store_api::router;
+
+/// A store with its client.
+pub struct Store {
+    pub app: Arc<App>,
+    edge: Edge,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Answer {
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// A request under construction.
+pub struct Call<'a> {
+    store: &'a Store,
+    request: http::request::Builder,
+    body: Body,
+}
+
+impl Store {
+    pub fn new() -> Self {
+        let store = Self::without_database(100);
+        store.app.connect(memory::daos());
+        store
+    }
+
+    pub fn without_database(max_requests: i64) -> Self {
+        let limits = Limits {
+            request_timeout: Duration::from_millis(500),
+            max_requests,
+        };
+        let cursors = CursorKey::new(b"0123456789abcdef");
+        let metrics = Metrics::new().unwrap();
+        let app = App::new(limits, Level::LocalQuorum, None, cursors, metrics);
+        let router = router::build(Arc::clone(&app));
+        let edge = Edge::new(Arc::clone(&app), router, AccessLog::silent());
+        Self { app, edge }
+    }
+
+    pub fn call(&self, method: &str, target: &str) -> Call<'_> {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        Call {
+            store: self,
+            request: Request::builder().method(method).uri(target),
+            body: Body::empty(),
+        }
+    }
+
+    pub async fn get(&self, target: &str) -> Answer {
+        self.call("GET", target).send().await
+    }
+
+    /// Creates a product and returns the answer.
+    pub async fn create(&self, body: &str) -> Answer {
+        self.call("POST", "/products").json(body).send().await
+    }
+
+    /// Creates a product that must be accepted and returns its path.
+    pub async fn created(&self, sku: &str) -> String {
+        let body = format!(r#"{{"name":"Product {sku}","sku":"{sku}","price":10.50}}"#);
+        let answer = self.create(&body).await;
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        answer.header("location").unwrap().to_owned()
+    }
+
+    /// Number of products on the first page.
+    pub async fn count(&self) -> usize {
+        self.get("/products?limit=100").await.json().as_array().unwrap().len()
+    }
+}
+
+impl Call<'_> {
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.request = self.request.header(name, value.as_bytes());
+        self
+    }
+
+    pub fn json(self, body: &str) -> Self {
+        self.header("content-type", "application/json").body(body.to_owned())
+    }
+
+    pub fn body(mut self, body: impl Into<Body>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    pub async fn send(self) -> Answer {
+        let request = self.request.body(self.body).unwrap();
+        let Ok(response) = self.store.edge.answer(request, None).await;
+        let (parts, body) = response.into_parts();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What is around the products: probes, metrics, documents, the ring, overload.
+
+use super::client::Store;
+
+#[tokio::test]
+async fn probes_answer_as_older_and_newer_clients_expect() {
+    let store = Store::new();
+    for (target, status) in [("/health", "healthy"), ("/health-check", "ok"), ("/livez", "ok"), ("/readyz", "ready")] {
+        let answer = store.get(target).await;
+        assert_eq!(answer.status, 200, "{target}");
+        assert_eq!(answer.json()["status"], status, "{target}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_database_the_process_lives_and_says_that_it_is_not_ready() {
+    let store = Store::without_database(100);
+    for target in ["/health", "/health-check", "/livez", "/metrics", "/openapi.json"] {
+        assert_eq!(store.get(target).await.status, 200, "{target}");
+    }
+    for target in ["/readyz", "/products", "/cluster/nodes"] {
+        let answer = store.get(target).await;
+        assert_eq!(answer.status, 503, "{target}");
+        assert_eq!(answer.header("retry-after"), Some("1"), "{target}");
+    }
+    let body = r#"{"name":"a","sku":"b","price":1}"#;
+    assert_eq!(store.create(body).await.status, 503);
+    assert_eq!(store.create("{").await.status, 400, "bad requests are told first");
+}
+
+#[tokio::test]
+async fn a_draining_process_is_not_ready_and_closes_connections_after_answers() {
+    let store = Store::new();
+    let path = store.created("one").await;
+    store.app.drain();
+    assert_eq!(store.get("/readyz").await.status, 503);
+    let answer = store.get(&path).await;
+    assert_eq!(answer.status, 200, "still served");
+    assert_eq!(answer.header("connection"), Some("close"));
+    assert_eq!(store.get("/livez").await.status, 200);
+}
+
+#[tokio::test]
+async fn beyond_the_bound_requests_are_turned_away_and_probes_are_not() {
+    let store = Store::without_database(0);
+    let answer = store.get("/products").await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.json()["type"].as_str().unwrap().ends_with(":overloaded"));
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!(store.get("/livez").await.status, 200);
+    let metrics = store.get("/metrics").await.text();
+    assert!(metrics.contains("store_requests_shed_total 1"), "{metrics}");
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_pattern_and_never_by_path() {
+    let store = Store::new();
+    let path = store.created("one").await;
+    for _ in 0..3 {
+        store.get(&path).await;
+    }
+    store.get("/products/unknown").await;
+    store.get("/nowhere/at/all").await;
+    store.call("BREW", "/products").send().await;
+    let metrics = store.get("/metrics").await.text();
+    let count = |labels: &str| {
+        let line = metrics.lines().find(|line| {
+            line.starts_with("http_server_request_duration_seconds_count") && line.contains(labels)
+        });
+        line.and_then(|line| line.rsplit(' ').next()).map(str::to_owned)
+    };
+    let shown = "http_request_method=\"GET\",http_response_status_code=\"200\",http_route=\"/products/{id}\"";
+    assert_eq!(count(shown).as_deref(), Some("3"), "{metrics}");
+    let missed = "http_response_status_code=\"404\",http_route=\"/products/{id}\"";
+    assert_eq!(count(missed).as_deref(), Some("1"));
+    assert!(count("http_response_status_code=\"404\",http_route=\"\"").is_some());
+    assert!(count("http_request_method=\"_OTHER\"").is_some());
+    assert!(!metrics.contains("nowhere") && !metrics.contains("BREW"));
+    assert!(metrics.contains("http_server_active_requests 1"), "the scrape itself");
+}
+
+#[tokio::test]
+async fn a_request_id_is_kept_or_made_and_always_told() {
+    let store = Store::new();
+    let kept = store.call("GET", "/livez").header("x-request-id", "abc-123").send().await;
+    assert_eq!(kept.header("x-request-id"), Some("abc-123"));
+    let mut made = Vec::new();
+    for bad in ["", "a b", "<script>", &"x".repeat(65), "é"] {
+        let answer = store.call("GET", "/nowhere").header("x-request-id", bad).send().await;
+        let id = answer.header("x-request-id").unwrap().to_owned();
+        assert_eq!(id.len(), 32, "{bad}");
+        assert_eq!(answer.json()["request_id"], id.as_str());
+        made.push(id);
+    }
+    made.dedup();
+    assert_eq!(made.len(), 5, "each its own");
+}
+
+#[tokio::test]
+async fn the_documents_need_no_other_host() {
+    let store = Store::new();
+    let document = store.get("/openapi.json").await.json();
+    assert_eq!(document["openapi"], "3.1.0");
+    let redirect = store.get("/docs").await;
+    assert_eq!(redirect.status, 307);
+    assert_eq!(redirect.header("location"), Some("/docs/index.html"));
+    let page = store.get("/docs/index.html").await;
+    assert_eq!(page.status, 200);
+    assert!(page.header("content-security-policy").unwrap().contains("default-src 'self'"));
+    for file in ["swagger-ui.css", "swagger-ui-bundle.js", "swagger-initializer.js"] {
+        assert_eq!(store.get(&format!("/docs/{file}")).await.status, 200, "{file}");
+    }
+    let starter = store.get("/docs/swagger-initializer.js").await.text();
+    assert!(starter.contains("/openapi.json"), "{starter}");
+    for text in [page.text(), starter] {
+        assert!(!text.contains("https://"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_ring_is_told_as_documented() {
+    let store = Store::new();
+    let nodes = store.get("/cluster/nodes").await.json();
+    assert_eq!(nodes[0]["state"], "UP");
+    assert_eq!(nodes[0]["tokens"][0], "0");
+    let ring = store.get("/cluster/ring").await.json();
+    assert_eq!(ring["keyspace"], "store_manager");
+    assert_eq!(store.get("/cluster/ring?keyspace=none").await.status, 404);
+    let keyspaces = store.get("/cluster/keyspaces").await.json();
+    assert_eq!(keyspaces[0]["replication"]["dc1"], 1);
+    let levels = store.get("/cluster/consistency").await.json();
+    assert_eq!(levels["default_level"], "LOCAL_QUORUM");
+    assert_eq!(levels["levels"].as_array().unwrap().len(), 7);
+    let id = "0190a0a0-0000-7000-8000-000000000000";
+    let place = store.get(&format!("/cluster/placement?table=products&key={id}")).await;
+    assert_eq!(place.json()["key"][0], id);
+    for (query, status) in [
+        ("", 400),
+        ("?table=products", 400),
+        ("?key=a", 400),
+        ("?table=products&key=a", 400),
+        ("?table=products&key=a&key=b", 400),
+        ("?table=none&key=a", 404),
+        ("?table=x;y&key=a", 400),
+    ] {
+        let answer = store.get(&format!("/cluster/placement{query}")).await;
+        assert_eq!(answer.status.as_u16(), status, "{query}");
+    }
+}
