@@ -1,0 +1,190 @@
+//! A model of Kubernetes and Cassandra in which the real `plan`, `resources` and `status` run a store
+//! through random specs and faults. Safe at every tick; settled, as wanted and silent in the end.
+
+mod operator;
+mod ring;
+mod safety;
+mod stories;
+mod world;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use operator::{Fault, Operator};
+use ring::Process;
+use world::{BAD_OPTION, World};
+
+/// Ticks that any store needs to settle once nothing disturbs it.
+const SETTLES: usize = 900;
+
+/// A store, its operator and what somebody did by hand.
+pub struct Simulation {
+    pub world: World,
+    pub operator: Operator,
+    by_hand: bool,
+    history: Vec<String>,
+}
+
+impl Simulation {
+    pub fn new(spec: Value) -> Simulation {
+        let mut world = World::new();
+        world.set_spec(spec);
+        Simulation { world, operator: Operator::default(), by_hand: false, history: Vec::new() }
+    }
+
+    /// One tick, with one pass of the operator in it.
+    pub fn step(&mut self, fault: &Fault) -> Result<(), String> {
+        self.operator.pass(&mut self.world, fault);
+        self.history.push(format!("{} {:?}", self.history.len(), self.operator.writes));
+        self.operator.tick(&mut self.world);
+        self.world.tick();
+        safety::check_tick(&mut self.world, self.by_hand);
+        match self.world.violations.first() {
+            Some(violation) => Err(format!("{violation}\n{}", self.tail())),
+            None => Ok(()),
+        }
+    }
+
+    pub fn steps(&mut self, ticks: usize) -> Result<(), String> {
+        (0..ticks).try_for_each(|_| self.step(&Fault::default()))
+    }
+
+    /// Runs undisturbed until a whole pass wrote nothing and everything is as wanted.
+    pub fn settle(&mut self) -> Result<(), String> {
+        let mut why = String::new();
+        for _ in 0..SETTLES {
+            self.step(&Fault::default())?;
+            match safety::check_end(&self.world, &self.operator) {
+                Ok(()) => {
+                    self.by_hand = false;
+                    return Ok(());
+                }
+                Err(cause) => why = cause,
+            }
+        }
+        Err(format!("not settled after {SETTLES} ticks: {why}\n{}", self.tail()))
+    }
+
+    fn tail(&self) -> String {
+        let last = self.history.len().saturating_sub(25);
+        let pods = self.world.pods.iter().map(|(name, pod)| format!("{name} {:?}", pod.process));
+        let status = self.world.store.as_ref().and_then(|store| store.status.as_ref());
+        let memory = status.map(|status| format!("{:?} {:?}", status.operation, status.owed));
+        format!("{}\n{:?}\n{memory:?}", self.history[last..].join("\n"), pods.collect::<Vec<_>>())
+    }
+}
+
+/// What the user or the world does between two ticks.
+#[derive(Clone, Debug)]
+enum Event {
+    Spec(Value),
+    /// A process dies, or its machine is cut off for so many ticks.
+    Kill(usize, u32),
+    DeletePod(usize),
+    /// Somebody sets a StatefulSet's replicas.
+    HandEdit(usize, i64),
+    Faulty(Fault),
+    Pass(usize),
+}
+
+fn racks(count: usize) -> Value {
+    ["a", "b", "c"].iter().take(count).map(|name| json!({"name": name})).collect()
+}
+
+prop_compose! {
+    fn spec()(
+        rack_count in 1usize..=3, extra in 0i32..=2, factor in 1i32..=3, second in prop::option::of(1i32..=3),
+        heap in 0u32..=1, bad in prop::bool::weighted(0.15), policy in prop::bool::ANY, storage in 1u32..=2,
+        image in 0u32..=1, on_second in prop::bool::ANY,
+    ) -> Value {
+        let size = i32::try_from(rack_count).unwrap() + extra;
+        let mut keyspaces = vec![json!({"name": "store_manager", "replicationFactor": factor.min(size)})];
+        if let Some(second) = second {
+            keyspaces.push(json!({"name": "reports", "replicationFactor": second.min(size)}));
+        }
+        let keyspace = if on_second && second.is_some() { "reports" } else { "store_manager" };
+        json!({
+            "cassandra": {
+                "size": size, "racks": racks(rack_count), "heap": format!("{}Mi", 256 + heap),
+                "jvmOptions": if bad { vec![BAD_OPTION] } else { vec![] },
+                "storage": {"size": format!("{storage}Gi")},
+                "deletionPolicy": if policy { "Delete" } else { "Retain" },
+            },
+            "keyspaces": keyspaces,
+            "api": {"image": format!("api:{image}"), "keyspace": keyspace},
+        })
+    }
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let fault = (prop::option::of(0usize..6), prop_oneof![4 => Just(0u8), 1 => any::<u8>()], prop::bool::weighted(0.3));
+    prop_oneof![
+        3 => spec().prop_map(Event::Spec),
+        2 => (0usize..6, 1u32..20).prop_map(|(node, ticks)| Event::Kill(node, ticks)),
+        1 => (0usize..6).prop_map(Event::DeletePod),
+        1 => (0usize..3, 0i64..5).prop_map(|(rack, replicas)| Event::HandEdit(rack, replicas)),
+        6 => fault.prop_map(|(crash_after, silent, stale)| Event::Faulty(Fault { crash_after, silent, stale })),
+        6 => (1usize..30).prop_map(Event::Pass),
+    ]
+}
+
+/// What the API server allows: rules about changes hold for it too.
+fn allowed(world: &World, spec: &Value) -> bool {
+    let Some(store) = &world.store else { return true };
+    let new = serde_json::from_value(spec.clone()).unwrap();
+    store_crds::validate("shop", &new).is_empty() && store_crds::validate_change(&store.spec, &new).is_empty()
+}
+
+fn happen(simulation: &mut Simulation, event: Event) -> Result<(), String> {
+    simulation.history.push(format!("{event:?}"));
+    let world = &mut simulation.world;
+    let nth = |world: &World, number: usize| {
+        let count = world.pods.len().max(1);
+        world.pods.keys().nth(number % count).cloned()
+    };
+    match event {
+        Event::Spec(spec) if allowed(world, &spec) => world.set_spec(spec),
+        Event::Spec(_) => {}
+        Event::Kill(number, ticks) => {
+            if let Some(pod) = nth(world, number).and_then(|name| world.pods.get_mut(&name)) {
+                pod.process = Process::Down(ticks);
+            }
+        }
+        Event::DeletePod(number) => {
+            if let Some(name) = nth(world, number) {
+                world.pods.remove(&name);
+            }
+        }
+        Event::HandEdit(number, replicas) => {
+            let mut sets = world.objects.iter_mut().filter(|(key, _)| key.kind == "StatefulSet");
+            if let Some((_, set)) = sets.nth(number) {
+                set["spec"]["replicas"] = json!(replicas);
+                simulation.by_hand = true;
+            }
+        }
+        Event::Faulty(fault) => return simulation.step(&fault),
+        Event::Pass(ticks) => return simulation.steps(ticks),
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_store_is_safe_through_all_changes_and_faults_and_settles_as_wanted(
+        first in spec(), events in prop::collection::vec(event(), 1..16), last in spec(),
+    ) {
+        let mut simulation = Simulation::new(first);
+        for event in events {
+            happen(&mut simulation, event).map_err(TestCaseError::fail)?;
+        }
+        let mut good = if allowed(&simulation.world, &last) { last } else { serde_json::to_value(&simulation.world.store.as_ref().unwrap().spec).unwrap() };
+        good["cassandra"]["jvmOptions"] = json!([]);
+        simulation.world.set_spec(good);
+        simulation.settle().map_err(TestCaseError::fail)?;
+        let before = simulation.world.objects.clone();
+        simulation.steps(5).map_err(TestCaseError::fail)?;
+        prop_assert!(simulation.operator.writes.is_empty() && before == simulation.world.objects);
+    }
+}

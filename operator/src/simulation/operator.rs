@@ -1,0 +1,379 @@
+//! The operator in the model: a pass as the driver makes it, write by write, so that it can be cut
+//! off between any two; and the faults of what it sees.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use store_crds::{DebtKind, OperationKind, StoreClusterStatus};
+
+use super::ring::{Disk, Process, STREAMS, cql, network};
+use super::world::World;
+use crate::desired::{ANNOTATION_ACCEPTED_SPEC, Desired};
+use crate::observation::{
+    ChildKey, CqlAnswer, NodeAnswer, Observation, PodObservation, StoreIdentity, TaskKey, TaskKind, TaskState,
+};
+use crate::plan::{ClaimChange, ClaimEdit, Delete, Plan, RingAction, Shape, plan};
+use crate::resources::{self, Child, Write};
+use crate::settings::Settings;
+use crate::status;
+
+/// A repair, clean-up or decommission in the operator's registry.
+#[derive(Clone, Debug)]
+struct Task {
+    started: Timestamp,
+    host: String,
+    ticks: u32,
+    state: TaskState,
+}
+
+/// What goes wrong in one pass.
+#[derive(Clone, Debug, Default)]
+pub struct Fault {
+    /// The operator dies after so many writes, and starts again on the next tick.
+    pub crash_after: Option<usize>,
+    /// Pods, by position, whose answers are lost; the last bit is CQL.
+    pub silent: u8,
+    /// Objects and pods are seen as they were on the last pass.
+    pub stale: bool,
+}
+
+/// What the cache of the operator holds.
+#[derive(Clone, Default)]
+struct Cache {
+    children: BTreeMap<ChildKey, Value>,
+    pods: BTreeMap<String, PodObservation>,
+}
+
+#[derive(Default)]
+pub struct Operator {
+    tasks: BTreeMap<TaskKey, Task>,
+    cache: Cache,
+    /// Writes of the last pass that was not cut off.
+    pub writes: Vec<String>,
+    pub last: Option<Plan>,
+    rendered: Option<(Desired, Shape, Vec<Child>)>,
+}
+
+enum Effect {
+    Status(Box<StoreClusterStatus>),
+    Child(Write),
+    Delete(Delete),
+    Claim(ClaimChange),
+    Ring(RingAction),
+    Finalizer(bool),
+}
+
+pub fn settings() -> Settings {
+    Settings {
+        operator_image: "operator:1".into(),
+        api_image: "api:1".into(),
+        cassandra_repository: "cassandra".into(),
+        operator_namespace: "store-system".into(),
+        operator_pod_labels: [("app".to_owned(), "operator".to_owned())].into(),
+    }
+}
+
+impl Operator {
+    /// Background operations go on for a tick.
+    pub fn tick(&mut self, world: &mut World) {
+        for (key, task) in &mut self.tasks {
+            if !matches!(task.state, TaskState::Running(_)) || key.kind == TaskKind::Decommission {
+                continue;
+            }
+            let runs = world.pods.get(&key.pod).is_some_and(|pod| pod.process.host() == Some(&task.host));
+            if !runs {
+                task.state = TaskState::Failed("the node went away".into());
+            } else if task.ticks > 0 {
+                task.ticks -= 1;
+            } else {
+                // Cassandra repairs with all replicas or not at all
+                let all_up = world.live_members() == world.ring.members.len();
+                task.state = match (key.kind, all_up) {
+                    (TaskKind::Repair, false) => TaskState::Failed("an endpoint is dead".into()),
+                    (TaskKind::Repair, true) => {
+                        world.ring.repaired(key.keyspace.as_deref().unwrap(), &task.host);
+                        TaskState::Succeeded
+                    }
+                    _ => {
+                        world.ring.cleaned(key.keyspace.as_deref(), &task.host);
+                        TaskState::Succeeded
+                    }
+                };
+            }
+        }
+    }
+
+    /// One pass.
+    pub fn pass(&mut self, world: &mut World, fault: &Fault) {
+        self.writes.clear();
+        if !fault.stale {
+            self.cache = Cache { children: world.objects.clone(), pods: seen_pods(world) };
+        }
+        let cache = std::mem::take(&mut self.cache);
+        let Some(store) = world.store.clone() else { return };
+        let service = ChildKey { kind: "Service".into(), name: "shop-cassandra".into() };
+        let accepted = cache.children.get(&service).map(|service| &service["metadata"]["annotations"]);
+        let accepted = accepted.and_then(|annotations| annotations[ANNOTATION_ACCEPTED_SPEC].as_str());
+        let desired = Desired::read(&store, accepted);
+        let observation = self.observe(world, &desired, cache, fault.silent);
+
+        let plan = plan(&desired, &observation, &settings());
+        let after = status::status(&desired, &observation, &plan);
+        let mut effects = Vec::new();
+        if plan.finalizer == Some(true) {
+            effects.push(Effect::Finalizer(true));
+        }
+        if observation.status != after {
+            effects.push(Effect::Status(Box::new(after)));
+        }
+        let writes = resources::diff(self.build(&desired, &plan.shape), &observation.children);
+        effects.extend(writes.into_iter().map(Effect::Child));
+        effects.extend(plan.deletes.iter().cloned().map(Effect::Delete));
+        effects.extend(plan.claims.iter().cloned().map(Effect::Claim));
+        effects.extend(plan.ring.clone().map(Effect::Ring));
+        if plan.finalizer == Some(false) {
+            effects.push(Effect::Finalizer(false));
+        }
+        let mut ended = true;
+        for (number, effect) in effects.into_iter().enumerate() {
+            if fault.crash_after == Some(number) {
+                self.tasks.clear();
+                ended = false;
+                break;
+            }
+            let is_status = matches!(effect, Effect::Status(_));
+            if self.commit(world, &desired, &observation, effect).is_err() {
+                ended = false;
+                break; // somebody wrote first: the next pass looks again
+            }
+            if is_status {
+                self.settle(&plan);
+            }
+        }
+        self.last = ended.then_some(plan);
+        self.cache = Cache { children: observation.children, pods: observation.pods };
+    }
+
+    /// The rendered objects; rendering takes most of a pass, and most passes render the same.
+    fn build(&mut self, desired: &Desired, shape: &Shape) -> &[Child] {
+        let same = |(before, of, _): &(Desired, Shape, Vec<Child>)| before == desired && of == shape;
+        if !self.rendered.as_ref().is_some_and(same) {
+            let children = resources::build(desired, shape, &settings());
+            self.rendered = Some((desired.clone(), shape.clone(), children));
+        }
+        self.rendered.as_ref().map_or(&[], |(_, _, children)| children)
+    }
+
+    fn observe(&self, world: &World, desired: &Desired, cache: Cache, silent: u8) -> Observation {
+        let store = world.store.as_ref().unwrap();
+        let mut views = world.views();
+        views.retain(|pod, _| cache.pods.contains_key(pod));
+        for (number, pod) in cache.pods.keys().enumerate() {
+            let lost = || NodeAnswer::Unreachable("time-out".into());
+            let view = views.entry(pod.clone()).or_insert_with(lost);
+            if silent >> (number % 7) & 1 == 1 {
+                *view = lost();
+            }
+        }
+        let serves = |view: &NodeAnswer| matches!(view, NodeAnswer::Reachable(view) if view.native_transport);
+        let cql = match silent >> 7 {
+            0 => cql(&world.ring, views.values().any(serves), &desired.api.keyspace),
+            _ => CqlAnswer::Unreachable("time-out".into()),
+        };
+        Observation {
+            now: world.now,
+            store: StoreIdentity {
+                namespace: "default".into(),
+                name: "shop".into(),
+                uid: desired.uid.clone(),
+                generation: store.metadata.generation.unwrap_or_default(),
+                deletion_requested: store.metadata.deletion_timestamp.is_some(),
+                has_finalizer: store.metadata.finalizers.iter().flatten().count() > 0,
+            },
+            status: store.status.clone().unwrap_or_default(),
+            children: cache.children,
+            pods: cache.pods,
+            claims: world.claims.clone(),
+            views,
+            cql,
+            tasks: self.tasks.iter().map(|(key, task)| (key.clone(), task.state.clone())).collect(),
+        }
+    }
+
+    /// Drops results that the memory does not wait for, as the driver's registry does.
+    fn settle(&mut self, plan: &Plan) {
+        self.tasks.retain(|key, task| {
+            let kind = match key.kind {
+                TaskKind::Decommission => {
+                    return plan.memory.operation.as_ref().is_some_and(|operation| {
+                        operation.kind == OperationKind::Decommission && operation.pod.as_ref() == Some(&key.pod)
+                    });
+                }
+                TaskKind::Cleanup => DebtKind::Cleanup,
+                TaskKind::Repair => DebtKind::Repair,
+            };
+            let awaited = plan.memory.owed.iter().any(|debt| {
+                let same = debt.kind == kind && debt.keyspace == key.keyspace && debt.host_ids.contains(&task.host);
+                same && debt.since.0 <= task.started
+            });
+            matches!(task.state, TaskState::Running(_)) || awaited
+        });
+    }
+
+    /// Makes one write. `Err`: its precondition does not hold any more.
+    fn commit(&mut self, world: &mut World, desired: &Desired, observation: &Observation, effect: Effect) -> Result<(), ()> {
+        match effect {
+            Effect::Status(status) => {
+                self.writes.push("status".into());
+                // what the API server stores is JSON, with times in seconds
+                let stored = serde_json::from_value(serde_json::to_value(&*status).unwrap()).unwrap();
+                world.store.as_mut().ok_or(())?.status = Some(stored);
+            }
+            Effect::Child(write) => self.write_child(world, observation, write)?,
+            Effect::Delete(delete) => self.delete(world, desired, observation, &delete)?,
+            Effect::Claim(change) => {
+                self.writes.push(format!("{change:?}"));
+                let claim = world.claims.get_mut(&change.name).filter(|claim| claim.uid == change.uid).ok_or(())?;
+                match change.edit {
+                    ClaimEdit::Grow(bytes) => (claim.requested_bytes, claim.capacity_bytes) = (bytes, bytes),
+                    ClaimEdit::MarkLeft(host) => {
+                        claim.left = Some(host.clone());
+                        if world.ring.members.contains_key(&host) {
+                            world.violate(format!("{} is marked as left and is a member", change.name));
+                        }
+                    }
+                }
+            }
+            Effect::Ring(action) => self.act(world, desired, action),
+            Effect::Finalizer(on) => {
+                self.writes.push(format!("finalizer {on}"));
+                let finalizer = vec![store_crds::FINALIZER.to_owned()];
+                world.store.as_mut().ok_or(())?.metadata.finalizers = on.then_some(finalizer);
+                world.collect_garbage();
+            }
+        }
+        Ok(())
+    }
+
+    fn write_child(&mut self, world: &mut World, observation: &Observation, write: Write) -> Result<(), ()> {
+        self.writes.push(format!("{write:?}").chars().take(120).collect());
+        match write {
+            Write::Apply { key, object } => {
+                let uid = world.objects.get(&key).map(|live| live["metadata"]["uid"].clone());
+                let before = world.objects.get(&key).cloned().unwrap_or(Value::Null);
+                let replicas = |object: &Value| object["spec"]["replicas"].as_i64().unwrap_or(0);
+                if key.kind == "StatefulSet" && replicas(&object) < replicas(&before) {
+                    if observation.pods != seen_pods(world) {
+                        return Err(());
+                    }
+                    super::safety::check_shrink(world, &key.name, replicas(&object));
+                }
+                if key.kind == "Deployment" {
+                    super::safety::check_deployment(world, &object);
+                }
+                let mut object = object;
+                object["metadata"]["uid"] = uid.unwrap_or_else(|| json!(world.uid()));
+                let generation = before["metadata"]["generation"].as_i64().unwrap_or(0);
+                let changed = i64::from(before["spec"] != object["spec"]);
+                object["metadata"]["generation"] = json!(generation + changed);
+                object["status"] = before["status"].clone();
+                if object["status"].is_null() {
+                    object.as_object_mut().unwrap().remove("status");
+                }
+                world.objects.insert(key, object);
+            }
+            Write::Create { key, mut object, .. } => {
+                object["metadata"]["uid"] = json!(world.uid());
+                world.objects.entry(key).or_insert(object);
+            }
+            Write::Delete { key, uid } => {
+                if world.objects.get(&key).is_some_and(|live| live["metadata"]["uid"] == uid.as_str()) {
+                    world.objects.remove(&key);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn delete(&mut self, world: &mut World, desired: &Desired, observation: &Observation, delete: &Delete) -> Result<(), ()> {
+        self.writes.push(format!("{delete:?}"));
+        match delete.kind {
+            "Pod" => {
+                if observation.pods != seen_pods(world) {
+                    return Err(());
+                }
+                super::safety::check_pod_delete(world, &delete.name);
+                world.pods.remove(&delete.name);
+            }
+            "PersistentVolumeClaim" => {
+                let claim = world.claims.get(&delete.name).filter(|claim| claim.uid == delete.uid).ok_or(())?.clone();
+                super::safety::check_claim_delete(world, desired, &delete.name, &claim);
+                world.claims.entry(delete.name.clone()).and_modify(|claim| claim.deleting = true);
+            }
+            kind => {
+                let key = ChildKey { kind: kind.into(), name: delete.name.clone() };
+                let live = world.objects.get(&key).ok_or(())?;
+                if live["metadata"]["uid"] != delete.uid.as_str() {
+                    return Err(());
+                }
+                world.objects.remove(&key);
+                if kind == "StatefulSet" && !delete.orphan {
+                    world.pods.retain(|pod, _| !pod.starts_with(&format!("{}-", delete.name)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, world: &mut World, desired: &Desired, action: RingAction) {
+        self.writes.push(format!("{action:?}"));
+        super::safety::check_action(world, &action);
+        let serves = world.live_members() > 0;
+        match action {
+            RingAction::CreateSuperuser if serves => world.ring.own_superuser = true,
+            RingAction::DisableDefaultSuperuser if serves => world.ring.default_disabled = true,
+            RingAction::EnsureRoles if serves => drop(world.ring.granted.insert(desired.api.keyspace.clone())),
+            RingAction::CreateKeyspace { keyspace, replication } if serves => {
+                world.ring.keyspaces.entry(keyspace).or_insert(network(replication));
+            }
+            RingAction::AlterReplication { keyspace, replication } if serves => world.ring.alter(&keyspace, replication),
+            RingAction::Decommission { pod } => self.begin(world, &pod, TaskKind::Decommission, None),
+            RingAction::Cleanup { pod, keyspace } => self.begin(world, &pod, TaskKind::Cleanup, keyspace),
+            RingAction::Repair { pod, keyspace } => self.begin(world, &pod, TaskKind::Repair, Some(keyspace)),
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, world: &mut World, pod: &str, kind: TaskKind, keyspace: Option<String>) {
+        let key = TaskKey { pod: pod.to_owned(), kind, keyspace };
+        if self.tasks.get(&key).is_some_and(|task| matches!(task.state, TaskState::Running(_))) {
+            return;
+        }
+        let Some(host) = world.pods.get(pod).and_then(|pod| pod.process.host().cloned()) else { return };
+        let mut state = TaskState::Running(None);
+        if kind == TaskKind::Decommission {
+            let busy = world.pods.values().any(|other| other.process.is_moving());
+            match world.pods.get_mut(pod) {
+                Some(pod) if !busy && matches!(pod.process, Process::Normal(_)) => {
+                    pod.process = Process::Leaving(STREAMS, host.clone());
+                }
+                _ => state = TaskState::Failed("the node is busy".into()),
+            }
+        }
+        self.tasks.insert(key, Task { started: world.now, host, ticks: STREAMS, state });
+    }
+}
+
+fn seen_pods(world: &World) -> BTreeMap<String, PodObservation> {
+    world.pods.iter().map(|(name, pod)| (name.clone(), pod.seen.clone())).collect()
+}
+
+/// Host ids on the volumes of a world: what a claim must not take with it.
+pub fn hosts_on_disks(world: &World) -> BTreeSet<String> {
+    let of = |disk: &Disk| match disk {
+        Disk::Node(host) => Some(host.clone()),
+        _ => None,
+    };
+    world.claims.values().filter_map(|claim| world.disks.get(&claim.uid)).filter_map(of).collect()
+}

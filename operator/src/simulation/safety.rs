@@ -1,0 +1,183 @@
+//! What must never happen, checked where it would happen; and what must be true in the end.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::operator::{Operator, hosts_on_disks};
+use super::ring::{Disk, Process};
+use super::world::World;
+use crate::desired::Desired;
+use crate::observation::ClaimObservation;
+use crate::plan::RingAction;
+
+/// A volume goes only with a node that is out of the ring, or with the whole store under Delete.
+pub fn check_claim_delete(world: &mut World, desired: &Desired, name: &str, claim: &ClaimObservation) {
+    let whole = world.store.as_ref().is_some_and(|store| store.metadata.deletion_timestamp.is_some());
+    if whole {
+        if desired.cassandra.deletion_policy != store_crds::DeletionPolicy::Delete {
+            world.violate(format!("{name} is deleted with the store under Retain"));
+        }
+    } else if world.claim_is_of_member(claim) {
+        world.violate(format!("{name} is deleted and its node is a member"));
+    }
+}
+
+/// A StatefulSet gets smaller only by pods that are no members.
+pub fn check_shrink(world: &mut World, set: &str, replicas: i64) {
+    let going = world.pods.iter().filter(|(pod, seen)| {
+        pod.starts_with(&format!("{set}-")) && i64::from(seen.seen.ordinal) >= replicas
+    });
+    let members: Vec<String> = going
+        .filter(|(pod, _)| world.claims.get(&format!("data-{pod}")).is_some_and(|claim| world.claim_is_of_member(claim)))
+        .map(|(pod, _)| pod.clone())
+        .collect();
+    if !members.is_empty() {
+        world.violate(format!("{set} shrinks to {replicas} and takes the members {members:?} with it"));
+    }
+}
+
+/// A pod that runs is deleted only while every other member is up.
+pub fn check_pod_delete(world: &mut World, name: &str) {
+    let Some(pod) = world.pods.get(name) else { return };
+    if !matches!(pod.process, Process::Normal(_) | Process::Leaving(..) | Process::Joining(..)) {
+        return;
+    }
+    let down = world.ring.members.len() - world.live_members();
+    let moving = world.pods.values().any(|pod| pod.process.is_moving());
+    if down > 0 || moving {
+        world.violate(format!("{name} is restarted while {down} others are down or one moves"));
+    }
+}
+
+/// The API runs only what the schema was migrated for.
+pub fn check_deployment(world: &mut World, object: &Value) {
+    let container = &object["spec"]["template"]["spec"]["containers"][0];
+    let image = container["image"].as_str().unwrap_or_default().to_owned();
+    let variables = container["env"].as_array();
+    let keyspace = variables.into_iter().flatten().find(|variable| variable["name"] == "STORE_KEYSPACE");
+    let keyspace = keyspace.and_then(|variable| variable["value"].as_str()).unwrap_or_default().to_owned();
+    if !world.migrated.contains(&(image.clone(), keyspace.clone())) {
+        world.violate(format!("the API runs {image} on {keyspace}, which was not migrated"));
+    }
+}
+
+pub fn check_action(world: &mut World, action: &RingAction) {
+    match action {
+        RingAction::Decommission { pod } => {
+            let left = i32::try_from(world.ring.members.len()).unwrap() - 1;
+            let needs: Vec<String> =
+                world.ring.keyspaces.keys().filter(|name| world.ring.factor(name) > left).cloned().collect();
+            let already = world.pods.get(pod).is_some_and(|pod| !matches!(pod.process, Process::Normal(_)));
+            if !already && !needs.is_empty() {
+                world.violate(format!("{pod} is to leave and {left} nodes are too few for {needs:?}"));
+            }
+            let down = world.ring.members.len() - world.live_members();
+            if !already && down > 0 {
+                world.violate(format!("{pod} is to leave while {down} nodes are down"));
+            }
+        }
+        RingAction::AlterReplication { keyspace, replication } => check_alter(world, keyspace, *replication),
+        RingAction::CreateKeyspace { keyspace, replication } => {
+            if *replication > i32::try_from(world.ring.members.len()).unwrap() {
+                world.violate(format!("{keyspace} is made with more copies than nodes"));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Reads at QUORUM keep meeting writes at QUORUM: one step at a time, each after the repair of the
+/// step before.
+fn check_alter(world: &mut World, keyspace: &str, replication: i32) {
+    let before = world.ring.factor(keyspace);
+    if replication > i32::try_from(world.ring.members.len()).unwrap() {
+        world.violate(format!("{keyspace} gets more copies than there are nodes"));
+    }
+    if keyspace.starts_with("system") && keyspace != "system_auth" || replication == before {
+        return;
+    }
+    if (replication - before).abs() > 1 {
+        world.violate(format!("{keyspace} goes from {before} to {replication} copies at once"));
+    }
+    if world.ring.unrepaired.get(keyspace).is_some_and(|hosts| !hosts.is_empty()) {
+        world.violate(format!("{keyspace} goes from {before} to {replication} copies without the repair it owes"));
+    }
+}
+
+/// What must be true on every tick. `by_hand`: somebody changed a StatefulSet, which may start more.
+pub fn check_tick(world: &mut World, by_hand: bool) {
+    let moving = world.pods.values().filter(|pod| pod.process.is_moving()).count();
+    if moving > 1 {
+        world.violate(format!("{moving} nodes join or leave at once"));
+    }
+    let fresh = |name: &String| {
+        let claim = world.claims.get(&format!("data-{name}"));
+        claim.is_some_and(|claim| world.disks.get(&claim.uid) == Some(&Disk::Empty))
+    };
+    let fresh = world.pods.keys().filter(|name| fresh(name)).count();
+    if fresh > 1 && !by_hand {
+        world.violate(format!("{fresh} nodes are on their way in at once"));
+    }
+    let on_disks = hosts_on_disks(world);
+    let lost: Vec<String> = world.ring.members.keys().filter(|host| !on_disks.contains(*host)).cloned().collect();
+    if world.store.is_some() && !lost.is_empty() && !world.is_being_deleted() {
+        world.violate(format!("the volumes of members {lost:?} are gone"));
+    }
+}
+
+/// What must be true once nothing disturbs any more and everybody had time.
+pub fn check_end(world: &World, operator: &Operator) -> Result<(), String> {
+    let store = world.store.as_ref().ok_or("the store is gone")?;
+    let accepted = Desired::read(store, None);
+    let plan = operator.last.as_ref().ok_or("no pass came to its end")?;
+    let report = &plan.report;
+    for (what, told) in [("progressing", &report.progressing), ("degraded", &report.degraded), ("not ready", &report.not_ready), ("not synced", &report.replication)] {
+        if let Some((reason, message)) = told {
+            return Err(format!("{what}: {reason}: {message}"));
+        }
+    }
+    let size = usize::try_from(accepted.cassandra.size).unwrap();
+    if world.ring.members.len() != size || world.live_members() != size {
+        return Err(format!("{} members, {} live, of {size}", world.ring.members.len(), world.live_members()));
+    }
+    for rack in &accepted.cassandra.racks {
+        let pods = world.pods.values().filter(|pod| pod.seen.rack == rack.name).count();
+        if pods != usize::try_from(rack.target).unwrap() {
+            return Err(format!("rack {} has {pods} pods of {}", rack.name, rack.target));
+        }
+    }
+    for keyspace in &accepted.keyspaces {
+        if world.ring.factor(&keyspace.name) != keyspace.replication {
+            return Err(format!("{} has factor {}", keyspace.name, world.ring.factor(&keyspace.name)));
+        }
+    }
+    let debts = world.ring.debts();
+    if !debts.is_empty() {
+        return Err(format!("told as done and not done: {debts:?}"));
+    }
+    let templates: BTreeSet<&str> = world.of_kind("StatefulSet").filter_map(template).collect();
+    if world.pods.values().any(|pod| !templates.contains(pod.seen.template_hash.as_str())) {
+        return Err("a pod has an old template".into());
+    }
+    let small = world.claims.values().any(|claim| {
+        claim.left.is_none() && world.claim_is_of_member(claim) && claim.capacity_bytes != accepted.cassandra.storage_bytes
+    });
+    if small {
+        return Err("a volume is not of the size wanted".into());
+    }
+    if accepted.cassandra.deletion_policy == store_crds::DeletionPolicy::Delete {
+        let left: Vec<&String> = world.claims.iter().filter(|(_, claim)| claim.left.is_some()).map(|(name, _)| name).collect();
+        if !left.is_empty() {
+            return Err(format!("volumes {left:?} of nodes that left are still there"));
+        }
+    }
+    if !operator.writes.is_empty() {
+        return Err(format!("a settled pass still writes {:?}", operator.writes));
+    }
+    Ok(())
+}
+
+fn template(set: &Value) -> Option<&str> {
+    set["spec"]["template"]["metadata"]["annotations"][store_crds::ANNOTATION_TEMPLATE_HASH].as_str()
+}

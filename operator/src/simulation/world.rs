@@ -1,0 +1,311 @@
+//! A model of Kubernetes with one store in it: objects, the controllers of StatefulSets, Deployments
+//! and Jobs, pods with their volumes, and what goes on in the pods. Time goes in ticks of two seconds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use store_crds::{ANNOTATION_TEMPLATE_HASH, StoreCluster};
+
+use super::ring::{self, Disk, JOINS, Process, STARTS, TrueRing};
+use crate::node::files;
+use crate::observation::{ChildKey, ClaimObservation, PodObservation};
+
+/// Option that no Java virtual machine starts with.
+pub const BAD_OPTION: &str = "-XX:+NoSuchOption";
+
+#[derive(Clone, Debug)]
+pub struct Pod {
+    pub seen: PodObservation,
+    pub process: Process,
+    /// It was made while the configuration had what no Cassandra starts with.
+    pub bad_template: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct World {
+    pub now: Timestamp,
+    pub store: Option<StoreCluster>,
+    pub objects: BTreeMap<ChildKey, Value>,
+    pub pods: BTreeMap<String, Pod>,
+    pub claims: BTreeMap<String, ClaimObservation>,
+    /// What is on the volume of each claim, by its UID.
+    pub disks: BTreeMap<String, Disk>,
+    pub ring: TrueRing,
+    /// (image, keyspace) that a schema Job has finished for.
+    pub migrated: BTreeSet<(String, String)>,
+    /// What must never happen and did.
+    pub violations: Vec<String>,
+    uids: u64,
+}
+
+impl World {
+    pub fn new() -> World {
+        World {
+            now: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * 365 * 50),
+            store: None,
+            objects: BTreeMap::new(),
+            pods: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            disks: BTreeMap::new(),
+            ring: TrueRing::new(),
+            migrated: BTreeSet::new(),
+            violations: Vec::new(),
+            uids: 0,
+        }
+    }
+
+    pub fn uid(&mut self) -> String {
+        self.uids += 1;
+        format!("uid-{}", self.uids)
+    }
+
+    pub fn violate(&mut self, what: impl Into<String>) {
+        self.violations.push(what.into());
+    }
+
+    /// The user makes the store or changes its spec.
+    pub fn set_spec(&mut self, spec: Value) {
+        match &mut self.store {
+            Some(store) => {
+                let new = serde_json::from_value(spec).unwrap();
+                if store.spec != new {
+                    store.spec = new;
+                    store.metadata.generation = store.metadata.generation.map(|generation| generation + 1);
+                }
+            }
+            None => {
+                let uid = self.uid();
+                let store = json!({
+                    "apiVersion": "storemanager.io/v1alpha1", "kind": "StoreCluster",
+                    "metadata": {"name": "shop", "namespace": "default", "uid": uid, "generation": 1},
+                    "spec": spec,
+                });
+                self.store = Some(serde_json::from_value(store).unwrap());
+            }
+        }
+    }
+
+    /// The user deletes the store; it goes once its finalizer is off.
+    pub fn delete_store(&mut self) {
+        let now = self.now;
+        if let Some(store) = &mut self.store {
+            store.metadata.deletion_timestamp =
+                Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now));
+        }
+        self.collect_garbage();
+    }
+
+    /// A store without finalizers that is to be deleted goes, and all that it owns with it.
+    pub fn collect_garbage(&mut self) {
+        let gone = self.store.as_ref().is_some_and(|store| {
+            store.metadata.deletion_timestamp.is_some() && store.metadata.finalizers.iter().flatten().count() == 0
+        });
+        if gone {
+            self.store = None;
+            self.objects.retain(|_, object| object["metadata"]["ownerReferences"].is_null());
+            self.pods.clear();
+        }
+    }
+
+    pub fn is_being_deleted(&self) -> bool {
+        self.store.as_ref().is_some_and(|store| store.metadata.deletion_timestamp.is_some())
+    }
+
+    /// Whether the node of a claim is a member.
+    pub fn claim_is_of_member(&self, claim: &ClaimObservation) -> bool {
+        match self.disks.get(&claim.uid) {
+            Some(Disk::Node(host)) => self.ring.members.contains_key(host),
+            _ => false,
+        }
+    }
+
+    /// Live members, by their own process.
+    pub fn live_members(&self) -> usize {
+        self.pods.values().filter(|pod| pod.process.is_up()).count()
+    }
+
+    pub fn processes(&self) -> BTreeMap<String, (String, Process)> {
+        let of = |(name, pod): (&String, &Pod)| {
+            (name.clone(), (pod.seen.ip.clone().unwrap_or_default(), pod.process.clone()))
+        };
+        self.pods.iter().map(of).collect()
+    }
+
+    /// One tick of everything but the operator.
+    pub fn tick(&mut self) {
+        self.now += SignedDuration::from_secs(2);
+        self.run_stateful_sets();
+        for name in self.pods.keys().cloned().collect::<Vec<_>>() {
+            self.run_process(&name);
+        }
+        self.run_deployments();
+        self.run_jobs();
+        self.claims.retain(|name, claim| !claim.deleting || self.pods.contains_key(name.trim_start_matches("data-")));
+    }
+
+    fn run_stateful_sets(&mut self) {
+        let sets: Vec<Value> = self.of_kind("StatefulSet").cloned().collect();
+        for set in sets {
+            let name = set["metadata"]["name"].as_str().unwrap().to_owned();
+            let replicas = i32::try_from(set["spec"]["replicas"].as_i64().unwrap()).unwrap();
+            let beyond: Vec<String> = self
+                .pods
+                .iter()
+                .filter(|(pod, seen)| pod.starts_with(&format!("{name}-")) && seen.seen.ordinal >= replicas)
+                .map(|(pod, _)| pod.clone())
+                .collect();
+            beyond.iter().for_each(|pod| drop(self.pods.remove(pod)));
+            for ordinal in 0..replicas {
+                self.make_pod(&set, &format!("{name}-{ordinal}"), ordinal);
+            }
+        }
+    }
+
+    fn make_pod(&mut self, set: &Value, name: &str, ordinal: i32) {
+        if self.pods.contains_key(name) {
+            return;
+        }
+        let rack = set["metadata"]["labels"][store_crds::LABEL_RACK].as_str().unwrap().to_owned();
+        let claim_name = format!("data-{name}");
+        if self.claims.get(&claim_name).is_some_and(|claim| claim.deleting) {
+            return;
+        }
+        if !self.claims.contains_key(&claim_name) {
+            let storage = &set["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"];
+            let bytes = store_crds::quantity_units(storage.as_str().unwrap()).unwrap();
+            let claim = ClaimObservation {
+                uid: self.uid(),
+                rack: rack.clone(),
+                ordinal,
+                requested_bytes: bytes,
+                capacity_bytes: bytes,
+                expandable: Some(true),
+                ..ClaimObservation::default()
+            };
+            self.disks.insert(claim.uid.clone(), Disk::Empty);
+            self.claims.insert(claim_name, claim);
+        }
+        let template = &set["spec"]["template"];
+        let uid = self.uid();
+        let seen = PodObservation {
+            ip: Some(format!("10.0.0.{}", self.uids)),
+            uid,
+            rack,
+            ordinal,
+            node: None,
+            ready: false,
+            deleting: false,
+            template_hash: template["metadata"]["annotations"][ANNOTATION_TEMPLATE_HASH].as_str().unwrap().to_owned(),
+            trouble: None,
+            created_at: self.now,
+        };
+        let bad_template = self.of_kind("ConfigMap").any(|config| config["data"].to_string().contains(BAD_OPTION));
+        self.pods.insert(name.to_owned(), Pod { seen, process: Process::Starting(STARTS), bad_template });
+    }
+
+    fn run_process(&mut self, name: &str) {
+        let mut pod = self.pods[name].clone();
+        pod.process = match pod.process {
+            Process::Down(0) => Process::Starting(STARTS),
+            Process::Down(ticks) => Process::Down(ticks - 1),
+            Process::Starting(0) => self.start(name, &pod),
+            Process::Starting(ticks) => Process::Starting(ticks - 1),
+            Process::Joining(0, host) => {
+                self.ring.join(&host, pod.seen.ip.as_deref().unwrap());
+                self.disks.insert(self.claims[&format!("data-{name}")].uid.clone(), Disk::Node(host.clone()));
+                Process::Normal(host)
+            }
+            Process::Joining(ticks, host) => Process::Joining(ticks - 1, host),
+            Process::Leaving(0, host) => {
+                self.ring.leave(&host);
+                self.disks.insert(self.claims[&format!("data-{name}")].uid.clone(), Disk::Decommissioned(host.clone()));
+                Process::Decommissioned(host)
+            }
+            Process::Leaving(ticks, host) => Process::Leaving(ticks - 1, host),
+            Process::Crashing(_) => self.start(name, &pod),
+            rest => rest,
+        };
+        pod.seen.ready = pod.process.is_up();
+        pod.seen.trouble = match pod.process {
+            Process::Crashing(cause) => Some(cause.to_owned()),
+            _ => None,
+        };
+        self.pods.insert(name.to_owned(), pod);
+    }
+
+    /// What Cassandra does when its process comes up: it goes by what is on its disk.
+    fn start(&mut self, name: &str, pod: &Pod) -> Process {
+        if pod.bad_template {
+            return Process::Crashing("the Java options are not understood");
+        }
+        let address = pod.seen.ip.clone().unwrap();
+        let uid = self.claims[&format!("data-{name}")].uid.clone();
+        match self.disks[&uid].clone() {
+            Disk::Node(host) => {
+                self.ring.members.insert(host.clone(), address);
+                Process::Normal(host)
+            }
+            Disk::Decommissioned(_) => Process::Crashing("this node was decommissioned"),
+            Disk::Empty => self.start_fresh(name, &uid, &address),
+        }
+    }
+
+    fn start_fresh(&mut self, name: &str, uid: &str, address: &str) -> Process {
+        let config = self.of_kind("ConfigMap").next().unwrap();
+        let named: Vec<String> =
+            config["data"][files::SEEDS].as_str().unwrap().lines().map(str::to_owned).collect();
+        let alone = named.len() == 1 && named[0] == name;
+        if alone {
+            if !self.ring.members.is_empty() {
+                self.violate(format!("{name} starts a ring of its own beside one that has data"));
+            }
+            let host = self.ring.new_host();
+            self.ring.members.insert(host.clone(), address.to_owned());
+            self.disks.insert(uid.to_owned(), Disk::Node(host.clone()));
+            return Process::Normal(host);
+        }
+        let seeds_up = named.iter().filter_map(|seed| self.pods.get(seed));
+        let found = seeds_up.filter(|seed| seed.process.is_up()).count() > 0;
+        let busy = self.pods.values().any(|pod| pod.process.is_moving());
+        match (found, busy) {
+            (false, _) => Process::Crashing("unable to contact any seeds"),
+            (true, true) => Process::Crashing("other bootstrapping or leaving nodes detected"),
+            (true, false) => Process::Joining(JOINS, self.ring.new_host()),
+        }
+    }
+
+    fn run_deployments(&mut self) {
+        for deployment in self.objects.iter_mut().filter(|(key, _)| key.kind == "Deployment").map(|(_, value)| value) {
+            let replicas = deployment["spec"]["replicas"].clone();
+            deployment["status"] = json!({
+                "observedGeneration": deployment["metadata"]["generation"],
+                "replicas": replicas, "updatedReplicas": replicas, "readyReplicas": replicas,
+            });
+        }
+    }
+
+    fn run_jobs(&mut self) {
+        let serves = self.live_members() > 0;
+        for job in self.objects.iter_mut().filter(|(key, _)| key.kind == "Job").map(|(_, value)| value) {
+            if serves && job["status"].is_null() {
+                job["status"] = json!({"conditions": [{"type": "Complete", "status": "True"}]});
+                let container = &job["spec"]["template"]["spec"]["containers"][0];
+                let variables = container["env"].as_array().unwrap();
+                let keyspace = variables.iter().find(|variable| variable["name"] == "STORE_KEYSPACE").unwrap();
+                let text = |value: &Value| value.as_str().unwrap().to_owned();
+                self.migrated.insert((text(&container["image"]), text(&keyspace["value"])));
+            }
+        }
+    }
+
+    pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
+        self.objects.iter().filter(move |(key, _)| key.kind == kind).map(|(_, object)| object)
+    }
+
+    /// What the operator sees of the pods' nodes.
+    pub fn views(&self) -> BTreeMap<String, crate::observation::NodeAnswer> {
+        let processes = self.processes();
+        self.pods.iter().map(|(name, pod)| (name.clone(), ring::view(&pod.process, &self.ring, &processes))).collect()
+    }
+}
