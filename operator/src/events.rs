@@ -24,9 +24,13 @@ pub fn notes(before: &StoreClusterStatus, after: &StoreClusterStatus) -> Vec<Not
     let mut notes = operation_notes(before.operation.as_ref(), after.operation.as_ref());
     for condition in &after.conditions {
         let old = before.conditions.iter().find(|old| old.type_ == condition.type_);
-        let same = old.is_some_and(|old| old.status == condition.status && old.reason == condition.reason);
-        // The first look at a new store is no change, and progress is told by the operations.
-        if same || (old.is_none() && condition.status != "True") || condition.type_ == conditions::PROGRESSING {
+        // A new reason for the same state is progress, which the operations tell; of trouble every
+        // reason counts. The first look at a new store is no change.
+        let same = old.map_or(condition.status != "True", |old| {
+            old.status == condition.status
+                && (old.reason == condition.reason || condition.type_ != conditions::DEGRADED || condition.status != "True")
+        });
+        if same || condition.type_ == conditions::PROGRESSING {
             continue;
         }
         let reason = match (condition.type_.as_str(), condition.status == "True") {
@@ -140,13 +144,18 @@ mod tests {
         let (yes, no) = (status("Ready", "True", "Serving"), status("Ready", "False", "NodeDown"));
         assert_eq!(reasons(&no, &yes), ["Ready"]);
         assert_eq!(reasons(&yes, &no), ["ReadyLost"]);
-        assert_eq!(reasons(&StoreClusterStatus::default(), &no), [] as [&str; 0]);
+        let still_no = status("Ready", "False", "ApiNotReady");
+        for before in [StoreClusterStatus::default(), still_no] {
+            assert_eq!(reasons(&before, &no), [] as [&str; 0]);
+        }
     }
 
     #[test]
     fn trouble_is_a_warning() {
         let told = notes(&StoreClusterStatus::default(), &status("Degraded", "True", "NodeDown"));
         assert!(told[0].warning, "{told:?}");
+        let worse = status("Degraded", "True", "TwoNodesDown");
+        assert_eq!(reasons(&status("Degraded", "True", "NodeDown"), &worse), ["Degraded"]);
         let over = notes(&status("Degraded", "True", "NodeDown"), &status("Degraded", "False", "AllWell"));
         assert!(!over[0].warning && over[0].reason == "Recovered", "{over:?}");
     }

@@ -64,9 +64,10 @@ fn runtime(builder: &mut Builder) -> anyhow::Result<Runtime> {
     builder.enable_all().build().context("started the async runtime")
 }
 
+/// The driver's own lines say what every failed pass says, in more words.
 fn log_to_stderr(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,scylla=error,kube_runtime=warn,kube_client=warn"));
+        .unwrap_or_else(|_| EnvFilter::new("info,scylla=off,kube_runtime=warn,kube_client=warn"));
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Json => logs.json().flatten_event(true).init(),

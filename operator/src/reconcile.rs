@@ -19,12 +19,13 @@ use crate::events;
 use crate::metrics::Outcome;
 use crate::observation::{NodeAnswer, Observation};
 use crate::observe::{self, ObserveError, Observed};
-use crate::plan::{self, Plan};
+use crate::plan::{self, Plan, RingAction};
 use crate::resources;
 use crate::status;
 
 /// A pass that takes longer is given up; every call in it has a shorter deadline of its own.
 const PASS_DEADLINE: Duration = Duration::from_secs(90);
+const AFTER_CHANGE: Duration = Duration::from_millis(100);
 
 /// Why a pass ended early.
 #[derive(Debug, thiserror::Error)]
@@ -153,8 +154,14 @@ async fn pass(context: &Context, namespace: &str, name: &str) -> Result<Action, 
     Ok(next(&plan))
 }
 
+/// What was changed over CQL is done when the pass ends, so the next one can begin at once.
 fn next(plan: &Plan) -> Action {
-    Action::requeue(plan.requeue)
+    let done = match &plan.ring {
+        None
+        | Some(RingAction::Decommission { .. } | RingAction::Cleanup { .. } | RingAction::Repair { .. }) => false,
+        Some(_) => true,
+    };
+    Action::requeue(if done { plan.requeue.min(AFTER_CHANGE) } else { plan.requeue })
 }
 
 async fn report(
