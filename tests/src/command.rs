@@ -4,14 +4,18 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::progress::say;
 
 /// Enough for any command that only talks to the kernel.
 pub const SHORT: Duration = Duration::from_secs(20);
 /// Enough for the longest build.
 pub const LONG: Duration = Duration::from_secs(40 * 60);
+/// How often a program that takes long is mentioned on the terminal.
+const REMINDER: Duration = Duration::from_secs(30);
 /// How much of a failed program's output an error shows, in bytes.
 const SHOWN: usize = 4000;
 
@@ -102,7 +106,15 @@ fn output(command: &mut Command, input: Option<&[u8]>, deadline: Duration) -> Re
     });
     let (send, receive) = mpsc::channel();
     std::thread::spawn(move || send.send(child.wait_with_output()));
-    let ended = receive.recv_timeout(deadline);
+    let began = Instant::now();
+    let ended = loop {
+        let left = deadline.saturating_sub(began.elapsed());
+        let ended = receive.recv_timeout(left.min(REMINDER));
+        if !matches!(ended, Err(mpsc::RecvTimeoutError::Timeout)) || left <= REMINDER {
+            break ended;
+        }
+        say(format!("still running after {} s: {}", began.elapsed().as_secs(), brief(&line)));
+    };
     if let Err(mpsc::RecvTimeoutError::Timeout) = ended {
         if let Some(pid) = pid {
             let _ = kill_process(pid, Signal::KILL);
@@ -114,6 +126,11 @@ fn output(command: &mut Command, input: Option<&[u8]>, deadline: Duration) -> Re
         let _ = writer.join();
     }
     ended.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(start)
+}
+
+/// The program and the beginning of its arguments.
+fn brief(line: &str) -> &str {
+    &line[..line.floor_char_boundary(80)]
 }
 
 fn tail(text: &str) -> String {

@@ -4,11 +4,12 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
 
 use crate::command::{CommandError, SHORT, run};
 use crate::layout::Layout;
-use crate::process::{Launch, ProcessError, launch};
+use crate::process::{self, Launch, ProcessError, launch};
 
 /// The name of its process, log and pid file.
 pub const NAME: &str = "haproxy";
@@ -26,6 +27,9 @@ pub enum HaproxyError {
     /// Its process.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// Another program listens where it should.
+    #[error("port {0} on 127.0.0.1 is taken by another program: stop that one, the load-balancer needs it")]
+    PortTaken(u16),
     /// It refuses its configuration.
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -98,6 +102,10 @@ pub fn start(layout: &Layout) -> Result<(), HaproxyError> {
     let path = layout.state.join("haproxy.cfg");
     fs::write(&path, render(layout)).map_err(|source| ProcessError::Io { action: "writing", path: path.clone(), source })?;
     run(Command::new("haproxy").args(["-c", "-q", "-f"]).arg(&path), SHORT)?;
+    let port = layout.entry_port();
+    if process::find(&layout.pid_file(NAME)).is_none() && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() {
+        return Err(HaproxyError::PortTaken(port));
+    }
     let how = Launch {
         launcher: &layout.launcher(),
         name: NAME,

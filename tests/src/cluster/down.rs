@@ -20,6 +20,7 @@ pub(super) async fn stop(name: &str) -> Result<(), ClusterError> {
     // The record knows the slot even when the state was deleted by hand.
     let Some(slot) = host::find(&cache, &state)? else {
         remove_tree(&state)?;
+        forget(name);
         say(format!("cluster `{name}` is not up"));
         return Ok(());
     };
@@ -41,13 +42,17 @@ pub(super) async fn stop(name: &str) -> Result<(), ClusterError> {
         return Err(ClusterError::Remains(left.join("; ")));
     }
     host::release(&cache, &layout.state)?;
-    // Only when no other cluster is left in it.
+    forget(name);
+    say(format!("cluster `{name}` is gone; the cache stays at {}", cache.root().display()));
+    Ok(())
+}
+
+/// What people source to use the shop, and the directory of clusters when none is left in it.
+fn forget(name: &str) {
     if name == "shop" {
         let _ = fs::remove_file(state_root().join("env"));
     }
     let _ = fs::remove_dir(state_root());
-    say(format!("cluster `{name}` is gone; the cache stays at {}", cache.root().display()));
-    Ok(())
 }
 
 /// Everything of a stopped cluster that is still there, in words.
@@ -75,15 +80,15 @@ fn mounts_below(mountinfo: &str, directory: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Processes with a file of `directory` on their command line, by pid and program.
+/// Processes whose program lies in `directory`, by pid and program.
 fn processes_of(directory: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let own = std::process::id().to_string();
     let mut found = Vec::new();
     for entry in entries.flatten().filter(|entry| entry.file_name() != own.as_str()) {
         let program = fs::read_link(entry.path().join("exe")).unwrap_or_default();
-        // Only what was started from the state directory or runs with its configuration: a pager
-        // on a log file is none of ours, and a deleted log does it no harm.
+        // Only what was started from the state directory: a pager on a log file is none of ours, and
+        // a deleted log does it no harm.
         if program.starts_with(directory) {
             found.push(format!("{} ({})", entry.file_name().display(), program.display()));
         }
@@ -113,7 +118,9 @@ mod tests {
     #[test]
     fn a_process_started_from_a_directory_is_found_there() {
         let own = std::env::current_exe().expect("this program");
-        assert!(processes_of(own.parent().expect("a directory")).is_empty(), "this very process does not count");
+        let this = format!("{} (", std::process::id());
+        let beside = processes_of(own.parent().expect("a directory"));
+        assert!(!beside.iter().any(|found| found.starts_with(&this)), "this very process does not count: {beside:?}");
         let sleep = fs::canonicalize("/bin/sleep").expect("sleep");
         let directory = tempfile::tempdir().expect("a temporary directory");
         let program = directory.path().join("doze");
