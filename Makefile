@@ -1,11 +1,14 @@
 # Targets are one-liners; what they do is typed code in tests/.
-.PHONY: up down check test generate bench
+.PHONY: up down run check test generate bench
 
 up: ## a Kubernetes of three nodes with the sample shop on it; CLUSTER=current: on the cluster of the current context
 	@cargo run --quiet --release --package store-tests --bin testbed -- shop-up
 
 down: ## takes away what `make up` made, but for the cache
 	@cargo run --quiet --release --package store-tests --bin testbed -- down
+
+run: ## one local Cassandra on loopback and the API in front of it at port 5000
+	@cargo run --quiet --package store-tests --bin local-cassandra -- --api
 
 check: ## what must hold before each commit
 	@cargo run --quiet --package store-tests --bin check

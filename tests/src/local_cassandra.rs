@@ -5,6 +5,7 @@
 //! processes end when it is dropped, and die with the program that started them.
 
 mod addresses;
+mod api;
 mod configuration;
 mod installation;
 mod keeper;
@@ -12,6 +13,7 @@ mod node;
 mod readiness;
 
 pub use addresses::Addresses;
+pub use api::Api;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -87,6 +89,9 @@ pub enum RingError {
     /// The node was asked over CQL and refused.
     #[error("preparing the ring over CQL: {0}")]
     Cql(String),
+    /// The API in front of the ring failed.
+    #[error("running store-api: {0}")]
+    Api(String),
     /// A thread of this program failed.
     #[error("a background task of this program failed: {0}")]
     Task(String),

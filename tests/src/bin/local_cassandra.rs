@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use clap::Parser;
-use store_tests::local_cassandra::{Addresses, DATACENTER, LocalRing, Options, SUPERUSER, Version};
+use store_tests::local_cassandra::{Addresses, Api, DATACENTER, LocalRing, Options, SUPERUSER, Version};
 use store_tests::progress::say;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -34,6 +34,9 @@ struct Arguments {
     /// Let Java compile hot code fully: slower to start, faster after minutes.
     #[arg(long)]
     optimized: bool,
+    /// Run the API in front of it, at this port.
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "5000")]
+    api: Option<u16>,
     /// Keep the data here (default: a temporary directory, deleted at the end).
     #[arg(long)]
     directory: Option<std::path::PathBuf>,
@@ -59,21 +62,45 @@ async fn main() -> anyhow::Result<()> {
         jolokia: jolokia.map(|(user, password)| (user.to_owned(), password.to_owned())),
         optimized: arguments.optimized,
     };
+    // Away before anything is started: an ending in the middle of the start is an orderly one too.
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let ended = async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    tokio::pin!(ended);
+    let ring = tokio::select! {
+        ring = LocalRing::start(options) => ring?,
+        () = &mut ended => return Ok(()),
+    };
+    print(&ring, arguments.auth);
+    let Some(port) = arguments.api else {
+        ended.await;
+        return Ok(());
+    };
+    let mut api = tokio::select! {
+        api = Api::start(&ring, port) => api?,
+        () = &mut ended => return Ok(()),
+    };
+    say("the API is ready; try:");
+    println!("curl -i {}/products", api.url());
+    println!("curl -i {}/products --json '{{\"name\":\"Tea\",\"sku\":\"TEA-1\",\"price\":2.5}}'", api.url());
+    println!("{}/docs", api.url());
     tokio::select! {
-        result = serve(options) => result,
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
+        died = api.ended() => died?,
+        () = &mut ended => {}
     }
+    say("ending the API, then Cassandra");
+    api.stop().await?;
+    Ok(())
 }
 
-/// Ends only with an error; dropped at Ctrl-C, and the ring with it.
-async fn serve(options: Options) -> anyhow::Result<()> {
-    let authentication = options.authentication;
-    let ring = LocalRing::start(options).await?;
+fn print(ring: &LocalRing, authentication: bool) {
     let hosts = ring.contact_points().iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    say(format!("ready; files in {}; Ctrl-C ends it", ring.directory().display()));
+    say(format!("Cassandra is ready; files in {}; Ctrl-C ends it", ring.directory().display()));
     println!("CASSANDRA_HOST={hosts}");
     println!("CASSANDRA_DATACENTER={DATACENTER}");
     if authentication {
@@ -83,5 +110,4 @@ async fn serve(options: Options) -> anyhow::Result<()> {
     for url in ring.jolokia_urls() {
         println!("JOLOKIA_URL={url}");
     }
-    std::future::pending().await
 }
