@@ -9,8 +9,9 @@
 //! IO: files of the pod, name resolution.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::net::IpAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -196,7 +197,7 @@ fn write_agent(args: &ConfigArgs) -> Result<(), ConfigError> {
     })?;
     write(&args.agent_dir.join(jolokia::JAR_FILE), &jar)?;
     let properties = jolokia::properties(user.trim_end(), password.trim_end());
-    write(&args.agent_dir.join(jolokia::PROPERTIES_FILE), properties.as_bytes())
+    write_with_mode(&args.agent_dir.join(jolokia::PROPERTIES_FILE), properties.as_bytes(), 0o600)
 }
 
 /// The image's text of a file, from the copy that the first run kept.
@@ -217,11 +218,17 @@ fn read(path: &Path, advice: &'static str) -> Result<String, ConfigError> {
 
 /// Writes a file whole or not at all, so that a run that is cut off leaves none half written.
 fn write(path: &Path, content: &[u8]) -> Result<(), ConfigError> {
+    write_with_mode(path, content, 0o644)
+}
+
+fn write_with_mode(path: &Path, content: &[u8], mode: u32) -> Result<(), ConfigError> {
     let failed = |source| ConfigError::Write { path: path.to_owned(), source };
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let unfinished = path.with_file_name(name);
-    fs::write(&unfinished, content).map_err(failed)?;
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&unfinished).map_err(failed)?;
+    file.write_all(content).map_err(failed)?;
     fs::rename(&unfinished, path).map_err(failed)
 }
 

@@ -1,6 +1,8 @@
 //! Tests of `node-config` on directories that look like those of the images.
 
 use super::*;
+use std::os::unix::fs::PermissionsExt as _;
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -241,6 +243,8 @@ async fn rack_logs_and_agent_are_set_and_the_example_topology_goes() {
     assert_eq!(pod.get("agent/jolokia-agent.jar"), "jar");
     let properties = pod.get("agent/jolokia.properties");
     assert!(properties.contains("user=store_operator\npassword=s3cr\\u003dt\n"), "{properties}");
+    let mode = fs::metadata(pod.dir.path().join("agent/jolokia.properties")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "only Cassandra's own user reads the password");
 }
 
 #[tokio::test]
