@@ -44,9 +44,14 @@ impl Cache {
                 let resource = kind.resource();
                 let writer = Writer::new(resource.clone());
                 let store = (kind.kind, writer.as_reader());
+                let types = types(&resource);
                 let touched = events(client, namespace, kind)
                     .default_backoff()
-                    .modify(|object| object.managed_fields_mut().clear())
+                    .modify(move |object| {
+                        object.managed_fields_mut().clear();
+                        // Items of a list come without their type, those of a watch with it.
+                        object.types = Some(types.clone());
+                    })
                     .reflect(writer)
                     .touched_objects()
                     .boxed();
@@ -96,7 +101,7 @@ fn events(
             .boxed(),
         Keep::Metadata => {
             let api = api::<PartialObjectMeta<DynamicObject>>(client, namespace, &resource);
-            watcher(api, config).map_ok(move |event| whole(event, &resource)).boxed()
+            watcher(api, config).map_ok(whole).boxed()
         }
     }
 }
@@ -112,9 +117,9 @@ where
 }
 
 /// An event about metadata as one about an object that has nothing else.
-fn whole(event: Event<PartialObjectMeta<DynamicObject>>, resource: &ApiResource) -> Event<DynamicObject> {
+fn whole(event: Event<PartialObjectMeta<DynamicObject>>) -> Event<DynamicObject> {
     let object = |meta: PartialObjectMeta<DynamicObject>| DynamicObject {
-        types: Some(TypeMeta { api_version: resource.api_version.clone(), kind: resource.kind.clone() }),
+        types: None,
         metadata: meta.metadata,
         data: json!({}),
     };
@@ -125,6 +130,10 @@ fn whole(event: Event<PartialObjectMeta<DynamicObject>>, resource: &ApiResource)
         Event::Init => Event::Init,
         Event::InitDone => Event::InitDone,
     }
+}
+
+fn types(resource: &ApiResource) -> TypeMeta {
+    TypeMeta { api_version: resource.api_version.clone(), kind: resource.kind.clone() }
 }
 
 fn keep_pod_status(data: &mut Value) {
