@@ -1,6 +1,6 @@
 //! The files of the checkout that are made from others: the CRD as YAML, the chart's template of
-//! it, the manifests in `k8s/`. IO: reads the chart, runs helm, and writes
-//! or compares the files.
+//! it, the manifests in `k8s/`, the OpenAPI document. IO: reads the chart, runs helm and cargo, and
+//! writes or compares the files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::command::{CommandError, SHORT, run};
+use crate::checks::cargo;
+use crate::command::{CommandError, LONG, SHORT, run};
 
 /// Release and namespace that `k8s/` is rendered with.
 const RELEASE: &str = "store-manager";
@@ -71,6 +72,8 @@ pub fn files(root: &Path, helm: &Path) -> Result<Files, GenerateError> {
     let template = chart_crd()?;
     files.extend(manifests(&render(root, helm, &template)?)?);
     files.insert(Path::new(CHART).join(CHART_CRD), template);
+    let openapi = run(&mut cargo(["run", "--quiet", "--package", "store-api", "--", "openapi"]), LONG)?;
+    files.insert("api-server/openapi.json".into(), openapi);
     Ok(files)
 }
 

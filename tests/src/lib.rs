@@ -6,6 +6,7 @@
 pub use rustix::process::Signal;
 
 pub mod addons;
+pub mod api_suite;
 pub mod bench;
 pub mod binaries;
 pub mod cache;
