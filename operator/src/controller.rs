@@ -12,6 +12,7 @@ use kube::runtime::watcher;
 use kube::runtime::{Predicate as _, WatchStreamExt as _, predicates};
 use kube::{Client, Resource as _, ResourceExt as _};
 use store_crds::{LABEL_STORE, StoreCluster};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::cache::Cache;
@@ -26,12 +27,14 @@ const BEAT_EVERY: Duration = Duration::from_secs(5);
 type Store = PartialObjectMeta<StoreCluster>;
 
 /// Runs passes over the StoreClusters of one namespace, or of all, until `stop`; passes under way
-/// are then finished. `with_cache` makes the passes' context.
+/// are then finished. `with_cache` makes the passes' context; `ended` tells UIDs of stores whose
+/// node operations ended.
 pub async fn run(
     client: Client,
     namespace: Option<String>,
     concurrency: u16,
     with_cache: impl FnOnce(Cache) -> Context,
+    mut ended: mpsc::Receiver<String>,
     heartbeat: Heartbeat,
     stop: CancellationToken,
 ) {
@@ -52,7 +55,13 @@ pub async fn run(
             predicates::generation.combine(predicates::finalizers),
             Default::default(),
         );
+    let known = stores.clone();
+    let ended = futures::stream::poll_fn(move |context| ended.poll_recv(context)).filter_map(move |uid| {
+        let store = known.find(|store| store.meta().uid.as_deref() == Some(uid.as_str()));
+        std::future::ready(store.map(|store| ObjectRef::from_obj(&*store)))
+    });
     let mut controller = Controller::for_stream(changed, stores.clone())
+        .reconcile_on(ended)
         .with_config(Config::default().concurrency(concurrency).debounce(DEBOUNCE))
         .graceful_shutdown_on(stop.cancelled_owned());
     for (touched, resource) in triggers {

@@ -21,11 +21,14 @@ use store_operator::{client, controller};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 /// Passes under way get this long to end after a signal.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(20);
+/// Ended node operations that wait to be looked at.
+const ENDED_OPERATIONS: usize = 64;
 
 fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
@@ -152,7 +155,8 @@ async fn work_on_stores(
     let controllers = run.namespaces().into_iter().map(|namespace| {
         let (client, metrics, gate) = (client.clone(), metrics.clone(), gate.clone());
         let (recorder, settings) = (recorder.clone(), settings.clone());
-        let ring = Arc::new(LiveRing::new(http.clone(), Ports::default()));
+        let (sender, ended) = mpsc::channel(ENDED_OPERATIONS);
+        let ring = Arc::new(LiveRing::new(http.clone(), Ports::default(), sender));
         let with_cache = {
             let client = client.clone();
             move |cache| Context {
@@ -167,7 +171,8 @@ async fn work_on_stores(
                 failures: Arc::default(),
             }
         };
-        controller::run(client, namespace, run.concurrency, with_cache, heartbeat.clone(), stop.clone())
+        let (heartbeat, stop) = (heartbeat.clone(), stop.clone());
+        controller::run(client, namespace, run.concurrency, with_cache, ended, heartbeat, stop)
     });
     let all = futures::future::join_all(controllers);
     let mut all = std::pin::pin!(all);

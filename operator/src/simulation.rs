@@ -35,7 +35,9 @@ impl Simulation {
     /// One tick, with one pass of the operator in it.
     pub fn step(&mut self, fault: &Fault) -> Result<(), String> {
         self.operator.pass(&mut self.world, fault);
-        self.history.push(format!("{} {:?}", self.history.len(), self.operator.writes));
+        if !self.operator.writes.is_empty() {
+            self.history.push(format!("{} {:?}", self.world.now, self.operator.writes));
+        }
         self.operator.tick(&mut self.world);
         self.world.tick();
         safety::check_tick(&mut self.world, self.by_hand);
@@ -159,6 +161,7 @@ fn happen(simulation: &mut Simulation, event: Event) -> Result<(), String> {
             let mut sets = world.objects.iter_mut().filter(|(key, _)| key.kind == "StatefulSet");
             if let Some((_, set)) = sets.nth(number) {
                 set["spec"]["replicas"] = json!(replicas);
+                world.version += 1;
                 simulation.by_hand = true;
             }
         }

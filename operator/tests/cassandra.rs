@@ -59,7 +59,7 @@ impl World {
             schema: credentials("store_schema"),
             api: credentials("store_api"),
         };
-        let live = LiveRing::new(jmx::http_client().unwrap(), Ports::default());
+        let live = LiveRing::new(jmx::http_client().unwrap(), Ports::default(), tokio::sync::mpsc::channel(1).0);
         World { local, live, access, nodes, _directory: directory }
     }
 

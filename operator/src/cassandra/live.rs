@@ -10,6 +10,7 @@ use futures::stream::{self, StreamExt as _};
 use rand::TryRngCore as _;
 use rand::rngs::OsRng;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::mpsc;
 
 use super::cql::{Cql, CqlError, Sessions};
 use super::jmx::Jolokia;
@@ -59,12 +60,13 @@ pub struct LiveRing {
 }
 
 impl LiveRing {
-    pub fn new(http: reqwest::Client, ports: Ports) -> Self {
+    /// `ended` is told the UID of a store when one of its node operations ends.
+    pub fn new(http: reqwest::Client, ports: Ports, ended: mpsc::Sender<String>) -> Self {
         LiveRing {
             http,
             ports,
             sessions: Sessions::default(),
-            registry: Registry::default(),
+            registry: Registry::new(ended),
             proved: Mutex::default(),
         }
     }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use store_crds::{DebtKind, OperationKind};
+use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use crate::clock;
@@ -55,12 +56,17 @@ impl Entry {
 pub struct Full;
 
 /// Operations by store UID and key.
-#[derive(Default)]
 pub struct Registry {
     stores: Mutex<HashMap<String, BTreeMap<TaskKey, Entry>>>,
+    /// Told the UID of the store when one of its operations ends.
+    ended: mpsc::Sender<String>,
 }
 
 impl Registry {
+    pub fn new(ended: mpsc::Sender<String>) -> Self {
+        Registry { stores: Mutex::default(), ended }
+    }
+
     /// Begins an operation, unless the same one is running. A result that is still there is dropped:
     /// whoever begins again has seen it.
     pub fn begin<F>(
@@ -84,9 +90,12 @@ impl Registry {
         let result = Arc::new(Mutex::new(None));
         let outcome = operation(progress.clone());
         let slot = result.clone();
+        let (ended, uid) = (self.ended.clone(), store_uid.to_owned());
         let abort = tokio::spawn(async move {
             let outcome = outcome.await;
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+            // A full queue loses nothing: the next pass is due within seconds anyway.
+            let _ = ended.try_send(uid);
         })
         .abort_handle();
         let entry = Entry { started: clock::now(), progress, result, abort };
@@ -182,6 +191,10 @@ mod tests {
         [("pod-0".to_owned(), "host-0".to_owned())].into()
     }
 
+    fn registry() -> Registry {
+        Registry::new(mpsc::channel(1).0)
+    }
+
     async fn ended(registry: &Registry) {
         while registry.states("uid").values().any(|state| matches!(state, TaskState::Running(_))) {
             tokio::task::yield_now().await;
@@ -190,7 +203,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_result_stays_until_the_memory_no_longer_waits_for_it() {
-        let registry = Registry::default();
+        let registry = registry();
         let before = clock::now();
         registry.begin("uid", repair("pod-0"), |_| async { Ok(()) }).unwrap();
         ended(&registry).await;
@@ -202,7 +215,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_result_from_before_a_newer_debt_is_not_taken_for_it() {
-        let registry = Registry::default();
+        let registry = registry();
         registry.begin("uid", repair("pod-0"), |_| async { Ok(()) }).unwrap();
         ended(&registry).await;
         registry.settle("uid", &debt(&["host-0"], clock::now()), &hosts());
@@ -211,7 +224,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_same_operation_is_not_begun_twice_and_tells_its_progress() {
-        let registry = Registry::default();
+        let registry = registry();
         registry
             .begin("uid", repair("pod-0"), |progress| async move {
                 progress.tell("1 of 2".into());
@@ -227,8 +240,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn whoever_waits_is_told_when_an_operation_has_its_result() {
+        let (sender, mut told) = mpsc::channel(1);
+        let registry = Registry::new(sender);
+        registry.begin("uid", repair("pod-0"), |_| async { Ok(()) }).unwrap();
+        assert_eq!(told.recv().await.as_deref(), Some("uid"));
+        assert_eq!(registry.states("uid"), [(repair("pod-0"), TaskState::Succeeded)].into());
+    }
+
+    #[tokio::test]
     async fn more_operations_than_the_bound_are_refused() {
-        let registry = Registry::default();
+        let registry = registry();
         for number in 0..CAPACITY {
             let begun = registry.begin("uid", repair(&format!("pod-{number}")), |_| std::future::pending());
             assert_eq!(begun, Ok(()));

@@ -162,6 +162,8 @@ fn write_java_options(args: &ConfigArgs, options: &str) -> Result<(), ConfigErro
         let text = jvm::without_replaced(&read_original(&path)?, &options);
         write(&path, text.as_bytes())?;
     }
+    // The default superuser is there as soon as CQL is, instead of ten seconds later.
+    options.insert(0, "-Dcassandra.superuser_setup_delay_ms=0".to_owned());
     options.push(jolokia::java_option());
     let main = args.config_dir.join(jvm::MAIN_FILE);
     let text = jvm::with_options(&read(&main, IMAGE_ADVICE)?, &options);

@@ -15,10 +15,12 @@ pub fn java_option() -> String {
     format!("-javaagent:{AGENT_DIR}/{JAR_FILE}=config={AGENT_DIR}/{PROPERTIES_FILE}")
 }
 
-/// The agent's settings: every address, one user, no discovery by multicast.
+/// The agent's settings: every address, one user, no discovery by multicast. Several threads: with
+/// the default of one, a decommission or clean-up would keep every question waiting until it ends.
 pub fn properties(user: &str, password: &str) -> String {
     format!(
-        "host=0.0.0.0\nport={JOLOKIA_PORT}\nuser={}\npassword={}\ndiscoveryEnabled=false\n",
+        "host=0.0.0.0\nport={JOLOKIA_PORT}\nuser={}\npassword={}\ndiscoveryEnabled=false\n\
+         executor=fixed\nthreadNr=8\n",
         escaped(user),
         escaped(password)
     )

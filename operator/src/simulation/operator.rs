@@ -14,7 +14,7 @@ use crate::observation::{
     ChildKey, CqlAnswer, NodeAnswer, Observation, PodObservation, StoreIdentity, TaskKey, TaskKind, TaskState,
 };
 use crate::plan::{ClaimChange, ClaimEdit, Delete, Plan, RingAction, Shape, plan};
-use crate::resources::{self, Child, Write};
+use crate::resources::{self, Write};
 use crate::settings::Settings;
 use crate::status;
 
@@ -41,6 +41,8 @@ pub struct Fault {
 /// What the cache of the operator holds.
 #[derive(Clone, Default)]
 struct Cache {
+    /// Of the objects.
+    version: Option<u64>,
     children: BTreeMap<ChildKey, Value>,
     pods: BTreeMap<String, PodObservation>,
 }
@@ -52,7 +54,8 @@ pub struct Operator {
     /// Writes of the last pass that was not cut off.
     pub writes: Vec<String>,
     pub last: Option<Plan>,
-    rendered: Option<(Desired, Shape, Vec<Child>)>,
+    /// What was found to need no write of an object.
+    quiet: Option<(Desired, Shape, Option<u64>)>,
 }
 
 enum Effect {
@@ -108,10 +111,15 @@ impl Operator {
     pub fn pass(&mut self, world: &mut World, fault: &Fault) {
         self.writes.clear();
         if !fault.stale {
-            self.cache = Cache { children: world.objects.clone(), pods: seen_pods(world) };
+            if self.cache.version != Some(world.version) {
+                self.cache.children.clone_from(&world.objects);
+                self.cache.version = Some(world.version);
+            }
+            self.cache.pods = seen_pods(world);
         }
-        let cache = std::mem::take(&mut self.cache);
         let Some(store) = world.store.clone() else { return };
+        let cache = std::mem::take(&mut self.cache);
+        let version = cache.version;
         let service = ChildKey { kind: "Service".into(), name: "shop-cassandra".into() };
         let accepted = cache.children.get(&service).map(|service| &service["metadata"]["annotations"]);
         let accepted = accepted.and_then(|annotations| annotations[ANNOTATION_ACCEPTED_SPEC].as_str());
@@ -127,7 +135,7 @@ impl Operator {
         if observation.status != after {
             effects.push(Effect::Status(Box::new(after)));
         }
-        let writes = resources::diff(self.build(&desired, &plan.shape), &observation.children);
+        let writes = self.diff(&desired, &plan.shape, &observation.children, version);
         effects.extend(writes.into_iter().map(Effect::Child));
         effects.extend(plan.deletes.iter().cloned().map(Effect::Delete));
         effects.extend(plan.claims.iter().cloned().map(Effect::Claim));
@@ -152,17 +160,25 @@ impl Operator {
             }
         }
         self.last = ended.then_some(plan);
-        self.cache = Cache { children: observation.children, pods: observation.pods };
+        self.cache = Cache { version, children: observation.children, pods: observation.pods };
     }
 
-    /// The rendered objects; rendering takes most of a pass, and most passes render the same.
-    fn build(&mut self, desired: &Desired, shape: &Shape) -> &[Child] {
-        let same = |(before, of, _): &(Desired, Shape, Vec<Child>)| before == desired && of == shape;
-        if !self.rendered.as_ref().is_some_and(same) {
-            let children = resources::build(desired, shape, &settings());
-            self.rendered = Some((desired.clone(), shape.clone(), children));
+    /// The writes that bring the objects to what is rendered. Rendering and comparing take most of a
+    /// pass, and most passes find the same as the one before.
+    fn diff(
+        &mut self,
+        desired: &Desired,
+        shape: &Shape,
+        live: &BTreeMap<ChildKey, Value>,
+        version: Option<u64>,
+    ) -> Vec<Write> {
+        let same = |quiet: &(Desired, Shape, Option<u64>)| (&quiet.0, &quiet.1, quiet.2) == (desired, shape, version);
+        if self.quiet.as_ref().is_some_and(same) {
+            return Vec::new();
         }
-        self.rendered.as_ref().map_or(&[], |(_, _, children)| children)
+        let writes = resources::diff(&resources::build(desired, shape, &settings()), live);
+        self.quiet = writes.is_empty().then(|| (desired.clone(), shape.clone(), version));
+        writes
     }
 
     fn observe(&self, world: &World, desired: &Desired, cache: Cache, silent: u8) -> Observation {
@@ -222,7 +238,13 @@ impl Operator {
     }
 
     /// Makes one write. `Err`: its precondition does not hold any more.
-    fn commit(&mut self, world: &mut World, desired: &Desired, observation: &Observation, effect: Effect) -> Result<(), ()> {
+    fn commit(
+        &mut self,
+        world: &mut World,
+        desired: &Desired,
+        observation: &Observation,
+        effect: Effect,
+    ) -> Result<(), ()> {
         match effect {
             Effect::Status(status) => {
                 self.writes.push("status".into());
@@ -257,7 +279,13 @@ impl Operator {
     }
 
     fn write_child(&mut self, world: &mut World, observation: &Observation, write: Write) -> Result<(), ()> {
-        self.writes.push(format!("{write:?}").chars().take(120).collect());
+        let kind = |key: &ChildKey| format!("{} {}", key.kind, key.name);
+        self.writes.push(match &write {
+            Write::Apply { key, object } => format!("apply {} {}", kind(key), object["spec"]["replicas"]),
+            Write::Create { key, .. } => format!("create {}", kind(key)),
+            Write::Delete { key, .. } => format!("delete {}", kind(key)),
+        });
+        world.version += 1;
         match write {
             Write::Apply { key, object } => {
                 let uid = world.objects.get(&key).map(|live| live["metadata"]["uid"].clone());
@@ -296,7 +324,13 @@ impl Operator {
         Ok(())
     }
 
-    fn delete(&mut self, world: &mut World, desired: &Desired, observation: &Observation, delete: &Delete) -> Result<(), ()> {
+    fn delete(
+        &mut self,
+        world: &mut World,
+        desired: &Desired,
+        observation: &Observation,
+        delete: &Delete,
+    ) -> Result<(), ()> {
         self.writes.push(format!("{delete:?}"));
         match delete.kind {
             "Pod" => {
@@ -318,6 +352,7 @@ impl Operator {
                     return Err(());
                 }
                 world.objects.remove(&key);
+                world.version += 1;
                 if kind == "StatefulSet" && !delete.orphan {
                     world.pods.retain(|pod, _| !pod.starts_with(&format!("{}-", delete.name)));
                 }
@@ -337,7 +372,9 @@ impl Operator {
             RingAction::CreateKeyspace { keyspace, replication } if serves => {
                 world.ring.keyspaces.entry(keyspace).or_insert(network(replication));
             }
-            RingAction::AlterReplication { keyspace, replication } if serves => world.ring.alter(&keyspace, replication),
+            RingAction::AlterReplication { keyspace, replication } if serves => {
+                world.ring.alter(&keyspace, replication)
+            }
             RingAction::Decommission { pod } => self.begin(world, &pod, TaskKind::Decommission, None),
             RingAction::Cleanup { pod, keyspace } => self.begin(world, &pod, TaskKind::Cleanup, keyspace),
             RingAction::Repair { pod, keyspace } => self.begin(world, &pod, TaskKind::Repair, Some(keyspace)),

@@ -25,11 +25,14 @@ pub fn check_claim_delete(world: &mut World, desired: &Desired, name: &str, clai
 
 /// A StatefulSet gets smaller only by pods that are no members.
 pub fn check_shrink(world: &mut World, set: &str, replicas: i64) {
-    let going = world.pods.iter().filter(|(pod, seen)| {
-        pod.starts_with(&format!("{set}-")) && i64::from(seen.seen.ordinal) >= replicas
-    });
+    let going = world
+        .pods
+        .iter()
+        .filter(|(pod, seen)| pod.starts_with(&format!("{set}-")) && i64::from(seen.seen.ordinal) >= replicas);
     let members: Vec<String> = going
-        .filter(|(pod, _)| world.claims.get(&format!("data-{pod}")).is_some_and(|claim| world.claim_is_of_member(claim)))
+        .filter(|(pod, _)| {
+            world.claims.get(&format!("data-{pod}")).is_some_and(|claim| world.claim_is_of_member(claim))
+        })
         .map(|(pod, _)| pod.clone())
         .collect();
     if !members.is_empty() {
@@ -132,7 +135,12 @@ pub fn check_end(world: &World, operator: &Operator) -> Result<(), String> {
     let accepted = Desired::read(store, None);
     let plan = operator.last.as_ref().ok_or("no pass came to its end")?;
     let report = &plan.report;
-    for (what, told) in [("progressing", &report.progressing), ("degraded", &report.degraded), ("not ready", &report.not_ready), ("not synced", &report.replication)] {
+    for (what, told) in [
+        ("progressing", &report.progressing),
+        ("degraded", &report.degraded),
+        ("not ready", &report.not_ready),
+        ("not synced", &report.replication),
+    ] {
         if let Some((reason, message)) = told {
             return Err(format!("{what}: {reason}: {message}"));
         }
@@ -161,13 +169,16 @@ pub fn check_end(world: &World, operator: &Operator) -> Result<(), String> {
         return Err("a pod has an old template".into());
     }
     let small = world.claims.values().any(|claim| {
-        claim.left.is_none() && world.claim_is_of_member(claim) && claim.capacity_bytes != accepted.cassandra.storage_bytes
+        claim.left.is_none()
+            && world.claim_is_of_member(claim)
+            && claim.capacity_bytes != accepted.cassandra.storage_bytes
     });
     if small {
         return Err("a volume is not of the size wanted".into());
     }
     if accepted.cassandra.deletion_policy == store_crds::DeletionPolicy::Delete {
-        let left: Vec<&String> = world.claims.iter().filter(|(_, claim)| claim.left.is_some()).map(|(name, _)| name).collect();
+        let left: Vec<&String> =
+            world.claims.iter().filter(|(_, claim)| claim.left.is_some()).map(|(name, _)| name).collect();
         if !left.is_empty() {
             return Err(format!("volumes {left:?} of nodes that left are still there"));
         }

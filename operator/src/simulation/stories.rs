@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::Simulation;
 use super::operator::Fault;
 use super::ring::Process;
-use super::Simulation;
 
 fn spec(size: i32, racks: usize, factor: i32) -> Value {
     json!({
@@ -56,9 +56,8 @@ fn a_size_put_back_during_a_decommission_is_taken_up_after_it_with_an_empty_volu
     let mut simulation = settled(4, 3, 3);
     let old = simulation.world.claims["data-shop-cassandra-a-1"].uid.clone();
     simulation.world.set_spec(spec(3, 3, 3));
-    let leaving = |simulation: &Simulation| {
-        simulation.world.pods.values().any(|pod| matches!(pod.process, Process::Leaving(..)))
-    };
+    let leaving =
+        |simulation: &Simulation| simulation.world.pods.values().any(|pod| matches!(pod.process, Process::Leaving(..)));
     while !leaving(&simulation) {
         simulation.steps(1).unwrap();
     }

@@ -27,6 +27,8 @@ pub struct World {
     pub now: Timestamp,
     pub store: Option<StoreCluster>,
     pub objects: BTreeMap<ChildKey, Value>,
+    /// Counts the changes of `objects`.
+    pub version: u64,
     pub pods: BTreeMap<String, Pod>,
     pub claims: BTreeMap<String, ClaimObservation>,
     /// What is on the volume of each claim, by its UID.
@@ -45,6 +47,7 @@ impl World {
             now: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * 365 * 50),
             store: None,
             objects: BTreeMap::new(),
+            version: 0,
             pods: BTreeMap::new(),
             claims: BTreeMap::new(),
             disks: BTreeMap::new(),
@@ -90,8 +93,7 @@ impl World {
     pub fn delete_store(&mut self) {
         let now = self.now;
         if let Some(store) = &mut self.store {
-            store.metadata.deletion_timestamp =
-                Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now));
+            store.metadata.deletion_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now));
         }
         self.collect_garbage();
     }
@@ -104,6 +106,7 @@ impl World {
         if gone {
             self.store = None;
             self.objects.retain(|_, object| object["metadata"]["ownerReferences"].is_null());
+            self.version += 1;
             self.pods.clear();
         }
     }
@@ -253,8 +256,7 @@ impl World {
 
     fn start_fresh(&mut self, name: &str, uid: &str, address: &str) -> Process {
         let config = self.of_kind("ConfigMap").next().unwrap();
-        let named: Vec<String> =
-            config["data"][files::SEEDS].as_str().unwrap().lines().map(str::to_owned).collect();
+        let named: Vec<String> = config["data"][files::SEEDS].as_str().unwrap().lines().map(str::to_owned).collect();
         let alone = named.len() == 1 && named[0] == name;
         if alone {
             if !self.ring.members.is_empty() {
@@ -277,11 +279,15 @@ impl World {
 
     fn run_deployments(&mut self) {
         for deployment in self.objects.iter_mut().filter(|(key, _)| key.kind == "Deployment").map(|(_, value)| value) {
-            let replicas = deployment["spec"]["replicas"].clone();
-            deployment["status"] = json!({
+            let replicas = &deployment["spec"]["replicas"];
+            let status = json!({
                 "observedGeneration": deployment["metadata"]["generation"],
                 "replicas": replicas, "updatedReplicas": replicas, "readyReplicas": replicas,
             });
+            if deployment["status"] != status {
+                deployment["status"] = status;
+                self.version += 1;
+            }
         }
     }
 
@@ -290,6 +296,7 @@ impl World {
         for job in self.objects.iter_mut().filter(|(key, _)| key.kind == "Job").map(|(_, value)| value) {
             if serves && job["status"].is_null() {
                 job["status"] = json!({"conditions": [{"type": "Complete", "status": "True"}]});
+                self.version += 1;
                 let container = &job["spec"]["template"]["spec"]["containers"][0];
                 let variables = container["env"].as_array().unwrap();
                 let keyspace = variables.iter().find(|variable| variable["name"] == "STORE_KEYSPACE").unwrap();

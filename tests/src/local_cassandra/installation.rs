@@ -51,7 +51,7 @@ impl Installation {
         if let (Some(agent), Some((user, password))) = (&self.jolokia_agent, &options.jolokia) {
             let port = configuration::JOLOKIA_PORT;
             let agent = agent.display();
-            arguments.push(format!("-javaagent:{agent}=host={address},port={port},user={user},password={password}"));
+            arguments.push(format!("-javaagent:{agent}=host={address},port={port},user={user},password={password},executor=fixed,threadNr=8"));
         }
         arguments.extend(["-cp".to_owned(), self.class_path.clone()]);
         arguments.push("org.apache.cassandra.service.CassandraDaemon".to_owned());
