@@ -179,8 +179,7 @@ pub async fn remove(
         _ => {}
     }
     let mut params = if delete.orphan { DeleteParams::orphan() } else { DeleteParams::background() };
-    params.preconditions =
-        Some(Preconditions { uid: live.uid(), resource_version: live.resource_version() });
+    params.preconditions = Some(Preconditions { uid: live.uid(), resource_version: live.resource_version() });
     match api.delete(&delete.name, &params).await {
         Ok(_) => {}
         Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
@@ -244,10 +243,8 @@ async fn guard_pods(
     let api: Api<k8s_openapi::api::core::v1::Pod> =
         Api::namespaced(context.client.clone(), &store.namespace().unwrap_or_default());
     let selector = format!("{LABEL_STORE}={},{LABEL_COMPONENT}=cassandra", store.name_any());
-    let live = api
-        .list(&ListParams::default().labels(&selector))
-        .await
-        .map_err(ApplyError::kube("the list of pods"))?;
+    let live =
+        api.list(&ListParams::default().labels(&selector)).await.map_err(ApplyError::kube("the list of pods"))?;
     let live: BTreeMap<String, PodObservation> =
         live.items.iter().map(|pod| (pod.name_any(), pod_observation(pod))).collect();
     if same_pods(observed, &live) {

@@ -9,9 +9,9 @@ use std::time::Duration;
 use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 use kube::api::{Api, DynamicObject, PartialObjectMeta};
 use kube::core::{ApiResource, TypeMeta};
+use kube::runtime::WatchStreamExt as _;
 use kube::runtime::reflector::{Store, store::Writer};
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::runtime::WatchStreamExt as _;
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 use store_crds::LABEL_STORE;
@@ -152,9 +152,6 @@ mod tests {
             "status": {"podIP": "10.0.0.1"}
         });
         keep_pod_status(&mut pod);
-        assert_eq!(
-            pod,
-            json!({"spec": {"nodeName": "node-1"}, "status": {"podIP": "10.0.0.1"}})
-        );
+        assert_eq!(pod, json!({"spec": {"nodeName": "node-1"}, "status": {"podIP": "10.0.0.1"}}));
     }
 }

@@ -70,11 +70,7 @@ pub trait Ring: Send + Sync {
     ) -> BoxFuture<'a, BTreeMap<String, NodeAnswer>>;
 
     /// Roles and keyspaces, asked of those nodes that serve CQL.
-    fn schema<'a>(
-        &'a self,
-        access: &'a StoreAccess,
-        serving: &'a [NodeTarget],
-    ) -> BoxFuture<'a, CqlAnswer>;
+    fn schema<'a>(&'a self, access: &'a StoreAccess, serving: &'a [NodeTarget]) -> BoxFuture<'a, CqlAnswer>;
 
     /// Carries out one action. Node operations are begun in the background, and their results are
     /// seen in `tasks`.

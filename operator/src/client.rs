@@ -151,8 +151,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_leader_writes() {
-        let api: Api<ConfigMap> =
-            Api::default_namespaced(client(WriteGate::open(), Metrics::new(1).unwrap()));
+        let api: Api<ConfigMap> = Api::default_namespaced(client(WriteGate::open(), Metrics::new(1).unwrap()));
         api.create(&PostParams::default(), &ConfigMap::default()).await.unwrap();
     }
 }

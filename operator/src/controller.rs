@@ -51,10 +51,7 @@ pub async fn run(
         .modify(|store| store.managed_fields_mut().clear())
         .reflect(writer)
         .applied_objects()
-        .predicate_filter(
-            predicates::generation.combine(predicates::finalizers),
-            Default::default(),
-        );
+        .predicate_filter(predicates::generation.combine(predicates::finalizers), Default::default());
     let known = stores.clone();
     let ended = futures::stream::poll_fn(move |context| ended.poll_recv(context)).filter_map(move |uid| {
         let store = known.find(|store| store.meta().uid.as_deref() == Some(uid.as_str()));
@@ -98,10 +95,8 @@ fn owner(object: &kube::api::DynamicObject) -> Option<ObjectRef<Store>> {
 /// Lets go of sessions, tasks and passwords of stores that are no more.
 fn forget_gone(context: &Context, stores: &[Arc<Store>]) {
     let uids: BTreeSet<String> = stores.iter().filter_map(|store| store.meta().uid.clone()).collect();
-    let names: BTreeSet<(String, String)> = stores
-        .iter()
-        .map(|store| (store.namespace().unwrap_or_default(), store.name_any()))
-        .collect();
+    let names: BTreeSet<(String, String)> =
+        stores.iter().map(|store| (store.namespace().unwrap_or_default(), store.name_any())).collect();
     context.ring.retain(&uids);
     context.secrets.retain(&names);
 }

@@ -28,7 +28,9 @@ pub fn notes(before: &StoreClusterStatus, after: &StoreClusterStatus) -> Vec<Not
         // reason counts. The first look at a new store is no change.
         let same = old.map_or(condition.status != "True", |old| {
             old.status == condition.status
-                && (old.reason == condition.reason || condition.type_ != conditions::DEGRADED || condition.status != "True")
+                && (old.reason == condition.reason
+                    || condition.type_ != conditions::DEGRADED
+                    || condition.status != "True")
         });
         if same || condition.type_ == conditions::PROGRESSING {
             continue;

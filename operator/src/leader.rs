@@ -255,7 +255,13 @@ mod tests {
         let service = tower::service_fn(|_: http::Request<kube::client::Body>| async {
             Err::<http::Response<kube::client::Body>, _>(std::io::Error::other("no network in this test"))
         });
-        Candidate::new(Client::new(service, "default"), "default", identity.into(), WriteGate::closed(), Heartbeat::new())
+        Candidate::new(
+            Client::new(service, "default"),
+            "default",
+            identity.into(),
+            WriteGate::closed(),
+            Heartbeat::new(),
+        )
     }
 
     #[tokio::test]

@@ -134,11 +134,7 @@ impl Metrics {
                 "Passes that ended in an error, by its reason.",
                 &["controller", "reason"],
             )?,
-            active_workers: gauges(
-                "controller_runtime_active_workers",
-                "Passes under way.",
-                &["controller"],
-            )?,
+            active_workers: gauges("controller_runtime_active_workers", "Passes under way.", &["controller"])?,
             requests: counters(
                 "rest_client_requests_total",
                 "Requests to the Kubernetes API, by method and status code.",
@@ -149,11 +145,7 @@ impl Metrics {
                 "Writes of stores' objects, by kind and verb.",
                 &["kind", "verb"],
             )?,
-            nodes: gauges(
-                "storecluster_nodes",
-                "Cassandra nodes, by state.",
-                &[store[0], store[1], "state"],
-            )?,
+            nodes: gauges("storecluster_nodes", "Cassandra nodes, by state.", &[store[0], store[1], "state"])?,
             conditions: gauges(
                 "storecluster_condition",
                 "1 where the condition is True, 0 where False, -1 where unknown.",
@@ -223,9 +215,8 @@ impl Metrics {
             let label = format!("{kind:?}");
             self.operations.with_label_values(&[namespace, name, &label]).set(i64::from(in_hand));
         }
-        let started = status.operation.as_ref().map_or(0.0, |operation| {
-            operation.started_at.0.as_millisecond() as f64 / 1000.0
-        });
+        let started =
+            status.operation.as_ref().map_or(0.0, |operation| operation.started_at.0.as_millisecond() as f64 / 1000.0);
         self.operation_started.with_label_values(&[namespace, name]).set(started);
         let owed = i64::try_from(status.owed.len()).unwrap_or(i64::MAX);
         self.owed.with_label_values(&[namespace, name]).set(owed);

@@ -28,7 +28,9 @@ use crate::observation::{
 pub enum ObserveError {
     #[error("read the StoreCluster and failed: {0}")]
     Store(#[source] Box<kube::Error>),
-    #[error("read the StoreCluster and do not understand it: {0}; does the CustomResourceDefinition fit this operator?")]
+    #[error(
+        "read the StoreCluster and do not understand it: {0}; does the CustomResourceDefinition fit this operator?"
+    )]
     Foreign(#[source] serde_json::Error),
     #[error("read Secret {name} and failed: {source}")]
     Secret { name: String, source: Box<kube::Error> },
@@ -65,11 +67,7 @@ pub struct Observed {
 ///
 /// # Errors
 /// When it cannot be read or understood.
-pub async fn find_store(
-    context: &Context,
-    namespace: &str,
-    name: &str,
-) -> Result<Option<StoreCluster>, ObserveError> {
+pub async fn find_store(context: &Context, namespace: &str, name: &str) -> Result<Option<StoreCluster>, ObserveError> {
     let resource = kube::core::ApiResource::erase::<StoreCluster>(&());
     let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), namespace, &resource);
     let object = api.get_opt(name).await.map_err(|error| ObserveError::Store(Box::new(error)))?;
@@ -89,11 +87,7 @@ pub fn accepted_spec(children: &BTreeMap<ChildKey, Value>, store: &str) -> Optio
 ///
 /// # Errors
 /// When an object is not JSON any more, which cannot be.
-pub fn children(
-    context: &Context,
-    namespace: &str,
-    store: &str,
-) -> Result<BTreeMap<ChildKey, Value>, ObserveError> {
+pub fn children(context: &Context, namespace: &str, store: &str) -> Result<BTreeMap<ChildKey, Value>, ObserveError> {
     let mut children = BTreeMap::new();
     for kind in WATCHED.iter().filter(|kind| !["Pod", "PersistentVolumeClaim"].contains(&kind.kind)) {
         for object in context.cache.of_store(kind.kind, namespace, store) {
@@ -127,9 +121,7 @@ pub async fn observe(
     let claims = claims(context, desired).await?;
     let nodes: Vec<NodeTarget> = pods
         .iter()
-        .filter_map(|(pod, seen)| {
-            Some(NodeTarget { pod: pod.clone(), ip: seen.ip.as_ref()?.parse::<IpAddr>().ok()? })
-        })
+        .filter_map(|(pod, seen)| Some(NodeTarget { pod: pod.clone(), ip: seen.ip.as_ref()?.parse::<IpAddr>().ok()? }))
         .collect();
     let mut views = context.ring.views(&access, &nodes).await;
     for pod in pods.keys() {
@@ -190,18 +182,11 @@ async fn store_access(context: &Context, desired: &Desired) -> Result<StoreAcces
 }
 
 /// Credentials from the store's Secret of that name; read again only when the Secret has changed.
-async fn credentials(
-    context: &Context,
-    desired: &Desired,
-    purpose: &str,
-) -> Result<Option<Credentials>, ObserveError> {
+async fn credentials(context: &Context, desired: &Desired, purpose: &str) -> Result<Option<Credentials>, ObserveError> {
     let name = format!("{}-{purpose}", desired.name);
     let namespace = desired.namespace.as_str();
-    let cached = context
-        .cache
-        .of_store("Secret", namespace, &desired.name)
-        .into_iter()
-        .find(|secret| secret.name_any() == name);
+    let cached =
+        context.cache.of_store("Secret", namespace, &desired.name).into_iter().find(|secret| secret.name_any() == name);
     let Some(version) = cached.and_then(|secret| secret.resource_version()) else { return Ok(None) };
     if let Some(known) = context.secrets.find(namespace, &name, &version) {
         return Ok(Some(known));
@@ -224,11 +209,7 @@ async fn credentials(
     Ok(Some(credentials))
 }
 
-fn pods(
-    context: &Context,
-    namespace: &str,
-    store: &str,
-) -> Result<BTreeMap<String, PodObservation>, ObserveError> {
+fn pods(context: &Context, namespace: &str, store: &str) -> Result<BTreeMap<String, PodObservation>, ObserveError> {
     context
         .cache
         .of_store("Pod", namespace, store)
@@ -241,10 +222,7 @@ fn pods(
         .collect()
 }
 
-async fn claims(
-    context: &Context,
-    desired: &Desired,
-) -> Result<BTreeMap<String, ClaimObservation>, ObserveError> {
+async fn claims(context: &Context, desired: &Desired) -> Result<BTreeMap<String, ClaimObservation>, ObserveError> {
     let mut claims = BTreeMap::new();
     let mut classes: BTreeMap<String, Option<bool>> = BTreeMap::new();
     for object in context.cache.of_store("PersistentVolumeClaim", &desired.namespace, &desired.name) {
@@ -274,12 +252,11 @@ async fn expandable(context: &Context, class: &str) -> Option<bool> {
     Some(class.allow_volume_expansion.unwrap_or(false))
 }
 
-fn typed<T: serde::de::DeserializeOwned>(
-    kind: &'static str,
-    object: &Arc<DynamicObject>,
-) -> Result<T, ObserveError> {
-    serde_json::to_value(&**object).and_then(serde_json::from_value).map_err(|source| {
-        ObserveError::Object { kind, name: object.name_any(), source }
+fn typed<T: serde::de::DeserializeOwned>(kind: &'static str, object: &Arc<DynamicObject>) -> Result<T, ObserveError> {
+    serde_json::to_value(&**object).and_then(serde_json::from_value).map_err(|source| ObserveError::Object {
+        kind,
+        name: object.name_any(),
+        source,
     })
 }
 
@@ -330,9 +307,11 @@ fn ordinal(name: &str) -> i32 {
 /// Why the pod does not run, in words; `None` while it starts as it should.
 fn trouble(pod: &Pod) -> Option<String> {
     let status = pod.status.as_ref()?;
-    let unschedulable = status.conditions.iter().flatten().find(|condition| {
-        condition.type_ == "PodScheduled" && condition.status == "False"
-    });
+    let unschedulable = status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False");
     if let Some(condition) = unschedulable {
         let message = condition.message.as_deref().unwrap_or("no reason given");
         return Some(format!("it cannot be scheduled: {message}"));

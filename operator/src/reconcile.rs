@@ -88,11 +88,7 @@ pub async fn reconcile(
 }
 
 /// When to try again after an error.
-pub fn after_error(
-    store: Arc<PartialObjectMeta<StoreCluster>>,
-    error: &PassError,
-    context: Arc<Context>,
-) -> Action {
+pub fn after_error(store: Arc<PartialObjectMeta<StoreCluster>>, error: &PassError, context: Arc<Context>) -> Action {
     let (namespace, name) = (store.namespace().unwrap_or_default(), store.name_any());
     let pause = context.failures.count(&namespace, &name);
     if error.is_race() {
@@ -157,34 +153,22 @@ async fn pass(context: &Context, namespace: &str, name: &str) -> Result<Action, 
 /// What was changed over CQL is done when the pass ends, so the next one can begin at once.
 fn next(plan: &Plan) -> Action {
     let done = match &plan.ring {
-        None
-        | Some(RingAction::Decommission { .. } | RingAction::Cleanup { .. } | RingAction::Repair { .. }) => false,
+        None | Some(RingAction::Decommission { .. } | RingAction::Cleanup { .. } | RingAction::Repair { .. }) => false,
         Some(_) => true,
     };
     Action::requeue(if done { plan.requeue.min(AFTER_CHANGE) } else { plan.requeue })
 }
 
-async fn report(
-    context: &Context,
-    store: &StoreCluster,
-    before: &StoreClusterStatus,
-    after: &StoreClusterStatus,
-) {
+async fn report(context: &Context, store: &StoreCluster, before: &StoreClusterStatus, after: &StoreClusterStatus) {
     context.metrics.show(&store.namespace().unwrap_or_default(), &store.name_any(), after);
     events::publish(context, store, events::notes(before, after)).await;
 }
 
 /// Host id of each pod's node, as the node itself or an earlier status tells it.
 fn hosts(observation: &Observation) -> BTreeMap<String, String> {
-    let remembered = observation
-        .status
-        .nodes
-        .iter()
-        .filter_map(|node| Some((node.pod.clone(), node.host_id.clone()?)));
+    let remembered = observation.status.nodes.iter().filter_map(|node| Some((node.pod.clone(), node.host_id.clone()?)));
     let seen = observation.views.iter().filter_map(|(pod, answer)| match answer {
-        NodeAnswer::Reachable(view) if !view.host_id.is_empty() => {
-            Some((pod.clone(), view.host_id.clone()))
-        }
+        NodeAnswer::Reachable(view) if !view.host_id.is_empty() => Some((pod.clone(), view.host_id.clone())),
         _ => None,
     });
     remembered.chain(seen).collect()

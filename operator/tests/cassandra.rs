@@ -3,6 +3,8 @@
 //! Ignored by default, since each starts three Cassandra nodes on loopback:
 //! `cargo test -p store-operator --test cassandra -- --ignored --test-threads 1`.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -103,11 +105,7 @@ impl World {
 
     async fn repair_everywhere(&self, keyspace: &str) {
         for node in &self.nodes {
-            let key = TaskKey {
-                pod: node.pod.clone(),
-                kind: TaskKind::Repair,
-                keyspace: Some(keyspace.into()),
-            };
+            let key = TaskKey { pod: node.pod.clone(), kind: TaskKind::Repair, keyspace: Some(keyspace.into()) };
             let action = RingAction::Repair { pod: node.pod.clone(), keyspace: keyspace.into() };
             assert_eq!(self.run(action, key).await, TaskState::Succeeded, "{keyspace} on {}", node.pod);
         }
@@ -243,10 +241,7 @@ async fn roles_have_the_rights_they_need_and_no_more(world: &World) {
 
 async fn replication_goes_up_with_its_repair_and_down_with_its_cleanup(world: &World) {
     world.act(RingAction::AlterReplication { keyspace: "shop".into(), replication: 3 }).await;
-    assert_eq!(
-        world.schema().await.keyspaces["shop"],
-        Replication::Network([("dc1".into(), 3)].into())
-    );
+    assert_eq!(world.schema().await.keyspaces["shop"], Replication::Network([("dc1".into(), 3)].into()));
     world.repair_everywhere("shop").await;
     let api = world.log_in(&world.access.api).await;
     let mut read_all = scylla::statement::Statement::new("SELECT v FROM shop.t WHERE id = 1");

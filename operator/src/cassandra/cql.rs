@@ -13,8 +13,8 @@ use scylla::client::PoolSize;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::errors::{
-    ConnectionError, ConnectionPoolError, ConnectionSetupRequestErrorKind, DbError, ExecutionError,
-    MetadataError, NewSessionError, RequestAttemptError,
+    ConnectionError, ConnectionPoolError, ConnectionSetupRequestErrorKind, DbError, ExecutionError, MetadataError,
+    NewSessionError, RequestAttemptError,
 };
 use scylla::policies::host_filter::AllowListHostFilter;
 use scylla::statement::{Consistency, Statement};
@@ -87,11 +87,7 @@ pub struct Role {
 
 impl Cql {
     /// Logs in. A short-lived probe of a password is made the same way and dropped.
-    pub async fn log_in(
-        contacts: &[SocketAddr],
-        credentials: &Credentials,
-        own: bool,
-    ) -> Result<Cql, CqlError> {
+    pub async fn log_in(contacts: &[SocketAddr], credentials: &Credentials, own: bool) -> Result<Cql, CqlError> {
         let contacts: Vec<SocketAddr> = contacts.iter().copied().take(CONTACTS).collect();
         if contacts.is_empty() {
             return Err(CqlError::NoNode);
@@ -125,30 +121,19 @@ impl Cql {
     pub async fn keyspaces(&self) -> Result<BTreeMap<String, Replication>, CqlError> {
         const WHAT: &str = "asked Cassandra for its keyspaces";
         let rows: Vec<(String, BTreeMap<String, String>)> = self
-            .rows(
-                WHAT,
-                "SELECT keyspace_name, replication FROM system_schema.keyspaces",
-                Consistency::LocalOne,
-            )
+            .rows(WHAT, "SELECT keyspace_name, replication FROM system_schema.keyspaces", Consistency::LocalOne)
             .await?;
         Ok(rows
             .into_iter()
-            .filter_map(|(keyspace, options)| {
-                Some((keyspace, statements::read_replication(&options)?))
-            })
+            .filter_map(|(keyspace, options)| Some((keyspace, statements::read_replication(&options)?)))
             .collect())
     }
 
     /// All roles, by name. Read at QUORUM: a replica that is new to `system_auth` may lack rows.
     pub async fn roles(&self) -> Result<BTreeMap<String, Role>, CqlError> {
         const WHAT: &str = "asked Cassandra for its roles";
-        let rows: Vec<(String, Option<bool>, Option<bool>)> = self
-            .rows(
-                WHAT,
-                "SELECT role, can_login, is_superuser FROM system_auth.roles",
-                Consistency::Quorum,
-            )
-            .await?;
+        let rows: Vec<(String, Option<bool>, Option<bool>)> =
+            self.rows(WHAT, "SELECT role, can_login, is_superuser FROM system_auth.roles", Consistency::Quorum).await?;
         Ok(rows
             .into_iter()
             .map(|(role, can_login, is_superuser)| {
@@ -165,15 +150,11 @@ impl Cql {
             "SELECT resource, permissions FROM system_auth.role_permissions WHERE role = {}",
             statements::text(role)
         );
-        let rows: Vec<(String, Option<BTreeSet<String>>)> =
-            self.rows(WHAT, &question, Consistency::Quorum).await?;
+        let rows: Vec<(String, Option<BTreeSet<String>>)> = self.rows(WHAT, &question, Consistency::Quorum).await?;
         Ok(rows
             .into_iter()
             .flat_map(|(resource, permissions)| {
-                permissions
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(move |permission| (resource.clone(), permission))
+                permissions.unwrap_or_default().into_iter().map(move |permission| (resource.clone(), permission))
             })
             .collect())
     }
@@ -189,12 +170,7 @@ impl Cql {
         }
     }
 
-    async fn rows<R>(
-        &self,
-        what: &'static str,
-        statement: &str,
-        consistency: Consistency,
-    ) -> Result<Vec<R>, CqlError>
+    async fn rows<R>(&self, what: &'static str, statement: &str, consistency: Consistency) -> Result<Vec<R>, CqlError>
     where
         R: for<'frame, 'metadata> scylla::deserialize::row::DeserializeRow<'frame, 'metadata>,
     {
@@ -224,21 +200,14 @@ pub struct Sessions {
 impl Sessions {
     /// A session as the operator's own superuser, or, where Cassandra does not know that one, as
     /// the default superuser, whose only use is to make the own one.
-    pub async fn get(
-        &self,
-        uid: &str,
-        contacts: &[SocketAddr],
-        superuser: &Credentials,
-    ) -> Result<Arc<Cql>, CqlError> {
+    pub async fn get(&self, uid: &str, contacts: &[SocketAddr], superuser: &Credentials) -> Result<Arc<Cql>, CqlError> {
         if let Some(session) = self.find(uid, contacts, superuser) {
             return Ok(session);
         }
         let session = match Cql::log_in(contacts, superuser, true).await {
             Err(refused) if refused.is_refused() => {
-                let default = Credentials {
-                    username: DEFAULT_SUPERUSER.to_owned(),
-                    password: DEFAULT_SUPERUSER.to_owned(),
-                };
+                let default =
+                    Credentials { username: DEFAULT_SUPERUSER.to_owned(), password: DEFAULT_SUPERUSER.to_owned() };
                 // The refusal of the own superuser is the one to tell: the default one is expected
                 // to be refused on every ring that was set up before.
                 match Cql::log_in(contacts, &default, false).await {
@@ -265,12 +234,7 @@ impl Sessions {
         self.lock().retain(|uid, (_, used)| alive.contains(uid) && used.elapsed() < IDLE);
     }
 
-    fn find(
-        &self,
-        uid: &str,
-        contacts: &[SocketAddr],
-        superuser: &Credentials,
-    ) -> Option<Arc<Cql>> {
+    fn find(&self, uid: &str, contacts: &[SocketAddr], superuser: &Credentials) -> Option<Arc<Cql>> {
         let mut open = self.lock();
         let (session, used) = open.get_mut(uid)?;
         let reachable = session.contacts.iter().any(|contact| contacts.contains(contact));
@@ -290,11 +254,9 @@ impl Sessions {
 /// Cassandra also calls it an authentication error when it cannot read its roles; that is no
 /// refusal.
 fn refusal(error: &NewSessionError) -> Option<String> {
-    let NewSessionError::MetadataError(MetadataError::ConnectionPoolError(
-        ConnectionPoolError::Broken {
-            last_connection_error: ConnectionError::ConnectionSetupRequestError(setup),
-        },
-    )) = error
+    let NewSessionError::MetadataError(MetadataError::ConnectionPoolError(ConnectionPoolError::Broken {
+        last_connection_error: ConnectionError::ConnectionSetupRequestError(setup),
+    })) = error
     else {
         return None;
     };
@@ -312,10 +274,9 @@ fn refusal(error: &NewSessionError) -> Option<String> {
 /// password.
 fn cause_of(error: &ExecutionError) -> String {
     match error {
-        ExecutionError::LastAttemptError(RequestAttemptError::DbError(
-            kind @ DbError::SyntaxError,
-            _,
-        )) => format!("{kind}"),
+        ExecutionError::LastAttemptError(RequestAttemptError::DbError(kind @ DbError::SyntaxError, _)) => {
+            format!("{kind}")
+        }
         other => other.to_string(),
     }
 }

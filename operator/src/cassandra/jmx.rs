@@ -92,8 +92,7 @@ impl Jolokia {
 
     /// `OperationMode` alone.
     pub async fn operation_mode(&self) -> Result<String, JmxError> {
-        let answers =
-            self.bulk(&[read(STORAGE_SERVICE, json!("OperationMode"))], QUESTION_DEADLINE).await?;
+        let answers = self.bulk(&[read(STORAGE_SERVICE, json!("OperationMode"))], QUESTION_DEADLINE).await?;
         text(&answers, 0).ok_or(JmxError::NotUp("its operation mode"))
     }
 
@@ -114,10 +113,9 @@ impl Jolokia {
         match self.command("cleanup", call, deadline).await?.as_i64() {
             Some(0) => Ok(()),
             Some(1) => Err(JmxError::Command("cleanup", "aborted, or the node is joining".into())),
-            Some(2) => Err(JmxError::Command(
-                "cleanup",
-                "another compaction of these tables could not be interrupted".into(),
-            )),
+            Some(2) => {
+                Err(JmxError::Command("cleanup", "another compaction of these tables could not be interrupted".into()))
+            }
             other => Err(JmxError::Command("cleanup", format!("unknown result {other:?}"))),
         }
     }
@@ -142,11 +140,7 @@ impl Jolokia {
             "jobThreads": "1",
             "trace": "false",
         });
-        let call = exec(
-            STORAGE_SERVICE,
-            "repairAsync(java.lang.String,java.util.Map)",
-            json!([keyspace, options]),
-        );
+        let call = exec(STORAGE_SERVICE, "repairAsync(java.lang.String,java.util.Map)", json!([keyspace, options]));
         let answer = self.command("repair", call, START_DEADLINE).await?;
         match answer.as_i64() {
             Some(0) => Ok(None),
@@ -169,12 +163,7 @@ impl Jolokia {
         Ok(value(&answers, 0).and_then(read_streams))
     }
 
-    async fn command(
-        &self,
-        what: &'static str,
-        call: Value,
-        deadline: Duration,
-    ) -> Result<Value, JmxError> {
+    async fn command(&self, what: &'static str, call: Value, deadline: Duration) -> Result<Value, JmxError> {
         let mut answers = self.bulk(&[call], deadline).await?;
         let Some(mut answer) = answers.pop() else {
             return Err(self.malformed("no answer to the only question"));
@@ -188,10 +177,8 @@ impl Jolokia {
 
     /// Sends the questions in one POST; the answers come in the same order.
     async fn bulk(&self, questions: &[Value], deadline: Duration) -> Result<Vec<Value>, JmxError> {
-        let transport = |error: reqwest::Error| JmxError::Transport {
-            address: self.address.clone(),
-            cause: root_cause(&error),
-        };
+        let transport =
+            |error: reqwest::Error| JmxError::Transport { address: self.address.clone(), cause: root_cause(&error) };
         let mut response = self
             .client
             .post(&self.url)
@@ -212,8 +199,7 @@ impl Jolokia {
             }
             body.extend_from_slice(&chunk);
         }
-        let answers: Vec<Value> =
-            serde_json::from_slice(&body).map_err(|error| self.malformed(&error.to_string()))?;
+        let answers: Vec<Value> = serde_json::from_slice(&body).map_err(|error| self.malformed(&error.to_string()))?;
         if answers.len() != questions.len() {
             return Err(self.malformed("not as many answers as questions"));
         }
@@ -263,10 +249,7 @@ fn read_view(answers: &[Value]) -> Result<NodeView, JmxError> {
         unreachable: addresses(9, "the nodes that are down")?,
         leaving: addresses(11, "the nodes that leave")?,
         moving: addresses(12, "the nodes that move")?,
-        pending_hints: pending_hints(
-            value(answers, 7).ok_or(JmxError::NotUp("its pending hints"))?,
-            &members,
-        ),
+        pending_hints: pending_hints(value(answers, 7).ok_or(JmxError::NotUp("its pending hints"))?, &members),
         members: members.into_iter().filter(|(address, _)| !joining.contains(address)).collect(),
         joining,
         schema_version: text(answers, 3).unwrap_or_default(),
@@ -282,9 +265,7 @@ fn pending_hints(answer: &Value, members: &BTreeMap<String, String>) -> u64 {
     let entries = answer.as_array().map(Vec::as_slice).unwrap_or_default();
     entries
         .iter()
-        .filter(|entry| {
-            entry["host_id"].as_str().is_some_and(|id| members.values().any(|member| member == id))
-        })
+        .filter(|entry| entry["host_id"].as_str().is_some_and(|id| members.values().any(|member| member == id)))
         .map(|entry| match &entry["total_files"] {
             Value::String(files) => files.parse().unwrap_or(1),
             files => files.as_u64().unwrap_or(1),
@@ -299,9 +280,7 @@ fn read_repair_status(answer: &Value) -> RepairStatus {
     match lines.next() {
         Some("IN_PROGRESS") => RepairStatus::Running,
         Some("COMPLETED") => RepairStatus::Completed,
-        Some("FAILED") => {
-            RepairStatus::Failed(first_line(lines.next().unwrap_or("no reason given")))
-        }
+        Some("FAILED") => RepairStatus::Failed(first_line(lines.next().unwrap_or("no reason given"))),
         _ => RepairStatus::Unknown,
     }
 }
@@ -429,10 +408,7 @@ mod tests {
     fn the_state_of_a_repair_is_the_first_line_of_its_status() {
         assert_eq!(read_repair_status(&json!(["IN_PROGRESS"])), RepairStatus::Running);
         assert_eq!(read_repair_status(&json!(["COMPLETED", "done"])), RepairStatus::Completed);
-        assert_eq!(
-            read_repair_status(&json!(["FAILED", "node died"])),
-            RepairStatus::Failed("node died".into())
-        );
+        assert_eq!(read_repair_status(&json!(["FAILED", "node died"])), RepairStatus::Failed("node died".into()));
         assert_eq!(read_repair_status(&Value::Null), RepairStatus::Unknown);
     }
 
@@ -450,12 +426,7 @@ mod tests {
     #[test]
     fn credentials_do_not_print_their_password() {
         let credentials = Credentials { username: "op".into(), password: "s3cret-canary".into() };
-        let jolokia = Jolokia::new(
-            http_client().unwrap(),
-            IpAddr::from([127, 0, 0, 1]),
-            8778,
-            credentials.clone(),
-        );
+        let jolokia = Jolokia::new(http_client().unwrap(), IpAddr::from([127, 0, 0, 1]), 8778, credentials.clone());
         let printed = format!("{credentials:?} {jolokia:?}");
         assert!(!printed.contains("canary"), "{printed}");
     }

@@ -17,9 +17,7 @@ use super::jmx::Jolokia;
 use super::registry::{self, Progress, Registry};
 use super::statements::{self, API_PERMISSIONS, DEFAULT_SUPERUSER, SCHEMA_PERMISSIONS};
 use super::{Credentials, NodeTarget, Ring, RingError, StoreAccess, agent, operations};
-use crate::observation::{
-    CqlAnswer, CqlView, NodeAnswer, Replication, Superuser, TaskKey, TaskKind, TaskState,
-};
+use crate::observation::{CqlAnswer, CqlView, NodeAnswer, Replication, Superuser, TaskKey, TaskKind, TaskState};
 use crate::plan::{Memory, RingAction};
 
 /// Nodes of one store that are asked at once.
@@ -94,20 +92,12 @@ impl LiveRing {
         }
     }
 
-    async fn session(
-        &self,
-        access: &StoreAccess,
-        serving: &[NodeTarget],
-    ) -> Result<std::sync::Arc<Cql>, RingError> {
+    async fn session(&self, access: &StoreAccess, serving: &[NodeTarget]) -> Result<std::sync::Arc<Cql>, RingError> {
         let superuser = access.superuser.as_ref().ok_or(RingError::NoCredentials("superuser"))?;
         Ok(self.sessions.get(&access.uid, &self.contacts(serving), superuser).await?)
     }
 
-    async fn ask_schema(
-        &self,
-        access: &StoreAccess,
-        serving: &[NodeTarget],
-    ) -> Result<CqlView, RingError> {
+    async fn ask_schema(&self, access: &StoreAccess, serving: &[NodeTarget]) -> Result<CqlView, RingError> {
         if serving.is_empty() {
             return Err(CqlError::NoNode.into());
         }
@@ -135,9 +125,10 @@ impl LiveRing {
         keyspaces: &BTreeMap<String, Replication>,
     ) -> Result<Proof, RingError> {
         let subject = proof_subject(access, keyspaces);
-        let fresh = self.proofs().get(&access.uid).is_some_and(|(proved, at)| {
-            *proved == subject && at.elapsed() < ROLES_PROVED_FOR
-        });
+        let fresh = self
+            .proofs()
+            .get(&access.uid)
+            .is_some_and(|(proved, at)| *proved == subject && at.elapsed() < ROLES_PROVED_FOR);
         if fresh {
             return Ok(Proof { default_disabled: true, roles: true });
         }
@@ -148,9 +139,7 @@ impl LiveRing {
         };
         let mut ready = true;
         for (credentials, permissions) in wanted_roles(access)? {
-            let exists = roles.get(&credentials.username).is_some_and(|role| {
-                role.can_login && !role.is_superuser
-            });
+            let exists = roles.get(&credentials.username).is_some_and(|role| role.can_login && !role.is_superuser);
             ready = ready
                 && exists
                 && (!keyspaces.contains_key(&access.api_keyspace)
@@ -164,11 +153,7 @@ impl LiveRing {
         Ok(proof)
     }
 
-    async fn ensure_roles(
-        &self,
-        session: &Cql,
-        access: &StoreAccess,
-    ) -> Result<(), RingError> {
+    async fn ensure_roles(&self, session: &Cql, access: &StoreAccess) -> Result<(), RingError> {
         let keyspaces = session.keyspaces().await?;
         for (credentials, permissions) in wanted_roles(access)? {
             for statement in statements::ensure_role(credentials, false) {
@@ -176,8 +161,7 @@ impl LiveRing {
             }
             if keyspaces.contains_key(&access.api_keyspace) {
                 for permission in permissions {
-                    let grant =
-                        statements::grant(permission, &access.api_keyspace, &credentials.username);
+                    let grant = statements::grant(permission, &access.api_keyspace, &credentials.username);
                     session.change("granted a role its rights", grant).await?;
                 }
             }
@@ -193,8 +177,7 @@ impl LiveRing {
         factor: i32,
     ) -> Result<(), RingError> {
         let keyspaces = session.keyspaces().await?;
-        let current =
-            keyspaces.get(keyspace).ok_or_else(|| CqlError::NoKeyspace(keyspace.to_owned()))?;
+        let current = keyspaces.get(keyspace).ok_or_else(|| CqlError::NoKeyspace(keyspace.to_owned()))?;
         let map = statements::replication_map(Some(current), &access.datacenter, factor);
         let statement = statements::alter_keyspace(keyspace, &map);
         Ok(session.change("changed the replication of a keyspace", statement).await?)
@@ -209,8 +192,7 @@ impl LiveRing {
         let session = self.session(access, serving).await?;
         match action {
             RingAction::CreateSuperuser => {
-                let superuser =
-                    access.superuser.as_ref().ok_or(RingError::NoCredentials("superuser"))?;
+                let superuser = access.superuser.as_ref().ok_or(RingError::NoCredentials("superuser"))?;
                 for statement in statements::ensure_role(superuser, true) {
                     session.change("made the operator's superuser", statement).await?;
                 }
@@ -230,9 +212,7 @@ impl LiveRing {
             RingAction::AlterReplication { keyspace, replication } => {
                 self.change_replication(&session, access, keyspace, *replication).await?;
             }
-            RingAction::Decommission { .. }
-            | RingAction::Cleanup { .. }
-            | RingAction::Repair { .. } => {}
+            RingAction::Decommission { .. } | RingAction::Cleanup { .. } | RingAction::Repair { .. } => {}
         }
         Ok(())
     }
@@ -245,10 +225,8 @@ impl LiveRing {
         key: TaskKey,
         operation: impl FnOnce(Jolokia, Progress) -> Operation,
     ) -> Result<(), RingError> {
-        let node = nodes
-            .iter()
-            .find(|node| node.pod == key.pod)
-            .ok_or_else(|| RingError::NoAddress(key.pod.clone()))?;
+        let node =
+            nodes.iter().find(|node| node.pod == key.pod).ok_or_else(|| RingError::NoAddress(key.pod.clone()))?;
         let credentials = access.jolokia.as_ref().ok_or(RingError::NoCredentials("Jolokia"))?;
         let node = self.jolokia(node, credentials);
         self.registry
@@ -268,19 +246,13 @@ impl Ring for LiveRing {
         nodes: &'a [NodeTarget],
     ) -> BoxFuture<'a, BTreeMap<String, NodeAnswer>> {
         stream::iter(nodes)
-            .map(move |node| async move {
-                (node.pod.clone(), self.view(node, access.jolokia.as_ref()).await)
-            })
+            .map(move |node| async move { (node.pod.clone(), self.view(node, access.jolokia.as_ref()).await) })
             .buffer_unordered(ASKED_AT_ONCE)
             .collect()
             .boxed()
     }
 
-    fn schema<'a>(
-        &'a self,
-        access: &'a StoreAccess,
-        serving: &'a [NodeTarget],
-    ) -> BoxFuture<'a, CqlAnswer> {
+    fn schema<'a>(&'a self, access: &'a StoreAccess, serving: &'a [NodeTarget]) -> BoxFuture<'a, CqlAnswer> {
         async move {
             match self.ask_schema(access, serving).await {
                 Ok(view) => CqlAnswer::Reachable(view),
@@ -309,9 +281,7 @@ impl Ring for LiveRing {
             match action {
                 RingAction::Decommission { pod } => {
                     let key = key(pod, TaskKind::Decommission, None);
-                    self.begin(access, nodes, key, |node, progress| {
-                        operations::decommission(node, progress).boxed()
-                    })
+                    self.begin(access, nodes, key, |node, progress| operations::decommission(node, progress).boxed())
                 }
                 RingAction::Cleanup { pod, keyspace } => {
                     let key = key(pod, TaskKind::Cleanup, keyspace.as_ref());
@@ -353,31 +323,19 @@ struct Proof {
     roles: bool,
 }
 
-fn wanted_roles(
-    access: &StoreAccess,
-) -> Result<[(&Credentials, &'static [&'static str]); 2], RingError> {
+fn wanted_roles(access: &StoreAccess) -> Result<[(&Credentials, &'static [&'static str]); 2], RingError> {
     let schema = access.schema.as_ref().ok_or(RingError::NoCredentials("schema"))?;
     let api = access.api.as_ref().ok_or(RingError::NoCredentials("API"))?;
     Ok([(schema, &SCHEMA_PERMISSIONS), (api, &API_PERMISSIONS)])
 }
 
-async fn granted(
-    session: &Cql,
-    credentials: &Credentials,
-    wanted: &[&str],
-    keyspace: &str,
-) -> Result<bool, CqlError> {
+async fn granted(session: &Cql, credentials: &Credentials, wanted: &[&str], keyspace: &str) -> Result<bool, CqlError> {
     let resource = format!("data/{keyspace}");
     let granted = session.permissions(&credentials.username).await?;
-    Ok(wanted
-        .iter()
-        .all(|permission| granted.contains(&(resource.clone(), (*permission).to_owned()))))
+    Ok(wanted.iter().all(|permission| granted.contains(&(resource.clone(), (*permission).to_owned()))))
 }
 
-async fn password_works(
-    contacts: &[SocketAddr],
-    credentials: &Credentials,
-) -> Result<bool, CqlError> {
+async fn password_works(contacts: &[SocketAddr], credentials: &Credentials) -> Result<bool, CqlError> {
     match Cql::log_in(contacts, credentials, false).await {
         Ok(_) => Ok(true),
         Err(error) if error.is_refused() => Ok(false),

@@ -53,11 +53,7 @@ async fn follow_decommission(node: &Jolokia, broken: &JmxError, until: Instant) 
 }
 
 /// Cleans up one keyspace, or every replicated one, table after table.
-pub async fn cleanup(
-    node: Jolokia,
-    keyspace: Option<String>,
-    progress: Progress,
-) -> Result<(), String> {
+pub async fn cleanup(node: Jolokia, keyspace: Option<String>, progress: Progress) -> Result<(), String> {
     let until = Instant::now() + CLEANUP_DEADLINE;
     let keyspaces = match keyspace {
         Some(keyspace) => vec![keyspace],

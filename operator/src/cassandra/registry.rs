@@ -69,12 +69,7 @@ impl Registry {
 
     /// Begins an operation, unless the same one is running. A result that is still there is dropped:
     /// whoever begins again has seen it.
-    pub fn begin<F>(
-        &self,
-        store_uid: &str,
-        key: TaskKey,
-        operation: impl FnOnce(Progress) -> F,
-    ) -> Result<(), Full>
+    pub fn begin<F>(&self, store_uid: &str, key: TaskKey, operation: impl FnOnce(Progress) -> F) -> Result<(), Full>
     where
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
@@ -116,8 +111,7 @@ impl Registry {
         let mut stores = self.lock();
         let Some(tasks) = stores.get_mut(store_uid) else { return };
         tasks.retain(|key, entry| {
-            matches!(entry.state(), TaskState::Running(_))
-                || awaited(key, entry.started, memory, hosts)
+            matches!(entry.state(), TaskState::Running(_)) || awaited(key, entry.started, memory, hosts)
         });
         if tasks.is_empty() {
             stores.remove(store_uid);
@@ -141,12 +135,7 @@ impl Registry {
 }
 
 /// Whether the memory still waits for the result of an operation that began at `started`.
-fn awaited(
-    key: &TaskKey,
-    started: Timestamp,
-    memory: &Memory,
-    hosts: &BTreeMap<String, String>,
-) -> bool {
+fn awaited(key: &TaskKey, started: Timestamp, memory: &Memory, hosts: &BTreeMap<String, String>) -> bool {
     let debt = match key.kind {
         TaskKind::Decommission => {
             return memory.operation.as_ref().is_some_and(|operation| {
@@ -160,10 +149,7 @@ fn awaited(
     };
     let Some(host) = hosts.get(&key.pod) else { return false };
     memory.owed.iter().any(|owed| {
-        owed.kind == debt
-            && owed.keyspace == key.keyspace
-            && owed.since.0 <= started
-            && owed.host_ids.contains(host)
+        owed.kind == debt && owed.keyspace == key.keyspace && owed.since.0 <= started && owed.host_ids.contains(host)
     })
 }
 

@@ -21,14 +21,8 @@ pub fn text(value: &str) -> String {
 /// Makes the role if it is absent, and corrects its password and rights if it is there.
 pub fn ensure_role(credentials: &Credentials, superuser: bool) -> [String; 2] {
     let role = name(&credentials.username);
-    let options = format!(
-        "LOGIN = true AND SUPERUSER = {superuser} AND PASSWORD = {}",
-        text(&credentials.password)
-    );
-    [
-        format!("CREATE ROLE IF NOT EXISTS {role} WITH {options}"),
-        format!("ALTER ROLE {role} WITH {options}"),
-    ]
+    let options = format!("LOGIN = true AND SUPERUSER = {superuser} AND PASSWORD = {}", text(&credentials.password));
+    [format!("CREATE ROLE IF NOT EXISTS {role} WITH {options}"), format!("ALTER ROLE {role} WITH {options}")]
 }
 
 /// Takes log-in, rights and the well-known password from the default superuser.
@@ -46,17 +40,12 @@ pub fn grant(permission: &str, keyspace: &str, role: &str) -> String {
 }
 
 /// Permissions on the API's keyspace of the role that writes its schema.
-pub const SCHEMA_PERMISSIONS: [&str; 6] =
-    ["CREATE", "ALTER", "DROP", "SELECT", "MODIFY", "AUTHORIZE"];
+pub const SCHEMA_PERMISSIONS: [&str; 6] = ["CREATE", "ALTER", "DROP", "SELECT", "MODIFY", "AUTHORIZE"];
 /// Permissions on the API's keyspace of the role that the API logs in with.
 pub const API_PERMISSIONS: [&str; 2] = ["SELECT", "MODIFY"];
 
 /// The replication map of one datacenter set to `factor`, with the other datacenters as they are.
-pub fn replication_map(
-    current: Option<&Replication>,
-    datacenter: &str,
-    factor: i32,
-) -> BTreeMap<String, i32> {
+pub fn replication_map(current: Option<&Replication>, datacenter: &str, factor: i32) -> BTreeMap<String, i32> {
     let mut map = match current {
         Some(Replication::Network(map)) => map.clone(),
         Some(Replication::Simple(_)) | None => BTreeMap::new(),
@@ -101,10 +90,8 @@ fn factor(value: &str) -> Option<i32> {
 }
 
 fn network_topology(replication: &BTreeMap<String, i32>) -> String {
-    let datacenters: String = replication
-        .iter()
-        .map(|(datacenter, factor)| format!(", {}: {factor}", text(datacenter)))
-        .collect();
+    let datacenters: String =
+        replication.iter().map(|(datacenter, factor)| format!(", {}: {factor}", text(datacenter))).collect();
     format!("{{'class': 'NetworkTopologyStrategy'{datacenters}}}")
 }
 
@@ -138,27 +125,15 @@ mod tests {
 
     #[test]
     fn simple_strategy_becomes_the_datacenter_alone() {
-        assert_eq!(
-            replication_map(Some(&Replication::Simple(1)), "dc1", 2),
-            BTreeMap::from([("dc1".into(), 2)])
-        );
+        assert_eq!(replication_map(Some(&Replication::Simple(1)), "dc1", 2), BTreeMap::from([("dc1".into(), 2)]));
     }
 
     #[test]
     fn replication_is_read_from_what_cassandra_stores() {
-        let simple = options(&[
-            ("class", "org.apache.cassandra.locator.SimpleStrategy"),
-            ("replication_factor", "1"),
-        ]);
+        let simple = options(&[("class", "org.apache.cassandra.locator.SimpleStrategy"), ("replication_factor", "1")]);
         assert_eq!(read_replication(&simple), Some(Replication::Simple(1)));
-        let network = options(&[
-            ("class", "org.apache.cassandra.locator.NetworkTopologyStrategy"),
-            ("dc1", "3/1"),
-        ]);
-        assert_eq!(
-            read_replication(&network),
-            Some(Replication::Network([("dc1".into(), 3)].into()))
-        );
+        let network = options(&[("class", "org.apache.cassandra.locator.NetworkTopologyStrategy"), ("dc1", "3/1")]);
+        assert_eq!(read_replication(&network), Some(Replication::Network([("dc1".into(), 3)].into())));
         let local = options(&[("class", "org.apache.cassandra.locator.LocalStrategy")]);
         assert_eq!(read_replication(&local), None);
     }
