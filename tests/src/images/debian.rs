@@ -30,13 +30,18 @@ const OPTIONS: &[&str] = &[
     "--dpkgopt=path-exclude=/usr/share/doc/*",
     "--dpkgopt=path-include=/usr/share/doc/*/copyright",
     "--dpkgopt=path-exclude=/usr/share/locale/*",
+    // The directories are merged from the start, as in the official image: apt's own choice would be
+    // the package that merges them, and all of Perl with it.
+    "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+    "--setup-hook=printf 'Package: usrmerge\\nPin: release *\\nPin-Priority: -1\\n' > \"$1/etc/apt/preferences.d/no-usrmerge\"",
 ];
 /// Times after this one become this one, so that the day of the build is not in the result.
 const SOURCE_DATE_EPOCH: &str = "1704067200";
 /// What differs from build to build or from machine to machine, and no container misses: devices,
 /// logs, the mirror's address and what was copied from the host.
 const LEFT_OUT: &[&str] = &["dev/", "var/log/", "var/cache/", "var/lib/apt/lists/", "run/", "tmp/"];
-const LEFT_OUT_FILES: &[&str] = &["etc/apt/sources.list", "etc/hostname", "etc/resolv.conf"];
+const LEFT_OUT_FILES: &[&str] =
+    &["etc/apt/sources.list", "etc/apt/preferences.d/no-usrmerge", "etc/hostname", "etc/resolv.conf"];
 
 /// The two layers.
 #[derive(Debug, Clone)]

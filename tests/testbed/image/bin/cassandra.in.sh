@@ -13,11 +13,17 @@ jvm_options() {
   done
 }
 
+# What Cassandra measures its memory with; without it Java 17 refuses 4.1 to look.
+AGENTS=()
+for agent in "$CASSANDRA_HOME"/lib/jamm-*.jar; do
+  AGENTS+=("-javaagent:$agent")
+done
+
 # tool CLASS ARGUMENTS...: takes this process's place with a tool that works on files.
 tool() {
   local class=$1
   shift
-  exec "$JAVA" $(jvm_options clients) "-Xmx${MAX_HEAP_SIZE:-256M}" -XX:+UseSerialGC -ea \
+  exec "$JAVA" "${AGENTS[@]}" $(jvm_options clients) "-Xmx${MAX_HEAP_SIZE:-256M}" -XX:+UseSerialGC -ea \
     -Dcassandra.storagedir="$cassandra_storagedir" -Dlogback.configurationFile=logback-tools.xml \
     -cp "$CLASSPATH" "org.apache.cassandra.tools.$class" "$@"
 }

@@ -1,5 +1,5 @@
 # Sourced by bin/cassandra: completes JVM_OPTS. MAX_HEAP_SIZE, HEAP_NEWSIZE, LOCAL_JMX, JMX_PORT,
-# CASSANDRA_HEAPDUMP_DIR and JVM_EXTRA_OPTS are taken from the environment.
+# CASSANDRA_HEAPDUMP_DIR and JVM_EXTRA_OPTS are taken from the environment; AGENTS is bin/cassandra.in.sh's.
 
 # Without a heap size: a quarter of the machine's memory up to 8 GiB, but half of it up to 1 GiB. The
 # memory is the machine's, whatever limit the container has: who sets a limit sets the heap too.
@@ -16,9 +16,7 @@ case " $JVM_OPTS " in
     ;;
 esac
 JVM_OPTS="$JVM_OPTS -XX:CompileCommandFile=$CASSANDRA_CONF/hotspot_compiler"
-for agent in "$CASSANDRA_HOME"/lib/jamm-*.jar; do
-  JVM_OPTS="$JVM_OPTS -javaagent:$agent"
-done
+JVM_OPTS="$JVM_OPTS ${AGENTS[*]}"
 JVM_OPTS="$JVM_OPTS -XX:+ExitOnOutOfMemoryError"
 [ -z "$CASSANDRA_HEAPDUMP_DIR" ] || JVM_OPTS="$JVM_OPTS -XX:HeapDumpPath=$CASSANDRA_HEAPDUMP_DIR/cassandra-$(date +%s)-pid$$.hprof"
 JVM_OPTS="$JVM_OPTS -Xlog:gc*=info,safepoint=info:file=$CASSANDRA_LOG_DIR/gc.log:time,uptime,pid,tid,level:filecount=10,filesize=10485760"

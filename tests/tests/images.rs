@@ -1,0 +1,62 @@
+//! The archives of images, made for real: `cargo test -p store-tests --test images -- --ignored`.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::path::Path;
+
+use serde_json::Value;
+use store_tests::cache::Cache;
+use store_tests::images::{self, cassandra::Version};
+use store_tests::{binaries, image_names, packages};
+
+/// The manifest, which is the first entry, and the names of all others.
+fn read(archive: &Path) -> (Vec<Value>, HashSet<String>) {
+    let mut archive = tar::Archive::new(File::open(archive).expect("open"));
+    let mut entries = archive.entries().expect("entries");
+    let manifest = serde_json::from_reader(entries.next().expect("a manifest").expect("readable")).expect("JSON");
+    let name = |entry: std::io::Result<tar::Entry<'_, File>>| {
+        entry.expect("an entry").path().expect("a path").to_string_lossy().into_owned()
+    };
+    (manifest, entries.map(name).collect())
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    value.as_array().expect("a list").iter().map(|item| item.as_str().expect("text").to_owned()).collect()
+}
+
+#[test]
+#[ignore = "makes images, and on a fresh machine the programs in them"]
+fn the_archives_have_every_image_whole_and_the_project_s_stand_on_the_layer_of_the_base() {
+    packages::ensure(images::PACKAGES).expect("packages");
+    let cache = Cache::open().expect("the cache");
+    let base = images::ensure(&cache, &binaries::ensure(&cache).expect("programs")).expect("base images");
+    let (manifest, files) = read(&base);
+    let tags: HashSet<String> = manifest.iter().flat_map(|image| strings(&image["RepoTags"])).collect();
+    let wanted = [
+        image_names::PAUSE,
+        image_names::COREDNS,
+        image_names::LOCAL_PATH_PROVISIONER,
+        image_names::TRAEFIK,
+        image_names::BASE,
+    ];
+    let cassandra = Version::ALL.iter().flat_map(|version| [version.line(), version.release()]);
+    let cassandra = cassandra.map(|tag| format!("docker.io/library/cassandra:{tag}"));
+    assert_eq!(tags, wanted.into_iter().map(str::to_owned).chain(cassandra).collect());
+    for image in &manifest {
+        assert!(files.contains(image["Config"].as_str().expect("a name")));
+        assert!(strings(&image["Layers"]).iter().all(|layer| files.contains(layer)), "{image}");
+    }
+    let with_tag = |tag: &str| manifest.iter().find(|image| strings(&image["RepoTags"]).iter().any(|name| name == tag));
+    let debian = strings(&with_tag(image_names::BASE).expect("the base image")["Layers"]).swap_remove(0);
+
+    let (manifest, files) = read(&images::project(&cache).expect("project images"));
+    let tags: Vec<String> = manifest.iter().flat_map(|image| strings(&image["RepoTags"])).collect();
+    assert_eq!(tags, ["docker.io/library/store-api:dev", "docker.io/library/store-operator:dev"]);
+    for image in &manifest {
+        let layers = strings(&image["Layers"]);
+        assert!(
+            layers.len() == 2 && layers[0] == debian && layers.iter().all(|layer| files.contains(layer)),
+            "{image}"
+        );
+    }
+}
