@@ -104,8 +104,9 @@ pub struct WriteHeaders {
 #[into_params(parameter_in = Header)]
 #[allow(dead_code, reason = "documents the headers; they are read by controllers::request")]
 pub struct IfMatchHeader {
-    /// Entity tags of the versions that may be changed, or `*`.
-    #[param(rename = "If-Match", nullable = false, pattern = r#"^(\*|(W/)?"[0-9]{1,19}"(, ?(W/)?"[0-9]{1,19}"){0,20})$"#)]
+    /// Entity tags of the versions that may be changed, such as `"3"`, or `*`. What is no entity
+    /// tag matches no version.
+    #[param(rename = "If-Match", nullable = false, example = "*")]
     if_match: Option<String>,
 }
 

@@ -194,7 +194,7 @@ impl From<ModelError> for Problem {
             ModelError::PreconditionFailed(what) => Self::new(
                 StatusCode::PRECONDITION_FAILED,
                 "version_moved",
-                format!("the {what} is at another version, read it again"),
+                format!("the {what} is at none of the versions that If-Match names, read it again"),
             ),
             ModelError::Conflict(violation) => {
                 Self::of_violations(StatusCode::CONFLICT, "conflict", vec![violation])

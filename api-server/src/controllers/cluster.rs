@@ -97,7 +97,7 @@ pub async fn keyspaces(State(app): State<Arc<App>>, request: Request) -> Result<
     get, path = "/cluster/placement", tag = "cluster", operation_id = "getPlacement",
     params(
         ("table" = String, Query, description = "Table of the store's keyspace", min_length = 1, max_length = 48, pattern = "^[A-Za-z0-9_]+$", example = "products"),
-        ("key" = Vec<String>, Query, description = "Partition key, one value per column in the table's order", min_items = 1, max_items = 8),
+        ("key" = Vec<String>, Query, description = "Partition key, one value per column in the table's order", min_items = 1, max_items = 8, example = json!(["0190a0a0-0000-7000-8000-000000000000"])),
     ),
     responses(
         (status = 200, description = "Token and replicas", body = PlacementView),

@@ -131,26 +131,14 @@ pub fn etag(version: i64) -> HeaderValue {
 }
 
 /// A condition header, all its lines together.
-pub fn tags(headers: &HeaderMap, name: HeaderName) -> Result<Tags, Problem> {
-    let mut lines = headers.get_all(&name).iter();
-    let Some(first) = lines.next() else {
-        return Ok(Tags::Absent);
-    };
-    let bad = || {
-        Problem::malformed_at(
-            format!("header:{name}"),
-            "bad_entity_tag",
-            "send * or a list of entity tags such as \"3\"",
-        )
-    };
-    if lines.next().is_some() {
-        return Err(bad());
+pub fn tags(headers: &HeaderMap, name: &HeaderName) -> Tags {
+    let lines = headers.get_all(name).iter();
+    let lines: Vec<&str> = lines.map(|line| line.to_str().unwrap_or_default()).collect();
+    match lines.as_slice() {
+        [] => Tags::Absent,
+        [line] => Tags::parse(line),
+        lines => Tags::parse(&lines.join(",")),
     }
-    first
-        .to_str()
-        .ok()
-        .and_then(|text| Tags::parse(text).ok())
-        .ok_or_else(bad)
 }
 
 /// Refuses clients that cannot read JSON.

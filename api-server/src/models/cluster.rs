@@ -108,6 +108,8 @@ pub struct Survival {
     pub level: Level,
     /// Replicas that must answer.
     pub required: usize,
+    /// Whether there are that many replicas at all.
+    pub possible: bool,
     /// Replicas that may be down without a request failing, whichever they are.
     pub tolerates: usize,
     /// Whether a read at this level sees every write that was acknowledged at this level.
@@ -136,6 +138,7 @@ pub fn survival(replication: &Replication, local: Option<&str>) -> Vec<Survival>
             Survival {
                 level,
                 required,
+                possible: required <= of,
                 tolerates: of.saturating_sub(required),
                 reads_see_writes: 2 * required > of || level == Level::Serial,
             }
@@ -185,6 +188,7 @@ mod tests {
         let rows = survival(&topology(&[("dc1", 1)]), None);
         assert!(rows.iter().all(|row| row.tolerates == 0));
         assert_eq!(of(&rows, Level::Two).required, 2);
+        assert!(!of(&rows, Level::Two).possible && of(&rows, Level::All).possible);
     }
 
     #[test]

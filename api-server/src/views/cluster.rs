@@ -205,6 +205,8 @@ pub struct LevelView {
     pub level: &'static str,
     /// Replicas that must answer.
     pub required: usize,
+    /// Whether the keyspace has that many replicas at all.
+    pub possible: bool,
     /// Nodes that may be down, whichever they are, without a request failing.
     pub survives_nodes_down: usize,
     /// Whether a read at this level sees every write acknowledged at this level.
@@ -216,6 +218,7 @@ impl From<&Survival> for LevelView {
         Self {
             level: row.level.name(),
             required: row.required,
+            possible: row.possible,
             survives_nodes_down: row.tolerates,
             reads_see_writes: row.reads_see_writes,
         }

@@ -336,27 +336,22 @@ async fn bad_headers_are_refused_by_name() {
         ("GET", "Consistency-Level", "MOST"),
         ("GET", "Consistency-Level", ""),
         ("GET", "Consistency-Level", "EACH_QUORUM"),
-        ("GET", "Consistency-Level", "LOCAL_QUORUM "),
+        ("GET", "Consistency-Level", "LOCAL QUORUM"),
         ("GET", "Consistency-Level", "é"),
         ("DELETE", "Consistency-Level", "SERIAL"),
         ("GET", "Cassandra-Trace", "yes"),
         ("GET", "Cassandra-Trace", ""),
-        ("GET", "If-None-Match", "1"),
-        ("GET", "If-None-Match", "\"1"),
-        ("DELETE", "If-Match", "1"),
-        ("DELETE", "If-Match", ""),
-        ("DELETE", "If-Match", "\"1\" \"2\""),
-        ("DELETE", "If-Match", "é"),
     ] {
         let answer = store.call(method, &path).header(name, value).send().await;
-        let spaced = value.trim() != value && method == "GET";
-        if spaced {
-            continue;
-        }
         assert_eq!(answer.status, 400, "{method} {name}: {value}");
         is_a_problem(&answer, name);
         let pointer = answer.json()["errors"][0]["pointer"].clone();
         assert!(pointer.as_str().unwrap().eq_ignore_ascii_case(&format!("header:{name}")), "{pointer}");
+    }
+    for condition in ["1", "", "\"1", "\"1\" \"2\"", "é", "W/\"1\"", "\"01\"", "null"] {
+        let answer = store.call("DELETE", &path).header("if-match", condition).send().await;
+        assert_eq!(answer.status, 412, "{condition}");
+        is_a_problem(&answer, condition);
     }
     for key in ["", " ", "a b", "é", &"k".repeat(256)] {
         let call = store.call("POST", "/products").header("idempotency-key", key);

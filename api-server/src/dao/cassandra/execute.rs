@@ -7,11 +7,13 @@
 //!   statement recognises its own earlier effect (it carries an id of its own);
 //! - a batch of absolute writes with explicit timestamps is a write like the others.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use scylla::client::session::Session;
+use scylla::cluster::metadata::Strategy;
 use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
 use scylla::policies::retry::FallthroughRetryPolicy;
 use scylla::response::query_result::QueryResult;
@@ -129,6 +131,7 @@ pub struct Database {
     pub level: Level,
     pub serial: SerialConsistency,
     pub lease: Duration,
+    statement_timeout: Duration,
     observer: Observer,
     batches: Meter,
 }
@@ -142,6 +145,7 @@ impl Database {
             level: usage.level,
             serial: usage.serial,
             lease: usage.lease,
+            statement_timeout: usage.statement_timeout,
             observer: observer.clone(),
             batches: observer.meter("BATCH", "products"),
         }
@@ -223,17 +227,50 @@ impl Database {
                 prepared.set_consistency(consistency(level, self.serial));
             }
             prepared.set_tracing(cx.trace);
-            std::borrow::Cow::Owned(prepared)
+            Cow::Owned(prepared)
         } else {
-            std::borrow::Cow::Borrowed(&statement.prepared)
+            Cow::Borrowed(&statement.prepared)
         };
         let mut tries = Tries::of_idempotent();
         loop {
-            match self.attempt(&prepared, &statement.meter, values).await {
+            match self.attempt(cx, &prepared, &statement.meter, values).await {
                 Ok(result) => return Ok(result),
-                Err(failure) => tries.after(cx, failure).await?,
+                Err(failure) => self.after(&mut tries, cx, failure).await?,
             }
         }
+    }
+
+    /// Decides whether to try again; a level that asks for more replicas than the keyspace has is
+    /// the client's mistake, not a lack of nodes.
+    async fn after(
+        &self,
+        tries: &mut Tries,
+        cx: &Context,
+        failure: Failure,
+    ) -> Result<(), DaoError> {
+        if let (Failure::Unavailable { required, .. }, Some(level)) = (&failure, cx.level)
+            && self.replicas().is_some_and(|replicas| replicas < *required)
+        {
+            return Err(DaoError::Level {
+                level,
+                detail: "the keyspace has fewer replicas",
+            });
+        }
+        tries.after(cx, failure).await
+    }
+
+    /// Replicas of each row of the keyspace, in all datacenters; `None` where the driver cannot
+    /// tell.
+    fn replicas(&self) -> Option<i32> {
+        let state = self.session.get_cluster_state();
+        let replicas = match &state.get_keyspace(&self.keyspace)?.strategy {
+            Strategy::NetworkTopologyStrategy {
+                datacenter_repfactors,
+            } => datacenter_repfactors.values().sum(),
+            Strategy::SimpleStrategy { replication_factor } => *replication_factor,
+            _ => return None,
+        };
+        i32::try_from(replicas).ok()
     }
 
     /// Runs a read that sees every LWT, whatever level the client asked for.
@@ -266,27 +303,49 @@ impl Database {
         let mut tries = Tries::of_idempotent();
         loop {
             let started = Instant::now();
+            batch.set_request_timeout(cx.remaining().map(|left| left.min(self.statement_timeout)));
             let result = self.session.batch(&batch, &values).await;
             let result = result.map_err(|error| classify(&error, false));
             self.batches.record(started.elapsed(), result.as_ref().err());
             match result {
                 Ok(result) => return Ok(self.receipt(cx, &result)),
-                Err(failure) => tries.after(cx, failure).await?,
+                Err(failure) => self.after(&mut tries, cx, failure).await?,
             }
         }
     }
 
     async fn attempt(
         &self,
+        cx: &Context,
         prepared: &PreparedStatement,
         meter: &Meter,
         values: &(impl SerializeRow + Sync),
     ) -> Result<QueryResult, Failure> {
         let started = Instant::now();
-        let result = self.session.execute_unpaged(prepared, values).await;
+        let prepared = self.within_deadline(cx, started, prepared)?;
+        let result = self.session.execute_unpaged(&prepared, values).await;
         let result = result.map_err(|error| classify(&error, false));
         meter.record(started.elapsed(), result.as_ref().err());
         result
+    }
+
+    /// The statement as it is, or with a shorter wait near the deadline. Nothing is sent after it.
+    fn within_deadline<'s>(
+        &self,
+        cx: &Context,
+        now: Instant,
+        prepared: &'s PreparedStatement,
+    ) -> Result<Cow<'s, PreparedStatement>, Failure> {
+        let left = cx.deadline.into_std().saturating_duration_since(now);
+        if left >= self.statement_timeout {
+            return Ok(Cow::Borrowed(prepared));
+        }
+        if left.is_zero() {
+            return Err(Failure::NotSent("the deadline has passed".into()));
+        }
+        let mut shortened = prepared.clone();
+        shortened.set_request_timeout(Some(left));
+        Ok(Cow::Owned(shortened))
     }
 
     /// Runs one conditional statement once.
@@ -297,15 +356,11 @@ impl Database {
         values: &(impl SerializeRow + Sync),
     ) -> Result<Cas, Failure> {
         let started = Instant::now();
-        let mut traced;
-        let prepared = if cx.trace {
-            traced = statement.prepared.clone();
-            traced.set_tracing(true);
-            &traced
-        } else {
-            &statement.prepared
-        };
-        let result = self.session.execute_unpaged(prepared, values).await;
+        let mut prepared = self.within_deadline(cx, started, &statement.prepared)?;
+        if cx.trace {
+            prepared.to_mut().set_tracing(true);
+        }
+        let result = self.session.execute_unpaged(&prepared, values).await;
         let result = result.map_err(|error| classify(&error, true));
         statement
             .meter

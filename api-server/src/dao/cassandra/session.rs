@@ -35,6 +35,9 @@ pub struct Target {
 const SPECULATE_AFTER: Duration = Duration::from_millis(200);
 const SPECULATIONS: usize = 2;
 
+/// Longest wait for a question about the ring or the schema.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(4);
+
 /// Opens the session. The default profile is that of reads and idempotent writes.
 pub async fn connect(target: &Target) -> Result<Session, NewSessionError> {
     let mut policy = DefaultPolicy::builder().token_aware(true);
@@ -60,11 +63,12 @@ pub async fn connect(target: &Target) -> Result<Session, NewSessionError> {
         .default_execution_profile_handle(profile.into_handle())
         .pool_size(PoolSize::PerShard(std::num::NonZeroUsize::MIN))
         .connection_timeout(Duration::from_secs(2))
-        .keepalive_interval(Duration::from_secs(1))
+        .keepalive_interval(Duration::from_millis(1100))
         .keepalive_timeout(Duration::from_secs(2))
         .tcp_nodelay(true)
         .hostname_resolution_timeout(Some(Duration::from_secs(2)))
-        .metadata_request_clientside_timeout(Duration::from_secs(4))
+        .metadata_request_clientside_timeout(METADATA_TIMEOUT)
+        .metadata_request_serverside_timeout(METADATA_TIMEOUT)
         .periodic_metadata_fetch_mode(PeriodicFetchMode::FullMetadata)
         .tracing_info_fetch_attempts(NonZeroU32::MIN.saturating_add(9))
         .tracing_info_fetch_interval(Duration::from_millis(50))

@@ -49,7 +49,7 @@ async fn sweep_on(products: Weak<CassandraProducts>) {
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut position = None;
-    let mut kept = i64::MIN;
+    let mut kept: Option<i64> = None;
     loop {
         ticks.tick().await;
         let Some(products) = products.upgrade() else {
@@ -59,10 +59,10 @@ async fn sweep_on(products: Weak<CassandraProducts>) {
         match sweep(&products, position, upto).await {
             Ok(next) => {
                 position = Some(next);
-                if next - kept > KEEP_EVERY_MS {
+                if kept.is_none_or(|kept| next - kept > KEEP_EVERY_MS) {
                     let cx = Context::within(DEADLINE);
                     if products.intents.set_done_until(&cx, next).await.is_ok() {
-                        kept = next;
+                        kept = Some(next);
                     }
                 }
             }

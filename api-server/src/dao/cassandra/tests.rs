@@ -292,6 +292,24 @@ async fn a_change_that_a_crash_left_half_way_is_finished_by_the_sweeper() {
 }
 
 #[tokio::test]
+async fn the_sweeper_of_a_process_sweeps_and_keeps_its_position() {
+    let Some(ground) = Ground::new().await else { return };
+    let dao = ground.products().await;
+    let _sweeper = sweeper::Sweeper::start(&dao);
+    let mut kept = None;
+    for _ in 0..200 {
+        kept = dao.intents.done_until(&cx()).await.unwrap();
+        if kept.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let kept = kept.expect("the first sweep begins at once");
+    assert!((now_ms() - kept) < 60_000, "{kept}");
+    ground.drop_keyspace().await;
+}
+
+#[tokio::test]
 async fn an_intent_of_a_creation_that_may_still_come_is_kept() {
     let Some(ground) = Ground::new().await else { return };
     let dao = ground.products().await;
@@ -413,10 +431,10 @@ async fn a_level_that_cannot_be_reached_is_refused_before_anything_is_done() {
         level: Some(Level::Two),
         ..cx()
     };
-    let refused = DaoError::Unavailable {
-        level: "TWO",
-        required: 2,
-        alive: 1,
+    // One replica can never be two: no second try would help.
+    let refused = DaoError::Level {
+        level: Level::Two,
+        detail: "the keyspace has fewer replicas",
     };
     let done = daos.products.insert(&two, &product, Uuid::new_v4()).await;
     assert_eq!(done, Err(refused.clone()));

@@ -1,0 +1,209 @@
+//! A node that falls silent, and one that is killed, cost no request: the real edge, models and
+//! DAOs on a ring of three nodes of their own, with reads, lists, creations and changes going on.
+//!
+//! Needs a ring, which takes a minute to start: run with STORE_TEST_RING=1; skipped without.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt as _;
+use scylla::statement::SerialConsistency;
+use store_api::access_log::AccessLog;
+use store_api::app::{App, LEASE_SLACK, Limits};
+use store_api::dao::cassandra::migrations::{KeyspaceToCreate, Migrator};
+use store_api::dao::cassandra::session::{Target, connect};
+use store_api::dao::cassandra::{self, Observer, Sweeper, Usage};
+use store_api::edge::Edge;
+use store_api::metrics::Metrics;
+use store_api::models::Level;
+use store_api::models::cursor::CursorKey;
+use store_api::router;
+use store_tests::local_cassandra::{Addresses, LocalRing, Options};
+
+const REQUEST: Duration = Duration::from_secs(8);
+const STATEMENT: Duration = Duration::from_secs(2);
+const KEYSPACE: &str = "silence";
+
+/// Requests by kind: how many, how many failed, the slowest.
+#[derive(Debug, Default)]
+struct Tally {
+    sent: usize,
+    failed: Vec<String>,
+    worst: Duration,
+}
+
+struct Record {
+    began: Instant,
+    kinds: Mutex<BTreeMap<&'static str, Tally>>,
+    created: Mutex<Vec<String>>,
+    stop: AtomicBool,
+}
+
+struct Shop {
+    edge: Edge,
+    _sweeper: Sweeper,
+}
+
+async fn open(ring: &LocalRing) -> Shop {
+    let target = Target {
+        hosts: ring.contact_points().iter().map(ToString::to_string).collect(),
+        credentials: None,
+        datacenter: Some("dc1".into()),
+        rack: None,
+        statement_timeout: STATEMENT,
+    };
+    let session = connect(&target).await.unwrap();
+    let serial = SerialConsistency::LocalSerial;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(120);
+    let create = KeyspaceToCreate {
+        datacenter: "dc1".into(),
+        replication_factor: 3,
+    };
+    let migrator = Migrator::new(&session, KEYSPACE, serial, deadline);
+    migrator.migrate(Some(&create)).await.unwrap();
+    let usage = Usage {
+        keyspace: KEYSPACE.into(),
+        level: Level::LocalQuorum,
+        serial,
+        statement_timeout: STATEMENT,
+        lease: REQUEST + LEASE_SLACK,
+    };
+    let metrics = Metrics::new().unwrap();
+    let observer = Observer::register(metrics.registry()).unwrap();
+    let (daos, sweeper) = cassandra::daos(Arc::new(session), &usage, &observer).await.unwrap();
+    let limits = Limits {
+        request_timeout: REQUEST,
+        max_requests: 1000,
+    };
+    let cursors = CursorKey::new(b"0123456789abcdef");
+    let app = App::new(limits, Level::LocalQuorum, Some("dc1".into()), cursors, metrics);
+    app.connect(daos);
+    let router = router::build(Arc::clone(&app));
+    Shop {
+        edge: Edge::new(app, router, AccessLog::silent()),
+        _sweeper: sweeper,
+    }
+}
+
+async fn ask(edge: &Edge, method: &str, target: &str, body: String) -> (StatusCode, String, String) {
+    let request = Request::builder()
+        .method(method)
+        .uri(target)
+        .header("content-type", "application/json")
+        .body(Body::from(body))
+        .unwrap();
+    let Ok(response) = edge.answer(request, None).await;
+    let (parts, body) = response.into_parts();
+    let location = parts.headers.get("location").and_then(|value| value.to_str().ok());
+    let location = location.unwrap_or_default().to_owned();
+    let body = body.collect().await.unwrap().to_bytes();
+    (parts.status, location, String::from_utf8_lossy(&body).into_owned())
+}
+
+async fn send(
+    record: &Record,
+    kind: &'static str,
+    edge: &Edge,
+    method: &str,
+    target: &str,
+    body: String,
+) -> String {
+    let started = Instant::now();
+    let (status, location, body) = ask(edge, method, target, body).await;
+    let took = started.elapsed();
+    let mut kinds = record.kinds.lock().unwrap();
+    let tally = kinds.entry(kind).or_default();
+    tally.sent += 1;
+    tally.worst = tally.worst.max(took);
+    if !status.is_success() {
+        tally.failed.push(format!("{status} after {took:?}: {body}"));
+    }
+    if took > Duration::from_secs(3) {
+        println!("{kind} took {took:?}, {:.1} s into the run", record.began.elapsed().as_secs_f32());
+    }
+    if kind == "create" && status.is_success() {
+        record.created.lock().unwrap().push(location.clone());
+    }
+    location
+}
+
+/// One client: creates a product, changes it and reads, again and again.
+async fn client(number: usize, edge: Edge, record: Arc<Record>) {
+    let mut own = None;
+    let mut round = 0;
+    while !record.stop.load(Ordering::Relaxed) {
+        round += 1;
+        if round % 10 == 1 {
+            let body = format!(
+                r#"{{"name":"Product {number} {round}","sku":"s-{number}-{round}","price":{round}.50}}"#
+            );
+            let made = send(&record, "create", &edge, "POST", "/products", body).await;
+            own = (!made.is_empty()).then_some(made).or(own);
+        }
+        let Some(path) = own.clone() else { continue };
+        send(&record, "read", &edge, "GET", &path, String::new()).await;
+        send(&record, "list", &edge, "GET", "/products?limit=10", String::new()).await;
+        if round % 3 == 0 {
+            let body = format!(r#"{{"brand":"brand {round}"}}"#);
+            send(&record, "change", &edge, "PATCH", &path, body).await;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_node_and_a_killed_one_cost_no_request_and_lose_nothing() {
+    if std::env::var_os("STORE_TEST_RING").is_none() {
+        eprintln!("SKIPPED: set STORE_TEST_RING=1 to run this on a ring of three nodes");
+        return;
+    }
+    let directory = std::env::temp_dir().join(format!("store-silence-{}", std::process::id()));
+    let mut ring = LocalRing::start(Options {
+        nodes: 3,
+        addresses: Addresses::Free,
+        ..Options::new(&directory)
+    })
+    .await
+    .unwrap();
+    let shop = open(&ring).await;
+    let record = Arc::new(Record {
+        began: Instant::now(),
+        kinds: Mutex::default(),
+        created: Mutex::default(),
+        stop: AtomicBool::new(false),
+    });
+    let clients: Vec<_> = (0..8)
+        .map(|number| tokio::spawn(client(number, shop.edge.clone(), Arc::clone(&record))))
+        .collect();
+    let wait = |seconds| tokio::time::sleep(Duration::from_secs(seconds));
+    wait(5).await;
+    // Frozen: its connections stay open and nothing comes back, as after a cut of its power.
+    ring.pause(1).unwrap();
+    wait(15).await;
+    ring.resume(1).unwrap();
+    wait(15).await;
+    ring.kill_node(2).unwrap();
+    wait(10).await;
+    record.stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.await.unwrap();
+    }
+    for (kind, tally) in record.kinds.lock().unwrap().iter() {
+        println!("{kind}: {} sent, {} failed, worst {:?}", tally.sent, tally.failed.len(), tally.worst);
+        assert!(tally.failed.is_empty(), "{kind}: {:#?}", tally.failed);
+        assert!(tally.sent > 50, "{kind}: {}", tally.sent);
+        assert!(tally.worst < REQUEST + Duration::from_secs(1), "{kind}: {:?}", tally.worst);
+    }
+    let created = record.created.lock().unwrap().clone();
+    for path in &created {
+        let (status, _, body) = ask(&shop.edge, "GET", path, String::new()).await;
+        assert_eq!(status, 200, "{path}: {body}");
+    }
+    println!("{} products created, each read back", created.len());
+    drop(ring);
+    std::fs::remove_dir_all(&directory).ok();
+}
