@@ -9,8 +9,8 @@ mod bootstrap;
 mod calm;
 mod draft;
 mod lifecycle;
-mod replication;
 mod repair;
+mod replication;
 mod report;
 mod ring;
 mod rollout;
@@ -157,14 +157,28 @@ pub enum RingAction {
     /// Make or correct the roles of the schema writer and of the API with their grants.
     EnsureRoles,
     /// CREATE KEYSPACE IF NOT EXISTS with NetworkTopologyStrategy.
-    CreateKeyspace { keyspace: String, replication: i32 },
+    CreateKeyspace {
+        keyspace: String,
+        replication: i32,
+    },
     /// ALTER KEYSPACE to NetworkTopologyStrategy with this factor.
-    AlterReplication { keyspace: String, replication: i32 },
+    AlterReplication {
+        keyspace: String,
+        replication: i32,
+    },
     /// Begin (or begin again) on that pod; the result comes with a later observation.
-    Decommission { pod: String },
-    Cleanup { pod: String, keyspace: Option<String> },
+    Decommission {
+        pod: String,
+    },
+    Cleanup {
+        pod: String,
+        keyspace: Option<String>,
+    },
     /// Full repair of the primary ranges of that pod's node.
-    Repair { pod: String, keyspace: String },
+    Repair {
+        pod: String,
+        keyspace: String,
+    },
 }
 
 /// What status must say before the effects: intents and debts.

@@ -133,7 +133,10 @@ fn link_flags(module: &GoModule) -> String {
         let variable = "k8s.io/component-base/version";
         let mut parts = module.version.trim_start_matches('v').split('.');
         let (major, minor) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        flags += &format!(" -X {variable}.gitVersion={} -X {variable}.gitMajor={major} -X {variable}.gitMinor={minor}", module.version);
+        flags += &format!(
+            " -X {variable}.gitVersion={} -X {variable}.gitMajor={major} -X {variable}.gitMinor={minor}",
+            module.version
+        );
     }
     flags
 }
@@ -201,8 +204,10 @@ fn unpack_tools(directory: &Path) -> Result<(), BinariesError> {
 
 /// The first file below `directory`, in order of name, whose name satisfies `wanted`.
 fn find(directory: &Path, wanted: impl Fn(&str) -> bool + Copy) -> Result<Option<PathBuf>, BinariesError> {
-    let list = || fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<Vec<_>>>();
-    let mut paths = list().map_err(|source| BinariesError::Io { action: format!("listing {}", directory.display()), source })?;
+    let list =
+        || fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<Vec<_>>>();
+    let mut paths =
+        list().map_err(|source| BinariesError::Io { action: format!("listing {}", directory.display()), source })?;
     paths.sort();
     for path in paths {
         if path.is_dir() {

@@ -18,7 +18,9 @@ const ROOT: &str = "/sys/fs/cgroup";
 #[derive(Debug, thiserror::Error)]
 pub enum CgroupError {
     /// The machine has no version 1 hierarchies.
-    #[error("no cgroup version 1 hierarchies under {ROOT}: the testbed's nodes need them (boot with systemd.unified_cgroup_hierarchy=0)")]
+    #[error(
+        "no cgroup version 1 hierarchies under {ROOT}: the testbed's nodes need them (boot with systemd.unified_cgroup_hierarchy=0)"
+    )]
     NoHierarchies,
     /// The kernel refused.
     #[error("{action} {}: {source}", path.display())]
@@ -157,7 +159,9 @@ pub fn remove(cgroup: &str) -> Result<(), CgroupError> {
         // Deepest first.
         for directory in tree(&root.join(cgroup)).into_iter().rev() {
             match fs::remove_dir(&directory) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error("removing", &directory)(error)),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(io_error("removing", &directory)(error));
+                }
                 _ => {}
             }
         }

@@ -130,7 +130,10 @@ pub enum ClusterError {
     Remains(String),
 }
 
-pub(crate) fn io_error<E: Into<io::Error>>(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(E) -> ClusterError {
+pub(crate) fn io_error<E: Into<io::Error>>(
+    action: &'static str,
+    path: impl AsRef<Path>,
+) -> impl FnOnce(E) -> ClusterError {
     let path = path.as_ref().to_owned();
     move |source| ClusterError::Io { action, path, source: source.into() }
 }
@@ -288,7 +291,12 @@ impl Cluster {
     ///
     /// # Errors
     /// [`ClusterError::NoContainer`] when it does not run.
-    pub async fn processes(&self, namespace: &str, pod: &str, container: &str) -> Result<(Node, Vec<i32>), ClusterError> {
+    pub async fn processes(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+    ) -> Result<(Node, Vec<i32>), ClusterError> {
         let (node, id) = self.container(namespace, pod, container).await?;
         let pids = node.processes_of_container(&id);
         Ok((node, pids))
@@ -298,7 +306,13 @@ impl Cluster {
     ///
     /// # Errors
     /// [`ClusterError::NoContainer`] when it does not run.
-    pub async fn signal(&self, namespace: &str, pod: &str, container: &str, signal: Signal) -> Result<usize, ClusterError> {
+    pub async fn signal(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        signal: Signal,
+    ) -> Result<usize, ClusterError> {
         let (node, id) = self.container(namespace, pod, container).await?;
         match node.signal_container(&id, signal)? {
             0 => Err(no_container(namespace, pod, container)),
@@ -314,7 +328,8 @@ impl Cluster {
         let node = found.spec.and_then(|spec| spec.node_name).ok_or_else(missing)?;
         let status = found.status.unwrap_or_default();
         let all = status.container_statuses.into_iter().chain(status.init_container_statuses).flatten();
-        let id = all.filter(|status| status.name == container).find_map(|status| status.container_id).ok_or_else(missing)?;
+        let id =
+            all.filter(|status| status.name == container).find_map(|status| status.container_id).ok_or_else(missing)?;
         let id = id.strip_prefix("containerd://").ok_or_else(missing)?;
         Ok((self.node(&node)?, id.to_owned()))
     }
@@ -363,7 +378,14 @@ pub fn launcher() -> Result<PathBuf, ClusterError> {
     }
     let release = own.components().any(|part| part.as_os_str() == "release");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet", "--package", "store-tests", "--bin", "testbed"]);
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args([
+        "build",
+        "--quiet",
+        "--package",
+        "store-tests",
+        "--bin",
+        "testbed",
+    ]);
     if release {
         cargo.arg("--release");
     }

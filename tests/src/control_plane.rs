@@ -33,8 +33,11 @@ pub fn start_api(layout: &Layout, etcd: &Path, kubernetes: &Path) -> Result<(), 
         "apiVersion": "audit.k8s.io/v1", "kind": "Policy",
         "omitStages": ["RequestReceived"], "rules": [{"level": "Metadata"}],
     });
-    fs::write(&policy, text.to_string())
-        .map_err(|source| ProcessError::Io { action: "writing", path: policy.clone(), source })?;
+    fs::write(&policy, text.to_string()).map_err(|source| ProcessError::Io {
+        action: "writing",
+        path: policy.clone(),
+        source,
+    })?;
     start(layout, etcd, PROGRAMS[0], &etcd_flags(layout))?;
     start(layout, &kubernetes.join(PROGRAMS[1]), PROGRAMS[1], &api_server_flags(layout, &policy))
 }

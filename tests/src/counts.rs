@@ -69,7 +69,9 @@ pub fn read(counting: Counting, lines: &[String], ended_well: bool) -> Counts {
     let counts = match counting {
         Counting::Exit => return Counts::one(ended_well),
         Counting::CargoTest => cargo_test(lines),
-        Counting::LastLine => lines.iter().rev().find(|line| !line.trim().is_empty()).and_then(|line| counts_line(line)),
+        Counting::LastLine => {
+            lines.iter().rev().find(|line| !line.trim().is_empty()).and_then(|line| counts_line(line))
+        }
     };
     counts.unwrap_or_default().with_exit(ended_well && counts.is_some())
 }

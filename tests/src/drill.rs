@@ -168,7 +168,8 @@ fn text(one: &Outcome) -> &str {
 
 /// The name of a ready pod of the web server, and its node.
 async fn victim(pods: &Api<Pod>) -> Result<(String, String), ClusterError> {
-    let found = pods.list(&ListParams::default().labels("app=echo")).await.map_err(kube_error("listing the drill's pods"))?;
+    let found =
+        pods.list(&ListParams::default().labels("app=echo")).await.map_err(kube_error("listing the drill's pods"))?;
     let mut ready = found.items.into_iter().filter(crate::suites::shop::is_ready);
     let pod = ready.find_map(|pod| Some((pod.name_any(), pod.spec?.node_name?)));
     pod.ok_or_else(|| ClusterError::NoContainer {

@@ -100,7 +100,11 @@ backend nodes
 /// [`HaproxyError`] when it refuses its configuration or the port is taken.
 pub fn start(layout: &Layout) -> Result<(), HaproxyError> {
     let path = layout.state.join("haproxy.cfg");
-    fs::write(&path, render(layout)).map_err(|source| ProcessError::Io { action: "writing", path: path.clone(), source })?;
+    fs::write(&path, render(layout)).map_err(|source| ProcessError::Io {
+        action: "writing",
+        path: path.clone(),
+        source,
+    })?;
     run(Command::new("haproxy").args(["-c", "-q", "-f"]).arg(&path), SHORT)?;
     let port = layout.entry_port();
     if process::find(&layout.pid_file(NAME)).is_none() && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() {

@@ -14,8 +14,11 @@ use crate::layout::{SLOTS, preferred_slot};
 use crate::progress::say;
 
 /// Settings of the machine, and the least that three kubelets, their containers and Cassandra need.
-const SETTINGS: [(&str, u64); 3] =
-    [("fs/inotify/max_user_instances", 8192), ("fs/inotify/max_user_watches", 524_288), ("vm/max_map_count", 1_048_575)];
+const SETTINGS: [(&str, u64); 3] = [
+    ("fs/inotify/max_user_instances", 8192),
+    ("fs/inotify/max_user_watches", 524_288),
+    ("vm/max_map_count", 1_048_575),
+];
 
 /// Where a node mounts its own disk. They must exist on the machine, which does not see what is there.
 pub const MOUNT_POINTS: [&str; 6] = [
@@ -157,7 +160,9 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Host
 fn read(cache: &Cache) -> Result<Record, HostError> {
     let path = path(cache);
     match fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| io_error("reading", &path)(io::Error::other(error))),
+        Ok(bytes) => {
+            serde_json::from_slice(&bytes).map_err(|error| io_error("reading", &path)(io::Error::other(error)))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Record::default()),
         Err(error) => Err(io_error("reading", &path)(error)),
     }
@@ -165,7 +170,8 @@ fn read(cache: &Cache) -> Result<Record, HostError> {
 
 fn write(cache: &Cache, record: &Record) -> Result<(), HostError> {
     let path = path(cache);
-    let bytes = serde_json::to_vec_pretty(record).map_err(|error| io_error("writing", &path)(io::Error::other(error)))?;
+    let bytes =
+        serde_json::to_vec_pretty(record).map_err(|error| io_error("writing", &path)(io::Error::other(error)))?;
     let temporary = path.with_extension("new");
     fs::write(&temporary, bytes).map_err(io_error("writing", &temporary))?;
     fs::rename(&temporary, &path).map_err(io_error("renaming into place", &path))

@@ -223,7 +223,8 @@ mod tests {
 
     #[test]
     fn every_range_of_every_slot_is_private_and_apart() {
-        let firsts: BTreeSet<u8> = (0..SLOTS).flat_map(|s| [NODE_NETWORK + s, POD_NETWORK + s, SERVICE_NETWORK + s]).collect();
+        let firsts: BTreeSet<u8> =
+            (0..SLOTS).flat_map(|s| [NODE_NETWORK + s, POD_NETWORK + s, SERVICE_NETWORK + s]).collect();
         assert_eq!(firsts.len(), usize::from(SLOTS) * 3);
     }
 

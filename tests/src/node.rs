@@ -134,7 +134,17 @@ impl Node {
         let launcher = self.cluster.launcher();
         let mut command = Command::new("nsenter");
         command.arg(format!("--net=/run/netns/{}", self.node.link));
-        command.args(["unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--propagation", "private"]);
+        command.args([
+            "unshare",
+            "--mount",
+            "--uts",
+            "--ipc",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--propagation",
+            "private",
+        ]);
         command.arg(&launcher).arg("node-init").arg(self.spec_file());
         let launch = Launch {
             launcher: &launcher,

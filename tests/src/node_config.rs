@@ -33,7 +33,8 @@ pub fn write(spec: &NodeSpec) -> Result<Files, (PathBuf, io::Error)> {
     let directory = spec.node.directory.join("etc");
     let network = directory.join("cni");
     let machine_mib = machine_memory_mib().map_err(|error| (PathBuf::from("/proc/meminfo"), error))?;
-    let put = |path: PathBuf, text: String| fs::write(&path, text).map(|()| path.clone()).map_err(|error| (path, error));
+    let put =
+        |path: PathBuf, text: String| fs::write(&path, text).map(|()| path.clone()).map_err(|error| (path, error));
     fs::create_dir_all(&network).map_err(|error| (network.clone(), error))?;
     put(network.join("10-testbed.conflist"), pretty(&pod_network(&spec.node)))?;
     // Pods that ask for the node's own resolver get none: nothing outside is known here.
@@ -82,7 +83,13 @@ fn pod_network(node: &NodeLayout) -> Value {
 
 /// `restrict_oom_score_adj`: the machine may not let us lower the score of a pod's sandbox.
 fn containerd(network: &Path) -> String {
-    let disabled = ["snapshotter.v1.aufs", "snapshotter.v1.btrfs", "snapshotter.v1.devmapper", "snapshotter.v1.zfs", "internal.v1.opt"];
+    let disabled = [
+        "snapshotter.v1.aufs",
+        "snapshotter.v1.btrfs",
+        "snapshotter.v1.devmapper",
+        "snapshotter.v1.zfs",
+        "internal.v1.opt",
+    ];
     let disabled = disabled.map(|plugin| format!("\"io.containerd.{plugin}\"")).join(", ");
     format!(
         r#"version = 2

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind_recursive, mount_change, unmount};
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind_recursive, mount_change, unmount,
+};
 use rustix::process::{WaitOptions, wait};
 use serde::{Deserialize, Serialize};
 use tokio::net::UnixStream;
@@ -73,7 +75,8 @@ struct Service {
 /// # Errors
 /// [`NodeInitError`] when a mount, a configuration file or containerd fails.
 pub async fn run(spec: &NodeSpec) -> Result<(), NodeInitError> {
-    rustix::system::sethostname(spec.node.name.as_bytes()).map_err(io_error("setting the host name", &spec.node.name))?;
+    rustix::system::sethostname(spec.node.name.as_bytes())
+        .map_err(io_error("setting the host name", &spec.node.name))?;
     mount_all(&spec.node)?;
     let files = config::write(spec).map_err(|(path, source)| NodeInitError::Io { action: "writing", path, source })?;
     let mut terminate = signal(SignalKind::terminate()).map_err(io_error("listening for", "SIGTERM"))?;

@@ -68,7 +68,11 @@ mod tests {
 
     #[test]
     fn a_package_that_was_removed_but_left_its_configuration_counts_as_missing() {
-        let wanted = [Package { name: "runc", purpose: "a" }, Package { name: "jq", purpose: "b" }, Package { name: "tar", purpose: "c" }];
+        let wanted = [
+            Package { name: "runc", purpose: "a" },
+            Package { name: "jq", purpose: "b" },
+            Package { name: "tar", purpose: "c" },
+        ];
         let missing = missing("runc installed\njq config-files\ntartan installed\n", &wanted);
         assert_eq!(missing.iter().map(|package| package.name).collect::<Vec<_>>(), ["jq", "tar"]);
     }

@@ -66,10 +66,21 @@ impl Maker<'_> {
         }
         self.service_account_key()?;
         let host = layout.host();
-        let names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost"];
+        let names = [
+            "kubernetes",
+            "kubernetes.default",
+            "kubernetes.default.svc",
+            "kubernetes.default.svc.cluster.local",
+            "localhost",
+        ];
         let names: String = names.iter().map(|name| format!("DNS:{name},")).collect();
         self.certificate("etcd", "etcd-ca", "/CN=etcd", &format!("IP:{host}"))?;
-        self.certificate("kube-apiserver", "ca", "/CN=kube-apiserver", &format!("{names}IP:{host},IP:{}", layout.api_service()))?;
+        self.certificate(
+            "kube-apiserver",
+            "ca",
+            "/CN=kube-apiserver",
+            &format!("{names}IP:{host},IP:{}", layout.api_service()),
+        )?;
         self.certificate("kubelet-client", "ca", "/O=system:masters/CN=kube-apiserver-kubelet-client", "")?;
         self.certificate("front-proxy", "front-proxy-ca", "/CN=front-proxy-client", "")?;
         for (name, subject) in [
@@ -120,7 +131,8 @@ impl Maker<'_> {
     fn certificate(&self, name: &str, authority: &str, subject: &str, alternatives: &str) -> Result<(), PkiError> {
         self.key(name)?;
         let extensions = self.path(&format!("{name}.ext"));
-        let mut text = "keyUsage=critical,digitalSignature,keyEncipherment\nextendedKeyUsage=clientAuth,serverAuth\n".to_owned();
+        let mut text =
+            "keyUsage=critical,digitalSignature,keyEncipherment\nextendedKeyUsage=clientAuth,serverAuth\n".to_owned();
         if !alternatives.is_empty() {
             text += &format!("subjectAltName={alternatives}\n");
         }
@@ -169,12 +181,21 @@ mod tests {
         let layout = Layout { name: "x".to_owned(), slot: 3, state: state.path().to_owned() };
         ensure(&layout).expect("made");
         let pki = layout.pki();
-        for (name, authority) in [("kube-apiserver", "ca"), ("node-c", "ca"), ("etcd", "etcd-ca"), ("front-proxy", "front-proxy-ca")] {
+        for (name, authority) in
+            [("kube-apiserver", "ca"), ("node-c", "ca"), ("etcd", "etcd-ca"), ("front-proxy", "front-proxy-ca")]
+        {
             let file = |name: &str| pki.join(format!("{name}.crt"));
-            run(Command::new("openssl").args(["verify", "-CAfile"]).arg(file(authority)).arg(file(name)), SHORT).expect(name);
+            run(Command::new("openssl").args(["verify", "-CAfile"]).arg(file(authority)).arg(file(name)), SHORT)
+                .expect(name);
         }
-        let text = run(Command::new("openssl").args(["x509", "-noout", "-text", "-in"]).arg(pki.join("kube-apiserver.crt")), SHORT);
-        assert!(text.expect("text").contains("10.143.0.1"), "the Service address of the API server is in its certificate");
+        let text = run(
+            Command::new("openssl").args(["x509", "-noout", "-text", "-in"]).arg(pki.join("kube-apiserver.crt")),
+            SHORT,
+        );
+        assert!(
+            text.expect("text").contains("10.143.0.1"),
+            "the Service address of the API server is in its certificate"
+        );
         let before = fs::read(layout.kubeconfig()).expect("kubeconfig");
         ensure(&layout).expect("again");
         assert_eq!(before, fs::read(layout.kubeconfig()).expect("kubeconfig"));

@@ -102,7 +102,9 @@ pub fn children(pid: i32) -> Vec<i32> {
     entries
         .flatten()
         .filter_map(|entry| entry.file_name().to_string_lossy().parse::<i32>().ok())
-        .filter(|child| fs::read_to_string(format!("/proc/{child}/stat")).ok().and_then(|stat| parent(&stat)) == Some(pid))
+        .filter(|child| {
+            fs::read_to_string(format!("/proc/{child}/stat")).ok().and_then(|stat| parent(&stat)) == Some(pid)
+        })
         .collect()
 }
 
@@ -237,7 +239,8 @@ mod tests {
     async fn a_process_that_ignores_the_signal_is_killed() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let pid_file = directory.path().join("stubborn");
-        let mut child = Command::new("sh").args(["-c", "trap '' TERM; while :; do sleep 1; done"]).spawn().expect("start");
+        let mut child =
+            Command::new("sh").args(["-c", "trap '' TERM; while :; do sleep 1; done"]).spawn().expect("start");
         let pid = i32::try_from(child.id()).expect("a pid");
         let identity = Identity { pid, started: start_time(pid).expect("it runs") };
         fs::write(&pid_file, identity.render()).expect("write");

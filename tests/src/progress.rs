@@ -92,9 +92,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_wait_gives_up_at_its_deadline_and_says_what_was_missing() {
-        let error = wait_until::<(), _, _>("rain", Duration::from_millis(500), || async { Err("the sky is blue".to_owned()) })
-            .await
-            .expect_err("it never rains");
+        let error =
+            wait_until::<(), _, _>("rain", Duration::from_millis(500), || async { Err("the sky is blue".to_owned()) })
+                .await
+                .expect_err("it never rains");
         assert_eq!(error.last, "the sky is blue");
         assert!(error.waited >= Duration::from_millis(500) && error.waited < Duration::from_secs(3));
     }

@@ -112,7 +112,8 @@ struct Bench<'a> {
 /// # Errors
 /// [`ApiBenchError`] when something fails or a single answer is not 200.
 pub async fn measure(own: &Path, store_api: &Path, effort: Effort) -> Result<ApiFigures, ApiBenchError> {
-    let directory = tempfile::tempdir().map_err(|error| ApiBenchError::Io("making a directory for Cassandra", error))?;
+    let directory =
+        tempfile::tempdir().map_err(|error| ApiBenchError::Io("making a directory for Cassandra", error))?;
     let ring = LocalRing::start(Options { heap_mib: 1024, optimized: true, ..Options::new(directory.path()) }).await?;
     let node = *ring.contact_points().first().ok_or_else(|| ApiBenchError::Wrong("the ring has no node".into()))?;
     let host = node.to_string();
@@ -183,9 +184,12 @@ impl Bench<'_> {
             });
             let key = format!("bench-{number}");
             let answer = client.send(Method::POST, "/products", &[("idempotency-key", &key)], Some(&body)).await;
-            let answer = answer.map_err(|(kind, detail)| ApiBenchError::Wrong(format!("making a product: {kind}: {detail}")))?;
+            let answer =
+                answer.map_err(|(kind, detail)| ApiBenchError::Wrong(format!("making a product: {kind}: {detail}")))?;
             let id = answer.body.get("id").and_then(Value::as_str).map(str::to_owned);
-            ids.push(id.ok_or_else(|| ApiBenchError::Wrong(format!("making a product: {} {}", answer.status, answer.body)))?);
+            ids.push(
+                id.ok_or_else(|| ApiBenchError::Wrong(format!("making a product: {} {}", answer.status, answer.body)))?,
+            );
         }
         Ok(ids)
     }
@@ -222,12 +226,20 @@ impl Bench<'_> {
             }
             let of = |cost: &Cost| cost.cpu_us.last().copied().unwrap_or_default();
             let (api, driver, hyper) = (of(&comparison.api), of(&comparison.driver), of(&comparison.hyper));
-            say(format!("{name}, round {round}: CPU µs per request: API {api:.1}, driver {driver:.1}, hyper {hyper:.1}"));
+            say(format!(
+                "{name}, round {round}: CPU µs per request: API {api:.1}, driver {driver:.1}, hyper {hyper:.1}"
+            ));
         }
         Ok(comparison)
     }
 
-    async fn serve(&self, pid: u32, address: SocketAddr, paths: &[String], cost: &mut Cost) -> Result<(), ApiBenchError> {
+    async fn serve(
+        &self,
+        pid: u32,
+        address: SocketAddr,
+        paths: &[String],
+        cost: &mut Cost,
+    ) -> Result<(), ApiBenchError> {
         let cpu = || cpu_time(pid).map_err(|error| ApiBenchError::Io("reading a CPU time", error));
         let before = cpu()?;
         let began = Instant::now();
@@ -241,10 +253,22 @@ impl Bench<'_> {
         let node = self.node.to_string();
         let seconds = self.effort.time.as_secs_f64().to_string();
         let workers = AT_ONCE.to_string();
-        let arguments = ["drive", "--node", &node, "--keyspace", KEYSPACE, "--read", name, "--workers", &workers, "--time", &seconds];
+        let arguments = [
+            "drive",
+            "--node",
+            &node,
+            "--keyspace",
+            KEYSPACE,
+            "--read",
+            name,
+            "--workers",
+            &workers,
+            "--time",
+            &seconds,
+        ];
         let line = Program::start(self.own, &arguments)?.line("DONE=").await?;
-        let done: driver_loop::Done =
-            serde_json::from_str(&line).map_err(|error| ApiBenchError::Wrong(format!("the driver's loop said {line}: {error}")))?;
+        let done: driver_loop::Done = serde_json::from_str(&line)
+            .map_err(|error| ApiBenchError::Wrong(format!("the driver's loop said {line}: {error}")))?;
         cost.add(done.requests, done.seconds, done.cpu_seconds);
         Ok(())
     }

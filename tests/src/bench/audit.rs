@@ -117,7 +117,10 @@ mod tests {
             count(&mut requests, &line, "me", at(0), at(10));
         }
         let kinds: Vec<_> = requests.kinds.iter().map(|(kind, count)| (kind.as_str(), *count)).collect();
-        assert_eq!(kinds, [("list pods", 1), ("patch storeclusters/status", 1), ("update leases", 1), ("watch pods", 1)]);
+        assert_eq!(
+            kinds,
+            [("list pods", 1), ("patch storeclusters/status", 1), ("update leases", 1), ("watch pods", 1)]
+        );
         assert_eq!((requests.total(), requests.writes()), (4, 1));
     }
 }

@@ -49,7 +49,12 @@ impl Program {
         Self::spawn(program, arguments, environment, Stdio::null())
     }
 
-    fn spawn(program: &Path, arguments: &[&str], environment: &[(&str, &str)], output: Stdio) -> Result<Self, ChildError> {
+    fn spawn(
+        program: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        output: Stdio,
+    ) -> Result<Self, ChildError> {
         let name = program.display().to_string();
         let failed = |reason: String| ChildError { program: name.clone(), reason };
         let mut command = Command::new(program);

@@ -54,13 +54,20 @@ pub enum Until {
 /// [`LoopError`] at the first answer that is not 200: a figure of failures would be worthless.
 pub async fn run(address: SocketAddr, connections: usize, paths: &[String], until: Until) -> Result<Done, LoopError> {
     let began = Instant::now();
-    let each = (0..connections).map(|number| one(address, paths, paths.len() * number / connections.max(1), began, until));
+    let each =
+        (0..connections).map(|number| one(address, paths, paths.len() * number / connections.max(1), began, until));
     let counts = try_join_all(each).await?;
     let (requests, bytes) = counts.into_iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     Ok(Done { requests, bytes, took: began.elapsed() })
 }
 
-async fn one(address: SocketAddr, paths: &[String], first: usize, began: Instant, until: Until) -> Result<(u64, u64), LoopError> {
+async fn one(
+    address: SocketAddr,
+    paths: &[String],
+    first: usize,
+    began: Instant,
+    until: Until,
+) -> Result<(u64, u64), LoopError> {
     let wrong = |path: &str, reason: String| LoopError { address, path: path.to_owned(), reason };
     let stream = TcpStream::connect(address).await.map_err(|error| wrong("/", error.to_string()))?;
     stream.set_nodelay(true).map_err(|error| wrong("/", error.to_string()))?;

@@ -74,7 +74,13 @@ pub struct Done {
 ///
 /// # Errors
 /// [`DriverLoopError`] at the first read that fails: a figure of failures would be worthless.
-pub async fn run(node: SocketAddr, keyspace: &str, read: Read, workers: usize, time: Duration) -> Result<Done, DriverLoopError> {
+pub async fn run(
+    node: SocketAddr,
+    keyspace: &str,
+    read: Read,
+    workers: usize,
+    time: Duration,
+) -> Result<Done, DriverLoopError> {
     let profile = ExecutionProfile::builder().consistency(Consistency::LocalQuorum).build();
     let session = SessionBuilder::new().known_node_addr(node).default_execution_profile_handle(profile.into_handle());
     let session = session.build().await.map_err(failed("connecting"))?;
@@ -115,7 +121,9 @@ async fn keys(session: &Session, keyspace: &str, read: Read) -> Result<Vec<Key>,
             let rows = session.query_unpaged(text, ()).await.map_err(failed("listing products"))?;
             let rows = rows.into_rows_result().map_err(failed("listing products"))?;
             let rows = rows.rows::<(Uuid,)>().map_err(failed("listing products"))?;
-            rows.map(|row| row.map(|(id,)| Key::Id(id))).collect::<Result<Vec<_>, _>>().map_err(failed("listing products"))?
+            rows.map(|row| row.map(|(id,)| Key::Id(id)))
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(failed("listing products"))?
         }
         Read::Page => {
             let text = format!("SELECT DISTINCT bucket FROM {keyspace}.products_by_time");
@@ -125,7 +133,11 @@ async fn keys(session: &Session, keyspace: &str, read: Read) -> Result<Vec<Key>,
             rows.flatten().map(|(bucket,)| bucket).max().map(Key::Bucket).into_iter().collect()
         }
     };
-    if found.is_empty() { Err(DriverLoopError { action: "looking for products", reason: "there are none".into() }) } else { Ok(found) }
+    if found.is_empty() {
+        Err(DriverLoopError { action: "looking for products", reason: "there are none".into() })
+    } else {
+        Ok(found)
+    }
 }
 
 async fn work(

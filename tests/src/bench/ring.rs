@@ -168,7 +168,8 @@ async fn sample_memory(cluster: &Cluster, figures: &mut OperatorFigures) -> Resu
     let params = ListParams::default().labels("app.kubernetes.io/component=operator");
     let mut largest = 0;
     for pod in ask("listing the operator's pods", pods.list(&params)).await?.items {
-        let container = pod.spec.iter().flat_map(|spec| &spec.containers).map(|container| container.name.clone()).next();
+        let container =
+            pod.spec.iter().flat_map(|spec| &spec.containers).map(|container| container.name.clone()).next();
         let container = container.unwrap_or_default();
         let (_, pids) = cluster.processes(OPERATOR_NAMESPACE, &pod.name_any(), &container).await?;
         for pid in pids.into_iter().filter_map(|pid| u32::try_from(pid).ok()) {

@@ -140,7 +140,8 @@ async fn kubernetes(cache: &Cache, made: Made) -> Result<Cluster, ClusterError> 
 /// writing it down, and it would hold the port of the next.
 fn kill_strays(layout: &Layout) -> Result<(), ClusterError> {
     let names = control_plane::PROGRAMS.iter().chain(&[haproxy::NAME]);
-    let known: Vec<i32> = names.filter_map(|name| process::find(&layout.pid_file(name))).map(|found| found.pid).collect();
+    let known: Vec<i32> =
+        names.filter_map(|name| process::find(&layout.pid_file(name))).map(|found| found.pid).collect();
     let all = cgroup::processes(&layout.control_plane_cgroup())?;
     for pid in all.into_iter().filter(|pid| !known.contains(pid)).filter_map(Pid::from_raw) {
         let _ = kill_process(pid, Signal::KILL);
@@ -189,7 +190,11 @@ async fn wait_nodes(client: &Client, since: Option<i64>) -> Result<(), ClusterEr
         let leases = leases.list(&ListParams::default()).await.map_err(|error| short(&error))?;
         let living = |node: &&KubeNode| last_sign(node, &leases.items).is_some_and(|time| time.as_second() >= since);
         let fresh = found.items.iter().filter(living).count();
-        if fresh < found.items.len() { Err(format!("{fresh} of {} gave a sign of life", found.items.len())) } else { Ok(()) }
+        if fresh < found.items.len() {
+            Err(format!("{fresh} of {} gave a sign of life", found.items.len()))
+        } else {
+            Ok(())
+        }
     })
     .await?;
     Ok(())
@@ -208,7 +213,11 @@ fn last_sign(node: &KubeNode, leases: &[Lease]) -> Option<Timestamp> {
 /// what is stored of them says Ready before they run again.
 async fn wait_addons(client: &Client, since: Option<i64>, started: &[String]) -> Result<(), ClusterError> {
     let count = crate::layout::ZONES.len();
-    let addons = [("kube-system", "k8s-app=kube-dns", count), ("traefik", "app=traefik", count), ("local-path-storage", "app", 1)];
+    let addons = [
+        ("kube-system", "k8s-app=kube-dns", count),
+        ("traefik", "app=traefik", count),
+        ("local-path-storage", "app", 1),
+    ];
     wait_until("DNS, Ingress controllers and volume provisioner", ADDONS_START, || async {
         let mut missing = Vec::new();
         for (namespace, selector, wanted) in addons {
@@ -246,8 +255,10 @@ async fn wait_entry(cluster: &Cluster) -> Result<(), ClusterError> {
         .no_proxy()
         .build()
         .map_err(|error| io_error("making", "an HTTP client")(io::Error::other(error)))?;
-    let addresses = cluster.layout.nodes().into_iter().map(|node| format!("http://{}:{}", node.address, haproxy::INGRESS_PORT));
-    let urls: Vec<String> = addresses.chain([cluster.url()]).map(|base| format!("{base}{}", haproxy::READY_PATH)).collect();
+    let addresses =
+        cluster.layout.nodes().into_iter().map(|node| format!("http://{}:{}", node.address, haproxy::INGRESS_PORT));
+    let urls: Vec<String> =
+        addresses.chain([cluster.url()]).map(|base| format!("{base}{}", haproxy::READY_PATH)).collect();
     wait_until("the Ingress on every node and the load-balancer", ADDONS_START, || async {
         for url in &urls {
             let answer = http.get(url).send().await.map_err(|error| format!("{url}: {error}"))?;

@@ -57,7 +57,11 @@ pub fn project(cache: &Cache) -> Result<PathBuf, ImageError> {
     let agent = jolokia_agent(cache)?;
     let mut key = Key::new("project-images", &format!("v{WRITER}")).with(&debian.slim.digest).with(entry_name(&agent));
     for recipe in [&API, &OPERATOR] {
-        key = key.with(recipe.image).with(env!("CARGO_PKG_VERSION")).with(image_config(recipe).to_string()).with_files(&built.join(recipe.package))?;
+        key = key
+            .with(recipe.image)
+            .with(env!("CARGO_PKG_VERSION"))
+            .with(image_config(recipe).to_string())
+            .with_files(&built.join(recipe.package))?;
     }
     let entry = cache.ensure(&key, |directory| {
         let mut images = Vec::new();
@@ -70,7 +74,10 @@ pub fn project(cache: &Cache) -> Result<PathBuf, ImageError> {
             let layer = tree.write(&directory.join(format!("{}.layer", recipe.package)))?;
             images.push(Image {
                 // The chart's default is its version, a developer's --set is dev.
-                names: vec![recipe.image.to_owned(), recipe.image.replace(":dev", concat!(":", env!("CARGO_PKG_VERSION")))],
+                names: vec![
+                    recipe.image.to_owned(),
+                    recipe.image.replace(":dev", concat!(":", env!("CARGO_PKG_VERSION"))),
+                ],
                 layers: vec![debian.slim.clone(), layer],
                 config: image_config(recipe),
             });

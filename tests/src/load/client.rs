@@ -65,7 +65,8 @@ impl Client {
         if uri.scheme_str() != Some("http") || uri.authority().is_none() {
             return Err(ClientError::BaseUrl(base_url.to_owned()));
         }
-        let host = host.map(|name| HeaderValue::from_str(name).map_err(|_| ClientError::Host(name.to_owned()))).transpose()?;
+        let host =
+            host.map(|name| HeaderValue::from_str(name).map_err(|_| ClientError::Host(name.to_owned()))).transpose()?;
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT));
         connector.set_nodelay(true);
@@ -107,7 +108,8 @@ impl Client {
         let exchange = async {
             let response = self.pool.request(request).await.map_err(|error| classify(&error))?;
             let (head, body) = response.into_parts();
-            let body = Limited::new(body, LARGEST).collect().await.map_err(|error| classify(error.as_ref()))?.to_bytes();
+            let body =
+                Limited::new(body, LARGEST).collect().await.map_err(|error| classify(error.as_ref()))?.to_bytes();
             let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
             Ok(Answer { status: head.status, headers: head.headers, body })
         };

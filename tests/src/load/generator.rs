@@ -12,11 +12,11 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::Settings;
 use super::client::{Answer, Client, ClientError};
 use super::ledger::{Ledger, Product, Reading, Refuted, body, change};
 use super::recorder::{Failure, FailureKind, Operation, Recorder, Statistics};
 use super::report::LoadReport;
-use super::Settings;
 
 /// Products made before reads and updates begin.
 const FIRST: usize = 20;
@@ -170,7 +170,9 @@ impl Shared {
         match dice {
             0..50 => ledger.choose_reading(random).map(Request::Get),
             50..60 => Some(Request::List),
-            60..80 => ledger.choose_write(random).map(|(product, revision)| Request::Update(product, revision, dice < 70)),
+            60..80 => {
+                ledger.choose_write(random).map(|(product, revision)| Request::Update(product, revision, dice < 70))
+            }
             _ if full => ledger.choose_reading(random).map(Request::Get),
             _ => None,
         }
@@ -272,7 +274,8 @@ fn expect(answer: Answer, status: StatusCode) -> Result<Answer, (FailureKind, St
     if answer.status == status {
         return Ok(answer);
     }
-    let kind = if answer.status.is_success() { FailureKind::Malformed } else { FailureKind::Status(answer.status.as_u16()) };
+    let kind =
+        if answer.status.is_success() { FailureKind::Malformed } else { FailureKind::Status(answer.status.as_u16()) };
     let id = answer.headers.get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or("none");
     Err((kind, format!("status {}, request id {id}: {}", answer.status, answer.body)))
 }

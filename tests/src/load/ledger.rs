@@ -130,7 +130,8 @@ impl Ledger {
         let count = self.products.len();
         let first = random.random_range(0..count.max(1));
         // A few looks are enough: very few products are unsettled at a time.
-        let position = (0..count.min(32)).map(|step| (first + step) % count).find(|at| !self.products[*at].unsettled())?;
+        let position =
+            (0..count.min(32)).map(|step| (first + step) % count).find(|at| !self.products[*at].unsettled())?;
         let product = &mut self.products[position];
         product.sent += 1;
         product.busy = true;

@@ -113,7 +113,9 @@ async fn serve() -> (SocketAddr, Shared) {
             let store = Arc::clone(&shared);
             let service = service_fn(move |request| answer(Arc::clone(&store), request));
             // A hang-up ends its connection with an error, as planted.
-            tokio::spawn(async move { drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await) });
+            tokio::spawn(
+                async move { drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await) },
+            );
         }
     });
     (address, store)
@@ -145,7 +147,10 @@ async fn planted(fault: Fault) -> (BTreeMap<String, usize>, Verdict) {
     store.lock().unwrap().fault = Some(fault);
     requests(&load, 200).await;
     let (report, ledger) = load.stop().await;
-    assert_eq!(report.steps[0].statistics.failed, report.failures.iter().filter(|f| f.due < report.steps[1].began).count());
+    assert_eq!(
+        report.steps[0].statistics.failed,
+        report.failures.iter().filter(|f| f.due < report.steps[1].began).count()
+    );
     store.lock().unwrap().fault = None;
     let client = Client::new(&format!("http://{address}"), None, Duration::from_secs(1)).expect("a client");
     let verdict = verify_by_api(&client, &ledger, "ALL", Duration::from_secs(10)).await;
@@ -243,4 +248,3 @@ async fn more_requests_than_clients_are_failures_too() {
     let (report, _) = load.stop().await;
     assert!(report.total.kinds.get("crowded").is_some_and(|count| *count >= 40), "{:?}", report.total.kinds);
 }
-

@@ -251,7 +251,8 @@ mod tests {
         recorder.failed(ms(100), ms(1), Operation::List, FailureKind::Status(503), "no quorum".into());
         recorder.end(ms(200));
         let steps = recorder.steps(ms(900));
-        let seen: Vec<_> = steps.iter().map(|step| (step.step.as_str(), step.statistics.requests, step.statistics.failed)).collect();
+        let seen: Vec<_> =
+            steps.iter().map(|step| (step.step.as_str(), step.statistics.requests, step.statistics.failed)).collect();
         assert_eq!(seen, [("calm", 2, 1), ("cut", 1, 1)]);
         assert_eq!(steps[0].statistics.kinds, BTreeMap::from([("timeout".to_owned(), 1)]));
         assert_eq!(steps[1].statistics.kinds, BTreeMap::from([("status 503".to_owned(), 1)]));

@@ -53,7 +53,8 @@ impl LoadReport {
             "{:widest$}  {:>7}  {:>8}  {:>6}  {:>8}  {:>8}  {:>8}",
             "step", "seconds", "requests", "failed", "p50 ms", "p99 ms", "worst ms"
         );
-        let total = StepStatistics { step: "all".into(), began: 0.0, took: self.seconds, statistics: self.total.clone() };
+        let total =
+            StepStatistics { step: "all".into(), began: 0.0, took: self.seconds, statistics: self.total.clone() };
         for StepStatistics { step, took, statistics: s, .. } in self.steps.iter().chain([&total]) {
             let _ = write!(
                 text,

@@ -81,12 +81,16 @@ impl CqlAccess {
     async fn connect(&self, consistency: Consistency, only: Option<IpAddr>) -> Result<Session, VerifyError> {
         let failed = |reason: String| VerifyError::Session { addresses: self.addresses.clone(), reason };
         let filter: Arc<dyn HostFilter> = match only {
-            Some(address) => Arc::new(AllowListHostFilter::new([(address, CQL_PORT)]).map_err(|error| failed(error.to_string()))?),
+            Some(address) => {
+                Arc::new(AllowListHostFilter::new([(address, CQL_PORT)]).map_err(|error| failed(error.to_string()))?)
+            }
             None => Arc::new(AcceptAllHostFilter),
         };
         let profile = ExecutionProfile::builder().consistency(consistency).request_timeout(Some(STATEMENT)).build();
         SessionBuilder::new()
-            .known_nodes_addr(self.addresses.iter().map(|address| (*address, CQL_PORT).into()).collect::<Vec<std::net::SocketAddr>>())
+            .known_nodes_addr(
+                self.addresses.iter().map(|address| (*address, CQL_PORT).into()).collect::<Vec<std::net::SocketAddr>>(),
+            )
             .user(&self.username, &self.password)
             .default_execution_profile_handle(profile.into_handle())
             .connection_timeout(STATEMENT)
@@ -138,7 +142,9 @@ pub async fn verify_by_api(client: &Client, ledger: &Ledger, consistency: &str, 
         match client.send(Method::GET, &path, &[("consistency-level", consistency)], None).await {
             Ok(answer) if answer.status == StatusCode::OK => {
                 let reading = Reading { id: product.id, sku: product.sku.clone(), at_least: product.acknowledged };
-                ledger.check(&reading, &answer.body).map_or_else(|refuted| Found::Wrong(refuted.to_string()), |()| Found::Right)
+                ledger
+                    .check(&reading, &answer.body)
+                    .map_or_else(|refuted| Found::Wrong(refuted.to_string()), |()| Found::Right)
             }
             Ok(answer) if answer.status == StatusCode::NOT_FOUND => Found::Missing,
             Ok(answer) => Found::NoAnswer(format!("status {}: {}", answer.status, answer.body)),
@@ -152,7 +158,11 @@ pub async fn verify_by_api(client: &Client, ledger: &Ledger, consistency: &str, 
 ///
 /// # Errors
 /// [`VerifyError`] when nobody lets us in or the table is not as expected.
-pub async fn verify_by_cql(access: &CqlAccess, products: &[Product], deadline: Duration) -> Result<Verdict, VerifyError> {
+pub async fn verify_by_cql(
+    access: &CqlAccess,
+    products: &[Product],
+    deadline: Duration,
+) -> Result<Verdict, VerifyError> {
     let session = access.session(Consistency::All).await?;
     let text = format!("SELECT description, CAST(price AS double) FROM {}.products WHERE id = ?", access.keyspace);
     let statement = session.prepare(text).await.map_err(|error| VerifyError::Prepare(error.to_string()))?;

@@ -75,7 +75,11 @@ async fn try_one(
     let stores: Api<StoreCluster> = Api::namespaced(client.clone(), namespace);
     if let Some(old) = &bad.old {
         let params = PatchParams::apply(MANAGER).force();
-        ask("storing the spec before the change", stores.patch(name, &params, &Patch::Apply(object(namespace, name, old)))).await?;
+        ask(
+            "storing the spec before the change",
+            stores.patch(name, &params, &Patch::Apply(object(namespace, name, old))),
+        )
+        .await?;
     }
     let text = object(namespace, name, &bad.spec).to_string();
     let arguments = ["apply", "--server-side", "--force-conflicts", "--field-manager", MANAGER, "-f", "-"];
@@ -134,7 +138,11 @@ mod tests {
     use super::*;
 
     fn bad() -> BadSpec {
-        bad_specs().expect("the table").into_iter().find(|bad| bad.name == "a negative replication factor").expect("there")
+        bad_specs()
+            .expect("the table")
+            .into_iter()
+            .find(|bad| bad.name == "a negative replication factor")
+            .expect("there")
     }
 
     #[test]

@@ -54,7 +54,10 @@ impl Kubectl {
         let mut command = Command::new(self.tools.join(name));
         command.env("KUBECONFIG", &self.kubeconfig).args(arguments);
         let line = display(&command);
-        let run = tokio::task::spawn_blocking(move || run_with_input(&mut command, input.as_deref().map(str::as_bytes), deadline));
-        run.await.unwrap_or_else(|error| Err(CommandError::Start { command: line, source: std::io::Error::other(error) }))
+        let run = tokio::task::spawn_blocking(move || {
+            run_with_input(&mut command, input.as_deref().map(str::as_bytes), deadline)
+        });
+        run.await
+            .unwrap_or_else(|error| Err(CommandError::Start { command: line, source: std::io::Error::other(error) }))
     }
 }

@@ -90,9 +90,12 @@ impl Shop {
             }},
         });
         let api: Api<Namespace> = Api::all(self.client.clone());
-        ask("making the namespace", api.patch(&self.namespace, &PatchParams::apply(MANAGER).force(), &Patch::Apply(namespace)))
-            .await
-            .map(drop)
+        ask(
+            "making the namespace",
+            api.patch(&self.namespace, &PatchParams::apply(MANAGER).force(), &Patch::Apply(namespace)),
+        )
+        .await
+        .map(drop)
     }
 
     /// Applies a whole spec; the answer is the generation that it became.
@@ -149,7 +152,8 @@ impl Shop {
     /// [`ShopError`] when they cannot be listed.
     pub async fn pods(&self, component: &str) -> Result<BTreeMap<String, Pod>, ShopError> {
         let api: Api<Pod> = self.api();
-        let params = ListParams::default().labels(&format!("{LABEL_STORE}={},{LABEL_COMPONENT}={component}", self.name));
+        let params =
+            ListParams::default().labels(&format!("{LABEL_STORE}={},{LABEL_COMPONENT}={component}", self.name));
         let list = ask("listing pods", api.list(&params)).await?;
         Ok(list.items.into_iter().map(|pod| (pod.name_any(), pod)).collect())
     }
@@ -172,7 +176,12 @@ impl Shop {
             let bytes = data.get(key).ok_or_else(|| ShopError::Missing(format!("Secret {name} has no {key}")))?;
             Ok::<_, ShopError>(String::from_utf8_lossy(&bytes.0).into_owned())
         };
-        Ok(CqlAccess { addresses, username: value("username")?, password: value("password")?, keyspace: keyspace.into() })
+        Ok(CqlAccess {
+            addresses,
+            username: value("username")?,
+            password: value("password")?,
+            keyspace: keyspace.into(),
+        })
     }
 
     /// The work that Cassandra's logs tell of since `since`, by pod. A pod whose log cannot be read

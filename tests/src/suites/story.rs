@@ -194,7 +194,10 @@ impl Story<'_> {
                         let text = format!("{verdict:?}");
                         let found = format!("{} of {}", verdict.right, verdict.asked);
                         let clean = verdict.is_clean() && verdict.asked > 0;
-                        tally.check(&format!("every acknowledged product read back {way}"), if clean { Ok(found) } else { Err(text) });
+                        tally.check(
+                            &format!("every acknowledged product read back {way}"),
+                            if clean { Ok(found) } else { Err(text) },
+                        );
                     }
                 }
                 Err(error) => drop(tally.check("every acknowledged product read back", Err::<&str, _>(error))),
@@ -210,17 +213,25 @@ impl Story<'_> {
 
     /// From three copies on: no failure but what the cut of power took with it.
     fn judge(&self, report: &LoadReport, tally: &mut Tally) {
-        tally.holds("no read ever missed an acknowledged write", !report.failures.iter().any(|f| f.kind.is_of_data()), report.table());
+        tally.holds(
+            "no read ever missed an acknowledged write",
+            !report.failures.iter().any(|f| f.kind.is_of_data()),
+            report.table(),
+        );
         let Some(guarded) = self.guarded_from.map(|from| from.as_secs_f64()) else { return };
         let cut = self.cut_at.map(|at| at.as_secs_f64());
         // What is under way at the cut was due before it; what begins in the grace time after it may
         // have gone into the dead machine before anybody could know.
         let by_cut = |due: f64, ended: f64| cut.is_some_and(|cut| ended >= cut && due < cut + CUT_GRACE);
         let guarded: Vec<_> = report.failures.iter().filter(|failure| failure.due >= guarded).collect();
-        let (taken, others): (Vec<_>, Vec<_>) = guarded.into_iter().partition(|failure| by_cut(failure.due, failure.ended));
+        let (taken, others): (Vec<_>, Vec<_>) =
+            guarded.into_iter().partition(|failure| by_cut(failure.due, failure.ended));
         if cut.is_some() {
             let begun_after = taken.iter().filter(|failure| Some(failure.due) > cut).count();
-            say(format!("the cut of power took {} requests, {begun_after} of them begun within {CUT_GRACE} s after it", taken.len()));
+            say(format!(
+                "the cut of power took {} requests, {begun_after} of them begun within {CUT_GRACE} s after it",
+                taken.len()
+            ));
         }
         let clean = others.is_empty() && report.failures_not_kept == 0;
         tally.holds("no failed request from three copies on, but for the cut", clean, format!("{others:?}"));

@@ -85,7 +85,11 @@ impl Story<'_> {
                 let now = self.shop.pods("api").await.map_err(|error| error.to_string())?;
                 let ready = now.values().filter(|pod| is_ready(pod)).count();
                 let gone = !now.contains_key(name);
-                if gone && ready == wanted { Ok(()) } else { Err(format!("{ready} of {wanted} ready, {name} gone: {gone}")) }
+                if gone && ready == wanted {
+                    Ok(())
+                } else {
+                    Err(format!("{ready} of {wanted} ready, {name} gone: {gone}"))
+                }
             })
             .await?;
         }

@@ -64,7 +64,11 @@ impl Story<'_> {
         // The load goes on: a product may meanwhile be newer than taken down, so only older is wrong.
         let products: Vec<_> = products.into_iter().map(|product| product.with_any_later()).collect();
         let verdict = verify_by_cql(&access, &products, READ_BACK).await?;
-        if verdict.is_clean() { Ok(format!("{} products", verdict.asked)) } else { Err(StoryError::Wrong(format!("{verdict:?}"))) }
+        if verdict.is_clean() {
+            Ok(format!("{} products", verdict.asked))
+        } else {
+            Err(StoryError::Wrong(format!("{verdict:?}")))
+        }
     }
 
     pub(super) async fn two_copies(&mut self) -> Result<String, StoryError> {
@@ -121,7 +125,9 @@ impl Story<'_> {
         .await?;
         let claims = ask("listing claims", claims.list(&params)).await?.items.len();
         let secrets = self.shop.api::<Secret>();
-        let superuser = ask("looking for the password", secrets.get_opt(&format!("{}-superuser", self.shop.name()))).await?.is_some();
+        let superuser = ask("looking for the password", secrets.get_opt(&format!("{}-superuser", self.shop.name())))
+            .await?
+            .is_some();
         let found = format!("policy {}: {claims} claims, superuser's Secret kept: {superuser}", self.policy());
         let right = if self.policy() == "Retain" { claims >= 3 && superuser } else { claims == 0 && !superuser };
         if right { Ok(found) } else { Err(StoryError::Wrong(found)) }

@@ -32,11 +32,19 @@ impl Story<'_> {
         self.deleted_comes_back::<ConfigMap>(&ring).await?;
         self.deleted_comes_back::<Service>(&format!("{ring}-client")).await?;
         self.edit_is_undone::<Deployment>(&api, json!({ "spec": { "replicas": 3 } }), "/spec/replicas").await?;
-        self.edit_is_undone::<PodDisruptionBudget>(&ring, json!({ "spec": { "maxUnavailable": 3 } }), "/spec/maxUnavailable")
-            .await?;
+        self.edit_is_undone::<PodDisruptionBudget>(
+            &ring,
+            json!({ "spec": { "maxUnavailable": 3 } }),
+            "/spec/maxUnavailable",
+        )
+        .await?;
         let grace = json!({ "spec": { "template": { "spec": { "terminationGracePeriodSeconds": 7 } } } });
-        self.edit_is_undone::<StatefulSet>(&format!("{ring}-a"), grace, "/spec/template/spec/terminationGracePeriodSeconds")
-            .await?;
+        self.edit_is_undone::<StatefulSet>(
+            &format!("{ring}-a"),
+            grace,
+            "/spec/template/spec/terminationGracePeriodSeconds",
+        )
+        .await?;
         let label = json!({ "metadata": { "labels": { "storemanager.io/store": "another" } } });
         self.edit_is_undone::<Service>(&ring, label, "/metadata/labels/storemanager.io~1store").await?;
         self.settle(Duration::from_secs(120), 3, 2).await?;
@@ -71,7 +79,8 @@ impl Story<'_> {
         let what = format!("{} {name}", K::kind(&K::DynamicType::default()));
         let value = |object: &K| serde_json::to_value(object).ok().and_then(|object| object.pointer(pointer).cloned());
         let before = value(&ask(&format!("reading {what}"), api.get(name)).await?);
-        let edited = ask(&format!("editing {what}"), api.patch(name, &PatchParams::default(), &Patch::Merge(edit))).await?;
+        let edited =
+            ask(&format!("editing {what}"), api.patch(name, &PatchParams::default(), &Patch::Merge(edit))).await?;
         let after = value(&edited);
         if before == after {
             return Err(StoryError::Wrong(format!("the edit of {what} changed nothing at {pointer}: {before:?}")));
