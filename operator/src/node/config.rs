@@ -157,9 +157,11 @@ fn write_rack(args: &ConfigArgs) -> Result<(), ConfigError> {
 
 fn write_java_options(args: &ConfigArgs, options: &str) -> Result<(), ConfigError> {
     let mut options: Vec<String> = options.lines().map(str::to_owned).collect();
+    // the image's start script takes MAX_HEAP_SIZE only where no options file has a heap
+    let replaced: Vec<String> = options.iter().cloned().chain(["-Xms".into(), "-Xmx".into()]).collect();
     for name in options_files(&args.config_dir)? {
         let path = args.config_dir.join(&name);
-        let text = jvm::without_replaced(&read_original(&path)?, &options);
+        let text = jvm::without_replaced(&read_original(&path)?, &replaced);
         write(&path, text.as_bytes())?;
     }
     // The default superuser is there as soon as CQL is, instead of ten seconds later.

@@ -122,7 +122,7 @@ impl Pod {
         pod.put("config/cassandra.yaml", yaml);
         pod.put("config/cassandra-rackdc.properties", "dc=dc9\nrack=rack9\n");
         pod.put("config/cassandra-topology.properties", "default=DC1:r1\n");
-        pod.put("config/jvm-server.options", "-ea\n-Xss256k\n#-Xms4G\n");
+        pod.put("config/jvm-server.options", "-ea\n-Xss256k\n-Xms4G\n-Xmx4G\n");
         pod.put("config/jvm11-server.options", "-XX:+UseConcMarkSweepGC\n");
         pod.put("config/jvm-clients.options", "-Xss1m\n");
         pod.put("config/logback.xml", "<totalSizeCap>5GB</totalSizeCap>");
@@ -223,6 +223,7 @@ async fn java_options_of_the_user_replace_those_of_the_image() {
         active("jvm-server.options"),
         [
             "-ea",
+            "-Dcassandra.superuser_setup_delay_ms=0",
             "-XX:+UseG1GC",
             "-Xss512k",
             "-Dcassandra.ring_delay_ms=5000",

@@ -22,7 +22,7 @@ pub enum YamlError {
 
 /// Reads settings; `what` names the text in errors. An empty text has none.
 pub fn parse(text: &str, what: &str) -> Result<Settings, YamlError> {
-    let options = serde_saphyr::options! { duplicate_keys: DuplicateKeyPolicy::LastWins };
+    let options = serde_saphyr::options! { duplicate_keys: DuplicateKeyPolicy::LastWins, emit_comments: false };
     let value: Value = serde_saphyr::from_str_with_options(text, options)
         .map_err(|error| YamlError::Syntax { what: what.to_owned(), reason: error.to_string() })?;
     match value {
@@ -144,6 +144,16 @@ mod tests {
             "h": {}, "i": "", "j": "5000ms", "k": -1, "l": "null",
         }));
         assert_eq!(parse(&print(&all), "x").unwrap(), all);
+    }
+
+    #[test]
+    fn the_thousands_of_comment_lines_of_the_images_files_are_no_hindrance() {
+        let comments = "# Min unit: ms\n#\n# some_guardrail_warn_threshold: -1\n".repeat(1000);
+        let text = format!(
+            "{comments}a: 1\nparameters:\n  # none\n{comments}b:\n    # indented\n{comments}    - c\n{comments}"
+        );
+        let read = parse(&text, "x").unwrap();
+        assert_eq!(Value::Object(read), json!({"a": 1, "parameters": null, "b": ["c"]}));
     }
 
     #[test]
