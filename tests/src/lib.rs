@@ -1,10 +1,6 @@
 //! The testbed (a real three-node Kubernetes on one machine, from packages alone) and what the
 //! suites that run on it share.
 
-
-/// A signal to send to the processes of a container.
-pub use rustix::process::Signal;
-
 pub mod addons;
 pub mod api_suite;
 pub mod bench;
@@ -41,3 +37,6 @@ pub mod shop_up;
 pub mod steps;
 pub mod suites;
 pub mod tools;
+
+/// A signal to send to the processes of a container.
+pub use rustix::process::Signal;
