@@ -71,8 +71,9 @@ fn operation_notes(before: Option<&OperationStatus>, after: Option<&OperationSta
 }
 
 fn describe(operation: &OperationStatus) -> String {
-    let on = |what: &str, value: &Option<String>| {
-        value.as_ref().map(|value| format!(", {what} {value}")).unwrap_or_default()
+    let on = |what: &str, value: &Option<String>| match value {
+        Some(value) if !operation.step.contains(value.as_str()) => format!(", {what} {value}"),
+        _ => String::new(),
     };
     format!("{}{}{}", operation.step, on("pod", &operation.pod), on("keyspace", &operation.keyspace))
 }
@@ -166,5 +167,7 @@ mod tests {
     fn operations_are_told_when_they_start_and_end() {
         assert_eq!(reasons(&StoreClusterStatus::default(), &working_on("a-0")), ["JoinStarted"]);
         assert_eq!(reasons(&working_on("a-0"), &working_on("a-1")), ["JoinEnded", "JoinStarted"]);
+        let told = notes(&StoreClusterStatus::default(), &working_on("a-0"));
+        assert_eq!(told[0].text, "joins the ring, pod a-0");
     }
 }
