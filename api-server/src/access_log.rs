@@ -63,20 +63,10 @@ impl AccessLog {
 
     /// Starts the writing thread.
     pub fn to_stdout(format: LogFormat, lost: IntCounter) -> std::io::Result<(Self, Writer)> {
-        let shared = Arc::new(Shared {
-            waiting: Mutex::default(),
-            filled: Condvar::new(),
-            format,
-            lost,
-        });
+        let shared = Arc::new(Shared { waiting: Mutex::default(), filled: Condvar::new(), format, lost });
         let writing = Arc::clone(&shared);
-        let thread = std::thread::Builder::new()
-            .name("access-log".into())
-            .spawn(move || write_lines(&writing))?;
-        let writer = Writer {
-            shared: Arc::clone(&shared),
-            thread: Some(thread),
-        };
+        let thread = std::thread::Builder::new().name("access-log".into()).spawn(move || write_lines(&writing))?;
+        let writer = Writer { shared: Arc::clone(&shared), thread: Some(thread) };
         Ok((Self(Some(shared)), writer))
     }
 
@@ -105,16 +95,10 @@ fn write_lines(shared: &Shared) {
         {
             let mut waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             while waiting.lines.is_empty() && !waiting.closed {
-                waiting = shared
-                    .filled
-                    .wait(waiting)
-                    .unwrap_or_else(PoisonError::into_inner);
+                waiting = shared.filled.wait(waiting).unwrap_or_else(PoisonError::into_inner);
             }
             if !waiting.closed {
-                (waiting, _) = shared
-                    .filled
-                    .wait_timeout(waiting, COLLECT)
-                    .unwrap_or_else(PoisonError::into_inner);
+                (waiting, _) = shared.filled.wait_timeout(waiting, COLLECT).unwrap_or_else(PoisonError::into_inner);
             }
             if waiting.lines.is_empty() && waiting.closed {
                 return;
@@ -131,11 +115,7 @@ fn write_lines(shared: &Shared) {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.shared
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .closed = true;
+        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
         self.shared.filled.notify_one();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()

@@ -47,19 +47,12 @@ pub struct Context {
 impl Context {
     /// A context that ends `timeout` from now.
     pub fn within(timeout: Duration) -> Self {
-        Self {
-            deadline: Instant::now() + timeout,
-            now_ms: now_ms(),
-            level: None,
-            trace: false,
-        }
+        Self { deadline: Instant::now() + timeout, now_ms: now_ms(), level: None, trace: false }
     }
 
     /// What is left until the deadline, `None` when it has passed.
     pub fn remaining(&self) -> Option<Duration> {
-        self.deadline
-            .checked_duration_since(Instant::now())
-            .filter(|left| !left.is_zero())
+        self.deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
     }
 }
 
@@ -74,11 +67,7 @@ pub struct Receipt {
 impl Receipt {
     /// A receipt without a coordinator, as the in-memory store gives it.
     pub fn local(level: Level) -> Self {
-        Self {
-            coordinator: None,
-            level,
-            trace: None,
-        }
+        Self { coordinator: None, level, trace: None }
     }
 }
 

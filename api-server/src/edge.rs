@@ -54,9 +54,7 @@ fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {
     let value = headers.get(&REQUEST_ID)?;
     let bytes = value.as_bytes();
     let fits = (1..=64).contains(&bytes.len())
-        && bytes
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte));
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte));
     fits.then(|| value.clone())
 }
 
@@ -72,23 +70,11 @@ impl Drop for Active<'_> {
 impl Edge {
     /// An edge before a router.
     pub fn new(app: Arc<App>, router: Router, log: AccessLog) -> Self {
-        Self {
-            app,
-            router,
-            log,
-            ids: Arc::new(RequestIds {
-                process: rand::random(),
-                next: AtomicU64::new(0),
-            }),
-        }
+        Self { app, router, log, ids: Arc::new(RequestIds { process: rand::random(), next: AtomicU64::new(0) }) }
     }
 
     /// Answers one request; never fails.
-    pub async fn answer<B>(
-        &self,
-        request: Request<B>,
-        peer: Option<IpAddr>,
-    ) -> Result<Response<Body>, Infallible>
+    pub async fn answer<B>(&self, request: Request<B>, peer: Option<IpAddr>) -> Result<Response<Body>, Infallible>
     where
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
@@ -100,9 +86,7 @@ impl Edge {
         let id = given_id(request.headers()).unwrap_or_else(|| self.ids.make());
         self.app.metrics.active.inc();
         let active = Active(&self.app);
-        let mut response = if self.app.metrics.active.get() > self.app.limits.max_requests
-            && !route.is_operational()
-        {
+        let mut response = if self.app.metrics.active.get() > self.app.limits.max_requests && !route.is_operational() {
             self.app.metrics.shed.inc();
             shed()
         } else {
@@ -118,19 +102,14 @@ impl Edge {
         }
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, id.clone());
-        headers.insert(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        );
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if self.app.is_draining() {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         drop(active);
         let took = started.elapsed();
         let status = response.status();
-        self.app
-            .metrics
-            .request(route, &method, status, took.as_secs_f64());
+        self.app.metrics.request(route, &method, status, took.as_secs_f64());
         self.log.request(&Entry {
             id: &id,
             method: &method,

@@ -49,8 +49,5 @@ fn main() -> ExitCode {
 }
 
 fn is_settings(error: &anyhow::Error) -> bool {
-    matches!(
-        error.downcast_ref(),
-        Some(store_api::run::RunError::Settings(_))
-    )
+    matches!(error.downcast_ref(), Some(store_api::run::RunError::Settings(_)))
 }

@@ -6,25 +6,18 @@
 use std::sync::OnceLock;
 
 use http::{Method, StatusCode};
-use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntGauge, Opts, Registry,
-    TextEncoder,
-};
+use prometheus::{Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntGauge, Opts, Registry, TextEncoder};
 
 use crate::route::Route;
 
 /// Bounds of request durations in seconds, as the conventions advise.
-pub const SECONDS: [f64; 14] = [
-    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
-];
+pub const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
-const METHODS: [&str; 8] = [
-    "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "_OTHER",
-];
+const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "_OTHER"];
 
 const STATUSES: [u16; 24] = [
-    200, 201, 204, 304, 307, 400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 415, 422, 428, 429,
-    431, 500, 503, 504, 0,
+    200, 201, 204, 304, 307, 400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 415, 422, 428, 429, 431, 500, 503, 504,
+    0,
 ];
 
 /// Metrics of this process.
@@ -45,22 +38,11 @@ impl Metrics {
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let durations = HistogramVec::new(
-            HistogramOpts::new(
-                "http_server_request_duration_seconds",
-                "Duration of HTTP server requests.",
-            )
-            .buckets(SECONDS.to_vec()),
-            &[
-                "http_request_method",
-                "http_route",
-                "http_response_status_code",
-                "url_scheme",
-            ],
+            HistogramOpts::new("http_server_request_duration_seconds", "Duration of HTTP server requests.")
+                .buckets(SECONDS.to_vec()),
+            &["http_request_method", "http_route", "http_response_status_code", "url_scheme"],
         )?;
-        let active = IntGauge::new(
-            "http_server_active_requests",
-            "Number of active HTTP server requests.",
-        )?;
+        let active = IntGauge::new("http_server_active_requests", "Number of active HTTP server requests.")?;
         let shed = IntCounter::new(
             "store_requests_shed_total",
             "Requests answered 503 because STORE_MAX_REQUESTS were being worked on.",
@@ -70,8 +52,7 @@ impl Metrics {
             "Access log lines dropped because standard output was too slow.",
         )?;
         let build = IntGauge::with_opts(
-            Opts::new("build_info", "Version of this program.")
-                .const_label("version", env!("CARGO_PKG_VERSION")),
+            Opts::new("build_info", "Version of this program.").const_label("version", env!("CARGO_PKG_VERSION")),
         )?;
         build.set(1);
         registry.register(Box::new(durations.clone()))?;
@@ -79,9 +60,7 @@ impl Metrics {
         registry.register(Box::new(shed.clone()))?;
         registry.register(Box::new(log_lines_lost.clone()))?;
         registry.register(Box::new(build))?;
-        registry.register(Box::new(
-            prometheus::process_collector::ProcessCollector::for_self(),
-        ))?;
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         let cells = Route::COUNT * METHODS.len() * STATUSES.len();
         Ok(Self {
             registry,
@@ -110,8 +89,7 @@ impl Metrics {
                 0 => "other".to_owned(),
                 code => code.to_string(),
             };
-            self.durations
-                .with_label_values(&[METHODS[method], route.pattern(), &status, "http"])
+            self.durations.with_label_values(&[METHODS[method], route.pattern(), &status, "http"])
         })
         .observe(seconds);
     }
@@ -138,10 +116,7 @@ fn method_index(method: &Method) -> usize {
 }
 
 fn status_index(status: StatusCode) -> usize {
-    STATUSES
-        .iter()
-        .position(|known| *known == status.as_u16())
-        .unwrap_or(STATUSES.len() - 1)
+    STATUSES.iter().position(|known| *known == status.as_u16()).unwrap_or(STATUSES.len() - 1)
 }
 
 #[cfg(test)]
@@ -155,10 +130,13 @@ mod tests {
         let strange = Method::from_bytes(b"BREW").unwrap();
         metrics.request(Route::Unmatched, &strange, StatusCode::IM_A_TEAPOT, 0.002);
         let text = String::from_utf8(metrics.render().unwrap()).unwrap();
-        assert!(text.contains(
-            "http_server_request_duration_seconds_count{http_request_method=\"GET\",\
+        assert!(
+            text.contains(
+                "http_server_request_duration_seconds_count{http_request_method=\"GET\",\
              http_response_status_code=\"200\",http_route=\"/products/{id}\",url_scheme=\"http\"} 1"
-        ), "{text}");
+            ),
+            "{text}"
+        );
         assert!(text.contains("http_request_method=\"_OTHER\",http_response_status_code=\"other\""));
         assert!(!text.contains("BREW"));
     }

@@ -9,9 +9,7 @@ use crate::problem::ProblemDoc;
 
 /// The document as it is served and committed: pretty JSON with a line break at its end.
 pub fn text() -> String {
-    let mut text = ApiDoc::openapi()
-        .to_pretty_json()
-        .unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
+    let mut text = ApiDoc::openapi().to_pretty_json().unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
     text.push('\n');
     text
 }
@@ -65,8 +63,7 @@ impl Modify for Closed {
         };
         for name in ["NewProduct", "ProductChange"] {
             if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(name) {
-                object.additional_properties =
-                    Some(Box::new(AdditionalProperties::FreeForm(false)));
+                object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
             }
         }
     }

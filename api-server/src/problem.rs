@@ -63,11 +63,7 @@ pub struct ViolationDoc {
 
 impl Problem {
     /// A problem without broken rules.
-    pub fn new(
-        status: StatusCode,
-        code: &'static str,
-        detail: impl Into<Cow<'static, str>>,
-    ) -> Self {
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             status,
             code,
@@ -160,10 +156,7 @@ impl Problem {
         let mut response = Response::new(Body::from(out));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -187,18 +180,14 @@ impl From<ModelError> for Problem {
     fn from(error: ModelError) -> Self {
         match error {
             ModelError::Malformed(errors) => Self::malformed(errors),
-            ModelError::Invalid(errors) => {
-                Self::of_violations(StatusCode::UNPROCESSABLE_ENTITY, "rule_broken", errors)
-            }
+            ModelError::Invalid(errors) => Self::of_violations(StatusCode::UNPROCESSABLE_ENTITY, "rule_broken", errors),
             ModelError::NotFound(what) => Self::not_found(what),
             ModelError::PreconditionFailed(what) => Self::new(
                 StatusCode::PRECONDITION_FAILED,
                 "version_moved",
                 format!("the {what} is at none of the versions that If-Match names, read it again"),
             ),
-            ModelError::Conflict(violation) => {
-                Self::of_violations(StatusCode::CONFLICT, "conflict", vec![violation])
-            }
+            ModelError::Conflict(violation) => Self::of_violations(StatusCode::CONFLICT, "conflict", vec![violation]),
             ModelError::KeyReused => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
@@ -221,26 +210,18 @@ impl From<ModelError> for Problem {
 impl From<DaoError> for Problem {
     fn from(error: DaoError) -> Self {
         match &error {
-            DaoError::Unavailable {
-                level,
-                required,
-                alive,
-            } => {
-                let detail = format!(
-                    "{level} requires {required} replicas and {alive} are alive, nothing was changed"
-                );
+            DaoError::Unavailable { level, required, alive } => {
+                let detail = format!("{level} requires {required} replicas and {alive} are alive, nothing was changed");
                 let mut problem = Self::unavailable("too_few_replicas", detail);
                 problem.replicas = Some((*required, *alive));
                 problem
             }
-            DaoError::Unreachable(_) => Self::unavailable(
-                "database_unreachable",
-                "the database took no request, nothing was changed",
-            ),
-            DaoError::Timeout { .. } => Self::unavailable(
-                "database_timeout",
-                "the database did not answer in time, nothing was changed",
-            ),
+            DaoError::Unreachable(_) => {
+                Self::unavailable("database_unreachable", "the database took no request, nothing was changed")
+            }
+            DaoError::Timeout { .. } => {
+                Self::unavailable("database_timeout", "the database did not answer in time, nothing was changed")
+            }
             DaoError::Unknown { .. } => Self::new(
                 StatusCode::GATEWAY_TIMEOUT,
                 "unknown_outcome",
@@ -267,11 +248,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_problem_says_which_replicas_are_missing_and_when_to_come_back() {
-        let problem = Problem::from(DaoError::Unavailable {
-            level: "ALL",
-            required: 3,
-            alive: 2,
-        });
+        let problem = Problem::from(DaoError::Unavailable { level: "ALL", required: 3, alive: 2 });
         let response = problem.render("r-1");
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()["retry-after"], "1");
@@ -288,10 +265,7 @@ mod tests {
         for error in [
             DaoError::Unreachable("secret host".into()),
             DaoError::Broken("secret row".into()),
-            DaoError::Timeout {
-                level: "ONE",
-                detail: "secret".into(),
-            },
+            DaoError::Timeout { level: "ONE", detail: "secret".into() },
         ] {
             assert!(!Problem::from(error).detail.contains("secret"));
         }

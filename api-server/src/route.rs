@@ -96,10 +96,7 @@ impl Route {
 
     /// Whether the route is for those who run the store: never turned away under load.
     pub const fn is_operational(self) -> bool {
-        matches!(
-            self,
-            Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Metrics
-        )
+        matches!(self, Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Metrics)
     }
 }
 

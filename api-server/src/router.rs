@@ -14,16 +14,10 @@ use crate::route::Route;
 /// The API over one application.
 pub fn build(app: Arc<App>) -> Router {
     Router::new()
-        .route(
-            Route::Products.pattern(),
-            get(products::list).post(products::create),
-        )
+        .route(Route::Products.pattern(), get(products::list).post(products::create))
         .route(
             Route::Product.pattern(),
-            get(products::show)
-                .put(products::replace)
-                .patch(products::patch)
-                .delete(products::remove),
+            get(products::show).put(products::replace).patch(products::patch).delete(products::remove),
         )
         .route(Route::ClusterNodes.pattern(), get(cluster::nodes))
         .route(Route::ClusterRing.pattern(), get(cluster::ring))

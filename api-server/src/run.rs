@@ -12,9 +12,7 @@ use tokio::time::Instant;
 
 use crate::access_log::AccessLog;
 use crate::app::{App, LEASE_SLACK, Limits};
-use crate::dao::cassandra::migrations::{
-    KeyspaceToCreate, MigrationError, Migrator, expected_version,
-};
+use crate::dao::cassandra::migrations::{KeyspaceToCreate, MigrationError, Migrator, expected_version};
 use crate::dao::cassandra::session::{Target, connect};
 use crate::dao::cassandra::{self, Observer, StartError, Sweeper, Usage};
 use crate::edge::Edge;
@@ -30,10 +28,7 @@ pub enum RunError {
     #[error("a setting cannot be used: {0}")]
     Settings(#[from] SettingsError),
     #[error("could not listen on {address}: {source}")]
-    Listen {
-        address: std::net::SocketAddr,
-        source: std::io::Error,
-    },
+    Listen { address: std::net::SocketAddr, source: std::io::Error },
     #[error("could not start: {0}")]
     Start(String),
     #[error("could not reach Cassandra at {hosts} in time: {detail}")]
@@ -52,31 +47,20 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
     let cursors = match settings.cursor_secret()? {
         Some(secret) => CursorKey::new(&secret),
         None => {
-            tracing::warn!("no STORE_CURSOR_KEY: a random one is used, cursors of other processes and of earlier runs are refused");
+            tracing::warn!(
+                "no STORE_CURSOR_KEY: a random one is used, cursors of other processes and of earlier runs are refused"
+            );
             CursorKey::new(&rand::random::<[u8; 32]>())
         }
     };
     let metrics = Metrics::new().map_err(|error| RunError::Start(error.to_string()))?;
-    let observer = Observer::register(metrics.registry())
+    let observer = Observer::register(metrics.registry()).map_err(|error| RunError::Start(error.to_string()))?;
+    let (log, writer) = AccessLog::to_stdout(settings.log_format, metrics.log_lines_lost.clone())
         .map_err(|error| RunError::Start(error.to_string()))?;
-    let (log, writer) =
-        AccessLog::to_stdout(settings.log_format, metrics.log_lines_lost.clone())
-            .map_err(|error| RunError::Start(error.to_string()))?;
-    let limits = Limits {
-        request_timeout: settings.request_timeout(),
-        max_requests: i64::from(settings.max_requests),
-    };
-    let app = App::new(
-        limits,
-        settings.consistency,
-        settings.local_datacenter.clone(),
-        cursors,
-        metrics,
-    );
+    let limits = Limits { request_timeout: settings.request_timeout(), max_requests: i64::from(settings.max_requests) };
+    let app = App::new(limits, settings.consistency, settings.local_datacenter.clone(), cursors, metrics);
     let address = (settings.listen_address, settings.port).into();
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|source| RunError::Listen { address, source })?;
+    let listener = TcpListener::bind(address).await.map_err(|source| RunError::Listen { address, source })?;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
     let edge = Edge::new(Arc::clone(&app), router::build(Arc::clone(&app)), log);
     let pace = Pace {
@@ -84,11 +68,7 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
         drain: Duration::from_secs(settings.drain_seconds),
         shutdown: Duration::from_secs(settings.shutdown_seconds),
     };
-    let connecting = tokio::spawn(connect_in_time(
-        Arc::clone(&app),
-        settings.clone(),
-        observer,
-    ));
+    let connecting = tokio::spawn(connect_in_time(Arc::clone(&app), settings.clone(), observer));
     server::serve(listener, edge, app, pace, server::signal()).await;
     connecting.abort();
     drop(writer);
@@ -112,20 +92,14 @@ async fn connect_in_time(app: Arc<App>, settings: Settings, observer: Observer) 
     drop(sweeper);
 }
 
-async fn connect_once(
-    app: &App,
-    settings: &Settings,
-    observer: &Observer,
-) -> Result<Sweeper, RunError> {
+async fn connect_once(app: &App, settings: &Settings, observer: &Observer) -> Result<Sweeper, RunError> {
     let session = open(settings).await?.map_err(|error| unreachable(settings, &error))?;
     if settings.migrate {
         migrate_with(&session, settings, None).await?;
     }
     let deadline = Instant::now() + Duration::from_secs(10);
     let serial = serial(settings);
-    let version = Migrator::new(&session, &settings.keyspace, serial, deadline)
-        .version()
-        .await?;
+    let version = Migrator::new(&session, &settings.keyspace, serial, deadline).version().await?;
     if version.is_none_or(|version| version < expected_version()) {
         return Err(RunError::Start(format!(
             "the schema of keyspace {} is at version {}, {} is needed: run store-api migrate",
@@ -158,10 +132,9 @@ pub async fn migrate(settings: &Settings, args: &MigrateArgs) -> Result<(), RunE
         }
     };
     let create = match (args.create_keyspace, &args.datacenter, args.replication_factor) {
-        (true, Some(datacenter), Some(replication_factor)) => Some(KeyspaceToCreate {
-            datacenter: datacenter.clone(),
-            replication_factor,
-        }),
+        (true, Some(datacenter), Some(replication_factor)) => {
+            Some(KeyspaceToCreate { datacenter: datacenter.clone(), replication_factor })
+        }
         _ => None,
     };
     migrate_with(&session, settings, create.as_ref()).await
@@ -175,20 +148,20 @@ async fn migrate_with(
     let deadline = Instant::now() + Duration::from_secs(settings.migrate_timeout_seconds);
     let migrator = Migrator::new(session, &settings.keyspace, serial(settings), deadline);
     let done = migrator.migrate(create).await?;
-    tracing::info!(keyspace = settings.keyspace, from = done.from, to = done.to, "the schema is at the expected version");
+    tracing::info!(
+        keyspace = settings.keyspace,
+        from = done.from,
+        to = done.to,
+        "the schema is at the expected version"
+    );
     Ok(())
 }
 
 async fn open(settings: &Settings) -> Result<Result<Session, NewSessionError>, RunError> {
-    let credentials = settings
-        .credentials()?
-        .map(|(user, password)| (user, password.expose().to_owned()));
+    let credentials = settings.credentials()?.map(|(user, password)| (user, password.expose().to_owned()));
     let hosts = settings.cassandra_host.iter().map(|host| host.trim());
     let target = Target {
-        hosts: hosts
-            .filter(|host| !host.is_empty())
-            .map(str::to_owned)
-            .collect(),
+        hosts: hosts.filter(|host| !host.is_empty()).map(str::to_owned).collect(),
         credentials,
         datacenter: settings.local_datacenter.clone(),
         rack: settings.local_rack.clone(),
@@ -198,10 +171,7 @@ async fn open(settings: &Settings) -> Result<Result<Session, NewSessionError>, R
 }
 
 fn unreachable(settings: &Settings, error: &NewSessionError) -> RunError {
-    RunError::Connect {
-        hosts: settings.cassandra_host.join(","),
-        detail: error.to_string(),
-    }
+    RunError::Connect { hosts: settings.cassandra_host.join(","), detail: error.to_string() }
 }
 
 fn usage(settings: &Settings) -> Usage {

@@ -60,10 +60,7 @@ pub async fn serve(
     tracing::info!(open = connections.len(), "listener closed, waiting for running requests");
     closing.send_replace(true);
     connections.close();
-    if tokio::time::timeout(pace.shutdown, connections.wait())
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(pace.shutdown, connections.wait()).await.is_err() {
         tracing::warn!(left = connections.len(), "requests were still running at the end of the shutdown time");
     }
     tracing::info!("stopped");

@@ -163,11 +163,7 @@ impl std::fmt::Debug for Secret {
 #[derive(Debug, Error)]
 pub enum SettingsError {
     #[error("could not read the file named by {variable} ({path}): {source}")]
-    File {
-        variable: &'static str,
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    File { variable: &'static str, path: PathBuf, source: std::io::Error },
     #[error("{variable} is empty")]
     Empty { variable: &'static str },
     #[error("the cursor key has fewer than 16 bytes, give a longer one")]
@@ -177,12 +173,7 @@ pub enum SettingsError {
 impl Settings {
     /// Takes the secrets from the environment, where they never show in the list of processes.
     pub fn with_secrets_of_the_environment(mut self) -> Self {
-        let secret = |name| {
-            std::env::var(name)
-                .ok()
-                .filter(|text| !text.is_empty())
-                .map(Secret)
-        };
+        let secret = |name| std::env::var(name).ok().filter(|text| !text.is_empty()).map(Secret);
         self.cassandra_password = secret("CASSANDRA_PASSWORD");
         self.cursor_key = secret("STORE_CURSOR_KEY");
         self
@@ -197,9 +188,7 @@ impl Settings {
         let Some(user) = user else { return Ok(None) };
         let password = match &self.cassandra_password_file {
             Some(path) => Secret(read_file("CASSANDRA_PASSWORD_FILE", path)?),
-            None => self.cassandra_password.clone().ok_or(SettingsError::Empty {
-                variable: "CASSANDRA_PASSWORD",
-            })?,
+            None => self.cassandra_password.clone().ok_or(SettingsError::Empty { variable: "CASSANDRA_PASSWORD" })?,
         };
         Ok(Some((user, password)))
     }
@@ -271,11 +260,7 @@ mod tests {
     fn the_command_line_is_well_formed_and_names_every_variable_of_the_readme() {
         Cli::command().debug_assert();
         let help = Cli::command().render_long_help().to_string();
-        let migrate = Cli::command()
-            .find_subcommand_mut("migrate")
-            .unwrap()
-            .render_long_help()
-            .to_string();
+        let migrate = Cli::command().find_subcommand_mut("migrate").unwrap().render_long_help().to_string();
         let readme = include_str!("../README.md");
         let named = readme
             .split('`')

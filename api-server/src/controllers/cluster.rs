@@ -11,18 +11,14 @@ use super::request::{self, Access, Query};
 use crate::app::App;
 use crate::models::ring::PlacementError;
 use crate::problem::Problem;
-use crate::views::cluster::{
-    ConsistencyView, KeyspaceView, LevelView, NodeView, PlacementView, RingView,
-};
+use crate::views::cluster::{ConsistencyView, KeyspaceView, LevelView, NodeView, PlacementView, RingView};
 
 fn answer(value: &impl Serialize) -> Result<Response, Problem> {
     match serde_json::to_vec(value) {
         Ok(body) => Ok(request::json(StatusCode::OK, body)),
-        Err(_) => Err(Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "not_writable",
-            "the answer could not be written",
-        )),
+        Err(_) => {
+            Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "not_writable", "the answer could not be written"))
+        }
     }
 }
 
@@ -126,17 +122,9 @@ pub async fn placement(State(app): State<Arc<App>>, request: Request) -> Result<
     match cluster.placement(&cx, &table, &key).await {
         Ok(placement) => answer(&PlacementView::new(&placement, &key)),
         Err(error) => Err(match &error {
-            PlacementError::UnknownTable { .. } => Problem::new(
-                StatusCode::NOT_FOUND,
-                "not_found",
-                error.to_string(),
-            ),
-            PlacementError::KeyParts { .. } => {
-                Problem::malformed_at("query:key", "key_parts", error.to_string())
-            }
-            PlacementError::KeyType { .. } => {
-                Problem::malformed_at("query:key", "key_type", error.to_string())
-            }
+            PlacementError::UnknownTable { .. } => Problem::new(StatusCode::NOT_FOUND, "not_found", error.to_string()),
+            PlacementError::KeyParts { .. } => Problem::malformed_at("query:key", "key_parts", error.to_string()),
+            PlacementError::KeyType { .. } => Problem::malformed_at("query:key", "key_type", error.to_string()),
             PlacementError::Dao(error) => error.clone().into(),
         }),
     }
@@ -153,10 +141,7 @@ pub async fn placement(State(app): State<Arc<App>>, request: Request) -> Result<
         (status = 503, response = crate::openapi::Unavailable),
     )
 )]
-pub async fn consistency(
-    State(app): State<Arc<App>>,
-    request: Request,
-) -> Result<Response, Problem> {
+pub async fn consistency(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
@@ -173,8 +158,7 @@ pub async fn consistency(
 }
 
 fn identifier(name: &'static str, text: &str) -> Result<(), Problem> {
-    let fits = (1..=48).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let fits = (1..=48).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if fits {
         return Ok(());
     }

@@ -18,10 +18,7 @@ pub async fn document() -> Response {
     static TEXT: OnceLock<String> = OnceLock::new();
     let text = TEXT.get_or_init(openapi::text);
     let mut response = Response::new(Body::from(text.as_str()));
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -29,9 +26,7 @@ pub async fn document() -> Response {
 pub async fn index() -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-    response
-        .headers_mut()
-        .insert(header::LOCATION, HeaderValue::from_static("/docs/index.html"));
+    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/docs/index.html"));
     response
 }
 

@@ -72,16 +72,9 @@ pub async fn readyz(State(app): State<Arc<App>>) -> Result<Response, Problem> {
 pub async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let text = app.metrics.render().map_err(|error| {
         tracing::error!(%error, "could not render metrics");
-        Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "not_writable",
-            "the metrics could not be written",
-        )
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "not_writable", "the metrics could not be written")
     })?;
     let mut response = Response::new(Body::from(text));
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; version=0.0.4"),
-    );
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4"));
     Ok(response)
 }

@@ -64,18 +64,13 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
         let (answer, receipt) = create_once(services, &cx, draft, identity).await?;
         return Ok(tell(services, answer, Some(receipt)).await);
     };
-    let turn = services
-        .idempotency
-        .begin(&cx, "POST /products", key, &body, identity.operation, identity.product)
-        .await?;
+    let turn =
+        services.idempotency.begin(&cx, "POST /products", key, &body, identity.operation, identity.product).await?;
     let claimed = match turn {
         Turn::Replay(answer) => return replay(services, answer).await,
         Turn::Work(claimed) => claimed,
     };
-    let identity = Identity {
-        operation: claimed.operation,
-        product: claimed.resource,
-    };
+    let identity = Identity { operation: claimed.operation, product: claimed.resource };
     match create_once(services, &cx, draft, identity).await {
         Ok((answer, receipt)) => {
             services.idempotency.finish(&cx, &claimed, &answer).await;
@@ -115,9 +110,7 @@ async fn replay(services: &Services, answer: Answer) -> Result<Response, Problem
         return Err(ModelError::Conflict(violation).into());
     }
     let mut response = tell(services, answer, None).await;
-    response
-        .headers_mut()
-        .insert("idempotency-replayed", HeaderValue::from_static("true"));
+    response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
     Ok(response)
 }
 
@@ -175,21 +168,14 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let cursor = query.take("cursor");
     let filter = Filter {
         sku: checked(&mut query, "sku", |text| rules::check_line(text, rules::SKU_MAX))?,
-        name_prefix: checked(&mut query, "name_prefix", |text| {
-            rules::check_prefix(text, rules::NAME_MAX)
-        })?,
-        category: checked(&mut query, "category", |text| {
-            rules::check_line(text, rules::CATEGORY_MAX)
-        })?,
+        name_prefix: checked(&mut query, "name_prefix", |text| rules::check_prefix(text, rules::NAME_MAX))?,
+        category: checked(&mut query, "category", |text| rules::check_line(text, rules::CATEGORY_MAX))?,
     };
     let cx = request::context(&app, &parts.headers, Access::Read)?;
     let services = request::services(&app)?;
     let link = next_link(&filter, limit);
     let mut rows = view::List::with_room_for(limit);
-    let page = services
-        .products
-        .page(&cx, filter, limit, cursor.as_deref(), &mut rows)
-        .await?;
+    let page = services.products.page(&cx, filter, limit, cursor.as_deref(), &mut rows).await?;
     let mut response = request::json(StatusCode::OK, rows.finish());
     let headers = response.headers_mut();
     if let Some(next) = page.next
@@ -205,29 +191,21 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
 fn checked(
     query: &mut Query,
     name: &'static str,
-    check: impl Fn(&str) -> Result<(), (&'static str, String)>,
+    check: impl Fn(&str) -> rules::Rule,
 ) -> Result<Option<String>, Problem> {
     let Some(text) = query.take(name) else {
         return Ok(None);
     };
     match check(&text) {
         Ok(()) => Ok(Some(text)),
-        Err((code, detail)) => Err(Problem::malformed_at(
-            format!("query:{name}"),
-            code,
-            format!("{name} {detail}"),
-        )),
+        Err((code, detail)) => Err(Problem::malformed_at(format!("query:{name}"), code, format!("{name} {detail}"))),
     }
 }
 
 /// The path of the next page up to its cursor.
 fn next_link(filter: &Filter, limit: usize) -> String {
     let mut link = format!("/products?limit={limit}");
-    for (name, value) in [
-        ("sku", &filter.sku),
-        ("name_prefix", &filter.name_prefix),
-        ("category", &filter.category),
-    ] {
+    for (name, value) in [("sku", &filter.sku), ("name_prefix", &filter.name_prefix), ("category", &filter.category)] {
         if let Some(value) = value {
             link.push('&');
             link.push_str(name);

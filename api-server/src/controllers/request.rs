@@ -33,10 +33,7 @@ pub enum Access {
 /// The use cases, or 503 while there is no database.
 pub fn services(app: &App) -> Result<&Services, Problem> {
     app.services().ok_or_else(|| {
-        Problem::unavailable(
-            "not_connected",
-            "the database was not reached yet or its schema is not there yet",
-        )
+        Problem::unavailable("not_connected", "the database was not reached yet or its schema is not there yet")
     })
 }
 
@@ -49,24 +46,12 @@ pub fn context(app: &App, headers: &HeaderMap, access: Access) -> Result<Context
         trace: false,
     };
     if let Some(value) = headers.get(&CONSISTENCY_LEVEL) {
-        let level: Level = value
-            .to_str()
-            .ok()
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(|| {
-                Problem::malformed_at(
-                    "header:Consistency-Level",
-                    "unknown_level",
-                    crate::models::UnknownLevel.to_string(),
-                )
-            })?;
+        let level: Level = value.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(|| {
+            Problem::malformed_at("header:Consistency-Level", "unknown_level", crate::models::UnknownLevel.to_string())
+        })?;
         if level == Level::Serial && access == Access::Write {
             let detail = "SERIAL is a level of reads";
-            return Err(Problem::malformed_at(
-                "header:Consistency-Level",
-                "level_not_usable",
-                detail,
-            ));
+            return Err(Problem::malformed_at("header:Consistency-Level", "level_not_usable", detail));
         }
         cx.level = Some(level);
     }
@@ -85,10 +70,7 @@ pub fn context(app: &App, headers: &HeaderMap, access: Access) -> Result<Context
 
 /// Tells in headers how the database answered.
 pub fn tell_receipt(headers: &mut HeaderMap, receipt: &Receipt) {
-    headers.insert(
-        CONSISTENCY_LEVEL,
-        HeaderValue::from_static(receipt.level.name()),
-    );
+    headers.insert(CONSISTENCY_LEVEL, HeaderValue::from_static(receipt.level.name()));
     if let Some(coordinator) = receipt.coordinator
         && let Ok(value) = HeaderValue::from_str(&coordinator.to_string())
     {
@@ -113,10 +95,7 @@ pub async fn tell_trace(services: &Services, headers: &mut HeaderMap, receipt: &
 pub fn json(status: StatusCode, body: Vec<u8>) -> http::Response<Body> {
     let mut response = http::Response::new(Body::from(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -126,8 +105,7 @@ pub fn etag(version: i64) -> HeaderValue {
     text.push(b'"');
     crate::views::json::write_integer(&mut text, version);
     text.push(b'"');
-    HeaderValue::from_maybe_shared(Bytes::from(text))
-        .unwrap_or_else(|_| HeaderValue::from_static("\"0\""))
+    HeaderValue::from_maybe_shared(Bytes::from(text)).unwrap_or_else(|_| HeaderValue::from_static("\"0\""))
 }
 
 /// A condition header, all its lines together.
@@ -153,14 +131,9 @@ pub fn accepts_json(headers: &HeaderMap) -> Result<(), Problem> {
             offered = true;
             let mut parts = range.split(';').map(str::trim);
             let media = parts.next().unwrap_or_default();
-            let refused = parts.any(|part| {
-                part.strip_prefix("q=")
-                    .and_then(|q| q.parse::<f32>().ok())
-                    .is_some_and(|q| q <= 0.0)
-            });
-            let fits = ["*/*", "application/*", "application/json"]
-                .iter()
-                .any(|ours| media.eq_ignore_ascii_case(ours));
+            let refused =
+                parts.any(|part| part.strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()).is_some_and(|q| q <= 0.0));
+            let fits = ["*/*", "application/*", "application/json"].iter().any(|ours| media.eq_ignore_ascii_case(ours));
             if fits && !refused {
                 return Ok(());
             }
@@ -281,19 +254,11 @@ pub async fn body(
         .map(|value| value.split(';').next().unwrap_or_default().trim());
     if !media_type.is_some_and(|given| media_types.iter().any(|ours| given.eq_ignore_ascii_case(ours))) {
         let detail = format!("send {}", media_types.join(" or "));
-        return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            detail,
-        ));
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
     }
     if headers.contains_key(header::CONTENT_ENCODING) {
         let detail = "send the body without Content-Encoding";
-        return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_content_encoding",
-            detail,
-        ));
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_encoding", detail));
     }
     let too_large = || {
         let detail = format!("a body has at most {MAX_BODY} bytes");
@@ -315,10 +280,8 @@ pub async fn body(
         Err(_) => {
             let seconds = app.limits.request_timeout.as_secs();
             let detail = format!("the body did not arrive within {seconds} s");
-            Err(
-                Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail)
-                    .with_header(header::CONNECTION, HeaderValue::from_static("close")),
-            )
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail)
+                .with_header(header::CONNECTION, HeaderValue::from_static("close")))
         }
     }
 }

@@ -10,9 +10,9 @@ mod products;
 pub mod session;
 mod sku;
 mod sweeper;
-mod tries;
 #[cfg(test)]
 mod tests;
+mod tries;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,21 +54,13 @@ pub enum StartError {
 
 /// Makes the DAOs over a session whose keyspace has the expected schema, and the sweeper that
 /// finishes what crashes left.
-pub async fn daos(
-    session: Arc<Session>,
-    usage: &Usage,
-    observer: &Observer,
-) -> Result<(Daos, Sweeper), StartError> {
+pub async fn daos(session: Arc<Session>, usage: &Usage, observer: &Observer) -> Result<(Daos, Sweeper), StartError> {
     let database = Arc::new(execute::Database::new(session, usage, observer));
     let products = Arc::new(CassandraProducts::prepare(Arc::clone(&database)).await?);
     let idempotency = CassandraIdempotency::prepare(Arc::clone(&database)).await?;
     let cluster = CassandraCluster::new(database);
     let sweeper = Sweeper::start(&products);
-    let daos = Daos {
-        products,
-        idempotency: Arc::new(idempotency),
-        cluster: Arc::new(cluster),
-    };
+    let daos = Daos { products, idempotency: Arc::new(idempotency), cluster: Arc::new(cluster) };
     Ok((daos, sweeper))
 }
 

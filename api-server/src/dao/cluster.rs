@@ -98,12 +98,7 @@ pub trait ClusterDao: Send + Sync {
     async fn ring(&self, cx: &Context, keyspace: &str) -> Result<Option<Ring>, DaoError>;
 
     /// Replicas of one partition of a table of the store's keyspace.
-    async fn placement(
-        &self,
-        cx: &Context,
-        table: &str,
-        key: &[String],
-    ) -> Result<Placement, PlacementError>;
+    async fn placement(&self, cx: &Context, table: &str, key: &[String]) -> Result<Placement, PlacementError>;
 
     /// Whether the database answers and its schema is the one this program expects.
     async fn ready(&self, cx: &Context) -> Result<(), DaoError>;

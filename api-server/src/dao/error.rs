@@ -9,11 +9,7 @@ use super::Level;
 pub enum DaoError {
     /// Too few replicas are alive for the level: nothing was done.
     #[error("{alive} of the {required} replicas that {level} requires are alive")]
-    Unavailable {
-        level: &'static str,
-        required: i32,
-        alive: i32,
-    },
+    Unavailable { level: &'static str, required: i32, alive: i32 },
     /// No node could be asked, or the database turned the request away before doing anything.
     #[error("no node took the request: {0}")]
     Unreachable(String),

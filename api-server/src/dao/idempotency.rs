@@ -51,13 +51,7 @@ pub trait IdempotencyDao: Send + Sync {
     async fn begin(&self, cx: &Context, claim: &Claim, lease_ms: i64) -> Result<Begun, DaoError>;
 
     /// Keeps the answer of a claim that [`IdempotencyDao::begin`] gave to `operation`.
-    async fn finish(
-        &self,
-        cx: &Context,
-        key: &str,
-        operation: Uuid,
-        answer: &Answer,
-    ) -> Result<(), DaoError>;
+    async fn finish(&self, cx: &Context, key: &str, operation: Uuid, answer: &Answer) -> Result<(), DaoError>;
 
     /// Lets the next try take the claim over at once, after a try that ended without an answer.
     async fn release(&self, cx: &Context, key: &str, operation: Uuid) -> Result<(), DaoError>;

@@ -20,15 +20,8 @@ pub enum Level {
 
 impl Level {
     /// Every level, in the order in which documents list them.
-    pub const ALL: [Self; 7] = [
-        Self::One,
-        Self::Two,
-        Self::Quorum,
-        Self::LocalOne,
-        Self::LocalQuorum,
-        Self::All,
-        Self::Serial,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::One, Self::Two, Self::Quorum, Self::LocalOne, Self::LocalQuorum, Self::All, Self::Serial];
 
     /// Cassandra's name of the level.
     pub const fn name(self) -> &'static str {
@@ -59,10 +52,7 @@ impl FromStr for Level {
     type Err = UnknownLevel;
 
     fn from_str(text: &str) -> Result<Self, UnknownLevel> {
-        Self::ALL
-            .into_iter()
-            .find(|level| level.name().eq_ignore_ascii_case(text))
-            .ok_or(UnknownLevel)
+        Self::ALL.into_iter().find(|level| level.name().eq_ignore_ascii_case(text)).ok_or(UnknownLevel)
     }
 }
 

@@ -47,10 +47,7 @@ impl Price {
             scale -= 1;
         }
         while scale < 0 {
-            unscaled = unscaled
-                .checked_mul(10)
-                .filter(|value| *value < Self::LIMIT)
-                .ok_or(PriceError::TooLarge)?;
+            unscaled = unscaled.checked_mul(10).filter(|value| *value < Self::LIMIT).ok_or(PriceError::TooLarge)?;
             scale += 1;
         }
         let scale = u8::try_from(scale).map_err(|_| PriceError::TooPrecise)?;
@@ -173,11 +170,7 @@ impl fmt::Display for Price {
 }
 
 const fn too_many_digits(after_the_point: bool) -> PriceError {
-    if after_the_point {
-        PriceError::TooPrecise
-    } else {
-        PriceError::TooLarge
-    }
+    if after_the_point { PriceError::TooPrecise } else { PriceError::TooLarge }
 }
 
 /// Exponents beyond any price are capped, so that `1e999999999999` costs nothing.
@@ -190,9 +183,7 @@ fn parse_exponent(text: &[u8]) -> Result<i64, PriceError> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(PriceError::NotANumber);
     }
-    let value = digits.iter().fold(0_i64, |sum, digit| {
-        (sum * 10 + i64::from(digit - b'0')).min(1_000_000)
-    });
+    let value = digits.iter().fold(0_i64, |sum, digit| (sum * 10 + i64::from(digit - b'0')).min(1_000_000));
     Ok(if negative { -value } else { value })
 }
 

@@ -120,14 +120,8 @@ impl Filter {
     /// Whether a product belongs into the list.
     pub fn admits(&self, product: &ProductRef<'_>) -> bool {
         self.sku.as_ref().is_none_or(|sku| sku == product.sku)
-            && self
-                .category
-                .as_ref()
-                .is_none_or(|category| Some(category.as_str()) == product.category)
-            && self
-                .name_prefix
-                .as_ref()
-                .is_none_or(|prefix| fold_name(product.name).starts_with(&fold_name(prefix)))
+            && self.category.as_ref().is_none_or(|category| Some(category.as_str()) == product.category)
+            && self.name_prefix.as_ref().is_none_or(|prefix| fold_name(product.name).starts_with(&fold_name(prefix)))
     }
 }
 
@@ -196,31 +190,16 @@ pub enum Removed {
 #[async_trait]
 pub trait ProductDao: Send + Sync {
     /// Gives the product to the sink, if there is one, at the level of the context.
-    async fn find(
-        &self,
-        cx: &Context,
-        id: Uuid,
-        sink: &mut dyn ProductSink,
-    ) -> Result<Receipt, DaoError>;
+    async fn find(&self, cx: &Context, id: Uuid, sink: &mut dyn ProductSink) -> Result<Receipt, DaoError>;
 
     /// The product as every LWT before has left it, for changing it.
     async fn load(&self, cx: &Context, id: Uuid) -> Result<Option<Stored>, DaoError>;
 
     /// Gives one page to the sink, newest first.
-    async fn page(
-        &self,
-        cx: &Context,
-        query: &PageQuery,
-        sink: &mut dyn ProductSink,
-    ) -> Result<PageEnd, DaoError>;
+    async fn page(&self, cx: &Context, query: &PageQuery, sink: &mut dyn ProductSink) -> Result<PageEnd, DaoError>;
 
     /// Creates the product at version 1. It is in every list when this returns `Done`.
-    async fn insert(
-        &self,
-        cx: &Context,
-        product: &Product,
-        operation: Uuid,
-    ) -> Result<Inserted, DaoError>;
+    async fn insert(&self, cx: &Context, product: &Product, operation: Uuid) -> Result<Inserted, DaoError>;
 
     /// Changes `before` to `after` (same id, next version) if it is still what was read.
     async fn replace(
@@ -232,10 +211,5 @@ pub trait ProductDao: Send + Sync {
     ) -> Result<Replaced, DaoError>;
 
     /// Removes the product if it is still what was read.
-    async fn remove(
-        &self,
-        cx: &Context,
-        before: &Stored,
-        operation: Uuid,
-    ) -> Result<Removed, DaoError>;
+    async fn remove(&self, cx: &Context, before: &Stored, operation: Uuid) -> Result<Removed, DaoError>;
 }

@@ -7,9 +7,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::error::ModelError;
-use crate::dao::cluster::{
-    ClusterDao, Keyspace, Node, Placement, PlacementError, Replication, Ring,
-};
+use crate::dao::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Replication, Ring};
 use crate::dao::{Context, Level};
 
 /// The ring and its keyspaces.
@@ -49,19 +47,11 @@ impl Cluster {
     /// The ring of a keyspace, by default the store's.
     pub async fn ring(&self, cx: &Context, keyspace: Option<&str>) -> Result<Ring, ModelError> {
         let keyspace = keyspace.unwrap_or_else(|| self.dao.keyspace());
-        self.dao
-            .ring(cx, keyspace)
-            .await?
-            .ok_or(ModelError::NotFound("keyspace"))
+        self.dao.ring(cx, keyspace).await?.ok_or(ModelError::NotFound("keyspace"))
     }
 
     /// Replicas of one partition.
-    pub async fn placement(
-        &self,
-        cx: &Context,
-        table: &str,
-        key: &[String],
-    ) -> Result<Placement, PlacementError> {
+    pub async fn placement(&self, cx: &Context, table: &str, key: &[String]) -> Result<Placement, PlacementError> {
         self.dao.placement(cx, table, key).await
     }
 
@@ -122,9 +112,7 @@ pub fn survival(replication: &Replication, local: Option<&str>) -> Vec<Survival>
     let (total, local) = match replication {
         Replication::NetworkTopology(factors) => {
             let smallest = factors.values().copied().filter(|rf| *rf > 0).min();
-            let local = local
-                .and_then(|name| factors.get(name).copied())
-                .or(smallest);
+            let local = local.and_then(|name| factors.get(name).copied()).or(smallest);
             (factors.values().sum(), local.unwrap_or(0))
         }
         Replication::Simple(factor) => (*factor, *factor),

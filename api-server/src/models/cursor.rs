@@ -60,23 +60,16 @@ impl CursorKey {
     /// The position in a cursor text of ours for the same list.
     pub fn open(&self, filter: &Filter, text: &str) -> Result<Position, BadCursor> {
         let mut bytes = [0_u8; BODY + SIGNATURE];
-        let length = URL_SAFE_NO_PAD
-            .decode_slice(text, &mut bytes)
-            .map_err(|_| BadCursor)?;
+        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).map_err(|_| BadCursor)?;
         if length != bytes.len() || bytes[0] != VERSION {
             return Err(BadCursor);
         }
-        self.mac(filter, &bytes[..BODY])
-            .verify_truncated_left(&bytes[BODY..])
-            .map_err(|_| BadCursor)?;
+        self.mac(filter, &bytes[..BODY]).verify_truncated_left(&bytes[BODY..]).map_err(|_| BadCursor)?;
         let mut bucket = [0_u8; 8];
         bucket.copy_from_slice(&bytes[1..9]);
         let mut id = [0_u8; 16];
         id.copy_from_slice(&bytes[9..BODY]);
-        Ok(Position {
-            bucket: i64::from_be_bytes(bucket),
-            id: Uuid::from_bytes(id),
-        })
+        Ok(Position { bucket: i64::from_be_bytes(bucket), id: Uuid::from_bytes(id) })
     }
 
     fn mac(&self, filter: &Filter, body: &[u8]) -> Hmac<Sha256> {
@@ -98,17 +91,11 @@ mod tests {
     use super::*;
 
     fn filter(category: Option<&str>) -> Filter {
-        Filter {
-            category: category.map(str::to_owned),
-            ..Filter::default()
-        }
+        Filter { category: category.map(str::to_owned), ..Filter::default() }
     }
 
     fn position() -> Position {
-        Position {
-            bucket: 1_700_000_000_000,
-            id: Uuid::from_u128(7),
-        }
+        Position { bucket: 1_700_000_000_000, id: Uuid::from_u128(7) }
     }
 
     #[test]

@@ -24,11 +24,7 @@ impl Violation {
         code: impl Into<Cow<'static, str>>,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self {
-            pointer: pointer.into(),
-            code: code.into(),
-            detail: detail.into(),
-        }
+        Self { pointer: pointer.into(), code: code.into(), detail: detail.into() }
     }
 }
 

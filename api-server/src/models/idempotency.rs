@@ -33,12 +33,7 @@ const REFUSED: u16 = 409;
 
 /// The answer that keeps a refusal for good, so that a second try is refused alike.
 pub fn refusal(violation: &Violation) -> Option<Answer> {
-    Some(Answer {
-        status: REFUSED,
-        etag: None,
-        location: None,
-        body: serde_json::to_vec(violation).ok()?,
-    })
+    Some(Answer { status: REFUSED, etag: None, location: None, body: serde_json::to_vec(violation).ok()? })
 }
 
 /// The refusal that an answer keeps, `None` when it is another answer.
@@ -72,21 +67,9 @@ impl Idempotency {
         operation: Uuid,
         resource: Uuid,
     ) -> Result<Turn, ModelError> {
-        let claim = Claim {
-            key: format!("{route} {key}"),
-            request: Sha256::digest(body).into(),
-            operation,
-            resource,
-        };
+        let claim = Claim { key: format!("{route} {key}"), request: Sha256::digest(body).into(), operation, resource };
         match self.dao.begin(cx, &claim, self.lease_ms).await? {
-            Begun::Ours {
-                operation,
-                resource,
-            } => Ok(Turn::Work(Claimed {
-                key: claim.key,
-                operation,
-                resource,
-            })),
+            Begun::Ours { operation, resource } => Ok(Turn::Work(Claimed { key: claim.key, operation, resource })),
             Begun::Answered(answer) => Ok(Turn::Replay(answer)),
             Begun::OtherRequest => Err(ModelError::KeyReused),
             Begun::InFlight => Err(ModelError::KeyInFlight),
@@ -96,10 +79,7 @@ impl Idempotency {
     /// Keeps the answer. A failure is not the client's: the work is done, and the next try of the
     /// same request finds its own effects and answers alike.
     pub async fn finish(&self, cx: &Context, claimed: &Claimed, answer: &Answer) {
-        let kept = self
-            .dao
-            .finish(cx, &claimed.key, claimed.operation, answer)
-            .await;
+        let kept = self.dao.finish(cx, &claimed.key, claimed.operation, answer).await;
         if let Err(error) = kept {
             tracing::warn!(reason = error.reason(), %error, "could not keep an answer under its idempotency key");
         }

@@ -86,10 +86,7 @@ mod tests {
     fn lists_of_entity_tags_are_read() {
         let tag = |version, weak| Tag { version, weak };
         assert_eq!(Tags::parse(" * "), Tags::Any);
-        assert_eq!(
-            Tags::parse(r#""3", W/"4" ,"abc","03""#),
-            Tags::Versions(vec![tag(3, false), tag(4, true)])
-        );
+        assert_eq!(Tags::parse(r#""3", W/"4" ,"abc","03""#), Tags::Versions(vec![tag(3, false), tag(4, true)]));
         for bad in ["", "3", "\"3", "\"3\" \"4\"", "W/3", "**", "\"+3\"", "\"-3\"", "\""] {
             assert_eq!(Tags::parse(bad), Tags::Versions(vec![]), "{bad}");
         }

@@ -17,6 +17,9 @@ pub const CATEGORY_MAX: usize = 100;
 /// Characters that a description may have at most; bounds the size of the batch that writes it.
 pub const DESCRIPTION_MAX: usize = 2000;
 
+/// Whether a text keeps a rule; else a code and what to send instead.
+pub type Rule = Result<(), (&'static str, String)>;
+
 /// Everything of a product that a client decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
@@ -103,28 +106,22 @@ impl Change {
 }
 
 /// Whether a text may be one line of a product: no control characters, not blank at its ends.
-pub fn check_line(text: &str, max: usize) -> Result<(), (&'static str, String)> {
+pub fn check_line(text: &str, max: usize) -> Rule {
     if text.is_empty() {
         return Err(("too_short", "must not be empty".into()));
     }
     check_length(text, max)?;
     if text.chars().any(is_control) {
-        return Err((
-            "control_character",
-            "must not contain control characters".into(),
-        ));
+        return Err(("control_character", "must not contain control characters".into()));
     }
     if text.starts_with(' ') || text.ends_with(' ') {
-        return Err((
-            "blank_ends",
-            "must not begin or end with a space".into(),
-        ));
+        return Err(("blank_ends", "must not begin or end with a space".into()));
     }
     Ok(())
 }
 
 /// Whether a text may be the beginning of a name: a space may be its last character here.
-pub fn check_prefix(text: &str, max: usize) -> Result<(), (&'static str, String)> {
+pub fn check_prefix(text: &str, max: usize) -> Rule {
     match check_line(text, max) {
         Err(("blank_ends", _)) => Ok(()),
         other => other,
@@ -133,30 +130,21 @@ pub fn check_prefix(text: &str, max: usize) -> Result<(), (&'static str, String)
 
 /// Whether a text may be a description: tabs and line breaks are allowed, other control
 /// characters are not.
-pub fn check_paragraphs(text: &str, max: usize) -> Result<(), (&'static str, String)> {
+pub fn check_paragraphs(text: &str, max: usize) -> Rule {
     if text.is_empty() {
         return Err(("too_short", "must not be empty, leave it out".into()));
     }
     check_length(text, max)?;
-    if text
-        .chars()
-        .any(|c| is_control(c) && !matches!(c, '\t' | '\n' | '\r'))
-    {
-        return Err((
-            "control_character",
-            "must not contain control characters but tabs and line breaks".into(),
-        ));
+    if text.chars().any(|c| is_control(c) && !matches!(c, '\t' | '\n' | '\r')) {
+        return Err(("control_character", "must not contain control characters but tabs and line breaks".into()));
     }
     Ok(())
 }
 
-fn check_length(text: &str, max: usize) -> Result<(), (&'static str, String)> {
+fn check_length(text: &str, max: usize) -> Rule {
     // At most four bytes a character: long texts are not counted through.
     if text.len() > max * 4 || text.chars().count() > max {
-        return Err((
-            "too_long",
-            format!("must have at most {max} characters"),
-        ));
+        return Err(("too_long", format!("must have at most {max} characters")));
     }
     Ok(())
 }
@@ -189,11 +177,7 @@ mod tests {
 
     #[test]
     fn a_change_raises_the_version_and_touches_only_what_it_names() {
-        let change = Change {
-            name: Some("Black tea".into()),
-            category: Some(None),
-            ..Change::default()
-        };
+        let change = Change { name: Some("Black tea".into()), category: Some(None), ..Change::default() };
         let after = change.apply(&product(), 20).unwrap();
         assert_eq!((after.version, after.updated_at, after.created_at), (2, 20, 10));
         assert_eq!(after.name, "Black tea");
@@ -203,20 +187,14 @@ mod tests {
 
     #[test]
     fn a_change_that_changes_nothing_makes_no_version() {
-        let change = Change {
-            name: Some("Green tea".into()),
-            ..Change::default()
-        };
+        let change = Change { name: Some("Green tea".into()), ..Change::default() };
         assert_eq!(change.apply(&product(), 20), None);
         assert_eq!(Change::default().apply(&product(), 20), None);
     }
 
     #[test]
     fn a_clock_that_runs_back_never_makes_an_update_older() {
-        let change = Change {
-            name: Some("Black tea".into()),
-            ..Change::default()
-        };
+        let change = Change { name: Some("Black tea".into()), ..Change::default() };
         assert_eq!(change.apply(&product(), 5).unwrap().updated_at, 10);
     }
 
@@ -224,10 +202,7 @@ mod tests {
     fn lines_are_bounded_in_characters_not_bytes() {
         assert!(check_line(&"é".repeat(NAME_MAX), NAME_MAX).is_ok());
         assert!(check_line(&"🦀".repeat(SKU_MAX), SKU_MAX).is_ok());
-        assert_eq!(
-            check_line(&"a".repeat(NAME_MAX + 1), NAME_MAX).unwrap_err().0,
-            "too_long"
-        );
+        assert_eq!(check_line(&"a".repeat(NAME_MAX + 1), NAME_MAX).unwrap_err().0, "too_long");
     }
 
     #[test]

@@ -8,9 +8,7 @@ use super::cursor::CursorKey;
 use super::error::{ModelError, Violation};
 use super::precondition::Tags;
 use super::product::{Change, Draft};
-use crate::dao::products::{
-    Filter, Inserted, PageQuery, Product, ProductDao, ProductSink, Removed, Replaced,
-};
+use crate::dao::products::{Filter, Inserted, PageQuery, Product, ProductDao, ProductSink, Removed, Replaced};
 use crate::dao::{Context, DaoError, Receipt};
 
 /// Products of the store.
@@ -30,10 +28,7 @@ pub struct Identity {
 impl Identity {
     /// New identities; the product's is time-ordered.
     pub fn generate() -> Self {
-        Self {
-            operation: Uuid::new_v4(),
-            product: Uuid::now_v7(),
-        }
+        Self { operation: Uuid::new_v4(), product: Uuid::now_v7() }
     }
 
     /// Time of creation as the id tells it, so that a second try writes the same.
@@ -78,12 +73,7 @@ impl Products {
     }
 
     /// Gives the product to the sink, if there is one.
-    pub async fn find(
-        &self,
-        cx: &Context,
-        id: Uuid,
-        sink: &mut dyn ProductSink,
-    ) -> Result<Receipt, ModelError> {
+    pub async fn find(&self, cx: &Context, id: Uuid, sink: &mut dyn ProductSink) -> Result<Receipt, ModelError> {
         Ok(self.dao.find(cx, id, sink).await?)
     }
 
@@ -96,23 +86,13 @@ impl Products {
         cursor: Option<&str>,
         sink: &mut dyn ProductSink,
     ) -> Result<PageOf, ModelError> {
-        let after = cursor
-            .map(|text| self.cursors.open(&filter, text))
-            .transpose()
-            .map_err(|bad| {
-                let detail = format!("{bad}, begin again without one");
-                ModelError::Malformed(vec![Violation::new("query:cursor", "bad_cursor", detail)])
-            })?;
-        let query = PageQuery {
-            filter,
-            limit,
-            after,
-        };
+        let after = cursor.map(|text| self.cursors.open(&filter, text)).transpose().map_err(|bad| {
+            let detail = format!("{bad}, begin again without one");
+            ModelError::Malformed(vec![Violation::new("query:cursor", "bad_cursor", detail)])
+        })?;
+        let query = PageQuery { filter, limit, after };
         let end = self.dao.page(cx, &query, sink).await?;
-        Ok(PageOf {
-            next: end.next.map(|next| self.cursors.seal(&query.filter, next)),
-            receipt: end.receipt,
-        })
+        Ok(PageOf { next: end.next.map(|next| self.cursors.seal(&query.filter, next)), receipt: end.receipt })
     }
 
     /// Applies a change to the product as it is when the change is made. Returns the product after
@@ -146,12 +126,7 @@ impl Products {
     }
 
     /// Removes the product.
-    pub async fn remove(
-        &self,
-        cx: &Context,
-        id: Uuid,
-        condition: &Tags,
-    ) -> Result<Receipt, ModelError> {
+    pub async fn remove(&self, cx: &Context, id: Uuid, condition: &Tags) -> Result<Receipt, ModelError> {
         for _ in 0..RACES {
             let before = self.dao.load(cx, id).await?.ok_or(ModelError::NotFound("product"))?;
             if !condition.allow_change(before.product.version) {
@@ -181,7 +156,5 @@ fn sku_in_flight() -> ModelError {
 
 /// Too many writers of one product: nothing of this request was done.
 fn contended() -> ModelError {
-    ModelError::Dao(DaoError::Unreachable(
-        "other writers of the same row were always faster".into(),
-    ))
+    ModelError::Dao(DaoError::Unreachable("other writers of the same row were always faster".into()))
 }

@@ -113,20 +113,14 @@ pub struct KeyColumn {
 impl From<&Keyspace> for KeyspaceView {
     fn from(keyspace: &Keyspace) -> Self {
         let (strategy, replication) = match &keyspace.strategy {
-            Replication::NetworkTopology(factors) => {
-                ("NetworkTopologyStrategy".into(), factors.clone())
-            }
-            Replication::Simple(factor) => {
-                ("SimpleStrategy".into(), BTreeMap::from([("*".into(), *factor)]))
-            }
+            Replication::NetworkTopology(factors) => ("NetworkTopologyStrategy".into(), factors.clone()),
+            Replication::Simple(factor) => ("SimpleStrategy".into(), BTreeMap::from([("*".into(), *factor)])),
             Replication::Local => ("LocalStrategy".into(), BTreeMap::new()),
             Replication::Other(name) => (name.clone(), BTreeMap::new()),
         };
         let tables = keyspace.tables.iter().map(|(table, columns)| {
-            let columns = columns.iter().map(|(name, cql_type)| KeyColumn {
-                name: name.clone(),
-                cql_type: cql_type.clone(),
-            });
+            let columns =
+                columns.iter().map(|(name, cql_type)| KeyColumn { name: name.clone(), cql_type: cql_type.clone() });
             (table.clone(), columns.collect())
         });
         Self {

@@ -21,8 +21,7 @@ pub type Members<'a> = Vec<(String, &'a RawValue)>;
 
 /// Reads a body that must be one JSON object without repeated members.
 pub fn read_object(body: &[u8]) -> Result<Members<'_>, Violation> {
-    let text = std::str::from_utf8(body)
-        .map_err(|_| Violation::new("", "not_utf8", "the body is not UTF-8"))?;
+    let text = std::str::from_utf8(body).map_err(|_| Violation::new("", "not_utf8", "the body is not UTF-8"))?;
     if !text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
         let detail = "the body must be a JSON object";
         return Err(Violation::new("", "not_an_object", detail));
@@ -126,14 +125,7 @@ pub fn write_text(out: &mut Vec<u8>, text: &str) {
             b'\t' => out.extend_from_slice(b"\\t"),
             other => {
                 const HEX: &[u8; 16] = b"0123456789abcdef";
-                let escape = [
-                    b'\\',
-                    b'u',
-                    b'0',
-                    b'0',
-                    HEX[usize::from(other >> 4)],
-                    HEX[usize::from(other & 15)],
-                ];
+                let escape = [b'\\', b'u', b'0', b'0', HEX[usize::from(other >> 4)], HEX[usize::from(other & 15)]];
                 out.extend_from_slice(&escape);
             }
         }
@@ -191,16 +183,11 @@ pub fn write_time(out: &mut Vec<u8>, millis: i64) {
     let shifted = days + 719_468;
     let era = shifted / 146_097;
     let day_of_era = shifted % 146_097;
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_shifted + 2) / 5 + 1;
-    let month = if month_shifted < 10 {
-        month_shifted + 3
-    } else {
-        month_shifted - 9
-    };
+    let month = if month_shifted < 10 { month_shifted + 3 } else { month_shifted - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     let mut text = *b"\"0000-00-00T00:00:00.000Z\"";
     put(&mut text[1..5], year);

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::json;
 use crate::models::product::{
-    BRAND_MAX, CATEGORY_MAX, Change, DESCRIPTION_MAX, Draft, NAME_MAX, SKU_MAX, at_field,
-    check_line, check_paragraphs,
+    BRAND_MAX, CATEGORY_MAX, Change, DESCRIPTION_MAX, Draft, NAME_MAX, Rule, SKU_MAX, at_field, check_line,
+    check_paragraphs,
 };
 use crate::models::{ModelError, Price, Product, ProductRef, ProductSink, Violation};
 
@@ -17,20 +17,44 @@ use crate::models::{ModelError, Price, Product, ProductRef, ProductSink, Violati
 #[allow(dead_code, reason = "documents the request; it is read by `read_draft`")]
 pub struct NewProductDoc {
     /// Name shown to people. No control characters, no space at either end.
-    #[schema(min_length = 1, max_length = 150, pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$", example = "Green tea, 100 g")]
+    #[schema(
+        min_length = 1,
+        max_length = 150,
+        pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$",
+        example = "Green tea, 100 g"
+    )]
     name: String,
     /// Stock keeping unit, unique in the store.
-    #[schema(min_length = 1, max_length = 64, pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$", example = "TEA-GREEN-100")]
+    #[schema(
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$",
+        example = "TEA-GREEN-100"
+    )]
     sku: String,
     /// Exact price, at most two decimal places.
     #[schema(value_type = f64, exclusive_minimum = 0, exclusive_maximum = 100_000_000, multiple_of = 0.01, example = 10.50)]
     price: Price,
-    #[schema(min_length = 1, max_length = 150, pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$", example = "Hillside")]
+    #[schema(
+        min_length = 1,
+        max_length = 150,
+        pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$",
+        example = "Hillside"
+    )]
     brand: Option<String>,
     /// Tabs and line breaks are allowed, other control characters are not.
-    #[schema(min_length = 1, max_length = 2000, pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]+$")]
+    #[schema(
+        min_length = 1,
+        max_length = 2000,
+        pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]+$"
+    )]
     description: Option<String>,
-    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$", example = "tea")]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$",
+        example = "tea"
+    )]
     category: Option<String>,
 }
 
@@ -39,17 +63,39 @@ pub struct NewProductDoc {
 #[schema(as = ProductChange)]
 #[allow(dead_code, reason = "documents the request; it is read by `read_change`")]
 pub struct ProductChangeDoc {
-    #[schema(nullable = false, min_length = 1, max_length = 150, pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$")]
+    #[schema(
+        nullable = false,
+        min_length = 1,
+        max_length = 150,
+        pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$"
+    )]
     name: Option<String>,
-    #[schema(nullable = false, min_length = 1, max_length = 64, pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$")]
+    #[schema(
+        nullable = false,
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$"
+    )]
     sku: Option<String>,
     #[schema(nullable = false, value_type = f64, exclusive_minimum = 0, exclusive_maximum = 100_000_000, multiple_of = 0.01, example = 10.50)]
     price: Option<Price>,
-    #[schema(min_length = 1, max_length = 150, pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$")]
+    #[schema(
+        min_length = 1,
+        max_length = 150,
+        pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$"
+    )]
     brand: Option<String>,
-    #[schema(min_length = 1, max_length = 2000, pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]+$")]
+    #[schema(
+        min_length = 1,
+        max_length = 2000,
+        pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]+$"
+    )]
     description: Option<String>,
-    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$")]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$"
+    )]
     category: Option<String>,
 }
 
@@ -114,16 +160,11 @@ pub fn read_draft(body: &[u8]) -> Result<Draft, ModelError> {
 pub fn read_change(body: &[u8]) -> Result<Change, ModelError> {
     let mut broken = Vec::new();
     let change = read_fields(body, &mut broken)?;
-    if broken.is_empty() {
-        Ok(change)
-    } else {
-        Err(ModelError::Invalid(broken))
-    }
+    if broken.is_empty() { Ok(change) } else { Err(ModelError::Invalid(broken)) }
 }
 
 fn read_fields(body: &[u8], broken: &mut Vec<Violation>) -> Result<Change, ModelError> {
-    let members =
-        json::read_object(body).map_err(|violation| ModelError::Malformed(vec![violation]))?;
+    let members = json::read_object(body).map_err(|violation| ModelError::Malformed(vec![violation]))?;
     let mut change = Change::default();
     for (name, value) in &members {
         match name.as_str() {
@@ -134,13 +175,11 @@ fn read_fields(body: &[u8], broken: &mut Vec<Violation>) -> Result<Change, Model
                 change.brand = optional(value, |value| line("brand", value, BRAND_MAX, broken));
             }
             "category" => {
-                change.category =
-                    optional(value, |value| line("category", value, CATEGORY_MAX, broken));
+                change.category = optional(value, |value| line("category", value, CATEGORY_MAX, broken));
             }
             "description" => {
-                change.description = optional(value, |value| {
-                    text("description", value, DESCRIPTION_MAX, check_paragraphs, broken)
-                });
+                change.description =
+                    optional(value, |value| text("description", value, DESCRIPTION_MAX, check_paragraphs, broken));
             }
             other => broken.push(Violation::new(
                 format!("/{}", json::escape_pointer(other)),
@@ -152,23 +191,11 @@ fn read_fields(body: &[u8], broken: &mut Vec<Violation>) -> Result<Change, Model
     Ok(change)
 }
 
-fn optional(
-    value: &RawValue,
-    read: impl FnOnce(&RawValue) -> Option<String>,
-) -> Option<Option<String>> {
-    if json::is_null(value) {
-        Some(None)
-    } else {
-        read(value).map(Some)
-    }
+fn optional(value: &RawValue, read: impl FnOnce(&RawValue) -> Option<String>) -> Option<Option<String>> {
+    if json::is_null(value) { Some(None) } else { read(value).map(Some) }
 }
 
-fn line(
-    field: &'static str,
-    value: &RawValue,
-    max: usize,
-    broken: &mut Vec<Violation>,
-) -> Option<String> {
+fn line(field: &'static str, value: &RawValue, max: usize, broken: &mut Vec<Violation>) -> Option<String> {
     text(field, value, max, check_line, broken)
 }
 
@@ -176,7 +203,7 @@ fn text(
     field: &'static str,
     value: &RawValue,
     max: usize,
-    check: fn(&str, usize) -> Result<(), (&'static str, String)>,
+    check: fn(&str, usize) -> Rule,
     broken: &mut Vec<Violation>,
 ) -> Option<String> {
     let Some(text) = json::read_text(value) else {
@@ -328,9 +355,7 @@ mod tests {
     fn a_price_comes_out_as_it_went_in() {
         for literal in ["10.50", "0.1", "7", "99999999.99"] {
             let body = format!(r#"{{"name":"a","sku":"b","price":{literal}}}"#);
-            let product = read_draft(body.as_bytes())
-                .unwrap()
-                .into_product(Uuid::nil(), 0);
+            let product = read_draft(body.as_bytes()).unwrap().into_product(Uuid::nil(), 0);
             let text = String::from_utf8(shown(&product)).unwrap();
             assert!(text.contains(&format!("\"price\":{literal},")), "{text}");
         }

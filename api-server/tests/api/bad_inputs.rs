@@ -34,16 +34,31 @@ fn bad_products() -> Vec<(String, u16, &'static str)> {
         table.push((body, status, pointer));
     };
     // Not JSON, or not an object.
-    for body in [
-        "", " ", "null", "true", "12", "\"text\"", "[]", "[{\"name\":\"a\"}]", "undefined",
-    ] {
+    for body in ["", " ", "null", "true", "12", "\"text\"", "[]", "[{\"name\":\"a\"}]", "undefined"] {
         add(body.into(), 400, "");
     }
     for body in [
-        "{", "{]", "{\"name\"}", "{\"name\":}", "{\"name\":\"a\",}", "{name:\"a\"}", "{'name':'a'}",
-        "{} {}", "{}x", "{\"a\":1,,\"b\":2}", "{\"price\":01}", "{\"price\":1.}", "{\"price\":.5}",
-        "{\"price\":+1}", "{\"price\":NaN}", "{\"price\":Infinity}", "{\"price\":0x10}",
-        "{\"price\":1e}", "{\"name\":\"a\u{0}b\"}", "{\"name\":\"a\nb\"}", "{\"name\":\"\\x\"}",
+        "{",
+        "{]",
+        "{\"name\"}",
+        "{\"name\":}",
+        "{\"name\":\"a\",}",
+        "{name:\"a\"}",
+        "{'name':'a'}",
+        "{} {}",
+        "{}x",
+        "{\"a\":1,,\"b\":2}",
+        "{\"price\":01}",
+        "{\"price\":1.}",
+        "{\"price\":.5}",
+        "{\"price\":+1}",
+        "{\"price\":NaN}",
+        "{\"price\":Infinity}",
+        "{\"price\":0x10}",
+        "{\"price\":1e}",
+        "{\"name\":\"a\u{0}b\"}",
+        "{\"name\":\"a\nb\"}",
+        "{\"name\":\"\\x\"}",
         "\u{feff}{}",
     ] {
         add(body.into(), 400, "");
@@ -58,8 +73,14 @@ fn bad_products() -> Vec<(String, u16, &'static str)> {
     add(r#"{"name":"a","sku":"b"}"#.into(), 422, "/price");
     // Unknown members; nobody sets what the store decides.
     for member in [
-        r#""id":"0190a0a0-0000-7000-8000-000000000000""#, r#""version":7"#, r#""created_at":"x""#,
-        r#""product_id":1"#, r#""Name":"a""#, r#""__proto__":{}"#, r#""":1"#, r#""a/b~c":1"#,
+        r#""id":"0190a0a0-0000-7000-8000-000000000000""#,
+        r#""version":7"#,
+        r#""created_at":"x""#,
+        r#""product_id":1"#,
+        r#""Name":"a""#,
+        r#""__proto__":{}"#,
+        r#""":1"#,
+        r#""a/b~c":1"#,
     ] {
         add(with(member), 422, "");
     }
@@ -76,11 +97,34 @@ fn bad_products() -> Vec<(String, u16, &'static str)> {
     }
     // Prices at every edge.
     for literal in [
-        "0", "-0", "0.0", "0.00", "0e5", "-1", "-0.01", "0.001", "0.005", "1.001", "10.999",
-        "100000000", "100000000.00", "99999999.991", "1e8", "1e308", "1e309", "1e400", "-1e400",
-        "1e-3", "5e-324", "1e999999999999999999999", "1e-999999999999999999999",
-        "9223372036854775807", "9223372036854775808", "18446744073709551616",
-        "170141183460469231731687303715884105728", "0.00000000000000000000000000001",
+        "0",
+        "-0",
+        "0.0",
+        "0.00",
+        "0e5",
+        "-1",
+        "-0.01",
+        "0.001",
+        "0.005",
+        "1.001",
+        "10.999",
+        "100000000",
+        "100000000.00",
+        "99999999.991",
+        "1e8",
+        "1e308",
+        "1e309",
+        "1e400",
+        "-1e400",
+        "1e-3",
+        "5e-324",
+        "1e999999999999999999999",
+        "1e-999999999999999999999",
+        "9223372036854775807",
+        "9223372036854775808",
+        "18446744073709551616",
+        "170141183460469231731687303715884105728",
+        "0.00000000000000000000000000001",
         "123456789012345678901234567890.12",
     ] {
         add(price(literal), 422, "/price");
@@ -89,9 +133,23 @@ fn bad_products() -> Vec<(String, u16, &'static str)> {
     add(price(&format!("0.{}1", "0".repeat(400))), 422, "/price");
     // Texts at every edge.
     for literal in [
-        "\"\"", "\" \"", "\"   \"", "\" a\"", "\"a \"", "\"a\\u0000b\"", "\"\\u0000\"", "\"a\\nb\"",
-        "\"a\\tb\"", "\"\\u001f\"", "\"\\u007f\"", "\"a\\u0085b\"", "\"\\u009f\"", "\"\\ud800\"",
-        "\"\\udc00\"", "\"a\\ud800b\"", "\"\\ud800\\ud800\"",
+        "\"\"",
+        "\" \"",
+        "\"   \"",
+        "\" a\"",
+        "\"a \"",
+        "\"a\\u0000b\"",
+        "\"\\u0000\"",
+        "\"a\\nb\"",
+        "\"a\\tb\"",
+        "\"\\u001f\"",
+        "\"\\u007f\"",
+        "\"a\\u0085b\"",
+        "\"\\u009f\"",
+        "\"\\ud800\"",
+        "\"\\udc00\"",
+        "\"a\\ud800b\"",
+        "\"\\ud800\\ud800\"",
     ] {
         add(name(literal), 422, "/name");
         add(sku(literal), 422, "/sku");
@@ -184,8 +242,15 @@ async fn other_media_types_and_encodings_are_refused() {
     let store = Store::new();
     let body = r#"{"name":"a","sku":"b","price":1}"#;
     for media_type in [
-        "text/plain", "application/xml", "application/x-www-form-urlencoded", "multipart/form-data",
-        "application/jsonx", "json", "", "application/merge-patch+json", "*/*",
+        "text/plain",
+        "application/xml",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "application/jsonx",
+        "json",
+        "",
+        "application/merge-patch+json",
+        "*/*",
     ] {
         let call = store.call("POST", "/products").header("content-type", media_type);
         let answer = call.body(body).send().await;
@@ -232,10 +297,7 @@ async fn a_body_that_never_ends_or_breaks_off_is_given_up() {
     let answer = call.body(Body::from_stream(slow)).send().await;
     assert_eq!(answer.status, 408);
     is_a_problem(&answer, "slow");
-    let broken = futures::stream::iter([
-        Ok(Bytes::from_static(b"{\"name\":")),
-        Err(std::io::Error::other("reset")),
-    ]);
+    let broken = futures::stream::iter([Ok(Bytes::from_static(b"{\"name\":")), Err(std::io::Error::other("reset"))]);
     let call = store.call("POST", "/products").header("content-type", "application/json");
     let answer = call.body(Body::from_stream(broken)).send().await;
     assert_eq!(answer.status, 400);
@@ -403,7 +465,9 @@ async fn other_methods_and_paths_are_refused_with_what_there_is() {
         expected.sort_unstable();
         assert_eq!(listed, expected, "{method} {target}");
     }
-    for target in ["/", "/product", "/products/", "/products/a/b", "//products", "/%00", "/docs/../etc", "/docs/none.js"] {
+    for target in
+        ["/", "/product", "/products/", "/products/a/b", "//products", "/%00", "/docs/../etc", "/docs/none.js"]
+    {
         let answer = store.get(target).await;
         assert_eq!(answer.status, 404, "{target}");
         is_a_problem(&answer, target);

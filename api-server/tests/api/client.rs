@@ -32,8 +32,7 @@ pub struct Answer {
 
 impl Answer {
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body)
-            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
     pub fn text(&self) -> String {
@@ -60,10 +59,7 @@ impl Store {
     }
 
     pub fn without_database(max_requests: i64) -> Self {
-        let limits = Limits {
-            request_timeout: Duration::from_millis(500),
-            max_requests,
-        };
+        let limits = Limits { request_timeout: Duration::from_millis(500), max_requests };
         let cursors = CursorKey::new(b"0123456789abcdef");
         let metrics = Metrics::new().unwrap();
         let app = App::new(limits, Level::LocalQuorum, None, cursors, metrics);
@@ -74,11 +70,7 @@ impl Store {
 
     pub fn call(&self, method: &str, target: &str) -> Call<'_> {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        Call {
-            store: self,
-            request: Request::builder().method(method).uri(target),
-            body: Body::empty(),
-        }
+        Call { store: self, request: Request::builder().method(method).uri(target), body: Body::empty() }
     }
 
     pub async fn get(&self, target: &str) -> Answer {
@@ -123,10 +115,6 @@ impl Call<'_> {
         let request = self.request.body(self.body).unwrap();
         let Ok(response) = self.store.edge.answer(request, None).await;
         let (parts, body) = response.into_parts();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: body.collect().await.unwrap().to_bytes(),
-        }
+        Answer { status: parts.status, headers: parts.headers, body: body.collect().await.unwrap().to_bytes() }
     }
 }

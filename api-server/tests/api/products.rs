@@ -82,9 +82,7 @@ async fn a_list_is_newest_first_and_its_links_lead_through_all_of_it() {
 async fn filters_are_kept_by_the_links_and_bind_their_cursors() {
     let store = Store::new();
     for at in 0..3 {
-        let body = format!(
-            r#"{{"name":"Käse & Brot {at}","sku":"k{at}","price":1,"category":"a&b=c"}}"#
-        );
+        let body = format!(r#"{{"name":"Käse & Brot {at}","sku":"k{at}","price":1,"category":"a&b=c"}}"#);
         assert_eq!(store.create(&body).await.status, 201);
         store.created(&format!("other{at}")).await;
     }
@@ -115,11 +113,7 @@ async fn put_replaces_and_patch_merges() {
     assert_eq!(answer.header("etag"), Some("\"2\""));
     let body = answer.json();
     assert_eq!((&body["brand"], &body["category"]), (&"Hill".into(), &"tea".into()));
-    let answer = store
-        .call("PUT", &path)
-        .json(r#"{"name":"Black tea","sku":"TEA-2","price":5}"#)
-        .send()
-        .await;
+    let answer = store.call("PUT", &path).json(r#"{"name":"Black tea","sku":"TEA-2","price":5}"#).send().await;
     let body = answer.json();
     assert_eq!((answer.status.as_u16(), &body["version"]), (200, &3.into()));
     assert!(body["brand"].is_null() && body["category"].is_null());

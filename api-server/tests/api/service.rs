@@ -64,9 +64,9 @@ async fn requests_are_counted_by_pattern_and_never_by_path() {
     store.call("BREW", "/products").send().await;
     let metrics = store.get("/metrics").await.text();
     let count = |labels: &str| {
-        let line = metrics.lines().find(|line| {
-            line.starts_with("http_server_request_duration_seconds_count") && line.contains(labels)
-        });
+        let line = metrics
+            .lines()
+            .find(|line| line.starts_with("http_server_request_duration_seconds_count") && line.contains(labels));
         line.and_then(|line| line.rsplit(' ').next()).map(str::to_owned)
     };
     let shown = "http_request_method=\"GET\",http_response_status_code=\"200\",http_route=\"/products/{id}\"";

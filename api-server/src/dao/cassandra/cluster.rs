@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::stream::{self, StreamExt as _};
 use scylla::cluster::ClusterState;
 use scylla::cluster::metadata::{ColumnType, NativeType, Strategy};
+use scylla::policies::load_balancing::{NodeIdentifier, SingleTargetLoadBalancingPolicy};
 use scylla::routing::Token;
 use scylla::statement::Consistency;
 use scylla::statement::unprepared::Statement;
@@ -19,15 +21,21 @@ use uuid::Uuid;
 use super::execute::Database;
 use super::migrations::expected_version;
 use super::products::broken;
-use crate::dao::cluster::{
-    ClusterDao, Keyspace, Node, Placement, PlacementError, Range, Replication, Ring,
-};
+use crate::dao::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Range, Replication, Ring};
 use crate::dao::{Context, DaoError, Level};
 
 /// The driver's view is asked for again when it is older than this.
 const FRESH: Duration = Duration::from_secs(1);
 /// Longest wait for a fresh view; beyond it the known one is shown.
 const REFRESH: Duration = Duration::from_millis(2500);
+
+/// Longest wait for a node's answer about its version.
+const VERSION: Duration = Duration::from_secs(1);
+/// Nodes asked for their version at the same time.
+const ASKED_AT_ONCE: usize = 8;
+
+/// Release and schema version of a node.
+type Version = (Option<String>, Option<Uuid>);
 
 /// See the module.
 pub struct CassandraCluster {
@@ -38,10 +46,7 @@ pub struct CassandraCluster {
 impl CassandraCluster {
     /// A view over a session.
     pub fn new(database: Arc<Database>) -> Self {
-        Self {
-            database,
-            refreshed: Mutex::new(None),
-        }
+        Self { database, refreshed: Mutex::new(None) }
     }
 
     /// The cluster as the driver sees it after asking again, once a second at most.
@@ -59,31 +64,23 @@ impl CassandraCluster {
         session.get_cluster_state()
     }
 
-    /// Versions by host id, as the node that is asked knows them.
-    async fn versions(
-        &self,
-        cx: &Context,
-    ) -> Result<HashMap<Uuid, (Option<String>, Option<Uuid>)>, DaoError> {
-        let mut versions = HashMap::new();
-        for table in ["local", "peers"] {
-            let cql = format!("SELECT host_id, release_version, schema_version FROM system.{table}");
-            let mut statement = Statement::new(cql);
+    /// Versions by host id, each as the node itself tells them; one that gives no answer has none.
+    /// The nodes' tables of their peers would not do: two statements may be answered by two nodes.
+    async fn versions(&self, cx: &Context, view: &ClusterState) -> HashMap<Uuid, Version> {
+        let wait = cx.remaining().unwrap_or(VERSION).min(VERSION);
+        let asked: Vec<_> = view.get_nodes_info().iter().filter(|node| node.is_connected()).cloned().collect();
+        let answers = stream::iter(asked).map(|node| async move {
+            let host_id = node.host_id;
+            let mut statement = Statement::new("SELECT release_version, schema_version FROM system.local");
             statement.set_is_idempotent(true);
             statement.set_consistency(Consistency::One);
-            statement.set_request_timeout(cx.remaining());
-            let result = self.database.session.query_unpaged(statement, ()).await;
-            let rows = result
-                .map_err(|error| DaoError::Unreachable(error.to_string()))?
-                .into_rows_result()
-                .map_err(broken)?;
-            type Version = (Option<Uuid>, Option<String>, Option<Uuid>);
-            for row in rows.rows::<Version>().map_err(broken)? {
-                if let (Some(host_id), release, schema) = row.map_err(broken)? {
-                    versions.entry(host_id).or_insert((release, schema));
-                }
-            }
-        }
-        Ok(versions)
+            statement.set_request_timeout(Some(wait));
+            let target = NodeIdentifier::Node(node);
+            statement.set_load_balancing_policy(Some(SingleTargetLoadBalancingPolicy::new(target, None)));
+            let result = self.database.session.query_unpaged(statement, ()).await.ok()?;
+            Some((host_id, result.into_rows_result().ok()?.single_row::<Version>().ok()?))
+        });
+        answers.buffer_unordered(ASKED_AT_ONCE).filter_map(std::future::ready).collect().await
     }
 }
 
@@ -103,13 +100,8 @@ fn node_of(node: &scylla::cluster::Node, tokens: Vec<i64>) -> Node {
 
 fn replication_of(strategy: &Strategy) -> Replication {
     match strategy {
-        Strategy::NetworkTopologyStrategy {
-            datacenter_repfactors,
-        } => Replication::NetworkTopology(
-            datacenter_repfactors
-                .iter()
-                .map(|(name, factor)| (name.clone(), *factor))
-                .collect(),
+        Strategy::NetworkTopologyStrategy { datacenter_repfactors } => Replication::NetworkTopology(
+            datacenter_repfactors.iter().map(|(name, factor)| (name.clone(), *factor)).collect(),
         ),
         Strategy::SimpleStrategy { replication_factor } => Replication::Simple(*replication_factor),
         Strategy::LocalStrategy => Replication::Local,
@@ -122,7 +114,7 @@ fn replication_of(strategy: &Strategy) -> Replication {
 impl ClusterDao for CassandraCluster {
     async fn nodes(&self, cx: &Context) -> Result<Vec<Node>, DaoError> {
         let view = self.view(cx).await;
-        let versions = self.versions(cx).await?;
+        let versions = self.versions(cx, &view).await;
         let mut tokens: HashMap<Uuid, Vec<i64>> = HashMap::new();
         for (token, node) in view.replica_locator().ring().iter() {
             tokens.entry(node.host_id).or_default().push(token.value());
@@ -139,9 +131,7 @@ impl ClusterDao for CassandraCluster {
                 shown
             })
             .collect();
-        nodes.sort_by(|a, b| {
-            (&a.datacenter, &a.rack, a.address).cmp(&(&b.datacenter, &b.rack, b.address))
-        });
+        nodes.sort_by(|a, b| (&a.datacenter, &a.rack, a.address).cmp(&(&b.datacenter, &b.rack, b.address)));
         Ok(nodes)
     }
 
@@ -153,11 +143,7 @@ impl ClusterDao for CassandraCluster {
                 name: name.to_owned(),
                 strategy: replication_of(&keyspace.strategy),
                 durable_writes: keyspace.durable_writes,
-                tables: keyspace
-                    .tables
-                    .iter()
-                    .map(|(table, shape)| (table.clone(), key_columns(shape)))
-                    .collect(),
+                tables: keyspace.tables.iter().map(|(table, shape)| (table.clone(), key_columns(shape))).collect(),
             })
             .collect();
         keyspaces.sort_by(|a, b| a.name.cmp(&b.name));
@@ -169,12 +155,7 @@ impl ClusterDao for CassandraCluster {
         if view.get_keyspace(keyspace).is_none() {
             return Ok(None);
         }
-        let tokens: Vec<Token> = view
-            .replica_locator()
-            .ring()
-            .iter()
-            .map(|(token, _)| *token)
-            .collect();
+        let tokens: Vec<Token> = view.replica_locator().ring().iter().map(|(token, _)| *token).collect();
         let before = tokens.iter().cycle().skip(tokens.len().saturating_sub(1));
         let ranges = tokens
             .iter()
@@ -182,71 +163,44 @@ impl ClusterDao for CassandraCluster {
             .map(|(end, start)| Range {
                 start: start.value(),
                 end: end.value(),
-                replicas: view
-                    .get_token_endpoints(keyspace, "", *end)
-                    .iter()
-                    .map(|(node, _)| node.host_id)
-                    .collect(),
+                replicas: view.get_token_endpoints(keyspace, "", *end).iter().map(|(node, _)| node.host_id).collect(),
             })
             .collect();
-        Ok(Some(Ring {
-            cluster_name: view.cluster_name().to_owned(),
-            keyspace: keyspace.to_owned(),
-            ranges,
-        }))
+        Ok(Some(Ring { cluster_name: view.cluster_name().to_owned(), keyspace: keyspace.to_owned(), ranges }))
     }
 
-    async fn placement(
-        &self,
-        cx: &Context,
-        table: &str,
-        key: &[String],
-    ) -> Result<Placement, PlacementError> {
+    async fn placement(&self, cx: &Context, table: &str, key: &[String]) -> Result<Placement, PlacementError> {
         let view = self.view(cx).await;
         let keyspace = &self.database.keyspace;
         let tables = view.get_keyspace(keyspace).map(|found| &found.tables);
         let shape = tables.and_then(|tables| tables.get(table)).ok_or_else(|| {
-            let mut known: Vec<&str> = tables
-                .map(|tables| tables.keys().map(String::as_str).collect())
-                .unwrap_or_default();
+            let mut known: Vec<&str> =
+                tables.map(|tables| tables.keys().map(String::as_str).collect()).unwrap_or_default();
             known.sort_unstable();
-            PlacementError::UnknownTable {
-                known: known.join(", "),
-            }
+            PlacementError::UnknownTable { known: known.join(", ") }
         })?;
         let columns = key_columns(shape);
         if columns.len() != key.len() {
             let columns = columns.iter().map(|(name, kind)| format!("{name} {kind}"));
-            return Err(PlacementError::KeyParts {
-                columns: columns.collect::<Vec<_>>().join(", "),
-            });
+            return Err(PlacementError::KeyParts { columns: columns.collect::<Vec<_>>().join(", ") });
         }
         let mut values = Vec::with_capacity(key.len());
         for ((column, cql_type), text) in columns.into_iter().zip(key) {
             let value = parse_key(&cql_type, text);
             values.push(value.ok_or(PlacementError::KeyType { column, cql_type })?);
         }
-        let token = view
-            .compute_token(keyspace, table, &values)
-            .map_err(|error| PlacementError::Dao(broken(error)))?;
+        let token = view.compute_token(keyspace, table, &values).map_err(|error| PlacementError::Dao(broken(error)))?;
         let replicas = view
             .get_token_endpoints(keyspace, table, token)
             .iter()
             .map(|(node, _)| node_of(node, Vec::new()))
             .collect();
-        Ok(Placement {
-            keyspace: keyspace.clone(),
-            table: table.to_owned(),
-            token: token.value(),
-            replicas,
-        })
+        Ok(Placement { keyspace: keyspace.clone(), table: table.to_owned(), token: token.value(), replicas })
     }
 
     async fn ready(&self, cx: &Context) -> Result<(), DaoError> {
-        let cql = format!(
-            "SELECT max(version) FROM {}.schema_migrations WHERE scope = 'store'",
-            self.database.keyspace
-        );
+        let cql =
+            format!("SELECT max(version) FROM {}.schema_migrations WHERE scope = 'store'", self.database.keyspace);
         let mut statement = Statement::new(cql);
         statement.set_is_idempotent(true);
         statement.set_consistency(Consistency::LocalOne);
@@ -263,10 +217,7 @@ impl ClusterDao for CassandraCluster {
         if version.is_some_and(|version| version >= expected_version()) {
             return Ok(());
         }
-        Err(DaoError::Unreachable(format!(
-            "the schema is at version {version:?}, {} is needed",
-            expected_version()
-        )))
+        Err(DaoError::Unreachable(format!("the schema is at version {version:?}, {} is needed", expected_version())))
     }
 
     fn keyspace(&self) -> &str {

@@ -5,7 +5,7 @@
 //!   until the deadline;
 //! - an LWT is never tried again by the driver. [`decide`] issues it again only when the
 //!   statement recognises its own earlier effect (it carries an id of its own);
-//! - a batch of absolute writes with explicit timestamps is a write like the others.
+//! - absolute writes with explicit timestamps may go together in unlogged batches.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -35,11 +35,7 @@ pub type Bound = MaybeUnset<Option<CqlValue>>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// Too few replicas; nothing was done.
-    Unavailable {
-        level: &'static str,
-        required: i32,
-        alive: i32,
-    },
+    Unavailable { level: &'static str, required: i32, alive: i32 },
     /// No node was asked; nothing was done.
     NotSent(String),
     /// Anything may have happened.
@@ -52,15 +48,7 @@ impl Failure {
     /// The error of an operation that cannot have changed anything.
     pub fn of_read(self) -> DaoError {
         match self {
-            Self::Unavailable {
-                level,
-                required,
-                alive,
-            } => DaoError::Unavailable {
-                level,
-                required,
-                alive,
-            },
+            Self::Unavailable { level, required, alive } => DaoError::Unavailable { level, required, alive },
             Self::NotSent(detail) => DaoError::Unreachable(detail),
             Self::Unsure { level, detail } => DaoError::Timeout { level, detail },
             Self::Refused(detail) => DaoError::Broken(detail),
@@ -136,6 +124,9 @@ pub struct Database {
     batches: Meter,
 }
 
+/// Partitions of one unlogged batch; Cassandra warns above it.
+const PARTITIONS_OF_A_BATCH: usize = 10;
+
 impl Database {
     /// Rules over a session.
     pub fn new(session: Arc<Session>, usage: &Usage, observer: &Observer) -> Self {
@@ -191,25 +182,11 @@ impl Database {
 
     async fn prepare(&self, table: &'static str, cql: &str) -> Result<PreparedStatement, StartError> {
         let cql = cql.replace("{ks}", &self.keyspace);
-        self.session
-            .prepare(cql)
-            .await
-            .map_err(|error| StartError::Prepare {
-                table,
-                detail: error.to_string(),
-            })
+        self.session.prepare(cql).await.map_err(|error| StartError::Prepare { table, detail: error.to_string() })
     }
 
-    fn named(
-        &self,
-        prepared: PreparedStatement,
-        operation: &'static str,
-        table: &'static str,
-    ) -> Statement {
-        Statement {
-            prepared,
-            meter: self.observer.meter(operation, table),
-        }
+    fn named(&self, prepared: PreparedStatement, operation: &'static str, table: &'static str) -> Statement {
+        Statement { prepared, meter: self.observer.meter(operation, table) }
     }
 
     /// Runs an idempotent statement at the context's level, again and again until it works, the
@@ -242,19 +219,11 @@ impl Database {
 
     /// Decides whether to try again; a level that asks for more replicas than the keyspace has is
     /// the client's mistake, not a lack of nodes.
-    async fn after(
-        &self,
-        tries: &mut Tries,
-        cx: &Context,
-        failure: Failure,
-    ) -> Result<(), DaoError> {
+    async fn after(&self, tries: &mut Tries, cx: &Context, failure: Failure) -> Result<(), DaoError> {
         if let (Failure::Unavailable { required, .. }, Some(level)) = (&failure, cx.level)
             && self.replicas().is_some_and(|replicas| replicas < *required)
         {
-            return Err(DaoError::Level {
-                level,
-                detail: "the keyspace has fewer replicas",
-            });
+            return Err(DaoError::Level { level, detail: "the keyspace has fewer replicas" });
         }
         tries.after(cx, failure).await
     }
@@ -264,9 +233,7 @@ impl Database {
     fn replicas(&self) -> Option<i32> {
         let state = self.session.get_cluster_state();
         let replicas = match &state.get_keyspace(&self.keyspace)?.strategy {
-            Strategy::NetworkTopologyStrategy {
-                datacenter_repfactors,
-            } => datacenter_repfactors.values().sum(),
+            Strategy::NetworkTopologyStrategy { datacenter_repfactors } => datacenter_repfactors.values().sum(),
             Strategy::SimpleStrategy { replication_factor } => *replication_factor,
             _ => return None,
         };
@@ -284,13 +251,24 @@ impl Database {
         self.run(&plain, statement, values).await
     }
 
-    /// Runs a logged batch of absolute writes.
-    pub async fn write_batch(
+    /// Runs absolute writes, some together in each request and all requests at once. How the
+    /// database answered the first of them is told.
+    ///
+    /// Unlogged: a logged batch waits for two other nodes to note it, and one of them is the dead
+    /// node until Cassandra has noticed that it is dead (20 s and more). What a crash leaves
+    /// undone is noted by the caller instead.
+    pub async fn write_all(
         &self,
         cx: &Context,
-        writes: Vec<(&Statement, Vec<Bound>)>,
-    ) -> Result<Receipt, DaoError> {
-        let mut batch = Batch::new(BatchType::Logged);
+        writes: &[(&Statement, Vec<Bound>)],
+    ) -> Result<Option<Receipt>, DaoError> {
+        let batches = writes.chunks(PARTITIONS_OF_A_BATCH);
+        let receipts = futures::future::try_join_all(batches.map(|some| self.write_batch(cx, some))).await?;
+        Ok(receipts.first().copied())
+    }
+
+    async fn write_batch(&self, cx: &Context, writes: &[(&Statement, Vec<Bound>)]) -> Result<Receipt, DaoError> {
+        let mut batch = Batch::new(BatchType::Unlogged);
         batch.set_is_idempotent(true);
         batch.set_tracing(cx.trace);
         let level = cx.level.unwrap_or(self.level);
@@ -298,7 +276,7 @@ impl Database {
         let mut values = Vec::with_capacity(writes.len());
         for (statement, bound) in writes {
             batch.append_statement(statement.prepared.clone());
-            values.push(bound);
+            values.push(bound.as_slice());
         }
         let mut tries = Tries::of_idempotent();
         loop {
@@ -362,18 +340,12 @@ impl Database {
         }
         let result = self.session.execute_unpaged(&prepared, values).await;
         let result = result.map_err(|error| classify(&error, true));
-        statement
-            .meter
-            .record(started.elapsed(), result.as_ref().err());
+        statement.meter.record(started.elapsed(), result.as_ref().err());
         self.read_cas(cx, result?)
     }
 
     /// Runs a conditional batch of one partition once.
-    pub async fn cas_batch(
-        &self,
-        cx: &Context,
-        writes: &[(&Statement, Vec<Bound>)],
-    ) -> Result<Cas, Failure> {
+    pub async fn cas_batch(&self, cx: &Context, writes: &[(&Statement, Vec<Bound>)]) -> Result<Cas, Failure> {
         let mut batch = Batch::new(BatchType::Unlogged);
         batch.set_retry_policy(Some(Arc::new(FallthroughRetryPolicy)));
         batch.set_is_idempotent(false);
@@ -391,31 +363,16 @@ impl Database {
     fn read_cas(&self, cx: &Context, result: QueryResult) -> Result<Cas, Failure> {
         let receipt = self.receipt(cx, &result);
         let broken = |detail: String| Failure::Refused(format!("answer to an LWT: {detail}"));
-        let rows = result
-            .into_rows_result()
-            .map_err(|error| broken(error.to_string()))?;
-        let names: Vec<String> = rows
-            .column_specs()
-            .iter()
-            .map(|spec| spec.name().to_owned())
-            .collect();
-        let row: Row = rows
-            .first_row()
-            .map_err(|error| broken(error.to_string()))?;
-        let mut columns: HashMap<String, CqlValue> = names
-            .into_iter()
-            .zip(row.columns)
-            .filter_map(|(name, value)| Some((name, value?)))
-            .collect();
+        let rows = result.into_rows_result().map_err(|error| broken(error.to_string()))?;
+        let names: Vec<String> = rows.column_specs().iter().map(|spec| spec.name().to_owned()).collect();
+        let row: Row = rows.first_row().map_err(|error| broken(error.to_string()))?;
+        let mut columns: HashMap<String, CqlValue> =
+            names.into_iter().zip(row.columns).filter_map(|(name, value)| Some((name, value?))).collect();
         let applied = columns
             .remove("[applied]")
             .and_then(|value| value.as_boolean())
             .ok_or_else(|| broken("no [applied]".into()))?;
-        Ok(Cas {
-            applied,
-            columns,
-            receipt,
-        })
+        Ok(Cas { applied, columns, receipt })
     }
 
     /// How the database answered.
@@ -432,30 +389,16 @@ impl Database {
 /// replicas again when it commits what Paxos has accepted, so Unavailable proves something only
 /// at the serial level.
 fn classify(error: &ExecutionError, lwt: bool) -> Failure {
-    let unsure = |level| Failure::Unsure {
-        level,
-        detail: error.to_string(),
-    };
+    let unsure = |level| Failure::Unsure { level, detail: error.to_string() };
     match error {
         ExecutionError::LastAttemptError(attempt) => match attempt {
             RequestAttemptError::DbError(db, _) => match db {
-                DbError::Unavailable {
-                    consistency,
-                    required,
-                    alive,
-                } => {
-                    let serial = matches!(
-                        consistency,
-                        Consistency::Serial | Consistency::LocalSerial
-                    );
+                DbError::Unavailable { consistency, required, alive } => {
+                    let serial = matches!(consistency, Consistency::Serial | Consistency::LocalSerial);
                     if lwt && !serial {
                         return unsure(name(*consistency));
                     }
-                    Failure::Unavailable {
-                        level: name(*consistency),
-                        required: *required,
-                        alive: *alive,
-                    }
+                    Failure::Unavailable { level: name(*consistency), required: *required, alive: *alive }
                 }
                 DbError::IsBootstrapping => Failure::NotSent(error.to_string()),
                 DbError::ReadTimeout { consistency, .. }
@@ -473,18 +416,13 @@ fn classify(error: &ExecutionError, lwt: bool) -> Failure {
                 _ => unsure("the level asked for"),
             },
             RequestAttemptError::UnableToAllocStreamId => Failure::NotSent(error.to_string()),
-            RequestAttemptError::SerializationError(_)
-            | RequestAttemptError::CqlRequestSerialization(_) => {
+            RequestAttemptError::SerializationError(_) | RequestAttemptError::CqlRequestSerialization(_) => {
                 Failure::Refused(error.to_string())
             }
             _ => unsure("the level asked for"),
         },
-        ExecutionError::EmptyPlan | ExecutionError::ConnectionPoolError(_) => {
-            Failure::NotSent(error.to_string())
-        }
-        ExecutionError::BadQuery(_) | ExecutionError::PrepareError(_) => {
-            Failure::Refused(error.to_string())
-        }
+        ExecutionError::EmptyPlan | ExecutionError::ConnectionPoolError(_) => Failure::NotSent(error.to_string()),
+        ExecutionError::BadQuery(_) | ExecutionError::PrepareError(_) => Failure::Refused(error.to_string()),
         _ => unsure("the level asked for"),
     }
 }

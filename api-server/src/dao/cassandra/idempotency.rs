@@ -55,33 +55,24 @@ impl CassandraIdempotency {
     }
 
     async fn claim(&self, cx: &Context, claim: &Claim) -> Result<Cas, DaoError> {
-        let values = (
-            &claim.key,
-            &claim.request[..],
-            claim.operation,
-            claim.resource,
-            CqlTimestamp(cx.now_ms),
-        );
+        let values = (&claim.key, &claim.request[..], claim.operation, claim.resource, CqlTimestamp(cx.now_ms));
         decide!(cx, "claim of an idempotency key", _unsure => {
-                self.database.cas(cx, &self.claim, &values).await
-            })
+            self.database.cas(cx, &self.claim, &values).await
+        })
     }
 
     /// Moves the claim's start to now if it is still `seen`: of two takers one succeeds.
     async fn take_over(&self, cx: &Context, key: &str, seen: i64) -> Result<bool, DaoError> {
         let values = (CqlTimestamp(cx.now_ms), key, CqlTimestamp(seen));
         decide!(cx, "takeover of an idempotency key", unsure => {
-                let cas = self.database.cas(cx, &self.take_over, &values).await?;
-                Ok(cas.applied || (unsure && cas.millis("started_at") == Some(cx.now_ms)))
-            })
+            let cas = self.database.cas(cx, &self.take_over, &values).await?;
+            Ok(cas.applied || (unsure && cas.millis("started_at") == Some(cx.now_ms)))
+        })
     }
 }
 
 fn without_trace(cx: &Context) -> Context {
-    Context {
-        trace: false,
-        ..*cx
-    }
+    Context { trace: false, ..*cx }
 }
 
 #[async_trait]
@@ -89,18 +80,13 @@ impl IdempotencyDao for CassandraIdempotency {
     async fn begin(&self, cx: &Context, claim: &Claim, lease_ms: i64) -> Result<Begun, DaoError> {
         let cx = without_trace(cx);
         let cas = self.claim(&cx, claim).await?;
-        let ours = Begun::Ours {
-            operation: claim.operation,
-            resource: claim.resource,
-        };
+        let ours = Begun::Ours { operation: claim.operation, resource: claim.resource };
         if cas.applied {
             return Ok(ours);
         }
-        let (Some(request), Some(operation), Some(resource)) = (
-            cas.blob("request"),
-            cas.uuid("operation"),
-            cas.uuid("resource"),
-        ) else {
+        let (Some(request), Some(operation), Some(resource)) =
+            (cas.blob("request"), cas.uuid("operation"), cas.uuid("resource"))
+        else {
             return Err(DaoError::Broken("an idempotency key without its claim".into()));
         };
         if operation == claim.operation {
@@ -123,40 +109,22 @@ impl IdempotencyDao for CassandraIdempotency {
             return Ok(Begun::InFlight);
         }
         if self.take_over(&cx, &claim.key, started).await? {
-            Ok(Begun::Ours {
-                operation,
-                resource,
-            })
+            Ok(Begun::Ours { operation, resource })
         } else {
             Ok(Begun::InFlight)
         }
     }
 
-    async fn finish(
-        &self,
-        cx: &Context,
-        key: &str,
-        operation: Uuid,
-        answer: &Answer,
-    ) -> Result<(), DaoError> {
+    async fn finish(&self, cx: &Context, key: &str, operation: Uuid, answer: &Answer) -> Result<(), DaoError> {
         let cx = without_trace(cx);
-        let values = (
-            i32::from(answer.status),
-            &answer.etag,
-            &answer.location,
-            &answer.body,
-            key,
-            operation,
-        );
-        self.unconditionally(&cx, "keeping of an answer", &self.finish, &values)
-            .await
+        let values = (i32::from(answer.status), &answer.etag, &answer.location, &answer.body, key, operation);
+        self.unconditionally(&cx, "keeping of an answer", &self.finish, &values).await
     }
 
     async fn release(&self, cx: &Context, key: &str, operation: Uuid) -> Result<(), DaoError> {
         let cx = without_trace(cx);
         let values = (CqlTimestamp(0), key, operation);
-        self.unconditionally(&cx, "release of an idempotency key", &self.release, &values)
-            .await
+        self.unconditionally(&cx, "release of an idempotency key", &self.release, &values).await
     }
 }
 
@@ -170,7 +138,7 @@ impl CassandraIdempotency {
         values: &(impl scylla::serialize::row::SerializeRow + Sync),
     ) -> Result<(), DaoError> {
         decide!(cx, operation, _unsure => {
-                self.database.cas(cx, statement, values).await.map(|_| ())
-            })
+            self.database.cas(cx, statement, values).await.map(|_| ())
+        })
     }
 }

@@ -25,11 +25,7 @@ fn prefixes_of(folded: &str) -> Vec<&str> {
         .chain(std::iter::once(folded.len()))
         .take(PREFIX_LENGTHS[PREFIX_LENGTHS.len() - 1])
         .collect();
-    PREFIX_LENGTHS
-        .iter()
-        .filter_map(|length| ends.get(length - 1))
-        .map(|end| &folded[..*end])
-        .collect()
+    PREFIX_LENGTHS.iter().filter_map(|length| ends.get(length - 1)).map(|end| &folded[..*end]).collect()
 }
 
 #[cfg(test)]

@@ -108,10 +108,7 @@ pub enum MigrationError {
     #[error("there is no keyspace {0}, create it or run migrate with --create-keyspace")]
     NoKeyspace(String),
     #[error("could not {action}: {detail}")]
-    Statement {
-        action: &'static str,
-        detail: String,
-    },
+    Statement { action: &'static str, detail: String },
     #[error("the nodes did not agree on the schema in time: {0}")]
     Agreement(String),
     #[error("another writer held the migration lease until the end of the wait")]
@@ -140,26 +137,12 @@ pub struct Migrator<'a> {
 
 impl<'a> Migrator<'a> {
     /// A writer that gives up at `deadline`.
-    pub fn new(
-        session: &'a Session,
-        keyspace: &'a str,
-        serial: SerialConsistency,
-        deadline: Instant,
-    ) -> Self {
-        Self {
-            session,
-            keyspace,
-            serial,
-            deadline,
-            owner: Uuid::new_v4(),
-        }
+    pub fn new(session: &'a Session, keyspace: &'a str, serial: SerialConsistency, deadline: Instant) -> Self {
+        Self { session, keyspace, serial, deadline, owner: Uuid::new_v4() }
     }
 
     /// Brings the keyspace to the expected version, creating it if asked to.
-    pub async fn migrate(
-        &self,
-        create: Option<&KeyspaceToCreate>,
-    ) -> Result<Migrated, MigrationError> {
+    pub async fn migrate(&self, create: Option<&KeyspaceToCreate>) -> Result<Migrated, MigrationError> {
         if let Some(create) = create {
             self.create_keyspace(create).await?;
         }
@@ -175,10 +158,7 @@ impl<'a> Migrator<'a> {
         let result = self.apply().await;
         self.give_lease_back().await;
         let from = from.min(result?);
-        Ok(Migrated {
-            from,
-            to: expected_version(),
-        })
+        Ok(Migrated { from, to: expected_version() })
     }
 
     /// The version of the keyspace's schema, `None` where nothing was ever migrated.
@@ -274,11 +254,7 @@ impl<'a> Migrator<'a> {
     fn meeting_point(&self) -> Option<NodeIdentifier> {
         let state = self.session.get_cluster_state();
         let nodes = state.get_nodes_info().iter();
-        nodes
-            .filter(|node| node.is_connected())
-            .map(|node| node.host_id)
-            .min()
-            .map(NodeIdentifier::HostId)
+        nodes.filter(|node| node.is_connected()).map(|node| node.host_id).min().map(NodeIdentifier::HostId)
     }
 
     async fn take_lease(&self) -> Result<(), MigrationError> {
@@ -318,18 +294,11 @@ impl<'a> Migrator<'a> {
              WHERE name = 'migrations' IF owner = {0}",
             self.owner
         );
-        if self.lwt("renew the migration lease", &cql).await? {
-            Ok(())
-        } else {
-            Err(MigrationError::LeaseLost)
-        }
+        if self.lwt("renew the migration lease", &cql).await? { Ok(()) } else { Err(MigrationError::LeaseLost) }
     }
 
     async fn give_lease_back(&self) {
-        let cql = format!(
-            "DELETE FROM {{ks}}.schema_lease WHERE name = 'migrations' IF owner = {}",
-            self.owner
-        );
+        let cql = format!("DELETE FROM {{ks}}.schema_lease WHERE name = 'migrations' IF owner = {}", self.owner);
         if let Err(error) = self.lwt("give the migration lease back", &cql).await {
             tracing::warn!(%error, "the migration lease stays until its time to live ends");
         }
@@ -360,12 +329,7 @@ impl<'a> Migrator<'a> {
         Ok(applied.and_then(|applied| applied.as_boolean()) == Some(true))
     }
 
-    async fn one(
-        &self,
-        action: &'static str,
-        cql: &str,
-        level: Consistency,
-    ) -> Result<Option<Row>, MigrationError> {
+    async fn one(&self, action: &'static str, cql: &str, level: Consistency) -> Result<Option<Row>, MigrationError> {
         let mut statement = Statement::new(cql.replace("{ks}", self.keyspace));
         statement.set_consistency(level);
         statement.set_is_idempotent(true);
@@ -373,11 +337,7 @@ impl<'a> Migrator<'a> {
         self.until_answered(action, &statement).await
     }
 
-    async fn until_answered(
-        &self,
-        action: &'static str,
-        statement: &Statement,
-    ) -> Result<Option<Row>, MigrationError> {
+    async fn until_answered(&self, action: &'static str, statement: &Statement) -> Result<Option<Row>, MigrationError> {
         loop {
             match self.session.query_unpaged(statement.clone(), ()).await {
                 Ok(result) => {
@@ -386,29 +346,19 @@ impl<'a> Migrator<'a> {
                     };
                     return rows
                         .maybe_first_row::<Row>()
-                        .map_err(|error| MigrationError::Statement {
-                            action,
-                            detail: error.to_string(),
-                        });
+                        .map_err(|error| MigrationError::Statement { action, detail: error.to_string() });
                 }
                 Err(error) => self.pause_after(action, &error).await?,
             }
         }
     }
 
-    async fn ddl(
-        &self,
-        action: &'static str,
-        cql: &str,
-        target: Option<NodeIdentifier>,
-    ) -> Result<(), MigrationError> {
+    async fn ddl(&self, action: &'static str, cql: &str, target: Option<NodeIdentifier>) -> Result<(), MigrationError> {
         let mut statement = Statement::new(cql.replace("{ks}", self.keyspace));
         statement.set_is_idempotent(false);
         statement.set_request_timeout(Some(DDL_TIMEOUT));
         if let Some(target) = target {
-            statement.set_load_balancing_policy(Some(SingleTargetLoadBalancingPolicy::new(
-                target, None,
-            )));
+            statement.set_load_balancing_policy(Some(SingleTargetLoadBalancingPolicy::new(target, None)));
         }
         loop {
             match self.session.query_unpaged(statement.clone(), ()).await {
@@ -424,11 +374,7 @@ impl<'a> Migrator<'a> {
     }
 
     /// Waits a moment after a failure that may pass; gives up on others and at the deadline.
-    async fn pause_after(
-        &self,
-        action: &'static str,
-        error: &ExecutionError,
-    ) -> Result<(), MigrationError> {
+    async fn pause_after(&self, action: &'static str, error: &ExecutionError) -> Result<(), MigrationError> {
         let stays = matches!(
             error,
             ExecutionError::LastAttemptError(RequestAttemptError::DbError(
@@ -442,10 +388,7 @@ impl<'a> Migrator<'a> {
             ))
         );
         if stays || Instant::now() + LOOK_AGAIN >= self.deadline {
-            return Err(MigrationError::Statement {
-                action,
-                detail: error.to_string(),
-            });
+            return Err(MigrationError::Statement { action, detail: error.to_string() });
         }
         tracing::info!(action, %error, "trying again");
         tokio::time::sleep(LOOK_AGAIN).await;

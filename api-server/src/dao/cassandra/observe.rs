@@ -7,9 +7,7 @@ use prometheus::{Histogram, HistogramOpts, HistogramVec, Registry};
 
 use super::execute::Failure;
 
-const BUCKETS: [f64; 11] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0,
-];
+const BUCKETS: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
 
 /// Kinds of failure that have a label.
 const ERRORS: [&str; 5] = ["", "unavailable", "not_sent", "unsure", "refused"];
@@ -24,17 +22,9 @@ impl Observer {
     /// Registers the metric.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let durations = HistogramVec::new(
-            HistogramOpts::new(
-                "db_client_operation_duration_seconds",
-                "Duration of database client operations.",
-            )
-            .buckets(BUCKETS.to_vec()),
-            &[
-                "db_system_name",
-                "db_operation_name",
-                "db_collection_name",
-                "error_type",
-            ],
+            HistogramOpts::new("db_client_operation_duration_seconds", "Duration of database client operations.")
+                .buckets(BUCKETS.to_vec()),
+            &["db_system_name", "db_operation_name", "db_collection_name", "error_type"],
         )?;
         registry.register(Box::new(durations.clone()))?;
         Ok(Self { durations })
@@ -75,12 +65,7 @@ impl Meter {
         let handles = &self.0;
         handles.resolved[error]
             .get_or_init(|| {
-                handles.durations.with_label_values(&[
-                    "cassandra",
-                    handles.operation,
-                    handles.table,
-                    ERRORS[error],
-                ])
+                handles.durations.with_label_values(&["cassandra", handles.operation, handles.table, ERRORS[error]])
             })
             .observe(took.as_secs_f64());
     }

@@ -1,9 +1,9 @@
 //! Products in Cassandra. `products` is the truth, changed by LWT only; everything else follows.
 //!
-//! A change goes: intent → (claim of the sku) → LWT on the product → copies in every list together
-//! with the removal of the intent, in one logged batch → release of an old sku. A crash before the
-//! LWT leaves nothing that anybody sees; a crash after it leaves the intent, and the sweeper of any
-//! process brings the lists up to date. Rows are always whole: a copy is one version or another.
+//! A change goes: intent → (claim of the sku) → LWT on the product → copies in every list →
+//! removal of the intent → release of an old sku. A crash before the LWT leaves nothing that anybody
+//! sees; a crash after it leaves the intent, and the sweeper of any process brings the lists up to
+//! date. Rows are always whole: a copy is one version or another.
 
 mod intents;
 mod rows;
@@ -16,14 +16,13 @@ use uuid::Uuid;
 
 use super::StartError;
 use super::execute::{Cas, Database, Failure, Statement};
-use super::tries::decide;
 use super::listing::buckets::{Buckets, millis_of};
 use super::listing::copies::{Copies, Place, decimal};
 use super::listing::pages::{Pages, Truth};
 use super::sku::{Claimed, Skus};
+use super::tries::decide;
 use crate::dao::products::{
-    Inserted, Marks, PageEnd, PageQuery, Product, ProductDao, ProductSink, Removed, Replaced,
-    Stored,
+    Inserted, Marks, PageEnd, PageQuery, Product, ProductDao, ProductSink, Removed, Replaced, Stored,
 };
 use crate::dao::{Context, DaoError, Level, Receipt};
 
@@ -129,15 +128,12 @@ impl CassandraProducts {
         receipt: Receipt,
     ) -> Receipt {
         match self.settle(cx, intent, product).await {
-            Ok(written) => Receipt {
-                trace: receipt.trace.or(written.trace),
-                ..written
-            },
+            Ok(written) => written_as(written, receipt),
             Err(error) if cx.level.is_some_and(|level| level != self.database.level) => {
                 tracing::debug!(%error, "lists not written at the client's level, using the default");
                 let plain = Context { level: None, ..*cx };
                 match self.settle(&plain, intent, product).await {
-                    Ok(written) => written,
+                    Ok(written) => written_as(written, receipt),
                     Err(error) => self.left_to_sweeper(intent, &error, receipt),
                 }
             }
@@ -147,20 +143,16 @@ impl CassandraProducts {
 
     fn left_to_sweeper(&self, intent: &Intent, error: &DaoError, receipt: Receipt) -> Receipt {
         tracing::warn!(product = %intent.product, %error, "a change is not in every list yet, the sweeper will finish it");
-        Receipt {
-            level: self.database.level,
-            ..receipt
-        }
+        Receipt { level: self.database.level, ..receipt }
     }
 
-    /// Writes the copies of a product as it is now (or removes them) and drops the intent, in one
-    /// batch.
+    /// Writes the copies of a product as it is now (or removes them), then drops the intent.
     pub(super) async fn settle(
         &self,
         cx: &Context,
         intent: &Intent,
         product: Option<(&Product, i64)>,
-    ) -> Result<Receipt, DaoError> {
+    ) -> Result<Option<Receipt>, DaoError> {
         let mut writes = Vec::with_capacity(24);
         match (product, &intent.before) {
             (Some((product, bucket)), before) => {
@@ -169,16 +161,13 @@ impl CassandraProducts {
             (None, Some(before)) => self.copies.drop_all(&mut writes, before),
             (None, None) => {}
         }
-        writes.push(self.intents.dropping(intent));
-        self.database.write_batch(cx, writes).await
+        let written = self.database.write_all(cx, &writes).await?;
+        self.intents.forget(cx, intent).await;
+        Ok(written)
     }
 
     /// The product as every LWT before has left it.
-    pub(super) async fn load_stored(
-        &self,
-        cx: &Context,
-        id: Uuid,
-    ) -> Result<Option<Stored>, DaoError> {
+    pub(super) async fn load_stored(&self, cx: &Context, id: Uuid) -> Result<Option<Stored>, DaoError> {
         let result = self.database.run_serial(cx, &self.load, &(id,)).await?;
         let rows = result.into_rows_result().map_err(broken)?;
         rows::stored_of(&rows)
@@ -207,12 +196,12 @@ impl CassandraProducts {
             vec![operation],
         );
         decide!(cx, "creation of a product", _unsure => {
-                let cas = self.database.cas(cx, &self.insert, &values).await?;
-                // Not applied, but made by this operation: an earlier try of ours was.
-                let ours = cas.bigint("version").is_some()
-                    && cas.uuids("operations").last() == Some(&operation);
-                Ok(outcome(&cas, ours))
-            })
+            let cas = self.database.cas(cx, &self.insert, &values).await?;
+            // Not applied, but made by this operation: an earlier try of ours was.
+            let ours = cas.bigint("version").is_some()
+                && cas.uuids("operations").last() == Some(&operation);
+            Ok(outcome(&cas, ours))
+        })
     }
 
     async fn replace_row(
@@ -242,44 +231,29 @@ impl CassandraProducts {
             before.marks.fence,
         );
         decide!(cx, "change of a product", unsure => {
-                let cas = self.database.cas(cx, &self.replace, &values).await?;
-                if cas.applied || !unsure {
-                    return Ok(outcome(&cas, false));
-                }
-                let ours = self.made_by(cx, after, operation).await?;
-                Ok(outcome(&cas, ours))
-            })
+            let cas = self.database.cas(cx, &self.replace, &values).await?;
+            if cas.applied || !unsure {
+                return Ok(outcome(&cas, false));
+            }
+            let ours = self.made_by(cx, after, operation).await?;
+            Ok(outcome(&cas, ours))
+        })
     }
 
     /// Whether a version of a product was made by this operation, as far as the product remembers.
-    async fn made_by(
-        &self,
-        cx: &Context,
-        after: &Product,
-        operation: Uuid,
-    ) -> Result<bool, Failure> {
+    async fn made_by(&self, cx: &Context, after: &Product, operation: Uuid) -> Result<bool, Failure> {
         let stored = self
             .load_stored(cx, after.id)
             .await
-            .map_err(|error| Failure::Unsure {
-                level: "SERIAL",
-                detail: error.to_string(),
-            })?;
+            .map_err(|error| Failure::Unsure { level: "SERIAL", detail: error.to_string() })?;
         let Some(stored) = stored else {
             // Removed since: whether our version was there once cannot be told any more.
-            return Err(Failure::Unsure {
-                level: "SERIAL",
-                detail: "the product was removed meanwhile".into(),
-            });
+            return Err(Failure::Unsure { level: "SERIAL", detail: "the product was removed meanwhile".into() });
         };
         let made = stored.marks.operations.contains(&operation);
-        let forgotten = stored.product.version
-            >= after.version + i64::try_from(OPERATIONS).unwrap_or(i64::MAX);
+        let forgotten = stored.product.version >= after.version + i64::try_from(OPERATIONS).unwrap_or(i64::MAX);
         if !made && forgotten {
-            return Err(Failure::Unsure {
-                level: "SERIAL",
-                detail: "too many versions were made meanwhile".into(),
-            });
+            return Err(Failure::Unsure { level: "SERIAL", detail: "too many versions were made meanwhile".into() });
         }
         Ok(made)
     }
@@ -287,11 +261,11 @@ impl CassandraProducts {
     async fn remove_row(&self, cx: &Context, before: &Stored) -> Result<Outcome, DaoError> {
         let values = (before.product.id, before.product.version, before.marks.fence);
         decide!(cx, "removal of a product", unsure => {
-                let cas = self.database.cas(cx, &self.remove, &values).await?;
-                // Gone after a try of ours of unknown outcome: what was asked for is so.
-                let gone = unsure && cas.bigint("version").is_none();
-                Ok(outcome(&cas, gone))
-            })
+            let cas = self.database.cas(cx, &self.remove, &values).await?;
+            // Gone after a try of ours of unknown outcome: what was asked for is so.
+            let gone = unsure && cas.bigint("version").is_none();
+            Ok(outcome(&cas, gone))
+        })
     }
 
     /// Finds by sku: from the claim to the product, which must have the sku.
@@ -315,19 +289,18 @@ impl CassandraProducts {
                 sink.product(product.borrowed());
             }
         }
-        Ok(PageEnd {
-            next: None,
-            receipt,
-        })
+        Ok(PageEnd { next: None, receipt })
     }
 }
 
+/// The level is that of the lists; the trace that of the decision, where there is one.
+fn written_as(written: Option<Receipt>, decided: Receipt) -> Receipt {
+    let written = written.unwrap_or(decided);
+    Receipt { trace: decided.trace.or(written.trace), ..written }
+}
+
 fn outcome(cas: &Cas, ours: bool) -> Outcome {
-    if cas.applied || ours {
-        Outcome::Applied(cas.receipt)
-    } else {
-        Outcome::Moved
-    }
+    if cas.applied || ours { Outcome::Applied(cas.receipt) } else { Outcome::Moved }
 }
 
 impl Truth for CassandraProducts {
@@ -340,12 +313,7 @@ impl Truth for CassandraProducts {
 
 #[async_trait]
 impl ProductDao for CassandraProducts {
-    async fn find(
-        &self,
-        cx: &Context,
-        id: Uuid,
-        sink: &mut dyn ProductSink,
-    ) -> Result<Receipt, DaoError> {
+    async fn find(&self, cx: &Context, id: Uuid, sink: &mut dyn ProductSink) -> Result<Receipt, DaoError> {
         let result = self.database.run(cx, &self.find, &(id,)).await?;
         let receipt = self.database.receipt(cx, &result);
         let rows = result.into_rows_result().map_err(broken)?;
@@ -361,12 +329,7 @@ impl ProductDao for CassandraProducts {
         self.load_stored(cx, id).await
     }
 
-    async fn page(
-        &self,
-        cx: &Context,
-        query: &PageQuery,
-        sink: &mut dyn ProductSink,
-    ) -> Result<PageEnd, DaoError> {
+    async fn page(&self, cx: &Context, query: &PageQuery, sink: &mut dyn ProductSink) -> Result<PageEnd, DaoError> {
         let filter = &query.filter;
         if let Some(sku) = &filter.sku {
             return self.page_of_sku(cx, query, sku, sink).await;
@@ -380,20 +343,12 @@ impl ProductDao for CassandraProducts {
         self.pages.everything(cx, &self.buckets, query, sink).await
     }
 
-    async fn insert(
-        &self,
-        cx: &Context,
-        product: &Product,
-        operation: Uuid,
-    ) -> Result<Inserted, DaoError> {
+    async fn insert(&self, cx: &Context, product: &Product, operation: Uuid) -> Result<Inserted, DaoError> {
         refuse_serial(cx)?;
         let created = millis_of(product.id, product.created_at);
         let bucket = self.buckets.of_new(cx, created).await?;
         let intent = Intent::of_new(cx, product.id, operation);
-        match self
-            .begin_insert(cx, &intent, &product.sku, operation)
-            .await?
-        {
+        match self.begin_insert(cx, &intent, &product.sku, operation).await? {
             Claimed::Ours => {}
             Claimed::Taken => {
                 self.intents.forget(cx, &intent).await;
@@ -406,9 +361,7 @@ impl ProductDao for CassandraProducts {
         }
         match self.insert_row(cx, product, bucket, operation).await? {
             Outcome::Applied(receipt) => {
-                let receipt = self
-                    .publish(cx, &intent, Some((product, bucket)), receipt)
-                    .await;
+                let receipt = self.publish(cx, &intent, Some((product, bucket)), receipt).await;
                 self.buckets.inserted();
                 Ok(Inserted::Done(receipt))
             }
@@ -446,17 +399,12 @@ impl ProductDao for CassandraProducts {
                 }
             }
         }
-        let changed = self
-            .replace_row(cx, before, after, sku_claim, operation)
-            .await?;
+        let changed = self.replace_row(cx, before, after, sku_claim, operation).await?;
         match changed {
             Outcome::Applied(receipt) => {
-                let receipt = self
-                    .publish(cx, &intent, Some((after, before.marks.bucket)), receipt)
-                    .await;
+                let receipt = self.publish(cx, &intent, Some((after, before.marks.bucket)), receipt).await;
                 if new_sku {
-                    self.release_old(cx, &before.product.sku, before.marks.sku_claim)
-                        .await;
+                    self.release_old(cx, &before.product.sku, before.marks.sku_claim).await;
                 }
                 Ok(Replaced::Done(receipt))
             }
@@ -470,12 +418,7 @@ impl ProductDao for CassandraProducts {
         }
     }
 
-    async fn remove(
-        &self,
-        cx: &Context,
-        before: &Stored,
-        operation: Uuid,
-    ) -> Result<Removed, DaoError> {
+    async fn remove(&self, cx: &Context, before: &Stored, operation: Uuid) -> Result<Removed, DaoError> {
         refuse_serial(cx)?;
         let place = Place::of(&before.product, before.marks.bucket);
         let intent = Intent::of_change(cx, place, operation);
@@ -483,8 +426,7 @@ impl ProductDao for CassandraProducts {
         match self.remove_row(cx, before).await? {
             Outcome::Applied(receipt) => {
                 let receipt = self.publish(cx, &intent, None, receipt).await;
-                self.release_old(cx, &before.product.sku, before.marks.sku_claim)
-                    .await;
+                self.release_old(cx, &before.product.sku, before.marks.sku_claim).await;
                 Ok(Removed::Done(receipt))
             }
             Outcome::Moved => {
@@ -508,20 +450,12 @@ impl CassandraProducts {
 /// SERIAL is a level of reads.
 const fn refuse_serial(cx: &Context) -> Result<(), DaoError> {
     match cx.level {
-        Some(Level::Serial) => Err(DaoError::Level {
-            level: Level::Serial,
-            detail: "it is a level of reads",
-        }),
+        Some(Level::Serial) => Err(DaoError::Level { level: Level::Serial, detail: "it is a level of reads" }),
         _ => Ok(()),
     }
 }
 
 /// A product without bookkeeping is one that was written by something else.
 const fn default_marks() -> Marks {
-    Marks {
-        bucket: 0,
-        sku_claim: Uuid::nil(),
-        operations: Vec::new(),
-        fence: None,
-    }
+    Marks { bucket: 0, sku_claim: Uuid::nil(), operations: Vec::new(), fence: None }
 }

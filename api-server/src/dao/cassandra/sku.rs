@@ -72,29 +72,17 @@ impl Skus {
         let raise_fence = "UPDATE {ks}.products SET fence = ? WHERE id = ? IF version = ?";
         Ok(Self {
             claim: database.conditional("CLAIM", "product_skus", claim).await?,
-            take_over: database
-                .conditional("TAKE OVER", "product_skus", take_over)
-                .await?,
-            release: database
-                .conditional("RELEASE", "product_skus", release)
-                .await?,
+            take_over: database.conditional("TAKE OVER", "product_skus", take_over).await?,
+            release: database.conditional("RELEASE", "product_skus", release).await?,
             standing: database.serial("products", standing).await?,
             use_up: database.conditional("FENCE", "products", &use_up).await?,
-            raise_fence: database
-                .conditional("FENCE", "products", raise_fence)
-                .await?,
+            raise_fence: database.conditional("FENCE", "products", raise_fence).await?,
             database,
         })
     }
 
     /// Claims a sku for a product under an id of its own. Harmless to repeat.
-    pub async fn claim(
-        &self,
-        cx: &Context,
-        sku: &str,
-        product: Uuid,
-        claim: Uuid,
-    ) -> Result<Claimed, DaoError> {
+    pub async fn claim(&self, cx: &Context, sku: &str, product: Uuid, claim: Uuid) -> Result<Claimed, DaoError> {
         // Each round either ends or moves the claim to another holder.
         for _ in 0..4 {
             let Some(holder) = self.try_claim(cx, sku, product, claim).await? else {
@@ -122,51 +110,38 @@ impl Skus {
     /// Gives a sku free if the claim still holds it. Harmless to repeat.
     pub async fn release(&self, cx: &Context, sku: &str, claim: Uuid) -> Result<(), DaoError> {
         decide!(cx, "release of a sku", _unsure => {
-                self.database
-                    .cas(cx, &self.release, &(sku, claim))
-                    .await
-                    .map(|_| ())
-            })
+            self.database
+                .cas(cx, &self.release, &(sku, claim))
+                .await
+                .map(|_| ())
+        })
     }
 
-    async fn try_claim(
-        &self,
-        cx: &Context,
-        sku: &str,
-        product: Uuid,
-        claim: Uuid,
-    ) -> Result<Option<Holder>, DaoError> {
+    async fn try_claim(&self, cx: &Context, sku: &str, product: Uuid, claim: Uuid) -> Result<Option<Holder>, DaoError> {
         let values = (sku, product, claim, scylla::value::CqlTimestamp(cx.now_ms));
         decide!(cx, "claim of a sku", _unsure => {
-                let cas = self.database.cas(cx, &self.claim, &values).await?;
-                if cas.applied || cas.uuid("claim") == Some(claim) {
-                    return Ok(None);
-                }
-                let holder = || {
-                    Some(Holder {
-                        product: cas.uuid("product_id")?,
-                        claim: cas.uuid("claim")?,
-                        claimed_ms: cas.millis("claimed_at")?,
-                    })
-                };
-                holder()
-                    .map(Some)
-                    .ok_or_else(|| Failure::Refused("a claim without its holder".into()))
-            })
+            let cas = self.database.cas(cx, &self.claim, &values).await?;
+            if cas.applied || cas.uuid("claim") == Some(claim) {
+                return Ok(None);
+            }
+            let holder = || {
+                Some(Holder {
+                    product: cas.uuid("product_id")?,
+                    claim: cas.uuid("claim")?,
+                    claimed_ms: cas.millis("claimed_at")?,
+                })
+            };
+            holder()
+                .map(Some)
+                .ok_or_else(|| Failure::Refused("a claim without its holder".into()))
+        })
     }
 
     async fn standing(&self, cx: &Context, holder: &Holder) -> Result<Standing, DaoError> {
-        let result = self
-            .database
-            .run_serial(cx, &self.standing, &(holder.product,))
-            .await?;
+        let result = self.database.run_serial(cx, &self.standing, &(holder.product,)).await?;
         let broken = |detail: String| DaoError::Broken(detail);
-        let rows = result
-            .into_rows_result()
-            .map_err(|error| broken(error.to_string()))?;
-        let row = rows
-            .maybe_first_row::<(Option<i64>, Option<Uuid>)>()
-            .map_err(|error| broken(error.to_string()))?;
+        let rows = result.into_rows_result().map_err(|error| broken(error.to_string()))?;
+        let row = rows.maybe_first_row::<(Option<i64>, Option<Uuid>)>().map_err(|error| broken(error.to_string()))?;
         Ok(match row {
             Some((_, Some(claim))) if claim == holder.claim => Standing::Confirmed,
             Some((Some(version), _)) => Standing::Elsewhere { version },
@@ -175,30 +150,24 @@ impl Skus {
     }
 
     /// Makes the next step of the claim's request impossible. False: it was faster.
-    async fn fence(
-        &self,
-        cx: &Context,
-        holder: &Holder,
-        standing: Standing,
-        by: Uuid,
-    ) -> Result<bool, DaoError> {
+    async fn fence(&self, cx: &Context, holder: &Holder, standing: Standing, by: Uuid) -> Result<bool, DaoError> {
         let marks = vec![by];
         decide!(cx, "fence before a sku", _unsure => match standing {
-                Standing::Confirmed => Ok(false),
-                Standing::Absent => {
-                    let cas = self
-                        .database
-                        .cas(cx, &self.use_up, &(holder.product, &marks))
-                        .await?;
-                    // Used up before, by us or another: just as impossible.
-                    Ok(cas.applied || cas.bigint("version").is_none())
-                }
-                Standing::Elsewhere { version } => {
-                    let values = (by, holder.product, version);
-                    let cas = self.database.cas(cx, &self.raise_fence, &values).await?;
-                    Ok(cas.applied)
-                }
-            })
+            Standing::Confirmed => Ok(false),
+            Standing::Absent => {
+                let cas = self
+                    .database
+                    .cas(cx, &self.use_up, &(holder.product, &marks))
+                    .await?;
+                // Used up before, by us or another: just as impossible.
+                Ok(cas.applied || cas.bigint("version").is_none())
+            }
+            Standing::Elsewhere { version } => {
+                let values = (by, holder.product, version);
+                let cas = self.database.cas(cx, &self.raise_fence, &values).await?;
+                Ok(cas.applied)
+            }
+        })
     }
 
     async fn take_over(
@@ -212,8 +181,8 @@ impl Skus {
         let now = scylla::value::CqlTimestamp(cx.now_ms);
         let values = (product, claim, now, sku, holder.claim);
         decide!(cx, "takeover of a sku", _unsure => {
-                let cas = self.database.cas(cx, &self.take_over, &values).await?;
-                Ok(cas.applied || cas.uuid("claim") == Some(claim))
-            })
+            let cas = self.database.cas(cx, &self.take_over, &values).await?;
+            Ok(cas.applied || cas.uuid("claim") == Some(claim))
+        })
     }
 }

@@ -73,11 +73,7 @@ async fn sweep_on(products: Weak<CassandraProducts>) {
 
 /// Looks through all intents from `from` (or the kept position) to `upto`; returns where the next
 /// look begins.
-pub async fn sweep(
-    products: &CassandraProducts,
-    from: Option<i64>,
-    upto: i64,
-) -> Result<i64, DaoError> {
+pub async fn sweep(products: &CassandraProducts, from: Option<i64>, upto: i64) -> Result<i64, DaoError> {
     let from = match from {
         Some(from) => from,
         None => {
@@ -117,9 +113,7 @@ async fn finish(products: &CassandraProducts, intent: &Intent) -> Result<bool, D
     if stored.is_none() && is_new && intent.at + MAY_STILL_COME_MS > now_ms() {
         return Ok(false);
     }
-    let product = stored
-        .as_ref()
-        .map(|stored| (&stored.product, stored.marks.bucket));
+    let product = stored.as_ref().map(|stored| (&stored.product, stored.marks.bucket));
     products.settle(&cx, intent, product).await?;
     tracing::info!(product = %intent.product, "finished a change that was left half-way");
     Ok(true)

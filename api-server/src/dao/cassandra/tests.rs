@@ -42,10 +42,7 @@ impl Ground {
             statement_timeout: Duration::from_secs(10),
         };
         let session = connect(&target).await.expect("STORE_TEST_CASSANDRA answers");
-        let ground = Self {
-            session: Arc::new(session),
-            keyspace: format!("t_{}", Uuid::new_v4().simple()),
-        };
+        let ground = Self { session: Arc::new(session), keyspace: format!("t_{}", Uuid::new_v4().simple()) };
         let done = ground.migrator().migrate(Some(&ground.to_create())).await;
         assert_eq!(done.unwrap().to, expected_version());
         Some(ground)
@@ -61,10 +58,7 @@ impl Ground {
         let state = self.session.get_cluster_state();
         let datacenter = state.get_nodes_info()[0].datacenter.clone().unwrap();
         let replicas = std::env::var("STORE_TEST_REPLICATION").ok();
-        KeyspaceToCreate {
-            datacenter,
-            replication_factor: replicas.and_then(|text| text.parse().ok()).unwrap_or(1),
-        }
+        KeyspaceToCreate { datacenter, replication_factor: replicas.and_then(|text| text.parse().ok()).unwrap_or(1) }
     }
 
     fn usage(&self) -> Usage {
@@ -84,16 +78,13 @@ impl Ground {
     /// DAOs as a process has them, without its sweeper.
     async fn daos(&self) -> Daos {
         let session = Arc::clone(&self.session);
-        let (daos, sweeper) = super::daos(session, &self.usage(), &Self::observer())
-            .await
-            .unwrap();
+        let (daos, sweeper) = super::daos(session, &self.usage(), &Self::observer()).await.unwrap();
         drop(sweeper);
         daos
     }
 
     async fn products(&self) -> Arc<CassandraProducts> {
-        let database =
-            execute::Database::new(Arc::clone(&self.session), &self.usage(), &Self::observer());
+        let database = execute::Database::new(Arc::clone(&self.session), &self.usage(), &Self::observer());
         Arc::new(CassandraProducts::prepare(Arc::new(database)).await.unwrap())
     }
 
@@ -151,21 +142,15 @@ async fn migrations_are_applied_once_and_a_second_run_changes_nothing() {
 #[tokio::test]
 async fn of_many_migrating_writers_each_ends_well_and_one_does_the_work() {
     let Some(ground) = Ground::new().await else { return };
-    let fresh = Ground {
-        session: Arc::clone(&ground.session),
-        keyspace: format!("t_{}", Uuid::new_v4().simple()),
-    };
+    let fresh = Ground { session: Arc::clone(&ground.session), keyspace: format!("t_{}", Uuid::new_v4().simple()) };
     let create = fresh.to_create();
     fresh.migrator().create_keyspace_for_tests(&create).await;
     let writers = (0..4).map(|_| async { fresh.migrator().migrate(None).await.unwrap().from });
     let from = futures::future::join_all(writers).await;
     assert!(from.contains(&0), "{from:?}");
     assert_eq!(fresh.migrator().version().await.unwrap(), Some(expected_version()));
-    let result = fresh
-        .session
-        .query_unpaged(format!("SELECT owner FROM {}.schema_lease", fresh.keyspace), ())
-        .await
-        .unwrap();
+    let result =
+        fresh.session.query_unpaged(format!("SELECT owner FROM {}.schema_lease", fresh.keyspace), ()).await.unwrap();
     assert_eq!(result.into_rows_result().unwrap().rows_num(), 0, "the lease was given back");
     fresh.drop_keyspace().await;
     ground.drop_keyspace().await;
@@ -192,21 +177,12 @@ async fn a_list_of_many_buckets_is_walked_in_order_and_each_page_is_bounded() {
         assert_eq!(dao.buckets().begins(&cx()).await.unwrap().len(), round + 2);
     }
     made.reverse();
-    let daos = Daos {
-        products: dao,
-        ..daos
-    };
+    let daos = Daos { products: dao, ..daos };
     for limit in [1, 3, 4, 5, 12, 100] {
         assert_eq!(everything(&daos, limit).await, made, "limit {limit}");
         let filters = [
-            Filter {
-                category: Some("tea".into()),
-                ..Filter::default()
-            },
-            Filter {
-                name_prefix: Some("ROUND".into()),
-                ..Filter::default()
-            },
+            Filter { category: Some("tea".into()), ..Filter::default() },
+            Filter { name_prefix: Some("ROUND".into()), ..Filter::default() },
         ];
         for filter in filters {
             assert_eq!(lists::all(&daos, filter, limit).await, made, "limit {limit}");
@@ -255,38 +231,24 @@ async fn a_change_that_a_crash_left_half_way_is_finished_by_the_sweeper() {
     let remove = format!("DELETE FROM {{ks}}.products WHERE id = {} IF EXISTS", removed.id);
     ground.cql(&remove).await;
     let cx = cx();
-    dao.intents
-        .write(&cx, &Intent::of_new(&cx, made.id, made.id))
-        .await
-        .unwrap();
+    dao.intents.write(&cx, &Intent::of_new(&cx, made.id, made.id)).await.unwrap();
     for before in [&changed, &removed] {
         let place = super::listing::copies::Place::of(before, 0);
         let intent = Intent::of_change(&cx, place, Uuid::new_v4());
         dao.intents.write(&cx, &intent).await.unwrap();
     }
-    let names = |products: Vec<Product>| -> Vec<String> {
-        products.into_iter().map(|product| product.name).collect()
-    };
+    let names = |products: Vec<Product>| -> Vec<String> { products.into_iter().map(|product| product.name).collect() };
     assert_eq!(names(everything(&daos, 10).await), ["Removed", "Changed"]);
     let next = sweeper::sweep(&dao, Some(cx.now_ms - 1000), now_ms()).await.unwrap();
     assert!(next > cx.now_ms);
     assert_eq!(names(everything(&daos, 10).await), ["Renamed", "Made"]);
-    let kind = |name: &str| Filter {
-        category: Some(name.into()),
-        ..Filter::default()
-    };
+    let kind = |name: &str| Filter { category: Some(name.into()), ..Filter::default() };
     assert_eq!(names(lists::all(&daos, kind("tea"), 10).await), ["Made"]);
     assert_eq!(names(lists::all(&daos, kind("coffee"), 10).await), ["Renamed"]);
-    let prefix = |text: &str| Filter {
-        name_prefix: Some(text.into()),
-        ..Filter::default()
-    };
+    let prefix = |text: &str| Filter { name_prefix: Some(text.into()), ..Filter::default() };
     assert!(lists::all(&daos, prefix("changed"), 10).await.is_empty());
-    let result = ground
-        .session
-        .query_unpaged(format!("SELECT at FROM {}.product_intents", ground.keyspace), ())
-        .await
-        .unwrap();
+    let result =
+        ground.session.query_unpaged(format!("SELECT at FROM {}.product_intents", ground.keyspace), ()).await.unwrap();
     assert_eq!(result.into_rows_result().unwrap().rows_num(), 0, "no intent is left");
     ground.drop_keyspace().await;
 }
@@ -326,10 +288,7 @@ async fn a_sku_claimed_by_a_dead_creation_is_taken_over_behind_a_fence() {
     let Some(ground) = Ground::new().await else { return };
     let daos = ground.daos().await;
     let dead = product("Dead");
-    let heir = Product {
-        sku: dead.sku.clone(),
-        ..product("Heir")
-    };
+    let heir = Product { sku: dead.sku.clone(), ..product("Heir") };
     // The dead request came as far as its claim.
     let operation = Uuid::new_v4();
     let claim = format!(
@@ -348,10 +307,7 @@ async fn a_sku_claimed_by_a_dead_creation_is_taken_over_behind_a_fence() {
     let late = daos.products.insert(&cx(), &dead, operation).await;
     assert_eq!(late, Ok(Inserted::SkuTaken));
     assert_eq!(products::find(&daos, dead.id).await, None);
-    let skus = Filter {
-        sku: Some(dead.sku.clone()),
-        ..Filter::default()
-    };
+    let skus = Filter { sku: Some(dead.sku.clone()), ..Filter::default() };
     assert_eq!(lists::all(&daos, skus, 10).await, [heir]);
     ground.drop_keyspace().await;
 }
@@ -390,30 +346,16 @@ async fn a_sku_that_a_dead_change_claimed_is_taken_over_and_the_change_stopped()
         owner.id
     );
     ground.cql(&claim).await;
-    let heir = Product {
-        sku: wanted.clone(),
-        ..product("Heir")
-    };
+    let heir = Product { sku: wanted.clone(), ..product("Heir") };
     products::insert(&daos, &heir).await;
-    let after = Product {
-        sku: wanted,
-        version: 2,
-        ..owner.clone()
-    };
+    let after = Product { sku: wanted, version: 2, ..owner.clone() };
     let late = daos.products.replace(&cx(), &before, &after, operation).await;
     assert_eq!(late, Ok(crate::dao::products::Replaced::SkuTaken));
     // Read again it can be changed as ever, with the fence known.
     let before = daos.products.load(&cx(), owner.id).await.unwrap().unwrap();
     assert!(before.marks.fence.is_some());
-    let renamed = Product {
-        name: "Renamed".into(),
-        version: 2,
-        ..owner
-    };
-    let done = daos
-        .products
-        .replace(&cx(), &before, &renamed, Uuid::new_v4())
-        .await;
+    let renamed = Product { name: "Renamed".into(), version: 2, ..owner };
+    let done = daos.products.replace(&cx(), &before, &renamed, Uuid::new_v4()).await;
     assert!(matches!(done, Ok(crate::dao::products::Replaced::Done(_))), "{done:?}");
     ground.drop_keyspace().await;
 }
@@ -427,15 +369,9 @@ async fn a_level_that_cannot_be_reached_is_refused_before_anything_is_done() {
     }
     let daos = ground.daos().await;
     let product = product("Two");
-    let two = Context {
-        level: Some(Level::Two),
-        ..cx()
-    };
+    let two = Context { level: Some(Level::Two), ..cx() };
     // One replica can never be two: no second try would help.
-    let refused = DaoError::Level {
-        level: Level::Two,
-        detail: "the keyspace has fewer replicas",
-    };
+    let refused = DaoError::Level { level: Level::Two, detail: "the keyspace has fewer replicas" };
     let done = daos.products.insert(&two, &product, Uuid::new_v4()).await;
     assert_eq!(done, Err(refused.clone()));
     let mut found = Vec::new();
@@ -444,19 +380,12 @@ async fn a_level_that_cannot_be_reached_is_refused_before_anything_is_done() {
     assert_eq!(products::find(&daos, product.id).await, None);
     products::insert(&daos, &product).await;
     for level in [Level::One, Level::LocalOne, Level::Quorum, Level::All, Level::Serial] {
-        let cx = Context {
-            level: Some(level),
-            ..cx()
-        };
+        let cx = Context { level: Some(level), ..cx() };
         let mut found = Vec::new();
         let receipt = daos.products.find(&cx, product.id, &mut found).await.unwrap();
         assert_eq!((found.len(), receipt.level), (1, level));
         assert!(receipt.coordinator.is_some());
-        let query = PageQuery {
-            filter: Filter::default(),
-            limit: 5,
-            after: None,
-        };
+        let query = PageQuery { filter: Filter::default(), limit: 5, after: None };
         daos.products.page(&cx, &query, &mut found).await.unwrap();
         assert_eq!(found.len(), 2);
     }
@@ -467,10 +396,7 @@ async fn a_level_that_cannot_be_reached_is_refused_before_anything_is_done() {
 async fn a_trace_is_taken_and_summed_up() {
     let Some(ground) = Ground::new().await else { return };
     let daos = ground.daos().await;
-    let traced = Context {
-        trace: true,
-        ..cx()
-    };
+    let traced = Context { trace: true, ..cx() };
     let mut found = Vec::new();
     let receipt = daos.products.find(&traced, Uuid::now_v7(), &mut found).await.unwrap();
     let summary = daos.cluster.trace_summary(receipt.trace.unwrap()).await.unwrap();
@@ -497,9 +423,7 @@ async fn the_ring_is_shown_with_its_nodes_keyspaces_and_placement() {
     let keyspaces = cluster.keyspaces(&cx()).await.unwrap();
     let ours = keyspaces.iter().find(|found| found.name == ground.keyspace).unwrap();
     let factor = usize::from(ground.to_create().replication_factor);
-    let Replication::NetworkTopology(factors) = &ours.strategy else {
-        panic!("{:?}", ours.strategy)
-    };
+    let Replication::NetworkTopology(factors) = &ours.strategy else { panic!("{:?}", ours.strategy) };
     assert_eq!(factors.values().copied().collect::<Vec<_>>(), [factor]);
     assert_eq!(
         ours.tables["products_by_category"],
@@ -519,10 +443,7 @@ async fn the_ring_is_shown_with_its_nodes_keyspaces_and_placement() {
     assert_eq!(place.replicas.len(), factor);
     let token = ground
         .session
-        .query_unpaged(
-            format!("SELECT token(id) FROM {}.products WHERE id = {id}", ground.keyspace),
-            (),
-        )
+        .query_unpaged(format!("SELECT token(id) FROM {}.products WHERE id = {id}", ground.keyspace), ())
         .await;
     assert!(token.is_ok());
     let two = ["tea".to_owned(), "0".to_owned()];

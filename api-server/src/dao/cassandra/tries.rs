@@ -25,20 +25,12 @@ pub struct Tries {
 impl Tries {
     /// Tries of a read or an absolute write.
     pub const fn of_idempotent() -> Self {
-        Self {
-            conditional: None,
-            pause: FIRST_PAUSE,
-            unavailable: 0,
-            unsure: false,
-        }
+        Self { conditional: None, pause: FIRST_PAUSE, unavailable: 0, unsure: false }
     }
 
     /// Tries of a conditional operation that recognises its own earlier effect.
     pub const fn of_conditional(operation: &'static str) -> Self {
-        Self {
-            conditional: Some(operation),
-            ..Self::of_idempotent()
-        }
+        Self { conditional: Some(operation), ..Self::of_idempotent() }
     }
 
     /// Whether an earlier try may have been applied.
@@ -79,8 +71,7 @@ macro_rules! decide {
         let mut tries = $crate::dao::cassandra::tries::Tries::of_conditional($operation);
         loop {
             let $unsure = tries.unsure();
-            let tried: Result<_, $crate::dao::cassandra::execute::Failure> =
-                async { $body }.await;
+            let tried: Result<_, $crate::dao::cassandra::execute::Failure> = async { $body }.await;
             match tried {
                 Ok(outcome) => break Ok(outcome),
                 Err(failure) => {

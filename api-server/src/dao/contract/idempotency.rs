@@ -17,19 +17,11 @@ pub async fn hold(daos: &Daos) {
 const LEASE: i64 = 10_000;
 
 fn claim(key: &str, request: u8) -> Claim {
-    Claim {
-        key: key.to_owned(),
-        request: [request; 32],
-        operation: Uuid::new_v4(),
-        resource: Uuid::now_v7(),
-    }
+    Claim { key: key.to_owned(), request: [request; 32], operation: Uuid::new_v4(), resource: Uuid::now_v7() }
 }
 
 fn ours(claim: &Claim) -> Begun {
-    Begun::Ours {
-        operation: claim.operation,
-        resource: claim.resource,
-    }
+    Begun::Ours { operation: claim.operation, resource: claim.resource }
 }
 
 async fn begin(daos: &Daos, cx: &Context, claim: &Claim) -> Begun {
@@ -39,31 +31,15 @@ async fn begin(daos: &Daos, cx: &Context, claim: &Claim) -> Begun {
 async fn the_first_try_works_and_the_second_gets_its_answer(daos: &Daos) {
     let first = claim(&unique("key"), 1);
     assert_eq!(begin(daos, &cx(), &first).await, ours(&first));
-    let answer = Answer {
-        status: 201,
-        etag: Some("\"1\"".into()),
-        location: None,
-        body: b"{\"a\":\"\xc3\xa9\"}".to_vec(),
-    };
-    let finished = daos
-        .idempotency
-        .finish(&cx(), &first.key, first.operation, &answer)
-        .await;
+    let answer =
+        Answer { status: 201, etag: Some("\"1\"".into()), location: None, body: b"{\"a\":\"\xc3\xa9\"}".to_vec() };
+    let finished = daos.idempotency.finish(&cx(), &first.key, first.operation, &answer).await;
     assert_eq!(finished, Ok(()));
     let second = claim(&first.key, 1);
-    assert_eq!(
-        begin(daos, &cx(), &second).await,
-        Begun::Answered(answer.clone())
-    );
+    assert_eq!(begin(daos, &cx(), &second).await, Begun::Answered(answer.clone()));
     // The answer stays the first one.
-    let other = Answer {
-        status: 409,
-        ..answer.clone()
-    };
-    let finished = daos
-        .idempotency
-        .finish(&cx(), &first.key, first.operation, &other)
-        .await;
+    let other = Answer { status: 409, ..answer.clone() };
+    let finished = daos.idempotency.finish(&cx(), &first.key, first.operation, &other).await;
     assert_eq!(finished, Ok(()));
     assert_eq!(begin(daos, &cx(), &second).await, Begun::Answered(answer));
 }
@@ -80,10 +56,7 @@ async fn a_running_try_is_waited_for_and_a_dead_one_taken_over(daos: &Daos) {
     assert_eq!(begin(daos, &cx(), &first).await, ours(&first));
     let second = claim(&first.key, 1);
     assert_eq!(begin(daos, &cx(), &second).await, Begun::InFlight);
-    let later = Context {
-        now_ms: cx().now_ms + LEASE + 1,
-        ..cx()
-    };
+    let later = Context { now_ms: cx().now_ms + LEASE + 1, ..cx() };
     // Under the identities of the first, so that its effects are found and not made twice.
     assert_eq!(begin(daos, &later, &second).await, ours(&first));
     let third = claim(&first.key, 1);
@@ -93,10 +66,7 @@ async fn a_running_try_is_waited_for_and_a_dead_one_taken_over(daos: &Daos) {
 async fn a_released_key_is_taken_over_at_once(daos: &Daos) {
     let first = claim(&unique("key"), 1);
     assert_eq!(begin(daos, &cx(), &first).await, ours(&first));
-    let released = daos
-        .idempotency
-        .release(&cx(), &first.key, first.operation)
-        .await;
+    let released = daos.idempotency.release(&cx(), &first.key, first.operation).await;
     assert_eq!(released, Ok(()));
     let second = claim(&first.key, 1);
     assert_eq!(begin(daos, &cx(), &second).await, ours(&first));
@@ -105,9 +75,7 @@ async fn a_released_key_is_taken_over_at_once(daos: &Daos) {
 async fn of_many_tries_at_once_one_works(daos: &Daos) {
     let key = unique("key");
     let tries: Vec<Claim> = (0..8).map(|_| claim(&key, 1)).collect();
-    let begun = futures::future::join_all(tries.iter().map(|claim| async {
-        begin(daos, &cx(), claim).await
-    }));
+    let begun = futures::future::join_all(tries.iter().map(|claim| async { begin(daos, &cx(), claim).await }));
     let begun = begun.await;
     let working = begun.iter().filter(|begun| matches!(begun, Begun::Ours { .. }));
     assert_eq!(working.count(), 1, "{begun:?}");

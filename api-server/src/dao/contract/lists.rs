@@ -16,17 +16,11 @@ pub async fn hold(daos: &Daos) {
 }
 
 fn category(name: &str) -> Filter {
-    Filter {
-        category: Some(name.to_owned()),
-        ..Filter::default()
-    }
+    Filter { category: Some(name.to_owned()), ..Filter::default() }
 }
 
 fn prefix(text: &str) -> Filter {
-    Filter {
-        name_prefix: Some(text.to_owned()),
-        ..Filter::default()
-    }
+    Filter { name_prefix: Some(text.to_owned()), ..Filter::default() }
 }
 
 /// Every product of a list, through pages of `limit`.
@@ -34,11 +28,7 @@ pub async fn all(daos: &Daos, filter: Filter, limit: usize) -> Vec<Product> {
     let mut found = Vec::new();
     let mut after = None;
     for _ in 0..1000 {
-        let query = PageQuery {
-            filter: filter.clone(),
-            limit,
-            after,
-        };
+        let query = PageQuery { filter: filter.clone(), limit, after };
         let before = found.len();
         let page = daos.products.page(&cx(), &query, &mut found).await.unwrap();
         assert!(found.len() - before <= limit);
@@ -58,11 +48,7 @@ async fn a_new_product_is_the_first_of_the_list(daos: &Daos) {
     for _ in 0..3 {
         let product = product("Newest");
         insert(daos, &product).await;
-        let query = PageQuery {
-            filter: Filter::default(),
-            limit: 5,
-            after: None,
-        };
+        let query = PageQuery { filter: Filter::default(), limit: 5, after: None };
         let mut page = Vec::new();
         daos.products.page(&cx(), &query, &mut page).await.unwrap();
         assert_eq!(page.first(), Some(&product));
@@ -73,10 +59,7 @@ async fn pages_of_a_list_show_everything_once_newest_first(daos: &Daos) {
     let tea = unique("tea");
     let mut made = Vec::new();
     for at in 0..11 {
-        let product = Product {
-            category: Some(tea.clone()),
-            ..product(&format!("{tea} {at:02}"))
-        };
+        let product = Product { category: Some(tea.clone()), ..product(&format!("{tea} {at:02}")) };
         insert(daos, &product).await;
         made.push(product);
     }
@@ -86,11 +69,7 @@ async fn pages_of_a_list_show_everything_once_newest_first(daos: &Daos) {
         assert_eq!(all(daos, prefix(&tea.to_uppercase()), limit).await, made, "limit {limit}");
     }
     // The list of everything holds them in the same order, among others.
-    let query = PageQuery {
-        filter: Filter::default(),
-        limit: 11,
-        after: None,
-    };
+    let query = PageQuery { filter: Filter::default(), limit: 11, after: None };
     let mut page = Vec::new();
     let end = daos.products.page(&cx(), &query, &mut page).await.unwrap();
     assert_eq!(page, made);
@@ -99,10 +78,7 @@ async fn pages_of_a_list_show_everything_once_newest_first(daos: &Daos) {
 
 async fn filters_show_what_they_name_and_nothing_else(daos: &Daos) {
     let (kind, word) = (unique("kind"), unique("Wörd"));
-    let both = Product {
-        category: Some(kind.clone()),
-        ..product(&format!("{word} one"))
-    };
+    let both = Product { category: Some(kind.clone()), ..product(&format!("{word} one")) };
     let other_kind = product(&format!("{word} two"));
     for product in [&both, &other_kind] {
         insert(daos, product).await;
@@ -113,26 +89,13 @@ async fn filters_show_what_they_name_and_nothing_else(daos: &Daos) {
     };
     assert_eq!(only(all(daos, category(&kind), 10).await), [both.id]);
     let folded = word.to_uppercase();
-    assert_eq!(
-        only(all(daos, prefix(&folded), 10).await),
-        [other_kind.id, both.id]
-    );
+    assert_eq!(only(all(daos, prefix(&folded), 10).await), [other_kind.id, both.id]);
     assert_eq!(only(all(daos, prefix(&format!("{word} T")), 10).await), [other_kind.id]);
-    let and = Filter {
-        name_prefix: Some(word.clone()),
-        category: Some(kind.clone()),
-        sku: None,
-    };
+    let and = Filter { name_prefix: Some(word.clone()), category: Some(kind.clone()), sku: None };
     assert_eq!(only(all(daos, and, 10).await), [both.id]);
-    let sku = Filter {
-        sku: Some(both.sku.clone()),
-        ..Filter::default()
-    };
+    let sku = Filter { sku: Some(both.sku.clone()), ..Filter::default() };
     assert_eq!(all(daos, sku.clone(), 10).await, std::slice::from_ref(&both));
-    let wrong = Filter {
-        category: Some(unique("none")),
-        ..sku
-    };
+    let wrong = Filter { category: Some(unique("none")), ..sku };
     assert!(all(daos, wrong, 10).await.is_empty());
     assert!(all(daos, prefix(&unique("nothing")), 10).await.is_empty());
     assert!(all(daos, category(&unique("nothing")), 10).await.is_empty());
@@ -140,10 +103,7 @@ async fn filters_show_what_they_name_and_nothing_else(daos: &Daos) {
 
 async fn lists_follow_every_change(daos: &Daos) {
     let (old_kind, new_kind, word) = (unique("old"), unique("new"), unique("word"));
-    let before = Product {
-        category: Some(old_kind.clone()),
-        ..product(&format!("{word} before"))
-    };
+    let before = Product { category: Some(old_kind.clone()), ..product(&format!("{word} before")) };
     insert(daos, &before).await;
     let stored = daos.products.load(&cx(), before.id).await.unwrap().unwrap();
     let after = Product {
@@ -153,34 +113,20 @@ async fn lists_follow_every_change(daos: &Daos) {
         version: 2,
         ..before.clone()
     };
-    let done = daos
-        .products
-        .replace(&cx(), &stored, &after, Uuid::new_v4())
-        .await;
+    let done = daos.products.replace(&cx(), &stored, &after, Uuid::new_v4()).await;
     assert!(matches!(done, Ok(Replaced::Done(_))), "{done:?}");
     assert!(all(daos, category(&old_kind), 10).await.is_empty());
     assert!(all(daos, prefix(&word), 10).await.is_empty());
     assert_eq!(all(daos, category(&new_kind), 10).await, std::slice::from_ref(&after));
     assert_eq!(names(&all(daos, prefix(&after.name), 10).await), [after.name.as_str()]);
-    let query = PageQuery {
-        filter: Filter::default(),
-        limit: 1,
-        after: None,
-    };
+    let query = PageQuery { filter: Filter::default(), limit: 1, after: None };
     let mut page = Vec::new();
     daos.products.page(&cx(), &query, &mut page).await.unwrap();
     assert_eq!(page, std::slice::from_ref(&after));
     // Back into the first category: what was removed there must not hide it.
     let stored = daos.products.load(&cx(), before.id).await.unwrap().unwrap();
-    let back = Product {
-        category: Some(old_kind.clone()),
-        version: 3,
-        ..after
-    };
-    let done = daos
-        .products
-        .replace(&cx(), &stored, &back, Uuid::new_v4())
-        .await;
+    let back = Product { category: Some(old_kind.clone()), version: 3, ..after };
+    let done = daos.products.replace(&cx(), &stored, &back, Uuid::new_v4()).await;
     assert!(matches!(done, Ok(Replaced::Done(_))), "{done:?}");
     assert_eq!(all(daos, category(&old_kind), 10).await, std::slice::from_ref(&back));
     let stored = daos.products.load(&cx(), before.id).await.unwrap().unwrap();

@@ -3,9 +3,9 @@
 use uuid::Uuid;
 
 use super::{cx, product, unique};
+use crate::dao::Daos;
 use crate::dao::price::Price;
 use crate::dao::products::{Inserted, Product, Removed, Replaced};
-use crate::dao::Daos;
 
 pub async fn hold(daos: &Daos) {
     what_is_inserted_is_read_back_exactly(daos).await;
@@ -55,37 +55,23 @@ async fn the_same_operation_inserts_once(daos: &Daos) {
 async fn a_sku_belongs_to_one_product(daos: &Daos) {
     let first = product("First");
     insert(daos, &first).await;
-    let second = Product {
-        sku: first.sku.clone(),
-        ..product("Second")
-    };
+    let second = Product { sku: first.sku.clone(), ..product("Second") };
     let done = daos.products.insert(&cx(), &second, Uuid::new_v4()).await;
     assert_eq!(done, Ok(Inserted::SkuTaken));
     assert_eq!(find(daos, second.id).await, None);
     let third = product("Third");
     insert(daos, &third).await;
     let stored = daos.products.load(&cx(), third.id).await.unwrap().unwrap();
-    let stolen = Product {
-        sku: first.sku.clone(),
-        version: 2,
-        ..third.clone()
-    };
-    let done = daos
-        .products
-        .replace(&cx(), &stored, &stolen, Uuid::new_v4())
-        .await;
+    let stolen = Product { sku: first.sku.clone(), version: 2, ..third.clone() };
+    let done = daos.products.replace(&cx(), &stored, &stolen, Uuid::new_v4()).await;
     assert_eq!(done, Ok(Replaced::SkuTaken));
     assert_eq!(find(daos, third.id).await, Some(third));
 }
 
 async fn many_inserts_of_one_sku_make_one_product(daos: &Daos) {
     let sku = unique("race");
-    let racers: Vec<Product> = (0..8)
-        .map(|at| Product {
-            sku: sku.clone(),
-            ..product(&format!("Racer {at}"))
-        })
-        .collect();
+    let racers: Vec<Product> =
+        (0..8).map(|at| Product { sku: sku.clone(), ..product(&format!("Racer {at}")) }).collect();
     let runs = racers.iter().map(|racer| async {
         let done = daos.products.insert(&cx(), racer, Uuid::new_v4()).await;
         matches!(done.unwrap(), Inserted::Done(_))
@@ -101,27 +87,13 @@ async fn a_change_needs_the_version_that_was_read(daos: &Daos) {
     let before = product("Before");
     insert(daos, &before).await;
     let stored = daos.products.load(&cx(), before.id).await.unwrap().unwrap();
-    let after = Product {
-        name: "After".into(),
-        brand: None,
-        price: Price::new(5, 1).unwrap(),
-        version: 2,
-        ..before.clone()
-    };
-    let done = daos
-        .products
-        .replace(&cx(), &stored, &after, Uuid::new_v4())
-        .await;
+    let after =
+        Product { name: "After".into(), brand: None, price: Price::new(5, 1).unwrap(), version: 2, ..before.clone() };
+    let done = daos.products.replace(&cx(), &stored, &after, Uuid::new_v4()).await;
     assert!(matches!(done, Ok(Replaced::Done(_))), "{done:?}");
     assert_eq!(find(daos, before.id).await.as_ref(), Some(&after));
-    let late = Product {
-        name: "Late".into(),
-        ..after.clone()
-    };
-    let done = daos
-        .products
-        .replace(&cx(), &stored, &late, Uuid::new_v4())
-        .await;
+    let late = Product { name: "Late".into(), ..after.clone() };
+    let done = daos.products.replace(&cx(), &stored, &late, Uuid::new_v4()).await;
     assert_eq!(done, Ok(Replaced::VersionMoved));
     let done = daos.products.remove(&cx(), &stored, Uuid::new_v4()).await;
     assert_eq!(done, Ok(Removed::VersionMoved));
@@ -132,11 +104,7 @@ async fn the_same_operation_changes_once(daos: &Daos) {
     let before = product("Before");
     insert(daos, &before).await;
     let stored = daos.products.load(&cx(), before.id).await.unwrap().unwrap();
-    let after = Product {
-        name: "After".into(),
-        version: 2,
-        ..before
-    };
+    let after = Product { name: "After".into(), version: 2, ..before };
     let operation = Uuid::new_v4();
     let first = daos.products.replace(&cx(), &stored, &after, operation).await;
     assert!(matches!(first, Ok(Replaced::Done(_))), "{first:?}");
@@ -149,25 +117,12 @@ async fn a_changed_sku_frees_the_old_one(daos: &Daos) {
     let before = product("Moves");
     insert(daos, &before).await;
     let stored = daos.products.load(&cx(), before.id).await.unwrap().unwrap();
-    let after = Product {
-        sku: unique("moved"),
-        version: 2,
-        ..before.clone()
-    };
-    let done = daos
-        .products
-        .replace(&cx(), &stored, &after, Uuid::new_v4())
-        .await;
+    let after = Product { sku: unique("moved"), version: 2, ..before.clone() };
+    let done = daos.products.replace(&cx(), &stored, &after, Uuid::new_v4()).await;
     assert!(matches!(done, Ok(Replaced::Done(_))), "{done:?}");
-    let heir = Product {
-        sku: before.sku.clone(),
-        ..product("Heir")
-    };
+    let heir = Product { sku: before.sku.clone(), ..product("Heir") };
     insert(daos, &heir).await;
-    let thief = Product {
-        sku: after.sku.clone(),
-        ..product("Thief")
-    };
+    let thief = Product { sku: after.sku.clone(), ..product("Thief") };
     let done = daos.products.insert(&cx(), &thief, Uuid::new_v4()).await;
     assert_eq!(done, Ok(Inserted::SkuTaken));
 }
@@ -181,10 +136,7 @@ async fn a_removed_product_is_gone_and_its_sku_free(daos: &Daos) {
     assert_eq!(find(daos, gone.id).await, None);
     let done = daos.products.remove(&cx(), &stored, Uuid::new_v4()).await;
     assert_eq!(done, Ok(Removed::VersionMoved));
-    let heir = Product {
-        sku: gone.sku,
-        ..product("Heir")
-    };
+    let heir = Product { sku: gone.sku, ..product("Heir") };
     insert(daos, &heir).await;
 }
 
@@ -193,11 +145,7 @@ async fn of_many_changes_of_one_version_one_is_done(daos: &Daos) {
     insert(daos, &before).await;
     let stored = daos.products.load(&cx(), before.id).await.unwrap().unwrap();
     let runs = (0..8).map(|at| {
-        let after = Product {
-            name: format!("Writer {at}"),
-            version: 2,
-            ..before.clone()
-        };
+        let after = Product { name: format!("Writer {at}"), version: 2, ..before.clone() };
         let stored = &stored;
         async move {
             let operation = Uuid::new_v4();

@@ -6,9 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::dao::cluster::{
-    ClusterDao, Keyspace, Node, Placement, PlacementError, Range, Replication, Ring,
-};
+use crate::dao::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Range, Replication, Ring};
 use crate::dao::{Context, DaoError, Level};
 
 /// See the module.
@@ -51,42 +49,21 @@ impl ClusterDao for MemoryCluster {
         Ok((keyspace == KEYSPACE).then(|| Ring {
             cluster_name: "memory".into(),
             keyspace: keyspace.into(),
-            ranges: vec![Range {
-                start: 0,
-                end: 0,
-                replicas: vec![Uuid::nil()],
-            }],
+            ranges: vec![Range { start: 0, end: 0, replicas: vec![Uuid::nil()] }],
         }))
     }
 
-    async fn placement(
-        &self,
-        _cx: &Context,
-        table: &str,
-        key: &[String],
-    ) -> Result<Placement, PlacementError> {
+    async fn placement(&self, _cx: &Context, table: &str, key: &[String]) -> Result<Placement, PlacementError> {
         if table != "products" {
-            return Err(PlacementError::UnknownTable {
-                known: "products".into(),
-            });
+            return Err(PlacementError::UnknownTable { known: "products".into() });
         }
         let [key] = key else {
-            return Err(PlacementError::KeyParts {
-                columns: "id uuid".into(),
-            });
+            return Err(PlacementError::KeyParts { columns: "id uuid".into() });
         };
         if Uuid::try_parse(key).is_err() {
-            return Err(PlacementError::KeyType {
-                column: "id".into(),
-                cql_type: "uuid".into(),
-            });
+            return Err(PlacementError::KeyType { column: "id".into(), cql_type: "uuid".into() });
         }
-        Ok(Placement {
-            keyspace: KEYSPACE.into(),
-            table: table.into(),
-            token: 0,
-            replicas: vec![node()],
-        })
+        Ok(Placement { keyspace: KEYSPACE.into(), table: table.into(), token: 0, replicas: vec![node()] })
     }
 
     async fn ready(&self, _cx: &Context) -> Result<(), DaoError> {

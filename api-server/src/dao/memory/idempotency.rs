@@ -42,10 +42,7 @@ impl IdempotencyDao for MemoryIdempotency {
                 answer: None,
             };
             entries.insert(claim.key.clone(), entry);
-            return Ok(Begun::Ours {
-                operation: claim.operation,
-                resource: claim.resource,
-            });
+            return Ok(Begun::Ours { operation: claim.operation, resource: claim.resource });
         };
         if entry.claim.request != claim.request {
             return Ok(Begun::OtherRequest);
@@ -57,19 +54,10 @@ impl IdempotencyDao for MemoryIdempotency {
             return Ok(Begun::InFlight);
         }
         entry.started_ms = cx.now_ms;
-        Ok(Begun::Ours {
-            operation: entry.claim.operation,
-            resource: entry.claim.resource,
-        })
+        Ok(Begun::Ours { operation: entry.claim.operation, resource: entry.claim.resource })
     }
 
-    async fn finish(
-        &self,
-        _cx: &Context,
-        key: &str,
-        operation: Uuid,
-        answer: &Answer,
-    ) -> Result<(), DaoError> {
+    async fn finish(&self, _cx: &Context, key: &str, operation: Uuid, answer: &Answer) -> Result<(), DaoError> {
         if let Some(entry) = self.entries().get_mut(key)
             && entry.claim.operation == operation
             && entry.answer.is_none()

@@ -7,8 +7,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::dao::products::{
-    Inserted, Marks, PageEnd, PageQuery, Position, Product, ProductDao, ProductSink, Removed,
-    Replaced, Stored,
+    Inserted, Marks, PageEnd, PageQuery, Position, Product, ProductDao, ProductSink, Removed, Replaced, Stored,
 };
 use crate::dao::{Context, DaoError, Level, Receipt};
 
@@ -32,19 +31,12 @@ fn receipt(cx: &Context) -> Receipt {
 }
 
 fn holder_of(rows: &BTreeMap<Uuid, Stored>, sku: &str) -> Option<Uuid> {
-    rows.values()
-        .find(|row| row.product.sku == sku)
-        .map(|row| row.product.id)
+    rows.values().find(|row| row.product.sku == sku).map(|row| row.product.id)
 }
 
 #[async_trait]
 impl ProductDao for MemoryProducts {
-    async fn find(
-        &self,
-        cx: &Context,
-        id: Uuid,
-        sink: &mut dyn ProductSink,
-    ) -> Result<Receipt, DaoError> {
+    async fn find(&self, cx: &Context, id: Uuid, sink: &mut dyn ProductSink) -> Result<Receipt, DaoError> {
         if let Some(row) = self.rows().get(&id) {
             sink.product(row.product.borrowed());
         }
@@ -55,12 +47,7 @@ impl ProductDao for MemoryProducts {
         Ok(self.rows().get(&id).cloned())
     }
 
-    async fn page(
-        &self,
-        cx: &Context,
-        query: &PageQuery,
-        sink: &mut dyn ProductSink,
-    ) -> Result<PageEnd, DaoError> {
+    async fn page(&self, cx: &Context, query: &PageQuery, sink: &mut dyn ProductSink) -> Result<PageEnd, DaoError> {
         let rows = self.rows();
         let mut found = rows
             .values()
@@ -70,23 +57,12 @@ impl ProductDao for MemoryProducts {
         let mut last = None;
         for row in found.by_ref().take(query.limit) {
             sink.product(row.product.borrowed());
-            last = Some(Position {
-                bucket: row.marks.bucket,
-                id: row.product.id,
-            });
+            last = Some(Position { bucket: row.marks.bucket, id: row.product.id });
         }
-        Ok(PageEnd {
-            next: found.next().and(last),
-            receipt: receipt(cx),
-        })
+        Ok(PageEnd { next: found.next().and(last), receipt: receipt(cx) })
     }
 
-    async fn insert(
-        &self,
-        cx: &Context,
-        product: &Product,
-        operation: Uuid,
-    ) -> Result<Inserted, DaoError> {
+    async fn insert(&self, cx: &Context, product: &Product, operation: Uuid) -> Result<Inserted, DaoError> {
         let mut rows = self.rows();
         if let Some(row) = rows.get(&product.id)
             && row.marks.operations.last() == Some(&operation)
@@ -96,12 +72,7 @@ impl ProductDao for MemoryProducts {
         if holder_of(&rows, &product.sku).is_some() {
             return Ok(Inserted::SkuTaken);
         }
-        let marks = Marks {
-            bucket: 0,
-            sku_claim: operation,
-            operations: vec![operation],
-            fence: None,
-        };
+        let marks = Marks { bucket: 0, sku_claim: operation, operations: vec![operation], fence: None };
         let product = product.clone();
         rows.insert(product.id, Stored { product, marks });
         Ok(Inserted::Done(receipt(cx)))
@@ -134,12 +105,7 @@ impl ProductDao for MemoryProducts {
         Ok(Replaced::Done(receipt(cx)))
     }
 
-    async fn remove(
-        &self,
-        cx: &Context,
-        before: &Stored,
-        _operation: Uuid,
-    ) -> Result<Removed, DaoError> {
+    async fn remove(&self, cx: &Context, before: &Stored, _operation: Uuid) -> Result<Removed, DaoError> {
         let mut rows = self.rows();
         match rows.get(&before.product.id) {
             Some(row) if row.product.version == before.product.version => {

@@ -54,8 +54,7 @@ impl Buckets {
         let table = "product_buckets";
         let read = "SELECT bucket FROM {ks}.product_buckets WHERE scope = 'all' AND bucket >= ?";
         let count = "SELECT count(*) FROM {ks}.products_by_time WHERE bucket = ?";
-        let move_newest =
-            "UPDATE {ks}.product_buckets SET newest = ? WHERE scope = 'all' IF newest = ?";
+        let move_newest = "UPDATE {ks}.product_buckets SET newest = ? WHERE scope = 'all' IF newest = ?";
         let insert = "INSERT INTO {ks}.product_buckets (scope, bucket) VALUES ('all', ?)";
         Ok(Self {
             read: database.plain("SELECT", table, read).await?,
@@ -63,10 +62,7 @@ impl Buckets {
             move_newest: database.conditional("UPDATE", table, move_newest).await?,
             insert: database.conditional("INSERT", table, insert).await?,
             database,
-            known: Mutex::new(Known {
-                begins: Arc::new(Vec::new()),
-                read_at: None,
-            }),
+            known: Mutex::new(Known { begins: Arc::new(Vec::new()), read_at: None }),
             reading: tokio::sync::Mutex::new(()),
             refreshing: AtomicBool::new(false),
             inserted: AtomicUsize::new(0),
@@ -120,12 +116,8 @@ impl Buckets {
             return Ok(false);
         };
         let result = self.database.run(cx, &self.count, &(newest,)).await?;
-        let rows = result
-            .into_rows_result()
-            .map_err(|error| DaoError::Broken(error.to_string()))?;
-        let (count,) = rows
-            .first_row::<(i64,)>()
-            .map_err(|error| DaoError::Broken(error.to_string()))?;
+        let rows = result.into_rows_result().map_err(|error| DaoError::Broken(error.to_string()))?;
+        let (count,) = rows.first_row::<(i64,)>().map_err(|error| DaoError::Broken(error.to_string()))?;
         if count < ENOUGH {
             return Ok(false);
         }
@@ -137,13 +129,10 @@ impl Buckets {
     /// Opens a bucket after `newest`, unless another process was faster.
     pub async fn open(&self, cx: &Context, newest: i64, begin: i64) -> Result<(), DaoError> {
         let bigint = |value| -> Bound { MaybeUnset::Set(Some(CqlValue::BigInt(value))) };
-        let writes = [
-            (&self.move_newest, vec![bigint(begin), bigint(newest)]),
-            (&self.insert, vec![bigint(begin)]),
-        ];
+        let writes = [(&self.move_newest, vec![bigint(begin), bigint(newest)]), (&self.insert, vec![bigint(begin)])];
         decide!(cx, "opening of a bucket", _unsure => {
-                self.database.cas_batch(cx, &writes).await.map(|_| ())
-            })
+            self.database.cas_batch(cx, &writes).await.map(|_| ())
+        })
     }
 
     /// Reads the begins now, whatever is known.
@@ -168,11 +157,7 @@ impl Buckets {
 
     /// Reads the begins that are not known yet. `seen` is the age that the caller found too old:
     /// of many callers at once only the first asks.
-    async fn refresh(
-        &self,
-        cx: &Context,
-        seen: Option<Instant>,
-    ) -> Result<Arc<Vec<i64>>, DaoError> {
+    async fn refresh(&self, cx: &Context, seen: Option<Instant>) -> Result<Arc<Vec<i64>>, DaoError> {
         let _reading = self.reading.lock().await;
         let begins = {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -184,20 +169,11 @@ impl Buckets {
         // The last known one is asked for again: it tells an empty answer from no partition.
         let from = begins.last().copied().unwrap_or(i64::MIN);
         let asked_at = Instant::now();
-        let plain = Context {
-            level: None,
-            trace: false,
-            ..*cx
-        };
+        let plain = Context { level: None, trace: false, ..*cx };
         let result = self.database.run(&plain, &self.read, &(from,)).await?;
-        let rows = result
-            .into_rows_result()
-            .map_err(|error| DaoError::Broken(error.to_string()))?;
+        let rows = result.into_rows_result().map_err(|error| DaoError::Broken(error.to_string()))?;
         let mut found = Vec::new();
-        for row in rows
-            .rows::<(i64,)>()
-            .map_err(|error| DaoError::Broken(error.to_string()))?
-        {
+        for row in rows.rows::<(i64,)>().map_err(|error| DaoError::Broken(error.to_string()))? {
             let (begin,) = row.map_err(|error| DaoError::Broken(error.to_string()))?;
             found.push(begin);
         }

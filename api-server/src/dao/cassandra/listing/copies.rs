@@ -63,53 +63,30 @@ impl Copies {
         let by_category = "INSERT INTO {ks}.products_by_category (bucket, id, sku, name, price, \
              brand, description, version, created_at, updated_at, category) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
-        let category_bucket =
-            "INSERT INTO {ks}.product_category_buckets (category, bucket) VALUES (?, ?)";
+        let category_bucket = "INSERT INTO {ks}.product_category_buckets (category, bucket) VALUES (?, ?)";
         let by_prefix = "INSERT INTO {ks}.products_by_name_prefix (prefix, bucket, id, name) \
              VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
-        let prefix_bucket =
-            "INSERT INTO {ks}.product_name_prefix_buckets (prefix, bucket) VALUES (?, ?)";
-        let drop_by_time =
-            "DELETE FROM {ks}.products_by_time USING TIMESTAMP ? WHERE bucket = ? AND id = ?";
+        let prefix_bucket = "INSERT INTO {ks}.product_name_prefix_buckets (prefix, bucket) VALUES (?, ?)";
+        let drop_by_time = "DELETE FROM {ks}.products_by_time USING TIMESTAMP ? WHERE bucket = ? AND id = ?";
         let drop_by_category = "DELETE FROM {ks}.products_by_category USING TIMESTAMP ? \
              WHERE category = ? AND bucket = ? AND id = ?";
         let drop_by_prefix = "DELETE FROM {ks}.products_by_name_prefix USING TIMESTAMP ? \
              WHERE prefix = ? AND bucket = ? AND id = ?";
         Ok(Self {
             by_time: database.plain("INSERT", "products_by_time", by_time).await?,
-            by_category: database
-                .plain("INSERT", "products_by_category", by_category)
-                .await?,
-            category_bucket: database
-                .plain("INSERT", "product_category_buckets", category_bucket)
-                .await?,
-            by_prefix: database
-                .plain("INSERT", "products_by_name_prefix", by_prefix)
-                .await?,
-            prefix_bucket: database
-                .plain("INSERT", "product_name_prefix_buckets", prefix_bucket)
-                .await?,
-            drop_by_time: database
-                .plain("DELETE", "products_by_time", drop_by_time)
-                .await?,
-            drop_by_category: database
-                .plain("DELETE", "products_by_category", drop_by_category)
-                .await?,
-            drop_by_prefix: database
-                .plain("DELETE", "products_by_name_prefix", drop_by_prefix)
-                .await?,
+            by_category: database.plain("INSERT", "products_by_category", by_category).await?,
+            category_bucket: database.plain("INSERT", "product_category_buckets", category_bucket).await?,
+            by_prefix: database.plain("INSERT", "products_by_name_prefix", by_prefix).await?,
+            prefix_bucket: database.plain("INSERT", "product_name_prefix_buckets", prefix_bucket).await?,
+            drop_by_time: database.plain("DELETE", "products_by_time", drop_by_time).await?,
+            drop_by_category: database.plain("DELETE", "products_by_category", drop_by_category).await?,
+            drop_by_prefix: database.plain("DELETE", "products_by_name_prefix", drop_by_prefix).await?,
         })
     }
 
     /// Puts this version of the product into every list it belongs to and out of those of
     /// `before` that it left.
-    pub fn put<'a>(
-        &'a self,
-        writes: &mut Writes<'a>,
-        product: &Product,
-        bucket: i64,
-        before: Option<&Place>,
-    ) {
+    pub fn put<'a>(&'a self, writes: &mut Writes<'a>, product: &Product, bucket: i64, before: Option<&Place>) {
         let written_at = product.created_at * 1000 + product.version;
         // A first version leaves absent columns alone: nulls would be tombstones.
         let first = product.version == 1;
@@ -124,13 +101,7 @@ impl Copies {
         for prefix in &now_under {
             writes.push((
                 &self.by_prefix,
-                vec![
-                    text(prefix),
-                    bigint(bucket),
-                    id(product.id),
-                    text(&folded),
-                    bigint(written_at),
-                ],
+                vec![text(prefix), bigint(bucket), id(product.id), text(&folded), bigint(written_at)],
             ));
             let listed_before = old.as_ref().is_some_and(|old| prefixes_of(old).contains(prefix));
             if !listed_before {
@@ -152,10 +123,7 @@ impl Copies {
     /// Takes a product that is gone out of every list.
     pub fn drop_all<'a>(&'a self, writes: &mut Writes<'a>, place: &Place) {
         let written_at = place.created_at * 1000 + GONE;
-        writes.push((
-            &self.drop_by_time,
-            vec![bigint(written_at), bigint(place.bucket), id(place.id)],
-        ));
+        writes.push((&self.drop_by_time, vec![bigint(written_at), bigint(place.bucket), id(place.id)]));
         self.drop_category(writes, place, written_at);
         for prefix in prefixes_of(&fold_name(&place.name)) {
             self.drop_prefix(writes, place, prefix, written_at);
@@ -166,32 +134,13 @@ impl Copies {
         if let Some(category) = &place.category {
             writes.push((
                 &self.drop_by_category,
-                vec![
-                    bigint(written_at),
-                    text(category),
-                    bigint(place.bucket),
-                    id(place.id),
-                ],
+                vec![bigint(written_at), text(category), bigint(place.bucket), id(place.id)],
             ));
         }
     }
 
-    fn drop_prefix<'a>(
-        &'a self,
-        writes: &mut Writes<'a>,
-        place: &Place,
-        prefix: &str,
-        written_at: i64,
-    ) {
-        writes.push((
-            &self.drop_by_prefix,
-            vec![
-                bigint(written_at),
-                text(prefix),
-                bigint(place.bucket),
-                id(place.id),
-            ],
-        ));
+    fn drop_prefix<'a>(&'a self, writes: &mut Writes<'a>, place: &Place, prefix: &str, written_at: i64) {
+        writes.push((&self.drop_by_prefix, vec![bigint(written_at), text(prefix), bigint(place.bucket), id(place.id)]));
     }
 }
 
@@ -219,10 +168,7 @@ fn row(product: &Product, bucket: i64, written_at: i64, first: bool) -> Vec<Boun
 
 /// Cassandra's form of a price.
 pub fn decimal(price: Price) -> CqlDecimal {
-    CqlDecimal::from_signed_be_bytes_slice_and_exponent(
-        &price.unscaled().to_be_bytes(),
-        i32::from(price.scale()),
-    )
+    CqlDecimal::from_signed_be_bytes_slice_and_exponent(&price.unscaled().to_be_bytes(), i32::from(price.scale()))
 }
 
 /// A text of a batch.

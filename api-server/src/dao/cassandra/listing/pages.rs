@@ -13,9 +13,7 @@ use super::prefixes_of;
 use crate::dao::cassandra::StartError;
 use crate::dao::cassandra::execute::{Database, Statement};
 use crate::dao::cassandra::products::{LIST_COLUMNS, Row, broken, row_of};
-use crate::dao::products::{
-    Filter, PageEnd, PageQuery, Position, Product, ProductSink, fold_name,
-};
+use crate::dao::products::{Filter, PageEnd, PageQuery, Position, Product, ProductSink, fold_name};
 use crate::dao::{Context, DaoError, Receipt};
 
 /// Partitions that one page may read.
@@ -29,11 +27,8 @@ const READ_AT_ONCE: usize = 16;
 /// Reads the truth about one product.
 pub trait Truth: Send + Sync {
     /// The product with this id as it is now.
-    fn read(
-        &self,
-        cx: &Context,
-        id: Uuid,
-    ) -> impl Future<Output = Result<(Option<Product>, Receipt), DaoError>> + Send;
+    fn read(&self, cx: &Context, id: Uuid)
+    -> impl Future<Output = Result<(Option<Product>, Receipt), DaoError>> + Send;
 }
 
 /// The statements that read lists.
@@ -53,12 +48,9 @@ const BEFORE_FIRST: Uuid = Uuid::max();
 impl Pages {
     /// Prepares the statements.
     pub async fn prepare(database: Arc<Database>) -> Result<Self, StartError> {
-        let by_time = format!(
-            "SELECT {LIST_COLUMNS} FROM {{ks}}.products_by_time WHERE bucket = ? LIMIT ?"
-        );
-        let by_time_after = format!(
-            "SELECT {LIST_COLUMNS} FROM {{ks}}.products_by_time WHERE bucket = ? AND id < ? LIMIT ?"
-        );
+        let by_time = format!("SELECT {LIST_COLUMNS} FROM {{ks}}.products_by_time WHERE bucket = ? LIMIT ?");
+        let by_time_after =
+            format!("SELECT {LIST_COLUMNS} FROM {{ks}}.products_by_time WHERE bucket = ? AND id < ? LIMIT ?");
         let by_category = format!(
             "SELECT {LIST_COLUMNS} FROM {{ks}}.products_by_category \
              WHERE category = ? AND bucket = ? AND id < ? LIMIT ?"
@@ -71,21 +63,11 @@ impl Pages {
              WHERE prefix = ? AND bucket <= ? LIMIT ?";
         Ok(Self {
             by_time: database.plain("SELECT", "products_by_time", &by_time).await?,
-            by_time_after: database
-                .plain("SELECT", "products_by_time", &by_time_after)
-                .await?,
-            by_category: database
-                .plain("SELECT", "products_by_category", &by_category)
-                .await?,
-            category_buckets: database
-                .plain("SELECT", "product_category_buckets", category_buckets)
-                .await?,
-            by_prefix: database
-                .plain("SELECT", "products_by_name_prefix", by_prefix)
-                .await?,
-            prefix_buckets: database
-                .plain("SELECT", "product_name_prefix_buckets", prefix_buckets)
-                .await?,
+            by_time_after: database.plain("SELECT", "products_by_time", &by_time_after).await?,
+            by_category: database.plain("SELECT", "products_by_category", &by_category).await?,
+            category_buckets: database.plain("SELECT", "product_category_buckets", category_buckets).await?,
+            by_prefix: database.plain("SELECT", "products_by_name_prefix", by_prefix).await?,
+            prefix_buckets: database.plain("SELECT", "product_name_prefix_buckets", prefix_buckets).await?,
             database,
         })
     }
@@ -133,19 +115,14 @@ impl Pages {
         sink: &mut dyn ProductSink,
     ) -> Result<PageEnd, DaoError> {
         let upto = query.after.map_or(i64::MAX, |after| after.bucket);
-        let buckets = self
-            .buckets(cx, &self.category_buckets, category, upto)
-            .await?;
+        let buckets = self.buckets(cx, &self.category_buckets, category, upto).await?;
         let mut page = Filling::new(query.limit);
         page.receipt = Some(buckets.receipt);
         for bucket in buckets.begins {
             if page.partitions == MAX_PARTITIONS {
                 return page.cut_before(bucket);
             }
-            let after = query
-                .after
-                .filter(|after| after.bucket == bucket)
-                .map_or(BEFORE_FIRST, |after| after.id);
+            let after = query.after.filter(|after| after.bucket == bucket).map_or(BEFORE_FIRST, |after| after.id);
             let values = (category, bucket, after, page.room());
             let result = self.database.run(cx, &self.by_category, &values).await?;
             let receipt = self.database.receipt(cx, &result);
@@ -173,10 +150,7 @@ impl Pages {
         page.receipt = Some(buckets.receipt);
         let mut looked_at = 0;
         for bucket in buckets.begins {
-            let mut after = query
-                .after
-                .filter(|after| after.bucket == bucket)
-                .map_or(BEFORE_FIRST, |after| after.id);
+            let mut after = query.after.filter(|after| after.bucket == bucket).map_or(BEFORE_FIRST, |after| after.id);
             loop {
                 if page.partitions == MAX_PARTITIONS || looked_at >= MAX_LOOKED_AT {
                     return page.cut_at(Position { bucket, id: after });
@@ -186,10 +160,7 @@ impl Pages {
                 let result = self.database.run(cx, &self.by_prefix, &values).await?;
                 let (found, read) = candidates(result, &folded)?;
                 looked_at += read.count;
-                if self
-                    .show(cx, truth, &query.filter, &mut page, bucket, found, sink)
-                    .await?
-                {
+                if self.show(cx, truth, &query.filter, &mut page, bucket, found, sink).await? {
                     return page.end_full();
                 }
                 match read.last {
@@ -214,9 +185,7 @@ impl Pages {
         found: Vec<Uuid>,
         sink: &mut dyn ProductSink,
     ) -> Result<bool, DaoError> {
-        let mut products = stream::iter(found)
-            .map(|id| truth.read(cx, id))
-            .buffered(READ_AT_ONCE);
+        let mut products = stream::iter(found).map(|id| truth.read(cx, id)).buffered(READ_AT_ONCE);
         while let Some(read) = products.next().await {
             let (product, receipt) = read?;
             page.receipt = Some(receipt);
@@ -228,22 +197,13 @@ impl Pages {
                 return Ok(true);
             }
             page.shown += 1;
-            page.last = Some(Position {
-                bucket,
-                id: product.id,
-            });
+            page.last = Some(Position { bucket, id: product.id });
             sink.product(product.borrowed());
         }
         Ok(false)
     }
 
-    async fn buckets(
-        &self,
-        cx: &Context,
-        statement: &Statement,
-        key: &str,
-        upto: i64,
-    ) -> Result<Begins, DaoError> {
+    async fn buckets(&self, cx: &Context, statement: &Statement, key: &str, upto: i64) -> Result<Begins, DaoError> {
         // One more than can be read, so that a page which ends at the bound knows of the rest.
         let most = i32::try_from(MAX_PARTITIONS + 1).unwrap_or(i32::MAX);
         let result = self.database.run(cx, statement, &(key, upto, most)).await?;
@@ -271,10 +231,7 @@ struct Looked {
 fn candidates(result: QueryResult, folded: &str) -> Result<(Vec<Uuid>, Looked), DaoError> {
     let rows = result.into_rows_result().map_err(broken)?;
     let mut found = Vec::new();
-    let mut looked = Looked {
-        count: 0,
-        last: None,
-    };
+    let mut looked = Looked { count: 0, last: None };
     for row in rows.rows::<(Uuid, Option<&str>)>().map_err(broken)? {
         let (id, name) = row.map_err(broken)?;
         looked.count += 1;
@@ -297,13 +254,7 @@ struct Filling {
 
 impl Filling {
     const fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            shown: 0,
-            partitions: 0,
-            last: None,
-            receipt: None,
-        }
+        Self { limit, shown: 0, partitions: 0, last: None, receipt: None }
     }
 
     /// Rows to ask for: one more than fits tells whether there is a next page.
@@ -335,45 +286,29 @@ impl Filling {
                 return Ok(true);
             }
             self.shown += 1;
-            self.last = Some(Position {
-                bucket,
-                id: product.id,
-            });
+            self.last = Some(Position { bucket, id: product.id });
             sink.product(product);
         }
         Ok(false)
     }
 
     fn receipt(&self) -> Result<Receipt, DaoError> {
-        self.receipt
-            .ok_or_else(|| DaoError::Broken("the list has no bucket".into()))
+        self.receipt.ok_or_else(|| DaoError::Broken("the list has no bucket".into()))
     }
 
     fn end(&self) -> Result<PageEnd, DaoError> {
-        Ok(PageEnd {
-            next: None,
-            receipt: self.receipt()?,
-        })
+        Ok(PageEnd { next: None, receipt: self.receipt()? })
     }
 
     fn end_full(&self) -> Result<PageEnd, DaoError> {
-        Ok(PageEnd {
-            next: self.last,
-            receipt: self.receipt()?,
-        })
+        Ok(PageEnd { next: self.last, receipt: self.receipt()? })
     }
 
     fn cut_before(&self, bucket: i64) -> Result<PageEnd, DaoError> {
-        self.cut_at(Position {
-            bucket,
-            id: BEFORE_FIRST,
-        })
+        self.cut_at(Position { bucket, id: BEFORE_FIRST })
     }
 
     fn cut_at(&self, next: Position) -> Result<PageEnd, DaoError> {
-        Ok(PageEnd {
-            next: Some(next),
-            receipt: self.receipt()?,
-        })
+        Ok(PageEnd { next: Some(next), receipt: self.receipt()? })
     }
 }

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::rows::broken;
 use crate::dao::cassandra::StartError;
-use crate::dao::cassandra::execute::{Bound, Database, Statement};
-use crate::dao::cassandra::listing::copies::{Place, bigint, id, time};
+use crate::dao::cassandra::execute::{Database, Statement};
+use crate::dao::cassandra::listing::copies::Place;
 use crate::dao::{Context, DaoError};
 
 /// A change under way.
@@ -27,22 +27,12 @@ pub struct Intent {
 impl Intent {
     /// A creation.
     pub const fn of_new(cx: &Context, product: Uuid, operation: Uuid) -> Self {
-        Self {
-            at: cx.now_ms,
-            operation,
-            product,
-            before: None,
-        }
+        Self { at: cx.now_ms, operation, product, before: None }
     }
 
     /// A change or removal.
     pub const fn of_change(cx: &Context, before: Place, operation: Uuid) -> Self {
-        Self {
-            at: cx.now_ms,
-            operation,
-            product: before.id,
-            before: Some(before),
-        }
+        Self { at: cx.now_ms, operation, product: before.id, before: Some(before) }
     }
 
     /// The partition of a moment.
@@ -71,14 +61,12 @@ impl Intents {
         let write = "INSERT INTO {ks}.product_intents (minute, at, operation, product_id, \
              before_name, before_category, before_bucket, before_created) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
-        let drop =
-            "DELETE FROM {ks}.product_intents WHERE minute = ? AND at = ? AND operation = ?";
+        let drop = "DELETE FROM {ks}.product_intents WHERE minute = ? AND at = ? AND operation = ?";
         let read = "SELECT at, operation, product_id, before_name, before_category, \
              before_bucket, before_created FROM {ks}.product_intents \
              WHERE minute = ? AND at > ? AND at <= ? LIMIT ?";
         let done_until = "SELECT done_until FROM {ks}.sweeps WHERE name = 'product_intents'";
-        let set_done_until =
-            "INSERT INTO {ks}.sweeps (name, done_until) VALUES ('product_intents', ?)";
+        let set_done_until = "INSERT INTO {ks}.sweeps (name, done_until) VALUES ('product_intents', ?)";
         Ok(Self {
             write: database.plain("INSERT", table, write).await?,
             drop: database.plain("DELETE", table, drop).await?,
@@ -103,36 +91,16 @@ impl Intents {
             MaybeUnset::from_option(before.map(|before| before.bucket)),
             MaybeUnset::from_option(before.map(|before| CqlTimestamp(before.created_at))),
         );
-        let quiet = Context {
-            trace: false,
-            ..*cx
-        };
+        let quiet = Context { trace: false, ..*cx };
         self.database.run(&quiet, &self.write, &values).await?;
         Ok(())
     }
 
-    /// The removal of a note, as the end of a batch.
-    pub fn dropping(&self, intent: &Intent) -> (&Statement, Vec<Bound>) {
-        let key = vec![
-            bigint(Intent::minute_of(intent.at)),
-            time(intent.at),
-            id(intent.operation),
-        ];
-        (&self.drop, key)
-    }
-
-    /// Removes the note of a change that did not happen. A failure costs a look of the sweeper.
+    /// Removes the note of a change that is done, or that did not happen. A failure costs a look
+    /// of the sweeper.
     pub async fn forget(&self, cx: &Context, intent: &Intent) {
-        let values = (
-            Intent::minute_of(intent.at),
-            CqlTimestamp(intent.at),
-            intent.operation,
-        );
-        let plain = Context {
-            level: None,
-            trace: false,
-            ..*cx
-        };
+        let values = (Intent::minute_of(intent.at), CqlTimestamp(intent.at), intent.operation);
+        let plain = Context { level: None, trace: false, ..*cx };
         if let Err(error) = self.database.run(&plain, &self.drop, &values).await {
             tracing::debug!(%error, "an intent of nothing is left to the sweeper");
         }
@@ -151,15 +119,8 @@ impl Intents {
         let rows = result.into_rows_result().map_err(broken)?;
         let all = rows.rows_num() < usize::try_from(READ_AT_ONCE).unwrap_or(0);
         let mut intents = Vec::with_capacity(rows.rows_num());
-        type Noted<'f> = (
-            CqlTimestamp,
-            Uuid,
-            Option<Uuid>,
-            Option<&'f str>,
-            Option<&'f str>,
-            Option<i64>,
-            Option<CqlTimestamp>,
-        );
+        type Noted<'f> =
+            (CqlTimestamp, Uuid, Option<Uuid>, Option<&'f str>, Option<&'f str>, Option<i64>, Option<CqlTimestamp>);
         for row in rows.rows::<Noted<'_>>().map_err(broken)? {
             let (at, operation, product, name, category, bucket, created) = row.map_err(broken)?;
             let Some(product) = product else { continue };
@@ -170,12 +131,7 @@ impl Intents {
                 name: name.to_owned(),
                 category: category.map(str::to_owned),
             });
-            intents.push(Intent {
-                at: at.0,
-                operation,
-                product,
-                before,
-            });
+            intents.push(Intent { at: at.0, operation, product, before });
         }
         Ok((intents, all))
     }
@@ -184,9 +140,7 @@ impl Intents {
     pub async fn done_until(&self, cx: &Context) -> Result<Option<i64>, DaoError> {
         let result = self.database.run(cx, &self.done_until, &()).await?;
         let rows = result.into_rows_result().map_err(broken)?;
-        let row = rows
-            .maybe_first_row::<(Option<CqlTimestamp>,)>()
-            .map_err(broken)?;
+        let row = rows.maybe_first_row::<(Option<CqlTimestamp>,)>().map_err(broken)?;
         Ok(row.and_then(|(until,)| until).map(|until| until.0))
     }
 

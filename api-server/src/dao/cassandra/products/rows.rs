@@ -12,8 +12,7 @@ use crate::dao::price::Price;
 use crate::dao::products::{Marks, ProductRef, Stored};
 
 /// The columns of a product that every list carries, in the order of [`Row`].
-pub const LIST_COLUMNS: &str =
-    "id, sku, name, price, brand, description, category, version, created_at, updated_at";
+pub const LIST_COLUMNS: &str = "id, sku, name, price, brand, description, category, version, created_at, updated_at";
 
 /// A row of [`LIST_COLUMNS`].
 pub type Row<'f> = (
@@ -80,18 +79,7 @@ pub fn stored_of(rows: &QueryRowsResult) -> Result<Option<Stored>, DaoError> {
     };
     let (id, sku, name, price, brand, description, category, version, created, updated, ..) = row;
     let (.., bucket, sku_claim, operations, fence) = row;
-    let listed = (
-        id,
-        sku,
-        name,
-        price,
-        brand,
-        description,
-        category,
-        version,
-        created,
-        updated,
-    );
+    let listed = (id, sku, name, price, brand, description, category, version, created, updated);
     let Some(product) = row_of(&listed)? else {
         return Ok(None);
     };
@@ -113,8 +101,6 @@ fn price_of(decimal: &CqlDecimalBorrowed<'_>) -> Result<Price, DaoError> {
     if bytes.is_empty() || bytes.len() > 8 || negative {
         return Err(DaoError::Broken("a price out of range".into()));
     }
-    let unscaled = bytes
-        .iter()
-        .fold(0_i64, |value, byte| (value << 8) | i64::from(*byte));
+    let unscaled = bytes.iter().fold(0_i64, |value, byte| (value << 8) | i64::from(*byte));
     Price::new(unscaled, scale).map_err(|error| DaoError::Broken(format!("a price that {error}")))
 }
