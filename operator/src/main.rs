@@ -67,13 +67,14 @@ fn runtime(builder: &mut Builder) -> anyhow::Result<Runtime> {
     builder.enable_all().build().context("started the async runtime")
 }
 
-/// The driver's own lines say what every failed pass says, in more words.
+/// What the libraries say is said by every failed pass in other words, so they are quiet unless
+/// `RUST_LOG` names them.
 fn log_to_stderr(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,scylla=off,kube_runtime=warn,kube_client=warn"));
+    let wanted = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| "info".to_owned());
+    let filter = EnvFilter::builder().parse_lossy(format!("scylla=off,kube_runtime=warn,kube_client=warn,{wanted}"));
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
-        LogFormat::Json => logs.json().flatten_event(true).init(),
+        LogFormat::Json => logs.json().flatten_event(true).with_span_list(false).init(),
         LogFormat::Text => logs.init(),
     }
 }

@@ -103,6 +103,7 @@ impl Cql {
             .pool_size(PoolSize::PerHost(NonZeroUsize::MIN))
             .disallow_shard_aware_port(true)
             .fetch_schema_metadata(false)
+            .fetch_full_schema_metadata(false)
             .keepalive_interval(Duration::from_secs(2))
             .keepalive_timeout(Duration::from_secs(3))
             .schema_agreement_timeout(Duration::from_secs(10))

@@ -29,7 +29,7 @@ const MAX_ANSWER_BYTES: usize = 4 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum JmxError {
     #[error("asked the Jolokia agent at {address} and got no answer: {cause}")]
-    Transport { address: String, cause: String },
+    Transport { address: String, cause: String, slow: bool },
     #[error("the Jolokia agent at {address} answered HTTP {status}")]
     Http { address: String, status: u16 },
     #[error("the Jolokia agent at {address} answered what is not Jolokia's format: {cause}")]
@@ -84,10 +84,15 @@ impl Jolokia {
         Jolokia { client, url: format!("http://{address}/jolokia/"), address, credentials }
     }
 
-    /// The node's own view of the ring, in one request.
+    /// The node's own view of the ring, in one request. A node that is only slow gets a second try:
+    /// to take it for down stops all work on the ring.
     pub async fn view(&self) -> Result<NodeView, JmxError> {
-        let answers = self.bulk(&view_questions(), QUESTION_DEADLINE).await?;
-        read_view(&answers)
+        let questions = view_questions();
+        let answers = match self.bulk(&questions, QUESTION_DEADLINE).await {
+            Err(JmxError::Transport { slow: true, .. }) => self.bulk(&questions, QUESTION_DEADLINE).await,
+            other => other,
+        };
+        read_view(&answers?)
     }
 
     /// `OperationMode` alone.
@@ -177,8 +182,11 @@ impl Jolokia {
 
     /// Sends the questions in one POST; the answers come in the same order.
     async fn bulk(&self, questions: &[Value], deadline: Duration) -> Result<Vec<Value>, JmxError> {
-        let transport =
-            |error: reqwest::Error| JmxError::Transport { address: self.address.clone(), cause: root_cause(&error) };
+        let transport = |error: reqwest::Error| JmxError::Transport {
+            address: self.address.clone(),
+            cause: root_cause(&error),
+            slow: error.is_timeout() && !error.is_connect(),
+        };
         let mut response = self
             .client
             .post(&self.url)

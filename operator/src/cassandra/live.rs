@@ -191,6 +191,8 @@ impl LiveRing {
     ) -> Result<(), RingError> {
         let session = self.session(access, serving).await?;
         match action {
+            // It has just logged in; and no role may change its own superuser status.
+            RingAction::CreateSuperuser if session.own => {}
             RingAction::CreateSuperuser => {
                 let superuser = access.superuser.as_ref().ok_or(RingError::NoCredentials("superuser"))?;
                 for statement in statements::ensure_role(superuser, true) {

@@ -15,6 +15,8 @@ const REPAIR_DEADLINE: Duration = Duration::from_secs(24 * 3600);
 const ASK_EVERY: Duration = Duration::from_secs(2);
 /// A repair whose node has not answered for this long has failed: the node is down or restarted.
 const SILENCE: Duration = Duration::from_secs(120);
+/// A repair that its node has not heard of for this long was lost in a restart.
+const UNKNOWN: Duration = Duration::from_secs(20);
 
 /// Decommissions the node. The call lasts as long as the streaming does; should the connection break
 /// before, the node's own operation mode tells how it ended.
@@ -82,9 +84,11 @@ pub async fn repair(node: Jolokia, keyspace: String, progress: Progress) -> Resu
                 heard = Instant::now();
                 progress.tell(format!("running for {} s", started.elapsed().as_secs()));
             }
-            Ok(RepairStatus::Unknown) => {
+            // A busy node begins a repair some time after it has given it a number.
+            Ok(RepairStatus::Unknown) if heard.elapsed() > UNKNOWN => {
                 return Err(format!("the node no longer knows of repair {number}; was it restarted?"));
             }
+            Ok(RepairStatus::Unknown) => {}
             Err(error) if heard.elapsed() > SILENCE => return Err(error.to_string()),
             Err(_) => {}
         }
