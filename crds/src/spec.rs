@@ -115,8 +115,8 @@ pub struct CassandraSpec {
     pub heap: String,
     /// Settings merged over the version's own cassandra.yaml. What the operator itself decides
     /// (addresses, seeds, names, snitch, authentication, directories) cannot be set here.
-    #[x_kube(validation = Rule::new(messages::CASSANDRA_YAML_RULE).message(messages::CASSANDRA_YAML))]
-    #[schemars(extend("maxProperties" = 128), schema_with = "free_form_map")]
+    #[x_kube(validation = Rule::new(messages::cassandra_yaml_rule()).message(messages::CASSANDRA_YAML))]
+    #[schemars(schema_with = "cassandra_yaml_schema")]
     #[serde(default)]
     pub cassandra_yaml: BTreeMap<String, Value>,
     /// Options added to the Java command line, such as `-Dcassandra.ring_delay_ms=10000`.
@@ -335,12 +335,29 @@ fn annotations_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     })
 }
 
-/// An object whose values may be anything that YAML can say.
-fn free_form_map(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+/// An object with any fields. CEL sees none of them but those that are declared: so the settings
+/// that the operator decides are, for the rule that refuses them.
+fn cassandra_yaml_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let decided = messages::OPERATOR_SETTINGS.map(|setting| {
+        let mut schema = match setting {
+            "auto_bootstrap" | "native_transport_allow_older_protocols" => serde_json::json!({ "type": "boolean" }),
+            "data_file_directories" => serde_json::json!({
+                "type": "array", "maxItems": 16, "items": { "type": "string", "maxLength": 1024 },
+            }),
+            "seed_provider" => serde_json::json!({
+                "type": "array", "maxItems": 16,
+                "items": { "type": "object", "x-kubernetes-preserve-unknown-fields": true },
+            }),
+            _ => serde_json::json!({ "x-kubernetes-int-or-string": true, "maxLength": 1024 }),
+        };
+        schema["description"] = "Decided by the operator; leave it out.".into();
+        (setting.to_owned(), schema)
+    });
     schemars::json_schema!({
         "type": "object",
         "maxProperties": 128,
-        "additionalProperties": { "x-kubernetes-preserve-unknown-fields": true },
+        "properties": decided.into_iter().collect::<serde_json::Map<_, _>>(),
+        "x-kubernetes-preserve-unknown-fields": true,
     })
 }
 
