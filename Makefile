@@ -1,5 +1,5 @@
 # Targets are one-liners; what they do is typed code in tests/.
-.PHONY: up down run check test generate bench
+.PHONY: up down run check test e2e generate bench
 
 up: ## a Kubernetes of three nodes with the sample shop on it; CLUSTER=current: on the cluster of the current context
 	@cargo run --quiet --release --package store-tests --bin testbed -- shop-up
@@ -15,6 +15,9 @@ check: ## what must hold before each commit
 
 test: ## the checks and every suite
 	@cargo run --quiet --package store-tests --bin suite
+
+e2e: ## the end-to-end story on a Kubernetes of its own, under constant load
+	@cargo build --quiet --release --package store-tests --bins && cargo run --quiet --release --package store-tests --bin e2e
 
 generate: ## CRD, OpenAPI document, the chart's copy of the CRD, k8s/
 	@cargo run --quiet --package store-tests --bin generate
