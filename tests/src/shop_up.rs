@@ -22,6 +22,8 @@ use crate::suites::shop::condition;
 
 /// Namespace of the operator.
 const OPERATOR_NAMESPACE: &str = "store-system";
+/// The CustomResourceDefinition that the chart installs.
+const DEFINITION: &str = "storeclusters.storemanager.io";
 /// The sample shop.
 const NAMESPACE: &str = "store";
 const SHOP: &str = "shop";
@@ -45,7 +47,7 @@ pub enum ShopUpError {
     #[error("making an HTTP client: {0}")]
     Http(#[from] reqwest::Error),
     /// The shop has no address that could be used from here.
-    #[error("the shop is Ready but its status names no address: give its API an Ingress host")]
+    #[error("the shop is Ready but its status names no address: give its API an Ingress host, or say where it is with STORE_URL")]
     NoAddress,
 }
 
@@ -54,7 +56,8 @@ pub enum ShopUpError {
 pub enum Target {
     /// The testbed's cluster `shop`, with images built here.
     Testbed,
-    /// The cluster of the current kubectl context; it must be able to pull the images.
+    /// The cluster of the current kubectl context; it must be able to pull the images. Where the shop
+    /// is on it is told by its status, or by `STORE_URL` in the environment.
     CurrentContext,
 }
 
@@ -82,7 +85,8 @@ pub async fn up(target: Target) -> Result<(), ShopUpError> {
     install(&place).await?;
     let store = ready(&place.client).await?;
     let address = store.status.and_then(|status| status.api.url);
-    let url = place.url.clone().or(address).ok_or(ShopUpError::NoAddress)?;
+    let told = std::env::var("STORE_URL").ok().filter(|url| target == Target::CurrentContext && !url.is_empty());
+    let url = place.url.clone().or(told).or(address).ok_or(ShopUpError::NoAddress)?;
     let url = url.trim_end_matches('/');
     let product = first_product(url).await?;
     let env = write_env(&place, url)?;
@@ -122,11 +126,15 @@ async fn install(place: &Place) -> Result<(), ShopUpError> {
     say("installing the chart");
     let chart = path(&root().join("charts/store-manager"));
     let mut arguments = vec!["upgrade", "--install", "store-manager", &chart, "--namespace", OPERATOR_NAMESPACE];
-    arguments.extend(["--create-namespace", "--wait", "--timeout", "3m"]);
+    // Without it an upgrade that sets nothing keeps what an earlier one has set.
+    arguments.extend(["--create-namespace", "--reset-values", "--wait", "--timeout", "3m"]);
     for value in &place.values {
         arguments.extend(["--set", value]);
     }
     place.kubectl.helm(&arguments).await?;
+    // Helm does not wait until the API server serves the new kind.
+    let definition = format!("crd/{DEFINITION}");
+    place.kubectl.run(&["wait", "--for=condition=Established", "--timeout=15s", &definition]).await?;
     say("applying k8s/samples/storecluster.yaml");
     for file in ["namespace.yaml", "storecluster.yaml"] {
         let sample = path(&root().join("k8s/samples").join(file));
@@ -167,7 +175,10 @@ struct Product {
 /// Finds or makes a product, and reads it back by its id.
 async fn first_product(url: &str) -> Result<String, ShopUpError> {
     let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build()?;
-    let text = |error: reqwest::Error| error.to_string();
+    let text = |error: reqwest::Error| match std::error::Error::source(&error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    };
     let made = wait_until("a product through the Ingress", FIRST_ANSWER, || async {
         let found = http.get(format!("{url}/products?sku={SKU}")).send().await.map_err(text)?;
         let found: Vec<Product> = found.error_for_status().map_err(text)?.json().await.map_err(text)?;
