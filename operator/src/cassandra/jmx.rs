@@ -352,8 +352,40 @@ pub(super) fn root_cause(error: &reqwest::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::collections::VecDeque;
+    use std::sync::{Arc, Mutex};
+
+    use axum::Json;
+    use axum::routing::post;
+
     use super::*;
+
+    /// An agent that gives each POST the next of these answers, after its pause.
+    pub async fn scripted(answers: Vec<(Duration, Vec<Value>)>) -> Jolokia {
+        let script = Arc::new(Mutex::new(VecDeque::from(answers)));
+        let answer = move || async move {
+            let next = script.lock().unwrap().pop_front();
+            let (pause, answers) = next.expect("no more questions than answers");
+            tokio::time::sleep(pause).await;
+            Json(Value::Array(answers))
+        };
+        let router = axum::Router::new().route("/jolokia/", post(answer));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(axum::serve(listener, router).into_future());
+        let credentials = Credentials { username: "op".into(), password: "secret".into() };
+        Jolokia::new(http_client().unwrap(), address.ip(), address.port(), credentials)
+    }
+
+    #[tokio::test]
+    async fn a_slow_node_is_asked_twice_before_it_counts_as_silent() {
+        let too_long = QUESTION_DEADLINE + Duration::from_millis(500);
+        let once = scripted(vec![(too_long, answers()), (Duration::ZERO, answers())]).await;
+        assert_eq!(once.view().await.unwrap().host_id, "id-1");
+        let always = scripted(vec![(too_long, answers()), (too_long, answers())]).await;
+        assert!(matches!(always.view().await, Err(JmxError::Transport { slow: true, .. })));
+    }
 
     fn ok(value: Value) -> Value {
         json!({"status": 200, "value": value})

@@ -102,3 +102,55 @@ pub async fn repair(node: Jolokia, keyspace: String, progress: Progress) -> Resu
 fn mib(bytes: u64) -> String {
     format!("{} MiB", bytes.div_ceil(1 << 20))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::cassandra::jmx::tests::scripted;
+
+    fn ok(value: Value) -> (Duration, Vec<Value>) {
+        (Duration::ZERO, vec![json!({"status": 200, "value": value})])
+    }
+
+    fn refused(error: &str) -> (Duration, Vec<Value>) {
+        (Duration::ZERO, vec![json!({"status": 500, "error": error})])
+    }
+
+    #[tokio::test]
+    async fn a_repair_that_the_node_has_not_begun_yet_is_waited_for() {
+        let node = scripted(vec![
+            ok(json!(7)),
+            ok(Value::Null),
+            ok(json!(["IN_PROGRESS"])),
+            ok(Value::Null),
+            ok(json!(["COMPLETED", "done"])),
+        ]);
+        assert_eq!(repair(node.await, "shop".into(), Progress::default()).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_repair_ends_as_the_node_says() {
+        let nothing = scripted(vec![ok(json!(0))]).await;
+        assert_eq!(repair(nothing, "shop".into(), Progress::default()).await, Ok(()));
+        let failed = scripted(vec![ok(json!(7)), ok(json!(["FAILED", "a replica died"]))]).await;
+        assert_eq!(repair(failed, "shop".into(), Progress::default()).await, Err("a replica died".into()));
+    }
+
+    #[tokio::test]
+    async fn every_replicated_keyspace_is_cleaned_up_where_none_is_named() {
+        let node = scripted(vec![ok(json!(["shop", "system_auth"])), ok(json!(0)), ok(json!(0))]).await;
+        assert_eq!(cleanup(node, None, Progress::default()).await, Ok(()));
+        let busy = scripted(vec![ok(json!(1))]).await;
+        let cause = cleanup(busy, Some("shop".into()), Progress::default()).await.unwrap_err();
+        assert!(cause.starts_with("shop: cleanup failed: aborted"), "{cause}");
+    }
+
+    #[tokio::test]
+    async fn a_decommission_that_the_node_refuses_has_failed_with_its_words() {
+        let node = scripted(vec![refused("Not enough live nodes to maintain replication factor")]).await;
+        let cause = decommission(node, Progress::default()).await.unwrap_err();
+        assert!(cause.contains("Not enough live nodes"), "{cause}");
+    }
+}
