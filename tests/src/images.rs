@@ -25,6 +25,8 @@ use crate::packages::Package;
 /// Goes up when the programs that write layers and archives change what they write: it is part of
 /// the name of every cache entry made by them.
 const WRITER: &str = "1";
+/// Where programs are in an image, as a variable of its environment.
+const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What making images, and running Cassandra without one, needs of Debian.
 pub const PACKAGES: &[Package] = &[

@@ -62,7 +62,7 @@ pub enum RingError {
     /// Java or the jars could not be had.
     #[error(transparent)]
     Install(#[from] ImageError),
-    /// The cache failed while the class archive was made.
+    /// The cache failed, or the making of the class archive in it.
     #[error(transparent)]
     Cache(#[from] CacheError),
     /// The file system or the system's process table refused.

@@ -1,5 +1,7 @@
 //! The archives of images, made for real: `cargo test -p store-tests --test images -- --ignored`.
 
+#![allow(clippy::expect_used, reason = "a test ends where it finds a fault")]
+
 use std::collections::HashSet;
 use std::fs::File;
 use std::path::Path;

@@ -1,6 +1,8 @@
 //! Rings on loopback, with real Cassandra:
 //! `cargo test -p store-tests --test local_ring -- --ignored --test-threads 1`.
 
+#![allow(clippy::expect_used, reason = "a test ends where it finds a fault")]
+
 use std::path::Path;
 use std::time::Duration;
 

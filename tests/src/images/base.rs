@@ -10,14 +10,13 @@ use super::archive::{self, Image};
 use super::cassandra::Version;
 use super::debian::Debian;
 use super::tree::{Layer, Tree};
-use super::{ImageError, WRITER, cassandra, cassandra_layers, cqlsh, debian, entry_name, io_error, java};
+use super::{ImageError, PATH, WRITER, cassandra, cassandra_layers, cqlsh, debian, entry_name, io_error, java};
 use crate::binaries::{Binaries, sources};
 use crate::cache::{Cache, Key};
 use crate::image_names;
 use crate::progress::say;
 
 const ARCHIVE: &str = "images.tar";
-const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// An image of one statically linked program.
 struct Program<'a> {

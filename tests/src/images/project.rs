@@ -10,13 +10,12 @@ use serde_json::{Value, json};
 use super::archive::{self, Image};
 use super::cassandra::jolokia_agent;
 use super::tree::Tree;
-use super::{ImageError, WRITER, debian, entry_name, io_error};
+use super::{ImageError, PATH, WRITER, debian, entry_name, io_error};
 use crate::cache::{Cache, Key};
 use crate::command::{LONG, run};
 use crate::progress::say;
 
 const ARCHIVE: &str = "project-images.tar";
-const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The user without rights that the programs run as.
 const USER: &str = "65532:65532";
 /// Where the operator has the Jolokia agent that its init container copies to Cassandra pods.

@@ -1,10 +1,11 @@
 //! Blocks of loopback addresses, 127.0.N.1 to 127.0.N.3, so that several rings live side by side.
-//! IO: lock files in the temporary directory and trial binds.
+//! IO: lock files in the cache directory and trial binds.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
 
 use super::{RingError, configuration, io_error};
+use crate::cache::Cache;
 
 /// The loopback addresses of a ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +37,7 @@ impl Block {
     }
 
     fn take_numbered(number: u8, nodes: u8, cql_port: u16) -> Result<Self, RingError> {
-        let path = std::env::temp_dir().join(format!("store-local-cassandra-127.0.{number}.lock"));
+        let path = Cache::open()?.root().join(format!(".lock-loopback-127.0.{number}"));
         let lock = File::create(&path).map_err(io_error(format!("creating {}", path.display())))?;
         let taken = |port, reason: String| RingError::Taken { addresses: format!("127.0.{number}.1"), port, reason };
         if lock.try_lock().is_err() {
