@@ -65,3 +65,97 @@ fn a_size_put_back_during_a_decommission_is_taken_up_after_it_with_an_empty_volu
     simulation.settle().unwrap();
     assert_ne!(simulation.world.claims["data-shop-cassandra-a-1"].uid, old);
 }
+
+fn degraded(simulation: &Simulation) -> String {
+    let status = simulation.world.store.as_ref().and_then(|store| store.status.as_ref()).unwrap();
+    let condition = status.conditions.iter().find(|condition| condition.type_ == "Degraded").unwrap();
+    format!("{} {}: {}", condition.status, condition.reason, condition.message)
+}
+
+#[test]
+fn a_node_that_is_down_is_named_and_nothing_else_begins_while_the_api_stays() {
+    let mut simulation = settled(3, 3, 3);
+    simulation.world.pods.get_mut("shop-cassandra-b-0").unwrap().process = Process::Down(1000);
+    simulation.world.set_spec(spec(4, 3, 3));
+    simulation.steps(60).unwrap();
+    assert!(
+        degraded(&simulation).starts_with("True NodeDown: shop-cassandra-b-0 is down"),
+        "{}",
+        degraded(&simulation)
+    );
+    assert_eq!(simulation.world.pods.len(), 3);
+    assert_eq!(simulation.world.of_kind("Deployment").count(), 1);
+    simulation.world.pods.get_mut("shop-cassandra-b-0").unwrap().process = Process::Down(0);
+    simulation.settle().unwrap();
+}
+
+#[test]
+fn a_bad_configuration_stops_at_the_first_node_and_is_fixed_forward() {
+    let mut simulation = settled(3, 3, 3);
+    let mut bad = spec(3, 3, 3);
+    bad["cassandra"]["jvmOptions"] = json!([super::BAD_OPTION]);
+    simulation.world.set_spec(bad);
+    simulation.steps(60).unwrap();
+    let broken = |pod: &&super::world::Pod| matches!(pod.process, Process::Crashing(_));
+    assert_eq!(simulation.world.pods.values().filter(broken).count(), 1);
+    assert!(degraded(&simulation).contains("PodNotRunning"), "{}", degraded(&simulation));
+    simulation.world.set_spec(spec(3, 3, 3));
+    simulation.settle().unwrap();
+}
+
+#[test]
+fn a_decommission_is_refused_while_a_keyspace_that_nobody_declared_needs_every_node() {
+    let mut simulation = settled(3, 1, 1);
+    simulation.world.ring.keyspaces.insert("foreign".into(), super::ring::network(3));
+    simulation.world.set_spec(spec(2, 1, 1));
+    simulation.steps(150).unwrap();
+    assert!(degraded(&simulation).contains("True ScaleDownRefused"), "{}", degraded(&simulation));
+    assert!(degraded(&simulation).contains("keyspace foreign"), "{}", degraded(&simulation));
+    assert_eq!(simulation.world.ring.members.len(), 3);
+    simulation.world.set_spec(spec(3, 1, 1));
+    simulation.settle().unwrap();
+}
+
+#[test]
+fn a_refused_spec_is_told_and_the_shop_stays_as_it_is() {
+    let mut simulation = settled(3, 3, 3);
+    let before = simulation.world.objects.clone();
+    let mut bad = spec(3, 3, 3);
+    bad["cassandra"]["datacenter"] = json!("elsewhere");
+    simulation.world.set_spec(bad);
+    simulation.steps(20).unwrap();
+    assert!(degraded(&simulation).contains("put the old name back"), "{}", degraded(&simulation));
+    assert_eq!(before, simulation.world.objects);
+    simulation.world.set_spec(spec(3, 3, 3));
+    simulation.settle().unwrap();
+}
+
+#[test]
+fn a_deletion_ends_although_cassandra_is_unreachable_and_keeps_the_volumes_under_retain() {
+    for (policy, kept) in [("Retain", 3), ("Delete", 0)] {
+        let mut wanted = spec(3, 3, 3);
+        wanted["cassandra"]["deletionPolicy"] = json!(policy);
+        let mut simulation = Simulation::new(wanted);
+        simulation.settle().unwrap();
+        simulation.world.delete_store();
+        for _ in 0..20 {
+            simulation.step(&Fault { silent: 0xff, ..Fault::default() }).unwrap();
+        }
+        assert!(simulation.world.store.is_none(), "{policy}");
+        assert_eq!(simulation.world.claims.len(), kept, "{policy}");
+    }
+}
+
+#[test]
+fn a_store_made_again_under_its_name_takes_up_its_volumes_all_at_once() {
+    let mut simulation = settled(3, 3, 3);
+    let members = simulation.world.ring.members.keys().cloned().collect::<Vec<_>>();
+    simulation.world.delete_store();
+    simulation.steps(5).unwrap();
+    assert!(simulation.world.store.is_none() && simulation.world.pods.is_empty());
+    simulation.world.set_spec(spec(3, 3, 3));
+    simulation.steps(4).unwrap();
+    assert_eq!(simulation.world.pods.len(), 3, "they start together");
+    simulation.settle().unwrap();
+    assert_eq!(simulation.world.ring.members.keys().cloned().collect::<Vec<_>>(), members);
+}
