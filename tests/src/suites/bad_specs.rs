@@ -7,8 +7,8 @@ use k8s_openapi::api::core::v1::{Namespace, ResourceQuota};
 use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
-use store_crds::StoreCluster;
 use store_crds::bad_specs::{BadSpec, bad_specs};
+use store_crds::{StoreCluster, StoreClusterSpec, validate};
 
 use super::kubectl::Kubectl;
 use super::shop::{MANAGER, Shop, ShopError, ask};
@@ -41,6 +41,8 @@ pub async fn run(client: &Client, kubectl: &Kubectl, shop: &Shop, tally: &mut Ta
 async fn state(shop: &Shop) -> Result<(Option<i64>, BTreeMap<String, Option<String>>), ShopError> {
     let mut pods = shop.pods("cassandra").await?;
     pods.append(&mut shop.pods("api").await?);
+    // A pod that an earlier step made superfluous may still be ending.
+    pods.retain(|_, pod| pod.metadata.deletion_timestamp.is_none());
     let uids = pods.into_iter().map(|(name, pod)| (name, pod.metadata.uid)).collect();
     Ok((shop.get().await?.metadata.generation, uids))
 }
@@ -67,21 +69,18 @@ async fn try_one(
 ) -> Result<Result<String, String>, ShopError> {
     // A name of its own: the one before may still be on its way out.
     let changed = format!("change-{position}");
-    let (namespace, name) = match (&bad.old, bad.store.as_str()) {
-        (Some(_), _) => (NAMESPACE, changed.as_str()),
-        (None, "shop") => (shop.namespace(), shop.name()),
-        (None, store) => (NAMESPACE, store),
+    let running = shop.get().await?.spec;
+    let (namespace, name, spec) = match (&bad.old, change_of(&running, bad)) {
+        (Some(_), _) => (NAMESPACE, changed.as_str(), bad.spec.clone()),
+        (None, Some(change)) => (shop.namespace(), shop.name(), change),
+        (None, None) => (NAMESPACE, bad.store.as_str(), bad.spec.clone()),
     };
     let stores: Api<StoreCluster> = Api::namespaced(client.clone(), namespace);
     if let Some(old) = &bad.old {
         let params = PatchParams::apply(MANAGER).force();
-        ask(
-            "storing the spec before the change",
-            stores.patch(name, &params, &Patch::Apply(object(namespace, name, old))),
-        )
-        .await?;
+        ask("storing the spec before the change", stores.patch(name, &params, &Patch::Apply(object(namespace, name, old)))).await?;
     }
-    let text = object(namespace, name, &bad.spec).to_string();
+    let text = object(namespace, name, &spec).to_string();
     let arguments = ["apply", "--server-side", "--force-conflicts", "--field-manager", MANAGER, "-f", "-"];
     let answer = kubectl.run_with(&arguments, text).await;
     if bad.old.is_some() {
@@ -91,6 +90,29 @@ async fn try_one(
         Ok(accepted) => Err(format!("accepted: {accepted}")),
         Err(error) => judge(bad, &error.to_string()),
     })
+}
+
+/// What the running shop's spec becomes with the bad one written over it, where that is bad for the
+/// same reason; otherwise the bad spec has to be tried on an object of its own.
+fn change_of(running: &StoreClusterSpec, bad: &BadSpec) -> Option<Value> {
+    let message = bad.message.as_ref().filter(|_| bad.store == "shop" && bad.server.is_none())?;
+    let mut change = serde_json::to_value(running).ok()?;
+    write_over(&mut change, &bad.spec);
+    let typed = serde_json::from_value(change.clone()).ok()?;
+    let found = validate("shop", &typed);
+    found.iter().any(|violation| violation.field == bad.field && violation.message.contains(message)).then_some(change)
+}
+
+/// Objects are merged, anything else is replaced.
+fn write_over(value: &mut Value, with: &Value) {
+    match (value, with) {
+        (Value::Object(value), Value::Object(with)) => {
+            for (name, with) in with {
+                write_over(value.entry(name.clone()).or_insert(Value::Null), with);
+            }
+        }
+        (value, with) => *value = with.clone(),
+    }
 }
 
 fn object(namespace: &str, name: &str, spec: &Value) -> Value {
@@ -103,14 +125,17 @@ fn object(namespace: &str, name: &str, spec: &Value) -> Value {
 /// Whether a refusal names the field and says what the table promises.
 fn judge(bad: &BadSpec, refusal: &str) -> Result<String, String> {
     let field = without_positions(&bad.field);
-    if !without_positions(refusal).contains(&field) {
+    let found = without_positions(refusal);
+    // An entry of a list that cannot even be merged is told of by the list's name and its own key.
+    let (list, rest) = field.split_once("[]").unwrap_or((&field, ""));
+    let in_list = found.contains(list) && found.contains(rest.trim_start_matches('.'));
+    if !found.contains(&field) && !(bad.server.is_some() && in_list) {
         return Err(format!("the refusal does not name {field}: {refusal}"));
     }
-    // What the types cannot hold is refused before the schema is asked, in words of kubectl's own.
-    if !bad.types && !refusal.contains(bad.server_message()) {
-        return Err(format!("the refusal does not say {:?}: {refusal}", bad.server_message()));
-    }
-    Ok(format!("names {field}"))
+    // What the types cannot hold is refused before the schema is asked, in words of kubectl's own;
+    // so is a list that has one key twice.
+    let said = bad.types || refusal.contains(bad.server_message()) || refusal.contains("duplicate entries for key");
+    if said { Ok(format!("names {field}")) } else { Err(format!("the refusal does not say {:?}: {refusal}", bad.server_message())) }
 }
 
 /// `spec.racks[2].name` → `spec.racks[].name`, and so for `spec.racks[name="a"].name`.
@@ -151,6 +176,20 @@ mod tests {
         assert!(judge(&bad(), good).is_ok());
         assert!(judge(&bad(), &good.replace("replicationFactor", "factor")).is_err());
         assert!(judge(&bad(), &good.replace("at least", "above")).is_err());
+    }
+
+    #[test]
+    fn a_bad_spec_goes_to_the_running_shop_only_where_it_is_bad_there_too() {
+        let size = |size| {
+            let mut running = StoreClusterSpec::default();
+            running.cassandra.size = size;
+            running
+        };
+        let table = bad_specs().expect("the table");
+        let copies = table.iter().find(|bad| bad.name == "more copies than the default single node").expect("there");
+        assert!(change_of(&size(3), copies).is_none(), "two copies on three nodes are good");
+        assert_eq!(change_of(&size(1), copies).expect("a change")["cassandra"]["size"], 1);
+        assert_eq!(change_of(&size(3), &bad()).expect("a change")["cassandra"]["size"], 3);
     }
 
     #[test]
