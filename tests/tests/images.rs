@@ -53,7 +53,11 @@ fn the_archives_have_every_image_whole_and_the_project_s_stand_on_the_layer_of_t
 
     let (manifest, files) = read(&images::project(&cache).expect("project images"));
     let tags: Vec<String> = manifest.iter().flat_map(|image| strings(&image["RepoTags"])).collect();
-    assert_eq!(tags, ["docker.io/library/store-api:dev", "docker.io/library/store-operator:dev"]);
+    for program in ["store-api", "store-operator"] {
+        for tag in ["dev", env!("CARGO_PKG_VERSION")] {
+            assert!(tags.contains(&format!("docker.io/library/{program}:{tag}")), "{program}:{tag} is not in {tags:?}");
+        }
+    }
     for image in &manifest {
         let layers = strings(&image["Layers"]);
         assert!(
