@@ -216,9 +216,12 @@ const SEEDS_MAX: usize = 3;
 /// others. So a node that is joining is never among them, and wherever there are more members than
 /// one, more than one is named. Only where nothing has ever joined does the first node stand alone.
 fn seeds(context: &Context) -> Vec<String> {
-    let busy = context.operation().filter(|operation| {
-        matches!(operation.kind, OperationKind::Join | OperationKind::Decommission | OperationKind::Bootstrap)
-    });
+    if let Some(first) = context.operation_of(OperationKind::Bootstrap).and_then(|operation| operation.pod.clone()) {
+        return vec![first];
+    }
+    let busy = context
+        .operation()
+        .filter(|operation| matches!(operation.kind, OperationKind::Join | OperationKind::Decommission));
     let joined = |node: &&Node| {
         let is_busy = busy.is_some_and(|operation| operation.pod.as_ref() == Some(&node.pod));
         matches!(node.membership, Membership::Member | Membership::Unknown) && !is_busy

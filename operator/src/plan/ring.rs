@@ -53,8 +53,18 @@ impl<'a> Ring<'a> {
         let mut nodes = places(desired, observation);
         let known: BTreeSet<String> = nodes.iter().filter_map(|node| node.host_id.clone()).collect();
         let membership: Vec<Membership> = (0..nodes.len()).map(|index| membership(&nodes, index, &known)).collect();
+        // a bootstrap begins where there was nothing: until its node is up, nobody else has joined, and
+        // pods that somebody's hand started meanwhile are no part of the ring
+        let bootstrap = observation.status.operation.as_ref();
+        let bootstrap = bootstrap.filter(|operation| operation.kind == OperationKind::Bootstrap);
+        let newcomer = |node: &Node| {
+            bootstrap.is_some_and(|operation| operation.pod.as_ref() != Some(&node.pod)) && node.host_id.is_none()
+        };
         for (node, membership) in nodes.iter_mut().zip(membership) {
-            node.membership = membership;
+            node.membership = match membership {
+                Membership::Unknown if newcomer(node) => Membership::NotMember,
+                membership => membership,
+            };
         }
         Ring { nodes }
     }

@@ -159,3 +159,14 @@ fn a_store_made_again_under_its_name_takes_up_its_volumes_all_at_once() {
     simulation.settle().unwrap();
     assert_eq!(simulation.world.ring.members.keys().cloned().collect::<Vec<_>>(), members);
 }
+
+#[test]
+fn pods_that_a_hand_starts_during_the_first_bootstrap_do_not_keep_it_from_its_end() {
+    let mut simulation = Simulation::new(spec(1, 1, 1));
+    simulation.steps(2).unwrap();
+    let key = crate::observation::ChildKey { kind: "StatefulSet".into(), name: "shop-cassandra-a".into() };
+    simulation.world.objects.get_mut(&key).unwrap()["spec"]["replicas"] = json!(3);
+    simulation.by_hand = true;
+    simulation.step(&Fault { stale: true, ..Fault::default() }).unwrap();
+    simulation.settle().unwrap();
+}
