@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error:#}");
+            tracing::error!("{error}");
             if error.is::<store_api::run::RunError>() && is_settings(&error) {
                 return ExitCode::from(2);
             }
