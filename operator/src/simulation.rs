@@ -57,7 +57,7 @@ impl Simulation {
         let mut why = String::new();
         for _ in 0..SETTLES {
             self.step(&Fault::default())?;
-            match safety::check_end(&self.world, &self.operator) {
+            match safety::check_end(&self.world, &self.operator, self.by_hand) {
                 Ok(()) => {
                     self.by_hand = false;
                     return Ok(());

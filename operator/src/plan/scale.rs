@@ -20,7 +20,16 @@ const FILL_DENOMINATOR: u64 = 10;
 /// Goes on with a join until the node is a member and the ring is calm; `calm_ring` waits for that.
 /// One that the spec no longer wants and that does not even run is taken back.
 pub fn finish_join(context: &Context, draft: &mut Draft) -> Option<Hold> {
-    let join = context.operation_of(OperationKind::Join)?;
+    let join = match context.operation_of(OperationKind::Join).cloned() {
+        Some(join) => join,
+        None => {
+            let adopted = adopt_join(context)?;
+            if has_data(context) {
+                draft.owe(context, DebtKind::Cleanup, None, context.member_hosts());
+            }
+            adopted
+        }
+    };
     let pod = join.pod.as_deref()?;
     let node = context.ring.find(pod);
     if node.is_some_and(|node| node.membership == Membership::Member) {
@@ -41,9 +50,19 @@ pub fn finish_join(context: &Context, draft: &mut Draft) -> Option<Hold> {
     // with a crash between memory and effect the place is not in the observation yet
     let ordinal = ordinal_of(pod)?;
     draft.shape.replicas.entry(rack.to_owned()).and_modify(|replicas| *replicas = (*replicas).max(ordinal + 1));
-    draft.keep_operation(context);
+    draft.operate(context, join.clone());
     let waits = node.and_then(|node| calm::down(context, node));
     Some(waits.unwrap_or_else(|| Hold::waiting("ScalingUp", format!("{pod} joins the ring"))))
+}
+
+/// A node that joins although nothing is in memory, since somebody's hand started it: it is let in,
+/// with the clean-up that it leaves to the others, and leaves again if the spec does not want it.
+fn adopt_join(context: &Context) -> Option<OperationStatus> {
+    let joins = |node: &&Node| node.membership == Membership::Joining && node.host_id.is_none();
+    let node = context.ring.nodes.iter().find(joins)?;
+    let mut adopted = operation(context, OperationKind::Join, format!("{} joins rack {}", node.pod, node.rack));
+    adopted.pod = Some(node.pod.clone());
+    Some(adopted)
 }
 
 /// The next node joins: in the rack that has fewest of those that want more.
