@@ -1,5 +1,5 @@
 # Targets are one-liners; what they do is typed code in tests/.
-.PHONY: up down run check test e2e generate bench
+.PHONY: up down run check test e2e generate bench api-suite readme
 
 up: ## a Kubernetes of three nodes with the sample shop on it; CLUSTER=current: on the cluster of the current context
 	@cargo run --quiet --release --package store-tests --bin testbed -- shop-up
@@ -13,7 +13,7 @@ run: ## one local Cassandra on loopback and the API in front of it at port 5000
 check: ## what must hold before each commit
 	@cargo run --quiet --package store-tests --bin check
 
-test: ## the checks and every suite
+test: ## all of check but the lints
 	@cargo run --quiet --package store-tests --bin suite
 
 e2e: ## the end-to-end story on a Kubernetes of its own, under constant load
@@ -24,3 +24,9 @@ generate: ## CRD, OpenAPI document, the chart's copy of the CRD, k8s/
 
 bench: ## figures and ratios of the API and the operator, into docs/bench.md
 	@cargo run --quiet --release --package store-tests --bin bench
+
+api-suite: ## the API on a ring of three Cassandra nodes: its tests, and schemathesis
+	@cargo run --quiet --package store-tests --bin api_suite
+
+readme: ## the README's commands, on a shop of their own
+	@cargo run --quiet --package store-tests --bin readme

@@ -1,5 +1,5 @@
-//! What `make check` runs, before each commit and as the first part of `make test`. IO: child
-//! processes.
+//! What `make check` runs before each commit; all of it but the lints is the first part of `make
+//! test`, too. IO: child processes.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,7 +29,14 @@ pub fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
     cargo
 }
 
-/// Runs all of them.
+/// Format and lints, warnings being errors.
+pub fn lint(steps: &mut Steps) {
+    steps.command("format", &mut cargo(["fmt", "--all", "--check"]), Counting::Exit, BUILD);
+    let mut clippy = cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]);
+    steps.command("clippy", &mut clippy, Counting::Exit, BUILD);
+}
+
+/// Everything else that needs no cluster.
 pub fn run(steps: &mut Steps) {
     let root = root();
     let mut tests = cargo(["test", "--workspace", "--no-fail-fast"]);

@@ -8,6 +8,7 @@ use store_tests::steps::Steps;
 
 fn main() -> ExitCode {
     let mut steps = Steps::only(std::env::args().skip(1).collect());
+    checks::lint(&mut steps);
     checks::run(&mut steps);
     if steps.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
