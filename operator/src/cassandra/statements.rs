@@ -39,8 +39,9 @@ pub fn grant(permission: &str, keyspace: &str, role: &str) -> String {
     format!("GRANT {permission} ON KEYSPACE {} TO {}", name(keyspace), name(role))
 }
 
-/// Permissions on the API's keyspace of the role that writes its schema.
-pub const SCHEMA_PERMISSIONS: [&str; 6] = ["CREATE", "ALTER", "DROP", "SELECT", "MODIFY", "AUTHORIZE"];
+/// Permissions on the API's keyspace of the role that writes its schema. It may drop the tables that
+/// it made, which Cassandra grants by itself; DROP on the keyspace would let it drop all of that.
+pub const SCHEMA_PERMISSIONS: [&str; 4] = ["CREATE", "ALTER", "SELECT", "MODIFY"];
 /// Permissions on the API's keyspace of the role that the API logs in with.
 pub const API_PERMISSIONS: [&str; 2] = ["SELECT", "MODIFY"];
 
