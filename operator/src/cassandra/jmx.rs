@@ -207,11 +207,12 @@ impl Jolokia {
             }
             body.extend_from_slice(&chunk);
         }
-        let answers = match serde_json::from_slice(&body).map_err(|error| self.malformed(&error.to_string()))? {
-            Value::Array(answers) => answers,
-            // A question that it cannot even begin with is answered alone, without a list.
-            answer => vec![answer],
-        };
+        let answers =
+            match serde_json::from_slice::<Value>(&body).map_err(|error| self.malformed(&error.to_string()))? {
+                Value::Array(answers) => answers,
+                // A question that it cannot even begin with is answered alone, without a list.
+                answer => vec![answer],
+            };
         if answers.len() != questions.len() {
             return Err(self.malformed("not as many answers as questions"));
         }
