@@ -47,7 +47,9 @@ pub enum ShopUpError {
     #[error("making an HTTP client: {0}")]
     Http(#[from] reqwest::Error),
     /// The shop has no address that could be used from here.
-    #[error("the shop is Ready but its status names no address: give its API an Ingress host, or say where it is with STORE_URL")]
+    #[error(
+        "the shop is Ready but its status names no address: give its API an Ingress host, or say where it is with STORE_URL"
+    )]
     NoAddress,
 }
 

@@ -78,7 +78,11 @@ async fn try_one(
     let stores: Api<StoreCluster> = Api::namespaced(client.clone(), namespace);
     if let Some(old) = &bad.old {
         let params = PatchParams::apply(MANAGER).force();
-        ask("storing the spec before the change", stores.patch(name, &params, &Patch::Apply(object(namespace, name, old)))).await?;
+        ask(
+            "storing the spec before the change",
+            stores.patch(name, &params, &Patch::Apply(object(namespace, name, old))),
+        )
+        .await?;
     }
     let text = object(namespace, name, &spec).to_string();
     let arguments = ["apply", "--server-side", "--force-conflicts", "--field-manager", MANAGER, "-f", "-"];
@@ -135,7 +139,11 @@ fn judge(bad: &BadSpec, refusal: &str) -> Result<String, String> {
     // What the types cannot hold is refused before the schema is asked, in words of kubectl's own;
     // so is a list that has one key twice.
     let said = bad.types || refusal.contains(bad.server_message()) || refusal.contains("duplicate entries for key");
-    if said { Ok(format!("names {field}")) } else { Err(format!("the refusal does not say {:?}: {refusal}", bad.server_message())) }
+    if said {
+        Ok(format!("names {field}"))
+    } else {
+        Err(format!("the refusal does not say {:?}: {refusal}", bad.server_message()))
+    }
 }
 
 /// `spec.racks[2].name` → `spec.racks[].name`, and so for `spec.racks[name="a"].name`.
