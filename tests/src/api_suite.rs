@@ -127,7 +127,7 @@ fn tried_enough(report: &Path) -> Result<(), String> {
     let text = fs::read_to_string(report).map_err(|error| format!("reading its report: {error}"))?;
     let report: Value = serde_json::from_str(&text).map_err(|error| format!("reading its report: {error}"))?;
     let cases = report["test_cases"]["generated"].as_u64().unwrap_or_default();
-    let all = &report["operations"]["total"] == &report["operations"]["tested"];
+    let all = report["operations"]["total"] == report["operations"]["tested"];
     if report["complete"] != true || !all {
         return Err(format!("it did not try every operation: {}", report["operations"]));
     }

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::chart::Check;
 use crate::checks::cargo;
 use crate::command::{CommandError, LONG, SHORT, run};
 
@@ -99,7 +100,7 @@ pub fn write(root: &Path, files: &Files) -> Result<(), GenerateError> {
 ///
 /// # Errors
 /// [`GenerateError::Io`] when `k8s/` cannot be listed.
-pub fn compare(root: &Path, files: &Files) -> Result<Vec<(String, Result<(), String>)>, GenerateError> {
+pub fn compare(root: &Path, files: &Files) -> Result<Vec<Check>, GenerateError> {
     let mut checks = Vec::new();
     for (path, content) in files {
         let same = fs::read_to_string(root.join(path)).is_ok_and(|found| found == *content);

@@ -79,7 +79,7 @@ fn python_packages(cache: &Cache) -> Result<PathBuf, ToolsError> {
     let version = run(Command::new("python3").arg("--version"), SHORT)?;
     let version = version.trim().trim_start_matches("Python ");
     let key = Key::new("python-tools", version).with(REQUIREMENTS);
-    Ok(cache.ensure(&key, |directory| install(directory))?)
+    Ok(cache.ensure(&key, install)?)
 }
 
 fn install(directory: &Path) -> Result<(), CommandError> {

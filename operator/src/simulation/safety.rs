@@ -81,10 +81,10 @@ pub fn check_action(world: &mut World, action: &RingAction) {
             }
         }
         RingAction::AlterReplication { keyspace, replication } => check_alter(world, keyspace, *replication),
-        RingAction::CreateKeyspace { keyspace, replication } => {
-            if *replication > i32::try_from(world.ring.members.len()).unwrap() {
-                world.violate(format!("{keyspace} is made with more copies than nodes"));
-            }
+        RingAction::CreateKeyspace { keyspace, replication }
+            if *replication > i32::try_from(world.ring.members.len()).unwrap() =>
+        {
+            world.violate(format!("{keyspace} is made with more copies than nodes"));
         }
         _ => {}
     }

@@ -133,7 +133,8 @@ fn judge(bad: &BadSpec, refusal: &str) -> Result<String, String> {
     // An entry of a list that cannot even be merged is told of by the list's name and its own key.
     let (list, rest) = field.split_once("[]").unwrap_or((&field, ""));
     let in_list = found.contains(list) && found.contains(rest.trim_start_matches('.'));
-    if !found.contains(&field) && !(bad.server.is_some() && in_list) {
+    let named = found.contains(&field) || (bad.server.is_some() && in_list);
+    if !named {
         return Err(format!("the refusal does not name {field}: {refusal}"));
     }
     // What the types cannot hold is refused before the schema is asked, in words of kubectl's own;
