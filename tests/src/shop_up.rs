@@ -13,17 +13,13 @@ use store_crds::{StoreCluster, conditions};
 use crate::binaries;
 use crate::cache::Cache;
 use crate::checks::root;
-use crate::cluster::{Cluster, ClusterError, blocking, io_error, kube_error, state_root};
+use crate::cluster::{ClusterError, blocking, io_error, kube_error, state_root};
 use crate::command::CommandError;
 use crate::progress::{WaitError, say, wait_until};
-use crate::project_images;
+use crate::suites::install;
 use crate::suites::kubectl::Kubectl;
 use crate::suites::shop::condition;
 
-/// Namespace of the operator.
-const OPERATOR_NAMESPACE: &str = "store-system";
-/// The CustomResourceDefinition that the chart installs.
-const DEFINITION: &str = "storeclusters.storemanager.io";
 /// The sample shop.
 const NAMESPACE: &str = "store";
 const SHOP: &str = "shop";
@@ -71,8 +67,8 @@ struct Place {
     tools: PathBuf,
     /// Where its Ingresses answer, if that is known without asking.
     url: Option<String>,
-    /// Values for the chart, as `--set` takes them.
-    values: Vec<String>,
+    /// Tag of images built here, if they were.
+    tag: Option<String>,
 }
 
 /// Brings the shop up; quick and harmless when it is up.
@@ -101,17 +97,15 @@ pub async fn up(target: Target) -> Result<(), ShopUpError> {
     Ok(())
 }
 
-/// The images are built while Kubernetes starts.
 async fn testbed() -> Result<Place, ShopUpError> {
-    let (cluster, archive) = tokio::try_join!(Cluster::start("shop"), project_images::build())?;
-    let tag = project_images::import(&cluster, &archive).await?;
+    let (cluster, tag) = install::testbed("shop").await?;
     Ok(Place {
         kubectl: Kubectl::new(cluster.tools(), &cluster.kubeconfig()),
         client: cluster.client(),
         kubeconfig: cluster.kubeconfig(),
         tools: cluster.tools().to_owned(),
         url: Some(cluster.url()),
-        values: vec![format!("image.tag={tag}"), format!("apiImage.tag={tag}")],
+        tag: Some(tag),
     })
 }
 
@@ -121,22 +115,12 @@ async fn current_context() -> Result<Place, ShopUpError> {
     let kubeconfig = std::env::var_os("KUBECONFIG").map(PathBuf::from).or(home).unwrap_or_default();
     let client = Client::try_default().await.map_err(kube_error("connecting to the current kubectl context"))?;
     let kubectl = Kubectl::new(&tools, &kubeconfig);
-    Ok(Place { kubectl, client, kubeconfig, tools, url: None, values: Vec::new() })
+    Ok(Place { kubectl, client, kubeconfig, tools, url: None, tag: None })
 }
 
+/// The chart, and the sample on it.
 async fn install(place: &Place) -> Result<(), ShopUpError> {
-    say("installing the chart");
-    let chart = path(&root().join("charts/store-manager"));
-    let mut arguments = vec!["upgrade", "--install", "store-manager", &chart, "--namespace", OPERATOR_NAMESPACE];
-    // Without it an upgrade that sets nothing keeps what an earlier one has set.
-    arguments.extend(["--create-namespace", "--reset-values", "--wait", "--timeout", "3m"]);
-    for value in &place.values {
-        arguments.extend(["--set", value]);
-    }
-    place.kubectl.helm(&arguments).await?;
-    // Helm does not wait until the API server serves the new kind.
-    let definition = format!("crd/{DEFINITION}");
-    place.kubectl.run(&["wait", "--for=condition=Established", "--timeout=15s", &definition]).await?;
+    install::chart(&place.kubectl, place.tag.as_deref()).await?;
     say("applying k8s/samples/storecluster.yaml");
     for file in ["namespace.yaml", "storecluster.yaml"] {
         let sample = path(&root().join("k8s/samples").join(file));

@@ -77,7 +77,7 @@ pub struct ProductChangeDoc {
         pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$"
     )]
     sku: Option<String>,
-    #[schema(nullable = false, value_type = f64, exclusive_minimum = 0, exclusive_maximum = 100_000_000, multiple_of = 0.01, example = 10.50)]
+    #[schema(required = false, nullable = false, value_type = f64, exclusive_minimum = 0, exclusive_maximum = 100_000_000, multiple_of = 0.01, example = 10.50)]
     price: Option<Price>,
     #[schema(
         min_length = 1,

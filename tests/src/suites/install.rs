@@ -9,6 +9,8 @@ use crate::project_images;
 
 /// Namespace of the operator.
 pub const OPERATOR_NAMESPACE: &str = "store-system";
+/// The CustomResourceDefinition that the chart installs.
+const DEFINITION: &str = "storeclusters.storemanager.io";
 
 /// The operator could not be installed.
 #[derive(Debug, thiserror::Error)]
@@ -20,15 +22,35 @@ pub enum InstallError {
     Command(#[from] CommandError),
 }
 
-/// Starts the cluster `name` unless it runs, builds the images, installs or upgrades the chart in a
-/// namespace where only restricted pods may run, and waits until the operator is ready.
+/// The chart on the testbed's cluster `name`.
 ///
 /// # Errors
 /// [`InstallError`] with what the testbed, the compiler, kubectl or helm said.
 pub async fn install(name: &str) -> Result<(Cluster, Kubectl), InstallError> {
+    let (cluster, tag) = testbed(name).await?;
+    let kubectl = Kubectl::new(cluster.tools(), &cluster.kubeconfig());
+    chart(&kubectl, Some(&tag)).await?;
+    Ok((cluster, kubectl))
+}
+
+/// Starts the cluster `name` unless it runs, builds the images meanwhile, and puts them on its nodes;
+/// the tag that they have there.
+///
+/// # Errors
+/// [`ClusterError`] with what the testbed or the compiler said.
+pub async fn testbed(name: &str) -> Result<(Cluster, String), ClusterError> {
     let (cluster, archive) = tokio::try_join!(Cluster::start(name), project_images::build())?;
     let tag = project_images::import(&cluster, &archive).await?;
-    let kubectl = Kubectl::new(cluster.tools(), &cluster.kubeconfig());
+    Ok((cluster, tag))
+}
+
+/// Installs or upgrades the chart in a namespace where only restricted pods may run, and waits until
+/// the operator is ready and the API server serves StoreClusters. `tag` is that of images built here;
+/// without it the chart's own are pulled.
+///
+/// # Errors
+/// [`CommandError`] with what kubectl or helm said.
+pub async fn chart(kubectl: &Kubectl, tag: Option<&str>) -> Result<(), CommandError> {
     let namespace = serde_json::json!({
         "apiVersion": "v1", "kind": "Namespace",
         "metadata": { "name": OPERATOR_NAMESPACE, "labels": { "pod-security.kubernetes.io/enforce": "restricted" } },
@@ -37,8 +59,15 @@ pub async fn install(name: &str) -> Result<(Cluster, Kubectl), InstallError> {
     say("installing the chart");
     let chart = root().join("charts/store-manager");
     let chart = chart.to_string_lossy();
-    let images = format!("image.tag={tag},apiImage.tag={tag}");
-    let place = ["upgrade", "--install", "store-manager", &chart, "-n", OPERATOR_NAMESPACE];
-    kubectl.helm(&[&place[..], &["--wait", "--timeout", "180s", "--set", &images]].concat()).await?;
-    Ok((cluster, kubectl))
+    let mut arguments = vec!["upgrade", "--install", "store-manager", &chart, "--namespace", OPERATOR_NAMESPACE];
+    // Without --reset-values an upgrade that sets nothing keeps what an earlier one has set.
+    arguments.extend(["--reset-values", "--wait", "--timeout", "3m"]);
+    let images = tag.map(|tag| format!("image.tag={tag},apiImage.tag={tag}"));
+    if let Some(images) = &images {
+        arguments.extend(["--set", images]);
+    }
+    kubectl.helm(&arguments).await?;
+    // Helm does not wait until the API server serves the new kind.
+    let definition = format!("crd/{DEFINITION}");
+    kubectl.run(&["wait", "--for=condition=Established", "--timeout=15s", &definition]).await.map(drop)
 }
