@@ -1,11 +1,11 @@
 # Targets are one-liners; what they do is typed code in tests/.
-.PHONY: up down run check test e2e generate bench api-suite readme
+.PHONY: up down run check test e2e generate bench readme
 
 up: ## a Kubernetes of three nodes with the sample shop on it; CLUSTER=current: on the cluster of the current context
-	@cargo run --quiet --release --package store-tests --bin testbed -- shop-up
+	@cargo run --quiet --package store-tests --bin testbed -- shop-up
 
 down: ## takes away what `make up` made, but for the cache
-	@cargo run --quiet --release --package store-tests --bin testbed -- down
+	@cargo run --quiet --package store-tests --bin testbed -- down
 
 run: ## one local Cassandra on loopback and the API in front of it at port 5000
 	@cargo run --quiet --package store-tests --bin local-cassandra -- --api
@@ -13,20 +13,17 @@ run: ## one local Cassandra on loopback and the API in front of it at port 5000
 check: ## what must hold before each commit
 	@cargo run --quiet --package store-tests --bin check
 
-test: ## all of check but the lints
+test: ## everything: check, the API on a ring, the stories on a Kubernetes, the README's commands
 	@cargo run --quiet --package store-tests --bin suite
 
 e2e: ## the end-to-end story on a Kubernetes of its own, under constant load
-	@cargo build --quiet --release --package store-tests --bins && cargo run --quiet --release --package store-tests --bin e2e
+	@cargo build --quiet --package store-tests --bins && cargo run --quiet --package store-tests --bin e2e
 
 generate: ## CRD, OpenAPI document, the chart's copy of the CRD, k8s/
 	@cargo run --quiet --package store-tests --bin generate
 
 bench: ## figures and ratios of the API and the operator, into docs/bench.md
 	@cargo run --quiet --release --package store-tests --bin bench
-
-api-suite: ## the API on a ring of three Cassandra nodes: its tests, and schemathesis
-	@cargo run --quiet --package store-tests --bin api_suite
 
 readme: ## the README's commands, on a shop of their own
 	@cargo run --quiet --package store-tests --bin readme

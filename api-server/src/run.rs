@@ -174,12 +174,14 @@ fn unreachable(settings: &Settings, error: &NewSessionError) -> RunError {
     RunError::Connect { hosts: settings.cassandra_host.join(","), detail: error.to_string() }
 }
 
+/// Two conditional statements of the longest wait fit into a request.
 fn usage(settings: &Settings) -> Usage {
     Usage {
         keyspace: settings.keyspace.clone(),
         level: settings.consistency,
         serial: serial(settings),
         statement_timeout: settings.statement_timeout(),
+        conditional_timeout: settings.statement_timeout().max(settings.request_timeout() / 2),
         lease: settings.request_timeout() + LEASE_SLACK,
     }
 }

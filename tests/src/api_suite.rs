@@ -21,6 +21,8 @@ use crate::tools::Tools;
 const RING_VARIABLE: &str = "STORE_TEST_CASSANDRA";
 /// How many copies these tests ask for.
 const REPLICATION_VARIABLE: &str = "STORE_TEST_REPLICATION";
+/// The steps, by their names.
+pub const STEPS: [&str; 3] = ["API tests on Cassandra", "schemathesis", "schemathesis tried enough"];
 /// Cases that schemathesis has to try at the least.
 const CASES: u64 = 2000;
 /// Cases for each operation of the API in its phase of random requests.
@@ -59,12 +61,12 @@ pub async fn run_all(steps: &mut Steps, tools: &Tools) -> Result<(), ApiSuiteErr
     let mut tests =
         cargo(["test", "--package", "store-api", "--lib", "dao::cassandra::tests", "--", "--test-threads", "1"]);
     tests.env(RING_VARIABLE, &hosts).env(REPLICATION_VARIABLE, "3");
-    steps.command("API tests on Cassandra", &mut tests, Counting::CargoTest, TESTS);
+    steps.command(STEPS[0], &mut tests, Counting::CargoTest, TESTS);
     let server = Server::start(&hosts).await?;
     let report = directory.path().join("schemathesis.json");
     let mut requests = schemathesis(tools, &server.url, &report);
-    steps.command("schemathesis", &mut requests, Counting::Exit, REQUESTS);
-    steps.check("schemathesis tried enough", || tried_enough(&report));
+    steps.command(STEPS[1], &mut requests, Counting::Exit, REQUESTS);
+    steps.check(STEPS[2], || tried_enough(&report));
     Ok(())
 }
 

@@ -1,5 +1,4 @@
-//! What `make check` runs before each commit; all of it but the lints is the first part of `make
-//! test`, too. IO: child processes.
+//! What `make check` runs before each commit, and `make test` first. IO: child processes.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -51,7 +51,7 @@ pub async fn livez() -> Response {
     ok("ok")
 }
 
-/// Readiness: Cassandra answers, the schema is the expected one, no shutdown is under way
+/// Readiness: Cassandra answers, the schema was found to be the expected one, no shutdown is under way
 #[utoipa::path(get, path = "/readyz", tag = "operations", operation_id = "readyz",
     responses(
         (status = 200, description = "Send requests", body = Status),

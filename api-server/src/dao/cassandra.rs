@@ -39,6 +39,9 @@ pub struct Usage {
     pub serial: SerialConsistency,
     /// Longest wait for one statement.
     pub statement_timeout: Duration,
+    /// Longest wait for one conditional statement. It pays to wait for it: one that is given up has to
+    /// be resolved, and tried again it queues behind itself.
+    pub conditional_timeout: Duration,
     /// A claim older than this belongs to a request that has ended.
     pub lease: Duration,
 }

@@ -100,7 +100,7 @@ pub trait ClusterDao: Send + Sync {
     /// Replicas of one partition of a table of the store's keyspace.
     async fn placement(&self, cx: &Context, table: &str, key: &[String]) -> Result<Placement, PlacementError>;
 
-    /// Whether the database answers and its schema is the one this program expects.
+    /// Whether the database answers; that its schema is the one this program expects was checked before.
     async fn ready(&self, cx: &Context) -> Result<(), DaoError>;
 
     /// Name of the store's keyspace.

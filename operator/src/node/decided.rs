@@ -27,6 +27,10 @@ pub fn defaults(version: &str, token_replication: u32) -> Settings {
         settings.insert(format!("{cache}_update_interval"), json!("2s"));
         settings.insert(format!("{cache}_cache_active_update"), json!(true));
     }
+    // While ranges move, conditional writes wait for the node that joins, and beside it hundreds of Paxos
+    // repairs go on. Given up after a second, the default, all their work is lost and begins again.
+    settings.insert("cas_contention_timeout".into(), json!("3s"));
+    settings.insert("write_request_timeout".into(), json!("3500ms"));
     if has_sound_paxos_v2(version) {
         settings.insert("paxos_variant".into(), json!("v2"));
     }

@@ -132,7 +132,7 @@ fn judge(bad: &BadSpec, refusal: &str) -> Result<String, String> {
     let found = without_positions(refusal);
     // An entry of a list that cannot even be merged is told of by the list's name and its own key.
     let (list, rest) = field.split_once("[]").unwrap_or((&field, ""));
-    let in_list = found.contains(list) && found.contains(rest.trim_start_matches('.'));
+    let in_list = found.contains(list) && refusal.contains(rest.trim_start_matches('.'));
     let named = found.contains(&field) || (bad.server.is_some() && in_list);
     if !named {
         return Err(format!("the refusal does not name {field}: {refusal}"));

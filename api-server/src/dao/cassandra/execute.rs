@@ -120,6 +120,7 @@ pub struct Database {
     pub serial: SerialConsistency,
     pub lease: Duration,
     statement_timeout: Duration,
+    conditional_timeout: Duration,
     observer: Observer,
     batches: Meter,
 }
@@ -137,6 +138,7 @@ impl Database {
             serial: usage.serial,
             lease: usage.lease,
             statement_timeout: usage.statement_timeout,
+            conditional_timeout: usage.conditional_timeout,
             observer: observer.clone(),
             batches: observer.meter("BATCH", "products"),
         }
@@ -177,6 +179,7 @@ impl Database {
         prepared.set_retry_policy(Some(Arc::new(FallthroughRetryPolicy)));
         prepared.set_consistency(Consistency::LocalQuorum);
         prepared.set_serial_consistency(Some(self.serial));
+        prepared.set_request_timeout(Some(self.conditional_timeout));
         Ok(self.named(prepared, operation, table))
     }
 
@@ -315,7 +318,7 @@ impl Database {
         prepared: &'s PreparedStatement,
     ) -> Result<Cow<'s, PreparedStatement>, Failure> {
         let left = cx.deadline.into_std().saturating_duration_since(now);
-        if left >= self.statement_timeout {
+        if left >= prepared.get_request_timeout().unwrap_or(self.statement_timeout) {
             return Ok(Cow::Borrowed(prepared));
         }
         if left.is_zero() {
@@ -351,6 +354,7 @@ impl Database {
         batch.set_is_idempotent(false);
         batch.set_consistency(Consistency::LocalQuorum);
         batch.set_serial_consistency(Some(self.serial));
+        batch.set_request_timeout(cx.remaining().map(|left| left.min(self.conditional_timeout)));
         let mut values = Vec::with_capacity(writes.len());
         for (statement, bound) in writes {
             batch.append_statement(statement.prepared.clone());

@@ -67,6 +67,7 @@ impl Ground {
             level: Level::LocalQuorum,
             serial: SerialConsistency::LocalSerial,
             statement_timeout: Duration::from_secs(10),
+            conditional_timeout: Duration::from_secs(10),
             lease: LEASE,
         }
     }
