@@ -20,7 +20,7 @@ struct Arguments {
     /// Which stories.
     #[arg(long, value_enum, default_value_t = Versions::Both)]
     cassandra: Versions,
-    /// Name of the testbed's cluster; it is started if it is not up.
+    /// Name of the testbed's cluster, started anew.
     #[arg(long, default_value = "test")]
     cluster: String,
     /// Leave the cluster up at the end.
@@ -61,6 +61,8 @@ async fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn stories(arguments: &Arguments, tally: &mut Tally) -> anyhow::Result<()> {
+    // What an earlier run left behind would be part of the story: volumes are kept by policy.
+    Cluster::down(&arguments.cluster).await.context("ending what an earlier run left")?;
     let (cluster, kubectl) = install(&arguments.cluster).await.context("installing the chart on the testbed")?;
     let stage = Stage { cluster: &cluster, kubectl, operator_namespace: OPERATOR_NAMESPACE.to_owned() };
     let whole = Plan { version: "5.0".into(), first_half: false, bad_specs: true, rate: arguments.rate };

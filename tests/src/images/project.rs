@@ -1,6 +1,7 @@
 //! The project's own images, by the recipe of `api-server/Dockerfile` and `operator/Dockerfile` but
 //! without a container daemon: the release build here, put on the Debian layer that the base images
-//! have too. Blocking IO, into the cache.
+//! have too. Blocking IO, into the cache. What they depend on has its own directory of cargo's there, so
+//! that a clean checkout compiles the project alone.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +13,7 @@ use super::cassandra::jolokia_agent;
 use super::tree::Tree;
 use super::{ImageError, PATH, WRITER, debian, entry_name, io_error};
 use crate::cache::{Cache, Key};
-use crate::command::{LONG, run};
+use crate::command::{LONG, SHORT, run};
 use crate::progress::say;
 
 const ARCHIVE: &str = "project-images.tar";
@@ -45,24 +46,39 @@ const OPERATOR: Recipe = Recipe {
     has_agent: true,
 };
 
+/// What the programs are compiled from; that anything else changes nothing is what keeps a second run
+/// quick.
+const SOURCES: [&str; 9] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "crds/Cargo.toml",
+    "crds/src",
+    "api-server/Cargo.toml",
+    "api-server/src",
+    "operator/Cargo.toml",
+    "operator/src",
+    "tests/Cargo.toml",
+];
+
 /// The archive with `docker.io/library/store-api:dev` and `docker.io/library/store-operator:dev`,
 /// built from the sources as they are now, in a cache entry of its own.
 ///
 /// # Errors
 /// The compiler's, or [`ImageError`] when a layer cannot be made.
 pub fn project(cache: &Cache) -> Result<PathBuf, ImageError> {
-    let built = build()?;
     let debian = debian::ensure(cache)?;
     let agent = jolokia_agent(cache)?;
     let mut key = Key::new("project-images", &format!("v{WRITER}")).with(&debian.slim.digest).with(entry_name(&agent));
     for recipe in [&API, &OPERATOR] {
-        key = key
-            .with(recipe.image)
-            .with(env!("CARGO_PKG_VERSION"))
-            .with(image_config(recipe).to_string())
-            .with_files(&built.join(recipe.package))?;
+        key = key.with(recipe.image).with(env!("CARGO_PKG_VERSION")).with(image_config(recipe).to_string());
+    }
+    let compiler = run(Command::new("rustc").current_dir(root()).arg("--version"), SHORT)?;
+    key = key.with(&compiler);
+    for source in SOURCES {
+        key = key.with(source).with_files(&root().join(source))?;
     }
     let entry = cache.ensure(&key, |directory| {
+        let built = build(cache, &compiler)?;
         let mut images = Vec::new();
         for recipe in [&API, &OPERATOR] {
             let mut tree = Tree::default();
@@ -98,13 +114,20 @@ fn image_config(recipe: &Recipe) -> Value {
 }
 
 /// Compiles both programs; the directory that they are in.
-fn build() -> Result<PathBuf, ImageError> {
+fn build(cache: &Cache, compiler: &str) -> Result<PathBuf, ImageError> {
     say("building store-api and store-operator (cargo build --release)");
-    let target = root().join("target");
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(root()).args(["build", "--quiet", "--release", "--locked"]);
-    cargo.args(["-p", API.package, "-p", OPERATOR.package, "--target-dir"]).arg(&target);
-    run(&mut cargo, LONG)?;
+    let key = Key::new("cargo-target", &format!("v{WRITER}")).with(compiler).with_files(&root().join("Cargo.lock"))?;
+    let target = cache.ensure(&key, |_| Ok::<(), ImageError>(()))?;
+    let packages = ["-p", API.package, "-p", OPERATOR.package];
+    let cargo = |command: &str| {
+        let mut cargo = Command::new("cargo");
+        cargo.current_dir(root()).args([command, "--quiet", "--release", "--locked", "--target-dir"]).arg(&target);
+        cargo.args(packages);
+        cargo
+    };
+    // What other checkouts have compiled of the project itself is of no use to this one.
+    run(cargo("clean").args(["-p", "store-crds"]), SHORT)?;
+    run(&mut cargo("build"), LONG)?;
     Ok(target.join("release"))
 }
 
