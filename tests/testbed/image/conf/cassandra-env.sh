@@ -12,7 +12,11 @@ case " $JVM_OPTS " in
       quarter=$((memory / 4 < 8192 ? memory / 4 : 8192))
       MAX_HEAP_SIZE=$((half > quarter ? half : quarter))M
     fi
-    JVM_OPTS="$JVM_OPTS -Xms$MAX_HEAP_SIZE -Xmx$MAX_HEAP_SIZE${HEAP_NEWSIZE:+ -Xmn$HEAP_NEWSIZE}"
+    # G1 sizes its young generation itself, and a fixed one makes it collect far too often.
+    case "$JVM_OPTS" in
+      *UseConcMarkSweepGC*) JVM_OPTS="$JVM_OPTS${HEAP_NEWSIZE:+ -Xmn$HEAP_NEWSIZE}" ;;
+    esac
+    JVM_OPTS="$JVM_OPTS -Xms$MAX_HEAP_SIZE -Xmx$MAX_HEAP_SIZE"
     ;;
 esac
 JVM_OPTS="$JVM_OPTS -XX:CompileCommandFile=$CASSANDRA_CONF/hotspot_compiler"
