@@ -125,8 +125,10 @@ pub struct NodeView {
     pub load_bytes: u64,
     /// Free bytes of the file system that holds its data; absent when the node agent did not answer.
     pub free_bytes: Option<u64>,
-    /// Hints that wait to be delivered to other nodes, in bytes or files; 0 = drained.
+    /// Files of hints that wait to be delivered to members that it takes for alive.
     pub pending_hints: u64,
+    /// When the oldest of them was begun.
+    pub oldest_hint: Option<Timestamp>,
 }
 
 /// What CQL says.

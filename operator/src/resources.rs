@@ -21,6 +21,7 @@ use crate::desired::Desired;
 pub use crate::observation::ChildKey;
 use crate::plan::Shape;
 use crate::settings::Settings;
+pub use cassandra::template_hash;
 pub use diff::diff;
 pub use services::{client_name, headless_name};
 

@@ -4,7 +4,10 @@
 mod operator;
 mod ring;
 mod safety;
+mod sharp_stories;
 mod stories;
+mod tier;
+mod weather;
 mod world;
 
 use proptest::prelude::*;
@@ -13,16 +16,32 @@ use serde_json::{Value, json};
 
 use operator::{Fault, Operator};
 use ring::Process;
+use tier::BROKEN_API;
+use weather::Weather;
 use world::{BAD_OPTION, World};
 
 /// Ticks that any store needs to settle once nothing disturbs it.
 const SETTLES: usize = 900;
 
-/// A store, its operator and what somebody did by hand.
+/// Why a run failed, with what happened before: written so that it can be read.
+pub struct Story(String);
+
+impl std::fmt::Debug for Story {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<Story> for TestCaseError {
+    fn from(story: Story) -> TestCaseError {
+        TestCaseError::fail(story.0)
+    }
+}
+
+/// A store, its operator, and what happened.
 pub struct Simulation {
     pub world: World,
     pub operator: Operator,
-    by_hand: bool,
     history: Vec<String>,
 }
 
@@ -30,42 +49,55 @@ impl Simulation {
     pub fn new(spec: Value) -> Simulation {
         let mut world = World::new();
         world.set_spec(spec);
-        Simulation { world, operator: Operator::default(), by_hand: false, history: Vec::new() }
+        Simulation { world, operator: Operator::default(), history: Vec::new() }
     }
 
     /// One tick, with one pass of the operator in it.
-    pub fn step(&mut self, fault: &Fault) -> Result<(), String> {
+    pub fn step(&mut self, fault: &Fault) -> Result<(), Story> {
         self.operator.pass(&mut self.world, fault);
-        if !self.operator.writes.is_empty() {
-            self.history.push(format!("{} {:?}", self.world.now, self.operator.writes));
+        if !self.operator.writes.is_empty() || *fault != Fault::default() {
+            let time = self.world.now.strftime("%H:%M:%S");
+            self.history.push(format!("{time} {fault:?}: wrote {:?}", self.operator.writes));
         }
         self.operator.tick(&mut self.world);
         self.world.tick();
-        safety::check_tick(&mut self.world, self.by_hand);
+        safety::check_tick(&mut self.world);
         match self.world.violations.first() {
-            Some(violation) => Err(format!("{violation}\n{}", self.tail())),
+            Some(violation) => Err(Story(format!("{violation}\n{}", self.tail()))),
             None => Ok(()),
         }
     }
 
-    pub fn steps(&mut self, ticks: usize) -> Result<(), String> {
+    pub fn steps(&mut self, ticks: usize) -> Result<(), Story> {
         (0..ticks).try_for_each(|_| self.step(&Fault::default()))
     }
 
     /// Runs undisturbed until a whole pass wrote nothing and everything is as wanted.
-    pub fn settle(&mut self) -> Result<(), String> {
+    pub fn settle(&mut self) -> Result<(), Story> {
         let mut why = String::new();
         for _ in 0..SETTLES {
             self.step(&Fault::default())?;
-            match safety::check_end(&self.world, &self.operator, self.by_hand) {
+            match safety::check_end(&self.world, &self.operator) {
                 Ok(()) => {
-                    self.by_hand = false;
+                    self.world.by_hand = false;
                     return Ok(());
                 }
                 Err(cause) => why = cause,
             }
         }
-        Err(format!("not settled after {SETTLES} ticks: {why}\n{}", self.tail()))
+        Err(Story(format!("not settled after {SETTLES} ticks: {why}\n{}", self.tail())))
+    }
+
+    /// Runs in foul weather.
+    pub fn weather(&mut self, seed: u64, ticks: usize) -> Result<(), Story> {
+        let mut weather = Weather::new(seed);
+        for _ in 0..ticks {
+            if let Some(dead) = weather.strike(&mut self.world) {
+                self.history.push(format!("{dead} dies"));
+            }
+            self.step(&weather.fault())?;
+        }
+        Ok(())
     }
 
     fn tail(&self) -> String {
@@ -86,8 +118,15 @@ enum Event {
     DeletePod(usize),
     /// Somebody sets a StatefulSet's replicas.
     HandEdit(usize, i64),
-    Faulty(Fault),
+    /// Faults tick after tick, by a seed.
+    Weather(u64, usize),
     Pass(usize),
+    /// Disks get full, or have room again.
+    Full(bool),
+    /// The StorageClass no longer allows growth, or allows it again.
+    Growable(bool),
+    /// The next schema Job fails.
+    FailJob,
 }
 
 fn racks(count: usize) -> Value {
@@ -98,7 +137,7 @@ prop_compose! {
     fn spec()(
         rack_count in 1usize..=3, extra in 0i32..=2, factor in 1i32..=3, second in prop::option::of(1i32..=3),
         heap in 0u32..=1, bad in prop::bool::weighted(0.15), policy in prop::bool::ANY, storage in 1u32..=2,
-        image in 0u32..=1, on_second in prop::bool::ANY,
+        image in prop_oneof![4 => Just("api:0"), 4 => Just("api:1"), 1 => Just(BROKEN_API)], on_second in prop::bool::ANY,
     ) -> Value {
         let size = i32::try_from(rack_count).unwrap() + extra;
         let mut keyspaces = vec![json!({"name": "store_manager", "replicationFactor": factor.min(size)})];
@@ -114,20 +153,22 @@ prop_compose! {
                 "deletionPolicy": if policy { "Delete" } else { "Retain" },
             },
             "keyspaces": keyspaces,
-            "api": {"image": format!("api:{image}"), "keyspace": keyspace},
+            "api": {"image": image, "keyspace": keyspace},
         })
     }
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    let fault = (prop::option::of(0usize..6), prop_oneof![4 => Just(0u8), 1 => any::<u8>()], prop::bool::weighted(0.3));
     prop_oneof![
-        3 => spec().prop_map(Event::Spec),
-        2 => (0usize..6, 1u32..20).prop_map(|(node, ticks)| Event::Kill(node, ticks)),
+        4 => spec().prop_map(Event::Spec),
+        1 => (0usize..6, 1u32..40).prop_map(|(node, ticks)| Event::Kill(node, ticks)),
         1 => (0usize..6).prop_map(Event::DeletePod),
         1 => (0usize..3, 0i64..5).prop_map(|(rack, replicas)| Event::HandEdit(rack, replicas)),
-        6 => fault.prop_map(|(crash_after, silent, stale)| Event::Faulty(Fault { crash_after, silent, stale })),
-        6 => (1usize..30).prop_map(Event::Pass),
+        6 => (any::<u64>().no_shrink(), 1usize..40).prop_map(|(seed, ticks)| Event::Weather(seed, ticks)),
+        1 => prop::bool::ANY.prop_map(Event::Full),
+        1 => prop::bool::ANY.prop_map(Event::Growable),
+        1 => Just(Event::FailJob),
+        4 => (1usize..30).prop_map(Event::Pass),
     ]
 }
 
@@ -138,7 +179,7 @@ fn allowed(world: &World, spec: &Value) -> bool {
     store_crds::validate("shop", &new).is_empty() && store_crds::validate_change(&store.spec, &new).is_empty()
 }
 
-fn happen(simulation: &mut Simulation, event: Event) -> Result<(), String> {
+fn happen(simulation: &mut Simulation, event: Event) -> Result<(), Story> {
     simulation.history.push(format!("{event:?}"));
     let world = &mut simulation.world;
     let nth = |world: &World, number: usize| {
@@ -163,10 +204,13 @@ fn happen(simulation: &mut Simulation, event: Event) -> Result<(), String> {
             if let Some((_, set)) = sets.nth(number) {
                 set["spec"]["replicas"] = json!(replicas);
                 world.version += 1;
-                simulation.by_hand = true;
+                world.by_hand = true;
             }
         }
-        Event::Faulty(fault) => return simulation.step(&fault),
+        Event::Weather(seed, ticks) => return simulation.weather(seed, ticks),
+        Event::Full(full) => world.full = full,
+        Event::Growable(growable) => world.growable = growable,
+        Event::FailJob => world.failing_jobs = 1,
         Event::Pass(ticks) => return simulation.steps(ticks),
     }
     Ok(())
@@ -198,20 +242,27 @@ proptest! {
 
     #[test]
     fn a_store_is_safe_through_all_changes_and_faults_and_settles_as_wanted(
-        first in spec(), events in prop::collection::vec(event(), 1..16), last in spec(),
+        first in spec(), events in prop::collection::vec(event(), 1..16), last in spec(), chatter in prop::bool::ANY,
+        end in any::<u64>().no_shrink(),
     ) {
         let mut simulation = Simulation::new(first);
+        simulation.world.chatter = chatter;
         for event in events {
-            happen(&mut simulation, event).map_err(TestCaseError::fail)?;
+            happen(&mut simulation, event)?;
         }
         let current = || serde_json::to_value(&simulation.world.store.as_ref().unwrap().spec).unwrap();
         let mut good = if allowed(&simulation.world, &last) { last } else { current() };
         good["cassandra"]["jvmOptions"] = json!([]);
+        if good["api"]["image"] == BROKEN_API {
+            good["api"]["image"] = json!("api:1");
+        }
         keep_reports(&mut good);
         simulation.world.set_spec(good);
-        simulation.settle().map_err(TestCaseError::fail)?;
+        (simulation.world.full, simulation.world.growable) = (false, true);
+        simulation.weather(end, 30)?;
+        simulation.settle()?;
         let before = simulation.world.objects.clone();
-        simulation.steps(5).map_err(TestCaseError::fail)?;
+        simulation.steps(5)?;
         prop_assert!(simulation.operator.writes.is_empty() && before == simulation.world.objects);
     }
 }

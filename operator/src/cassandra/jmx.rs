@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Credentials;
@@ -253,16 +254,19 @@ fn read_view(answers: &[Value]) -> Result<NodeView, JmxError> {
         Ok(list.iter().filter_map(Value::as_str).map(bare_address).collect())
     };
     let joining = addresses(10, "the nodes that join")?;
+    let live = addresses(8, "the nodes that are up")?;
+    let hints = hints(value(answers, 7).ok_or(JmxError::NotUp("its pending hints"))?, &members, &live);
     Ok(NodeView {
         // A node that has not joined yet has no host id in its ring: it throws here.
         host_id: text(answers, 1).unwrap_or_default(),
         operation_mode,
         native_transport: value(answers, 5).and_then(Value::as_bool).unwrap_or(false),
-        live: addresses(8, "the nodes that are up")?,
+        live,
         unreachable: addresses(9, "the nodes that are down")?,
         leaving: addresses(11, "the nodes that leave")?,
         moving: addresses(12, "the nodes that move")?,
-        pending_hints: pending_hints(value(answers, 7).ok_or(JmxError::NotUp("its pending hints"))?, &members),
+        pending_hints: hints.files,
+        oldest_hint: hints.oldest,
         members: members.into_iter().filter(|(address, _)| !joining.contains(address)).collect(),
         joining,
         schema_version: text(answers, 3).unwrap_or_default(),
@@ -272,18 +276,33 @@ fn read_view(answers: &[Value]) -> Result<NodeView, JmxError> {
     })
 }
 
-/// Files of hints for nodes that are members. Hints for a host that has left or was replaced are
-/// never delivered, and would keep the ring from ever being calm.
-fn pending_hints(answer: &Value, members: &BTreeMap<String, String>) -> u64 {
+struct Hints {
+    files: u64,
+    oldest: Option<Timestamp>,
+}
+
+/// Hints for members that are up. Those for a host that has left or was replaced are never delivered,
+/// and would keep the ring from ever being calm; those for one that is down wait for it.
+fn hints(answer: &Value, members: &BTreeMap<String, String>, live: &BTreeSet<String>) -> Hints {
+    let number = |value: &Value| match value {
+        Value::String(text) => text.parse::<i64>().ok(),
+        value => value.as_i64(),
+    };
+    let is_up = |host: &str| members.iter().any(|(address, id)| id == host && live.contains(address));
     let entries = answer.as_array().map(Vec::as_slice).unwrap_or_default();
-    entries
-        .iter()
-        .filter(|entry| entry["host_id"].as_str().is_some_and(|id| members.values().any(|member| member == id)))
-        .map(|entry| match &entry["total_files"] {
-            Value::String(files) => files.parse().unwrap_or(1),
-            files => files.as_u64().unwrap_or(1),
-        })
-        .sum()
+    let mut found = Hints { files: 0, oldest: None };
+    for entry in entries.iter().filter(|entry| entry["host_id"].as_str().is_some_and(is_up)) {
+        let files = number(&entry["total_files"]).unwrap_or(1);
+        if files <= 0 {
+            continue;
+        }
+        found.files += files.unsigned_abs();
+        // without a time they count as old: to wait is safe
+        let oldest = number(&entry["oldest_timestamp"]).and_then(|millis| Timestamp::from_millisecond(millis).ok());
+        let oldest = oldest.unwrap_or(Timestamp::UNIX_EPOCH);
+        found.oldest = Some(found.oldest.map_or(oldest, |known| known.min(oldest)));
+    }
+    found
 }
 
 /// The answer is a list: the state, then messages.
@@ -409,7 +428,11 @@ pub(super) mod tests {
             ok(json!("5.0.6")),
             ok(json!(true)),
             ok(json!(4096)),
-            ok(json!([{"host_id": "id-2", "total_files": "3"}, {"host_id": "gone", "total_files": "9"}])),
+            ok(json!([
+                {"host_id": "id-2", "total_files": "3", "oldest_timestamp": "1700000000000"},
+                {"host_id": "id-3", "total_files": "5", "oldest_timestamp": "1600000000000"},
+                {"host_id": "gone", "total_files": "9", "oldest_timestamp": "1500000000000"},
+            ])),
             ok(json!(["10.0.0.1", "10.0.0.2"])),
             ok(json!([])),
             ok(json!(["10.0.0.3"])),
@@ -424,11 +447,12 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_joining_node_is_not_a_member_and_hints_for_departed_hosts_do_not_count() {
+    fn a_joining_node_is_not_a_member_and_hints_for_departed_or_dead_hosts_do_not_count() {
         let view = read_view(&answers()).unwrap();
         assert_eq!(view.members.keys().collect::<Vec<_>>(), ["10.0.0.1", "10.0.0.2"]);
         assert_eq!(view.joining.iter().collect::<Vec<_>>(), ["10.0.0.3"]);
         assert_eq!(view.pending_hints, 3);
+        assert_eq!(view.oldest_hint, Timestamp::from_millisecond(1_700_000_000_000).ok());
         assert_eq!(view.load_bytes, 4096);
         assert!(view.native_transport);
     }

@@ -10,8 +10,10 @@ use super::{Context, Hold};
 use crate::observation::NodeView;
 use crate::plan::ring::Node;
 
-/// Hint files that may still wait for delivery. Any means that a node has not all of its writes yet.
-const HINTS_CALM: u64 = 0;
+/// How old hints for a node that is up may be, in seconds. Under any load some wait for a moment: a
+/// write that came too late for one node leaves a hint, and hints are sent every ten seconds. Older
+/// ones are what a node has missed while it was away.
+const HINTS_CALM: i64 = 30;
 /// How long a pod may take to start before its silence counts as trouble, in seconds.
 pub const START_DEADLINE: i64 = 600;
 /// How long a pod may report trouble (a volume on its way, an image being pulled) before it counts.
@@ -119,7 +121,13 @@ fn major(view: &NodeView) -> &str {
 }
 
 fn hints(context: &Context) -> Option<Hold> {
-    let (node, view) = context.ring.live().find(|(_, view)| view.pending_hints > HINTS_CALM)?;
-    let message = format!("{} still has {} hint files to deliver to other nodes", node.pod, view.pending_hints);
+    let now = context.observation.now.as_second();
+    let old = |view: &NodeView| view.oldest_hint.is_some_and(|oldest| now - oldest.as_second() > HINTS_CALM);
+    let (node, view) = context.ring.live().find(|(_, view)| old(view))?;
+    let message = format!(
+        "{} still has {} files of hints to deliver to nodes that were away; if that does not end, repair these and \
+         drop the hints with nodetool truncatehints",
+        node.pod, view.pending_hints
+    );
     Some(Hold::waiting("HintsPending", message))
 }

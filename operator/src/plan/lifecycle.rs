@@ -5,7 +5,7 @@ use std::time::Duration;
 use store_crds::DeletionPolicy;
 
 use super::draft::{Context, Draft, Hold};
-use super::{Delete, Memory, Plan, Report, Shape, report};
+use super::{Delete, Memory, Plan, Report, Shape, report, rollout};
 use crate::desired::ANNOTATION_ACCEPTED_SPEC;
 use crate::resources;
 
@@ -27,11 +27,12 @@ pub fn outside_the_runbook(context: &Context) -> Option<Plan> {
 
 /// A spec that was accepted just now is written down, with the objects as they stand, before
 /// anything is done for it: a node must not join with one half of a change while the other half
-/// still waits for a restart.
+/// still waits for a restart. So the templates of the pods must be there, too: until they are, no pod
+/// counts as outdated.
 pub fn take_up_spec(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let service = context.child("Service", &resources::headless_name(context.desired))?;
     let accepted = service["metadata"]["annotations"][ANNOTATION_ACCEPTED_SPEC].as_str();
-    if accepted == Some(context.desired.accepted_spec.as_str()) {
+    if accepted == Some(context.desired.accepted_spec.as_str()) && rollout::templates_are_new(context) {
         return None;
     }
     draft.keep_operation(context);

@@ -13,6 +13,8 @@ use crate::desired::DesiredKeyspace;
 use crate::observation::Replication;
 
 /// A factor that is written is seen before anything is built on it; until then it is written again.
+/// An ALTER whose answer was lost may come into force much later: a repair that began before it would
+/// be taken for the one that it owes.
 pub fn finish_alter(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let operation = context.operation_of(OperationKind::AlterReplication)?;
     let (keyspace, replication) = (operation.keyspace.as_ref()?, operation.replication?);

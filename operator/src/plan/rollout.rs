@@ -6,6 +6,7 @@ use store_crds::{ANNOTATION_TEMPLATE_HASH, OperationKind};
 use super::calm;
 use super::draft::{Context, Draft, Hold, operation};
 use super::ring::Node;
+use crate::resources;
 
 /// Deletes every pod that does not run and has an old template. The ring loses nothing by it.
 pub fn replace_broken(context: &Context, draft: &mut Draft) -> Option<Hold> {
@@ -32,13 +33,27 @@ pub fn replace_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     Some(Hold::waiting("RollingOut", format!("{} is restarted with the new configuration", node.pod)))
 }
 
+/// The StatefulSets have the templates that the spec asks for.
+pub fn templates_are_new(context: &Context) -> bool {
+    context.desired.cassandra.racks.iter().all(|rack| {
+        let wanted = || resources::template_hash(context.desired, rack, context.settings);
+        context.stateful_set(&rack.name).and_then(template).is_none_or(|template| template == wanted())
+    })
+}
+
+/// A pod that runs has another template than the newest.
+pub fn is_due(context: &Context) -> bool {
+    context.ring.nodes.iter().any(|node| is_outdated(context, node))
+}
+
 /// Made from another template than its StatefulSet has now.
 fn is_outdated(context: &Context, node: &Node) -> bool {
-    let template = |set: &serde_json::Value| {
-        set["spec"]["template"]["metadata"]["annotations"][ANNOTATION_TEMPLATE_HASH].as_str().map(str::to_owned)
-    };
     let wanted = context.stateful_set(&node.rack).and_then(template);
     wanted.is_some_and(|wanted| node.running.is_some_and(|pod| pod.template_hash != wanted))
+}
+
+fn template(set: &serde_json::Value) -> Option<&str> {
+    set["spec"]["template"]["metadata"]["annotations"][ANNOTATION_TEMPLATE_HASH].as_str()
 }
 
 /// It does not run: it has no address, reports trouble, or has been silent past its deadline.

@@ -8,7 +8,7 @@ use store_crds::{DebtKind, OperationKind, OperationStatus};
 
 use super::draft::{Context, Draft, Hold, operation};
 use super::ring::{Membership, Node};
-use super::{RingAction, calm, replication};
+use super::{RingAction, calm, replication, rollout};
 use crate::desired::DesiredRack;
 use crate::observation::{NodeView, TaskKey, TaskKind, TaskState};
 
@@ -33,6 +33,11 @@ pub fn finish_join(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let pod = join.pod.as_deref()?;
     let node = context.ring.find(pod);
     if node.is_some_and(|node| node.membership == Membership::Member) {
+        return None;
+    }
+    // it was written down and then the spec changed: the newer configuration goes to the others first
+    let begun = node.is_some_and(|node| node.running.is_some() || node.claim.is_some());
+    if !begun && rollout::is_due(context) {
         return None;
     }
     let rack = node.map(|node| node.rack.as_str()).or_else(|| rack_of(context, pod))?;

@@ -115,7 +115,7 @@ fn claim_template(desired: &Desired, rack: &DesiredRack, storage: &str) -> Value
 }
 
 /// Hash of everything asked for that a running node can only take up by a restart.
-fn template_hash(desired: &Desired, rack: &DesiredRack, settings: &Settings) -> String {
+pub fn template_hash(desired: &Desired, rack: &DesiredRack, settings: &Settings) -> String {
     let cassandra = &desired.cassandra;
     hash(&json!({
         "revision": TEMPLATE_REVISION,

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use store_crds::{DebtKind, OperationKind, StoreClusterStatus};
+use store_crds::{DebtKind, OperationKind, StoreCluster, StoreClusterStatus};
 
-use super::ring::{Disk, Process, STREAMS, cql, network};
+use super::ring::{Disk, Process, STREAMS, TrueRing, cql};
 use super::world::World;
 use crate::desired::{ANNOTATION_ACCEPTED_SPEC, Desired};
 use crate::observation::{
@@ -24,18 +24,42 @@ struct Task {
     started: Timestamp,
     host: String,
     ticks: u32,
+    /// ALTERs or moves of ranges that it knows of.
+    knows: u32,
     state: TaskState,
 }
 
 /// What goes wrong in one pass.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Fault {
-    /// The operator dies after so many writes, and starts again on the next tick.
+    /// The operator dies after so many writes, and starts again on the next tick; after none: also
+    /// where there was nothing to write.
     pub crash_after: Option<usize>,
     /// Pods, by position, whose answers are lost; the last bit is CQL.
     pub silent: u8,
     /// Objects and pods are seen as they were on the last pass.
     pub stale: bool,
+    /// A node hears of a change of the schema only after so many ticks.
+    pub lag: u32,
+    /// The answer to an ALTER is lost, and Cassandra carries it out a while later.
+    pub late: bool,
+}
+
+impl std::fmt::Debug for Fault {
+    /// Only what is wrong.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let words = [
+            self.crash_after.map(|writes| format!("dies after {writes} writes")),
+            (self.silent != 0)
+                .then(|| format!("silent pods {:07b}", self.silent & 0x7f))
+                .filter(|_| self.silent & 0x7f != 0),
+            (self.silent >> 7 == 1).then(|| "no CQL".to_owned()),
+            self.stale.then(|| "stale cache".to_owned()),
+            (self.lag > 0).then(|| format!("schema lags {}", self.lag)),
+            self.late.then(|| "ALTER late".to_owned()),
+        ];
+        f.write_str(&words.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    }
 }
 
 /// What the cache of the operator holds.
@@ -54,6 +78,8 @@ pub struct Operator {
     /// Writes of the last pass that was not cut off.
     pub writes: Vec<String>,
     pub last: Option<Plan>,
+    /// What the spec of this generation, with this one accepted before, was read as.
+    read: Option<(Option<i64>, Option<String>, Desired)>,
     /// What was found to need no write of an object.
     quiet: Option<(Desired, Shape, Option<u64>)>,
 }
@@ -90,19 +116,22 @@ impl Operator {
             } else if task.ticks > 0 {
                 task.ticks -= 1;
             } else {
-                // Cassandra repairs with all replicas or not at all
+                // Cassandra repairs with all replicas or not at all; what changed meanwhile is not done
                 let all_up = world.live_members() == world.ring.members.len();
+                let current = task.knows == knows(world, key);
                 task.state = match (key.kind, all_up) {
                     (TaskKind::Repair, false) => TaskState::Failed("an endpoint is dead".into()),
-                    (TaskKind::Repair, true) => {
-                        world.ring.repaired(key.keyspace.as_deref().unwrap(), &task.host);
-                        TaskState::Succeeded
-                    }
-                    _ => {
-                        world.ring.cleaned(key.keyspace.as_deref(), &task.host);
-                        TaskState::Succeeded
-                    }
+                    _ => TaskState::Succeeded,
                 };
+                match (&task.state, key.kind) {
+                    (TaskState::Succeeded, TaskKind::Repair) if current => {
+                        world.ring.repaired(key.keyspace.as_deref().unwrap(), &task.host);
+                    }
+                    (TaskState::Succeeded, TaskKind::Cleanup) if current => {
+                        world.ring.cleaned(key.keyspace.as_deref(), &task.host);
+                    }
+                    _ => {}
+                }
             }
         }
     }
@@ -123,7 +152,7 @@ impl Operator {
         let service = ChildKey { kind: "Service".into(), name: "shop-cassandra".into() };
         let accepted = cache.children.get(&service).map(|service| &service["metadata"]["annotations"]);
         let accepted = accepted.and_then(|annotations| annotations[ANNOTATION_ACCEPTED_SPEC].as_str());
-        let desired = Desired::read(&store, accepted);
+        let desired = self.read(&store, accepted);
         let observation = self.observe(world, &desired, cache, fault.silent);
 
         let plan = plan(&desired, &observation, &settings());
@@ -143,7 +172,11 @@ impl Operator {
         if plan.finalizer == Some(false) {
             effects.push(Effect::Finalizer(false));
         }
-        let mut ended = true;
+        let mut ended = fault.crash_after != Some(0);
+        if !ended {
+            self.tasks.clear();
+            effects.clear();
+        }
         for (number, effect) in effects.into_iter().enumerate() {
             if fault.crash_after == Some(number) {
                 self.tasks.clear();
@@ -151,9 +184,9 @@ impl Operator {
                 break;
             }
             let is_status = matches!(effect, Effect::Status(_));
-            if self.commit(world, &desired, &observation, effect).is_err() {
+            if self.commit(world, &desired, &observation, effect, fault).is_err() {
                 ended = false;
-                break; // somebody wrote first: the next pass looks again
+                break; // somebody wrote first, or Cassandra refused: the next pass looks again
             }
             if is_status {
                 self.settle(&plan);
@@ -161,6 +194,23 @@ impl Operator {
         }
         self.last = ended.then_some(plan);
         self.cache = Cache { version, children: observation.children, pods: observation.pods };
+    }
+
+    /// The spec as it is read; reading is a good part of a pass, and most find the same spec.
+    fn read(&mut self, store: &StoreCluster, accepted: Option<&str>) -> Desired {
+        let generation = store.metadata.generation;
+        match &self.read {
+            Some((of, with, desired))
+                if *of == generation && with.as_deref() == accepted && desired.uid == uid(store) =>
+            {
+                desired.clone()
+            }
+            _ => {
+                let desired = Desired::read(store, accepted);
+                self.read = Some((generation, accepted.map(str::to_owned), desired.clone()));
+                desired
+            }
+        }
     }
 
     /// The writes that bring the objects to what is rendered. Rendering and comparing take most of a
@@ -192,9 +242,14 @@ impl Operator {
                 *view = lost();
             }
         }
-        let serves = |view: &NodeAnswer| matches!(view, NodeAnswer::Reachable(view) if view.native_transport);
+        let serves = |view: &NodeAnswer| match view {
+            NodeAnswer::Reachable(view) => view.native_transport.then(|| view.host_id.clone()),
+            NodeAnswer::Unreachable(_) => None,
+        };
+        let serving: Vec<String> = views.values().filter_map(serves).collect();
+        let tick = usize::try_from(world.now.as_second() / 2).unwrap();
         let cql = match silent >> 7 {
-            0 => cql(&world.ring, views.values().any(serves), &desired.api.keyspace),
+            0 => cql(&world.ring, &serving, tick, &desired.api.keyspace),
             _ => CqlAnswer::Unreachable("time-out".into()),
         };
         Observation {
@@ -244,6 +299,7 @@ impl Operator {
         desired: &Desired,
         observation: &Observation,
         effect: Effect,
+        fault: &Fault,
     ) -> Result<(), ()> {
         match effect {
             Effect::Status(status) => {
@@ -258,7 +314,8 @@ impl Operator {
                 self.writes.push(format!("{change:?}"));
                 let claim = world.claims.get_mut(&change.name).filter(|claim| claim.uid == change.uid).ok_or(())?;
                 match change.edit {
-                    ClaimEdit::Grow(bytes) => (claim.requested_bytes, claim.capacity_bytes) = (bytes, bytes),
+                    ClaimEdit::Grow(bytes) if world.growable => claim.requested_bytes = bytes,
+                    ClaimEdit::Grow(_) => world.violate(format!("{} is grown and its class cannot", change.name)),
                     ClaimEdit::MarkLeft(host) => {
                         claim.left = Some(host.clone());
                         if world.ring.members.contains_key(&host) {
@@ -267,7 +324,7 @@ impl Operator {
                     }
                 }
             }
-            Effect::Ring(action) => self.act(world, desired, action),
+            Effect::Ring(action) => self.act(world, desired, action, fault)?,
             Effect::Finalizer(on) => {
                 self.writes.push(format!("finalizer {on}"));
                 let finalizer = vec![store_crds::FINALIZER.to_owned()];
@@ -361,25 +418,34 @@ impl Operator {
         Ok(())
     }
 
-    fn act(&mut self, world: &mut World, desired: &Desired, action: RingAction) {
+    fn act(&mut self, world: &mut World, desired: &Desired, action: RingAction, fault: &Fault) -> Result<(), ()> {
         self.writes.push(format!("{action:?}"));
         super::safety::check_action(world, &action);
-        let serves = world.live_members() > 0;
+        if world.live_members() == 0 {
+            return Err(());
+        }
         match action {
-            RingAction::CreateSuperuser if serves => world.ring.own_superuser = true,
-            RingAction::DisableDefaultSuperuser if serves => world.ring.default_disabled = true,
-            RingAction::EnsureRoles if serves => drop(world.ring.granted.insert(desired.api.keyspace.clone())),
-            RingAction::CreateKeyspace { keyspace, replication } if serves => {
-                world.ring.keyspaces.entry(keyspace).or_insert(network(replication));
+            RingAction::CreateSuperuser => world.ring.own_superuser = true,
+            RingAction::DisableDefaultSuperuser => world.ring.default_disabled = true,
+            RingAction::EnsureRoles => drop(world.ring.granted.insert(desired.api.keyspace.clone())),
+            RingAction::CreateKeyspace { keyspace, replication } => {
+                let create = |ring: &mut TrueRing| ring.create(keyspace, replication);
+                world.ring.change_schema(fault.lag, create);
+                return if fault.lag > 0 { Err(()) } else { Ok(()) };
             }
-            RingAction::AlterReplication { keyspace, replication } if serves => {
-                world.ring.alter(&keyspace, replication)
+            RingAction::AlterReplication { keyspace, replication } if fault.late => {
+                world.ring.late.push((2, keyspace, replication));
+                return Err(());
+            }
+            RingAction::AlterReplication { keyspace, replication } => {
+                world.ring.change_schema(fault.lag, |ring| ring.alter(&keyspace, replication));
+                return if fault.lag > 0 { Err(()) } else { Ok(()) };
             }
             RingAction::Decommission { pod } => self.begin(world, &pod, TaskKind::Decommission, None),
             RingAction::Cleanup { pod, keyspace } => self.begin(world, &pod, TaskKind::Cleanup, keyspace),
             RingAction::Repair { pod, keyspace } => self.begin(world, &pod, TaskKind::Repair, Some(keyspace)),
-            _ => {}
         }
+        Ok(())
     }
 
     fn begin(&mut self, world: &mut World, pod: &str, kind: TaskKind, keyspace: Option<String>) {
@@ -398,8 +464,21 @@ impl Operator {
                 _ => state = TaskState::Failed("the node is busy".into()),
             }
         }
-        self.tasks.insert(key, Task { started: world.now, host, ticks: STREAMS, state });
+        let knows = knows(world, &key);
+        self.tasks.insert(key, Task { started: world.now, host, ticks: STREAMS, knows, state });
     }
+}
+
+/// ALTERs of its keyspace, or moves of ranges, that an operation that begins now knows of.
+fn knows(world: &World, key: &TaskKey) -> u32 {
+    match (key.kind, &key.keyspace) {
+        (TaskKind::Repair, Some(keyspace)) => world.ring.alters.get(keyspace).copied().unwrap_or(0),
+        _ => world.ring.moves,
+    }
+}
+
+fn uid(store: &StoreCluster) -> &str {
+    store.metadata.uid.as_deref().unwrap_or_default()
 }
 
 fn seen_pods(world: &World) -> BTreeMap<String, PodObservation> {

@@ -5,10 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::observation::{CqlAnswer, CqlView, NodeAnswer, NodeView, Replication, Superuser};
 
-/// Ticks that a process takes to start, a node to join, an operation to run.
+use jiff::{SignedDuration, Timestamp};
+
+/// Ticks that a process takes to start, a node to join, an operation to run, hints to be delivered.
 pub const STARTS: u32 = 2;
 pub const JOINS: u32 = 3;
 pub const STREAMS: u32 = 3;
+pub const DELIVERS: u32 = 4;
+/// Ticks until a node that came up has heard of all others.
+pub const YOUNG: u32 = 3;
 
 /// What is on a volume.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -69,7 +74,29 @@ pub struct TrueRing {
     pub unrepaired: BTreeMap<String, BTreeSet<String>>,
     /// Nodes that hold ranges that moved away, by keyspace.
     pub unclean: BTreeMap<String, BTreeSet<String>>,
+    /// Counts ALTERs by keyspace: a repair is good for the copies of the one before it.
+    pub alters: BTreeMap<String, u32>,
+    /// Counts what moves ranges: a clean-up is good for what moved before it.
+    pub moves: u32,
+    /// ALTERs whose answer was lost, and that are carried out in so many ticks.
+    pub late: Vec<(u32, String, i32)>,
+    /// A node that has not heard of the newest schema yet.
+    pub laggard: Option<Laggard>,
+    /// Hosts that came up just now and have not heard of the others yet, for so many ticks.
+    pub young: BTreeMap<String, u32>,
+    /// Hints that wait for a host: since when, and ticks until they are delivered once it is up.
+    pub hints: BTreeMap<String, (Timestamp, u32)>,
+    schema: u32,
     next_host: u32,
+}
+
+/// A node with an older schema, for so many ticks.
+#[derive(Clone, Debug)]
+pub struct Laggard {
+    host: String,
+    keyspaces: BTreeMap<String, Replication>,
+    schema: u32,
+    ticks: u32,
 }
 
 impl TrueRing {
@@ -108,14 +135,20 @@ impl TrueRing {
                 self.unclean.entry(keyspace.clone()).or_default().extend(before.clone());
             }
         }
+        self.moves += 1;
         self.members.insert(host.to_owned(), address.to_owned());
     }
 
     pub fn leave(&mut self, host: &str) {
         self.members.remove(host);
+        self.hints.remove(host);
         for owing in self.unrepaired.values_mut().chain(self.unclean.values_mut()) {
             owing.remove(host);
         }
+    }
+
+    pub fn create(&mut self, keyspace: String, replication: i32) {
+        self.keyspaces.entry(keyspace).or_insert(network(replication));
     }
 
     pub fn alter(&mut self, keyspace: &str, replication: i32) {
@@ -124,11 +157,70 @@ impl TrueRing {
         let all: BTreeSet<String> = self.members.keys().cloned().collect();
         if replication > 1 && (replication != before || (was_simple && before > 1)) {
             self.unrepaired.insert(keyspace.to_owned(), all.clone());
+            *self.alters.entry(keyspace.to_owned()).or_default() += 1;
         }
         if replication < before {
+            self.moves += 1;
             self.unclean.entry(keyspace.to_owned()).or_default().extend(all);
         }
         self.keyspaces.insert(keyspace.to_owned(), network(replication));
+    }
+
+    /// Changes the schema; one node hears of it only after `lag` ticks.
+    pub fn change_schema(&mut self, lag: u32, change: impl FnOnce(&mut TrueRing)) {
+        let before = self.keyspaces.clone();
+        change(self);
+        if self.keyspaces == before {
+            return;
+        }
+        let host = self.members.keys().nth(self.schema as usize % self.members.len().max(1)).cloned();
+        if let Some(host) = host.filter(|_| lag > 0 && self.members.len() > 1 && self.laggard.is_none()) {
+            self.laggard = Some(Laggard { host, keyspaces: before, schema: self.schema, ticks: lag });
+        }
+        self.schema += 1;
+    }
+
+    /// A tick of what goes on by itself: `up` are the hosts of processes that serve.
+    pub fn tick(&mut self, now: Timestamp, up: &BTreeSet<String>) {
+        self.laggard =
+            self.laggard.take().filter(|laggard| laggard.ticks > 0 && self.members.contains_key(&laggard.host));
+        if let Some(laggard) = &mut self.laggard {
+            laggard.ticks -= 1;
+        }
+        self.young.retain(|_, ticks| {
+            *ticks = ticks.saturating_sub(1);
+            *ticks > 0
+        });
+        for (ticks, ..) in &mut self.late {
+            *ticks -= 1;
+        }
+        let (landing, late) = std::mem::take(&mut self.late).into_iter().partition(|(ticks, ..)| *ticks == 0);
+        self.late = late;
+        for (_, keyspace, replication) in landing {
+            self.change_schema(0, |ring| ring.alter(&keyspace, replication));
+        }
+        for host in self.members.keys().filter(|host| !up.contains(*host) && !up.is_empty()) {
+            self.hints.entry(host.clone()).or_insert((now, DELIVERS)).1 = DELIVERS;
+        }
+        for (host, (_, ticks)) in &mut self.hints {
+            *ticks -= u32::from(up.contains(host) && *ticks > 0);
+        }
+        self.hints.retain(|_, (_, ticks)| *ticks > 0);
+    }
+
+    /// When the oldest hint was written that waits for one of these hosts.
+    pub fn oldest_hint(&self, hosts: impl Fn(&str) -> bool) -> Option<Timestamp> {
+        self.hints.iter().filter(|(host, _)| hosts(host)).map(|(_, (since, _))| *since).min()
+    }
+
+    fn keyspaces_of(&self, host: &str) -> &BTreeMap<String, Replication> {
+        let laggard = self.laggard.as_ref().filter(|laggard| laggard.host == host);
+        laggard.map_or(&self.keyspaces, |laggard| &laggard.keyspaces)
+    }
+
+    fn schema_of(&self, host: &str) -> u32 {
+        let laggard = self.laggard.as_ref().filter(|laggard| laggard.host == host);
+        laggard.map_or(self.schema, |laggard| laggard.schema)
     }
 
     pub fn repaired(&mut self, keyspace: &str, host: &str) {
@@ -159,8 +251,23 @@ pub fn network(replication: i32) -> Replication {
     Replication::Network([("dc1".to_owned(), replication)].into())
 }
 
+/// How the machines of the nodes are, as far as the nodes tell it.
+#[derive(Clone, Copy, Debug)]
+pub struct Machines {
+    pub now: Timestamp,
+    /// No node has room for another's data.
+    pub full: bool,
+    /// Somewhere a hint is always waiting for its next delivery, as under any load.
+    pub chatter: bool,
+}
+
 /// What a pod's process answers.
-pub fn view(process: &Process, ring: &TrueRing, processes: &BTreeMap<String, (String, Process)>) -> NodeAnswer {
+pub fn view(
+    process: &Process,
+    ring: &TrueRing,
+    processes: &BTreeMap<String, (String, Process)>,
+    machines: Machines,
+) -> NodeAnswer {
     let Some(host) = process.host() else { return NodeAnswer::Unreachable("no answer".into()) };
     let address_of = |wanted: &str| ring.members.get(wanted).cloned();
     let up: BTreeSet<String> = processes
@@ -177,8 +284,13 @@ pub fn view(process: &Process, ring: &TrueRing, processes: &BTreeMap<String, (St
         Process::Decommissioned(_) => "DECOMMISSIONED",
         _ => "NORMAL",
     };
-    let members: BTreeMap<String, String> =
-        ring.members.iter().map(|(host, address)| (address.clone(), host.clone())).collect();
+    // of two, each knows the other from its disk
+    let is_young = ring.young.contains_key(host) && ring.members.len() > 2;
+    let known = ring.members.iter().filter(|(other, _)| !is_young || *other == host);
+    let members: BTreeMap<String, String> = known.map(|(host, address)| (address.clone(), host.clone())).collect();
+    let is_up = |other: &str| other != host && ring.members.get(other).is_some_and(|address| up.contains(address));
+    let young = machines.chatter.then(|| machines.now - SignedDuration::from_secs(15));
+    let oldest_hint = ring.oldest_hint(is_up).or(young);
     NodeAnswer::Reachable(Box::new(NodeView {
         host_id: host.clone(),
         operation_mode: mode.to_owned(),
@@ -189,22 +301,24 @@ pub fn view(process: &Process, ring: &TrueRing, processes: &BTreeMap<String, (St
         leaving: moving(|process| matches!(process, Process::Leaving(..))),
         moving: BTreeSet::new(),
         members,
-        schema_version: "schema".to_owned(),
+        schema_version: format!("schema-{}", ring.schema_of(host)),
         release_version: "5.0.6".to_owned(),
         load_bytes: 1 << 20,
-        free_bytes: Some(1 << 30),
-        pending_hints: 0,
+        free_bytes: Some(if machines.full { 1 << 10 } else { 1 << 30 }),
+        pending_hints: u64::from(oldest_hint.is_some()),
+        oldest_hint,
     }))
 }
 
-pub fn cql(ring: &TrueRing, anyone_serves: bool, api_keyspace: &str) -> CqlAnswer {
-    if !anyone_serves {
+/// What the schema says over CQL: one of the hosts that serve is asked, another on each tick.
+pub fn cql(ring: &TrueRing, serving: &[String], tick: usize, api_keyspace: &str) -> CqlAnswer {
+    let Some(asked) = serving.get(tick % serving.len().max(1)) else {
         return CqlAnswer::Unreachable("no node serves CQL".into());
-    }
+    };
     CqlAnswer::Reachable(CqlView {
         superuser: if ring.own_superuser { Superuser::Own } else { Superuser::Default },
         default_superuser_disabled: ring.default_disabled,
         roles_ready: ring.granted.contains(api_keyspace),
-        keyspaces: ring.keyspaces.clone(),
+        keyspaces: ring.keyspaces_of(asked).clone(),
     })
 }

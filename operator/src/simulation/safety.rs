@@ -11,6 +11,9 @@ use crate::desired::Desired;
 use crate::observation::ClaimObservation;
 use crate::plan::RingAction;
 
+/// Seconds after which hints that wait are no ordinary ones.
+const HINTS_WAIT: i64 = 40;
+
 /// A volume goes only with a node that is out of the ring, or with the whole store under Delete.
 pub fn check_claim_delete(world: &mut World, desired: &Desired, name: &str, claim: &ClaimObservation) {
     let whole = world.store.as_ref().is_some_and(|store| store.metadata.deletion_timestamp.is_some());
@@ -35,8 +38,53 @@ pub fn check_shrink(world: &mut World, set: &str, replicas: i64) {
         })
         .map(|(pod, _)| pod.clone())
         .collect();
+    let going = world
+        .pods
+        .iter()
+        .filter(|(pod, seen)| pod.starts_with(&format!("{set}-")) && i64::from(seen.seen.ordinal) >= replicas);
+    let unmarked: Vec<String> = going
+        .filter(|(pod, _)| {
+            let claim = world.claims.get(&format!("data-{pod}"));
+            claim.is_some_and(|claim| claim.left.is_none() && world.has_left(claim))
+        })
+        .map(|(pod, _)| pod.clone())
+        .collect();
     if !members.is_empty() {
         world.violate(format!("{set} shrinks to {replicas} and takes the members {members:?} with it"));
+    }
+    if !unmarked.is_empty() {
+        world.violate(format!("{set} shrinks to {replicas} and the volumes of {unmarked:?} do not say that they left"));
+    }
+}
+
+/// A node that joins has the configuration that the others run: one that is rolled out is rolled out
+/// first. And it waits for the delivery of hints, as everything does that moves data.
+pub fn check_newcomer(world: &mut World, name: &str) {
+    if world.by_hand {
+        return;
+    }
+    let wanted: BTreeSet<String> = world.of_kind("StatefulSet").filter_map(template).map(str::to_owned).collect();
+    let outdated = world.pods.iter().find(|(_, pod)| pod.process.is_up() && !wanted.contains(&pod.seen.template_hash));
+    if let Some((other, _)) = outdated {
+        world.violate(format!("{name} joins with a configuration that {other} does not run yet"));
+    }
+    check_hints(world, &format!("{name} joins"));
+}
+
+/// Nothing begins that takes a node away while another one has not had its writes yet.
+fn check_hints(world: &mut World, what: &str) {
+    let up: BTreeSet<&String> =
+        world.pods.values().filter(|pod| pod.process.is_up()).filter_map(|pod| pod.process.host()).collect();
+    let oldest = world.ring.oldest_hint(|host| up.iter().any(|up| up.as_str() == host));
+    if let Some(since) = oldest.filter(|since| world.now.as_second() - since.as_second() > HINTS_WAIT) {
+        world.violate(format!("{what} while hints have been waiting since {since} for a node that is up"));
+    }
+}
+
+/// While the nodes have different schemas nothing is built on any of them.
+fn check_schema(world: &mut World, what: &str) {
+    if world.ring.laggard.is_some() {
+        world.violate(format!("{what} while the nodes have different schemas"));
     }
 }
 
@@ -51,6 +99,8 @@ pub fn check_pod_delete(world: &mut World, name: &str) {
     if down > 0 || moving {
         world.violate(format!("{name} is restarted while {down} others are down or one moves"));
     }
+    check_hints(world, &format!("{name} is restarted"));
+    check_schema(world, &format!("{name} is restarted"));
 }
 
 /// The API runs only what the schema was migrated for.
@@ -66,6 +116,7 @@ pub fn check_deployment(world: &mut World, object: &Value) {
 }
 
 pub fn check_action(world: &mut World, action: &RingAction) {
+    check_schema(world, &format!("{action:?} begins"));
     match action {
         RingAction::Decommission { pod } => {
             let left = i32::try_from(world.ring.members.len()).unwrap() - 1;
@@ -78,6 +129,12 @@ pub fn check_action(world: &mut World, action: &RingAction) {
             let down = world.ring.members.len() - world.live_members();
             if !already && down > 0 {
                 world.violate(format!("{pod} is to leave while {down} nodes are down"));
+            }
+            if !already && world.full {
+                world.violate(format!("{pod} is to leave and nobody has room for its data"));
+            }
+            if !already {
+                check_hints(world, &format!("{pod} is to leave"));
             }
         }
         RingAction::AlterReplication { keyspace, replication } => check_alter(world, keyspace, *replication),
@@ -108,8 +165,8 @@ fn check_alter(world: &mut World, keyspace: &str, replication: i32) {
     }
 }
 
-/// What must be true on every tick. `by_hand`: somebody changed a StatefulSet, which may start more.
-pub fn check_tick(world: &mut World, by_hand: bool) {
+/// What must be true on every tick.
+pub fn check_tick(world: &mut World) {
     let moving = world.pods.values().filter(|pod| pod.process.is_moving()).count();
     if moving > 1 {
         world.violate(format!("{moving} nodes join or leave at once"));
@@ -119,7 +176,7 @@ pub fn check_tick(world: &mut World, by_hand: bool) {
         claim.is_some_and(|claim| world.disks.get(&claim.uid) == Some(&Disk::Empty))
     };
     let fresh = world.pods.keys().filter(|name| fresh(name)).count();
-    if fresh > 1 && !by_hand {
+    if fresh > 1 && !world.by_hand {
         world.violate(format!("{fresh} nodes are on their way in at once"));
     }
     let on_disks = hosts_on_disks(world);
@@ -129,9 +186,9 @@ pub fn check_tick(world: &mut World, by_hand: bool) {
     }
 }
 
-/// What must be true once nothing disturbs any more and everybody had time.
-/// `by_hand`: a node that a hand started may have joined unseen, and nobody knows of its clean-up.
-pub fn check_end(world: &World, operator: &Operator, by_hand: bool) -> Result<(), String> {
+/// What must be true once nothing disturbs any more and everybody had time. A node that a hand started
+/// may have joined unseen, and nobody knows of its clean-up.
+pub fn check_end(world: &World, operator: &Operator) -> Result<(), String> {
     let store = world.store.as_ref().ok_or("the store is gone")?;
     let accepted = Desired::read(store, None);
     let plan = operator.last.as_ref().ok_or("no pass came to its end")?;
@@ -162,7 +219,7 @@ pub fn check_end(world: &World, operator: &Operator, by_hand: bool) -> Result<()
         }
     }
     let mut debts = world.ring.debts();
-    debts.retain(|debt| !by_hand || !debt.starts_with("clean up"));
+    debts.retain(|debt| !world.by_hand || !debt.starts_with("clean up"));
     if !debts.is_empty() {
         return Err(format!("told as done and not done: {debts:?}"));
     }
@@ -180,7 +237,7 @@ pub fn check_end(world: &World, operator: &Operator, by_hand: bool) -> Result<()
     }
     if accepted.cassandra.deletion_policy == store_crds::DeletionPolicy::Delete {
         let left: Vec<&String> =
-            world.claims.iter().filter(|(_, claim)| claim.left.is_some()).map(|(name, _)| name).collect();
+            world.claims.iter().filter(|(_, claim)| world.has_left(claim)).map(|(name, _)| name).collect();
         if !left.is_empty() {
             return Err(format!("volumes {left:?} of nodes that left are still there"));
         }

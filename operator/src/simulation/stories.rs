@@ -6,14 +6,14 @@ use super::Simulation;
 use super::operator::Fault;
 use super::ring::Process;
 
-fn spec(size: i32, racks: usize, factor: i32) -> Value {
+pub fn spec(size: i32, racks: usize, factor: i32) -> Value {
     json!({
         "cassandra": {"size": size, "racks": super::racks(racks)},
         "keyspaces": [{"name": "store_manager", "replicationFactor": factor}],
     })
 }
 
-fn settled(size: i32, racks: usize, factor: i32) -> Simulation {
+pub fn settled(size: i32, racks: usize, factor: i32) -> Simulation {
     let mut simulation = Simulation::new(spec(size, racks, factor));
     simulation.settle().unwrap();
     simulation
@@ -66,7 +66,7 @@ fn a_size_put_back_during_a_decommission_is_taken_up_after_it_with_an_empty_volu
     assert_ne!(simulation.world.claims["data-shop-cassandra-a-1"].uid, old);
 }
 
-fn degraded(simulation: &Simulation) -> String {
+pub fn degraded(simulation: &Simulation) -> String {
     let status = simulation.world.store.as_ref().and_then(|store| store.status.as_ref()).unwrap();
     let condition = status.conditions.iter().find(|condition| condition.type_ == "Degraded").unwrap();
     format!("{} {}: {}", condition.status, condition.reason, condition.message)
@@ -166,7 +166,7 @@ fn pods_that_a_hand_starts_during_the_first_bootstrap_do_not_keep_it_from_its_en
     simulation.steps(2).unwrap();
     let key = crate::observation::ChildKey { kind: "StatefulSet".into(), name: "shop-cassandra-a".into() };
     simulation.world.objects.get_mut(&key).unwrap()["spec"]["replicas"] = json!(3);
-    simulation.by_hand = true;
+    simulation.world.by_hand = true;
     simulation.step(&Fault { stale: true, ..Fault::default() }).unwrap();
     simulation.settle().unwrap();
 }

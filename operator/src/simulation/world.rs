@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use store_crds::{ANNOTATION_TEMPLATE_HASH, StoreCluster};
 
-use super::ring::{self, Disk, JOINS, Process, STARTS, TrueRing};
+use super::ring::{self, Disk, JOINS, Machines, Process, STARTS, TrueRing, YOUNG};
+use super::tier::{self, Tier};
 use crate::node::files;
 use crate::observation::{ChildKey, ClaimObservation, PodObservation};
 
@@ -20,6 +21,28 @@ pub struct Pod {
     pub process: Process,
     /// It was made while the configuration had what no Cassandra starts with.
     pub bad_template: bool,
+}
+
+/// What the controller of StatefulSets reads of one.
+struct SetSeen {
+    name: String,
+    rack: String,
+    replicas: i32,
+    template_hash: String,
+    storage: String,
+}
+
+impl SetSeen {
+    fn of(set: &Value) -> SetSeen {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        SetSeen {
+            name: text(&set["metadata"]["name"]),
+            rack: text(&set["metadata"]["labels"][store_crds::LABEL_RACK]),
+            replicas: i32::try_from(set["spec"]["replicas"].as_i64().unwrap()).unwrap(),
+            template_hash: text(&set["spec"]["template"]["metadata"]["annotations"][ANNOTATION_TEMPLATE_HASH]),
+            storage: text(&set["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"]),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -38,6 +61,17 @@ pub struct World {
     pub migrated: BTreeSet<(String, String)>,
     /// What must never happen and did.
     pub violations: Vec<String>,
+    /// Somebody changed a StatefulSet, which may start more nodes than the operator would.
+    pub by_hand: bool,
+    /// The StorageClass allows volumes to grow.
+    pub growable: bool,
+    /// No node has room for another's data.
+    pub full: bool,
+    /// Hints for nodes that are up come and go, as under any load.
+    pub chatter: bool,
+    /// So many schema Jobs are going to fail.
+    pub failing_jobs: u32,
+    pub tier: Tier,
     uids: u64,
 }
 
@@ -54,6 +88,12 @@ impl World {
             ring: TrueRing::new(),
             migrated: BTreeSet::new(),
             violations: Vec::new(),
+            by_hand: false,
+            growable: true,
+            full: false,
+            chatter: false,
+            failing_jobs: 0,
+            tier: Tier::default(),
             uids: 0,
         }
     }
@@ -123,6 +163,11 @@ impl World {
         }
     }
 
+    /// Whether a claim is of a node that has left, by what is on it or by what is written on it.
+    pub fn has_left(&self, claim: &ClaimObservation) -> bool {
+        claim.left.is_some() || matches!(self.disks.get(&claim.uid), Some(Disk::Decommissioned(_)))
+    }
+
     /// Live members, by their own process.
     pub fn live_members(&self) -> usize {
         self.pods.values().filter(|pod| pod.process.is_up()).count()
@@ -142,54 +187,52 @@ impl World {
         for name in self.pods.keys().cloned().collect::<Vec<_>>() {
             self.run_process(&name);
         }
-        self.run_deployments();
-        self.run_jobs();
+        let up = self.pods.values().filter(|pod| pod.process.is_up()).filter_map(|pod| pod.process.host().cloned());
+        let up = up.collect();
+        self.ring.tick(self.now, &up);
+        tier::tick(self);
+        for claim in self.claims.values_mut() {
+            claim.capacity_bytes = claim.requested_bytes;
+            claim.expandable = Some(self.growable);
+        }
         self.claims.retain(|name, claim| !claim.deleting || self.pods.contains_key(name.trim_start_matches("data-")));
     }
 
     fn run_stateful_sets(&mut self) {
-        let sets: Vec<Value> = self.of_kind("StatefulSet").cloned().collect();
+        let sets: Vec<SetSeen> = self.of_kind("StatefulSet").map(SetSeen::of).collect();
         for set in sets {
-            let name = set["metadata"]["name"].as_str().unwrap().to_owned();
-            let replicas = i32::try_from(set["spec"]["replicas"].as_i64().unwrap()).unwrap();
-            let beyond: Vec<String> = self
-                .pods
-                .iter()
-                .filter(|(pod, seen)| pod.starts_with(&format!("{name}-")) && seen.seen.ordinal >= replicas)
-                .map(|(pod, _)| pod.clone())
-                .collect();
-            beyond.iter().for_each(|pod| drop(self.pods.remove(pod)));
-            for ordinal in 0..replicas {
+            let SetSeen { name, replicas, .. } = &set;
+            self.pods.retain(|pod, seen| !pod.starts_with(&format!("{name}-")) || seen.seen.ordinal < *replicas);
+            for ordinal in 0..*replicas {
                 self.make_pod(&set, &format!("{name}-{ordinal}"), ordinal);
             }
         }
     }
 
-    fn make_pod(&mut self, set: &Value, name: &str, ordinal: i32) {
+    fn make_pod(&mut self, set: &SetSeen, name: &str, ordinal: i32) {
         if self.pods.contains_key(name) {
             return;
         }
-        let rack = set["metadata"]["labels"][store_crds::LABEL_RACK].as_str().unwrap().to_owned();
+        let rack = set.rack.clone();
         let claim_name = format!("data-{name}");
         if self.claims.get(&claim_name).is_some_and(|claim| claim.deleting) {
             return;
         }
         if !self.claims.contains_key(&claim_name) {
-            let storage = &set["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"];
-            let bytes = store_crds::quantity_units(storage.as_str().unwrap()).unwrap();
+            super::safety::check_newcomer(self, name);
+            let bytes = store_crds::quantity_units(&set.storage).unwrap();
             let claim = ClaimObservation {
                 uid: self.uid(),
                 rack: rack.clone(),
                 ordinal,
                 requested_bytes: bytes,
                 capacity_bytes: bytes,
-                expandable: Some(true),
+                expandable: Some(self.growable),
                 ..ClaimObservation::default()
             };
             self.disks.insert(claim.uid.clone(), Disk::Empty);
             self.claims.insert(claim_name, claim);
         }
-        let template = &set["spec"]["template"];
         let uid = self.uid();
         let seen = PodObservation {
             ip: Some(format!("10.0.0.{}", self.uids)),
@@ -199,7 +242,7 @@ impl World {
             node: None,
             ready: false,
             deleting: false,
-            template_hash: template["metadata"]["annotations"][ANNOTATION_TEMPLATE_HASH].as_str().unwrap().to_owned(),
+            template_hash: set.template_hash.clone(),
             trouble: None,
             created_at: self.now,
         };
@@ -247,6 +290,7 @@ impl World {
         match self.disks[&uid].clone() {
             Disk::Node(host) => {
                 self.ring.members.insert(host.clone(), address);
+                self.ring.young.insert(host.clone(), YOUNG);
                 Process::Normal(host)
             }
             Disk::Decommissioned(_) => Process::Crashing("this node was decommissioned"),
@@ -277,35 +321,6 @@ impl World {
         }
     }
 
-    fn run_deployments(&mut self) {
-        for deployment in self.objects.iter_mut().filter(|(key, _)| key.kind == "Deployment").map(|(_, value)| value) {
-            let replicas = &deployment["spec"]["replicas"];
-            let status = json!({
-                "observedGeneration": deployment["metadata"]["generation"],
-                "replicas": replicas, "updatedReplicas": replicas, "readyReplicas": replicas,
-            });
-            if deployment["status"] != status {
-                deployment["status"] = status;
-                self.version += 1;
-            }
-        }
-    }
-
-    fn run_jobs(&mut self) {
-        let serves = self.live_members() > 0;
-        for job in self.objects.iter_mut().filter(|(key, _)| key.kind == "Job").map(|(_, value)| value) {
-            if serves && job["status"].is_null() {
-                job["status"] = json!({"conditions": [{"type": "Complete", "status": "True"}]});
-                self.version += 1;
-                let container = &job["spec"]["template"]["spec"]["containers"][0];
-                let variables = container["env"].as_array().unwrap();
-                let keyspace = variables.iter().find(|variable| variable["name"] == "STORE_KEYSPACE").unwrap();
-                let text = |value: &Value| value.as_str().unwrap().to_owned();
-                self.migrated.insert((text(&container["image"]), text(&keyspace["value"])));
-            }
-        }
-    }
-
     pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
         self.objects.iter().filter(move |(key, _)| key.kind == kind).map(|(_, object)| object)
     }
@@ -313,6 +328,8 @@ impl World {
     /// What the operator sees of the pods' nodes.
     pub fn views(&self) -> BTreeMap<String, crate::observation::NodeAnswer> {
         let processes = self.processes();
-        self.pods.iter().map(|(name, pod)| (name.clone(), ring::view(&pod.process, &self.ring, &processes))).collect()
+        let machines = Machines { now: self.now, full: self.full, chatter: self.chatter };
+        let view = |pod: &Pod| ring::view(&pod.process, &self.ring, &processes, machines);
+        self.pods.iter().map(|(name, pod)| (name.clone(), view(pod))).collect()
     }
 }
