@@ -10,6 +10,7 @@ pub mod error;
 pub mod idempotency;
 pub mod level;
 pub mod memory;
+pub mod page;
 pub mod price;
 pub mod products;
 

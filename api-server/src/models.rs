@@ -2,6 +2,7 @@
 //! HTTP or of any database.
 
 pub mod cluster;
+pub mod create;
 pub mod cursor;
 pub mod error;
 pub mod idempotency;
@@ -9,6 +10,7 @@ pub mod precondition;
 pub mod product;
 pub mod products;
 
+pub use create::Identity;
 pub use error::{ModelError, Violation};
 
 /// What a caller of a use case gives and gets beside its data, re-exported so that whoever speaks

@@ -3,16 +3,17 @@
 mod cluster;
 mod execute;
 mod idempotency;
+mod intents;
 mod listing;
 pub mod migrations;
 mod observe;
 mod products;
 pub mod session;
-mod sku;
 mod sweeper;
 #[cfg(test)]
 mod tests;
 mod tries;
+mod unique;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,6 +6,8 @@ use uuid::Uuid;
 use super::price::Price;
 use super::{Context, DaoError, Receipt};
 
+pub use super::page::{PageEnd, Position};
+
 /// A product as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Product {
@@ -130,13 +132,6 @@ pub fn fold_name(name: &str) -> String {
     name.to_lowercase()
 }
 
-/// Where a page ends: the last product that was looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
-    pub bucket: i64,
-    pub id: Uuid,
-}
-
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageQuery {
@@ -145,15 +140,6 @@ pub struct PageQuery {
     pub limit: usize,
     /// Continue after this position; `None` begins with the newest.
     pub after: Option<Position>,
-}
-
-/// What a page call found beside the rows it gave to the sink.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PageEnd {
-    /// Where the next page begins; `None` after the last. A page with a next one may hold fewer
-    /// rows than asked for, so that its cost stays bounded.
-    pub next: Option<Position>,
-    pub receipt: Receipt,
 }
 
 /// Outcome of an insert.

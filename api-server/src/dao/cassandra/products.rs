@@ -16,30 +16,43 @@ use uuid::Uuid;
 
 use super::StartError;
 use super::execute::{Cas, Database, Failure, Statement};
-use super::listing::buckets::{Buckets, millis_of};
+use super::intents::Intents;
+use super::listing::buckets::{Buckets, Listed, millis_of};
 use super::listing::copies::{Copies, Place, decimal};
 use super::listing::pages::{Pages, Truth};
-use super::sku::{Claimed, Skus};
+use super::sweeper::{Sweeps, may_still_come};
 use super::tries::decide;
+use super::unique::{Claimed, Claims, Unique};
 use crate::dao::products::{
     Inserted, Marks, PageEnd, PageQuery, Product, ProductDao, ProductSink, Removed, Replaced, Stored,
 };
 use crate::dao::{Context, DaoError, Level, Receipt};
 
-pub use intents::{Intent, Intents};
+pub use intents::Intent;
 pub use rows::{LIST_COLUMNS, Row, broken, row_of};
 
 /// Operations that a product remembers.
 const OPERATIONS: usize = 8;
 
+const SKU: Unique = Unique {
+    what: "the claim on a sku",
+    claims: "product_skus",
+    value: "sku",
+    owner: "product_id",
+    rows: "products",
+    row_claim: "sku_claim",
+};
+
+const LISTED: Listed = Listed { begins: "product_buckets", rows: "products_by_time" };
+
 /// See the module.
 pub struct CassandraProducts {
     database: Arc<Database>,
-    skus: Skus,
+    skus: Claims,
     buckets: Arc<Buckets>,
     copies: Copies,
     pages: Pages,
-    pub(super) intents: Intents,
+    pub(super) intents: Intents<Option<Place>>,
     find: Statement,
     find_sku: Statement,
     load: Statement,
@@ -73,8 +86,8 @@ impl CassandraProducts {
              operations = ? WHERE id = ? IF version = ? AND fence = ?";
         let remove = "DELETE FROM {ks}.products WHERE id = ? IF version = ? AND fence = ?";
         Ok(Self {
-            skus: Skus::prepare(Arc::clone(&database)).await?,
-            buckets: Arc::new(Buckets::prepare(Arc::clone(&database)).await?),
+            skus: Claims::prepare(Arc::clone(&database), SKU).await?,
+            buckets: Arc::new(Buckets::prepare(Arc::clone(&database), LISTED).await?),
             copies: Copies::prepare(&database).await?,
             pages: Pages::prepare(Arc::clone(&database)).await?,
             intents: Intents::prepare(Arc::clone(&database)).await?,
@@ -108,7 +121,7 @@ impl CassandraProducts {
         sku: &str,
         operation: Uuid,
     ) -> Result<Claimed, DaoError> {
-        let claim = self.skus.claim(cx, sku, intent.product, operation);
+        let claim = self.skus.claim(cx, sku, intent.owner, operation);
         if cx.level.is_some() {
             self.intend(cx, intent).await?;
             return claim.await;
@@ -142,19 +155,19 @@ impl CassandraProducts {
     }
 
     fn left_to_sweeper(&self, intent: &Intent, error: &DaoError, receipt: Receipt) -> Receipt {
-        tracing::warn!(product = %intent.product, %error, "a change is not in every list yet, the sweeper will finish it");
+        tracing::warn!(product = %intent.owner, %error, "a change is not in every list yet, the sweeper will finish it");
         Receipt { level: self.database.level, ..receipt }
     }
 
     /// Writes the copies of a product as it is now (or removes them), then drops the intent.
-    pub(super) async fn settle(
+    async fn settle(
         &self,
         cx: &Context,
         intent: &Intent,
         product: Option<(&Product, i64)>,
     ) -> Result<Option<Receipt>, DaoError> {
         let mut writes = Vec::with_capacity(24);
-        match (product, &intent.before) {
+        match (product, &intent.detail) {
             (Some((product, bucket)), before) => {
                 self.copies.put(&mut writes, product, bucket, before.as_ref());
             }
@@ -167,7 +180,7 @@ impl CassandraProducts {
     }
 
     /// The product as every LWT before has left it.
-    pub(super) async fn load_stored(&self, cx: &Context, id: Uuid) -> Result<Option<Stored>, DaoError> {
+    async fn load_stored(&self, cx: &Context, id: Uuid) -> Result<Option<Stored>, DaoError> {
         let result = self.database.run_serial(cx, &self.load, &(id,)).await?;
         let rows = result.into_rows_result().map_err(broken)?;
         rows::stored_of(&rows)
@@ -434,6 +447,27 @@ impl ProductDao for CassandraProducts {
                 Ok(Removed::VersionMoved)
             }
         }
+    }
+}
+
+#[async_trait]
+impl Sweeps for CassandraProducts {
+    type Detail = Option<Place>;
+
+    fn intents(&self) -> &Intents<Option<Place>> {
+        &self.intents
+    }
+
+    /// Brings the lists up to date with the product as it is now.
+    async fn finish(&self, cx: &Context, intent: &Intent) -> Result<bool, DaoError> {
+        let stored = self.load_stored(cx, intent.owner).await?;
+        let is_new = intent.detail.is_none();
+        if stored.is_none() && is_new && may_still_come(intent) {
+            return Ok(false);
+        }
+        let product = stored.as_ref().map(|stored| (&stored.product, stored.marks.bucket));
+        self.settle(cx, intent, product).await?;
+        Ok(true)
     }
 }
 

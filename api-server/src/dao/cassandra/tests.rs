@@ -240,7 +240,7 @@ async fn a_change_that_a_crash_left_half_way_is_finished_by_the_sweeper() {
     }
     let names = |products: Vec<Product>| -> Vec<String> { products.into_iter().map(|product| product.name).collect() };
     assert_eq!(names(everything(&daos, 10).await), ["Removed", "Changed"]);
-    let next = sweeper::sweep(&dao, Some(cx.now_ms - 1000), now_ms()).await.unwrap();
+    let next = sweeper::sweep(&*dao, Some(cx.now_ms - 1000), now_ms()).await.unwrap();
     assert!(next > cx.now_ms);
     assert_eq!(names(everything(&daos, 10).await), ["Renamed", "Made"]);
     let kind = |name: &str| Filter { category: Some(name.into()), ..Filter::default() };
@@ -279,7 +279,7 @@ async fn an_intent_of_a_creation_that_may_still_come_is_kept() {
     let cx = cx();
     let intent = Intent::of_new(&cx, Uuid::now_v7(), Uuid::new_v4());
     dao.intents.write(&cx, &intent).await.unwrap();
-    let next = sweeper::sweep(&dao, Some(cx.now_ms - 1000), now_ms()).await.unwrap();
+    let next = sweeper::sweep(&*dao, Some(cx.now_ms - 1000), now_ms()).await.unwrap();
     assert_eq!(next, intent.at - 1, "the next sweep looks at it again");
     ground.drop_keyspace().await;
 }
