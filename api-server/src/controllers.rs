@@ -8,3 +8,4 @@ pub mod health;
 mod once;
 pub mod products;
 pub mod request;
+pub mod users;

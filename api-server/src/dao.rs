@@ -13,6 +13,8 @@ pub mod memory;
 pub mod page;
 pub mod price;
 pub mod products;
+pub mod row;
+pub mod users;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,6 +30,7 @@ pub use level::Level;
 #[derive(Clone)]
 pub struct Daos {
     pub products: Arc<dyn products::ProductDao>,
+    pub users: Arc<dyn users::UserDao>,
     pub idempotency: Arc<dyn idempotency::IdempotencyDao>,
     pub cluster: Arc<dyn cluster::ClusterDao>,
 }

@@ -9,6 +9,8 @@ pub mod idempotency;
 pub mod precondition;
 pub mod product;
 pub mod products;
+pub mod user;
+pub mod users;
 
 pub use create::Identity;
 pub use error::{ModelError, Violation};
@@ -18,4 +20,5 @@ pub use error::{ModelError, Violation};
 pub use crate::dao::cluster as ring;
 pub use crate::dao::price::{Price, PriceError};
 pub use crate::dao::products::{Filter, Product, ProductRef, ProductSink};
+pub use crate::dao::users::{User, UserRef, UserSink};
 pub use crate::dao::{Context, DaoError, Level, Receipt, level::UnknownLevel, now_ms};

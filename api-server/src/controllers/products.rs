@@ -8,19 +8,13 @@ use http::{StatusCode, header};
 
 use super::answer;
 use super::once::{Created, Once};
-use super::request::{self, Access, Query};
+use super::request::{self, Access, DEFAULT_LIMIT, JSON, JSON_OR_PATCH, MAX_LIMIT, Query};
 use crate::app::{App, Services};
 use crate::models::idempotency::Answer;
 use crate::models::{Context, Filter, Identity, ModelError, product as rules};
 use crate::problem::{Problem, ProblemDoc};
+use crate::views::json;
 use crate::views::product::{self as view, NewProductDoc, ProductChangeDoc, ProductDoc};
-
-/// Rows of a page unless the client says otherwise, and at most.
-const DEFAULT_LIMIT: usize = 50;
-const MAX_LIMIT: usize = 100;
-
-const JSON: &[&str] = &["application/json"];
-const JSON_OR_PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
 /// Create a product
 ///
@@ -118,7 +112,7 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let cx = request::context(&app, &parts.headers, Access::Read)?;
     let services = request::services(&app)?;
     let link = next_link(&filter, limit);
-    let mut rows = view::List::with_room_for(limit);
+    let mut rows = json::List::with_room_for(limit);
     let page = services.products.page(&cx, filter, limit, cursor.as_deref(), &mut rows).await?;
     Ok(answer::page(services, rows.finish(), page, &link).await)
 }
@@ -190,7 +184,7 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let have = request::tags(&parts.headers, &header::IF_NONE_MATCH);
     let cx = request::context(&app, &parts.headers, Access::Read)?;
     let services = request::services(&app)?;
-    let mut row = view::One::default();
+    let mut row = json::One::default();
     let receipt = services.products.find(&cx, id, &mut row).await?;
     let version = row.version.ok_or_else(|| Problem::not_found("product"))?;
     Ok(answer::resource(services, row.body, version, &have, &receipt).await)

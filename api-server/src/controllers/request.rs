@@ -23,6 +23,16 @@ pub const TRACE: HeaderName = HeaderName::from_static("cassandra-trace");
 /// Does a POST once.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
+/// Rows of a page unless the client says otherwise.
+pub const DEFAULT_LIMIT: usize = 50;
+/// Rows of a page at most.
+pub const MAX_LIMIT: usize = 100;
+
+/// Media types of a body that is a whole resource.
+pub const JSON: &[&str] = &["application/json"];
+/// Media types of a body that is a partial change.
+pub const JSON_OR_PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
+
 /// What the statement kinds of a route allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {

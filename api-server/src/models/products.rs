@@ -35,8 +35,8 @@ impl Products {
         let product = draft.into_product(identity.resource, identity.created_ms(cx.now_ms));
         match self.dao.insert(cx, &product, identity.operation).await? {
             Inserted::Done(receipt) => Ok((product, receipt)),
-            Inserted::SkuTaken => Err(sku_taken()),
-            Inserted::SkuInFlight => Err(sku_in_flight()),
+            Inserted::Taken => Err(sku_taken()),
+            Inserted::InFlight => Err(sku_in_flight()),
         }
     }
 
@@ -85,8 +85,8 @@ impl Products {
                     return Err(ModelError::PreconditionFailed("product"));
                 }
                 Replaced::VersionMoved => {}
-                Replaced::SkuTaken => return Err(sku_taken()),
-                Replaced::SkuInFlight => return Err(sku_in_flight()),
+                Replaced::Taken => return Err(sku_taken()),
+                Replaced::InFlight => return Err(sku_in_flight()),
             }
         }
         Err(ModelError::contended())

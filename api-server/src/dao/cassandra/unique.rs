@@ -141,6 +141,23 @@ impl Claims {
         })
     }
 
+    /// Gives a value free that an ended request claimed or stopped holding, unless the owner's row
+    /// confirms the claim. Harmless to repeat.
+    pub async fn abandon(&self, cx: &Context, value: &str, owner: Uuid, claim: Uuid) -> Result<(), DaoError> {
+        let holder = Holder { owner, claim, claimed_ms: 0 };
+        // A fence fails when the row has just changed; then it is looked at again.
+        for _ in 0..4 {
+            let standing = self.standing(cx, &holder).await?;
+            if standing == Standing::Confirmed {
+                return Ok(());
+            }
+            if self.fence(cx, &holder, standing, Uuid::new_v4()).await? {
+                return self.release(cx, value, claim).await;
+            }
+        }
+        Err(DaoError::Unreachable("the owner of a claim was changed again and again".into()))
+    }
+
     async fn try_claim(&self, cx: &Context, value: &str, owner: Uuid, claim: Uuid) -> Result<Option<Holder>, DaoError> {
         let values = (value, owner, claim, scylla::value::CqlTimestamp(cx.now_ms));
         decide!(cx, self.of.what, _unsure => {
