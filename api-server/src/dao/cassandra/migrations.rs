@@ -62,6 +62,8 @@ pub enum MigrationError {
 const LEASE_SECONDS: i32 = 60;
 /// Between looks at a lease that another writer holds.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// Looks at a table that is there but cannot be read yet; on a busy machine that takes seconds.
+const LOOKS_AT_A_NEW_TABLE: u32 = 10;
 /// DDL is slow on small machines.
 const DDL_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -107,12 +109,18 @@ impl<'a> Migrator<'a> {
         }
         let cql = "SELECT max(version) FROM {ks}.schema_migrations WHERE scope = 'store'";
         let action = "read the schema's version";
-        let row = match self.one(action, cql, Consistency::LocalQuorum).await {
-            Ok(row) => row,
-            // Another writer is creating the table: some nodes know of it before others.
-            Err(_) => {
-                self.agree().await?;
-                self.one(action, cql, Consistency::LocalQuorum).await?
+        let mut tries = 0;
+        let row = loop {
+            match self.one(action, cql, Consistency::LocalQuorum).await {
+                Ok(row) => break row,
+                Err(error) if tries == LOOKS_AT_A_NEW_TABLE => return Err(error),
+                // Another writer is creating the table: the schema tells of it a moment before
+                // every node can read it.
+                Err(_) => {
+                    tries += 1;
+                    self.agree().await?;
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
             }
         };
         let version = row.and_then(|row| row.columns.into_iter().next().flatten());
