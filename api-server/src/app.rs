@@ -11,11 +11,13 @@ use crate::models::cluster::Cluster;
 use crate::models::cursor::CursorKey;
 use crate::models::idempotency::Idempotency;
 use crate::models::products::Products;
+use crate::models::users::Users;
 
 /// Use cases over one database.
 #[derive(Clone)]
 pub struct Services {
     pub products: Products,
+    pub users: Users,
     pub idempotency: Idempotency,
     pub cluster: Cluster,
 }
@@ -74,6 +76,7 @@ impl App {
         let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
         self.services.get_or_init(|| Services {
             products: Products::new(daos.products, self.cursors.clone()),
+            users: Users::new(daos.users, self.cursors.clone()),
             idempotency: Idempotency::new(daos.idempotency, lease_ms),
             cluster: Cluster::new(daos.cluster, self.datacenter.clone()),
         });

@@ -10,8 +10,11 @@ pub mod error;
 pub mod idempotency;
 pub mod level;
 pub mod memory;
+pub mod page;
 pub mod price;
 pub mod products;
+pub mod row;
+pub mod users;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,6 +30,7 @@ pub use level::Level;
 #[derive(Clone)]
 pub struct Daos {
     pub products: Arc<dyn products::ProductDao>,
+    pub users: Arc<dyn users::UserDao>,
     pub idempotency: Arc<dyn idempotency::IdempotencyDao>,
     pub cluster: Arc<dyn cluster::ClusterDao>,
 }

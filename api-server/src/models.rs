@@ -2,13 +2,17 @@
 //! HTTP or of any database.
 
 pub mod cluster;
+pub mod create;
 pub mod cursor;
 pub mod error;
 pub mod idempotency;
 pub mod precondition;
 pub mod product;
 pub mod products;
+pub mod user;
+pub mod users;
 
+pub use create::Identity;
 pub use error::{ModelError, Violation};
 
 /// What a caller of a use case gives and gets beside its data, re-exported so that whoever speaks
@@ -16,4 +20,5 @@ pub use error::{ModelError, Violation};
 pub use crate::dao::cluster as ring;
 pub use crate::dao::price::{Price, PriceError};
 pub use crate::dao::products::{Filter, Product, ProductRef, ProductSink};
+pub use crate::dao::users::{User, UserRef, UserSink};
 pub use crate::dao::{Context, DaoError, Level, Receipt, level::UnknownLevel, now_ms};

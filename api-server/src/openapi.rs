@@ -4,7 +4,7 @@ use utoipa::openapi::schema::{AdditionalProperties, Schema};
 use utoipa::openapi::{OpenApi as Document, RefOr};
 use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
 
-use crate::controllers::{cluster, docs, health, products};
+use crate::controllers::{cluster, docs, health, products, users};
 use crate::problem::ProblemDoc;
 
 /// The document as it is served and committed: pretty JSON with a line break at its end.
@@ -18,7 +18,7 @@ pub fn text() -> String {
 #[openapi(
     info(
         title = "Store manager",
-        description = "Products of a store, kept in Apache Cassandra, and the ring they lie on. Errors are `application/problem+json` (RFC 9457). Every answer carries `X-Request-Id`.",
+        description = "Products and users of a store, kept in Apache Cassandra, and the ring they lie on. Errors are `application/problem+json` (RFC 9457). Every answer carries `X-Request-Id`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(
@@ -28,6 +28,11 @@ pub fn text() -> String {
         products::replace,
         products::patch,
         products::remove,
+        users::list,
+        users::create,
+        users::show,
+        users::change,
+        users::erase,
         cluster::nodes,
         cluster::ring,
         cluster::keyspaces,
@@ -41,12 +46,13 @@ pub fn text() -> String {
         docs::document,
     ),
     components(responses(
-        Malformed, NotFound, NotAcceptable, SlowBody, SkuConflict, VersionMoved, TooLarge,
+        Malformed, NotFound, NotAcceptable, SlowBody, SkuConflict, EmailConflict, VersionMoved, TooLarge,
         UnsupportedMediaType, RuleBroken, Unavailable, UnknownOutcome,
     )),
     modifiers(&Closed),
     tags(
         (name = "products", description = "What the store sells"),
+        (name = "users", description = "Whom the store knows"),
         (name = "cluster", description = "The distributed database made visible"),
         (name = "operations", description = "Probes, metrics, this document"),
     ),
@@ -61,7 +67,7 @@ impl Modify for Closed {
         let Some(components) = &mut document.components else {
             return;
         };
-        for name in ["NewProduct", "ProductChange"] {
+        for name in ["NewProduct", "ProductChange", "NewUser", "UserChange"] {
             if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(name) {
                 object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
             }
@@ -164,6 +170,8 @@ problem_responses! {
     SlowBody = "The body did not arrive in time";
     /// 409.
     SkuConflict = "The sku is taken";
+    /// 409.
+    EmailConflict = "The e-mail address is taken";
     /// 412.
     VersionMoved = "The resource is at another version than `If-Match` names";
     /// 413.

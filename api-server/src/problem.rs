@@ -188,6 +188,11 @@ impl From<ModelError> for Problem {
                 format!("the {what} is at none of the versions that If-Match names, read it again"),
             ),
             ModelError::Conflict(violation) => Self::of_violations(StatusCode::CONFLICT, "conflict", vec![violation]),
+            ModelError::Busy(violation) => {
+                let mut problem = Self::of_violations(StatusCode::CONFLICT, "conflict", vec![violation]);
+                problem.retry_after = Some(1);
+                problem
+            }
             ModelError::KeyReused => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",

@@ -6,6 +6,8 @@
 pub enum Route {
     Products,
     Product,
+    Users,
+    User,
     ClusterNodes,
     ClusterRing,
     ClusterKeyspaces,
@@ -25,9 +27,11 @@ pub enum Route {
 
 impl Route {
     /// Every route with a pattern.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Products,
         Self::Product,
+        Self::Users,
+        Self::User,
         Self::ClusterNodes,
         Self::ClusterRing,
         Self::ClusterKeyspaces,
@@ -51,6 +55,8 @@ impl Route {
         match self {
             Self::Products => "/products",
             Self::Product => "/products/{id}",
+            Self::Users => "/users",
+            Self::User => "/users/{id}",
             Self::ClusterNodes => "/cluster/nodes",
             Self::ClusterRing => "/cluster/ring",
             Self::ClusterKeyspaces => "/cluster/keyspaces",
@@ -77,6 +83,8 @@ impl Route {
         match (first, second, third) {
             (Some("products"), None, None) => Self::Products,
             (Some("products"), Some(id), None) if !id.is_empty() => Self::Product,
+            (Some("users"), None, None) => Self::Users,
+            (Some("users"), Some(id), None) if !id.is_empty() => Self::User,
             (Some("cluster"), Some("nodes"), None) => Self::ClusterNodes,
             (Some("cluster"), Some("ring"), None) => Self::ClusterRing,
             (Some("cluster"), Some("keyspaces"), None) => Self::ClusterKeyspaces,

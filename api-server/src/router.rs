@@ -7,7 +7,7 @@ use axum::routing::get;
 use http::StatusCode;
 
 use crate::app::App;
-use crate::controllers::{cluster, docs, health, products};
+use crate::controllers::{cluster, docs, health, products, users};
 use crate::problem::Problem;
 use crate::route::Route;
 
@@ -19,6 +19,8 @@ pub fn build(app: Arc<App>) -> Router {
             Route::Product.pattern(),
             get(products::show).put(products::replace).patch(products::patch).delete(products::remove),
         )
+        .route(Route::Users.pattern(), get(users::list).post(users::create))
+        .route(Route::User.pattern(), get(users::show).patch(users::change).delete(users::erase))
         .route(Route::ClusterNodes.pattern(), get(cluster::nodes))
         .route(Route::ClusterRing.pattern(), get(cluster::ring))
         .route(Route::ClusterKeyspaces.pattern(), get(cluster::keyspaces))

@@ -76,11 +76,11 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
 }
 
 /// Reaches the database, however long that takes, and gives it to the application. Ends never
-/// while the process lives: it holds the sweeper.
+/// while the process lives: it holds the sweepers.
 async fn connect_in_time(app: Arc<App>, settings: Settings, observer: Observer) {
-    let sweeper = loop {
+    let sweepers = loop {
         match connect_once(&app, &settings, &observer).await {
-            Ok(sweeper) => break sweeper,
+            Ok(sweepers) => break sweepers,
             Err(error) => {
                 tracing::warn!(%error, "not ready yet, trying again");
                 tokio::time::sleep(TRY_AGAIN).await;
@@ -89,10 +89,10 @@ async fn connect_in_time(app: Arc<App>, settings: Settings, observer: Observer) 
     };
     tracing::info!("connected to Cassandra, the schema is there");
     std::future::pending::<()>().await;
-    drop(sweeper);
+    drop(sweepers);
 }
 
-async fn connect_once(app: &App, settings: &Settings, observer: &Observer) -> Result<Sweeper, RunError> {
+async fn connect_once(app: &App, settings: &Settings, observer: &Observer) -> Result<Vec<Sweeper>, RunError> {
     let session = open(settings).await?.map_err(|error| unreachable(settings, &error))?;
     if settings.migrate {
         migrate_with(&session, settings, None).await?;
@@ -108,11 +108,11 @@ async fn connect_once(app: &App, settings: &Settings, observer: &Observer) -> Re
             expected_version()
         )));
     }
-    let (daos, sweeper) = cassandra::daos(Arc::new(session), &usage(settings), observer)
+    let (daos, sweepers) = cassandra::daos(Arc::new(session), &usage(settings), observer)
         .await
         .map_err(|error: StartError| RunError::Start(error.to_string()))?;
     app.connect(daos);
-    Ok(sweeper)
+    Ok(sweepers)
 }
 
 /// Brings the schema to the version that this program needs.

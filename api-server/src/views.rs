@@ -1,5 +1,7 @@
 //! What clients send and what they see. Pure: bytes to model input, records to bytes.
 
 pub mod cluster;
+mod fields;
 pub mod json;
 pub mod product;
+pub mod user;

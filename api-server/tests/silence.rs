@@ -49,7 +49,7 @@ struct Record {
 
 struct Shop {
     edge: Edge,
-    _sweeper: Sweeper,
+    _sweepers: Vec<Sweeper>,
 }
 
 async fn open(ring: &LocalRing) -> Shop {
@@ -76,13 +76,13 @@ async fn open(ring: &LocalRing) -> Shop {
     };
     let metrics = Metrics::new().unwrap();
     let observer = Observer::register(metrics.registry()).unwrap();
-    let (daos, sweeper) = cassandra::daos(Arc::new(session), &usage, &observer).await.unwrap();
+    let (daos, sweepers) = cassandra::daos(Arc::new(session), &usage, &observer).await.unwrap();
     let limits = Limits { request_timeout: REQUEST, max_requests: 1000 };
     let cursors = CursorKey::new(b"0123456789abcdef");
     let app = App::new(limits, Level::LocalQuorum, Some("dc1".into()), cursors, metrics);
     app.connect(daos);
     let router = router::build(Arc::clone(&app));
-    Shop { edge: Edge::new(app, router, AccessLog::silent()), _sweeper: sweeper }
+    Shop { edge: Edge::new(app, router, AccessLog::silent()), _sweepers: sweepers }
 }
 
 async fn ask(edge: &Edge, method: &str, target: &str, body: String) -> (StatusCode, String, String) {

@@ -7,6 +7,7 @@ use axum::response::Response;
 use http::StatusCode;
 use serde::Serialize;
 
+use super::answer;
 use super::request::{self, Access, Query};
 use crate::app::App;
 use crate::models::ring::PlacementError;
@@ -15,7 +16,7 @@ use crate::views::cluster::{ConsistencyView, KeyspaceView, LevelView, NodeView, 
 
 fn answer(value: &impl Serialize) -> Result<Response, Problem> {
     match serde_json::to_vec(value) {
-        Ok(body) => Ok(request::json(StatusCode::OK, body)),
+        Ok(body) => Ok(answer::json(StatusCode::OK, body)),
         Err(_) => {
             Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "not_writable", "the answer could not be written"))
         }

@@ -10,6 +10,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::answer;
 use super::request;
 use crate::app::App;
 use crate::models::Context;
@@ -27,7 +28,7 @@ pub struct Status {
 
 fn ok(status: &'static str) -> Response {
     let body = format!("{{\"status\":\"{status}\"}}");
-    request::json(StatusCode::OK, body.into_bytes())
+    answer::json(StatusCode::OK, body.into_bytes())
 }
 
 /// Is the service healthy

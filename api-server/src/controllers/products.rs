@@ -2,26 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::{HeaderValue, StatusCode, header};
-use uuid::Uuid;
+use http::{StatusCode, header};
 
-use super::request::{self, Access, Query};
+use super::answer;
+use super::once::{Created, Once};
+use super::request::{self, Access, DEFAULT_LIMIT, JSON, JSON_OR_PATCH, MAX_LIMIT, Query};
 use crate::app::{App, Services};
-use crate::models::idempotency::{self, Answer, Turn};
-use crate::models::products::Identity;
-use crate::models::{Context, Filter, ModelError, Receipt, product as rules};
+use crate::models::idempotency::Answer;
+use crate::models::{Context, Filter, Identity, ModelError, product as rules};
 use crate::problem::{Problem, ProblemDoc};
+use crate::views::json;
 use crate::views::product::{self as view, NewProductDoc, ProductChangeDoc, ProductDoc};
-
-/// Rows of a page unless the client says otherwise, and at most.
-const DEFAULT_LIMIT: usize = 50;
-const MAX_LIMIT: usize = 100;
-
-const JSON: &[&str] = &["application/json"];
-const JSON_OR_PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
 /// Create a product
 ///
@@ -59,34 +52,8 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let draft = view::read_draft(&body)?;
     let services = request::services(&app)?;
-    let identity = Identity::generate();
-    let Some(key) = key else {
-        let (answer, receipt) = create_once(services, &cx, draft, identity).await?;
-        return Ok(tell(services, answer, Some(receipt)).await);
-    };
-    let turn =
-        services.idempotency.begin(&cx, "POST /products", key, &body, identity.operation, identity.product).await?;
-    let claimed = match turn {
-        Turn::Replay(answer) => return replay(services, answer).await,
-        Turn::Work(claimed) => claimed,
-    };
-    let identity = Identity { operation: claimed.operation, product: claimed.resource };
-    match create_once(services, &cx, draft, identity).await {
-        Ok((answer, receipt)) => {
-            services.idempotency.finish(&cx, &claimed, &answer).await;
-            Ok(tell(services, answer, Some(receipt)).await)
-        }
-        Err(ModelError::Conflict(violation)) if violation.code == "sku_taken" => {
-            if let Some(answer) = idempotency::refusal(&violation) {
-                services.idempotency.finish(&cx, &claimed, &answer).await;
-            }
-            Err(ModelError::Conflict(violation).into())
-        }
-        Err(error) => {
-            services.idempotency.release(&cx, &claimed).await;
-            Err(error.into())
-        }
-    }
+    let once = Once { services, cx: &cx, route: "POST /products", key, body: &body };
+    once.create(|identity| create_once(services, &cx, draft, identity), |kept| kept).await
 }
 
 async fn create_once(
@@ -94,44 +61,15 @@ async fn create_once(
     cx: &Context,
     draft: rules::Draft,
     identity: Identity,
-) -> Result<(Answer, Receipt), ModelError> {
+) -> Result<Created, ModelError> {
     let (product, receipt) = services.products.create(cx, draft, identity).await?;
     let answer = Answer {
         status: StatusCode::CREATED.as_u16(),
         etag: Some(format!("\"{}\"", product.version)),
-        location: Some(location(product.id)),
+        location: Some(format!("/products/{}", product.id)),
         body: view::created(&product),
     };
-    Ok((answer, receipt))
-}
-
-async fn replay(services: &Services, answer: Answer) -> Result<Response, Problem> {
-    if let Some(violation) = idempotency::refused(&answer) {
-        return Err(ModelError::Conflict(violation).into());
-    }
-    let mut response = tell(services, answer, None).await;
-    response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
-    Ok(response)
-}
-
-async fn tell(services: &Services, answer: Answer, receipt: Option<Receipt>) -> Response {
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
-    let mut response = request::json(status, answer.body);
-    let headers = response.headers_mut();
-    for (name, value) in [(header::ETAG, answer.etag), (header::LOCATION, answer.location)] {
-        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
-            headers.insert(name, value);
-        }
-    }
-    if let Some(receipt) = receipt {
-        request::tell_receipt(headers, &receipt);
-        request::tell_trace(services, headers, &receipt).await;
-    }
-    response
-}
-
-fn location(id: Uuid) -> String {
-    format!("/products/{id}")
+    Ok(Created { answer, kept: None, receipt })
 }
 
 /// List products, newest first
@@ -174,18 +112,9 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let cx = request::context(&app, &parts.headers, Access::Read)?;
     let services = request::services(&app)?;
     let link = next_link(&filter, limit);
-    let mut rows = view::List::with_room_for(limit);
+    let mut rows = json::List::with_room_for(limit);
     let page = services.products.page(&cx, filter, limit, cursor.as_deref(), &mut rows).await?;
-    let mut response = request::json(StatusCode::OK, rows.finish());
-    let headers = response.headers_mut();
-    if let Some(next) = page.next
-        && let Ok(value) = HeaderValue::try_from(format!("<{link}{next}>; rel=\"next\""))
-    {
-        headers.insert(header::LINK, value);
-    }
-    request::tell_receipt(headers, &page.receipt);
-    request::tell_trace(services, headers, &page.receipt).await;
-    Ok(response)
+    Ok(answer::page(services, rows.finish(), page, &link).await)
 }
 
 fn checked(
@@ -255,21 +184,10 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let have = request::tags(&parts.headers, &header::IF_NONE_MATCH);
     let cx = request::context(&app, &parts.headers, Access::Read)?;
     let services = request::services(&app)?;
-    let mut row = view::One::default();
+    let mut row = json::One::default();
     let receipt = services.products.find(&cx, id, &mut row).await?;
     let version = row.version.ok_or_else(|| Problem::not_found("product"))?;
-    let mut response = if have.already_has(version) {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        response
-    } else {
-        request::json(StatusCode::OK, row.body)
-    };
-    let headers = response.headers_mut();
-    headers.insert(header::ETAG, request::etag(version));
-    request::tell_receipt(headers, &receipt);
-    request::tell_trace(services, headers, &receipt).await;
-    Ok(response)
+    Ok(answer::resource(services, row.body, version, &have, &receipt).await)
 }
 
 /// Replace a product
@@ -356,14 +274,7 @@ async fn change(
     let change = read(&body)?;
     let services = request::services(&app)?;
     let (product, receipt) = services.products.change(&cx, id, &condition, &change).await?;
-    let mut response = request::json(StatusCode::OK, view::shown(&product));
-    let headers = response.headers_mut();
-    headers.insert(header::ETAG, request::etag(product.version));
-    if let Some(receipt) = receipt {
-        request::tell_receipt(headers, &receipt);
-        request::tell_trace(services, headers, &receipt).await;
-    }
-    Ok(response)
+    Ok(answer::changed(services, view::shown(&product), product.version, receipt).await)
 }
 
 /// Remove a product
@@ -391,9 +302,5 @@ pub async fn remove(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let cx = request::context(&app, &parts.headers, Access::Write)?;
     let services = request::services(&app)?;
     let receipt = services.products.remove(&cx, id, &condition).await?;
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    request::tell_receipt(response.headers_mut(), &receipt);
-    request::tell_trace(services, response.headers_mut(), &receipt).await;
-    Ok(response)
+    Ok(answer::removed(services, &receipt).await)
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::app::{App, MAX_BODY, Services};
 use crate::models::precondition::Tags;
-use crate::models::{Context, Level, Receipt};
+use crate::models::{Context, Level};
 use crate::problem::Problem;
 
 /// Asks for a consistency level; echoed with the level that was used.
@@ -22,6 +22,16 @@ pub const COORDINATOR: HeaderName = HeaderName::from_static("cassandra-coordinat
 pub const TRACE: HeaderName = HeaderName::from_static("cassandra-trace");
 /// Does a POST once.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Rows of a page unless the client says otherwise.
+pub const DEFAULT_LIMIT: usize = 50;
+/// Rows of a page at most.
+pub const MAX_LIMIT: usize = 100;
+
+/// Media types of a body that is a whole resource.
+pub const JSON: &[&str] = &["application/json"];
+/// Media types of a body that is a partial change.
+pub const JSON_OR_PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
 /// What the statement kinds of a route allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,46 +76,6 @@ pub fn context(app: &App, headers: &HeaderMap, access: Access) -> Result<Context
         };
     }
     Ok(cx)
-}
-
-/// Tells in headers how the database answered.
-pub fn tell_receipt(headers: &mut HeaderMap, receipt: &Receipt) {
-    headers.insert(CONSISTENCY_LEVEL, HeaderValue::from_static(receipt.level.name()));
-    if let Some(coordinator) = receipt.coordinator
-        && let Ok(value) = HeaderValue::from_str(&coordinator.to_string())
-    {
-        headers.insert(COORDINATOR, value);
-    }
-}
-
-/// Tells the trace, if one was asked for.
-pub async fn tell_trace(services: &Services, headers: &mut HeaderMap, receipt: &Receipt) {
-    let Some(trace) = receipt.trace else { return };
-    let summary = services.cluster.trace_summary(trace).await;
-    let text = match summary {
-        Some(summary) => format!("{trace}; {summary}"),
-        None => trace.to_string(),
-    };
-    if let Ok(value) = HeaderValue::from_str(&text) {
-        headers.insert(TRACE, value);
-    }
-}
-
-/// An answer of JSON bytes.
-pub fn json(status: StatusCode, body: Vec<u8>) -> http::Response<Body> {
-    let mut response = http::Response::new(Body::from(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
-/// The entity tag of a version.
-pub fn etag(version: i64) -> HeaderValue {
-    let mut text = Vec::with_capacity(12);
-    text.push(b'"');
-    crate::views::json::write_integer(&mut text, version);
-    text.push(b'"');
-    HeaderValue::from_maybe_shared(Bytes::from(text)).unwrap_or_else(|_| HeaderValue::from_static("\"0\""))
 }
 
 /// A condition header, all its lines together.

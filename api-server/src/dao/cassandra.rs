@@ -1,18 +1,21 @@
 //! The store in Cassandra. All of the CQL is here and below.
 
+mod change;
 mod cluster;
 mod execute;
 mod idempotency;
+mod intents;
 mod listing;
 pub mod migrations;
 mod observe;
 mod products;
 pub mod session;
-mod sku;
 mod sweeper;
 #[cfg(test)]
 mod tests;
 mod tries;
+mod unique;
+mod users;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +31,7 @@ pub use idempotency::CassandraIdempotency;
 pub use observe::Observer;
 pub use products::CassandraProducts;
 pub use sweeper::Sweeper;
+pub use users::CassandraUsers;
 
 /// How the store uses its database.
 #[derive(Debug, Clone)]
@@ -55,16 +59,21 @@ pub enum StartError {
     Schema(#[from] migrations::MigrationError),
 }
 
-/// Makes the DAOs over a session whose keyspace has the expected schema, and the sweeper that
-/// finishes what crashes left.
-pub async fn daos(session: Arc<Session>, usage: &Usage, observer: &Observer) -> Result<(Daos, Sweeper), StartError> {
+/// Makes the DAOs over a session whose keyspace has the expected schema, and the sweepers that
+/// finish what crashes left.
+pub async fn daos(
+    session: Arc<Session>,
+    usage: &Usage,
+    observer: &Observer,
+) -> Result<(Daos, Vec<Sweeper>), StartError> {
     let database = Arc::new(execute::Database::new(session, usage, observer));
     let products = Arc::new(CassandraProducts::prepare(Arc::clone(&database)).await?);
+    let users = Arc::new(CassandraUsers::prepare(Arc::clone(&database)).await?);
     let idempotency = CassandraIdempotency::prepare(Arc::clone(&database)).await?;
     let cluster = CassandraCluster::new(database);
-    let sweeper = Sweeper::start(&products);
-    let daos = Daos { products, idempotency: Arc::new(idempotency), cluster: Arc::new(cluster) };
-    Ok((daos, sweeper))
+    let sweepers = vec![Sweeper::start(&products), Sweeper::start(&users)];
+    let daos = Daos { products, users, idempotency: Arc::new(idempotency), cluster: Arc::new(cluster) };
+    Ok((daos, sweepers))
 }
 
 /// Cassandra's form of a level.

@@ -5,6 +5,7 @@
 mod idempotency;
 pub mod lists;
 pub mod products;
+pub mod users;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use super::{Context, Daos};
 pub async fn hold(daos: &Daos) {
     products::hold(daos).await;
     lists::hold(daos).await;
+    users::hold(daos).await;
     idempotency::hold(daos).await;
 }
 

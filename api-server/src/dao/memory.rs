@@ -4,12 +4,14 @@
 mod cluster;
 mod idempotency;
 mod products;
+mod users;
 
 use std::sync::Arc;
 
 pub use cluster::MemoryCluster;
 pub use idempotency::MemoryIdempotency;
 pub use products::MemoryProducts;
+pub use users::MemoryUsers;
 
 use super::Daos;
 
@@ -17,6 +19,7 @@ use super::Daos;
 pub fn daos() -> Daos {
     Daos {
         products: Arc::new(MemoryProducts::default()),
+        users: Arc::new(MemoryUsers::default()),
         idempotency: Arc::new(MemoryIdempotency::default()),
         cluster: Arc::new(MemoryCluster),
     }

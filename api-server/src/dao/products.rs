@@ -6,6 +6,9 @@ use uuid::Uuid;
 use super::price::Price;
 use super::{Context, DaoError, Receipt};
 
+pub use super::page::{PageEnd, Position};
+pub use super::row::{Inserted, Marks, Removed, Replaced};
+
 /// A product as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Product {
@@ -93,20 +96,6 @@ pub struct Stored {
     pub marks: Marks,
 }
 
-/// Bookkeeping beside a product; clients never see it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Marks {
-    /// Bucket of the listing that the product was put into when it was created.
-    pub bucket: i64,
-    /// Claim by which the product holds its sku.
-    pub sku_claim: Uuid,
-    /// Operations that made the last versions, newest first: how an operation of unknown outcome
-    /// recognises itself.
-    pub operations: Vec<Uuid>,
-    /// Raised by whoever took a claim of this product over; a change must know it.
-    pub fence: Option<Uuid>,
-}
-
 /// Which products a list shows; all given conditions hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -130,13 +119,6 @@ pub fn fold_name(name: &str) -> String {
     name.to_lowercase()
 }
 
-/// Where a page ends: the last product that was looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
-    pub bucket: i64,
-    pub id: Uuid,
-}
-
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageQuery {
@@ -145,42 +127,6 @@ pub struct PageQuery {
     pub limit: usize,
     /// Continue after this position; `None` begins with the newest.
     pub after: Option<Position>,
-}
-
-/// What a page call found beside the rows it gave to the sink.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PageEnd {
-    /// Where the next page begins; `None` after the last. A page with a next one may hold fewer
-    /// rows than asked for, so that its cost stays bounded.
-    pub next: Option<Position>,
-    pub receipt: Receipt,
-}
-
-/// Outcome of an insert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Inserted {
-    Done(Receipt),
-    /// Another product holds the sku.
-    SkuTaken,
-    /// Another request is claiming the sku at this moment.
-    SkuInFlight,
-}
-
-/// Outcome of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Replaced {
-    Done(Receipt),
-    /// The product is no longer at the version that was read.
-    VersionMoved,
-    SkuTaken,
-    SkuInFlight,
-}
-
-/// Outcome of a removal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Removed {
-    Done(Receipt),
-    VersionMoved,
 }
 
 /// Keeps products. Every method is bounded by the deadline of its context.

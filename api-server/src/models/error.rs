@@ -28,6 +28,9 @@ impl Violation {
     }
 }
 
+/// Races for one row that are lost and tried again before the client is told.
+pub const RACES: usize = 16;
+
 /// A use case that did not do what was asked.
 #[derive(Debug, Error)]
 pub enum ModelError {
@@ -45,6 +48,9 @@ pub enum ModelError {
     /// The request is right in itself, the state of the store forbids it.
     #[error("{0:?}")]
     Conflict(Violation),
+    /// Another request is at the same thing at this moment; a second try may meet another answer.
+    #[error("{0:?}")]
+    Busy(Violation),
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
@@ -53,4 +59,11 @@ pub enum ModelError {
     KeyInFlight,
     #[error(transparent)]
     Dao(#[from] DaoError),
+}
+
+impl ModelError {
+    /// Too many writers of one row: nothing of this request was done.
+    pub fn contended() -> Self {
+        Self::Dao(DaoError::Unreachable("other writers of the same row were always faster".into()))
+    }
 }

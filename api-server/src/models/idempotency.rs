@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
+use super::create::Identity;
 use super::error::{ModelError, Violation};
 use crate::dao::Context;
 use crate::dao::idempotency::{Begun, Claim, IdempotencyDao};
@@ -24,8 +24,7 @@ pub struct Idempotency {
 pub struct Claimed {
     key: String,
     /// Identities under which to do the work.
-    pub operation: Uuid,
-    pub resource: Uuid,
+    pub identity: Identity,
 }
 
 /// Status under which a refusal is kept.
@@ -64,12 +63,14 @@ impl Idempotency {
         route: &str,
         key: &str,
         body: &[u8],
-        operation: Uuid,
-        resource: Uuid,
+        identity: Identity,
     ) -> Result<Turn, ModelError> {
+        let Identity { operation, resource } = identity;
         let claim = Claim { key: format!("{route} {key}"), request: Sha256::digest(body).into(), operation, resource };
         match self.dao.begin(cx, &claim, self.lease_ms).await? {
-            Begun::Ours { operation, resource } => Ok(Turn::Work(Claimed { key: claim.key, operation, resource })),
+            Begun::Ours { operation, resource } => {
+                Ok(Turn::Work(Claimed { key: claim.key, identity: Identity { operation, resource } }))
+            }
             Begun::Answered(answer) => Ok(Turn::Replay(answer)),
             Begun::OtherRequest => Err(ModelError::KeyReused),
             Begun::InFlight => Err(ModelError::KeyInFlight),
@@ -79,7 +80,7 @@ impl Idempotency {
     /// Keeps the answer. A failure is not the client's: the work is done, and the next try of the
     /// same request finds its own effects and answers alike.
     pub async fn finish(&self, cx: &Context, claimed: &Claimed, answer: &Answer) {
-        let kept = self.dao.finish(cx, &claimed.key, claimed.operation, answer).await;
+        let kept = self.dao.finish(cx, &claimed.key, claimed.identity.operation, answer).await;
         if let Err(error) = kept {
             tracing::warn!(reason = error.reason(), %error, "could not keep an answer under its idempotency key");
         }
@@ -87,7 +88,7 @@ impl Idempotency {
 
     /// Lets the next try go on at once, after an end without an answer.
     pub async fn release(&self, cx: &Context, claimed: &Claimed) {
-        if let Err(error) = self.dao.release(cx, &claimed.key, claimed.operation).await {
+        if let Err(error) = self.dao.release(cx, &claimed.key, claimed.identity.operation).await {
             tracing::warn!(reason = error.reason(), %error, "could not release an idempotency key, it stays claimed until its lease ends");
         }
     }

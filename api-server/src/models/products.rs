@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::cursor::CursorKey;
-use super::error::{ModelError, Violation};
+use super::create::Identity;
+use super::cursor::{CursorKey, List, PageOf};
+use super::error::{ModelError, RACES, Violation};
 use super::precondition::Tags;
 use super::product::{Change, Draft};
 use crate::dao::products::{Filter, Inserted, PageQuery, Product, ProductDao, ProductSink, Removed, Replaced};
-use crate::dao::{Context, DaoError, Receipt};
+use crate::dao::{Context, Receipt};
 
 /// Products of the store.
 #[derive(Clone)]
@@ -17,39 +18,6 @@ pub struct Products {
     dao: Arc<dyn ProductDao>,
     cursors: CursorKey,
 }
-
-/// Identities of one creation, chosen before it is begun so that a second try makes the same.
-#[derive(Debug, Clone, Copy)]
-pub struct Identity {
-    pub operation: Uuid,
-    pub product: Uuid,
-}
-
-impl Identity {
-    /// New identities; the product's is time-ordered.
-    pub fn generate() -> Self {
-        Self { operation: Uuid::new_v4(), product: Uuid::now_v7() }
-    }
-
-    /// Time of creation as the id tells it, so that a second try writes the same.
-    fn created_ms(&self, now_ms: i64) -> i64 {
-        let millis = self.product.get_timestamp().map(|time| {
-            let (seconds, nanos) = time.to_unix();
-            seconds * 1000 + u64::from(nanos / 1_000_000)
-        });
-        millis.and_then(|ms| i64::try_from(ms).ok()).unwrap_or(now_ms)
-    }
-}
-
-/// End of a page: the cursor of the next one, and how the database answered.
-#[derive(Debug)]
-pub struct PageOf {
-    pub next: Option<String>,
-    pub receipt: Receipt,
-}
-
-/// Lost races that are tried again before the client is told.
-const RACES: usize = 16;
 
 impl Products {
     /// Use cases over a DAO; `cursors` signs the positions of pages.
@@ -64,11 +32,11 @@ impl Products {
         draft: Draft,
         identity: Identity,
     ) -> Result<(Product, Receipt), ModelError> {
-        let product = draft.into_product(identity.product, identity.created_ms(cx.now_ms));
+        let product = draft.into_product(identity.resource, identity.created_ms(cx.now_ms));
         match self.dao.insert(cx, &product, identity.operation).await? {
             Inserted::Done(receipt) => Ok((product, receipt)),
-            Inserted::SkuTaken => Err(sku_taken()),
-            Inserted::SkuInFlight => Err(sku_in_flight()),
+            Inserted::Taken => Err(sku_taken()),
+            Inserted::InFlight => Err(sku_in_flight()),
         }
     }
 
@@ -86,13 +54,12 @@ impl Products {
         cursor: Option<&str>,
         sink: &mut dyn ProductSink,
     ) -> Result<PageOf, ModelError> {
-        let after = cursor.map(|text| self.cursors.open(&filter, text)).transpose().map_err(|bad| {
-            let detail = format!("{bad}, begin again without one");
-            ModelError::Malformed(vec![Violation::new("query:cursor", "bad_cursor", detail)])
-        })?;
-        let query = PageQuery { filter, limit, after };
+        let conditions = [&filter.sku, &filter.name_prefix, &filter.category].map(Option::as_deref);
+        let list = List { name: "products", conditions: &conditions };
+        let after = self.cursors.resume(list, cursor)?;
+        let query = PageQuery { filter: filter.clone(), limit, after };
         let end = self.dao.page(cx, &query, sink).await?;
-        Ok(PageOf { next: end.next.map(|next| self.cursors.seal(&query.filter, next)), receipt: end.receipt })
+        Ok(PageOf { next: end.next.map(|next| self.cursors.seal(list, next)), receipt: end.receipt })
     }
 
     /// Applies a change to the product as it is when the change is made. Returns the product after
@@ -118,11 +85,11 @@ impl Products {
                     return Err(ModelError::PreconditionFailed("product"));
                 }
                 Replaced::VersionMoved => {}
-                Replaced::SkuTaken => return Err(sku_taken()),
-                Replaced::SkuInFlight => return Err(sku_in_flight()),
+                Replaced::Taken => return Err(sku_taken()),
+                Replaced::InFlight => return Err(sku_in_flight()),
             }
         }
-        Err(contended())
+        Err(ModelError::contended())
     }
 
     /// Removes the product.
@@ -140,7 +107,7 @@ impl Products {
                 Removed::VersionMoved => {}
             }
         }
-        Err(contended())
+        Err(ModelError::contended())
     }
 }
 
@@ -151,10 +118,5 @@ fn sku_taken() -> ModelError {
 
 fn sku_in_flight() -> ModelError {
     let detail = "another request is claiming this sku at this moment, try again in some seconds";
-    ModelError::Conflict(Violation::new("/sku", "sku_in_flight", detail))
-}
-
-/// Too many writers of one product: nothing of this request was done.
-fn contended() -> ModelError {
-    ModelError::Dao(DaoError::Unreachable("other writers of the same row were always faster".into()))
+    ModelError::Busy(Violation::new("/sku", "sku_in_flight", detail))
 }

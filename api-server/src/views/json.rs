@@ -207,6 +207,54 @@ fn put(field: &mut [u8], mut value: i64) {
     }
 }
 
+/// One resource, written as it arrives.
+#[derive(Debug, Default)]
+pub struct One {
+    /// The JSON text, empty when there was no resource.
+    pub body: Vec<u8>,
+    /// Version of the resource that was written.
+    pub version: Option<i64>,
+}
+
+impl One {
+    /// Writes the resource.
+    pub fn set(&mut self, version: i64, write: impl FnOnce(&mut Vec<u8>)) {
+        self.body.clear();
+        self.body.reserve(512);
+        write(&mut self.body);
+        self.version = Some(version);
+    }
+}
+
+/// A bare array, written row by row as they arrive.
+#[derive(Debug)]
+pub struct List {
+    body: Vec<u8>,
+}
+
+impl List {
+    /// An empty list with room for `rows` rows of usual size.
+    pub fn with_room_for(rows: usize) -> Self {
+        let mut body = Vec::with_capacity(rows * 320 + 2);
+        body.push(b'[');
+        Self { body }
+    }
+
+    /// Writes one row.
+    pub fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.body.len() > 1 {
+            self.body.push(b',');
+        }
+        write(&mut self.body);
+    }
+
+    /// The JSON text.
+    pub fn finish(mut self) -> Vec<u8> {
+        self.body.push(b']');
+        self.body
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

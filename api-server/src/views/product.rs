@@ -4,10 +4,9 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::json;
+use super::{fields, json};
 use crate::models::product::{
-    BRAND_MAX, CATEGORY_MAX, Change, DESCRIPTION_MAX, Draft, NAME_MAX, Rule, SKU_MAX, at_field, check_line,
-    check_paragraphs,
+    BRAND_MAX, CATEGORY_MAX, Change, DESCRIPTION_MAX, Draft, NAME_MAX, SKU_MAX, at_field, check_line, check_paragraphs,
 };
 use crate::models::{ModelError, Price, Product, ProductRef, ProductSink, Violation};
 
@@ -128,21 +127,15 @@ pub struct ProductDoc {
     product_id: Option<Uuid>,
 }
 
-const FIELDS: &str = "name, sku, price, brand, description, category";
+const UNKNOWN: &str = "a product has name, sku, price, brand, description, category";
 
 /// Reads the body of POST and PUT.
 pub fn read_draft(body: &[u8]) -> Result<Draft, ModelError> {
     let mut broken = Vec::new();
     let change = read_fields(body, &mut broken)?;
-    let mut required = |field: &'static str, given: bool| {
-        let pointer = format!("/{field}");
-        if !given && !broken.iter().any(|violation| violation.pointer == pointer) {
-            broken.push(Violation::new(pointer, "required", format!("{field} is required")));
-        }
-    };
-    required("name", change.name.is_some());
-    required("sku", change.sku.is_some());
-    required("price", change.price.is_some());
+    fields::require("name", change.name.is_some(), &mut broken);
+    fields::require("sku", change.sku.is_some(), &mut broken);
+    fields::require("price", change.price.is_some(), &mut broken);
     match (change.name, change.sku, change.price) {
         (Some(name), Some(sku), Some(price)) if broken.is_empty() => Ok(Draft {
             sku,
@@ -172,51 +165,24 @@ fn read_fields(body: &[u8], broken: &mut Vec<Violation>) -> Result<Change, Model
             "sku" => change.sku = line("sku", value, SKU_MAX, broken),
             "price" => change.price = price(value, broken),
             "brand" => {
-                change.brand = optional(value, |value| line("brand", value, BRAND_MAX, broken));
+                change.brand = fields::optional(value, |value| line("brand", value, BRAND_MAX, broken));
             }
             "category" => {
-                change.category = optional(value, |value| line("category", value, CATEGORY_MAX, broken));
+                change.category = fields::optional(value, |value| line("category", value, CATEGORY_MAX, broken));
             }
             "description" => {
-                change.description =
-                    optional(value, |value| text("description", value, DESCRIPTION_MAX, check_paragraphs, broken));
+                change.description = fields::optional(value, |value| {
+                    fields::text("description", value, DESCRIPTION_MAX, check_paragraphs, broken)
+                });
             }
-            other => broken.push(Violation::new(
-                format!("/{}", json::escape_pointer(other)),
-                "unknown_member",
-                format!("a product has {FIELDS}"),
-            )),
+            other => broken.push(fields::unknown(other, UNKNOWN)),
         }
     }
     Ok(change)
 }
 
-fn optional(value: &RawValue, read: impl FnOnce(&RawValue) -> Option<String>) -> Option<Option<String>> {
-    if json::is_null(value) { Some(None) } else { read(value).map(Some) }
-}
-
 fn line(field: &'static str, value: &RawValue, max: usize, broken: &mut Vec<Violation>) -> Option<String> {
-    text(field, value, max, check_line, broken)
-}
-
-fn text(
-    field: &'static str,
-    value: &RawValue,
-    max: usize,
-    check: fn(&str, usize) -> Rule,
-    broken: &mut Vec<Violation>,
-) -> Option<String> {
-    let Some(text) = json::read_text(value) else {
-        broken.push(at_field(field, ("type", "must be a string".into())));
-        return None;
-    };
-    match check(&text, max) {
-        Ok(()) => Some(text.into_owned()),
-        Err(rule) => {
-            broken.push(at_field(field, rule));
-            None
-        }
-    }
+    fields::text(field, value, max, check_line, broken)
 }
 
 fn price(value: &RawValue, broken: &mut Vec<Violation>) -> Option<Price> {
@@ -280,51 +246,15 @@ pub fn shown(product: &Product) -> Vec<u8> {
     out
 }
 
-/// Writes one product as it arrives, and remembers its version.
-#[derive(Debug, Default)]
-pub struct One {
-    /// The JSON text, empty when there was no product.
-    pub body: Vec<u8>,
-    /// Version of the product that was written.
-    pub version: Option<i64>,
-}
-
-impl ProductSink for One {
+impl ProductSink for json::One {
     fn product(&mut self, row: ProductRef<'_>) {
-        self.body.clear();
-        self.body.reserve(512);
-        write(&mut self.body, &row);
-        self.version = Some(row.version);
+        self.set(row.version, |out| write(out, &row));
     }
 }
 
-/// Writes a bare JSON array of products as they arrive.
-#[derive(Debug)]
-pub struct List {
-    body: Vec<u8>,
-}
-
-impl List {
-    /// An empty list with room for `rows` products of usual size.
-    pub fn with_room_for(rows: usize) -> Self {
-        let mut body = Vec::with_capacity(rows * 320 + 2);
-        body.push(b'[');
-        Self { body }
-    }
-
-    /// The JSON text.
-    pub fn finish(mut self) -> Vec<u8> {
-        self.body.push(b']');
-        self.body
-    }
-}
-
-impl ProductSink for List {
+impl ProductSink for json::List {
     fn product(&mut self, row: ProductRef<'_>) {
-        if self.body.len() > 1 {
-            self.body.push(b',');
-        }
-        write(&mut self.body, &row);
+        self.push(|out| write(out, &row));
     }
 }
 

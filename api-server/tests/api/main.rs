@@ -6,3 +6,4 @@ mod bad_inputs;
 mod client;
 mod products;
 mod service;
+mod users;

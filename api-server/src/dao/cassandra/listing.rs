@@ -1,12 +1,14 @@
-//! The lists of products: copies in bounded partitions, newest first.
+//! Lists: copies in bounded partitions, newest first.
 //!
-//! Every list is cut into buckets of some thousand products ([`buckets`]). A copy is a whole row of
+//! Every list is cut into buckets of some thousand rows ([`buckets`]), which [`newest`] reads. Those
+//! of products have more lists than that of everything ([`copies`], [`pages`]). A copy is a whole row of
 //! one version, written with a timestamp that follows from that version, so copies converge to the
 //! newest version in whatever order they arrive, and writing them again is harmless. Lists by name
 //! hold ids alone; their rows are read from the truth and checked.
 
 pub mod buckets;
 pub mod copies;
+pub mod newest;
 pub mod pages;
 
 /// Lengths of the name prefixes that have a partition of their own. A longer prefix is looked for

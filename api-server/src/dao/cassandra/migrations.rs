@@ -4,6 +4,8 @@
 //! recorded after its tables are agreed on by all live nodes; every statement is `IF NOT EXISTS`,
 //! so a writer that died half-way is simply followed by the next.
 
+mod tables;
+
 use std::time::Duration;
 
 use scylla::client::session::Session;
@@ -17,70 +19,7 @@ use thiserror::Error;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// One version of the schema.
-#[derive(Debug)]
-pub struct Migration {
-    pub version: i32,
-    pub name: &'static str,
-    /// Statements with `{ks}` for the keyspace.
-    pub statements: &'static [&'static str],
-}
-
-/// Every version, ascending and without gaps.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "products",
-    statements: &[
-        "CREATE TABLE IF NOT EXISTS {ks}.products (
-            id uuid PRIMARY KEY, sku text, name text, price decimal, brand text, description text,
-            category text, version bigint, created_at timestamp, updated_at timestamp,
-            bucket bigint, sku_claim uuid, operations frozen<list<uuid>>,
-            fence uuid
-        ) WITH comment = 'the truth about each product, changed by LWT only'",
-        "CREATE TABLE IF NOT EXISTS {ks}.product_skus (
-            sku text PRIMARY KEY, product_id uuid, claim uuid, claimed_at timestamp
-        ) WITH comment = 'who holds a sku, changed by LWT only'",
-        "CREATE TABLE IF NOT EXISTS {ks}.products_by_time (
-            bucket bigint, id uuid, sku text, name text, price decimal, brand text,
-            description text, category text, version bigint, created_at timestamp,
-            updated_at timestamp, PRIMARY KEY (bucket, id)
-        ) WITH CLUSTERING ORDER BY (id DESC) AND comment = 'copies for the list, newest first'",
-        "CREATE TABLE IF NOT EXISTS {ks}.product_buckets (
-            scope text, bucket bigint, newest bigint static, PRIMARY KEY (scope, bucket)
-        ) WITH CLUSTERING ORDER BY (bucket DESC)
-        AND comment = 'begin of each bucket of the lists in milliseconds'",
-        "CREATE TABLE IF NOT EXISTS {ks}.products_by_category (
-            category text, bucket bigint, id uuid, sku text, name text, price decimal, brand text,
-            description text, version bigint, created_at timestamp, updated_at timestamp,
-            PRIMARY KEY ((category, bucket), id)
-        ) WITH CLUSTERING ORDER BY (id DESC) AND comment = 'copies for the list by category'",
-        "CREATE TABLE IF NOT EXISTS {ks}.product_category_buckets (
-            category text, bucket bigint, PRIMARY KEY (category, bucket)
-        ) WITH CLUSTERING ORDER BY (bucket DESC) AND comment = 'buckets that hold a category'",
-        "CREATE TABLE IF NOT EXISTS {ks}.products_by_name_prefix (
-            prefix text, bucket bigint, id uuid, name text, PRIMARY KEY ((prefix, bucket), id)
-        ) WITH CLUSTERING ORDER BY (id DESC)
-        AND comment = 'products by the first characters of their lower-case names'",
-        "CREATE TABLE IF NOT EXISTS {ks}.product_name_prefix_buckets (
-            prefix text, bucket bigint, PRIMARY KEY (prefix, bucket)
-        ) WITH CLUSTERING ORDER BY (bucket DESC) AND comment = 'buckets that hold a prefix'",
-        // A row that comes back after its deletion is only looked at once more, so tombstones
-        // need not be kept.
-        "CREATE TABLE IF NOT EXISTS {ks}.product_intents (
-            minute bigint, at timestamp, operation uuid, product_id uuid, before_name text,
-            before_category text, before_bucket bigint, before_created timestamp,
-            PRIMARY KEY (minute, at, operation)
-        ) WITH gc_grace_seconds = 3600
-        AND comment = 'changes that are not yet in every list'",
-        "CREATE TABLE IF NOT EXISTS {ks}.sweeps (
-            name text PRIMARY KEY, done_until timestamp
-        ) WITH comment = 'how far unfinished changes have been looked through'",
-        "CREATE TABLE IF NOT EXISTS {ks}.idempotency_keys (
-            key text PRIMARY KEY, request blob, operation uuid, resource uuid,
-            started_at timestamp, status int, etag text, location text, body blob
-        ) WITH default_time_to_live = 86400 AND comment = 'answers by idempotency key'",
-    ],
-}];
+pub use tables::{MIGRATIONS, Migration};
 
 /// The version that this program needs.
 pub fn expected_version() -> i32 {
@@ -123,6 +62,8 @@ pub enum MigrationError {
 const LEASE_SECONDS: i32 = 60;
 /// Between looks at a lease that another writer holds.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// Looks at a table that is there but cannot be read yet; on a busy machine that takes seconds.
+const LOOKS_AT_A_NEW_TABLE: u32 = 10;
 /// DDL is slow on small machines.
 const DDL_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -168,12 +109,18 @@ impl<'a> Migrator<'a> {
         }
         let cql = "SELECT max(version) FROM {ks}.schema_migrations WHERE scope = 'store'";
         let action = "read the schema's version";
-        let row = match self.one(action, cql, Consistency::LocalQuorum).await {
-            Ok(row) => row,
-            // Another writer is creating the table: some nodes know of it before others.
-            Err(_) => {
-                self.agree().await?;
-                self.one(action, cql, Consistency::LocalQuorum).await?
+        let mut tries = 0;
+        let row = loop {
+            match self.one(action, cql, Consistency::LocalQuorum).await {
+                Ok(row) => break row,
+                Err(error) if tries == LOOKS_AT_A_NEW_TABLE => return Err(error),
+                // Another writer is creating the table: the schema tells of it a moment before
+                // every node can read it.
+                Err(_) => {
+                    tries += 1;
+                    self.agree().await?;
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
             }
         };
         let version = row.and_then(|row| row.columns.into_iter().next().flatten());
@@ -204,13 +151,16 @@ impl<'a> Migrator<'a> {
 
     /// Rows that a version of the schema needs from the start.
     async fn prepare_data(&self, version: i32) -> Result<(), MigrationError> {
-        if version == 1 {
-            // The first bucket begins with time itself; the partition is changed by LWT only.
-            let cql = "INSERT INTO {ks}.product_buckets (scope, bucket) VALUES ('all', 0) IF NOT EXISTS";
-            self.lwt("create the first bucket", cql).await?;
-            let cql = "UPDATE {ks}.product_buckets SET newest = 0 WHERE scope = 'all' IF newest = null";
-            self.lwt("create the first bucket", cql).await?;
-        }
+        let buckets = match version {
+            1 => "product_buckets",
+            2 => "user_buckets",
+            _ => return Ok(()),
+        };
+        // The first bucket begins with time itself; the partition is changed by LWT only.
+        let cql = format!("INSERT INTO {{ks}}.{buckets} (scope, bucket) VALUES ('all', 0) IF NOT EXISTS");
+        self.lwt("create the first bucket", &cql).await?;
+        let cql = format!("UPDATE {{ks}}.{buckets} SET newest = 0 WHERE scope = 'all' IF newest = null");
+        self.lwt("create the first bucket", &cql).await?;
         Ok(())
     }
 

@@ -15,44 +15,46 @@ use scylla::value::{CqlTimestamp, MaybeUnset};
 use uuid::Uuid;
 
 use super::StartError;
-use super::execute::{Cas, Database, Failure, Statement};
-use super::listing::buckets::{Buckets, millis_of};
+use super::change::{Outcome, made_by, outcome, publish, refuse_serial};
+use super::execute::{Database, Failure, Statement};
+use super::intents::Intents;
+use super::listing::buckets::{Buckets, Listed, millis_of};
 use super::listing::copies::{Copies, Place, decimal};
 use super::listing::pages::{Pages, Truth};
-use super::sku::{Claimed, Skus};
+use super::sweeper::{Sweeps, may_still_come};
 use super::tries::decide;
-use crate::dao::products::{
-    Inserted, Marks, PageEnd, PageQuery, Product, ProductDao, ProductSink, Removed, Replaced, Stored,
-};
-use crate::dao::{Context, DaoError, Level, Receipt};
+use super::unique::{Claimed, Claims, Unique};
+use crate::dao::products::{Inserted, PageEnd, PageQuery, Product, ProductDao, ProductSink, Removed, Replaced, Stored};
+use crate::dao::{Context, DaoError, Receipt};
 
-pub use intents::{Intent, Intents};
+pub use intents::Intent;
 pub use rows::{LIST_COLUMNS, Row, broken, row_of};
 
-/// Operations that a product remembers.
-const OPERATIONS: usize = 8;
+const SKU: Unique = Unique {
+    what: "the claim on a sku",
+    claims: "product_skus",
+    value: "sku",
+    owner: "product_id",
+    rows: "products",
+    row_claim: "sku_claim",
+};
+
+const LISTED: Listed = Listed { begins: "product_buckets", rows: "products_by_time" };
 
 /// See the module.
 pub struct CassandraProducts {
     database: Arc<Database>,
-    skus: Skus,
+    skus: Claims,
     buckets: Arc<Buckets>,
     copies: Copies,
     pages: Pages,
-    pub(super) intents: Intents,
+    pub(super) intents: Intents<Option<Place>>,
     find: Statement,
     find_sku: Statement,
     load: Statement,
     insert: Statement,
     replace: Statement,
     remove: Statement,
-}
-
-/// What an LWT on a product met.
-enum Outcome {
-    Applied(Receipt),
-    /// The product is not at the version that was read.
-    Moved,
 }
 
 impl CassandraProducts {
@@ -73,8 +75,8 @@ impl CassandraProducts {
              operations = ? WHERE id = ? IF version = ? AND fence = ?";
         let remove = "DELETE FROM {ks}.products WHERE id = ? IF version = ? AND fence = ?";
         Ok(Self {
-            skus: Skus::prepare(Arc::clone(&database)).await?,
-            buckets: Arc::new(Buckets::prepare(Arc::clone(&database)).await?),
+            skus: Claims::prepare(Arc::clone(&database), SKU).await?,
+            buckets: Arc::new(Buckets::prepare(Arc::clone(&database), LISTED).await?),
             copies: Copies::prepare(&database).await?,
             pages: Pages::prepare(Arc::clone(&database)).await?,
             intents: Intents::prepare(Arc::clone(&database)).await?,
@@ -108,7 +110,7 @@ impl CassandraProducts {
         sku: &str,
         operation: Uuid,
     ) -> Result<Claimed, DaoError> {
-        let claim = self.skus.claim(cx, sku, intent.product, operation);
+        let claim = self.skus.claim(cx, sku, intent.owner, operation);
         if cx.level.is_some() {
             self.intend(cx, intent).await?;
             return claim.await;
@@ -118,43 +120,27 @@ impl CassandraProducts {
         claimed
     }
 
-    /// Brings the lists up to date with a product that was just changed. The change itself is
-    /// done and known, so a failure here is told to the log and left to the sweeper.
+    /// Brings the lists up to date with a product that was just changed.
     async fn publish(
         &self,
         cx: &Context,
         intent: &Intent,
         product: Option<(&Product, i64)>,
-        receipt: Receipt,
+        decided: Receipt,
     ) -> Receipt {
-        match self.settle(cx, intent, product).await {
-            Ok(written) => written_as(written, receipt),
-            Err(error) if cx.level.is_some_and(|level| level != self.database.level) => {
-                tracing::debug!(%error, "lists not written at the client's level, using the default");
-                let plain = Context { level: None, ..*cx };
-                match self.settle(&plain, intent, product).await {
-                    Ok(written) => written_as(written, receipt),
-                    Err(error) => self.left_to_sweeper(intent, &error, receipt),
-                }
-            }
-            Err(error) => self.left_to_sweeper(intent, &error, receipt),
-        }
-    }
-
-    fn left_to_sweeper(&self, intent: &Intent, error: &DaoError, receipt: Receipt) -> Receipt {
-        tracing::warn!(product = %intent.product, %error, "a change is not in every list yet, the sweeper will finish it");
-        Receipt { level: self.database.level, ..receipt }
+        publish(&self.database, cx, intent.owner, decided, |cx| async move { self.settle(&cx, intent, product).await })
+            .await
     }
 
     /// Writes the copies of a product as it is now (or removes them), then drops the intent.
-    pub(super) async fn settle(
+    async fn settle(
         &self,
         cx: &Context,
         intent: &Intent,
         product: Option<(&Product, i64)>,
     ) -> Result<Option<Receipt>, DaoError> {
         let mut writes = Vec::with_capacity(24);
-        match (product, &intent.before) {
+        match (product, &intent.detail) {
             (Some((product, bucket)), before) => {
                 self.copies.put(&mut writes, product, bucket, before.as_ref());
             }
@@ -167,7 +153,7 @@ impl CassandraProducts {
     }
 
     /// The product as every LWT before has left it.
-    pub(super) async fn load_stored(&self, cx: &Context, id: Uuid) -> Result<Option<Stored>, DaoError> {
+    async fn load_stored(&self, cx: &Context, id: Uuid) -> Result<Option<Stored>, DaoError> {
         let result = self.database.run_serial(cx, &self.load, &(id,)).await?;
         let rows = result.into_rows_result().map_err(broken)?;
         rows::stored_of(&rows)
@@ -212,9 +198,7 @@ impl CassandraProducts {
         sku_claim: Uuid,
         operation: Uuid,
     ) -> Result<Outcome, DaoError> {
-        let mut operations = before.marks.operations.clone();
-        operations.insert(0, operation);
-        operations.truncate(OPERATIONS);
+        let operations = before.marks.operations_with(operation);
         let values = (
             &after.sku,
             &after.name,
@@ -246,16 +230,8 @@ impl CassandraProducts {
             .load_stored(cx, after.id)
             .await
             .map_err(|error| Failure::Unsure { level: "SERIAL", detail: error.to_string() })?;
-        let Some(stored) = stored else {
-            // Removed since: whether our version was there once cannot be told any more.
-            return Err(Failure::Unsure { level: "SERIAL", detail: "the product was removed meanwhile".into() });
-        };
-        let made = stored.marks.operations.contains(&operation);
-        let forgotten = stored.product.version >= after.version + i64::try_from(OPERATIONS).unwrap_or(i64::MAX);
-        if !made && forgotten {
-            return Err(Failure::Unsure { level: "SERIAL", detail: "too many versions were made meanwhile".into() });
-        }
-        Ok(made)
+        let remembered = stored.as_ref().map(|stored| (stored.product.version, stored.marks.operations.as_slice()));
+        made_by(remembered, after.version, operation)
     }
 
     async fn remove_row(&self, cx: &Context, before: &Stored) -> Result<Outcome, DaoError> {
@@ -291,16 +267,6 @@ impl CassandraProducts {
         }
         Ok(PageEnd { next: None, receipt })
     }
-}
-
-/// The level is that of the lists; the trace that of the decision, where there is one.
-fn written_as(written: Option<Receipt>, decided: Receipt) -> Receipt {
-    let written = written.unwrap_or(decided);
-    Receipt { trace: decided.trace.or(written.trace), ..written }
-}
-
-fn outcome(cas: &Cas, ours: bool) -> Outcome {
-    if cas.applied || ours { Outcome::Applied(cas.receipt) } else { Outcome::Moved }
 }
 
 impl Truth for CassandraProducts {
@@ -352,11 +318,11 @@ impl ProductDao for CassandraProducts {
             Claimed::Ours => {}
             Claimed::Taken => {
                 self.intents.forget(cx, &intent).await;
-                return Ok(Inserted::SkuTaken);
+                return Ok(Inserted::Taken);
             }
             Claimed::InFlight => {
                 self.intents.forget(cx, &intent).await;
-                return Ok(Inserted::SkuInFlight);
+                return Ok(Inserted::InFlight);
             }
         }
         match self.insert_row(cx, product, bucket, operation).await? {
@@ -368,7 +334,7 @@ impl ProductDao for CassandraProducts {
             // Our id was used up: another request took the claim over.
             Outcome::Moved => {
                 self.intents.forget(cx, &intent).await;
-                Ok(Inserted::SkuInFlight)
+                Ok(Inserted::InFlight)
             }
         }
     }
@@ -385,17 +351,17 @@ impl ProductDao for CassandraProducts {
         let intent = Intent::of_change(cx, place, operation);
         self.intend(cx, &intent).await?;
         let new_sku = before.product.sku != after.sku;
-        let mut sku_claim = before.marks.sku_claim;
+        let mut sku_claim = before.marks.claim;
         if new_sku {
             match self.skus.claim(cx, &after.sku, after.id, operation).await? {
                 Claimed::Ours => sku_claim = operation,
                 Claimed::Taken => {
                     self.intents.forget(cx, &intent).await;
-                    return Ok(Replaced::SkuTaken);
+                    return Ok(Replaced::Taken);
                 }
                 Claimed::InFlight => {
                     self.intents.forget(cx, &intent).await;
-                    return Ok(Replaced::SkuInFlight);
+                    return Ok(Replaced::InFlight);
                 }
             }
         }
@@ -404,7 +370,7 @@ impl ProductDao for CassandraProducts {
             Outcome::Applied(receipt) => {
                 let receipt = self.publish(cx, &intent, Some((after, before.marks.bucket)), receipt).await;
                 if new_sku {
-                    self.release_old(cx, &before.product.sku, before.marks.sku_claim).await;
+                    self.release_old(cx, &before.product.sku, before.marks.claim).await;
                 }
                 Ok(Replaced::Done(receipt))
             }
@@ -426,7 +392,7 @@ impl ProductDao for CassandraProducts {
         match self.remove_row(cx, before).await? {
             Outcome::Applied(receipt) => {
                 let receipt = self.publish(cx, &intent, None, receipt).await;
-                self.release_old(cx, &before.product.sku, before.marks.sku_claim).await;
+                self.release_old(cx, &before.product.sku, before.marks.claim).await;
                 Ok(Removed::Done(receipt))
             }
             Outcome::Moved => {
@@ -434,6 +400,27 @@ impl ProductDao for CassandraProducts {
                 Ok(Removed::VersionMoved)
             }
         }
+    }
+}
+
+#[async_trait]
+impl Sweeps for CassandraProducts {
+    type Detail = Option<Place>;
+
+    fn intents(&self) -> &Intents<Option<Place>> {
+        &self.intents
+    }
+
+    /// Brings the lists up to date with the product as it is now.
+    async fn finish(&self, cx: &Context, intent: &Intent) -> Result<bool, DaoError> {
+        let stored = self.load_stored(cx, intent.owner).await?;
+        let is_new = intent.detail.is_none();
+        if stored.is_none() && is_new && may_still_come(intent) {
+            return Ok(false);
+        }
+        let product = stored.as_ref().map(|stored| (&stored.product, stored.marks.bucket));
+        self.settle(cx, intent, product).await?;
+        Ok(true)
     }
 }
 
@@ -445,17 +432,4 @@ impl CassandraProducts {
             tracing::warn!(%error, "a sku stays claimed until the next request takes it over");
         }
     }
-}
-
-/// SERIAL is a level of reads.
-const fn refuse_serial(cx: &Context) -> Result<(), DaoError> {
-    match cx.level {
-        Some(Level::Serial) => Err(DaoError::Level { level: Level::Serial, detail: "it is a level of reads" }),
-        _ => Ok(()),
-    }
-}
-
-/// A product without bookkeeping is one that was written by something else.
-const fn default_marks() -> Marks {
-    Marks { bucket: 0, sku_claim: Uuid::nil(), operations: Vec::new(), fence: None }
 }

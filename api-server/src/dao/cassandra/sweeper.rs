@@ -1,23 +1,24 @@
-//! Finishes what crashes left: looks through the intents that are older than any request and
-//! brings the lists up to date with each product.
+//! Finishes what crashes left: looks through the intents that are older than any request and has
+//! each finished by whoever wrote it.
 //!
-//! Every process runs one; all steps are idempotent. A position that is kept in the database says
+//! Every process runs one for each kind of rows; all steps are idempotent. A position that is kept in the database says
 //! how far the intents have been looked through, so a shop that was off for days goes on there.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::task::JoinHandle;
 
-use super::products::{CassandraProducts, Intent};
+use super::intents::{Detail, Intent, Intents, minute_of};
 use crate::dao::{Context, DaoError, now_ms};
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_secs(10);
 /// Intents younger than this may belong to a request that is running.
 const OLD_ENOUGH_MS: i64 = 30_000;
-/// A product that is not there: its creation may only have been paused. Its intent is kept for
-/// so long.
+/// A row that is not there: its creation may only have been paused. Its intent is kept for so
+/// long.
 const MAY_STILL_COME_MS: i64 = 600_000;
 /// Intents may be noted a little late by processes whose clocks differ.
 const OVERLAP_MS: i64 = 120_000;
@@ -37,31 +38,49 @@ impl Drop for Sweeper {
     }
 }
 
+/// Rows whose changes are noted in intents.
+#[async_trait]
+pub trait Sweeps: Send + Sync + 'static {
+    type Detail: Detail;
+
+    /// The notes.
+    fn intents(&self) -> &Intents<Self::Detail>;
+
+    /// Does what a change that ended half-way still owes, and removes its note; false when it is
+    /// too early to tell. Harmless to repeat, and while the change is still running.
+    async fn finish(&self, cx: &Context, intent: &Intent<Self::Detail>) -> Result<bool, DaoError>;
+}
+
+/// Whether the creation that an intent notes may still be running.
+pub fn may_still_come<D>(intent: &Intent<D>) -> bool {
+    intent.at + MAY_STILL_COME_MS > now_ms()
+}
+
 impl Sweeper {
-    /// Starts sweeping for as long as the products live.
-    pub fn start(products: &Arc<CassandraProducts>) -> Self {
-        let products = Arc::downgrade(products);
-        Self(tokio::spawn(sweep_on(products)))
+    /// Starts sweeping for as long as the rows' DAO lives.
+    pub fn start<S: Sweeps>(rows: &Arc<S>) -> Self {
+        let rows = Arc::downgrade(rows);
+        Self(tokio::spawn(sweep_on(rows)))
     }
 }
 
-async fn sweep_on(products: Weak<CassandraProducts>) {
+async fn sweep_on<S: Sweeps>(rows: Weak<S>) {
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut position = None;
     let mut kept: Option<i64> = None;
     loop {
         ticks.tick().await;
-        let Some(products) = products.upgrade() else {
+        let Some(rows) = rows.upgrade() else {
             return;
         };
         let upto = now_ms() - OLD_ENOUGH_MS;
-        match sweep(&products, position, upto).await {
+        match sweep(&*rows, position, upto).await {
             Ok(next) => {
                 position = Some(next);
                 if kept.is_none_or(|kept| next - kept > KEEP_EVERY_MS) {
                     let cx = Context::within(DEADLINE);
-                    if products.intents.set_done_until(&cx, next).await.is_ok() {
+                    if rows.intents().set_done_until(&cx, next).await.is_ok() {
                         kept = Some(next);
                     }
                 }
@@ -73,23 +92,26 @@ async fn sweep_on(products: Weak<CassandraProducts>) {
 
 /// Looks through all intents from `from` (or the kept position) to `upto`; returns where the next
 /// look begins.
-pub async fn sweep(products: &CassandraProducts, from: Option<i64>, upto: i64) -> Result<i64, DaoError> {
+pub async fn sweep<S: Sweeps>(rows: &S, from: Option<i64>, upto: i64) -> Result<i64, DaoError> {
     let from = match from {
         Some(from) => from,
         None => {
             let cx = Context::within(DEADLINE);
-            let kept = products.intents.done_until(&cx).await?;
+            let kept = rows.intents().done_until(&cx).await?;
             kept.map_or(upto - FIRST_LOOK_MS, |kept| kept - OVERLAP_MS)
         }
     };
     let mut unfinished = None;
-    for minute in Intent::minute_of(from)..=Intent::minute_of(upto) {
+    for minute in minute_of(from)..=minute_of(upto) {
         let mut after = from;
         loop {
             let cx = Context::within(DEADLINE);
-            let (intents, all) = products.intents.read(&cx, minute, after, upto).await?;
+            let (intents, all) = rows.intents().read(&cx, minute, after, upto).await?;
             for intent in &intents {
-                let finished = finish(products, intent).await?;
+                let finished = rows.finish(&Context::within(DEADLINE), intent).await?;
+                if finished {
+                    tracing::info!(table = S::Detail::TABLE, row = %intent.owner, "finished a change that was left half-way");
+                }
                 if !finished && unfinished.is_none() {
                     unfinished = Some(intent.at - 1);
                 }
@@ -103,18 +125,4 @@ pub async fn sweep(products: &CassandraProducts, from: Option<i64>, upto: i64) -
         }
     }
     Ok(unfinished.unwrap_or(upto))
-}
-
-/// Brings the lists up to date with one product; false when it is too early to tell.
-async fn finish(products: &CassandraProducts, intent: &Intent) -> Result<bool, DaoError> {
-    let cx = Context::within(DEADLINE);
-    let stored = products.load_stored(&cx, intent.product).await?;
-    let is_new = intent.before.is_none();
-    if stored.is_none() && is_new && intent.at + MAY_STILL_COME_MS > now_ms() {
-        return Ok(false);
-    }
-    let product = stored.as_ref().map(|stored| (&stored.product, stored.marks.bucket));
-    products.settle(&cx, intent, product).await?;
-    tracing::info!(product = %intent.product, "finished a change that was left half-way");
-    Ok(true)
 }

@@ -2,6 +2,8 @@
 //! STORE_TEST_REPLICATION replicas, 1 by default). Each test makes a keyspace of its own and drops
 //! it. Without the variable they are skipped and say so.
 
+mod users;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use uuid::Uuid;
 use super::migrations::{KeyspaceToCreate, Migrator, expected_version};
 use super::products::Intent;
 use super::session::{Target, connect};
-use super::{CassandraProducts, Observer, Usage, execute, sweeper};
+use super::{CassandraProducts, CassandraUsers, Observer, Usage, execute, sweeper};
 use crate::dao::cluster::{PlacementError, Replication};
 use crate::dao::contract::{self, lists, products};
 use crate::dao::price::Price;
@@ -76,17 +78,22 @@ impl Ground {
         Observer::register(&prometheus::Registry::new()).unwrap()
     }
 
-    /// DAOs as a process has them, without its sweeper.
+    /// DAOs as a process has them, without its sweepers.
     async fn daos(&self) -> Daos {
         let session = Arc::clone(&self.session);
-        let (daos, sweeper) = super::daos(session, &self.usage(), &Self::observer()).await.unwrap();
-        drop(sweeper);
+        let (daos, sweepers) = super::daos(session, &self.usage(), &Self::observer()).await.unwrap();
+        drop(sweepers);
         daos
     }
 
     async fn products(&self) -> Arc<CassandraProducts> {
         let database = execute::Database::new(Arc::clone(&self.session), &self.usage(), &Self::observer());
         Arc::new(CassandraProducts::prepare(Arc::new(database)).await.unwrap())
+    }
+
+    async fn users(&self) -> Arc<CassandraUsers> {
+        let database = execute::Database::new(Arc::clone(&self.session), &self.usage(), &Self::observer());
+        Arc::new(CassandraUsers::prepare(Arc::new(database)).await.unwrap())
     }
 
     async fn cql(&self, cql: &str) {
@@ -240,7 +247,7 @@ async fn a_change_that_a_crash_left_half_way_is_finished_by_the_sweeper() {
     }
     let names = |products: Vec<Product>| -> Vec<String> { products.into_iter().map(|product| product.name).collect() };
     assert_eq!(names(everything(&daos, 10).await), ["Removed", "Changed"]);
-    let next = sweeper::sweep(&dao, Some(cx.now_ms - 1000), now_ms()).await.unwrap();
+    let next = sweeper::sweep(&*dao, Some(cx.now_ms - 1000), now_ms()).await.unwrap();
     assert!(next > cx.now_ms);
     assert_eq!(names(everything(&daos, 10).await), ["Renamed", "Made"]);
     let kind = |name: &str| Filter { category: Some(name.into()), ..Filter::default() };
@@ -279,7 +286,7 @@ async fn an_intent_of_a_creation_that_may_still_come_is_kept() {
     let cx = cx();
     let intent = Intent::of_new(&cx, Uuid::now_v7(), Uuid::new_v4());
     dao.intents.write(&cx, &intent).await.unwrap();
-    let next = sweeper::sweep(&dao, Some(cx.now_ms - 1000), now_ms()).await.unwrap();
+    let next = sweeper::sweep(&*dao, Some(cx.now_ms - 1000), now_ms()).await.unwrap();
     assert_eq!(next, intent.at - 1, "the next sweep looks at it again");
     ground.drop_keyspace().await;
 }
@@ -301,12 +308,12 @@ async fn a_sku_claimed_by_a_dead_creation_is_taken_over_behind_a_fence() {
     );
     ground.cql(&claim).await;
     let early = daos.products.insert(&cx(), &heir, Uuid::new_v4()).await;
-    assert_eq!(early, Ok(Inserted::SkuInFlight));
+    assert_eq!(early, Ok(Inserted::InFlight));
     tokio::time::sleep(LEASE * 2).await;
     products::insert(&daos, &heir).await;
     // It was not dead, only slow: it goes on with its next step and is stopped by the fence.
     let late = daos.products.insert(&cx(), &dead, operation).await;
-    assert_eq!(late, Ok(Inserted::SkuTaken));
+    assert_eq!(late, Ok(Inserted::Taken));
     assert_eq!(products::find(&daos, dead.id).await, None);
     let skus = Filter { sku: Some(dead.sku.clone()), ..Filter::default() };
     assert_eq!(lists::all(&daos, skus, 10).await, [heir]);
@@ -325,7 +332,7 @@ async fn a_used_up_product_id_is_never_created() {
     );
     ground.cql(&fence).await;
     let done = daos.products.insert(&cx(), &slow, Uuid::new_v4()).await;
-    assert_eq!(done, Ok(Inserted::SkuInFlight));
+    assert_eq!(done, Ok(Inserted::InFlight));
     assert_eq!(products::find(&daos, slow.id).await, None);
     assert_eq!(daos.products.load(&cx(), slow.id).await, Ok(None));
     assert!(everything(&daos, 10).await.is_empty());
@@ -351,7 +358,7 @@ async fn a_sku_that_a_dead_change_claimed_is_taken_over_and_the_change_stopped()
     products::insert(&daos, &heir).await;
     let after = Product { sku: wanted, version: 2, ..owner.clone() };
     let late = daos.products.replace(&cx(), &before, &after, operation).await;
-    assert_eq!(late, Ok(crate::dao::products::Replaced::SkuTaken));
+    assert_eq!(late, Ok(crate::dao::products::Replaced::Taken));
     // Read again it can be changed as ever, with the fence known.
     let before = daos.products.load(&cx(), owner.id).await.unwrap().unwrap();
     assert!(before.marks.fence.is_some());

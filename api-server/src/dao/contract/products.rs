@@ -57,14 +57,14 @@ async fn a_sku_belongs_to_one_product(daos: &Daos) {
     insert(daos, &first).await;
     let second = Product { sku: first.sku.clone(), ..product("Second") };
     let done = daos.products.insert(&cx(), &second, Uuid::new_v4()).await;
-    assert_eq!(done, Ok(Inserted::SkuTaken));
+    assert_eq!(done, Ok(Inserted::Taken));
     assert_eq!(find(daos, second.id).await, None);
     let third = product("Third");
     insert(daos, &third).await;
     let stored = daos.products.load(&cx(), third.id).await.unwrap().unwrap();
     let stolen = Product { sku: first.sku.clone(), version: 2, ..third.clone() };
     let done = daos.products.replace(&cx(), &stored, &stolen, Uuid::new_v4()).await;
-    assert_eq!(done, Ok(Replaced::SkuTaken));
+    assert_eq!(done, Ok(Replaced::Taken));
     assert_eq!(find(daos, third.id).await, Some(third));
 }
 
@@ -124,7 +124,7 @@ async fn a_changed_sku_frees_the_old_one(daos: &Daos) {
     insert(daos, &heir).await;
     let thief = Product { sku: after.sku.clone(), ..product("Thief") };
     let done = daos.products.insert(&cx(), &thief, Uuid::new_v4()).await;
-    assert_eq!(done, Ok(Inserted::SkuTaken));
+    assert_eq!(done, Ok(Inserted::Taken));
 }
 
 async fn a_removed_product_is_gone_and_its_sku_free(daos: &Daos) {

@@ -11,9 +11,6 @@ use crate::dao::products::{
 };
 use crate::dao::{Context, DaoError, Level, Receipt};
 
-/// Operations remembered per product, as in Cassandra.
-const OPERATIONS: usize = 8;
-
 /// See the module.
 #[derive(Debug, Default)]
 pub struct MemoryProducts {
@@ -70,9 +67,9 @@ impl ProductDao for MemoryProducts {
             return Ok(Inserted::Done(receipt(cx)));
         }
         if holder_of(&rows, &product.sku).is_some() {
-            return Ok(Inserted::SkuTaken);
+            return Ok(Inserted::Taken);
         }
-        let marks = Marks { bucket: 0, sku_claim: operation, operations: vec![operation], fence: None };
+        let marks = Marks { bucket: 0, claim: operation, operations: vec![operation], fence: None };
         let product = product.clone();
         rows.insert(product.id, Stored { product, marks });
         Ok(Inserted::Done(receipt(cx)))
@@ -97,11 +94,10 @@ impl ProductDao for MemoryProducts {
             return Ok(Replaced::VersionMoved);
         }
         if holder.is_some_and(|holder| holder != after.id) {
-            return Ok(Replaced::SkuTaken);
+            return Ok(Replaced::Taken);
         }
         row.product = after.clone();
-        row.marks.operations.insert(0, operation);
-        row.marks.operations.truncate(OPERATIONS);
+        row.marks.operations = row.marks.operations_with(operation);
         Ok(Replaced::Done(receipt(cx)))
     }
 

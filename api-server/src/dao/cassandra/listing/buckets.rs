@@ -1,4 +1,4 @@
-//! Where buckets begin. A bucket holds the products whose ids were made from its begin to the
+//! Where buckets begin. A bucket holds the rows whose ids were made from its begin to the
 //! begin of the next; a new one is opened, some seconds ahead, when the newest has enough rows.
 //! So partitions are bounded at any rate of creation, and pages find them without searching.
 
@@ -28,6 +28,13 @@ const STALE: Duration = Duration::from_secs(5);
 /// Deadline of background work.
 const BACKGROUND: Duration = Duration::from_secs(8);
 
+/// Whose buckets: the tables of the begins and of the rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Listed {
+    pub begins: &'static str,
+    pub rows: &'static str,
+}
+
 struct Known {
     /// Ascending.
     begins: Arc<Vec<i64>>,
@@ -50,17 +57,17 @@ pub struct Buckets {
 
 impl Buckets {
     /// Prepares the statements.
-    pub async fn prepare(database: Arc<Database>) -> Result<Self, StartError> {
-        let table = "product_buckets";
-        let read = "SELECT bucket FROM {ks}.product_buckets WHERE scope = 'all' AND bucket >= ?";
-        let count = "SELECT count(*) FROM {ks}.products_by_time WHERE bucket = ?";
-        let move_newest = "UPDATE {ks}.product_buckets SET newest = ? WHERE scope = 'all' IF newest = ?";
-        let insert = "INSERT INTO {ks}.product_buckets (scope, bucket) VALUES ('all', ?)";
+    pub async fn prepare(database: Arc<Database>, of: Listed) -> Result<Self, StartError> {
+        let Listed { begins, rows } = of;
+        let read = format!("SELECT bucket FROM {{ks}}.{begins} WHERE scope = 'all' AND bucket >= ?");
+        let count = format!("SELECT count(*) FROM {{ks}}.{rows} WHERE bucket = ?");
+        let move_newest = format!("UPDATE {{ks}}.{begins} SET newest = ? WHERE scope = 'all' IF newest = ?");
+        let insert = format!("INSERT INTO {{ks}}.{begins} (scope, bucket) VALUES ('all', ?)");
         Ok(Self {
-            read: database.plain("SELECT", table, read).await?,
-            count: database.plain("COUNT", "products_by_time", count).await?,
-            move_newest: database.conditional("UPDATE", table, move_newest).await?,
-            insert: database.conditional("INSERT", table, insert).await?,
+            read: database.plain("SELECT", begins, &read).await?,
+            count: database.plain("COUNT", rows, &count).await?,
+            move_newest: database.conditional("UPDATE", begins, &move_newest).await?,
+            insert: database.conditional("INSERT", begins, &insert).await?,
             database,
             known: Mutex::new(Known { begins: Arc::new(Vec::new()), read_at: None }),
             reading: tokio::sync::Mutex::new(()),
@@ -86,14 +93,14 @@ impl Buckets {
         }
     }
 
-    /// The bucket that a new product belongs to.
+    /// The bucket that a new row belongs to.
     pub async fn of_new(self: &Arc<Self>, cx: &Context, created_ms: i64) -> Result<i64, DaoError> {
         let begins = self.begins(cx).await?;
         let after = begins.partition_point(|begin| *begin <= created_ms);
         Ok(after.checked_sub(1).map_or(0, |at| begins[at]))
     }
 
-    /// Told of each product that was put into a bucket; counts now and then, and opens the next
+    /// Told of each row that was put into a bucket; counts now and then, and opens the next
     /// bucket when the newest has enough.
     pub fn inserted(self: &Arc<Self>) {
         let inserted = self.inserted.fetch_add(1, Ordering::Relaxed) + 1;

@@ -38,9 +38,9 @@ impl Place {
 /// Statements of one batch.
 pub type Writes<'a> = Vec<(&'a Statement, Vec<Bound>)>;
 
-/// Added to the time of creation for the removal of a product that is gone for good: beyond any
+/// Added to the time of creation for the removal of a row that is gone for good: beyond any
 /// version.
-const GONE: i64 = 1_000_000_000;
+pub const GONE: i64 = 1_000_000_000;
 
 /// The statements that write copies.
 pub struct Copies {

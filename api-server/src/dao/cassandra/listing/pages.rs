@@ -1,14 +1,15 @@
-//! Reading one page of a list. Each page reads a bounded number of rows and partitions, whatever
+//! Reading one page of a list of products. Each page reads a bounded number of rows and partitions, whatever
 //! the size of the list; where the bound ends a page early, the page is short and the next one
 //! goes on.
 
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt as _};
-use scylla::response::query_result::QueryResult;
+use scylla::response::query_result::{QueryResult, QueryRowsResult};
 use uuid::Uuid;
 
 use super::buckets::Buckets;
+use super::newest::{BEFORE_FIRST, Filling, MAX_PARTITIONS, Newest, Taken};
 use super::prefixes_of;
 use crate::dao::cassandra::StartError;
 use crate::dao::cassandra::execute::{Database, Statement};
@@ -16,8 +17,6 @@ use crate::dao::cassandra::products::{LIST_COLUMNS, Row, broken, row_of};
 use crate::dao::products::{Filter, PageEnd, PageQuery, Position, Product, ProductSink, fold_name};
 use crate::dao::{Context, DaoError, Receipt};
 
-/// Partitions that one page may read.
-const MAX_PARTITIONS: usize = 32;
 /// Rows of a list by name that one page may look at, and that one statement reads.
 const MAX_LOOKED_AT: usize = 2_000;
 const LOOK_AT_ONCE: usize = 500;
@@ -34,23 +33,16 @@ pub trait Truth: Send + Sync {
 /// The statements that read lists.
 pub struct Pages {
     database: Arc<Database>,
-    by_time: Statement,
-    by_time_after: Statement,
+    by_time: Newest,
     by_category: Statement,
     category_buckets: Statement,
     by_prefix: Statement,
     prefix_buckets: Statement,
 }
 
-/// Greater than any id of a product: a position before the first row of a bucket.
-const BEFORE_FIRST: Uuid = Uuid::max();
-
 impl Pages {
     /// Prepares the statements.
     pub async fn prepare(database: Arc<Database>) -> Result<Self, StartError> {
-        let by_time = format!("SELECT {LIST_COLUMNS} FROM {{ks}}.products_by_time WHERE bucket = ? LIMIT ?");
-        let by_time_after =
-            format!("SELECT {LIST_COLUMNS} FROM {{ks}}.products_by_time WHERE bucket = ? AND id < ? LIMIT ?");
         let by_category = format!(
             "SELECT {LIST_COLUMNS} FROM {{ks}}.products_by_category \
              WHERE category = ? AND bucket = ? AND id < ? LIMIT ?"
@@ -62,8 +54,7 @@ impl Pages {
         let prefix_buckets = "SELECT bucket FROM {ks}.product_name_prefix_buckets \
              WHERE prefix = ? AND bucket <= ? LIMIT ?";
         Ok(Self {
-            by_time: database.plain("SELECT", "products_by_time", &by_time).await?,
-            by_time_after: database.plain("SELECT", "products_by_time", &by_time_after).await?,
+            by_time: Newest::prepare(Arc::clone(&database), "products_by_time", LIST_COLUMNS).await?,
             by_category: database.plain("SELECT", "products_by_category", &by_category).await?,
             category_buckets: database.plain("SELECT", "product_category_buckets", category_buckets).await?,
             by_prefix: database.plain("SELECT", "products_by_name_prefix", by_prefix).await?,
@@ -80,30 +71,8 @@ impl Pages {
         query: &PageQuery,
         sink: &mut dyn ProductSink,
     ) -> Result<PageEnd, DaoError> {
-        let begins = buckets.begins(cx).await?;
-        let upto = query.after.map_or(i64::MAX, |after| after.bucket);
-        let newest_first = begins.iter().rev().copied().filter(|begin| *begin <= upto);
-        let mut page = Filling::new(query.limit);
-        for bucket in newest_first {
-            if page.partitions == MAX_PARTITIONS {
-                return page.cut_before(bucket);
-            }
-            let want = page.room();
-            // The usual page, the first, has the cheaper statement.
-            let after = query.after.filter(|after| after.bucket == bucket);
-            let result = match after {
-                Some(after) => {
-                    let values = (bucket, after.id, want);
-                    self.database.run(cx, &self.by_time_after, &values).await?
-                }
-                None => self.database.run(cx, &self.by_time, &(bucket, want)).await?,
-            };
-            let receipt = self.database.receipt(cx, &result);
-            if page.fill(bucket, result, receipt, None, sink)? {
-                return page.end_full();
-            }
-        }
-        page.end()
+        let mut show = |rows: &QueryRowsResult, room| show(rows, room, None, sink);
+        self.by_time.page(cx, buckets, query.limit, query.after, &mut show).await
     }
 
     /// The list of a category.
@@ -118,15 +87,16 @@ impl Pages {
         let buckets = self.buckets(cx, &self.category_buckets, category, upto).await?;
         let mut page = Filling::new(query.limit);
         page.receipt = Some(buckets.receipt);
+        let mut show = |rows: &QueryRowsResult, room| show(rows, room, Some(category), sink);
         for bucket in buckets.begins {
             if page.partitions == MAX_PARTITIONS {
                 return page.cut_before(bucket);
             }
             let after = query.after.filter(|after| after.bucket == bucket).map_or(BEFORE_FIRST, |after| after.id);
-            let values = (category, bucket, after, page.room());
+            let values = (category, bucket, after, page.want());
             let result = self.database.run(cx, &self.by_category, &values).await?;
             let receipt = self.database.receipt(cx, &result);
-            if page.fill(bucket, result, receipt, Some(category), sink)? {
+            if page.fill(bucket, result, receipt, &mut show)? {
                 return page.end_full();
             }
         }
@@ -217,6 +187,30 @@ impl Pages {
     }
 }
 
+/// Shows products of an answer; `category` stands where the rows leave it out.
+fn show(
+    rows: &QueryRowsResult,
+    room: usize,
+    category: Option<&str>,
+    sink: &mut dyn ProductSink,
+) -> Result<Taken, DaoError> {
+    let mut taken = Taken::default();
+    for row in rows.rows::<Row<'_>>().map_err(broken)? {
+        let row = row.map_err(broken)?;
+        let Some(mut product) = row_of(&row)? else {
+            continue;
+        };
+        if category.is_some() {
+            product.category = category;
+        }
+        if !taken.take(room, product.id) {
+            break;
+        }
+        sink.product(product);
+    }
+    Ok(taken)
+}
+
 struct Begins {
     begins: Vec<i64>,
     receipt: Receipt,
@@ -241,74 +235,4 @@ fn candidates(result: QueryResult, folded: &str) -> Result<(Vec<Uuid>, Looked), 
         }
     }
     Ok((found, looked))
-}
-
-/// A page being filled.
-struct Filling {
-    limit: usize,
-    shown: usize,
-    partitions: usize,
-    last: Option<Position>,
-    receipt: Option<Receipt>,
-}
-
-impl Filling {
-    const fn new(limit: usize) -> Self {
-        Self { limit, shown: 0, partitions: 0, last: None, receipt: None }
-    }
-
-    /// Rows to ask for: one more than fits tells whether there is a next page.
-    fn room(&self) -> i32 {
-        i32::try_from(self.limit - self.shown + 1).unwrap_or(i32::MAX)
-    }
-
-    /// Shows the rows of one partition; true when the page is full and there is more.
-    fn fill(
-        &mut self,
-        bucket: i64,
-        result: QueryResult,
-        receipt: Receipt,
-        category: Option<&str>,
-        sink: &mut dyn ProductSink,
-    ) -> Result<bool, DaoError> {
-        self.partitions += 1;
-        self.receipt = Some(receipt);
-        let rows = result.into_rows_result().map_err(broken)?;
-        for row in rows.rows::<Row<'_>>().map_err(broken)? {
-            let row = row.map_err(broken)?;
-            let Some(mut product) = row_of(&row)? else {
-                continue;
-            };
-            if category.is_some() {
-                product.category = category;
-            }
-            if self.shown == self.limit {
-                return Ok(true);
-            }
-            self.shown += 1;
-            self.last = Some(Position { bucket, id: product.id });
-            sink.product(product);
-        }
-        Ok(false)
-    }
-
-    fn receipt(&self) -> Result<Receipt, DaoError> {
-        self.receipt.ok_or_else(|| DaoError::Broken("the list has no bucket".into()))
-    }
-
-    fn end(&self) -> Result<PageEnd, DaoError> {
-        Ok(PageEnd { next: None, receipt: self.receipt()? })
-    }
-
-    fn end_full(&self) -> Result<PageEnd, DaoError> {
-        Ok(PageEnd { next: self.last, receipt: self.receipt()? })
-    }
-
-    fn cut_before(&self, bucket: i64) -> Result<PageEnd, DaoError> {
-        self.cut_at(Position { bucket, id: BEFORE_FIRST })
-    }
-
-    fn cut_at(&self, next: Position) -> Result<PageEnd, DaoError> {
-        Ok(PageEnd { next: Some(next), receipt: self.receipt()? })
-    }
 }

@@ -6,7 +6,6 @@ use scylla::response::query_result::QueryRowsResult;
 use scylla::value::{CqlDecimalBorrowed, CqlTimestamp};
 use uuid::Uuid;
 
-use super::default_marks;
 use crate::dao::DaoError;
 use crate::dao::price::Price;
 use crate::dao::products::{Marks, ProductRef, Stored};
@@ -83,12 +82,13 @@ pub fn stored_of(rows: &QueryRowsResult) -> Result<Option<Stored>, DaoError> {
     let Some(product) = row_of(&listed)? else {
         return Ok(None);
     };
-    let defaults = default_marks();
+    // A product without bookkeeping is one that was written by something else.
+    let defaults = Marks::default();
     Ok(Some(Stored {
         product: product.to_product(),
         marks: Marks {
             bucket: bucket.unwrap_or(defaults.bucket),
-            sku_claim: sku_claim.unwrap_or(defaults.sku_claim),
+            claim: sku_claim.unwrap_or(defaults.claim),
             operations: operations.unwrap_or(defaults.operations),
             fence,
         },

@@ -1,0 +1,99 @@
+//! Creating something once, however often the request is sent under its idempotency key.
+
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
+
+use super::answer;
+use crate::app::Services;
+use crate::models::idempotency::{self, Answer, Turn};
+use crate::models::{Context, Identity, ModelError, Receipt};
+use crate::problem::Problem;
+
+/// A request that creates something.
+pub struct Once<'a> {
+    pub services: &'a Services,
+    pub cx: &'a Context,
+    /// What keys belong to, such as `POST /products`.
+    pub route: &'static str,
+    pub key: Option<&'a str>,
+    pub body: &'a [u8],
+}
+
+/// A creation that was done.
+pub struct Created {
+    pub answer: Answer,
+    /// Kept under the key in place of the answer's body, where that must not be kept for a day.
+    pub kept: Option<Vec<u8>>,
+    pub receipt: Receipt,
+}
+
+impl Once<'_> {
+    /// Does the work, or gives the answer of the first time again; `recall` makes the body of what
+    /// was kept of it.
+    pub async fn create<F>(
+        self,
+        work: impl FnOnce(Identity) -> F,
+        recall: impl FnOnce(Vec<u8>) -> Vec<u8>,
+    ) -> Result<Response, Problem>
+    where
+        F: Future<Output = Result<Created, ModelError>>,
+    {
+        let Self { services, cx, route, key, body } = self;
+        let identity = Identity::generate();
+        let Some(key) = key else {
+            let created = work(identity).await?;
+            return Ok(tell(services, created.answer, Some(created.receipt)).await);
+        };
+        let claimed = match services.idempotency.begin(cx, route, key, body, identity).await? {
+            Turn::Work(claimed) => claimed,
+            Turn::Replay(answer) => return replay(services, answer, recall).await,
+        };
+        match work(claimed.identity).await {
+            Ok(Created { answer, kept, receipt }) => {
+                let body = kept.unwrap_or_else(|| answer.body.clone());
+                services.idempotency.finish(cx, &claimed, &Answer { body, ..answer.clone() }).await;
+                Ok(tell(services, answer, Some(receipt)).await)
+            }
+            Err(ModelError::Conflict(violation)) => {
+                if let Some(answer) = idempotency::refusal(&violation) {
+                    services.idempotency.finish(cx, &claimed, &answer).await;
+                }
+                Err(ModelError::Conflict(violation).into())
+            }
+            Err(error) => {
+                services.idempotency.release(cx, &claimed).await;
+                Err(error.into())
+            }
+        }
+    }
+}
+
+async fn replay(
+    services: &Services,
+    answer: Answer,
+    recall: impl FnOnce(Vec<u8>) -> Vec<u8>,
+) -> Result<Response, Problem> {
+    if let Some(violation) = idempotency::refused(&answer) {
+        return Err(ModelError::Conflict(violation).into());
+    }
+    let answer = Answer { body: recall(answer.body), ..answer };
+    let mut response = tell(services, answer, None).await;
+    response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
+    Ok(response)
+}
+
+async fn tell(services: &Services, answer: Answer, receipt: Option<Receipt>) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let mut response = answer::json(status, answer.body);
+    let headers = response.headers_mut();
+    for (name, value) in [(header::ETAG, answer.etag), (header::LOCATION, answer.location)] {
+        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    if let Some(receipt) = receipt {
+        answer::tell_receipt(headers, &receipt);
+        answer::tell_trace(services, headers, &receipt).await;
+    }
+    response
+}

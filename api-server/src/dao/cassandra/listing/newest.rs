@@ -1,0 +1,163 @@
+//! Reading rows newest first, bucket by bucket, whatever the rows are. Each page reads a bounded
+//! number of rows and partitions, whatever the size of the list; where the bound ends a page early,
+//! the page is short and the next one goes on.
+
+use std::sync::Arc;
+
+use scylla::response::query_result::{QueryResult, QueryRowsResult};
+use uuid::Uuid;
+
+use super::buckets::Buckets;
+use crate::dao::cassandra::StartError;
+use crate::dao::cassandra::execute::{Database, Statement};
+use crate::dao::page::{PageEnd, Position};
+use crate::dao::{Context, DaoError, Receipt};
+
+/// Partitions that one page may read.
+pub const MAX_PARTITIONS: usize = 32;
+
+/// Greater than any id: a position before the first row of a bucket.
+pub const BEFORE_FIRST: Uuid = Uuid::max();
+
+/// What was shown of the rows of one answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Taken {
+    pub shown: usize,
+    /// The last row that was shown.
+    pub last: Option<Uuid>,
+    /// Whether a row was left for want of room.
+    pub more: bool,
+}
+
+impl Taken {
+    /// Counts a row in; false when there is no room for it.
+    pub fn take(&mut self, room: usize, id: Uuid) -> bool {
+        if self.shown == room {
+            self.more = true;
+            return false;
+        }
+        self.shown += 1;
+        self.last = Some(id);
+        true
+    }
+}
+
+/// Shows rows of an answer, at most as many as there is room for.
+pub type Show<'a> = dyn FnMut(&QueryRowsResult, usize) -> Result<Taken, DaoError> + Send + 'a;
+
+/// The statements that read the list of everything.
+pub struct Newest {
+    database: Arc<Database>,
+    first: Statement,
+    after: Statement,
+}
+
+impl Newest {
+    /// Prepares the statements. The table has the key `(bucket, id)`, ids descending.
+    pub async fn prepare(
+        database: Arc<Database>,
+        table: &'static str,
+        columns: &'static str,
+    ) -> Result<Self, StartError> {
+        let first = format!("SELECT {columns} FROM {{ks}}.{table} WHERE bucket = ? LIMIT ?");
+        let after = format!("SELECT {columns} FROM {{ks}}.{table} WHERE bucket = ? AND id < ? LIMIT ?");
+        Ok(Self {
+            first: database.plain("SELECT", table, &first).await?,
+            after: database.plain("SELECT", table, &after).await?,
+            database,
+        })
+    }
+
+    /// One page after a position, or the first.
+    pub async fn page(
+        &self,
+        cx: &Context,
+        buckets: &Arc<Buckets>,
+        limit: usize,
+        after: Option<Position>,
+        show: &mut Show<'_>,
+    ) -> Result<PageEnd, DaoError> {
+        let begins = buckets.begins(cx).await?;
+        let upto = after.map_or(i64::MAX, |after| after.bucket);
+        let newest_first = begins.iter().rev().copied().filter(|begin| *begin <= upto);
+        let mut page = Filling::new(limit);
+        for bucket in newest_first {
+            if page.partitions == MAX_PARTITIONS {
+                return page.cut_before(bucket);
+            }
+            let want = page.want();
+            // The usual page, the first, has the cheaper statement.
+            let result = match after.filter(|after| after.bucket == bucket) {
+                Some(after) => self.database.run(cx, &self.after, &(bucket, after.id, want)).await?,
+                None => self.database.run(cx, &self.first, &(bucket, want)).await?,
+            };
+            let receipt = self.database.receipt(cx, &result);
+            if page.fill(bucket, result, receipt, show)? {
+                return page.end_full();
+            }
+        }
+        page.end()
+    }
+}
+
+/// A page being filled.
+pub struct Filling {
+    pub limit: usize,
+    pub shown: usize,
+    pub partitions: usize,
+    pub last: Option<Position>,
+    pub receipt: Option<Receipt>,
+}
+
+impl Filling {
+    /// An empty page.
+    pub const fn new(limit: usize) -> Self {
+        Self { limit, shown: 0, partitions: 0, last: None, receipt: None }
+    }
+
+    /// Rows to ask for: one more than fits tells whether there is a next page.
+    pub fn want(&self) -> i32 {
+        i32::try_from(self.limit - self.shown + 1).unwrap_or(i32::MAX)
+    }
+
+    /// Shows the rows of one partition; true when the page is full and there is more.
+    pub fn fill(
+        &mut self,
+        bucket: i64,
+        result: QueryResult,
+        receipt: Receipt,
+        show: &mut Show<'_>,
+    ) -> Result<bool, DaoError> {
+        self.partitions += 1;
+        self.receipt = Some(receipt);
+        let rows = result.into_rows_result().map_err(|error| DaoError::Broken(error.to_string()))?;
+        let taken = show(&rows, self.limit - self.shown)?;
+        self.shown += taken.shown;
+        self.last = taken.last.map(|id| Position { bucket, id }).or(self.last);
+        Ok(taken.more)
+    }
+
+    fn receipt(&self) -> Result<Receipt, DaoError> {
+        self.receipt.ok_or_else(|| DaoError::Broken("the list has no bucket".into()))
+    }
+
+    /// The end of a list.
+    pub fn end(&self) -> Result<PageEnd, DaoError> {
+        Ok(PageEnd { next: None, receipt: self.receipt()? })
+    }
+
+    /// The end of a full page; the next one begins after its last row.
+    pub fn end_full(&self) -> Result<PageEnd, DaoError> {
+        Ok(PageEnd { next: self.last, receipt: self.receipt()? })
+    }
+
+    /// The end of a page that may read no further; the next one begins with `bucket`.
+    pub fn cut_before(&self, bucket: i64) -> Result<PageEnd, DaoError> {
+        self.cut_at(Position { bucket, id: BEFORE_FIRST })
+    }
+
+    /// The same at a position inside a bucket.
+    pub fn cut_at(&self, next: Position) -> Result<PageEnd, DaoError> {
+        Ok(PageEnd { next: Some(next), receipt: self.receipt()? })
+    }
+}

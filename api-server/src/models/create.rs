@@ -1,0 +1,26 @@
+//! Identities of what a request creates. Pure.
+
+use uuid::Uuid;
+
+/// Identities of one creation, chosen before it is begun so that a second try makes the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    pub operation: Uuid,
+    pub resource: Uuid,
+}
+
+impl Identity {
+    /// New identities; the resource's is time-ordered.
+    pub fn generate() -> Self {
+        Self { operation: Uuid::new_v4(), resource: Uuid::now_v7() }
+    }
+
+    /// Time of creation as the id tells it, in milliseconds, so that a second try writes the same.
+    pub fn created_ms(&self, now_ms: i64) -> i64 {
+        let millis = self.resource.get_timestamp().map(|time| {
+            let (seconds, nanos) = time.to_unix();
+            seconds * 1000 + u64::from(nanos / 1_000_000)
+        });
+        millis.and_then(|ms| i64::try_from(ms).ok()).unwrap_or(now_ms)
+    }
+}

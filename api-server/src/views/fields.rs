@@ -1,0 +1,46 @@
+//! Reading the members of a request's body, each wrong one named. Pure.
+
+use serde_json::value::RawValue;
+
+use super::json;
+use crate::models::Violation;
+use crate::models::product::{Rule, at_field};
+
+/// A member that must be a text which keeps a rule.
+pub fn text(
+    field: &'static str,
+    value: &RawValue,
+    max: usize,
+    check: fn(&str, usize) -> Rule,
+    broken: &mut Vec<Violation>,
+) -> Option<String> {
+    let Some(text) = json::read_text(value) else {
+        broken.push(at_field(field, ("type", "must be a string".into())));
+        return None;
+    };
+    match check(&text, max) {
+        Ok(()) => Some(text.into_owned()),
+        Err(rule) => {
+            broken.push(at_field(field, rule));
+            None
+        }
+    }
+}
+
+/// A member that `null` clears.
+pub fn optional(value: &RawValue, read: impl FnOnce(&RawValue) -> Option<String>) -> Option<Option<String>> {
+    if json::is_null(value) { Some(None) } else { read(value).map(Some) }
+}
+
+/// Notes a member that is required and was not given; one that was given wrong is noted already.
+pub fn require(field: &'static str, given: bool, broken: &mut Vec<Violation>) {
+    let pointer = format!("/{field}");
+    if !given && !broken.iter().any(|violation| violation.pointer == pointer) {
+        broken.push(Violation::new(pointer, "required", format!("{field} is required")));
+    }
+}
+
+/// A member that the resource does not have.
+pub fn unknown(name: &str, what: &str) -> Violation {
+    Violation::new(format!("/{}", json::escape_pointer(name)), "unknown_member", what.to_owned())
+}
