@@ -39,6 +39,27 @@ pub(crate) fn cassandra_yaml_rule() -> String {
     format!("![{present}].exists(decided, decided)")
 }
 
+/// Beginnings of Java options that size the heap or a part of it.
+pub const HEAP_OPTIONS: [&str; 11] = [
+    "-Xmx",
+    "-Xms",
+    "-Xmn",
+    "-XX:MaxHeapSize",
+    "-XX:InitialHeapSize",
+    "-XX:MinHeapSize",
+    "-XX:NewSize",
+    "-XX:MaxNewSize",
+    "-XX:MaxRAM",
+    "-XX:InitialRAM",
+    "-XX:MinRAM",
+];
+
+/// The CEL rule against them.
+pub fn jvm_heap_rule() -> String {
+    let starts = HEAP_OPTIONS.map(|option| format!("o.startsWith('{option}')")).join(" || ");
+    format!("!self.exists(o, {starts})")
+}
+
 pub const NAME_FORM: &str = "metadata.name must start with a letter and have only a-z, 0-9 and '-', since Services are named after it: choose such a name";
 pub const NAME_LENGTH: &str =
     "metadata.name must have at most 40 characters, since the names of pods are made from it: choose a shorter name";
@@ -62,7 +83,7 @@ pub const HEAP: &str = "spec.cassandra.heap must be a quantity from 128Mi to 64G
 pub const HEAP_ABOVE_MEMORY: &str = "spec.cassandra.heap must be below spec.cassandra.resources.limits.memory, since Java needs memory beside its heap: lower the heap or raise the limit";
 pub const CASSANDRA_YAML: &str = "spec.cassandra.cassandraYaml must not set what the operator decides (cluster_name, seed_provider, addresses and ports, endpoint_snitch, authenticator, authorizer, role_manager, num_tokens and token settings, partitioner, directories, paxos_variant, native_transport_allow_older_protocols, auto_bootstrap): remove that key";
 pub const JVM_OPTION_FORM: &str = "spec.cassandra.jvmOptions must be single options that start with '-' and have no blank: write one list entry per option";
-pub const JVM_OPTION_HEAP: &str = "spec.cassandra.jvmOptions must not set the heap: write it to spec.cassandra.heap";
+pub const JVM_OPTION_HEAP: &str = "spec.cassandra.jvmOptions must not size the heap or a part of it (-Xmx, -Xms, -Xmn, -XX:MaxHeapSize, -XX:NewSize and their like), with which Cassandra would not start or not have the heap of the spec: write it to spec.cassandra.heap; the collector divides it";
 pub const RESOURCES_QUANTITY: &str =
     "resources.requests and resources.limits must have quantities for cpu and memory, such as 500m and 2Gi";
 pub const REQUESTS_ABOVE_LIMITS: &str =

@@ -122,7 +122,7 @@ pub struct CassandraSpec {
     /// Options added to the Java command line, such as `-Dcassandra.ring_delay_ms=10000`.
     #[schemars(length(max = 64), inner(length(min = 2, max = 256)))]
     #[x_kube(validation = Rule::new("self.all(o, o.startsWith('-') && !o.matches('[ \\\\t\\\\n]'))").message(messages::JVM_OPTION_FORM))]
-    #[x_kube(validation = Rule::new("!self.exists(o, o.startsWith('-Xmx') || o.startsWith('-Xms'))").message(messages::JVM_OPTION_HEAP))]
+    #[x_kube(validation = Rule::new(messages::jvm_heap_rule()).message(messages::JVM_OPTION_HEAP))]
     #[serde(default)]
     pub jvm_options: Vec<String>,
     /// What becomes of the volumes and the generated passwords when the StoreCluster is deleted, and

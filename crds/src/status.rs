@@ -69,6 +69,9 @@ pub struct NodeStatus {
     /// Data on disk in MiB, rounded up so that the status does not change with every flush.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load_mib: Option<i64>,
+    /// Since when a node that had joined has not been up in every view; absent while it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub away_since: Option<Time>,
 }
 
 /// State of a node in the ring.

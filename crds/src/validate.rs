@@ -171,7 +171,7 @@ fn check_java(found: &mut Violations, cassandra: &CassandraSpec) {
     }
     let single = options.iter().all(|o| o.starts_with('-') && !o.contains(char::is_whitespace));
     found.unless(single, field, messages::JVM_OPTION_FORM);
-    let heap_free = !options.iter().any(|o| o.starts_with("-Xmx") || o.starts_with("-Xms"));
+    let heap_free = !options.iter().any(|o| messages::HEAP_OPTIONS.iter().any(|heap| o.starts_with(heap)));
     found.unless(heap_free, field, messages::JVM_OPTION_HEAP);
 }
 

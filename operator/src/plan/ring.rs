@@ -124,7 +124,7 @@ impl<'a> Ring<'a> {
         Ok(())
     }
 
-    /// What `status.nodes` says.
+    /// What `status.nodes` says of what is seen now.
     pub fn status(&self) -> Vec<NodeStatus> {
         let told = self.nodes.iter().filter(|node| node.running.is_some() || node.membership != Membership::NotMember);
         told.map(|node| NodeStatus {
@@ -134,6 +134,7 @@ impl<'a> Ring<'a> {
             state: self.state(node),
             version: node.view.map(|view| view.release_version.clone()).filter(|version| !version.is_empty()),
             load_mib: node.view.map(|view| i64::try_from(view.load_bytes.div_ceil(1 << 20)).unwrap_or(i64::MAX)),
+            away_since: None,
         })
         .collect()
     }
