@@ -13,6 +13,7 @@ pub mod events;
 pub mod health;
 pub mod kinds;
 pub mod leader;
+pub mod logs;
 pub mod metrics;
 pub mod node;
 pub mod observation;

@@ -17,13 +17,12 @@ use store_operator::leader::{Candidate, WriteGate};
 use store_operator::metrics::Metrics;
 use store_operator::node::agent::node_agent;
 use store_operator::node::config::node_config;
-use store_operator::{client, controller};
+use store_operator::{client, controller, logs};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 /// Passes under way get this long to end after a signal.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(20);
@@ -33,21 +32,22 @@ const ENDED_OPERATIONS: usize = 64;
 fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Run(run) => {
-            log_to_stderr(run.log_format);
-            let runtime = runtime(Builder::new_multi_thread().worker_threads(2))?;
+            logs::to_stderr(run.log_format);
+            // It waits for answers and hardly computes: more threads would only be more heaps.
+            let runtime = runtime(&mut Builder::new_current_thread())?;
             let code = runtime.block_on(operate(*run))?;
             // Long node operations go on in Cassandra; nothing here waits for them.
             runtime.shutdown_background();
             Ok(code)
         }
         Command::NodeConfig(args) => {
-            log_to_stderr(LogFormat::Text);
+            logs::to_stderr(LogFormat::Text);
             let runtime = runtime(&mut Builder::new_current_thread())?;
             runtime.block_on(node_config(&args)).context("prepared Cassandra's configuration")?;
             Ok(ExitCode::SUCCESS)
         }
         Command::NodeAgent(args) => {
-            log_to_stderr(LogFormat::Text);
+            logs::to_stderr(LogFormat::Text);
             let runtime = runtime(&mut Builder::new_current_thread())?;
             runtime.block_on(async {
                 let stop = CancellationToken::new();
@@ -65,18 +65,6 @@ fn main() -> anyhow::Result<ExitCode> {
 
 fn runtime(builder: &mut Builder) -> anyhow::Result<Runtime> {
     builder.enable_all().build().context("started the async runtime")
-}
-
-/// What the libraries say is said by every failed pass in other words, so they are quiet unless
-/// `RUST_LOG` names them.
-fn log_to_stderr(format: LogFormat) {
-    let wanted = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| "info".to_owned());
-    let filter = EnvFilter::builder().parse_lossy(format!("scylla=off,kube_runtime=warn,kube_client=warn,{wanted}"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        LogFormat::Json => logs.json().flatten_event(true).with_span_list(false).init(),
-        LogFormat::Text => logs.init(),
-    }
 }
 
 async fn operate(run: Run) -> anyhow::Result<ExitCode> {
