@@ -80,7 +80,7 @@ pub async fn run(
             },
             _ = beat.tick() => {
                 heartbeat.beat();
-                forget_gone(&context, &stores.state());
+                forget_gone(&context, namespace.as_deref(), &stores.state());
             }
         }
     }
@@ -92,11 +92,13 @@ fn owner(object: &kube::api::DynamicObject) -> Option<ObjectRef<Store>> {
     Some(ObjectRef::new(store).within(&object.namespace()?))
 }
 
-/// Lets go of sessions, tasks and passwords of stores that are no more.
-fn forget_gone(context: &Context, stores: &[Arc<Store>]) {
+/// Lets go of sessions, tasks, passwords and metrics of stores that are no more, also of those whose
+/// finalizer somebody took off, so that no pass saw them go.
+fn forget_gone(context: &Context, namespace: Option<&str>, stores: &[Arc<Store>]) {
     let uids: BTreeSet<String> = stores.iter().filter_map(|store| store.meta().uid.clone()).collect();
     let names: BTreeSet<(String, String)> =
         stores.iter().map(|store| (store.namespace().unwrap_or_default(), store.name_any())).collect();
     context.ring.retain(&uids);
     context.secrets.retain(&names);
+    context.metrics.retain(namespace, &names);
 }

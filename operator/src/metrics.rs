@@ -1,6 +1,8 @@
 //! Metrics, under the names that dashboards for controllers know, and the stores' own. Labels come
 //! from closed sets, and the series of a store go away with it. No IO.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus::{
@@ -74,6 +76,8 @@ pub struct Metrics {
     operations: IntGaugeVec,
     operation_started: GaugeVec,
     owed: IntGaugeVec,
+    /// Stores that have series, by namespace and name.
+    shown: Arc<Mutex<BTreeSet<(String, String)>>>,
 }
 
 impl Metrics {
@@ -160,6 +164,7 @@ impl Metrics {
             operation_started,
             reconcile_seconds,
             leader,
+            shown: Arc::default(),
             registry,
         })
     }
@@ -196,6 +201,7 @@ impl Metrics {
 
     /// Shows a store's status.
     pub fn show(&self, namespace: &str, name: &str, status: &StoreClusterStatus) {
+        self.shown().insert((namespace.to_owned(), name.to_owned()));
         for state in NODE_STATES {
             let count = status.nodes.iter().filter(|node| node.state == state).count();
             let label = format!("{state:?}");
@@ -224,6 +230,7 @@ impl Metrics {
 
     /// Removes the series of a store that is gone.
     pub fn forget(&self, namespace: &str, name: &str) {
+        self.shown().remove(&(namespace.to_owned(), name.to_owned()));
         // A series that was never shown is no error here.
         for state in NODE_STATES {
             let _ = self.nodes.remove_label_values(&[namespace, name, &format!("{state:?}")]);
@@ -236,6 +243,24 @@ impl Metrics {
         }
         let _ = self.operation_started.remove_label_values(&[namespace, name]);
         let _ = self.owed.remove_label_values(&[namespace, name]);
+    }
+
+    /// Removes the series of stores that are not among `stores`, given as namespace and name. Only
+    /// those of `namespace` are looked at, if one is given.
+    pub fn retain(&self, namespace: Option<&str>, stores: &BTreeSet<(String, String)>) {
+        let gone: Vec<(String, String)> = self
+            .shown()
+            .iter()
+            .filter(|store| namespace.is_none_or(|namespace| namespace == store.0) && !stores.contains(store))
+            .cloned()
+            .collect();
+        for (namespace, name) in gone {
+            self.forget(&namespace, &name);
+        }
+    }
+
+    fn shown(&self) -> MutexGuard<'_, BTreeSet<(String, String)>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Everything, in the text format.
@@ -263,6 +288,18 @@ mod tests {
         assert!(text.contains(r#"storecluster_nodes{name="shop",namespace="shops",state="Normal"} 1"#), "{text}");
         metrics.forget("shops", "shop");
         assert!(!metrics.text().unwrap().contains("shops"));
+    }
+
+    #[test]
+    fn series_of_stores_that_went_unseen_are_removed_and_those_of_other_namespaces_stay() {
+        let metrics = Metrics::new(8).unwrap();
+        for (namespace, name) in [("one", "shop"), ("one", "gone"), ("two", "shop")] {
+            metrics.show(namespace, name, &StoreClusterStatus::default());
+        }
+        metrics.retain(Some("one"), &[("one".to_owned(), "shop".to_owned())].into());
+        let text = metrics.text().unwrap();
+        assert!(text.contains(r#"name="shop",namespace="one""#) && text.contains(r#"namespace="two""#), "{text}");
+        assert!(!text.contains("gone"), "{text}");
     }
 
     #[test]
