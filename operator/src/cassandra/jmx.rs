@@ -17,6 +17,7 @@ use crate::observation::NodeView;
 const STORAGE_SERVICE: &str = "org.apache.cassandra.db:type=StorageService";
 const HINTS_SERVICE: &str = "org.apache.cassandra.hints:type=HintsService";
 const STORAGE_LOAD: &str = "org.apache.cassandra.metrics:type=Storage,name=Load";
+const METRICS: &str = "org.apache.cassandra.metrics";
 const STREAM_MANAGER: &str = "org.apache.cassandra.net:type=StreamManager";
 
 /// Deadline of a question. A node that needs longer counts as unreachable in this pass.
@@ -155,11 +156,20 @@ impl Jolokia {
         }
     }
 
-    /// How the repair of that number stands.
-    pub async fn repair_status(&self, number: i64) -> Result<RepairStatus, JmxError> {
-        let call = exec(STORAGE_SERVICE, "getParentRepairStatus(int)", json!([number]));
-        let answer = self.command("repair status", call, QUESTION_DEADLINE).await?;
-        Ok(read_repair_status(&answer))
+    /// How the repair of that number stands, and how many of its jobs are done: `(done, of)`. A job is
+    /// one table in the ranges that the same nodes hold.
+    pub async fn repair_status(&self, number: i64) -> Result<(RepairStatus, Option<(u64, u64)>), JmxError> {
+        let mut questions = vec![exec(STORAGE_SERVICE, "getParentRepairStatus(int)", json!([number]))];
+        // jobs wait in a pool of their own from the start, so the total stands from then on
+        questions.extend(["CompletedTasks", "ActiveTasks", "PendingTasks"].map(|count| {
+            let pool = format!("{METRICS}:type=ThreadPools,path=internal,scope=Repair#{number},name={count}");
+            read(&pool, json!("Value"))
+        }));
+        let answers = self.bulk(&questions, QUESTION_DEADLINE).await?;
+        let status = value(&answers, 0).ok_or_else(|| refusal("repair status", answers.first()))?;
+        let [completed, active, pending] = [1, 2, 3].map(|at| value(&answers, at).and_then(Value::as_u64));
+        let jobs = completed.zip(active).zip(pending).map(|((done, active), pending)| (done, done + active + pending));
+        Ok((read_repair_status(status), jobs.filter(|(_, of)| *of > 0)))
     }
 
     /// Bytes that streams under way have sent or received, of those they will: `(done, total)`.
@@ -177,8 +187,7 @@ impl Jolokia {
         if answer["status"] == json!(200) {
             return Ok(answer["value"].take());
         }
-        let cause = answer["error"].as_str().unwrap_or("no reason given");
-        Err(JmxError::Command(what, first_line(cause)))
+        Err(refusal(what, Some(&answer)))
     }
 
     /// Sends the questions in one POST; the answers come in the same order.
@@ -223,6 +232,11 @@ impl Jolokia {
     fn malformed(&self, cause: &str) -> JmxError {
         JmxError::Format { address: self.address.clone(), cause: cause.to_owned() }
     }
+}
+
+fn refusal(what: &'static str, answer: Option<&Value>) -> JmxError {
+    let cause = answer.and_then(|answer| answer["error"].as_str()).unwrap_or("no reason given");
+    JmxError::Command(what, first_line(cause))
 }
 
 fn view_questions() -> Vec<Value> {

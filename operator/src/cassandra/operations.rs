@@ -78,17 +78,20 @@ pub async fn repair(node: Jolokia, keyspace: String, progress: Progress) -> Resu
     let mut heard = Instant::now();
     while started.elapsed() < REPAIR_DEADLINE {
         match node.repair_status(number).await {
-            Ok(RepairStatus::Completed) => return Ok(()),
-            Ok(RepairStatus::Failed(cause)) => return Err(cause),
-            Ok(RepairStatus::Running) => {
+            Ok((RepairStatus::Completed, _)) => return Ok(()),
+            Ok((RepairStatus::Failed(cause), _)) => return Err(cause),
+            Ok((RepairStatus::Running, jobs)) => {
                 heard = Instant::now();
-                progress.tell(format!("running for {} s", started.elapsed().as_secs()));
+                progress.tell(match jobs {
+                    Some((done, of)) => format!("{done} of {of} ranges of tables"),
+                    None => "it prepares".to_owned(),
+                });
             }
             // A busy node begins a repair some time after it has given it a number.
-            Ok(RepairStatus::Unknown) if heard.elapsed() > UNKNOWN => {
+            Ok((RepairStatus::Unknown, _)) if heard.elapsed() > UNKNOWN => {
                 return Err(format!("the node no longer knows of repair {number}; was it restarted?"));
             }
-            Ok(RepairStatus::Unknown) => {}
+            Ok((RepairStatus::Unknown, _)) => {}
             Err(error) if heard.elapsed() > SILENCE => return Err(error.to_string()),
             Err(_) => {}
         }
@@ -114,6 +117,15 @@ mod tests {
         (Duration::ZERO, vec![json!({"status": 200, "value": value})])
     }
 
+    /// An answer about a repair, with `(done, active, pending)` of its pool.
+    fn repairing(state: Value, pool: Option<[u64; 3]>) -> (Duration, Vec<Value>) {
+        let absent = json!({"status": 404, "error": "javax.management.InstanceNotFoundException"});
+        let counts = (0..3).map(|at| pool.map_or(absent.clone(), |pool| json!({"status": 200, "value": pool[at]})));
+        let (pause, mut answers) = ok(state);
+        answers.extend(counts);
+        (pause, answers)
+    }
+
     fn refused(error: &str) -> (Duration, Vec<Value>) {
         (Duration::ZERO, vec![json!({"status": 500, "error": error})])
     }
@@ -122,19 +134,31 @@ mod tests {
     async fn a_repair_that_the_node_has_not_begun_yet_is_waited_for() {
         let node = scripted(vec![
             ok(json!(7)),
-            ok(Value::Null),
-            ok(json!(["IN_PROGRESS"])),
-            ok(Value::Null),
-            ok(json!(["COMPLETED", "done"])),
+            repairing(Value::Null, None),
+            repairing(json!(["IN_PROGRESS"]), None),
+            repairing(Value::Null, None),
+            repairing(json!(["COMPLETED", "done"]), None),
         ]);
         assert_eq!(repair(node.await, "shop".into(), Progress::default()).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_repair_tells_how_many_of_its_ranges_are_done_of_all() {
+        let progress = Progress::default();
+        let node = scripted(vec![
+            ok(json!(7)),
+            repairing(json!(["IN_PROGRESS"]), Some([14, 1, 33])),
+            repairing(json!(["COMPLETED"]), None),
+        ]);
+        assert_eq!(repair(node.await, "shop".into(), progress.clone()).await, Ok(()));
+        assert_eq!(progress.read().as_deref(), Some("14 of 48 ranges of tables"));
     }
 
     #[tokio::test]
     async fn a_repair_ends_as_the_node_says() {
         let nothing = scripted(vec![ok(json!(0))]).await;
         assert_eq!(repair(nothing, "shop".into(), Progress::default()).await, Ok(()));
-        let failed = scripted(vec![ok(json!(7)), ok(json!(["FAILED", "a replica died"]))]).await;
+        let failed = scripted(vec![ok(json!(7)), repairing(json!(["FAILED", "a replica died"]), None)]).await;
         assert_eq!(repair(failed, "shop".into(), Progress::default()).await, Err("a replica died".into()));
     }
 
