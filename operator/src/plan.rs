@@ -66,6 +66,7 @@ pub fn plan(desired: &Desired, observation: &Observation, settings: &Settings) -
     if hold.is_none() {
         hold = scale::leave_next(&context, &mut draft);
     }
+    volumes::tell_deleted(&context, &mut draft);
     volumes::grow(&context, &mut draft);
     volumes::delete_left(&context, &mut draft);
     api::run(&context, &mut draft, hold.is_none());

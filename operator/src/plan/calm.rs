@@ -16,6 +16,8 @@ use crate::plan::ring::Node;
 const HINTS_CALM: i64 = 30;
 /// How long a pod may take to start before its silence counts as trouble, in seconds.
 pub const START_DEADLINE: i64 = 600;
+/// How long a node that had joined must be away before that is told as trouble, in seconds.
+pub const LASTS: i64 = 20;
 /// How long a pod may report trouble (a volume on its way, an image being pulled) before it counts.
 const TROUBLE_GRACE: i64 = 60;
 
@@ -55,23 +57,39 @@ pub fn down(context: &Context, node: &Node) -> Option<Hold> {
     (!serves).then(|| away(context, node, running.created_at, "it takes no clients"))
 }
 
-/// A node that is away. That is expected of one that is on its way in or is being restarted, until
-/// its deadline; of any other that had joined it is wrong at once.
+/// A node that is away. Of one that is on its way in, out or through a restart that is expected until
+/// its deadline. Any other that had joined is in trouble once that lasts: an answer may come late.
 fn away(context: &Context, node: &Node, created_at: Timestamp, cause: &str) -> Hold {
+    let pod = &node.pod;
     let age = context.observation.now.as_second() - created_at.as_second();
+    let joined = node.host_id.is_some();
+    let away_for = if joined { away_for(context, node) } else { age };
     let troubled = node.running.is_some_and(|pod| pod.trouble.is_some()) && age > TROUBLE_GRACE;
-    let planned = context.operation().is_some_and(|operation| {
-        let restarts =
-            matches!(operation.kind, OperationKind::Rollout | OperationKind::Join | OperationKind::Bootstrap);
-        restarts && operation.pod.as_ref() == Some(&node.pod)
+    let planned = context.operation().is_some_and(|operation| match operation.kind {
+        OperationKind::Rollout | OperationKind::Join | OperationKind::Bootstrap | OperationKind::Decommission => {
+            operation.pod.as_ref() == Some(pod)
+        }
+        // at first start, when a node has more to do than to answer
+        OperationKind::Roles => !context.observation.status.roles_ready,
+        _ => false,
     });
-    if troubled {
-        Hold::wrong("PodNotRunning", format!("{} does not run: {cause}", node.pod))
-    } else if age > START_DEADLINE || (node.host_id.is_some() && !planned) {
-        Hold::wrong("NodeDown", format!("{} is down: {cause}", node.pod))
+    let deadline = if joined && !planned { LASTS } else { START_DEADLINE };
+    if troubled && (away_for > LASTS || !joined) {
+        Hold::wrong("PodNotRunning", format!("{pod} does not run: {cause}"))
+    } else if away_for > deadline {
+        Hold::wrong("NodeDown", format!("{pod} is down: {cause}"))
+    } else if joined && !planned {
+        Hold::passing("NodeAway", format!("{pod} may be down: {cause}"))
     } else {
-        Hold::waiting("NodeStarting", format!("{} is starting: {cause}", node.pod))
+        Hold::waiting("NodeStarting", format!("{pod} is starting: {cause}"))
     }
+}
+
+/// How long a node has been away, in seconds, as the last statuses remember it.
+pub fn away_for(context: &Context, node: &Node) -> i64 {
+    let known = context.observation.status.nodes.iter().find(|known| known.pod == node.pod);
+    let since = known.and_then(|known| known.away_since.as_ref());
+    since.map_or(0, |since| context.observation.now.as_second() - since.0.as_second())
 }
 
 fn strangers(context: &Context) -> Option<Hold> {

@@ -32,17 +32,24 @@ pub struct Hold {
     pub message: String,
     /// Something is wrong that was not asked for.
     pub wrong: bool,
+    /// It is not told yet, since it may be over in a moment.
+    pub passing: bool,
 }
 
 impl Hold {
     /// Work goes on, or something is waited for.
     pub fn waiting(reason: &'static str, message: impl Into<String>) -> Hold {
-        Hold { reason, message: message.into(), wrong: false }
+        Hold { reason, message: message.into(), wrong: false, passing: false }
+    }
+
+    /// Something may be wrong, and is if it lasts.
+    pub fn passing(reason: &'static str, message: impl Into<String>) -> Hold {
+        Hold { passing: true, ..Hold::waiting(reason, message) }
     }
 
     /// Something is wrong that was not asked for.
     pub fn wrong(reason: &'static str, message: impl Into<String>) -> Hold {
-        Hold { reason, message: message.into(), wrong: true }
+        Hold { reason, message: message.into(), wrong: true, passing: false }
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use store_crds::{Debt, DebtKind, KeyspaceStatus, NodeState, RepairState};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use store_crds::{Debt, DebtKind, KeyspaceStatus, NodeState, NodeStatus, RepairState};
 
 use super::draft::{Context, Draft, Hold};
+use super::ring::Node;
 use super::{Plan, Report, calm, replication};
 use crate::desired::Desired;
 use crate::observation::{TaskKind, TaskState};
@@ -23,12 +25,12 @@ pub fn finish(context: &Context, draft: Draft, hold: Option<Hold>) -> Plan {
         degraded: degraded(context, &draft, hold.as_ref()),
         not_ready: not_ready(context, &draft, hold.as_ref()),
         replication: replication_lag(context, &draft.memory.owed),
-        nodes: context.ring.status(),
+        nodes: nodes(context),
         keyspaces: keyspaces(context, &draft.memory.owed),
     };
     let acts = draft.ring.is_some() || !draft.deletes.is_empty() || !draft.claims.is_empty();
     let requeue = match (&report.progressing, &report.degraded) {
-        (None, None) => SETTLED,
+        (None, None) if hold.is_none() => SETTLED,
         (_, Some(_)) if !acts => WRONG,
         _ => WORKING,
     };
@@ -57,10 +59,40 @@ fn progressing(context: &Context, draft: &Draft, hold: Option<&Hold>) -> Option<
     if !context.desired.refused.is_empty() {
         return Some(("SpecRefused".into(), refusal(context.desired)));
     }
+    // what may be over in a moment does not make a settled store unsettled
+    let hold = hold.filter(|hold| !(hold.passing && was_settled(context)));
     hold.or(draft.works.first()).or(draft.wrongs.first()).map(told).or_else(|| {
         let owed = draft.memory.owed.first()?;
         Some(("WorkOwed".into(), format!("{} nodes still owe a {:?}", owed.host_ids.len(), owed.kind)))
     })
+}
+
+/// The last pass found nothing left to do for this generation.
+fn was_settled(context: &Context) -> bool {
+    let conditions = &context.observation.status.conditions;
+    conditions.iter().any(|condition| {
+        condition.type_ == store_crds::conditions::PROGRESSING
+            && condition.status == "False"
+            && condition.observed_generation == Some(context.observation.store.generation)
+    })
+}
+
+/// What `status.nodes` says. A node that was up counts as up until its absence lasts, unless
+/// Kubernetes, too, says that its pod is not.
+fn nodes(context: &Context) -> Vec<NodeStatus> {
+    let mut nodes = context.ring.status();
+    for told in &mut nodes {
+        let away = |node: &&Node| node.host_id.is_some() && calm::down(context, node).is_some();
+        let Some(node) = context.ring.find(&told.pod).filter(away) else { continue };
+        let before = context.observation.status.nodes.iter().find(|before| before.pod == told.pod);
+        told.away_since = before.and_then(|before| before.away_since.clone()).or(Some(Time(context.observation.now)));
+        let ready = node.running.is_some_and(|pod| pod.ready && !pod.deleting);
+        let before = before.filter(|before| before.state == NodeState::Normal);
+        if let Some(before) = before.filter(|_| ready && calm::away_for(context, node) <= calm::LASTS) {
+            *told = NodeStatus { away_since: told.away_since.clone(), ..before.clone() };
+        }
+    }
+    nodes
 }
 
 fn degraded(context: &Context, draft: &Draft, hold: Option<&Hold>) -> Option<(String, String)> {
@@ -79,7 +111,7 @@ fn degraded(context: &Context, draft: &Draft, hold: Option<&Hold>) -> Option<(St
 fn not_ready(context: &Context, draft: &Draft, hold: Option<&Hold>) -> Option<(String, String)> {
     let no = |reason: &str, message: String| Some((reason.to_owned(), message));
     let wanted = usize::try_from(context.desired.cassandra.size).unwrap_or(0);
-    let normal = context.ring.status().iter().filter(|node| node.state == NodeState::Normal).count();
+    let normal = nodes(context).iter().filter(|node| node.state == NodeState::Normal).count();
     if normal < wanted {
         let cause = hold.map(|hold| hold.message.clone()).unwrap_or_default();
         return no("NodesNotReady", format!("{normal} of {wanted} nodes are up and normal: {cause}"));
@@ -105,13 +137,14 @@ fn not_ready(context: &Context, draft: &Draft, hold: Option<&Hold>) -> Option<(S
 
 /// What keeps the replication from being as wanted.
 fn replication_lag(context: &Context, owed: &[Debt]) -> Option<(String, String)> {
-    let Some(cql) = context.cql() else {
-        return Some(("Unknown".into(), "the replication of the keyspaces cannot be read".into()));
-    };
     let lag = context.desired.keyspaces.iter().find_map(|keyspace| {
         let wanted = keyspace.replication;
-        let now = cql.keyspaces.get(&keyspace.name).map(|seen| replication::is_network(context, seen));
         let name = &keyspace.name;
+        // what could not be asked is as it was
+        let now = match context.cql() {
+            Some(cql) => cql.keyspaces.get(name).map(|seen| replication::is_network(context, seen)),
+            None => before(context, name).map(Some),
+        };
         match now {
             None => Some(format!("keyspace {name} does not exist yet")),
             Some(Some(now)) if now == wanted => None,
@@ -130,6 +163,12 @@ fn replication_lag(context: &Context, owed: &[Debt]) -> Option<(String, String)>
     lag.map(|message| ("AlteringReplication".to_owned(), message)).or_else(repair)
 }
 
+/// The factor that the last status told.
+fn before(context: &Context, keyspace: &str) -> Option<i32> {
+    let known = context.observation.status.keyspaces.iter().find(|known| known.name == keyspace);
+    known.and_then(|known| known.replication)
+}
+
 /// What `status.keyspaces` says.
 pub fn keyspaces(context: &Context, owed: &[Debt]) -> Vec<KeyspaceStatus> {
     let repair = |name: &str| {
@@ -144,10 +183,6 @@ pub fn keyspaces(context: &Context, owed: &[Debt]) -> Vec<KeyspaceStatus> {
             (false, _) => RepairState::Done,
         }
     };
-    let before = |name: &str| {
-        let known = context.observation.status.keyspaces.iter().find(|known| known.name == name);
-        known.and_then(|known| known.replication)
-    };
     let keyspaces = context.desired.keyspaces.iter();
     keyspaces
         .map(|keyspace| KeyspaceStatus {
@@ -156,7 +191,7 @@ pub fn keyspaces(context: &Context, owed: &[Debt]) -> Vec<KeyspaceStatus> {
             // what could not be asked is as it was
             replication: match context.cql() {
                 Some(_) => replication::actual(context, &keyspace.name),
-                None => before(&keyspace.name),
+                None => before(context, &keyspace.name),
             },
             repair: repair(&keyspace.name),
         })

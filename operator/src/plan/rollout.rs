@@ -3,9 +3,9 @@
 
 use store_crds::{ANNOTATION_TEMPLATE_HASH, OperationKind};
 
-use super::calm;
 use super::draft::{Context, Draft, Hold, operation};
 use super::ring::Node;
+use super::{calm, volumes};
 use crate::resources;
 
 /// Deletes every pod that does not run and has an old template. The ring loses nothing by it.
@@ -23,7 +23,12 @@ pub fn replace_broken(context: &Context, draft: &mut Draft) -> Option<Hold> {
 /// one is back.
 pub fn replace_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let outdated: Vec<&Node> = context.ring.nodes.iter().filter(|node| is_outdated(context, node)).collect();
-    let (node, pod) = outdated.iter().find_map(|node| Some((node, node.running?)))?;
+    let kept = |node: &&&Node| !volumes::is_being_lost(context, node);
+    let Some((node, pod)) = outdated.iter().filter(kept).find_map(|node| Some((node, node.running?))) else {
+        let left = outdated.iter().find(|node| node.running.is_some())?;
+        let message = format!("{} keeps its old configuration: its volume claim is being deleted", left.pod);
+        return Some(Hold::wrong("VolumeBeingDeleted", message));
+    };
     draft.delete_pod(&node.pod, &pod.uid);
     let mut rollout = operation(context, OperationKind::Rollout, format!("{} is replaced", node.pod));
     rollout.pod = Some(node.pod.clone());

@@ -180,6 +180,7 @@ fn prove(context: &Context, draft: &mut Draft, node: &Node, host_id: &str) -> Ho
         let message = format!("{pod} is to leave the ring, and that is not proved yet: {missing}");
         return match node.view {
             Some(_) => Hold::waiting("ScalingDown", message),
+            None if calm::away_for(context, node) <= calm::LASTS => Hold::waiting("ScalingDown", message),
             None => Hold::wrong("DecommissionUnproved", format!("{message}; {pod} itself: {}", node.silence)),
         };
     }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use store_crds::{DeletionPolicy, OperationKind, quantity_units};
 
 use super::draft::{Context, Draft, Hold, operation};
+use super::ring::{Membership, Node};
 use super::{ClaimChange, ClaimEdit, Delete};
 
 /// Volume sizes as the StatefulSets have them, by rack; those that do not exist get the wanted one.
@@ -61,6 +62,26 @@ pub fn grow(context: &Context, draft: &mut Draft) {
         return;
     }
     remake_next(context, draft, wanted);
+}
+
+/// Tells of claims of members that somebody deletes. Kubernetes keeps them while their pods run; after
+/// that what is on them is lost.
+pub fn tell_deleted(context: &Context, draft: &mut Draft) {
+    for node in context.ring.nodes.iter().filter(|node| is_being_lost(context, node)) {
+        let (pod, claim) = (&node.pod, context.desired.claim_name(&node.pod));
+        let message = format!(
+            "volume claim {claim} was deleted by somebody and goes with its data when {pod} ends, so {pod} is not \
+             restarted any more; see that every keyspace has other copies, then delete the pod: a new node joins in \
+             its place, and the old one is to be taken out with nodetool removenode"
+        );
+        draft.wrongs.push(Hold::wrong("VolumeBeingDeleted", message));
+    }
+}
+
+/// The claim of a member is being deleted, and not by this operator.
+pub fn is_being_lost(context: &Context, node: &Node) -> bool {
+    let deleting = node.claim.is_some_and(|claim| claim.deleting && claim.left.is_none());
+    deleting && node.membership == Membership::Member && context.expects(node)
 }
 
 /// Deletes, without its pods, one StatefulSet whose claim template has the old size.

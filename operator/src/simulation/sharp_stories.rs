@@ -49,7 +49,9 @@ fn a_leaving_node_that_falls_silent_is_not_taken_for_gone() {
     until(&mut simulation, "a node leaves", |simulation| leaving(simulation).is_some());
     let silent = silence(&simulation, &leaving(&simulation).unwrap());
     simulation.step(&Fault { silent, ..Fault::default() }).unwrap();
-    assert!(degraded(&simulation).contains("still has shop-cassandra-a-1 in its ring"), "{}", degraded(&simulation));
+    let told = simulation.operator.last.as_ref().and_then(|plan| plan.report.progressing.clone()).unwrap().1;
+    assert!(told.contains("still has shop-cassandra-a-1 in its ring"), "{told}");
+    assert!(degraded(&simulation).starts_with("False"), "it leaves on purpose: {}", degraded(&simulation));
     simulation.settle().unwrap();
 }
 
@@ -259,5 +261,68 @@ fn volumes_whose_class_cannot_grow_are_told_and_everything_else_goes_on() {
     until(&mut simulation, "the copies are there", |simulation| simulation.world.ring.factor("store_manager") == 2);
     assert!(degraded(&simulation).contains("VolumeCannotGrow"), "{}", degraded(&simulation));
     simulation.world.growable = true;
+    simulation.settle().unwrap();
+}
+
+/// Conditions by type, as `type=status`.
+fn conditions(simulation: &Simulation) -> Vec<String> {
+    let status = simulation.world.store.as_ref().and_then(|store| store.status.as_ref()).unwrap();
+    status.conditions.iter().map(|condition| format!("{}={}", condition.type_, condition.status)).collect()
+}
+
+#[test]
+fn an_answer_that_is_missed_changes_no_condition_and_silence_that_lasts_does() {
+    let mut simulation = settled(3, 3, 3);
+    let good = conditions(&simulation);
+    for silent in [0b1, 0b10, 0b111] {
+        for _ in 0..4 {
+            simulation.step(&Fault { silent, ..Fault::default() }).unwrap();
+            assert_eq!(conditions(&simulation), good);
+        }
+        simulation.settle().unwrap();
+    }
+    let no_cql = Fault { silent: 1 << 7, ..Fault::default() };
+    for tick in 0..15 {
+        simulation.step(&no_cql).unwrap();
+        assert!(tick > 8 || degraded(&simulation).starts_with("False"), "{tick} {}", degraded(&simulation));
+    }
+    assert!(degraded(&simulation).starts_with("True CqlUnreachable"), "{}", degraded(&simulation));
+    simulation.settle().unwrap();
+    for _ in 0..15 {
+        simulation.step(&Fault { silent: 0b1, ..Fault::default() }).unwrap();
+    }
+    assert!(degraded(&simulation).starts_with("True NodeDown: shop-cassandra-a-0"), "{}", degraded(&simulation));
+    simulation.settle().unwrap();
+}
+
+#[test]
+fn nothing_is_degraded_on_the_way_up_and_through_planned_changes() {
+    let mut simulation = Simulation::new(spec(1, 1, 1));
+    let larger = with(spec(4, 1, 3), "cassandra", "heap", json!("257Mi"));
+    for next in [spec(3, 1, 3), larger, spec(3, 1, 2), spec(3, 1, 2)] {
+        for _ in 0..150 {
+            simulation.steps(1).unwrap();
+            assert!(degraded(&simulation).starts_with("False"), "{}", degraded(&simulation));
+        }
+        simulation.world.set_spec(next);
+    }
+}
+
+#[test]
+fn a_claim_that_somebody_deletes_is_told_and_its_pod_runs_on_until_a_new_node_takes_the_place() {
+    let mut simulation = settled(3, 1, 2);
+    let (pod, claim) = ("shop-cassandra-a-1", "data-shop-cassandra-a-1");
+    simulation.world.claims.get_mut(claim).unwrap().deleting = true;
+    simulation.world.set_spec(with(spec(3, 1, 2), "cassandra", "heap", json!("257Mi")));
+    let before = simulation.world.pods[pod].seen.uid.clone();
+    simulation.steps(60).unwrap();
+    assert!(degraded(&simulation).contains(&format!("VolumeBeingDeleted: {pod}")), "{}", degraded(&simulation));
+    assert_eq!(simulation.world.pods[pod].seen.uid, before);
+    // somebody does as the message says
+    let host = simulation.world.pods[pod].process.host().unwrap().clone();
+    simulation.world.pods.remove(pod);
+    simulation.world.claims.remove(claim);
+    simulation.world.ring.leave(&host);
+    simulation.world.by_hand = true;
     simulation.settle().unwrap();
 }
