@@ -6,6 +6,7 @@ mod ring;
 mod safety;
 mod sharp_stories;
 mod stories;
+mod tasks;
 mod tier;
 mod weather;
 mod world;
@@ -59,7 +60,7 @@ impl Simulation {
             let time = self.world.now.strftime("%H:%M:%S");
             self.history.push(format!("{time} {fault:?}: wrote {:?}", self.operator.writes));
         }
-        self.operator.tick(&mut self.world);
+        self.operator.tasks.tick(&mut self.world);
         self.world.tick();
         safety::check_tick(&mut self.world);
         match self.world.violations.first() {

@@ -3,31 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
-use store_crds::{DebtKind, OperationKind, StoreCluster, StoreClusterStatus};
+use store_crds::{StoreCluster, StoreClusterStatus};
 
-use super::ring::{Disk, Process, STREAMS, TrueRing, cql};
+use super::ring::{Disk, TrueRing, cql};
+use super::tasks::Tasks;
 use super::world::World;
 use crate::desired::{ANNOTATION_ACCEPTED_SPEC, Desired};
-use crate::observation::{
-    ChildKey, CqlAnswer, NodeAnswer, Observation, PodObservation, StoreIdentity, TaskKey, TaskKind, TaskState,
-};
+use crate::observation::{ChildKey, CqlAnswer, NodeAnswer, Observation, PodObservation, StoreIdentity, TaskKind};
 use crate::plan::{ClaimChange, ClaimEdit, Delete, Plan, RingAction, Shape, plan};
 use crate::resources::{self, Write};
 use crate::settings::Settings;
 use crate::status;
-
-/// A repair, clean-up or decommission in the operator's registry.
-#[derive(Clone, Debug)]
-struct Task {
-    started: Timestamp,
-    host: String,
-    ticks: u32,
-    /// ALTERs or moves of ranges that it knows of.
-    knows: u32,
-    state: TaskState,
-}
 
 /// What goes wrong in one pass.
 #[derive(Clone, Default, PartialEq)]
@@ -73,7 +60,7 @@ struct Cache {
 
 #[derive(Default)]
 pub struct Operator {
-    tasks: BTreeMap<TaskKey, Task>,
+    pub tasks: Tasks,
     cache: Cache,
     /// Writes of the last pass that was not cut off.
     pub writes: Vec<String>,
@@ -104,38 +91,6 @@ pub fn settings() -> Settings {
 }
 
 impl Operator {
-    /// Background operations go on for a tick.
-    pub fn tick(&mut self, world: &mut World) {
-        for (key, task) in &mut self.tasks {
-            if !matches!(task.state, TaskState::Running(_)) || key.kind == TaskKind::Decommission {
-                continue;
-            }
-            let runs = world.pods.get(&key.pod).is_some_and(|pod| pod.process.host() == Some(&task.host));
-            if !runs {
-                task.state = TaskState::Failed("the node went away".into());
-            } else if task.ticks > 0 {
-                task.ticks -= 1;
-            } else {
-                // Cassandra repairs with all replicas or not at all; what changed meanwhile is not done
-                let all_up = world.live_members() == world.ring.members.len();
-                let current = task.knows == knows(world, key);
-                task.state = match (key.kind, all_up) {
-                    (TaskKind::Repair, false) => TaskState::Failed("an endpoint is dead".into()),
-                    _ => TaskState::Succeeded,
-                };
-                match (&task.state, key.kind) {
-                    (TaskState::Succeeded, TaskKind::Repair) if current => {
-                        world.ring.repaired(key.keyspace.as_deref().unwrap(), &task.host);
-                    }
-                    (TaskState::Succeeded, TaskKind::Cleanup) if current => {
-                        world.ring.cleaned(key.keyspace.as_deref(), &task.host);
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
-
     /// One pass.
     pub fn pass(&mut self, world: &mut World, fault: &Fault) {
         self.writes.clear();
@@ -189,7 +144,7 @@ impl Operator {
                 break; // somebody wrote first, or Cassandra refused: the next pass looks again
             }
             if is_status {
-                self.settle(&plan);
+                self.tasks.settle(&plan);
             }
         }
         self.last = ended.then_some(plan);
@@ -268,28 +223,8 @@ impl Operator {
             claims: world.claims.clone(),
             views,
             cql,
-            tasks: self.tasks.iter().map(|(key, task)| (key.clone(), task.state.clone())).collect(),
+            tasks: self.tasks.states(),
         }
-    }
-
-    /// Drops results that the memory does not wait for, as the driver's registry does.
-    fn settle(&mut self, plan: &Plan) {
-        self.tasks.retain(|key, task| {
-            let kind = match key.kind {
-                TaskKind::Decommission => {
-                    return plan.memory.operation.as_ref().is_some_and(|operation| {
-                        operation.kind == OperationKind::Decommission && operation.pod.as_ref() == Some(&key.pod)
-                    });
-                }
-                TaskKind::Cleanup => DebtKind::Cleanup,
-                TaskKind::Repair => DebtKind::Repair,
-            };
-            let awaited = plan.memory.owed.iter().any(|debt| {
-                let same = debt.kind == kind && debt.keyspace == key.keyspace && debt.host_ids.contains(&task.host);
-                same && debt.since.0 <= task.started
-            });
-            matches!(task.state, TaskState::Running(_)) || awaited
-        });
     }
 
     /// Makes one write. `Err`: its precondition does not hold any more.
@@ -441,39 +376,11 @@ impl Operator {
                 world.ring.change_schema(fault.lag, |ring| ring.alter(&keyspace, replication));
                 return if fault.lag > 0 { Err(()) } else { Ok(()) };
             }
-            RingAction::Decommission { pod } => self.begin(world, &pod, TaskKind::Decommission, None),
-            RingAction::Cleanup { pod, keyspace } => self.begin(world, &pod, TaskKind::Cleanup, keyspace),
-            RingAction::Repair { pod, keyspace } => self.begin(world, &pod, TaskKind::Repair, Some(keyspace)),
+            RingAction::Decommission { pod } => self.tasks.begin(world, &pod, TaskKind::Decommission, None),
+            RingAction::Cleanup { pod, keyspace } => self.tasks.begin(world, &pod, TaskKind::Cleanup, keyspace),
+            RingAction::Repair { pod, keyspace } => self.tasks.begin(world, &pod, TaskKind::Repair, Some(keyspace)),
         }
         Ok(())
-    }
-
-    fn begin(&mut self, world: &mut World, pod: &str, kind: TaskKind, keyspace: Option<String>) {
-        let key = TaskKey { pod: pod.to_owned(), kind, keyspace };
-        if self.tasks.get(&key).is_some_and(|task| matches!(task.state, TaskState::Running(_))) {
-            return;
-        }
-        let Some(host) = world.pods.get(pod).and_then(|pod| pod.process.host().cloned()) else { return };
-        let mut state = TaskState::Running(None);
-        if kind == TaskKind::Decommission {
-            let busy = world.pods.values().any(|other| other.process.is_moving());
-            match world.pods.get_mut(pod) {
-                Some(pod) if !busy && matches!(pod.process, Process::Normal(_)) => {
-                    pod.process = Process::Leaving(STREAMS, host.clone());
-                }
-                _ => state = TaskState::Failed("the node is busy".into()),
-            }
-        }
-        let knows = knows(world, &key);
-        self.tasks.insert(key, Task { started: world.now, host, ticks: STREAMS, knows, state });
-    }
-}
-
-/// ALTERs of its keyspace, or moves of ranges, that an operation that begins now knows of.
-fn knows(world: &World, key: &TaskKey) -> u32 {
-    match (key.kind, &key.keyspace) {
-        (TaskKind::Repair, Some(keyspace)) => world.ring.alters.get(keyspace).copied().unwrap_or(0),
-        _ => world.ring.moves,
     }
 }
 

@@ -296,6 +296,20 @@ fn an_answer_that_is_missed_changes_no_condition_and_silence_that_lasts_does() {
 }
 
 #[test]
+fn a_node_that_is_too_busy_to_answer_at_its_first_start_is_not_down() {
+    let mut simulation = Simulation::new(spec(1, 1, 1));
+    until(&mut simulation, "the superuser is made", |simulation| {
+        let plan = simulation.operator.last.as_ref();
+        plan.is_some_and(|plan| matches!(plan.ring, Some(RingAction::CreateSuperuser)))
+    });
+    for _ in 0..30 {
+        simulation.step(&Fault { silent: 0b1, ..Fault::default() }).unwrap();
+        assert!(degraded(&simulation).starts_with("False"), "{}", degraded(&simulation));
+    }
+    simulation.settle().unwrap();
+}
+
+#[test]
 fn nothing_is_degraded_on_the_way_up_and_through_planned_changes() {
     let mut simulation = Simulation::new(spec(1, 1, 1));
     let larger = with(spec(4, 1, 3), "cassandra", "heap", json!("257Mi"));

@@ -1,0 +1,118 @@
+//! The operator's registry of repairs, clean-ups and decommissions in the model, and what they do to
+//! the ring when they end.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use store_crds::{DebtKind, OperationKind};
+
+use super::ring::{Process, STREAMS};
+use super::world::World;
+use crate::observation::{TaskKey, TaskKind, TaskState};
+use crate::plan::Plan;
+
+/// A repair, clean-up or decommission in the operator's registry.
+#[derive(Clone, Debug)]
+struct Task {
+    started: Timestamp,
+    host: String,
+    ticks: u32,
+    /// ALTERs or moves of ranges that it knows of.
+    knows: u32,
+    state: TaskState,
+}
+
+/// All that run, and results that no pass has settled yet.
+#[derive(Default)]
+pub struct Tasks(BTreeMap<TaskKey, Task>);
+
+impl Tasks {
+    pub fn states(&self) -> BTreeMap<TaskKey, TaskState> {
+        self.0.iter().map(|(key, task)| (key.clone(), task.state.clone())).collect()
+    }
+
+    /// The operator dies.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Background operations go on for a tick.
+    pub fn tick(&mut self, world: &mut World) {
+        for (key, task) in &mut self.0 {
+            if !matches!(task.state, TaskState::Running(_)) || key.kind == TaskKind::Decommission {
+                continue;
+            }
+            let runs = world.pods.get(&key.pod).is_some_and(|pod| pod.process.host() == Some(&task.host));
+            if !runs {
+                task.state = TaskState::Failed("the node went away".into());
+            } else if task.ticks > 0 {
+                task.ticks -= 1;
+            } else {
+                // Cassandra repairs with all replicas or not at all; what changed meanwhile is not done
+                let all_up = world.live_members() == world.ring.members.len();
+                let current = task.knows == knows(world, key);
+                task.state = match (key.kind, all_up) {
+                    (TaskKind::Repair, false) => TaskState::Failed("an endpoint is dead".into()),
+                    _ => TaskState::Succeeded,
+                };
+                match (&task.state, key.kind) {
+                    (TaskState::Succeeded, TaskKind::Repair) if current => {
+                        world.ring.repaired(key.keyspace.as_deref().unwrap(), &task.host);
+                    }
+                    (TaskState::Succeeded, TaskKind::Cleanup) if current => {
+                        world.ring.cleaned(key.keyspace.as_deref(), &task.host);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Drops results that the memory does not wait for, as the driver's registry does.
+    pub fn settle(&mut self, plan: &Plan) {
+        self.0.retain(|key, task| {
+            let kind = match key.kind {
+                TaskKind::Decommission => {
+                    return plan.memory.operation.as_ref().is_some_and(|operation| {
+                        operation.kind == OperationKind::Decommission && operation.pod.as_ref() == Some(&key.pod)
+                    });
+                }
+                TaskKind::Cleanup => DebtKind::Cleanup,
+                TaskKind::Repair => DebtKind::Repair,
+            };
+            let awaited = plan.memory.owed.iter().any(|debt| {
+                let same = debt.kind == kind && debt.keyspace == key.keyspace && debt.host_ids.contains(&task.host);
+                same && debt.since.0 <= task.started
+            });
+            matches!(task.state, TaskState::Running(_)) || awaited
+        });
+    }
+
+    pub fn begin(&mut self, world: &mut World, pod: &str, kind: TaskKind, keyspace: Option<String>) {
+        let key = TaskKey { pod: pod.to_owned(), kind, keyspace };
+        if self.0.get(&key).is_some_and(|task| matches!(task.state, TaskState::Running(_))) {
+            return;
+        }
+        let Some(host) = world.pods.get(pod).and_then(|pod| pod.process.host().cloned()) else { return };
+        let mut state = TaskState::Running(None);
+        if kind == TaskKind::Decommission {
+            let busy = world.pods.values().any(|other| other.process.is_moving());
+            match world.pods.get_mut(pod) {
+                Some(pod) if !busy && matches!(pod.process, Process::Normal(_)) => {
+                    pod.process = Process::Leaving(STREAMS, host.clone());
+                }
+                _ => state = TaskState::Failed("the node is busy".into()),
+            }
+        }
+        let knows = knows(world, &key);
+        self.0.insert(key, Task { started: world.now, host, ticks: STREAMS, knows, state });
+    }
+}
+
+/// ALTERs of its keyspace, or moves of ranges, that an operation that begins now knows of.
+fn knows(world: &World, key: &TaskKey) -> u32 {
+    match (key.kind, &key.keyspace) {
+        (TaskKind::Repair, Some(keyspace)) => world.ring.alters.get(keyspace).copied().unwrap_or(0),
+        _ => world.ring.moves,
+    }
+}
