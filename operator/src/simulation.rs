@@ -210,7 +210,7 @@ fn happen(simulation: &mut Simulation, event: Event) -> Result<(), Story> {
         }
         Event::Weather(seed, ticks) => return simulation.weather(seed, ticks),
         Event::Full(full) => world.full = full,
-        Event::Growable(growable) => world.growable = growable,
+        Event::Growable(growable) => world.set_growable(growable),
         Event::FailJob => world.failing_jobs = 1,
         Event::Pass(ticks) => return simulation.steps(ticks),
     }
@@ -259,7 +259,8 @@ proptest! {
         }
         keep_reports(&mut good);
         simulation.world.set_spec(good);
-        (simulation.world.full, simulation.world.growable) = (false, true);
+        simulation.world.full = false;
+        simulation.world.set_growable(true);
         simulation.weather(end, 30)?;
         simulation.settle()?;
         let before = simulation.world.objects.clone();

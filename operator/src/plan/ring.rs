@@ -118,8 +118,10 @@ impl<'a> Ring<'a> {
             return Err(format!("{} still has {pod} in its ring", node.pod));
         }
         let needed = others.len().min(2);
-        if needed == 0 || peers.len() < needed {
-            return Err(format!("{} of the {needed} live peers needed say that {pod} has left", peers.len()));
+        let views: Vec<&NodeView> = peers.iter().map(|(_, view)| *view).collect();
+        let whole = views.iter().filter(|view| is_whole(view, &views)).count();
+        if needed == 0 || whole < needed {
+            return Err(format!("{whole} of the {needed} live peers needed say that {pod} has left"));
         }
         Ok(())
     }
@@ -227,10 +229,11 @@ fn membership(nodes: &[Node], index: usize, known: &BTreeSet<String>) -> Members
     let others = || nodes.iter().filter(|other| other.pod != node.pod);
     let peers: Vec<&NodeView> =
         others().filter_map(|other| other.view).filter(|view| is_live(view) && is_sane(view)).collect();
+    let whole = peers.iter().filter(|view| is_whole(view, &peers)).count();
     match &node.host_id {
         Some(host_id) if peers.iter().any(|view| names(view, host_id)) => Membership::Member,
         // the word of two, or of the only other one there is
-        Some(_) if !peers.is_empty() && peers.len() >= others().count().min(2) => Membership::NotMember,
+        Some(_) if whole > 0 && whole >= others().count().min(2) => Membership::NotMember,
         Some(_) => Membership::Unknown,
         None => {
             // it has no host id that anybody knows; so it is no member if every member of the ring is
@@ -238,7 +241,7 @@ fn membership(nodes: &[Node], index: usize, known: &BTreeSet<String>) -> Members
             let all_answer = others()
                 .all(|other| other.view.is_some_and(is_live) || (other.host_id.is_none() && other.view.is_none()));
             let all_known = peers.iter().all(|view| view.members.values().all(|host| known.contains(host)));
-            if !peers.is_empty() && all_answer && all_known { Membership::NotMember } else { Membership::Unknown }
+            if whole > 0 && all_answer && all_known { Membership::NotMember } else { Membership::Unknown }
         }
     }
 }
@@ -256,6 +259,12 @@ fn has_joined(view: &NodeView) -> bool {
 /// An answer in which the node itself is a member; anything else is half an answer.
 fn is_sane(view: &NodeView) -> bool {
     !view.host_id.is_empty() && names(view, &view.host_id)
+}
+
+/// An answer in which every peer that is up is a member. Two nodes that came up just now may both have
+/// half a ring in mind, and agree on who is not in it.
+fn is_whole(view: &NodeView, peers: &[&NodeView]) -> bool {
+    peers.iter().all(|peer| names(view, &peer.host_id))
 }
 
 /// The view has a host id among the members.

@@ -249,7 +249,7 @@ impl Operator {
                 self.writes.push(format!("{change:?}"));
                 let claim = world.claims.get_mut(&change.name).filter(|claim| claim.uid == change.uid).ok_or(())?;
                 match change.edit {
-                    ClaimEdit::Grow(bytes) if world.growable => claim.requested_bytes = bytes,
+                    ClaimEdit::Grow(bytes) if claim.expandable == Some(true) => claim.requested_bytes = bytes,
                     ClaimEdit::Grow(_) => world.violate(format!("{} is grown and its class cannot", change.name)),
                     ClaimEdit::MarkLeft(host) => {
                         claim.left = Some(host.clone());

@@ -188,6 +188,15 @@ fn one_node_that_has_just_come_up_does_not_prove_that_the_silent_ones_are_gone()
 }
 
 #[test]
+fn two_nodes_that_have_just_come_up_do_not_prove_that_the_third_is_gone() {
+    let mut simulation = settled(3, 1, 2);
+    for (pod, ticks) in [("shop-cassandra-a-0", 1), ("shop-cassandra-a-1", 1), ("shop-cassandra-a-2", 30)] {
+        simulation.world.pods.get_mut(pod).unwrap().process = Process::Down(ticks);
+    }
+    simulation.settle().unwrap();
+}
+
+#[test]
 fn a_member_that_a_hand_started_and_nobody_has_heard_yet_stays() {
     let mut simulation = settled(2, 1, 1);
     let key = crate::observation::ChildKey { kind: "StatefulSet".into(), name: "shop-cassandra-a".into() };
@@ -253,14 +262,13 @@ fn a_node_stays_while_nobody_has_room_for_its_data() {
 #[test]
 fn volumes_whose_class_cannot_grow_are_told_and_everything_else_goes_on() {
     let mut simulation = settled(2, 1, 1);
-    simulation.world.growable = false;
-    simulation.steps(1).unwrap();
+    simulation.world.set_growable(false);
     let larger = json!({"size": "2Gi"});
     simulation.world.set_spec(with(spec(3, 1, 2), "cassandra", "storage", larger));
     until(&mut simulation, "the node has joined", |simulation| simulation.world.ring.members.len() == 3);
     until(&mut simulation, "the copies are there", |simulation| simulation.world.ring.factor("store_manager") == 2);
     assert!(degraded(&simulation).contains("VolumeCannotGrow"), "{}", degraded(&simulation));
-    simulation.world.growable = true;
+    simulation.world.set_growable(true);
     simulation.settle().unwrap();
 }
 

@@ -64,7 +64,7 @@ pub struct World {
     /// Somebody changed a StatefulSet, which may start more nodes than the operator would.
     pub by_hand: bool,
     /// The StorageClass allows volumes to grow.
-    pub growable: bool,
+    growable: bool,
     /// No node has room for another's data.
     pub full: bool,
     /// Hints for nodes that are up come and go, as under any load.
@@ -155,6 +155,12 @@ impl World {
         self.store.as_ref().is_some_and(|store| store.metadata.deletion_timestamp.is_some())
     }
 
+    /// Somebody edits the StorageClass.
+    pub fn set_growable(&mut self, growable: bool) {
+        self.growable = growable;
+        self.claims.values_mut().for_each(|claim| claim.expandable = Some(growable));
+    }
+
     /// Whether the node of a claim is a member.
     pub fn claim_is_of_member(&self, claim: &ClaimObservation) -> bool {
         match self.disks.get(&claim.uid) {
@@ -191,10 +197,7 @@ impl World {
         let up = up.collect();
         self.ring.tick(self.now, &up);
         tier::tick(self);
-        for claim in self.claims.values_mut() {
-            claim.capacity_bytes = claim.requested_bytes;
-            claim.expandable = Some(self.growable);
-        }
+        self.claims.values_mut().for_each(|claim| claim.capacity_bytes = claim.requested_bytes);
         self.claims.retain(|name, claim| !claim.deleting || self.pods.contains_key(name.trim_start_matches("data-")));
     }
 
