@@ -118,7 +118,7 @@ fn a_repair_is_owed_until_it_is_done() {
 #[test]
 fn nobody_is_gone_because_nobody_answers() {
     for wanted in [2, 4] {
-        for silent in 1..16 {
+        for silent in 1..8 {
             let mut simulation = settled(3, 1, 2);
             simulation.world.set_spec(spec(wanted, 1, 2));
             for _ in 0..6 {
