@@ -11,6 +11,7 @@ use std::time::Duration;
 use http::{HeaderValue, Method, StatusCode};
 use prometheus::IntCounter;
 
+use crate::auth::roles::Role;
 use crate::route::Route;
 use crate::settings::LogFormat;
 use crate::views::json;
@@ -30,6 +31,8 @@ pub struct Entry<'a> {
     pub took: Duration,
     pub bytes: Option<u64>,
     pub peer: Option<IpAddr>,
+    /// Of whoever sent it, where one was needed.
+    pub role: Option<Role>,
 }
 
 /// Where the lines go.
@@ -150,6 +153,10 @@ fn write_line(out: &mut Vec<u8>, format: LogFormat, now_ms: i64, entry: &Entry<'
                 out.extend_from_slice(b",\"bytes\":");
                 json::write_integer(out, bytes);
             }
+            if let Some(role) = entry.role {
+                out.extend_from_slice(b",\"role\":");
+                json::write_text(out, role.name());
+            }
             if let Some(peer) = entry.peer {
                 // Writing to a Vec cannot fail.
                 let _ = write!(out, ",\"peer\":\"{peer}\"");
@@ -162,7 +169,8 @@ fn write_line(out: &mut Vec<u8>, format: LogFormat, now_ms: i64, entry: &Entry<'
             let status = entry.status.as_u16();
             let _ = write!(out, " INFO request {id} {method} ");
             json::write_text(out, path);
-            let _ = writeln!(out, " {status} {micros}us");
+            let role = entry.role.map_or("-", Role::name);
+            let _ = writeln!(out, " {status} {micros}us {role}");
         }
     }
 }
@@ -191,6 +199,7 @@ mod tests {
             took: Duration::from_micros(1500),
             bytes: Some(12),
             peer: Some(IpAddr::from([127, 0, 0, 1])),
+            role: Some(Role::Seller),
         };
         write_line(&mut out, LogFormat::Json, 0, &entry);
         serde_json::from_slice(&out).unwrap()
@@ -203,6 +212,7 @@ mod tests {
         assert_eq!(value["path"], "/products/\"x\\");
         assert_eq!(value["duration_us"], 1500);
         assert_eq!(value["peer"], "127.0.0.1");
+        assert_eq!(value["role"], "seller");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use crate::auth::Gate;
 use crate::dao::Daos;
 use crate::metrics::Metrics;
 use crate::models::Level;
@@ -47,6 +48,8 @@ pub struct App {
     pub default_level: Level,
     pub limits: Limits,
     pub metrics: Metrics,
+    /// Who may do what.
+    pub gate: Gate,
     draining: AtomicBool,
 }
 
@@ -58,6 +61,7 @@ impl App {
         datacenter: Option<String>,
         cursors: CursorKey,
         metrics: Metrics,
+        gate: Gate,
     ) -> Arc<Self> {
         Arc::new(Self {
             services: OnceLock::new(),
@@ -66,6 +70,7 @@ impl App {
             default_level,
             limits,
             metrics,
+            gate,
             draining: AtomicBool::new(false),
         })
     }

@@ -1,5 +1,5 @@
 //! What every request passes on its way in and out, in one place and without a stack of layers:
-//! request id, shedding, panics, problems written out, metrics, access log.
+//! request id, shedding, roles, panics, problems written out, metrics, access log.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
+use axum::response::IntoResponse as _;
 use futures::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body as _;
@@ -86,15 +87,17 @@ impl Edge {
         let id = given_id(request.headers()).unwrap_or_else(|| self.ids.make());
         self.app.metrics.active.inc();
         let active = Active(&self.app);
+        let mut role = None;
         let mut response = if self.app.metrics.active.get() > self.app.limits.max_requests && !route.is_operational() {
             self.app.metrics.shed.inc();
             shed()
         } else {
-            let mut router = self.router.clone();
-            let called = AssertUnwindSafe(async move { router.call(request.map(Body::new)).await });
-            match called.catch_unwind().await {
-                Ok(Ok(response)) => response,
-                Err(_) => panicked(),
+            match self.app.gate.admit(route, &method, request.headers()).await {
+                Ok(admitted) => {
+                    role = admitted;
+                    self.routed(request).await
+                }
+                Err(problem) => problem.into_response(),
             }
         };
         if !response.status().is_success() {
@@ -119,8 +122,22 @@ impl Edge {
             took,
             bytes: response.body().size_hint().exact(),
             peer,
+            role,
         });
         Ok(response)
+    }
+
+    async fn routed<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let mut router = self.router.clone();
+        let called = AssertUnwindSafe(async move { router.call(request.map(Body::new)).await });
+        match called.catch_unwind().await {
+            Ok(Ok(response)) => response,
+            Err(_) => panicked(),
+        }
     }
 }
 
@@ -141,12 +158,11 @@ fn written_out(mut response: Response<Body>, id: &HeaderValue) -> Response<Body>
 
 fn shed() -> Response<Body> {
     let detail = "too many requests are being worked on";
-    axum::response::IntoResponse::into_response(Problem::unavailable("overloaded", detail))
+    Problem::unavailable("overloaded", detail).into_response()
 }
 
 fn panicked() -> Response<Body> {
     // The panic hook has logged the place.
     let detail = "the request could not be worked on";
-    let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail);
-    axum::response::IntoResponse::into_response(problem)
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).into_response()
 }

@@ -9,6 +9,7 @@
 
 pub mod access_log;
 pub mod app;
+pub mod auth;
 pub mod controllers;
 pub mod dao;
 pub mod edge;

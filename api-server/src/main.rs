@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let settings = cli.settings.with_secrets_of_the_environment();
     if let Some(Command::Openapi) = cli.command {
-        print!("{}", store_api::openapi::text());
+        print!("{}", store_api::openapi::text(true));
         return ExitCode::SUCCESS;
     }
     store_api::telemetry::start(settings.log_format);

@@ -1,15 +1,24 @@
 //! The OpenAPI document: what the controllers declare, with the answers that they share. Pure.
 
+use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::schema::{AdditionalProperties, Schema};
-use utoipa::openapi::{OpenApi as Document, RefOr};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{OpenApi as Document, Ref, RefOr};
 use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
 
+use crate::auth::roles::{self, Role, Who};
 use crate::controllers::{cluster, docs, health, products, users};
 use crate::problem::ProblemDoc;
+use crate::route::Route;
 
-/// The document as it is served and committed: pretty JSON with a line break at its end.
-pub fn text() -> String {
-    let mut text = ApiDoc::openapi().to_pretty_json().unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
+/// The document as it is served: pretty JSON with a line break at its end. With `guarded` it says
+/// which operations need a token and who may do them; so it is committed.
+pub fn text(guarded: bool) -> String {
+    let mut document = ApiDoc::openapi();
+    if guarded {
+        guard(&mut document);
+    }
+    let mut text = document.to_pretty_json().unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
     text.push('\n');
     text
 }
@@ -46,7 +55,7 @@ pub fn text() -> String {
         docs::document,
     ),
     components(responses(
-        Malformed, NotFound, NotAcceptable, SlowBody, SkuConflict, EmailConflict, VersionMoved, TooLarge,
+        Malformed, Unauthorized, Forbidden, NotFound, NotAcceptable, SlowBody, SkuConflict, EmailConflict, VersionMoved, TooLarge,
         UnsupportedMediaType, RuleBroken, Unavailable, UnknownOutcome,
     )),
     modifiers(&Closed),
@@ -58,6 +67,36 @@ pub fn text() -> String {
     ),
 )]
 struct ApiDoc;
+
+/// Writes the table of roles into the document.
+fn guard(document: &mut Document) {
+    let mut scheme = Http::new(HttpAuthScheme::Bearer);
+    scheme.description = Some("A token that tells a role: of STORE_AUTH=tokens, or signed by the issuer.".into());
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    for route in Route::ALL {
+        let Some(path) = document.paths.paths.get_mut(route.pattern()) else { continue };
+        for cell in roles::cells(route) {
+            let operation = match cell.method {
+                "GET" => &mut path.get,
+                "POST" => &mut path.post,
+                "PUT" => &mut path.put,
+                "PATCH" => &mut path.patch,
+                "DELETE" => &mut path.delete,
+                _ => continue,
+            };
+            let (Some(operation), Who::Roles(allowed)) = (operation, cell.who) else { continue };
+            operation.security = Some(vec![SecurityRequirement::new("bearer", [""; 0])]);
+            for (status, response) in [("401", "Unauthorized"), ("403", "Forbidden")] {
+                let response = RefOr::Ref(Ref::from_response_name(response));
+                operation.responses.responses.insert(status.to_owned(), response);
+            }
+            let allowed = Role::ALL.into_iter().filter(|role| allowed[*role as usize]).map(Role::name);
+            let roles = Extensions::builder().add("x-roles", allowed.collect::<Vec<_>>()).build();
+            operation.extensions.get_or_insert_default().merge(roles);
+        }
+    }
+}
 
 /// Requests have the members that are listed and no others.
 struct Closed;
@@ -162,6 +201,10 @@ macro_rules! problem_responses {
 problem_responses! {
     /// 400.
     Malformed = "The request cannot be understood: path, query, headers or JSON";
+    /// 401.
+    Unauthorized = "There is no token, or it is not valid here; `WWW-Authenticate` says which";
+    /// 403.
+    Forbidden = "The role that the token tells may not do this";
     /// 404.
     NotFound = "No such resource";
     /// 406.
@@ -189,20 +232,19 @@ problem_responses! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::route::Route;
 
     #[test]
     fn the_committed_document_is_the_one_that_is_served() {
         let committed = include_str!("../openapi.json");
         assert!(
-            committed == text(),
+            committed == text(true),
             "openapi.json is stale, run: cargo run -p store-api -- openapi > api-server/openapi.json"
         );
     }
 
     #[test]
     fn every_route_is_documented_but_the_page_itself() {
-        let document: serde_json::Value = serde_json::from_str(&text()).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&text(true)).unwrap();
         let paths = document["paths"].as_object().unwrap();
         for route in Route::ALL {
             let documented = paths.contains_key(route.pattern());

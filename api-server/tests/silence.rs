@@ -16,6 +16,7 @@ use http_body_util::BodyExt as _;
 use scylla::statement::SerialConsistency;
 use store_api::access_log::AccessLog;
 use store_api::app::{App, LEASE_SLACK, Limits};
+use store_api::auth::Gate;
 use store_api::dao::cassandra::migrations::{KeyspaceToCreate, Migrator};
 use store_api::dao::cassandra::session::{Target, connect};
 use store_api::dao::cassandra::{self, Observer, Sweeper, Usage};
@@ -79,7 +80,7 @@ async fn open(ring: &LocalRing) -> Shop {
     let (daos, sweepers) = cassandra::daos(Arc::new(session), &usage, &observer).await.unwrap();
     let limits = Limits { request_timeout: REQUEST, max_requests: 1000 };
     let cursors = CursorKey::new(b"0123456789abcdef");
-    let app = App::new(limits, Level::LocalQuorum, Some("dc1".into()), cursors, metrics);
+    let app = App::new(limits, Level::LocalQuorum, Some("dc1".into()), cursors, metrics, Gate::Off);
     app.connect(daos);
     let router = router::build(Arc::clone(&app));
     Shop { edge: Edge::new(app, router, AccessLog::silent()), _sweepers: sweepers }

@@ -3,20 +3,25 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use utoipa_swagger_ui::Config;
 
+use crate::app::App;
 use crate::openapi;
 use crate::problem::Problem;
 
 /// The OpenAPI document
 #[utoipa::path(get, path = "/openapi.json", tag = "operations", operation_id = "openapi",
     responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
-pub async fn document() -> Response {
-    static TEXT: OnceLock<String> = OnceLock::new();
-    let text = TEXT.get_or_init(openapi::text);
+pub async fn document(State(app): State<Arc<App>>) -> Response {
+    static OPEN: OnceLock<String> = OnceLock::new();
+    static GUARDED: OnceLock<String> = OnceLock::new();
+    let text = match app.gate.is_on() {
+        true => GUARDED.get_or_init(|| openapi::text(true)),
+        false => OPEN.get_or_init(|| openapi::text(false)),
+    };
     let mut response = Response::new(Body::from(text.as_str()));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use store_api::access_log::AccessLog;
 use store_api::app::{App, Limits};
+use store_api::auth::Gate;
 use store_api::dao::memory;
 use store_api::edge::Edge;
 use store_api::metrics::Metrics;
@@ -58,11 +59,22 @@ impl Store {
         store
     }
 
+    /// A store behind a gate.
+    pub fn behind(gate: Gate) -> Self {
+        let store = Self::build(100, gate);
+        store.app.connect(memory::daos());
+        store
+    }
+
     pub fn without_database(max_requests: i64) -> Self {
+        Self::build(max_requests, Gate::Off)
+    }
+
+    fn build(max_requests: i64, gate: Gate) -> Self {
         let limits = Limits { request_timeout: Duration::from_millis(500), max_requests };
         let cursors = CursorKey::new(b"0123456789abcdef");
         let metrics = Metrics::new().unwrap();
-        let app = App::new(limits, Level::LocalQuorum, None, cursors, metrics);
+        let app = App::new(limits, Level::LocalQuorum, None, cursors, metrics, gate);
         let router = router::build(Arc::clone(&app));
         let edge = Edge::new(Arc::clone(&app), router, AccessLog::silent());
         Self { app, edge }

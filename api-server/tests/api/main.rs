@@ -5,5 +5,7 @@
 mod bad_inputs;
 mod client;
 mod products;
+mod roles;
 mod service;
+mod tokens;
 mod users;

@@ -1,0 +1,127 @@
+//! Who may do what. Every request passes [`Gate::admit`] before it reaches a controller: the token
+//! tells a role, the table in [`roles`] tells what the role may do, and what is not in the table
+//! nobody may do.
+
+pub mod jwks;
+pub mod oidc;
+pub mod roles;
+pub mod tokens;
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+
+use crate::problem::Problem;
+use crate::route::Route;
+use oidc::Oidc;
+use roles::{Role, Who};
+use tokens::Tokens;
+
+/// How requests tell who sends them.
+pub enum Gate {
+    /// They do not: everybody may do everything. For a store on one's own machine.
+    Off,
+    /// By one secret token for each role.
+    Tokens(Tokens),
+    /// By a signed token of an OpenID Connect issuer.
+    Oidc(Box<Oidc>),
+}
+
+/// Why a token tells no role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denied {
+    /// It is not a token of ours; why is for the log alone.
+    Invalid(&'static str),
+    /// It cannot be checked now: the keys of the issuer were not reached.
+    NoKeys,
+}
+
+/// Bytes of a token.
+const MAX_TOKEN: usize = 8 * 1024;
+
+impl Gate {
+    /// Whether tokens are asked for.
+    pub const fn is_on(&self) -> bool {
+        !matches!(self, Self::Off)
+    }
+
+    /// The role of whoever sends a request, `None` where nobody needs one; or the refusal.
+    pub async fn admit(&self, route: Route, method: &Method, headers: &HeaderMap) -> Result<Option<Role>, Problem> {
+        // What no route matches has no controller: the router says so.
+        if matches!(self, Self::Off) || route == Route::Unmatched {
+            return Ok(None);
+        }
+        let who = roles::who(route, method).ok_or_else(|| not_allowed(route))?;
+        let Who::Roles(allowed) = who else {
+            return Ok(None);
+        };
+        let role = match token(headers) {
+            Ok(None) => return Err(unauthorized("Bearer", "send a token: Authorization: Bearer …")),
+            Ok(Some(token)) => self.role_of(token).await,
+            Err(denied) => Err(denied),
+        };
+        match role {
+            Ok(role) if allowed[role as usize] => Ok(Some(role)),
+            Ok(role) => Err(forbidden(role)),
+            Err(Denied::Invalid(reason)) => {
+                tracing::debug!(reason, "refused a token");
+                Err(unauthorized("Bearer error=\"invalid_token\"", "the token is not valid here"))
+            }
+            Err(Denied::NoKeys) => {
+                Err(Problem::unavailable("issuer_unreachable", "the keys of the token's issuer were not reached"))
+            }
+        }
+    }
+
+    async fn role_of(&self, token: &str) -> Result<Role, Denied> {
+        match self {
+            Self::Off => Err(Denied::Invalid("no tokens are known")),
+            Self::Tokens(tokens) => tokens.role_of(token),
+            Self::Oidc(oidc) => oidc.role_of(token).await,
+        }
+    }
+}
+
+/// The bearer token of a request (RFC 6750), `None` where there is no `Authorization`.
+fn token(headers: &HeaderMap) -> Result<Option<&str>, Denied> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(Denied::Invalid("more than one Authorization header"));
+    }
+    if value.len() > MAX_TOKEN {
+        return Err(Denied::Invalid("longer than any token"));
+    }
+    let text = value.to_str().map_err(|_| Denied::Invalid("not visible ASCII"))?;
+    let (scheme, token) = text.split_once(' ').ok_or(Denied::Invalid("no scheme and token"))?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Denied::Invalid("another scheme"));
+    }
+    let token = token.trim_start_matches(' ');
+    let unpadded = token.trim_end_matches('=');
+    let fits =
+        !unpadded.is_empty() && unpadded.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte));
+    if fits { Ok(Some(token)) } else { Err(Denied::Invalid("not of the form of a token")) }
+}
+
+fn unauthorized(challenge: &'static str, detail: &'static str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+        .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+}
+
+fn forbidden(role: Role) -> Problem {
+    let detail = format!("a {} may not do this", role.name());
+    Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
+        .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"insufficient_scope\""))
+}
+
+/// A method without a cell never reaches the router, whatever that would do with it.
+fn not_allowed(route: Route) -> Problem {
+    let methods: Vec<&str> = roles::cells(route).iter().map(|cell| cell.method).collect();
+    let detail = "the resource has other methods, see Allow";
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+    match HeaderValue::try_from(methods.join(",")) {
+        Ok(allow) => problem.with_header(header::ALLOW, allow),
+        Err(_) => problem,
+    }
+}

@@ -1,0 +1,149 @@
+//! The table endpoint × role, compared with the OpenAPI document and tried cell by cell.
+
+use std::collections::BTreeSet;
+
+use http::Method;
+use store_api::auth::Gate;
+use store_api::auth::roles::{Role, Who, cells, who};
+use store_api::auth::tokens::Tokens;
+use store_api::openapi;
+use store_api::route::Route;
+
+use super::client::Store;
+
+const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "patch", "trace"];
+
+/// The token of a role in these tests.
+pub fn token_of(role: Role) -> String {
+    format!("secret-of-the-{}", role.name())
+}
+
+/// A store that knows one token for each role.
+pub fn guarded() -> Store {
+    let directory = tempfile::tempdir().unwrap();
+    for role in Role::ALL {
+        std::fs::write(directory.path().join(role.name()), token_of(role)).unwrap();
+    }
+    Store::behind(Gate::Tokens(Tokens::read(directory.path()).unwrap()))
+}
+
+/// Every operation of the document: path, method, roles (`None` for everybody).
+fn documented() -> Vec<(String, String, Option<Vec<String>>)> {
+    let document: serde_json::Value = serde_json::from_str(&openapi::text(true)).unwrap();
+    let mut found = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in METHODS {
+            let Some(operation) = item.get(method) else { continue };
+            let roles = operation.get("x-roles").map(|roles| serde_json::from_value(roles.clone()).unwrap());
+            assert_eq!(roles.is_some(), operation.get("security").is_some(), "{method} {path}");
+            for status in ["401", "403"] {
+                let told = operation["responses"].get(status).is_some();
+                assert_eq!(roles.is_some(), told, "{method} {path} {status}");
+            }
+            found.push((path.clone(), method.to_uppercase(), roles));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_operation_of_the_document_has_its_cell_and_every_cell_its_operation() {
+    let table: BTreeSet<(String, String)> = Route::ALL
+        .into_iter()
+        .filter(|route| !matches!(route, Route::Docs | Route::DocsFile))
+        .flat_map(|route| cells(route).iter().map(move |cell| (route.pattern().to_owned(), cell.method.to_owned())))
+        .collect();
+    let operations: BTreeSet<(String, String)> =
+        documented().into_iter().map(|(path, method, _)| (path, method)).collect();
+    assert_eq!(table, operations);
+}
+
+#[test]
+fn the_document_names_the_roles_of_each_cell() {
+    for (path, method, roles) in documented() {
+        let route = Route::of(&path);
+        let expected = match who(route, &Method::from_bytes(method.as_bytes()).unwrap()).unwrap() {
+            Who::Anybody => None,
+            Who::Roles(allowed) => {
+                let allowed = Role::ALL.into_iter().filter(|role| allowed[*role as usize]);
+                Some(allowed.map(|role| role.name().to_owned()).collect::<Vec<_>>())
+            }
+        };
+        assert_eq!(roles, expected, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn every_cell_holds_for_every_role_and_for_nobody() {
+    let store = guarded();
+    let mut tried = 0;
+    for (pattern, method, roles) in documented() {
+        let path = pattern.replace("{id}", "0190a0a0-0000-7000-8000-000000000000");
+        let bare = store.call(&method, &path).send().await;
+        assert_eq!(bare.status == 401, roles.is_some(), "{method} {path} without a token: {}", bare.status);
+        if bare.status == 401 {
+            assert_eq!(bare.header("www-authenticate"), Some("Bearer"), "{method} {path}");
+            assert_eq!(bare.header("content-type"), Some("application/problem+json"));
+        }
+        for role in Role::ALL {
+            let authorization = format!("Bearer {}", token_of(role));
+            let answer = store.call(&method, &path).header("authorization", &authorization).send().await;
+            let allowed = roles.as_ref().is_none_or(|roles| roles.iter().any(|name| name == role.name()));
+            assert_ne!(answer.status, 401, "{method} {path} {role:?}");
+            assert_eq!(answer.status != 403, allowed, "{method} {path} {role:?}: {}", answer.status);
+            tried += 1;
+        }
+    }
+    assert!(tried >= 4 * 20, "{tried}");
+}
+
+#[tokio::test]
+async fn what_has_no_cell_is_refused_to_everybody_and_never_reaches_a_controller() {
+    let store = guarded();
+    let admin = format!("Bearer {}", token_of(Role::Admin));
+    for (method, path, status) in [
+        ("PUT", "/products", 405),
+        ("DELETE", "/users", 405),
+        ("OPTIONS", "/products", 405),
+        ("BREW", "/users", 405),
+        ("POST", "/livez", 405),
+        ("GET", "/nowhere", 404),
+        ("GET", "/products/", 404),
+    ] {
+        for token in [None, Some(&admin)] {
+            let call = store.call(method, path);
+            let call = if let Some(token) = token { call.header("authorization", token) } else { call };
+            let answer = call.send().await;
+            assert_eq!(answer.status.as_u16(), status, "{method} {path}");
+            assert_eq!(answer.header("allow").is_some(), status == 405, "{method} {path}");
+        }
+    }
+    let head = store.call("HEAD", "/products").send().await;
+    assert_eq!(head.status, 401, "HEAD is GET without a body");
+    assert_eq!(store.call("HEAD", "/products").header("authorization", &admin).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_refused_request_writes_nothing_and_an_admitted_one_is_done() {
+    let store = guarded();
+    let post = |role: Role| {
+        let call = store.call("POST", "/products").header("authorization", &format!("Bearer {}", token_of(role)));
+        call.json(r#"{"name":"a","sku":"b","price":1}"#).send()
+    };
+    for role in [Role::Director, Role::Supplier] {
+        let refused = post(role).await;
+        assert_eq!(refused.status, 403, "{role:?}");
+        assert!(refused.json()["detail"].as_str().unwrap().contains(role.name()));
+        assert_eq!(refused.header("www-authenticate"), Some("Bearer error=\"insufficient_scope\""));
+    }
+    assert_eq!(post(Role::Seller).await.status, 201, "the sku was still free");
+}
+
+#[tokio::test]
+async fn without_roles_everybody_may_do_everything_and_the_document_says_so() {
+    let open = Store::new();
+    assert_eq!(open.get("/products").await.status, 200);
+    let told = |document: serde_json::Value| document["paths"]["/products"]["get"].get("security").is_some();
+    assert!(!told(open.get("/openapi.json").await.json()));
+    assert!(told(guarded().get("/openapi.json").await.json()));
+}
