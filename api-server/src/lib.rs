@@ -20,6 +20,7 @@ pub mod problem;
 pub mod route;
 pub mod router;
 pub mod run;
+pub mod seed;
 pub mod server;
 pub mod settings;
 pub mod telemetry;

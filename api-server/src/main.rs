@@ -31,6 +31,7 @@ fn main() -> ExitCode {
     let ended: anyhow::Result<()> = runtime.block_on(async {
         match cli.command {
             Some(Command::Migrate(args)) => store_api::run::migrate(&settings, &args).await?,
+            Some(Command::Seed(args)) => store_api::run::seed(&settings, &args).await?,
             _ => store_api::run::serve(&settings).await?,
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The commands: `serve` and `migrate`. IO.
+//! The commands: `serve`, `migrate` and `seed`. IO.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +18,12 @@ use crate::dao::cassandra::{self, Observer, StartError, Sweeper, Usage};
 use crate::edge::Edge;
 use crate::metrics::Metrics;
 use crate::models::cursor::CursorKey;
+use crate::models::products::Products;
+use crate::models::users::Users;
 use crate::router;
+use crate::seed::{self, Plan};
 use crate::server::{self, Pace};
-use crate::settings::{MigrateArgs, SerialLevel, Settings, SettingsError};
+use crate::settings::{MigrateArgs, SeedArgs, SerialLevel, Settings, SettingsError};
 
 /// A command that did not do its work.
 #[derive(Debug, Error)]
@@ -35,6 +38,8 @@ pub enum RunError {
     Connect { hosts: String, detail: String },
     #[error("could not migrate: {0}")]
     Migrate(#[from] MigrationError),
+    #[error("the demo catalogue is in the store in part only, run seed again: {0}")]
+    Seed(String),
 }
 
 /// Between two tries to reach Cassandra at the start.
@@ -101,9 +106,18 @@ async fn connect_once(app: &App, settings: &Settings, observer: &Observer) -> Re
     if settings.migrate {
         migrate_with(&session, settings, None).await?;
     }
+    check_schema(&session, settings).await?;
+    let (daos, sweepers) = cassandra::daos(Arc::new(session), &usage(settings), observer)
+        .await
+        .map_err(|error: StartError| RunError::Start(error.to_string()))?;
+    app.connect(daos);
+    Ok(sweepers)
+}
+
+async fn check_schema(session: &Session, settings: &Settings) -> Result<(), RunError> {
     let deadline = Instant::now() + Duration::from_secs(10);
     let serial = serial(settings);
-    let version = Migrator::new(&session, &settings.keyspace, serial, deadline).version().await?;
+    let version = Migrator::new(session, &settings.keyspace, serial, deadline).version().await?;
     if version.is_none_or(|version| version < expected_version()) {
         return Err(RunError::Start(format!(
             "the schema of keyspace {} is at version {}, {} is needed: run store-api migrate",
@@ -112,20 +126,54 @@ async fn connect_once(app: &App, settings: &Settings, observer: &Observer) -> Re
             expected_version()
         )));
     }
-    let (daos, sweepers) = cassandra::daos(Arc::new(session), &usage(settings), observer)
-        .await
-        .map_err(|error: StartError| RunError::Start(error.to_string()))?;
-    app.connect(daos);
-    Ok(sweepers)
+    Ok(())
 }
 
 /// Brings the schema to the version that this program needs.
 pub async fn migrate(settings: &Settings, args: &MigrateArgs) -> Result<(), RunError> {
     settings.credentials()?;
     let deadline = Instant::now() + Duration::from_secs(settings.migrate_timeout_seconds);
-    let session = loop {
+    let session = open_until(settings, deadline).await?;
+    let create = match (args.create_keyspace, &args.datacenter, args.replication_factor) {
+        (true, Some(datacenter), Some(replication_factor)) => {
+            Some(KeyspaceToCreate { datacenter: datacenter.clone(), replication_factor })
+        }
+        _ => None,
+    };
+    migrate_with(&session, settings, create.as_ref()).await
+}
+
+/// Puts the demo catalogue into the store.
+pub async fn seed(settings: &Settings, args: &SeedArgs) -> Result<(), RunError> {
+    settings.credentials()?;
+    let deadline = Instant::now() + Duration::from_secs(settings.migrate_timeout_seconds);
+    let session = open_until(settings, deadline).await?;
+    check_schema(&session, settings).await?;
+    let start = |error: &dyn std::fmt::Display| RunError::Start(error.to_string());
+    let observer = Observer::register(&prometheus::Registry::new()).map_err(|error| start(&error))?;
+    let daos = cassandra::daos(Arc::new(session), &usage(settings), &observer).await;
+    // The sweepers end with this function; what it leaves half-way those of the store finish.
+    let (daos, _sweepers) = daos.map_err(|error| start(&error))?;
+    let cursors = CursorKey::new(&rand::random::<[u8; 32]>());
+    let (products, users) = (Products::new(daos.products, cursors.clone()), Users::new(daos.users, cursors));
+    let plan = Plan { seed: args.seed, products: args.products, users: args.users };
+    let sown = seed::sow(&products, &users, &plan).await;
+    let (products, users) = sown.map_err(|error| RunError::Seed(error.to_string()))?;
+    tracing::info!(
+        products_made = products.made,
+        products_left = products.left,
+        users_made = users.made,
+        users_left = users.left,
+        "the demo catalogue is in the store"
+    );
+    Ok(())
+}
+
+/// Reaches the database within a deadline.
+async fn open_until(settings: &Settings, deadline: Instant) -> Result<Session, RunError> {
+    loop {
         match open(settings).await? {
-            Ok(session) => break session,
+            Ok(session) => return Ok(session),
             Err(error) if Instant::now() + TRY_AGAIN >= deadline => {
                 return Err(unreachable(settings, &error));
             }
@@ -134,14 +182,7 @@ pub async fn migrate(settings: &Settings, args: &MigrateArgs) -> Result<(), RunE
                 tokio::time::sleep(TRY_AGAIN).await;
             }
         }
-    };
-    let create = match (args.create_keyspace, &args.datacenter, args.replication_factor) {
-        (true, Some(datacenter), Some(replication_factor)) => {
-            Some(KeyspaceToCreate { datacenter: datacenter.clone(), replication_factor })
-        }
-        _ => None,
-    };
-    migrate_with(&session, settings, create.as_ref()).await
+    }
 }
 
 async fn migrate_with(

@@ -39,6 +39,8 @@ pub enum Command {
     Serve,
     /// Bring the tables of the keyspace to the version this binary expects
     Migrate(MigrateArgs),
+    /// Put a demo catalogue into the store
+    Seed(SeedArgs),
     /// Print the OpenAPI document
     Openapi,
 }
@@ -55,6 +57,20 @@ pub struct MigrateArgs {
     /// Datacenter of NetworkTopologyStrategy, with --create-keyspace
     #[arg(long, env = "STORE_MIGRATE_DATACENTER")]
     pub datacenter: Option<String>,
+}
+
+/// Settings of `seed` alone.
+#[derive(Debug, Args, Clone)]
+pub struct SeedArgs {
+    /// Products to have
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(0..=2000))]
+    pub products: u32,
+    /// Users to have
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(0..=2000))]
+    pub users: u32,
+    /// Another number makes other rows, beside those of the first
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// Settings that every command takes.
