@@ -99,6 +99,9 @@ pub const REPLICATION_ABOVE_THREE: &str = "spec.keyspaces[].replicationFactor ab
 
 pub const API_KEYSPACE: &str =
     "spec.api.keyspace must be one of spec.keyspaces[].name: add the keyspace or name another one";
+pub const AUTH_OIDC: &str =
+    "spec.api.auth.oidc belongs to spec.api.auth.mode Oidc and to no other: give both, or neither";
+pub const OIDC_URL: &str = "spec.api.auth.oidc.issuer and jwksUrl must be URLs that begin with https:// (or http://) and have no blank, such as https://id.example.com/shop";
 pub const INGRESS_HOST: &str =
     "spec.api.ingress.host must be a DNS name in lower case without scheme, port or path, such as shop.example.com";
 pub const TLS_WITHOUT_HOST: &str =

@@ -213,9 +213,48 @@ pub struct ApiSpec {
     /// Consistency of the Paxos phase of conditional writes. Default: LOCAL_SERIAL.
     #[serde(default)]
     pub serial_consistency: SerialConsistency,
+    /// How requests tell who sends them, and so what they may do. Default: by tokens.
+    #[serde(default)]
+    pub auth: AuthSpec,
     /// Way in from outside. Default: none, the API is reached at its Service only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ingress: Option<IngressSpec>,
+}
+
+/// How requests to the API tell who sends them.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = Rule::new("(self.mode == 'Oidc') == has(self.oidc)").message(messages::AUTH_OIDC))]
+pub struct AuthSpec {
+    /// Tokens: one secret token for each role, made once, in the Secret NAME-api-tokens under the keys
+    /// seller, director, supplier and admin. Oidc: signed tokens of an OpenID Connect issuer with a
+    /// claim `role`. Open: none, everybody may do everything. Default: Tokens.
+    #[serde(default)]
+    pub mode: AuthMode,
+    /// The issuer, with mode Oidc.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<OidcSpec>,
+}
+
+/// An OpenID Connect issuer whose tokens the API accepts.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OidcSpec {
+    /// Claim `iss` of the tokens, exactly. Its discovery document tells where the keys are.
+    #[schemars(length(min = 1, max = 512))]
+    #[x_kube(validation = Rule::new("self.matches('^https?://[^ ]+$')").message(messages::OIDC_URL))]
+    pub issuer: String,
+    /// Claim `aud` that the tokens must have.
+    #[schemars(length(min = 1, max = 256))]
+    pub audience: String,
+    /// The one algorithm that tokens are signed by. Default: RS256.
+    #[serde(default)]
+    pub algorithm: SigningAlgorithm,
+    /// Where the keys are, if the discovery document shall not be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    #[x_kube(validation = Rule::new("self.matches('^https?://[^ ]+$')").message(messages::OIDC_URL))]
+    pub jwks_url: Option<String>,
 }
 
 /// Ingress of the API.
@@ -240,6 +279,29 @@ pub struct IngressSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "annotations_schema")]
     pub annotations: BTreeMap<String, String>,
+}
+
+/// How requests to the API tell who sends them. None of the words is one that YAML reads as a boolean.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuthMode {
+    #[default]
+    Tokens,
+    Oidc,
+    Open,
+}
+
+/// An algorithm by which an issuer signs.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SigningAlgorithm {
+    #[default]
+    #[serde(rename = "RS256")]
+    Rs256,
+    #[serde(rename = "PS256")]
+    Ps256,
+    #[serde(rename = "ES256")]
+    Es256,
+    #[serde(rename = "EdDSA")]
+    EdDsa,
 }
 
 /// When the kubelet pulls an image.
@@ -407,6 +469,7 @@ impl Default for ApiSpec {
             keyspace: default_keyspace(),
             consistency: Consistency::default(),
             serial_consistency: SerialConsistency::default(),
+            auth: AuthSpec::default(),
             ingress: None,
         }
     }

@@ -5,7 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Amount, CassandraSpec, ResourcesSpec, StoreClusterSpec, messages, quantity_nanos, quantity_units};
+use crate::{
+    Amount, AuthMode, AuthSpec, CassandraSpec, ResourcesSpec, StoreClusterSpec, messages, quantity_nanos,
+    quantity_units,
+};
 
 /// A rule that a spec breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,6 +210,7 @@ fn check_api(found: &mut Violations, spec: &StoreClusterSpec) {
     check_resources(found, &api.resources, "spec.api.resources");
     let known = spec.keyspaces.iter().any(|keyspace| keyspace.name == api.keyspace);
     found.unless(known, "spec.api.keyspace", messages::API_KEYSPACE);
+    check_auth(found, &api.auth);
     let Some(ingress) = &api.ingress else { return };
     if let Some(host) = &ingress.host {
         let field = "spec.api.ingress.host";
@@ -223,6 +227,22 @@ fn check_api(found: &mut Violations, spec: &StoreClusterSpec) {
     found.count(ingress.annotations.len(), 0..=64, "spec.api.ingress.annotations");
     let tls_has_host = ingress.tls_secret_name.is_none() || ingress.host.is_some();
     found.unless(tls_has_host, "spec.api.ingress.tlsSecretName", messages::TLS_WITHOUT_HOST);
+}
+
+fn check_auth(found: &mut Violations, auth: &AuthSpec) {
+    let belongs = (auth.mode == AuthMode::Oidc) == auth.oidc.is_some();
+    found.unless(belongs, "spec.api.auth", messages::AUTH_OIDC);
+    let Some(oidc) = &auth.oidc else { return };
+    found.length(&oidc.audience, 1..=256, "spec.api.auth.oidc.audience");
+    for (url, field) in
+        [(Some(&oidc.issuer), "spec.api.auth.oidc.issuer"), (oidc.jwks_url.as_ref(), "spec.api.auth.oidc.jwksUrl")]
+    {
+        let Some(url) = url else { continue };
+        found.length(url, 1..=512, field);
+        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        let is_url = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains([' ', '\n']));
+        found.unless(is_url, field, messages::OIDC_URL);
+    }
 }
 
 fn check_image(found: &mut Violations, image: &str, field: &str) {

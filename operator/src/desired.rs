@@ -9,8 +9,8 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 use store_crds::{
-    Amount, Consistency, DeletionPolicy, ImagePullPolicy, IngressSpec, ResourcesSpec, SerialConsistency, StoreCluster,
-    StoreClusterSpec, Violation,
+    Amount, AuthSpec, Consistency, DeletionPolicy, ImagePullPolicy, IngressSpec, ResourcesSpec, SerialConsistency,
+    StoreCluster, StoreClusterSpec, Violation,
 };
 
 use crate::plan::ApiShape;
@@ -102,6 +102,7 @@ pub struct DesiredApi {
     pub keyspace: String,
     pub consistency: Consistency,
     pub serial_consistency: SerialConsistency,
+    pub auth: AuthSpec,
     pub ingress: Option<IngressSpec>,
 }
 
@@ -233,6 +234,7 @@ fn desired_api(spec: &StoreClusterSpec) -> DesiredApi {
         keyspace: api.keyspace.clone(),
         consistency: api.consistency,
         serial_consistency: api.serial_consistency,
+        auth: api.auth.clone(),
         ingress: api.ingress.clone(),
     }
 }

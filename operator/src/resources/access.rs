@@ -2,6 +2,7 @@
 //! whoever makes the Secrets.
 
 use serde_json::{Value, json};
+use store_crds::AuthMode;
 
 use super::Child;
 use super::meta::{self, Component};
@@ -41,17 +42,30 @@ pub fn cursor_key_secret(desired: &Desired) -> String {
     format!("{}-cursor-key", desired.name)
 }
 
+/// Name of the Secret with the API's token for each role.
+pub fn api_tokens_secret(desired: &Desired) -> String {
+    format!("{}-api-tokens", desired.name)
+}
+
+/// Roles of the API, each a key of that Secret.
+const API_ROLES: [&str; 4] = ["seller", "director", "supplier", "admin"];
+
 /// All Secrets. The superuser's has no owner: a StoreCluster made again under the same name takes up
 /// the volumes, and needs the password that is in them. Under Delete the plan deletes it by UID, so
 /// that the policy at the end counts, not the one at the time when the Secret was made.
 pub fn build_secrets(desired: &Desired) -> Vec<Child> {
-    vec![
+    let mut secrets = vec![
         login(desired, superuser_secret(desired), Component::Cassandra, SUPERUSER_ROLE, false),
         login(desired, jolokia_secret(desired), Component::Cassandra, JOLOKIA_USER, true),
         login(desired, schema_secret(desired), Component::Schema, SCHEMA_ROLE, true),
         login(desired, api_secret(desired), Component::Api, API_ROLE, true),
         secret(desired, cursor_key_secret(desired), Component::Api, json!({}), (true, vec!["key"])),
-    ]
+    ];
+    if desired.api.auth.mode == AuthMode::Tokens {
+        let tokens = (true, API_ROLES.to_vec());
+        secrets.push(secret(desired, api_tokens_secret(desired), Component::Api, json!({}), tokens));
+    }
+    secrets
 }
 
 fn login(desired: &Desired, name: String, component: Component, user: &str, owned: bool) -> Child {

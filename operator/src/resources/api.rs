@@ -1,7 +1,7 @@
 //! The API tier: Deployment, Ingress and the Job that writes its tables. Pure.
 
 use serde_json::{Value, json};
-use store_crds::{API_PORT, IngressSpec};
+use store_crds::{API_PORT, AuthMode, AuthSpec, IngressSpec};
 
 use super::meta::{self, Component, env};
 use super::{Child, access, hash, services};
@@ -22,6 +22,7 @@ const MIGRATE_SECONDS: i64 = 900;
 
 const CREDENTIALS_DIR: &str = "/var/run/store/cassandra";
 const CURSOR_KEY_DIR: &str = "/var/run/store/cursor-key";
+const TOKENS_DIR: &str = "/var/run/store/tokens";
 
 /// Image of the API: the spec's, else the one that the operator was installed with.
 pub fn image<'a>(desired: &'a Desired, settings: &'a Settings) -> &'a str {
@@ -70,16 +71,43 @@ fn container(desired: &Desired, settings: &Settings) -> Value {
         env("STORE_DRAIN_SECONDS", DRAIN_SECONDS.to_string()),
         env("STORE_SHUTDOWN_SECONDS", SHUTDOWN_SECONDS.to_string()),
     ]);
+    variables.extend(auth_env(&desired.api.auth));
     let mut container = base_container(desired, settings, variables);
     container["ports"] = json!([{ "name": "http", "containerPort": API_PORT, "protocol": "TCP" }]);
     container["startupProbe"] = probe("/livez", 1, 1, 60);
     container["readinessProbe"] = probe("/readyz", 2, 2, 2);
     container["livenessProbe"] = probe("/livez", 10, 5, 6);
-    container["volumeMounts"] = json!([
-        { "name": "credentials", "mountPath": CREDENTIALS_DIR, "readOnly": true },
-        { "name": "cursor-key", "mountPath": CURSOR_KEY_DIR, "readOnly": true },
-    ]);
+    let mut mounts = vec![
+        json!({ "name": "credentials", "mountPath": CREDENTIALS_DIR, "readOnly": true }),
+        json!({ "name": "cursor-key", "mountPath": CURSOR_KEY_DIR, "readOnly": true }),
+    ];
+    if desired.api.auth.mode == AuthMode::Tokens {
+        mounts.push(json!({ "name": "tokens", "mountPath": TOKENS_DIR, "readOnly": true }));
+    }
+    container["volumeMounts"] = json!(mounts);
     container
+}
+
+/// How the API is told who may do what.
+fn auth_env(auth: &AuthSpec) -> Vec<Value> {
+    let mode = match auth.mode {
+        AuthMode::Open => "off",
+        AuthMode::Tokens => "tokens",
+        AuthMode::Oidc => "oidc",
+    };
+    let mut variables = vec![env("STORE_AUTH", mode)];
+    if auth.mode == AuthMode::Tokens {
+        variables.push(env("STORE_TOKENS_DIRECTORY", TOKENS_DIR));
+    }
+    if let Some(oidc) = &auth.oidc {
+        variables.extend([
+            env("STORE_OIDC_ISSUER", &oidc.issuer),
+            env("STORE_OIDC_AUDIENCE", &oidc.audience),
+            env("STORE_OIDC_ALGORITHM", word(&oidc.algorithm)),
+        ]);
+        variables.extend(oidc.jwks_url.as_ref().map(|url| env("STORE_OIDC_JWKS_URL", url)));
+    }
+    variables
 }
 
 fn probe(path: &str, period: i64, timeout: i64, failures: i64) -> Value {
@@ -134,6 +162,12 @@ fn pod_spec(desired: &Desired, component: Component, container: Value) -> Value 
             "name": "cursor-key",
             "secret": { "secretName": access::cursor_key_secret(desired), "defaultMode": 0o440 },
         }));
+        if desired.api.auth.mode == AuthMode::Tokens {
+            volumes.push(json!({
+                "name": "tokens",
+                "secret": { "secretName": access::api_tokens_secret(desired), "defaultMode": 0o440 },
+            }));
+        }
     }
     json!({
         "serviceAccountName": meta::component_name(desired, Component::Api),
@@ -165,7 +199,7 @@ fn cassandra_env(desired: &Desired) -> Vec<Value> {
     ]
 }
 
-/// A consistency level as Cassandra writes it.
+/// A word of the spec as Cassandra and the API write it.
 fn word(level: &impl serde::Serialize) -> String {
     json!(level).as_str().unwrap_or_default().to_owned()
 }

@@ -224,3 +224,44 @@ fn api_and_schema_job_come_when_the_shape_has_them() {
         });
     assert_eq!((kinds.get("Job"), kinds.get("Deployment"), kinds.get("StatefulSet")), (None, None, Some(&1)));
 }
+
+#[test]
+fn the_api_is_told_who_may_use_it_and_holds_no_tokens_that_it_does_not_ask_for() {
+    let issuer = json!({"issuer": "https://id.example.com", "audience": "shop", "algorithm": "EdDSA"});
+    for (auth, told, tokens) in [
+        (json!({}), vec!["STORE_AUTH=tokens", "STORE_TOKENS_DIRECTORY=/var/run/store/tokens"], true),
+        (json!({"mode": "Open"}), vec!["STORE_AUTH=off"], false),
+        (
+            json!({"mode": "Oidc", "oidc": issuer}),
+            vec![
+                "STORE_AUTH=oidc",
+                "STORE_OIDC_ISSUER=https://id.example.com",
+                "STORE_OIDC_AUDIENCE=shop",
+                "STORE_OIDC_ALGORITHM=EdDSA",
+            ],
+            false,
+        ),
+    ] {
+        let desired = desired(json!({"api": {"auth": auth}}));
+        assert!(desired.refused.is_empty(), "{:?}", desired.refused);
+        let children = build(&desired, &shape(&[("rack1", 1)], &["shop-cassandra-rack1-0"]), &settings());
+        let of =
+            |kind: &str, name: &str| children.iter().find(|child| child.key.kind == kind && child.key.name == name);
+        assert_eq!(of("Secret", "shop-api-tokens").is_some(), tokens);
+        let deployment = &of("Deployment", "shop-api").unwrap().object;
+        let pod = &deployment["spec"]["template"]["spec"];
+        assert_eq!(pod["volumes"].to_string().contains("shop-api-tokens"), tokens);
+        let variables = pod["containers"][0]["env"].as_array().unwrap().iter();
+        let variables: Vec<String> = variables
+            .map(|variable| {
+                format!("{}={}", variable["name"].as_str().unwrap(), variable["value"].as_str().unwrap_or_default())
+            })
+            .filter(|text| ["STORE_AUTH", "STORE_TOKENS", "STORE_OIDC"].iter().any(|prefix| text.starts_with(prefix)))
+            .collect();
+        assert_eq!(variables, told);
+        if let Some(secret) = of("Secret", "shop-api-tokens") {
+            let random = vec!["seller", "director", "supplier", "admin"];
+            assert_eq!(secret.mode, Mode::CreateOnce { random });
+        }
+    }
+}
