@@ -31,6 +31,8 @@ pub struct Settings {
     pub base_url: String,
     /// `Host` header to send in place of the address, for an Ingress with a host name.
     pub host: Option<String>,
+    /// Token to send, for a shop that asks for one.
+    pub token: Option<String>,
     /// Requests that begin per second.
     pub rate: f64,
     /// Most requests under way at once; one that is due above that is counted as failed.
@@ -50,6 +52,7 @@ impl Settings {
         Settings {
             base_url: base_url.into(),
             host: None,
+            token: None,
             rate: 20.0,
             clients: 256,
             timeout: Duration::from_secs(15),

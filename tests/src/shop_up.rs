@@ -2,6 +2,8 @@
 //! sample shop, and a first product through the Ingress. IO; says on the terminal what it waits for.
 
 use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,7 +20,7 @@ use crate::command::CommandError;
 use crate::progress::{WaitError, say, wait_until};
 use crate::suites::install;
 use crate::suites::kubectl::Kubectl;
-use crate::suites::shop::condition;
+use crate::suites::shop::{Shop, condition};
 
 /// The sample shop.
 const NAMESPACE: &str = "store";
@@ -86,12 +88,18 @@ pub async fn up(target: Target) -> Result<(), ShopUpError> {
     let told = std::env::var("STORE_URL").ok().filter(|url| target == Target::CurrentContext && !url.is_empty());
     let url = place.url.clone().or(told).or(address).ok_or(ShopUpError::NoAddress)?;
     let url = url.trim_end_matches('/');
-    let product = first_product(url).await?;
-    let env = write_env(&place, url)?;
+    let shop = Shop::new(place.client.clone(), NAMESPACE, SHOP);
+    // A shop of an earlier operator gets its tokens from the one that was just installed.
+    let token = wait_until("the token of its API", FIRST_ANSWER, || async {
+        shop.token("admin").await.map_err(|error| error.to_string())
+    });
+    let token = token.await?;
+    let product = first_product(url, &token).await?;
+    let env = write_env(&place, url, &token)?;
     say(format!("the shop is up: it has {product}"));
     println!(
-        "\nTry it:\n  . {env}\n  curl -fsS \"$STORE_URL/products\"\n  curl -fsS \"$STORE_URL/products\" --json '{{\"name\": \
-         \"Desk lamp\", \"sku\": \"LAMP-2\", \"price\": 39.90}}'",
+        "\nTry it:\n  . {env}\n  curl -fsS --oauth2-bearer \"$STORE_TOKEN\" \"$STORE_URL/products\"\n  curl -fsS --oauth2-bearer \
+         \"$STORE_TOKEN\" \"$STORE_URL/products\" --json '{{\"name\": \"Desk lamp\", \"sku\": \"LAMP-2\", \"price\": 39.90}}'",
         env = env.strip_prefix(root()).unwrap_or(&env).display()
     );
     Ok(())
@@ -159,23 +167,23 @@ struct Product {
 }
 
 /// Finds or makes a product, and reads it back by its id.
-async fn first_product(url: &str) -> Result<String, ShopUpError> {
+async fn first_product(url: &str, token: &str) -> Result<String, ShopUpError> {
     let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build()?;
     let text = |error: reqwest::Error| match std::error::Error::source(&error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
     };
     let made = wait_until("a product through the Ingress", FIRST_ANSWER, || async {
-        let found = http.get(format!("{url}/products?sku={SKU}")).send().await.map_err(text)?;
+        let found = http.get(format!("{url}/products?sku={SKU}")).bearer_auth(token).send().await.map_err(text)?;
         let found: Vec<Product> = found.error_for_status().map_err(text)?.json().await.map_err(text)?;
         let id = if let Some(product) = found.into_iter().next() {
             product.id
         } else {
             let new = json!({"name": "Hello", "sku": SKU, "price": 1.5});
-            let made = http.post(format!("{url}/products")).json(&new).send().await.map_err(text)?;
+            let made = http.post(format!("{url}/products")).bearer_auth(token).json(&new).send().await.map_err(text)?;
             made.error_for_status().map_err(text)?.json::<Product>().await.map_err(text)?.id
         };
-        let read = http.get(format!("{url}/products/{id}")).send().await.map_err(text)?;
+        let read = http.get(format!("{url}/products/{id}")).bearer_auth(token).send().await.map_err(text)?;
         let product: Product = read.error_for_status().map_err(text)?.json().await.map_err(text)?;
         Ok(format!("the product `{}` at {url}/products/{id}", product.name))
     });
@@ -183,23 +191,28 @@ async fn first_product(url: &str) -> Result<String, ShopUpError> {
 }
 
 /// Writes `.testbed/env`, to be sourced.
-fn write_env(place: &Place, url: &str) -> Result<PathBuf, ShopUpError> {
+fn write_env(place: &Place, url: &str, token: &str) -> Result<PathBuf, ShopUpError> {
     let directory = state_root();
     let file = directory.join("env");
     let write = || {
         fs::create_dir_all(&directory)?;
-        fs::write(&file, env_file(&place.kubeconfig, url, &place.tools))
+        let mut options = fs::OpenOptions::new();
+        // It holds a token: nobody else's to read, also where it was another's before.
+        let mut kept = options.create(true).write(true).truncate(true).mode(0o600).open(&file)?;
+        kept.set_permissions(fs::Permissions::from_mode(0o600))?;
+        kept.write_all(env_file(&place.kubeconfig, url, token, &place.tools).as_bytes())
     };
     write().map_err(io_error("writing", &file))?;
     Ok(file)
 }
 
-fn env_file(kubeconfig: &Path, url: &str, tools: &Path) -> String {
+fn env_file(kubeconfig: &Path, url: &str, token: &str, tools: &Path) -> String {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     format!(
-        "# Written by `make up`, to be sourced.\nexport KUBECONFIG={}\nexport STORE_URL={}\nexport PATH={}:\"$PATH\"\n",
+        "# Written by `make up`, to be sourced.\nexport KUBECONFIG={}\nexport STORE_URL={}\nexport STORE_TOKEN={}\nexport PATH={}:\"$PATH\"\n",
         quoted(&path(kubeconfig)),
         quoted(url),
+        quoted(token),
         quoted(&path(tools))
     )
 }
@@ -219,9 +232,9 @@ mod tests {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("env");
         let odd = Path::new("/a dir/with 'quotes' and $HOME");
-        fs::write(&file, env_file(odd, "http://127.0.0.1:18080", Path::new("/tools"))).expect("write");
-        let script = format!(". '{}'; echo \"$KUBECONFIG|$STORE_URL|${{PATH%%:*}}\"", file.display());
+        fs::write(&file, env_file(odd, "http://127.0.0.1:18080", "a-token", Path::new("/tools"))).expect("write");
+        let script = format!(". '{}'; echo \"$KUBECONFIG|$STORE_URL|$STORE_TOKEN|${{PATH%%:*}}\"", file.display());
         let printed = run(Command::new("sh").args(["-c", &script]), SHORT).expect("sourced");
-        assert_eq!(printed.trim(), format!("{}|http://127.0.0.1:18080|/tools", odd.display()));
+        assert_eq!(printed.trim(), format!("{}|http://127.0.0.1:18080|a-token|/tools", odd.display()));
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, HeaderName};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::client::legacy::Client as Pool;
@@ -32,6 +32,9 @@ pub enum ClientError {
     /// The host name is not a header value.
     #[error("the host name {0:?} cannot be sent as a header")]
     Host(String),
+    /// The token is not a header value; it is not told.
+    #[error("the token cannot be sent as a header")]
+    Token,
 }
 
 /// An HTTP client for one base URL.
@@ -40,6 +43,7 @@ pub struct Client {
     pool: Pool<HttpConnector, Full<Bytes>>,
     base: String,
     host: Option<HeaderValue>,
+    authorization: Option<HeaderValue>,
     timeout: Duration,
 }
 
@@ -75,7 +79,18 @@ impl Client {
             .pool_timer(TokioTimer::new())
             .retry_canceled_requests(false)
             .build(connector);
-        Ok(Client { pool, base: base.to_owned(), host, timeout })
+        Ok(Client { pool, base: base.to_owned(), host, authorization: None, timeout })
+    }
+
+    /// The same client, whose requests carry a token.
+    ///
+    /// # Errors
+    /// [`ClientError`] when the token cannot be sent.
+    pub fn with_token(mut self, token: &str) -> Result<Self, ClientError> {
+        let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| ClientError::Token)?;
+        value.set_sensitive(true);
+        self.authorization = Some(value);
+        Ok(self)
     }
 
     /// Sends one request and reads its answer, whatever its status.
@@ -93,6 +108,9 @@ impl Client {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         if let Some(host) = &self.host {
             request = request.header(HOST, host);
+        }
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization);
         }
         for (name, value) in headers {
             request = request.header(HeaderName::from_static(name), *value);

@@ -55,7 +55,10 @@ impl Load {
     /// # Errors
     /// [`ClientError`] when the base URL cannot be used.
     pub fn start(settings: Settings) -> Result<Self, ClientError> {
-        let client = Client::new(&settings.base_url, settings.host.as_deref(), settings.timeout)?;
+        let mut client = Client::new(&settings.base_url, settings.host.as_deref(), settings.timeout)?;
+        if let Some(token) = &settings.token {
+            client = client.with_token(token)?;
+        }
         let prefix = format!("load-{}", Uuid::new_v4().simple());
         let shared = Arc::new(Shared {
             client,

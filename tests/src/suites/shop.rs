@@ -168,20 +168,29 @@ impl Shop {
         if addresses.is_empty() {
             return Err(ShopError::Missing("no Cassandra pod is ready".into()));
         }
-        let name = format!("{}-superuser", self.name);
-        let api: Api<Secret> = self.api();
-        let secret = ask("reading the superuser's Secret", api.get(&name)).await?;
-        let data = secret.data.unwrap_or_default();
-        let value = |key: &str| {
-            let bytes = data.get(key).ok_or_else(|| ShopError::Missing(format!("Secret {name} has no {key}")))?;
-            Ok::<_, ShopError>(String::from_utf8_lossy(&bytes.0).into_owned())
-        };
+        let secret = format!("{}-superuser", self.name);
         Ok(CqlAccess {
             addresses,
-            username: value("username")?,
-            password: value("password")?,
+            username: self.secret(&secret, "username").await?,
+            password: self.secret(&secret, "password").await?,
             keyspace: keyspace.into(),
         })
+    }
+
+    /// The API's token of a role.
+    ///
+    /// # Errors
+    /// [`ShopError`] when its Secret is not there.
+    pub async fn token(&self, role: &str) -> Result<String, ShopError> {
+        self.secret(&format!("{}-api-tokens", self.name), role).await
+    }
+
+    async fn secret(&self, name: &str, key: &str) -> Result<String, ShopError> {
+        let api: Api<Secret> = self.api();
+        let secret = ask(&format!("reading the Secret {name}"), api.get(name)).await?;
+        let data = secret.data.unwrap_or_default();
+        let bytes = data.get(key).ok_or_else(|| ShopError::Missing(format!("Secret {name} has no {key}")))?;
+        Ok(String::from_utf8_lossy(&bytes.0).into_owned())
     }
 
     /// The work that Cassandra's logs tell of since `since`, by pod. A pod whose log cannot be read

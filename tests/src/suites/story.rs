@@ -30,6 +30,8 @@ use crate::progress::{WaitError, say, wait_until};
 
 /// Keyspace of the API's tables.
 const KEYSPACE: &str = "store_manager";
+/// Role of the API that the load works in.
+const ROLE: &str = "seller";
 /// For reading every product back.
 const READ_BACK: Duration = Duration::from_secs(180);
 /// How long after a cut of power requests may still fail.
@@ -183,6 +185,7 @@ impl Story<'_> {
             self.judge(&report, tally);
             let read = async {
                 let client = Client::new(&self.stage.cluster.url(), None, Duration::from_secs(15))?;
+                let client = client.with_token(&self.shop.token(ROLE).await?)?;
                 let by_api = verify_by_api(&client, &ledger, "LOCAL_QUORUM", READ_BACK).await;
                 let access = self.shop.access(KEYSPACE).await?;
                 let by_cql = verify_by_cql(&access, ledger.products(), READ_BACK).await?;
@@ -252,7 +255,8 @@ impl Story<'_> {
             if answer.status.is_success() { Ok(()) } else { Err(format!("status {}", answer.status)) }
         })
         .await?;
-        let load = Load::start(Settings { rate: self.plan.rate, ..Settings::new(url) })?;
+        let token = Some(self.shop.token(ROLE).await?);
+        let load = Load::start(Settings { rate: self.plan.rate, token, ..Settings::new(url) })?;
         load.begin("products through the Ingress");
         let made = wait_until("the first products", Duration::from_secs(120), || {
             let made = load.products().len();
