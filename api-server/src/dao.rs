@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod contract;
 pub mod error;
 pub mod idempotency;
+pub mod ledger;
 pub mod level;
 pub mod memory;
 pub mod page;
@@ -32,6 +33,7 @@ pub struct Daos {
     pub products: Arc<dyn products::ProductDao>,
     pub users: Arc<dyn users::UserDao>,
     pub idempotency: Arc<dyn idempotency::IdempotencyDao>,
+    pub ledger: Arc<dyn ledger::LedgerDao>,
     pub cluster: Arc<dyn cluster::ClusterDao>,
 }
 

@@ -6,6 +6,8 @@ pub mod create;
 pub mod cursor;
 pub mod error;
 pub mod idempotency;
+pub mod ledger;
+pub mod lines;
 pub mod precondition;
 pub mod product;
 pub mod products;

@@ -207,6 +207,7 @@ impl From<ModelError> for Problem {
                 problem.retry_after = Some(1);
                 problem
             }
+            ModelError::Overloaded(what) => Self::unavailable("overloaded", format!("{what}, nothing was changed")),
             ModelError::Dao(error) => Self::from(error),
         }
     }

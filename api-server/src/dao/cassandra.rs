@@ -5,6 +5,7 @@ mod cluster;
 mod execute;
 mod idempotency;
 mod intents;
+mod ledger;
 mod listing;
 pub mod migrations;
 mod observe;
@@ -28,6 +29,7 @@ use super::{Daos, Level};
 
 pub use cluster::CassandraCluster;
 pub use idempotency::CassandraIdempotency;
+pub use ledger::CassandraLedger;
 pub use observe::Observer;
 pub use products::CassandraProducts;
 pub use sweeper::Sweeper;
@@ -70,9 +72,16 @@ pub async fn daos(
     let products = Arc::new(CassandraProducts::prepare(Arc::clone(&database)).await?);
     let users = Arc::new(CassandraUsers::prepare(Arc::clone(&database)).await?);
     let idempotency = CassandraIdempotency::prepare(Arc::clone(&database)).await?;
+    let ledger = CassandraLedger::prepare(Arc::clone(&database)).await?;
     let cluster = CassandraCluster::new(database);
     let sweepers = vec![Sweeper::start(&products), Sweeper::start(&users)];
-    let daos = Daos { products, users, idempotency: Arc::new(idempotency), cluster: Arc::new(cluster) };
+    let daos = Daos {
+        products,
+        users,
+        idempotency: Arc::new(idempotency),
+        ledger: Arc::new(ledger),
+        cluster: Arc::new(cluster),
+    };
     Ok((daos, sweepers))
 }
 

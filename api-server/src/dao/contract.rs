@@ -3,6 +3,7 @@
 //! Every part works under names of its own, so the suite can run on a store that holds other rows.
 
 mod idempotency;
+pub mod ledger;
 pub mod lists;
 pub mod products;
 pub mod users;
@@ -21,6 +22,7 @@ pub async fn hold(daos: &Daos) {
     lists::hold(daos).await;
     users::hold(daos).await;
     idempotency::hold(daos).await;
+    ledger::hold(daos).await;
 }
 
 fn cx() -> Context {

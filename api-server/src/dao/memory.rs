@@ -3,6 +3,7 @@
 
 mod cluster;
 mod idempotency;
+mod ledger;
 mod products;
 mod users;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 pub use cluster::MemoryCluster;
 pub use idempotency::MemoryIdempotency;
+pub use ledger::MemoryLedger;
 pub use products::MemoryProducts;
 pub use users::MemoryUsers;
 
@@ -21,6 +23,7 @@ pub fn daos() -> Daos {
         products: Arc::new(MemoryProducts::default()),
         users: Arc::new(MemoryUsers::default()),
         idempotency: Arc::new(MemoryIdempotency::default()),
+        ledger: Arc::new(MemoryLedger::default()),
         cluster: Arc::new(MemoryCluster),
     }
 }

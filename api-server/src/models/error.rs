@@ -57,6 +57,9 @@ pub enum ModelError {
     /// The first request under the idempotency key is still running.
     #[error("the first request under this idempotency key is still running")]
     KeyInFlight,
+    /// Too much of the same waits already; nothing was done.
+    #[error("{0}")]
+    Overloaded(&'static str),
     #[error(transparent)]
     Dao(#[from] DaoError),
 }

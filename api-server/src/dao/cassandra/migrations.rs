@@ -4,6 +4,7 @@
 //! recorded after its tables are agreed on by all live nodes; every statement is `IF NOT EXISTS`,
 //! so a writer that died half-way is simply followed by the next.
 
+mod orders;
 mod tables;
 
 use std::time::Duration;

@@ -13,6 +13,7 @@ pub struct Migration {
 pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "products", statements: PRODUCTS },
     Migration { version: 2, name: "users", statements: USERS },
+    Migration { version: 3, name: "ledger", statements: super::orders::LEDGER },
 ];
 
 const PRODUCTS: &[&str] = &[
