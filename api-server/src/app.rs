@@ -10,7 +10,9 @@ use crate::models::Level;
 use crate::models::cluster::Cluster;
 use crate::models::cursor::CursorKey;
 use crate::models::idempotency::Idempotency;
+use crate::models::lines::Lines;
 use crate::models::products::Products;
+use crate::models::stocks::Stocks;
 use crate::models::users::Users;
 
 /// Use cases over one database.
@@ -18,6 +20,7 @@ use crate::models::users::Users;
 pub struct Services {
     pub products: Products,
     pub users: Users,
+    pub stocks: Stocks,
     pub idempotency: Idempotency,
     pub cluster: Cluster,
 }
@@ -74,7 +77,9 @@ impl App {
     pub fn connect(&self, daos: Daos) {
         let lease = self.limits.request_timeout + LEASE_SLACK;
         let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
+        let lines = Lines::new(Arc::clone(&daos.ledger));
         self.services.get_or_init(|| Services {
+            stocks: Stocks::new(lines, daos.ledger, Arc::clone(&daos.products), self.cursors.clone()),
             products: Products::new(daos.products, self.cursors.clone()),
             users: Users::new(daos.users, self.cursors.clone()),
             idempotency: Idempotency::new(daos.idempotency, lease_ms),

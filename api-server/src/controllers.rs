@@ -8,4 +8,5 @@ pub mod health;
 mod once;
 pub mod products;
 pub mod request;
+pub mod stocks;
 pub mod users;

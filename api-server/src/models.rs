@@ -11,6 +11,7 @@ pub mod lines;
 pub mod precondition;
 pub mod product;
 pub mod products;
+pub mod stocks;
 pub mod user;
 pub mod users;
 

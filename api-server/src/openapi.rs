@@ -4,7 +4,7 @@ use utoipa::openapi::schema::{AdditionalProperties, Schema};
 use utoipa::openapi::{OpenApi as Document, RefOr};
 use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
 
-use crate::controllers::{cluster, docs, health, products, users};
+use crate::controllers::{cluster, docs, health, products, stocks, users};
 use crate::problem::ProblemDoc;
 
 /// The document as it is served and committed: pretty JSON with a line break at its end.
@@ -33,6 +33,12 @@ pub fn text() -> String {
         users::show,
         users::change,
         users::erase,
+        stocks::list,
+        stocks::set,
+        stocks::show,
+        stocks::adjust,
+        stocks::movements,
+        stocks::overview,
         cluster::nodes,
         cluster::ring,
         cluster::keyspaces,
@@ -53,6 +59,7 @@ pub fn text() -> String {
     tags(
         (name = "products", description = "What the store sells"),
         (name = "users", description = "Whom the store knows"),
+        (name = "stocks", description = "What is there of each product, and how it came to be"),
         (name = "cluster", description = "The distributed database made visible"),
         (name = "operations", description = "Probes, metrics, this document"),
     ),
@@ -67,7 +74,7 @@ impl Modify for Closed {
         let Some(components) = &mut document.components else {
             return;
         };
-        for name in ["NewProduct", "ProductChange", "NewUser", "UserChange"] {
+        for name in ["NewProduct", "ProductChange", "NewUser", "UserChange", "NewStock", "NewAdjustment"] {
             if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(name) {
                 object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
             }

@@ -4,4 +4,5 @@ pub mod cluster;
 mod fields;
 pub mod json;
 pub mod product;
+pub mod stock;
 pub mod user;

@@ -69,7 +69,7 @@ async fn create_once(
         location: Some(format!("/products/{}", product.id)),
         body: view::created(&product),
     };
-    Ok(Created { answer, kept: None, receipt })
+    Ok(Created { answer, kept: None, receipt: Some(receipt) })
 }
 
 /// List products, newest first

@@ -128,6 +128,17 @@ pub fn path_id(parts: &Parts, what: &str) -> Result<Uuid, Problem> {
     Err(Problem::not_found(what))
 }
 
+/// The id that is the second segment of the path, before what belongs to it.
+pub fn owner_id(parts: &Parts, what: &str) -> Result<Uuid, Problem> {
+    let owner = parts.uri.path().split('/').nth(2).unwrap_or_default();
+    if owner.len() == 36
+        && let Ok(id) = Uuid::try_parse(owner)
+    {
+        return Ok(id);
+    }
+    Err(Problem::not_found(what))
+}
+
 /// The query's parameters, decoded; only those named are allowed, each once unless `repeated`.
 pub struct Query(Vec<(&'static str, String)>);
 

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -67,6 +68,67 @@ pub fn read_text<'a>(value: &'a RawValue) -> Option<Cow<'a, str>> {
 pub fn read_number(value: &RawValue) -> Option<&str> {
     let text = value.get();
     matches!(text.as_bytes().first(), Some(b'-' | b'0'..=b'9')).then_some(text)
+}
+
+/// A whole number, also written as `5.0`; `None` for every other value.
+pub fn read_whole(value: &RawValue) -> Option<i64> {
+    let literal = read_number(value)?;
+    let whole = match literal.split_once('.') {
+        Some((whole, zeros)) if !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0') => whole,
+        Some(_) => return None,
+        None => literal,
+    };
+    whole.parse().ok()
+}
+
+/// A UUID in its usual form of 36 characters.
+pub fn read_uuid(value: &RawValue) -> Option<Uuid> {
+    let text = read_text(value)?;
+    if text.len() == 36 { Uuid::try_parse(&text).ok() } else { None }
+}
+
+/// A member that must be the id of something; else the place is noted.
+pub fn id_at(field: &str, value: &RawValue, broken: &mut Vec<Violation>) -> Option<Uuid> {
+    let found = read_uuid(value);
+    if found.is_none() {
+        let detail = format!("{field} must be a UUID of 36 characters");
+        broken.push(Violation::new(format!("/{field}"), "not_a_uuid", detail));
+    }
+    found
+}
+
+/// A member that must be a whole number in a range; else the place is noted.
+pub fn whole_at(field: &str, value: &RawValue, range: RangeInclusive<i64>, broken: &mut Vec<Violation>) -> Option<i64> {
+    let (code, what) = match read_whole(value) {
+        Some(number) if range.contains(&number) => return Some(number),
+        _ if read_number(value).is_none() => ("type", "a whole number"),
+        _ => ("out_of_range", "a whole number without an exponent"),
+    };
+    let detail = format!("{field} must be {what} from {} to {}", range.start(), range.end());
+    broken.push(Violation::new(format!("/{field}"), code, detail));
+    None
+}
+
+/// Notes a member that is required and was not given; one that was given wrong is noted already.
+pub fn require_at(field: &str, given: bool, broken: &mut Vec<Violation>) {
+    let pointer = format!("/{field}");
+    if !given && !broken.iter().any(|violation| violation.pointer == pointer) {
+        broken.push(Violation::new(pointer, "required", format!("{field} is required")));
+    }
+}
+
+/// A JSON array of rows, each written by `write`.
+pub fn array<T>(rows: impl Iterator<Item = T>, write: impl Fn(&mut Vec<u8>, T)) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256 * rows.size_hint().0 + 2);
+    out.push(b'[');
+    for row in rows {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        write(&mut out, row);
+    }
+    out.push(b']');
+    out
 }
 
 /// Whether the value is `null`.

@@ -6,4 +6,5 @@ mod bad_inputs;
 mod client;
 mod products;
 mod service;
+mod stocks;
 mod users;

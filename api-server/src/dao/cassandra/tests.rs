@@ -18,7 +18,7 @@ use super::session::{Target, connect};
 use super::{CassandraLedger, CassandraProducts, CassandraUsers, Observer, Usage, execute, sweeper};
 use crate::dao::cluster::{PlacementError, Replication};
 use crate::dao::contract::{self, ledger as contract_ledger, lists, products};
-use crate::dao::ledger::{Account, LedgerDao as _};
+use crate::dao::ledger::Account;
 use crate::dao::price::Price;
 use crate::dao::products::{Filter, Inserted, PageQuery, Product, ProductDao};
 use crate::dao::{Context, DaoError, Daos, Level, now_ms};
