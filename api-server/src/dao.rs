@@ -11,9 +11,11 @@ pub mod idempotency;
 pub mod ledger;
 pub mod level;
 pub mod memory;
+pub mod orders;
 pub mod page;
 pub mod price;
 pub mod products;
+pub mod ranks;
 pub mod row;
 pub mod users;
 
@@ -34,6 +36,8 @@ pub struct Daos {
     pub users: Arc<dyn users::UserDao>,
     pub idempotency: Arc<dyn idempotency::IdempotencyDao>,
     pub ledger: Arc<dyn ledger::LedgerDao>,
+    pub orders: Arc<dyn orders::OrderDao>,
+    pub ranks: Arc<dyn ranks::RankDao>,
     pub cluster: Arc<dyn cluster::ClusterDao>,
 }
 

@@ -4,7 +4,7 @@ use utoipa::openapi::schema::{AdditionalProperties, Schema};
 use utoipa::openapi::{OpenApi as Document, RefOr};
 use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
 
-use crate::controllers::{cluster, docs, health, products, stocks, users};
+use crate::controllers::{cluster, docs, health, orders, products, reports, stocks, users};
 use crate::problem::ProblemDoc;
 
 /// The document as it is served and committed: pretty JSON with a line break at its end.
@@ -18,7 +18,7 @@ pub fn text() -> String {
 #[openapi(
     info(
         title = "Store manager",
-        description = "Products and users of a store, kept in Apache Cassandra, and the ring they lie on. Errors are `application/problem+json` (RFC 9457). Every answer carries `X-Request-Id`.",
+        description = "Products, stocks, orders and users of a store, kept in Apache Cassandra, and the ring they lie on. Errors are `application/problem+json` (RFC 9457). Every answer carries `X-Request-Id`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(
@@ -39,6 +39,14 @@ pub fn text() -> String {
         stocks::adjust,
         stocks::movements,
         stocks::overview,
+        orders::list,
+        orders::create,
+        orders::put,
+        orders::show,
+        orders::patch,
+        orders::cancel,
+        reports::highest_spenders,
+        reports::best_sellers,
         cluster::nodes,
         cluster::ring,
         cluster::keyspaces,
@@ -52,7 +60,7 @@ pub fn text() -> String {
         docs::document,
     ),
     components(responses(
-        Malformed, NotFound, NotAcceptable, SlowBody, SkuConflict, EmailConflict, VersionMoved, TooLarge,
+        Malformed, NotFound, NotAcceptable, SlowBody, SkuConflict, EmailConflict, OrderConflict, VersionMoved, TooLarge,
         UnsupportedMediaType, RuleBroken, Unavailable, UnknownOutcome,
     )),
     modifiers(&Closed),
@@ -60,6 +68,7 @@ pub fn text() -> String {
         (name = "products", description = "What the store sells"),
         (name = "users", description = "Whom the store knows"),
         (name = "stocks", description = "What is there of each product, and how it came to be"),
+        (name = "orders", description = "What was bought, by whom, and reports on it"),
         (name = "cluster", description = "The distributed database made visible"),
         (name = "operations", description = "Probes, metrics, this document"),
     ),
@@ -74,7 +83,18 @@ impl Modify for Closed {
         let Some(components) = &mut document.components else {
             return;
         };
-        for name in ["NewProduct", "ProductChange", "NewUser", "UserChange", "NewStock", "NewAdjustment"] {
+        for name in [
+            "NewProduct",
+            "ProductChange",
+            "NewUser",
+            "UserChange",
+            "NewStock",
+            "NewAdjustment",
+            "NewOrder",
+            "NewOrderItem",
+            "OrderChange",
+            "OrderPayment",
+        ] {
             if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(name) {
                 object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
             }
@@ -179,6 +199,8 @@ problem_responses! {
     SkuConflict = "The sku is taken";
     /// 409.
     EmailConflict = "The e-mail address is taken";
+    /// 409.
+    OrderConflict = "What has become of the order does not allow this";
     /// 412.
     VersionMoved = "The resource is at another version than `If-Match` names";
     /// 413.

@@ -13,6 +13,10 @@ pub enum Route {
     StockAdjustments,
     StockMovements,
     StockOverview,
+    Orders,
+    Order,
+    HighestSpenders,
+    BestSellers,
     ClusterNodes,
     ClusterRing,
     ClusterKeyspaces,
@@ -32,7 +36,7 @@ pub enum Route {
 
 impl Route {
     /// Every route with a pattern.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 26] = [
         Self::Products,
         Self::Product,
         Self::Users,
@@ -42,6 +46,10 @@ impl Route {
         Self::StockAdjustments,
         Self::StockMovements,
         Self::StockOverview,
+        Self::Orders,
+        Self::Order,
+        Self::HighestSpenders,
+        Self::BestSellers,
         Self::ClusterNodes,
         Self::ClusterRing,
         Self::ClusterKeyspaces,
@@ -72,6 +80,10 @@ impl Route {
             Self::StockAdjustments => "/stocks/{product_id}/adjustments",
             Self::StockMovements => "/stocks/{product_id}/movements",
             Self::StockOverview => "/stocks/reports/overview-stocks",
+            Self::Orders => "/orders",
+            Self::Order => "/orders/{id}",
+            Self::HighestSpenders => "/orders/reports/highest-spenders",
+            Self::BestSellers => "/orders/reports/best-sellers",
             Self::ClusterNodes => "/cluster/nodes",
             Self::ClusterRing => "/cluster/ring",
             Self::ClusterKeyspaces => "/cluster/keyspaces",
@@ -108,6 +120,10 @@ impl Route {
             (Some("stocks"), Some(id), None) if !id.is_empty() => Self::Stock,
             (Some("stocks"), Some(id), Some("adjustments")) if !id.is_empty() => Self::StockAdjustments,
             (Some("stocks"), Some(id), Some("movements")) if !id.is_empty() => Self::StockMovements,
+            (Some("orders"), None, None) => Self::Orders,
+            (Some("orders"), Some("reports"), Some("highest-spenders")) => Self::HighestSpenders,
+            (Some("orders"), Some("reports"), Some("best-sellers")) => Self::BestSellers,
+            (Some("orders"), Some(id), None) if !id.is_empty() => Self::Order,
             (Some("cluster"), Some("nodes"), None) => Self::ClusterNodes,
             (Some("cluster"), Some("ring"), None) => Self::ClusterRing,
             (Some("cluster"), Some("keyspaces"), None) => Self::ClusterKeyspaces,

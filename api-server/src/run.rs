@@ -18,6 +18,7 @@ use crate::dao::cassandra::{self, Observer, StartError, Sweeper, Usage};
 use crate::edge::Edge;
 use crate::metrics::Metrics;
 use crate::models::cursor::CursorKey;
+use crate::models::orders::sweep;
 use crate::router;
 use crate::server::{self, Pace};
 use crate::settings::{MigrateArgs, SerialLevel, Settings, SettingsError};
@@ -87,9 +88,10 @@ async fn connect_in_time(app: Arc<App>, settings: Settings, observer: Observer) 
             }
         }
     };
+    let orders = app.services().map(|services| sweep::Sweeper::start(services.orders.clone()));
     tracing::info!("connected to Cassandra, the schema is there");
     std::future::pending::<()>().await;
-    drop(sweepers);
+    drop((sweepers, orders));
 }
 
 async fn connect_once(app: &App, settings: &Settings, observer: &Observer) -> Result<Vec<Sweeper>, RunError> {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::answer;
 use super::once::{Created, Once};
-use super::request::{self, Access, Query};
+use super::request::{self, Access, DEFAULT_LIMIT, JSON, MAX_LIMIT, Query};
 use crate::app::App;
 use crate::models::cursor::PageOf;
 use crate::models::idempotency::Answer;
@@ -18,12 +18,6 @@ use crate::models::ledger::{Balance, Movement};
 use crate::models::{Product, Receipt};
 use crate::problem::{Problem, ProblemDoc};
 use crate::views::stock::{self as view, MovementDoc, NewAdjustmentDoc, NewStockDoc, OverviewDoc, StockDoc};
-
-/// Rows of a page unless the client says otherwise, and at most.
-const DEFAULT_LIMIT: usize = 50;
-const MAX_LIMIT: usize = 100;
-
-const JSON: &[&str] = &["application/json"];
 
 /// Set a stock
 ///

@@ -9,7 +9,9 @@ mod ledger;
 mod listing;
 pub mod migrations;
 mod observe;
+mod orders;
 mod products;
+mod ranks;
 pub mod session;
 mod sweeper;
 #[cfg(test)]
@@ -31,7 +33,9 @@ pub use cluster::CassandraCluster;
 pub use idempotency::CassandraIdempotency;
 pub use ledger::CassandraLedger;
 pub use observe::Observer;
+pub use orders::CassandraOrders;
 pub use products::CassandraProducts;
+pub use ranks::CassandraRanks;
 pub use sweeper::Sweeper;
 pub use users::CassandraUsers;
 
@@ -73,6 +77,8 @@ pub async fn daos(
     let users = Arc::new(CassandraUsers::prepare(Arc::clone(&database)).await?);
     let idempotency = CassandraIdempotency::prepare(Arc::clone(&database)).await?;
     let ledger = CassandraLedger::prepare(Arc::clone(&database)).await?;
+    let orders = CassandraOrders::prepare(Arc::clone(&database)).await?;
+    let ranks = CassandraRanks::prepare(Arc::clone(&database)).await?;
     let cluster = CassandraCluster::new(database);
     let sweepers = vec![Sweeper::start(&products), Sweeper::start(&users)];
     let daos = Daos {
@@ -80,6 +86,8 @@ pub async fn daos(
         users,
         idempotency: Arc::new(idempotency),
         ledger: Arc::new(ledger),
+        orders: Arc::new(orders),
+        ranks: Arc::new(ranks),
         cluster: Arc::new(cluster),
     };
     Ok((daos, sweepers))

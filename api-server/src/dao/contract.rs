@@ -5,7 +5,9 @@
 mod idempotency;
 pub mod ledger;
 pub mod lists;
+mod orders;
 pub mod products;
+mod ranks;
 pub mod users;
 
 use std::time::Duration;
@@ -23,6 +25,8 @@ pub async fn hold(daos: &Daos) {
     users::hold(daos).await;
     idempotency::hold(daos).await;
     ledger::hold(daos).await;
+    orders::hold(daos).await;
+    ranks::hold(daos).await;
 }
 
 fn cx() -> Context {

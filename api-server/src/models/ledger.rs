@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::precondition::Tags;
 use crate::dao::ledger::Posting;
-pub use crate::dao::ledger::{Balance, Kind, Movement};
+pub use crate::dao::ledger::{Balance, Book, Kind, Movement};
 
 /// Units that a stock may have at most.
 pub const QUANTITY_MAX: i64 = 1_000_000_000;

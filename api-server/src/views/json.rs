@@ -6,7 +6,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::RangeInclusive;
 
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -85,36 +84,6 @@ pub fn read_whole(value: &RawValue) -> Option<i64> {
 pub fn read_uuid(value: &RawValue) -> Option<Uuid> {
     let text = read_text(value)?;
     if text.len() == 36 { Uuid::try_parse(&text).ok() } else { None }
-}
-
-/// A member that must be the id of something; else the place is noted.
-pub fn id_at(field: &str, value: &RawValue, broken: &mut Vec<Violation>) -> Option<Uuid> {
-    let found = read_uuid(value);
-    if found.is_none() {
-        let detail = format!("{field} must be a UUID of 36 characters");
-        broken.push(Violation::new(format!("/{field}"), "not_a_uuid", detail));
-    }
-    found
-}
-
-/// A member that must be a whole number in a range; else the place is noted.
-pub fn whole_at(field: &str, value: &RawValue, range: RangeInclusive<i64>, broken: &mut Vec<Violation>) -> Option<i64> {
-    let (code, what) = match read_whole(value) {
-        Some(number) if range.contains(&number) => return Some(number),
-        _ if read_number(value).is_none() => ("type", "a whole number"),
-        _ => ("out_of_range", "a whole number without an exponent"),
-    };
-    let detail = format!("{field} must be {what} from {} to {}", range.start(), range.end());
-    broken.push(Violation::new(format!("/{field}"), code, detail));
-    None
-}
-
-/// Notes a member that is required and was not given; one that was given wrong is noted already.
-pub fn require_at(field: &str, given: bool, broken: &mut Vec<Violation>) {
-    let pointer = format!("/{field}");
-    if !given && !broken.iter().any(|violation| violation.pointer == pointer) {
-        broken.push(Violation::new(pointer, "required", format!("{field} is required")));
-    }
 }
 
 /// A JSON array of rows, each written by `write`.

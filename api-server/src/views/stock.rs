@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::json;
+use super::{fields, json};
 use crate::models::ledger::{Balance, Movement, QUANTITY_MAX};
 use crate::models::product::{at_field, check_line};
 use crate::models::stocks::Adjustment;
@@ -129,13 +129,13 @@ pub fn read_setting(body: &[u8]) -> Result<(Uuid, i64), ModelError> {
     let (mut product, mut quantity) = (None, None);
     for (name, value) in &json::read_object(body).map_err(|violation| ModelError::Malformed(vec![violation]))? {
         match name.as_str() {
-            "product_id" => product = json::id_at("product_id", value, &mut broken),
-            "quantity" => quantity = json::whole_at("quantity", value, 0..=QUANTITY_MAX, &mut broken),
-            other => broken.push(unknown(other, "a stock has product_id and quantity")),
+            "product_id" => product = fields::id("product_id", value, &mut broken),
+            "quantity" => quantity = fields::whole("quantity", value, 0..=QUANTITY_MAX, &mut broken),
+            other => broken.push(fields::unknown(other, "a stock has product_id and quantity")),
         }
     }
-    json::require_at("product_id", product.is_some(), &mut broken);
-    json::require_at("quantity", quantity.is_some(), &mut broken);
+    fields::require("product_id", product.is_some(), &mut broken);
+    fields::require("quantity", quantity.is_some(), &mut broken);
     match (product, quantity) {
         (Some(product), Some(quantity)) if broken.is_empty() => Ok((product, quantity)),
         _ => Err(ModelError::Invalid(broken)),
@@ -148,13 +148,13 @@ pub fn read_adjustment(body: &[u8]) -> Result<Adjustment, ModelError> {
     let (mut delta, mut reason, mut reference) = (None, None, None);
     for (name, value) in &json::read_object(body).map_err(|violation| ModelError::Malformed(vec![violation]))? {
         match name.as_str() {
-            "delta" => delta = json::whole_at("delta", value, -QUANTITY_MAX..=QUANTITY_MAX, &mut broken),
-            "reason" => reason = optional_line("reason", value, REASON_MAX, &mut broken),
-            "reference" => reference = optional_line("reference", value, REFERENCE_MAX, &mut broken),
-            other => broken.push(unknown(other, "an adjustment has delta, reason and reference")),
+            "delta" => delta = fields::whole("delta", value, -QUANTITY_MAX..=QUANTITY_MAX, &mut broken),
+            "reason" => reason = line("reason", value, REASON_MAX, &mut broken),
+            "reference" => reference = line("reference", value, REFERENCE_MAX, &mut broken),
+            other => broken.push(fields::unknown(other, "an adjustment has delta, reason and reference")),
         }
     }
-    json::require_at("delta", delta.is_some(), &mut broken);
+    fields::require("delta", delta.is_some(), &mut broken);
     if delta == Some(0) {
         broken.push(at_field("delta", ("zero", "must not be 0".into())));
     }
@@ -164,25 +164,8 @@ pub fn read_adjustment(body: &[u8]) -> Result<Adjustment, ModelError> {
     }
 }
 
-fn unknown(name: &str, what: &'static str) -> Violation {
-    Violation::new(format!("/{}", json::escape_pointer(name)), "unknown_member", what)
-}
-
-fn optional_line(field: &'static str, value: &RawValue, max: usize, broken: &mut Vec<Violation>) -> Option<String> {
-    if json::is_null(value) {
-        return None;
-    }
-    let Some(text) = json::read_text(value) else {
-        broken.push(at_field(field, ("type", "must be a string or null".into())));
-        return None;
-    };
-    match check_line(&text, max) {
-        Ok(()) => Some(text.into_owned()),
-        Err(rule) => {
-            broken.push(at_field(field, rule));
-            None
-        }
-    }
+fn line(field: &'static str, value: &RawValue, max: usize, broken: &mut Vec<Violation>) -> Option<String> {
+    fields::optional(value, |value| fields::text(field, value, max, check_line, broken)).flatten()
 }
 
 fn write_open(out: &mut Vec<u8>, product: Uuid, quantity: i64, version: i64, updated_at: i64) {

@@ -4,6 +4,7 @@
 
 mod bad_inputs;
 mod client;
+mod orders;
 mod products;
 mod service;
 mod stocks;

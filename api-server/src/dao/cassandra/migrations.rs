@@ -155,6 +155,7 @@ impl<'a> Migrator<'a> {
         let buckets = match version {
             1 => "product_buckets",
             2 => "user_buckets",
+            4 => "order_buckets",
             _ => return Ok(()),
         };
         // The first bucket begins with time itself; the partition is changed by LWT only.

@@ -14,6 +14,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "products", statements: PRODUCTS },
     Migration { version: 2, name: "users", statements: USERS },
     Migration { version: 3, name: "ledger", statements: super::orders::LEDGER },
+    Migration { version: 4, name: "orders", statements: super::orders::ORDERS },
 ];
 
 const PRODUCTS: &[&str] = &[
