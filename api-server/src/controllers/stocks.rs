@@ -12,10 +12,11 @@ use super::answer;
 use super::once::{Created, Once};
 use super::request::{self, Access, DEFAULT_LIMIT, JSON, MAX_LIMIT, Query};
 use crate::app::App;
+use crate::models::Receipt;
 use crate::models::cursor::PageOf;
 use crate::models::idempotency::Answer;
-use crate::models::ledger::{Balance, Movement};
-use crate::models::{Product, Receipt};
+use crate::models::ledger::Movement;
+use crate::models::stocks::Row;
 use crate::problem::{Problem, ProblemDoc};
 use crate::views::stock::{self as view, MovementDoc, NewAdjustmentDoc, NewStockDoc, OverviewDoc, StockDoc};
 
@@ -211,7 +212,7 @@ async fn by_product(
     request: Request,
     list: &'static str,
     path: &'static str,
-    write: fn(&[(Product, Option<Balance>)]) -> Vec<u8>,
+    write: fn(&[Row]) -> Vec<u8>,
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     request::accepts_json(&parts.headers)?;

@@ -53,5 +53,6 @@ fn product(name: &str) -> Product {
         version: 1,
         created_at: now,
         updated_at: now,
+        archived_at: None,
     }
 }

@@ -19,6 +19,7 @@ use super::error::{ModelError, RACES, Violation};
 use super::lines::Lines;
 use super::order::{Change, Draft, changed, id_of_attempt, may_cancel, moved_to};
 use super::precondition::Tags;
+use super::products::product_archived;
 use crate::dao::ledger::LedgerDao;
 pub use crate::dao::orders::{Filter, Order, Status};
 use crate::dao::orders::{Inserted, Note, OrderDao, Replaced, Stored};
@@ -114,6 +115,9 @@ impl Orders {
         let mut prices = Vec::with_capacity(products.len());
         for (at, product) in products.into_iter().enumerate() {
             match product {
+                Some(product) if product.archived_at.is_some() => {
+                    broken.push(product_archived(format!("/items/{at}/product_id")));
+                }
                 Some(product) => prices.push(product.price),
                 None => {
                     let pointer = format!("/items/{at}/product_id");

@@ -11,6 +11,7 @@ use super::error::{ModelError, Shortage, Violation};
 use super::ledger::{Change, Outcome, QUANTITY_MAX, Refusal, Want};
 use super::lines::{Lines, Settled};
 use super::precondition::Tags;
+use super::products::product_archived;
 use crate::dao::ledger::{Account, Balance, LedgerDao, Movement};
 use crate::dao::page::Position;
 use crate::dao::products::{Filter, PageQuery, Product, ProductDao};
@@ -24,6 +25,9 @@ pub struct Stocks {
     products: Arc<dyn ProductDao>,
     cursors: CursorKey,
 }
+
+/// A product with its stock, if it has one.
+pub type Row = (Product, Option<Balance>);
 
 /// Accounts of a page that are read at the same time.
 const READ_AT_ONCE: usize = 16;
@@ -47,8 +51,10 @@ impl Stocks {
         let mut found = Vec::with_capacity(1);
         let plain = Context { level: None, trace: false, ..*cx };
         self.products.find(&plain, product, &mut found).await?;
-        if found.is_empty() {
-            return Err(unknown_product());
+        match found.first() {
+            None => return Err(unknown_product()),
+            Some(product) if product.archived_at.is_some() => return Err(archived()),
+            Some(_) => {}
         }
         let want = Want {
             id: identity.operation,
@@ -61,8 +67,12 @@ impl Stocks {
         let (movement, receipt) = self.change(cx, product, want).await?;
         // The product may have been removed since it was looked for: its removal looks for a
         // stock, so one of the two sees the other.
-        if movement.version == 1 && self.products.load(&plain, product).await?.is_none() {
-            return Err(unknown_product());
+        if movement.version == 1 {
+            match self.products.load(&plain, product).await? {
+                None => return Err(unknown_product()),
+                Some(stored) if stored.product.archived_at.is_some() => return Err(archived()),
+                Some(_) => {}
+            }
         }
         Ok((movement, receipt))
     }
@@ -108,7 +118,7 @@ impl Stocks {
         list: &'static str,
         limit: usize,
         cursor: Option<&str>,
-    ) -> Result<(Vec<(Product, Option<Balance>)>, PageOf), ModelError> {
+    ) -> Result<(Vec<Row>, PageOf), ModelError> {
         let list = List { name: list, conditions: &[] };
         let after = self.cursors.resume(list, cursor)?;
         let query = PageQuery { filter: Filter::default(), limit, after };
@@ -154,6 +164,10 @@ pub struct Adjustment {
     pub delta: i64,
     pub reason: Option<String>,
     pub reference: Option<String>,
+}
+
+fn archived() -> ModelError {
+    ModelError::Conflict(product_archived("/product_id"))
 }
 
 fn unknown_product() -> ModelError {

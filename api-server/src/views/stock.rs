@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::{fields, json};
 use crate::models::ledger::{Balance, Movement, QUANTITY_MAX};
 use crate::models::product::{at_field, check_line};
-use crate::models::stocks::Adjustment;
-use crate::models::{ModelError, Price, Product, Violation};
+use crate::models::stocks::{Adjustment, Row};
+use crate::models::{ModelError, Price, Violation};
 
 /// Characters that the reason of an adjustment may have at most.
 const REASON_MAX: usize = 150;
@@ -198,7 +198,7 @@ pub fn changed(product: Uuid, movement: &Movement) -> Vec<u8> {
 }
 
 /// The stocks of a page of products, those without one left out.
-pub fn list(rows: &[(Product, Option<Balance>)]) -> Vec<u8> {
+pub fn list(rows: &[Row]) -> Vec<u8> {
     let stocks = rows.iter().filter_map(|(product, balance)| Some((product.id, balance.as_ref()?)));
     json::array(stocks, |out, (product, balance)| {
         write_open(out, product, balance.quantity, balance.version, balance.updated_at);
@@ -207,7 +207,7 @@ pub fn list(rows: &[(Product, Option<Balance>)]) -> Vec<u8> {
 }
 
 /// The rows of the stock report.
-pub fn overview(rows: &[(Product, Option<Balance>)]) -> Vec<u8> {
+pub fn overview(rows: &[Row]) -> Vec<u8> {
     json::array(rows.iter(), |out, (product, balance)| {
         out.extend_from_slice(b"{\"product_id\":");
         json::write_uuid(out, product.id);

@@ -194,3 +194,30 @@ async fn no_bad_change_of_a_stock_is_made() {
     let read = store.get(&format!("/stocks/{id}")).await.json();
     assert_eq!((&read["quantity"], &read["version"]), (&5.into(), &1.into()));
 }
+
+#[tokio::test]
+async fn a_product_with_a_stock_is_archived_and_one_without_is_gone() {
+    let store = Store::new();
+    let id = stocked(&store, "one", 5).await;
+    let path = format!("/products/{id}");
+    for _ in 0..2 {
+        let deleted = store.call("DELETE", &path).send().await.status.as_u16();
+        assert!([204, 404].contains(&deleted), "{deleted}");
+    }
+    let archived = store.get(&path).await;
+    assert_eq!(archived.status, 200);
+    assert!(archived.json()["archived_at"].is_string());
+    assert_eq!(store.count().await, 0, "in no list");
+    assert_eq!(store.get(&format!("/stocks/{id}")).await.json()["quantity"], 5, "the stock stays");
+    let changed = store.call("PATCH", &path).json(r#"{"price":1}"#).send().await;
+    assert_eq!((changed.status.as_u16(), &changed.json()["errors"][0]["code"]), (409, &"product_archived".into()));
+    assert_eq!(set(&store, &id, 9).await.status, 409);
+    let ana = super::orders::user(&store, "ana").await;
+    let ordered = super::orders::order(&store, &ana, &[(&id, 1)]).await;
+    assert_eq!((ordered.status.as_u16(), &ordered.json()["errors"][0]["code"]), (422, &"product_archived".into()));
+    store.created("one").await;
+    let bare = store.created("bare").await;
+    assert_eq!(store.call("DELETE", &bare).send().await.status, 204);
+    assert_eq!(store.get(&bare).await.status, 404);
+    assert_eq!(set(&store, bare.rsplit('/').next().unwrap(), 1).await.status, 422);
+}

@@ -61,3 +61,6 @@ pub const ORDERS: &[&str] = &[
         book text, slot bigint, used boolean, PRIMARY KEY (book, slot)
     ) WITH CLUSTERING ORDER BY (slot DESC) AND comment = 'slots that have members'",
 ];
+
+/// Products that are archived and not removed.
+pub const ARCHIVE: &[&str] = &["ALTER TABLE {ks}.products ADD IF NOT EXISTS archived_at timestamp"];
