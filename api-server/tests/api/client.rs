@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use store_api::access_log::AccessLog;
 use store_api::app::{App, Limits};
-use store_api::dao::memory;
+use store_api::dao::{Daos, memory};
 use store_api::edge::Edge;
 use store_api::metrics::Metrics;
 use store_api::models::Level;
@@ -58,8 +58,18 @@ impl Store {
         store
     }
 
+    /// One of several processes over the same database, patient enough for a crowd.
+    pub fn over(daos: Daos) -> Self {
+        let store = Self::limited(Limits { request_timeout: Duration::from_secs(60), max_requests: 1000 });
+        store.app.connect(daos);
+        store
+    }
+
     pub fn without_database(max_requests: i64) -> Self {
-        let limits = Limits { request_timeout: Duration::from_millis(500), max_requests };
+        Self::limited(Limits { request_timeout: Duration::from_millis(500), max_requests })
+    }
+
+    fn limited(limits: Limits) -> Self {
         let cursors = CursorKey::new(b"0123456789abcdef");
         let metrics = Metrics::new().unwrap();
         let app = App::new(limits, Level::LocalQuorum, None, cursors, metrics);
