@@ -11,7 +11,11 @@ use crate::models::Level;
 use crate::models::cluster::Cluster;
 use crate::models::cursor::CursorKey;
 use crate::models::idempotency::Idempotency;
+use crate::models::lines::Lines;
+use crate::models::orders::{self, Orders};
 use crate::models::products::Products;
+use crate::models::reports::Reports;
+use crate::models::stocks::Stocks;
 use crate::models::users::Users;
 
 /// Use cases over one database.
@@ -19,6 +23,9 @@ use crate::models::users::Users;
 pub struct Services {
     pub products: Products,
     pub users: Users,
+    pub stocks: Stocks,
+    pub orders: Orders,
+    pub reports: Reports,
     pub idempotency: Idempotency,
     pub cluster: Cluster,
 }
@@ -79,8 +86,22 @@ impl App {
     pub fn connect(&self, daos: Daos) {
         let lease = self.limits.request_timeout + LEASE_SLACK;
         let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
+        let lines = Lines::new(Arc::clone(&daos.ledger));
         self.services.get_or_init(|| Services {
-            products: Products::new(daos.products, self.cursors.clone()),
+            orders: Orders::new(
+                lines.clone(),
+                orders::Daos {
+                    orders: daos.orders,
+                    ledger: Arc::clone(&daos.ledger),
+                    ranks: Arc::clone(&daos.ranks),
+                    products: Arc::clone(&daos.products),
+                    users: Arc::clone(&daos.users),
+                },
+                self.cursors.clone(),
+            ),
+            reports: Reports::new(Arc::clone(&daos.ledger), daos.ranks),
+            stocks: Stocks::new(lines, Arc::clone(&daos.ledger), Arc::clone(&daos.products), self.cursors.clone()),
+            products: Products::new(daos.products, daos.ledger, self.cursors.clone()),
             users: Users::new(daos.users, self.cursors.clone()),
             idempotency: Idempotency::new(daos.idempotency, lease_ms),
             cluster: Cluster::new(daos.cluster, self.datacenter.clone()),

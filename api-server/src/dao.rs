@@ -8,11 +8,14 @@ pub mod cluster;
 pub mod contract;
 pub mod error;
 pub mod idempotency;
+pub mod ledger;
 pub mod level;
 pub mod memory;
+pub mod orders;
 pub mod page;
 pub mod price;
 pub mod products;
+pub mod ranks;
 pub mod row;
 pub mod users;
 
@@ -32,6 +35,9 @@ pub struct Daos {
     pub products: Arc<dyn products::ProductDao>,
     pub users: Arc<dyn users::UserDao>,
     pub idempotency: Arc<dyn idempotency::IdempotencyDao>,
+    pub ledger: Arc<dyn ledger::LedgerDao>,
+    pub orders: Arc<dyn orders::OrderDao>,
+    pub ranks: Arc<dyn ranks::RankDao>,
     pub cluster: Arc<dyn cluster::ClusterDao>,
 }
 

@@ -6,9 +6,15 @@ pub mod create;
 pub mod cursor;
 pub mod error;
 pub mod idempotency;
+pub mod ledger;
+pub mod lines;
+pub mod order;
+pub mod orders;
 pub mod precondition;
 pub mod product;
 pub mod products;
+pub mod reports;
+pub mod stocks;
 pub mod user;
 pub mod users;
 

@@ -7,7 +7,7 @@ use utoipa::openapi::{OpenApi as Document, Ref, RefOr};
 use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
 
 use crate::auth::roles::{self, Role, Who};
-use crate::controllers::{cluster, docs, health, products, users};
+use crate::controllers::{cluster, docs, health, orders, products, reports, stocks, users};
 use crate::problem::ProblemDoc;
 use crate::route::Route;
 
@@ -27,7 +27,7 @@ pub fn text(guarded: bool) -> String {
 #[openapi(
     info(
         title = "Store manager",
-        description = "Products and users of a store, kept in Apache Cassandra, and the ring they lie on. Errors are `application/problem+json` (RFC 9457). Every answer carries `X-Request-Id`.",
+        description = "Products, stocks, orders and users of a store, kept in Apache Cassandra, and the ring they lie on. Errors are `application/problem+json` (RFC 9457). Every answer carries `X-Request-Id`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(
@@ -42,6 +42,20 @@ pub fn text(guarded: bool) -> String {
         users::show,
         users::change,
         users::erase,
+        stocks::list,
+        stocks::set,
+        stocks::show,
+        stocks::adjust,
+        stocks::movements,
+        stocks::overview,
+        orders::list,
+        orders::create,
+        orders::put,
+        orders::show,
+        orders::patch,
+        orders::cancel,
+        reports::highest_spenders,
+        reports::best_sellers,
         cluster::nodes,
         cluster::ring,
         cluster::keyspaces,
@@ -55,13 +69,15 @@ pub fn text(guarded: bool) -> String {
         docs::document,
     ),
     components(responses(
-        Malformed, Unauthorized, Forbidden, NotFound, NotAcceptable, SlowBody, SkuConflict, EmailConflict, VersionMoved, TooLarge,
+        Malformed, Unauthorized, Forbidden, NotFound, NotAcceptable, SlowBody, SkuConflict, EmailConflict, OrderConflict, VersionMoved, TooLarge,
         UnsupportedMediaType, RuleBroken, Unavailable, UnknownOutcome,
     )),
     modifiers(&Closed),
     tags(
         (name = "products", description = "What the store sells"),
         (name = "users", description = "Whom the store knows"),
+        (name = "stocks", description = "What is there of each product, and how it came to be"),
+        (name = "orders", description = "What was bought, by whom, and reports on it"),
         (name = "cluster", description = "The distributed database made visible"),
         (name = "operations", description = "Probes, metrics, this document"),
     ),
@@ -106,7 +122,18 @@ impl Modify for Closed {
         let Some(components) = &mut document.components else {
             return;
         };
-        for name in ["NewProduct", "ProductChange", "NewUser", "UserChange"] {
+        for name in [
+            "NewProduct",
+            "ProductChange",
+            "NewUser",
+            "UserChange",
+            "NewStock",
+            "NewAdjustment",
+            "NewOrder",
+            "NewOrderItem",
+            "OrderChange",
+            "OrderPayment",
+        ] {
             if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(name) {
                 object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
             }
@@ -215,6 +242,8 @@ problem_responses! {
     SkuConflict = "The sku is taken";
     /// 409.
     EmailConflict = "The e-mail address is taken";
+    /// 409.
+    OrderConflict = "What has become of the order does not allow this";
     /// 412.
     VersionMoved = "The resource is at another version than `If-Match` names";
     /// 413.

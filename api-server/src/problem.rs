@@ -59,6 +59,15 @@ pub struct ViolationDoc {
     pointer: String,
     code: String,
     detail: String,
+    /// The product of which less is in stock than was asked for, where that is the reason.
+    #[schema(nullable = false)]
+    product_id: Option<uuid::Uuid>,
+    /// Units that were asked for.
+    #[schema(nullable = false)]
+    requested: Option<i64>,
+    /// Units that are in stock.
+    #[schema(nullable = false)]
+    available: Option<i64>,
 }
 
 impl Problem {
@@ -142,6 +151,14 @@ impl Problem {
             json::write_text(&mut out, &error.code);
             out.extend_from_slice(b",\"detail\":");
             json::write_text(&mut out, &error.detail);
+            if let Some(shortage) = &error.shortage {
+                out.extend_from_slice(b",\"product_id\":");
+                json::write_uuid(&mut out, shortage.product_id);
+                out.extend_from_slice(b",\"requested\":");
+                json::write_integer(&mut out, shortage.requested);
+                out.extend_from_slice(b",\"available\":");
+                json::write_integer(&mut out, shortage.available);
+            }
             out.push(b'}');
         }
         out.extend_from_slice(b"],\"request_id\":");
@@ -193,6 +210,7 @@ impl From<ModelError> for Problem {
                 problem.retry_after = Some(1);
                 problem
             }
+            ModelError::Short(errors) => Self::of_violations(StatusCode::CONFLICT, "insufficient_stock", errors),
             ModelError::KeyReused => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
@@ -207,6 +225,7 @@ impl From<ModelError> for Problem {
                 problem.retry_after = Some(1);
                 problem
             }
+            ModelError::Overloaded(what) => Self::unavailable("overloaded", format!("{what}, nothing was changed")),
             ModelError::Dao(error) => Self::from(error),
         }
     }

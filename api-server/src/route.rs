@@ -8,6 +8,15 @@ pub enum Route {
     Product,
     Users,
     User,
+    Stocks,
+    Stock,
+    StockAdjustments,
+    StockMovements,
+    StockOverview,
+    Orders,
+    Order,
+    HighestSpenders,
+    BestSellers,
     ClusterNodes,
     ClusterRing,
     ClusterKeyspaces,
@@ -27,11 +36,20 @@ pub enum Route {
 
 impl Route {
     /// Every route with a pattern.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 26] = [
         Self::Products,
         Self::Product,
         Self::Users,
         Self::User,
+        Self::Stocks,
+        Self::Stock,
+        Self::StockAdjustments,
+        Self::StockMovements,
+        Self::StockOverview,
+        Self::Orders,
+        Self::Order,
+        Self::HighestSpenders,
+        Self::BestSellers,
         Self::ClusterNodes,
         Self::ClusterRing,
         Self::ClusterKeyspaces,
@@ -57,6 +75,15 @@ impl Route {
             Self::Product => "/products/{id}",
             Self::Users => "/users",
             Self::User => "/users/{id}",
+            Self::Stocks => "/stocks",
+            Self::Stock => "/stocks/{product_id}",
+            Self::StockAdjustments => "/stocks/{product_id}/adjustments",
+            Self::StockMovements => "/stocks/{product_id}/movements",
+            Self::StockOverview => "/stocks/reports/overview-stocks",
+            Self::Orders => "/orders",
+            Self::Order => "/orders/{id}",
+            Self::HighestSpenders => "/orders/reports/highest-spenders",
+            Self::BestSellers => "/orders/reports/best-sellers",
             Self::ClusterNodes => "/cluster/nodes",
             Self::ClusterRing => "/cluster/ring",
             Self::ClusterKeyspaces => "/cluster/keyspaces",
@@ -80,11 +107,23 @@ impl Route {
         // What stands before the first slash: nothing.
         segments.next();
         let (first, second, third) = (segments.next(), segments.next(), segments.next());
+        if segments.next().is_some() {
+            return Self::Unmatched;
+        }
         match (first, second, third) {
             (Some("products"), None, None) => Self::Products,
             (Some("products"), Some(id), None) if !id.is_empty() => Self::Product,
             (Some("users"), None, None) => Self::Users,
             (Some("users"), Some(id), None) if !id.is_empty() => Self::User,
+            (Some("stocks"), None, None) => Self::Stocks,
+            (Some("stocks"), Some("reports"), Some("overview-stocks")) => Self::StockOverview,
+            (Some("stocks"), Some(id), None) if !id.is_empty() => Self::Stock,
+            (Some("stocks"), Some(id), Some("adjustments")) if !id.is_empty() => Self::StockAdjustments,
+            (Some("stocks"), Some(id), Some("movements")) if !id.is_empty() => Self::StockMovements,
+            (Some("orders"), None, None) => Self::Orders,
+            (Some("orders"), Some("reports"), Some("highest-spenders")) => Self::HighestSpenders,
+            (Some("orders"), Some("reports"), Some("best-sellers")) => Self::BestSellers,
+            (Some("orders"), Some(id), None) if !id.is_empty() => Self::Order,
             (Some("cluster"), Some("nodes"), None) => Self::ClusterNodes,
             (Some("cluster"), Some("ring"), None) => Self::ClusterRing,
             (Some("cluster"), Some("keyspaces"), None) => Self::ClusterKeyspaces,
@@ -115,14 +154,16 @@ mod tests {
     #[test]
     fn every_pattern_is_recognised_as_its_own_route() {
         for route in Route::ALL {
-            let path = route.pattern().replace("{id}", "x").replace("{file}", "x.js");
+            let path = route.pattern().replace("{id}", "x").replace("{product_id}", "x").replace("{file}", "x.js");
             assert_eq!(Route::of(&path), route, "{path}");
         }
     }
 
     #[test]
     fn what_is_no_pattern_is_unmatched() {
-        for path in ["", "/", "/products/", "/products/a/b", "/Products", "/docs/", "//products"] {
+        for path in
+            ["", "/", "/products/", "/products/a/b", "/stocks/a/movements/b", "/Products", "/docs/", "//products"]
+        {
             assert_eq!(Route::of(path), Route::Unmatched, "{path}");
         }
     }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use http::StatusCode;
 
 use crate::app::App;
-use crate::controllers::{cluster, docs, health, products, users};
+use crate::controllers::{cluster, docs, health, orders, products, reports, stocks, users};
 use crate::problem::Problem;
 use crate::route::Route;
 
@@ -21,6 +21,15 @@ pub fn build(app: Arc<App>) -> Router {
         )
         .route(Route::Users.pattern(), get(users::list).post(users::create))
         .route(Route::User.pattern(), get(users::show).patch(users::change).delete(users::erase))
+        .route(Route::Stocks.pattern(), get(stocks::list).post(stocks::set))
+        .route(Route::Stock.pattern(), get(stocks::show))
+        .route(Route::StockAdjustments.pattern(), post(stocks::adjust))
+        .route(Route::StockMovements.pattern(), get(stocks::movements))
+        .route(Route::StockOverview.pattern(), get(stocks::overview))
+        .route(Route::Orders.pattern(), get(orders::list).post(orders::create).put(orders::put))
+        .route(Route::Order.pattern(), get(orders::show).patch(orders::patch).delete(orders::cancel))
+        .route(Route::HighestSpenders.pattern(), get(reports::highest_spenders))
+        .route(Route::BestSellers.pattern(), get(reports::best_sellers))
         .route(Route::ClusterNodes.pattern(), get(cluster::nodes))
         .route(Route::ClusterRing.pattern(), get(cluster::ring))
         .route(Route::ClusterKeyspaces.pattern(), get(cluster::keyspaces))

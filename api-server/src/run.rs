@@ -18,6 +18,7 @@ use crate::dao::cassandra::{self, Observer, StartError, Sweeper, Usage};
 use crate::edge::Edge;
 use crate::metrics::Metrics;
 use crate::models::cursor::CursorKey;
+use crate::models::orders::sweep;
 use crate::models::products::Products;
 use crate::models::users::Users;
 use crate::router;
@@ -96,9 +97,10 @@ async fn connect_in_time(app: Arc<App>, settings: Settings, observer: Observer) 
             }
         }
     };
+    let orders = app.services().map(|services| sweep::Sweeper::start(services.orders.clone()));
     tracing::info!("connected to Cassandra, the schema is there");
     std::future::pending::<()>().await;
-    drop(sweepers);
+    drop((sweepers, orders));
 }
 
 async fn connect_once(app: &App, settings: &Settings, observer: &Observer) -> Result<Vec<Sweeper>, RunError> {
@@ -155,7 +157,8 @@ pub async fn seed(settings: &Settings, args: &SeedArgs) -> Result<(), RunError> 
     // The sweepers end with this function; what it leaves half-way those of the store finish.
     let (daos, _sweepers) = daos.map_err(|error| start(&error))?;
     let cursors = CursorKey::new(&rand::random::<[u8; 32]>());
-    let (products, users) = (Products::new(daos.products, cursors.clone()), Users::new(daos.users, cursors));
+    let products = Products::new(daos.products, daos.ledger, cursors.clone());
+    let users = Users::new(daos.users, cursors);
     let plan = Plan { seed: args.seed, products: args.products, users: args.users };
     let sown = seed::sow(&products, &users, &plan).await;
     let (products, users) = sown.map_err(|error| RunError::Seed(error.to_string()))?;

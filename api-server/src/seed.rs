@@ -169,7 +169,7 @@ mod tests {
 
     fn store() -> (Products, Users) {
         let (daos, key) = (memory::daos(), CursorKey::new(b"0123456789abcdef"));
-        (Products::new(daos.products, key.clone()), Users::new(daos.users, key))
+        (Products::new(daos.products, daos.ledger, key.clone()), Users::new(daos.users, key))
     }
 
     #[tokio::test]

@@ -3,5 +3,7 @@
 pub mod cluster;
 mod fields;
 pub mod json;
+pub mod order;
 pub mod product;
+pub mod stock;
 pub mod user;

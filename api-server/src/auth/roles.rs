@@ -75,6 +75,13 @@ pub const fn cells(route: Route) -> &'static [Cell] {
         }
         Route::Users => const { &[by("GET", [Y, Y, N, Y]), by("POST", [Y, Y, N, Y])] },
         Route::User => const { &[by("GET", [Y, Y, N, Y]), by("PATCH", [Y, Y, N, Y]), by("DELETE", [Y, Y, N, Y])] },
+        Route::Stocks => const { &[by("GET", [Y, N, N, Y]), by("POST", [Y, N, N, Y])] },
+        Route::StockAdjustments => const { &[by("POST", [Y, N, N, Y])] },
+        Route::Stock | Route::StockMovements => const { &[by("GET", [Y, N, N, Y])] },
+        Route::Orders => const { &[by("GET", [Y, N, N, Y]), by("POST", [Y, N, N, Y]), by("PUT", [Y, N, N, Y])] },
+        Route::Order => const { &[by("GET", [Y, N, N, Y]), by("PATCH", [Y, N, N, Y]), by("DELETE", [Y, N, N, Y])] },
+        Route::HighestSpenders | Route::BestSellers => const { &[by("GET", [Y, Y, N, Y])] },
+        Route::StockOverview => const { &[by("GET", [Y, Y, Y, Y])] },
         Route::ClusterNodes
         | Route::ClusterRing
         | Route::ClusterKeyspaces

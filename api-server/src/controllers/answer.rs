@@ -88,6 +88,17 @@ pub async fn changed(services: &Services, body: Vec<u8>, version: i64, receipt: 
     response
 }
 
+/// Something that is no versioned resource.
+pub async fn done(services: &Services, body: Vec<u8>, receipt: Option<Receipt>) -> Response {
+    let mut response = json(StatusCode::OK, body);
+    if let Some(receipt) = receipt {
+        let headers = response.headers_mut();
+        tell_receipt(headers, &receipt);
+        tell_trace(services, headers, &receipt).await;
+    }
+    response
+}
+
 /// A resource that is gone.
 pub async fn removed(services: &Services, receipt: &Receipt) -> Response {
     let mut response = empty(StatusCode::NO_CONTENT);

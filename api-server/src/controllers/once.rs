@@ -24,7 +24,8 @@ pub struct Created {
     pub answer: Answer,
     /// Kept under the key in place of the answer's body, where that must not be kept for a day.
     pub kept: Option<Vec<u8>>,
-    pub receipt: Receipt,
+    /// `None` where nothing was left to be done.
+    pub receipt: Option<Receipt>,
 }
 
 impl Once<'_> {
@@ -42,7 +43,7 @@ impl Once<'_> {
         let identity = Identity::generate();
         let Some(key) = key else {
             let created = work(identity).await?;
-            return Ok(tell(services, created.answer, Some(created.receipt)).await);
+            return Ok(tell(services, created.answer, created.receipt).await);
         };
         let claimed = match services.idempotency.begin(cx, route, key, body, identity).await? {
             Turn::Work(claimed) => claimed,
@@ -52,16 +53,13 @@ impl Once<'_> {
             Ok(Created { answer, kept, receipt }) => {
                 let body = kept.unwrap_or_else(|| answer.body.clone());
                 services.idempotency.finish(cx, &claimed, &Answer { body, ..answer.clone() }).await;
-                Ok(tell(services, answer, Some(receipt)).await)
-            }
-            Err(ModelError::Conflict(violation)) => {
-                if let Some(answer) = idempotency::refusal(&violation) {
-                    services.idempotency.finish(cx, &claimed, &answer).await;
-                }
-                Err(ModelError::Conflict(violation).into())
+                Ok(tell(services, answer, receipt).await)
             }
             Err(error) => {
-                services.idempotency.release(cx, &claimed).await;
+                match idempotency::refusal(&error) {
+                    Some(refusal) => services.idempotency.finish(cx, &claimed, &refusal).await,
+                    None => services.idempotency.release(cx, &claimed).await,
+                }
                 Err(error.into())
             }
         }
@@ -73,8 +71,8 @@ async fn replay(
     answer: Answer,
     recall: impl FnOnce(Vec<u8>) -> Vec<u8>,
 ) -> Result<Response, Problem> {
-    if let Some(violation) = idempotency::refused(&answer) {
-        return Err(ModelError::Conflict(violation).into());
+    if let Some(refusal) = idempotency::refused(&answer) {
+        return Err(refusal.into());
     }
     let answer = Answer { body: recall(answer.body), ..answer };
     let mut response = tell(services, answer, None).await;

@@ -69,7 +69,7 @@ async fn create_once(
         location: Some(format!("/products/{}", product.id)),
         body: view::created(&product),
     };
-    Ok(Created { answer, kept: None, receipt })
+    Ok(Created { answer, kept: None, receipt: Some(receipt) })
 }
 
 /// List products, newest first
@@ -278,6 +278,9 @@ async fn change(
 }
 
 /// Remove a product
+///
+/// Its sku is free again. A product that has or had a stock is archived: it leaves every list,
+/// cannot be ordered or changed any more, and is still read by its id.
 #[utoipa::path(
     delete, path = "/products/{id}", tag = "products", operation_id = "deleteProduct",
     params(
@@ -286,7 +289,7 @@ async fn change(
         crate::openapi::WriteHeaders,
     ),
     responses(
-        (status = 204, description = "Removed; its sku is free again"),
+        (status = 204, description = "Removed or archived"),
         (status = 400, response = crate::openapi::Malformed),
         (status = 404, response = crate::openapi::NotFound),
         (status = 412, response = crate::openapi::VersionMoved),

@@ -119,9 +119,29 @@ pub fn accepts_json(headers: &HeaderMap) -> Result<(), Problem> {
 /// The id that ends the path. Only the usual form of 36 characters names a resource; anything else
 /// is 404, as an unknown id is.
 pub fn path_id(parts: &Parts, what: &str) -> Result<Uuid, Problem> {
-    let last = parts.uri.path().rsplit('/').next().unwrap_or_default();
+    id_at_end(parts.uri.path(), what)
+}
+
+/// The same of a request whose body was not read yet.
+pub fn path_id_of(request: &axum::extract::Request, what: &str) -> Result<Uuid, Problem> {
+    id_at_end(request.uri().path(), what)
+}
+
+fn id_at_end(path: &str, what: &str) -> Result<Uuid, Problem> {
+    let last = path.rsplit('/').next().unwrap_or_default();
     if last.len() == 36
         && let Ok(id) = Uuid::try_parse(last)
+    {
+        return Ok(id);
+    }
+    Err(Problem::not_found(what))
+}
+
+/// The id that is the second segment of the path, before what belongs to it.
+pub fn owner_id(parts: &Parts, what: &str) -> Result<Uuid, Problem> {
+    let owner = parts.uri.path().split('/').nth(2).unwrap_or_default();
+    if owner.len() == 36
+        && let Ok(id) = Uuid::try_parse(owner)
     {
         return Ok(id);
     }
@@ -178,6 +198,26 @@ impl Query {
     pub fn all(&self, name: &str) -> Vec<String> {
         let values = self.0.iter().filter(|(known, _)| *known == name);
         values.map(|(_, value)| value.clone()).collect()
+    }
+
+    /// A parameter that `read` understands; else a problem that says what it `is`. Appended to the
+    /// query of `link`, so that the next page has it, too.
+    pub fn parsed<T>(
+        &mut self,
+        name: &'static str,
+        is: &str,
+        link: &mut String,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = self.take(name) else {
+            return Ok(None);
+        };
+        let Some(value) = read(&text) else {
+            return Err(Problem::malformed_at(format!("query:{name}"), "not_readable", format!("{name} {is}")));
+        };
+        // What was understood has no character that a query could not hold.
+        link.push_str(&format!("&{name}={text}"));
+        Ok(Some(value))
     }
 
     /// `limit`, within its bounds.

@@ -77,7 +77,7 @@ async fn create_once(
         location: Some(format!("/users/{}", user.id)),
         body: view::created(&user),
     };
-    Ok(Created { answer, kept: Some(user.id.as_bytes().to_vec()), receipt })
+    Ok(Created { answer, kept: Some(user.id.as_bytes().to_vec()), receipt: Some(receipt) })
 }
 
 /// List users, newest first

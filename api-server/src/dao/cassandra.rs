@@ -5,10 +5,13 @@ mod cluster;
 mod execute;
 mod idempotency;
 mod intents;
+mod ledger;
 mod listing;
 pub mod migrations;
 mod observe;
+mod orders;
 mod products;
+mod ranks;
 pub mod session;
 mod sweeper;
 #[cfg(test)]
@@ -28,8 +31,11 @@ use super::{Daos, Level};
 
 pub use cluster::CassandraCluster;
 pub use idempotency::CassandraIdempotency;
+pub use ledger::CassandraLedger;
 pub use observe::Observer;
+pub use orders::CassandraOrders;
 pub use products::CassandraProducts;
+pub use ranks::CassandraRanks;
 pub use sweeper::Sweeper;
 pub use users::CassandraUsers;
 
@@ -70,9 +76,20 @@ pub async fn daos(
     let products = Arc::new(CassandraProducts::prepare(Arc::clone(&database)).await?);
     let users = Arc::new(CassandraUsers::prepare(Arc::clone(&database)).await?);
     let idempotency = CassandraIdempotency::prepare(Arc::clone(&database)).await?;
+    let ledger = CassandraLedger::prepare(Arc::clone(&database)).await?;
+    let orders = CassandraOrders::prepare(Arc::clone(&database)).await?;
+    let ranks = CassandraRanks::prepare(Arc::clone(&database)).await?;
     let cluster = CassandraCluster::new(database);
     let sweepers = vec![Sweeper::start(&products), Sweeper::start(&users)];
-    let daos = Daos { products, users, idempotency: Arc::new(idempotency), cluster: Arc::new(cluster) };
+    let daos = Daos {
+        products,
+        users,
+        idempotency: Arc::new(idempotency),
+        ledger: Arc::new(ledger),
+        orders: Arc::new(orders),
+        ranks: Arc::new(ranks),
+        cluster: Arc::new(cluster),
+    };
     Ok((daos, sweepers))
 }
 

@@ -3,8 +3,11 @@
 //! Every part works under names of its own, so the suite can run on a store that holds other rows.
 
 mod idempotency;
+pub mod ledger;
 pub mod lists;
+mod orders;
 pub mod products;
+mod ranks;
 pub mod users;
 
 use std::time::Duration;
@@ -21,6 +24,9 @@ pub async fn hold(daos: &Daos) {
     lists::hold(daos).await;
     users::hold(daos).await;
     idempotency::hold(daos).await;
+    ledger::hold(daos).await;
+    orders::hold(daos).await;
+    ranks::hold(daos).await;
 }
 
 fn cx() -> Context {
@@ -47,5 +53,6 @@ fn product(name: &str) -> Product {
         version: 1,
         created_at: now,
         updated_at: now,
+        archived_at: None,
     }
 }

@@ -3,14 +3,20 @@
 
 mod cluster;
 mod idempotency;
+mod ledger;
+mod orders;
 mod products;
+mod ranks;
 mod users;
 
 use std::sync::Arc;
 
 pub use cluster::MemoryCluster;
 pub use idempotency::MemoryIdempotency;
+pub use ledger::MemoryLedger;
+pub use orders::MemoryOrders;
 pub use products::MemoryProducts;
+pub use ranks::MemoryRanks;
 pub use users::MemoryUsers;
 
 use super::Daos;
@@ -21,6 +27,9 @@ pub fn daos() -> Daos {
         products: Arc::new(MemoryProducts::default()),
         users: Arc::new(MemoryUsers::default()),
         idempotency: Arc::new(MemoryIdempotency::default()),
+        ledger: Arc::new(MemoryLedger::default()),
+        orders: Arc::new(MemoryOrders::default()),
+        ranks: Arc::new(MemoryRanks::default()),
         cluster: Arc::new(MemoryCluster),
     }
 }

@@ -25,6 +25,9 @@ pub struct Product {
     pub created_at: i64,
     /// Milliseconds since 1970.
     pub updated_at: i64,
+    /// Milliseconds since 1970. An archived product is in no list, holds no sku and is found by
+    /// its id alone.
+    pub archived_at: Option<i64>,
 }
 
 /// The same, borrowed from wherever the row lies (a network frame, a map).
@@ -40,6 +43,7 @@ pub struct ProductRef<'a> {
     pub version: i64,
     pub created_at: i64,
     pub updated_at: i64,
+    pub archived_at: Option<i64>,
 }
 
 impl Product {
@@ -56,6 +60,7 @@ impl Product {
             version: self.version,
             created_at: self.created_at,
             updated_at: self.updated_at,
+            archived_at: self.archived_at,
         }
     }
 }
@@ -74,6 +79,7 @@ impl ProductRef<'_> {
             version: self.version,
             created_at: self.created_at,
             updated_at: self.updated_at,
+            archived_at: self.archived_at,
         }
     }
 }
@@ -108,7 +114,8 @@ pub struct Filter {
 impl Filter {
     /// Whether a product belongs into the list.
     pub fn admits(&self, product: &ProductRef<'_>) -> bool {
-        self.sku.as_ref().is_none_or(|sku| sku == product.sku)
+        product.archived_at.is_none()
+            && self.sku.as_ref().is_none_or(|sku| sku == product.sku)
             && self.category.as_ref().is_none_or(|category| Some(category.as_str()) == product.category)
             && self.name_prefix.as_ref().is_none_or(|prefix| fold_name(product.name).starts_with(&fold_name(prefix)))
     }
@@ -135,7 +142,7 @@ pub struct PageQuery {
 /// after an error is harmless and reports what the first call did.
 #[async_trait]
 pub trait ProductDao: Send + Sync {
-    /// Gives the product to the sink, if there is one, at the level of the context.
+    /// Gives the product to the sink, if there is one, archived or not, at the level of the context.
     async fn find(&self, cx: &Context, id: Uuid, sink: &mut dyn ProductSink) -> Result<Receipt, DaoError>;
 
     /// The product as every LWT before has left it, for changing it.
@@ -147,7 +154,8 @@ pub trait ProductDao: Send + Sync {
     /// Creates the product at version 1. It is in every list when this returns `Done`.
     async fn insert(&self, cx: &Context, product: &Product, operation: Uuid) -> Result<Inserted, DaoError>;
 
-    /// Changes `before` to `after` (same id, next version) if it is still what was read.
+    /// Changes `before` to `after` (same id, next version) if it is still what was read. Archived,
+    /// it leaves every list and its sku is free; that is its last change.
     async fn replace(
         &self,
         cx: &Context,

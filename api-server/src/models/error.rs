@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use thiserror::Error;
+use uuid::Uuid;
 
 use crate::dao::DaoError;
 
@@ -15,6 +16,17 @@ pub struct Violation {
     pub code: Cow<'static, str>,
     /// For people: what to send instead.
     pub detail: Cow<'static, str>,
+    /// What is missing, where that is the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shortage: Option<Shortage>,
+}
+
+/// Less is in stock than was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Shortage {
+    pub product_id: Uuid,
+    pub requested: i64,
+    pub available: i64,
 }
 
 impl Violation {
@@ -24,7 +36,14 @@ impl Violation {
         code: impl Into<Cow<'static, str>>,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { pointer: pointer.into(), code: code.into(), detail: detail.into() }
+        Self { pointer: pointer.into(), code: code.into(), detail: detail.into(), shortage: None }
+    }
+
+    /// A place that asks for more than is in stock.
+    pub fn short(pointer: impl Into<Cow<'static, str>>, shortage: Shortage) -> Self {
+        let Shortage { requested, available, .. } = shortage;
+        let detail = format!("{requested} units are asked for and {available} are in stock");
+        Self { shortage: Some(shortage), ..Self::new(pointer, "insufficient_stock", detail) }
     }
 }
 
@@ -51,12 +70,18 @@ pub enum ModelError {
     /// Another request is at the same thing at this moment; a second try may meet another answer.
     #[error("{0:?}")]
     Busy(Violation),
+    /// Not everything that was asked for is in stock: each place that asks for too much.
+    #[error("not enough is in stock: {0:?}")]
+    Short(Vec<Violation>),
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
     /// The first request under the idempotency key is still running.
     #[error("the first request under this idempotency key is still running")]
     KeyInFlight,
+    /// Too much of the same waits already; nothing was done.
+    #[error("{0}")]
+    Overloaded(&'static str),
     #[error(transparent)]
     Dao(#[from] DaoError),
 }

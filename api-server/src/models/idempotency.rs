@@ -30,17 +30,33 @@ pub struct Claimed {
 /// Status under which a refusal is kept.
 const REFUSED: u16 = 409;
 
-/// The answer that keeps a refusal for good, so that a second try is refused alike.
-pub fn refusal(violation: &Violation) -> Option<Answer> {
-    Some(Answer { status: REFUSED, etag: None, location: None, body: serde_json::to_vec(violation).ok()? })
+/// A refusal as it is kept.
+#[derive(serde::Serialize, serde::Deserialize)]
+enum Refusal {
+    Conflict(Violation),
+    Short(Vec<Violation>),
+}
+
+/// The answer that keeps a refusal for good, so that a second try is refused alike; `None` for
+/// errors that a second try may not meet.
+pub fn refusal(error: &ModelError) -> Option<Answer> {
+    let refusal = match error {
+        ModelError::Conflict(violation) => Refusal::Conflict(violation.clone()),
+        ModelError::Short(violations) => Refusal::Short(violations.clone()),
+        _ => return None,
+    };
+    Some(Answer { status: REFUSED, etag: None, location: None, body: serde_json::to_vec(&refusal).ok()? })
 }
 
 /// The refusal that an answer keeps, `None` when it is another answer.
-pub fn refused(answer: &Answer) -> Option<Violation> {
+pub fn refused(answer: &Answer) -> Option<ModelError> {
     if answer.status != REFUSED {
         return None;
     }
-    serde_json::from_slice(&answer.body).ok()
+    match serde_json::from_slice(&answer.body).ok()? {
+        Refusal::Conflict(violation) => Some(ModelError::Conflict(violation)),
+        Refusal::Short(violations) => Some(ModelError::Short(violations)),
+    }
 }
 
 /// What to do with a request under a key.

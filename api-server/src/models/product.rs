@@ -70,6 +70,7 @@ impl Draft {
             version: 1,
             created_at: now_ms,
             updated_at: now_ms,
+            archived_at: None,
         }
     }
 }
@@ -103,6 +104,12 @@ impl Change {
         after.updated_at = now_ms.max(before.updated_at);
         Some(after)
     }
+}
+
+/// The last version of a product: archived.
+pub fn archived(before: &Product, now_ms: i64) -> Product {
+    let at = now_ms.max(before.updated_at);
+    Product { version: before.version + 1, updated_at: at, archived_at: Some(at), ..before.clone() }
 }
 
 /// Whether a text may be one line of a product: no control characters, not blank at its ends.

@@ -8,7 +8,8 @@ use super::create::Identity;
 use super::cursor::{CursorKey, List, PageOf};
 use super::error::{ModelError, RACES, Violation};
 use super::precondition::Tags;
-use super::product::{Change, Draft};
+use super::product::{Change, Draft, archived};
+use crate::dao::ledger::{Account, LedgerDao};
 use crate::dao::products::{Filter, Inserted, PageQuery, Product, ProductDao, ProductSink, Removed, Replaced};
 use crate::dao::{Context, Receipt};
 
@@ -16,13 +17,14 @@ use crate::dao::{Context, Receipt};
 #[derive(Clone)]
 pub struct Products {
     dao: Arc<dyn ProductDao>,
+    ledger: Arc<dyn LedgerDao>,
     cursors: CursorKey,
 }
 
 impl Products {
     /// Use cases over a DAO; `cursors` signs the positions of pages.
-    pub fn new(dao: Arc<dyn ProductDao>, cursors: CursorKey) -> Self {
-        Self { dao, cursors }
+    pub fn new(dao: Arc<dyn ProductDao>, ledger: Arc<dyn LedgerDao>, cursors: CursorKey) -> Self {
+        Self { dao, ledger, cursors }
     }
 
     /// Creates a product from a draft.
@@ -76,6 +78,9 @@ impl Products {
             if !condition.allow_change(before.product.version) {
                 return Err(ModelError::PreconditionFailed("product"));
             }
+            if before.product.archived_at.is_some() {
+                return Err(ModelError::Conflict(product_archived("")));
+            }
             let Some(after) = change.apply(&before.product, cx.now_ms) else {
                 return Ok((before.product, None));
             };
@@ -92,23 +97,52 @@ impl Products {
         Err(ModelError::contended())
     }
 
-    /// Removes the product.
+    /// Removes the product, or archives it if it has or had a stock, as every product with orders
+    /// does.
+    ///
+    /// It is archived first in any case: whoever begins a stock looks for the product again after
+    /// it, so one of the two sees the other.
     pub async fn remove(&self, cx: &Context, id: Uuid, condition: &Tags) -> Result<Receipt, ModelError> {
         for _ in 0..RACES {
             let before = self.dao.load(cx, id).await?.ok_or(ModelError::NotFound("product"))?;
             if !condition.allow_change(before.product.version) {
                 return Err(ModelError::PreconditionFailed("product"));
             }
-            match self.dao.remove(cx, &before, Uuid::new_v4()).await? {
-                Removed::Done(receipt) => return Ok(receipt),
-                Removed::VersionMoved if condition.pins_version() => {
-                    return Err(ModelError::PreconditionFailed("product"));
+            let archived = match before.product.archived_at {
+                Some(_) => None,
+                None => {
+                    let after = archived(&before.product, cx.now_ms);
+                    match self.dao.replace(cx, &before, &after, Uuid::new_v4()).await? {
+                        Replaced::Done(receipt) => Some(receipt),
+                        _ if condition.pins_version() => return Err(ModelError::PreconditionFailed("product")),
+                        _ => continue,
+                    }
                 }
+            };
+            let plain = Context { level: None, trace: false, ..*cx };
+            let stock = self.ledger.load(&plain, Account::stock(id)).await?;
+            if let (Some(_), Some(receipt)) = (stock, archived) {
+                return Ok(receipt);
+            }
+            if stock.is_some() {
+                return Err(ModelError::NotFound("product"));
+            }
+            let Some(last) = self.dao.load(cx, id).await? else {
+                // Another removal was faster with the last step.
+                return archived.ok_or(ModelError::NotFound("product"));
+            };
+            match self.dao.remove(cx, &last, Uuid::new_v4()).await? {
+                Removed::Done(receipt) => return Ok(archived.unwrap_or(receipt)),
                 Removed::VersionMoved => {}
             }
         }
         Err(ModelError::contended())
     }
+}
+
+/// An archived product stays as it is.
+pub(super) fn product_archived(pointer: impl Into<std::borrow::Cow<'static, str>>) -> Violation {
+    Violation::new(pointer, "product_archived", "the product is archived")
 }
 
 fn sku_taken() -> ModelError {

@@ -69,6 +69,37 @@ pub fn read_number(value: &RawValue) -> Option<&str> {
     matches!(text.as_bytes().first(), Some(b'-' | b'0'..=b'9')).then_some(text)
 }
 
+/// A whole number, also written as `5.0`; `None` for every other value.
+pub fn read_whole(value: &RawValue) -> Option<i64> {
+    let literal = read_number(value)?;
+    let whole = match literal.split_once('.') {
+        Some((whole, zeros)) if !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0') => whole,
+        Some(_) => return None,
+        None => literal,
+    };
+    whole.parse().ok()
+}
+
+/// A UUID in its usual form of 36 characters.
+pub fn read_uuid(value: &RawValue) -> Option<Uuid> {
+    let text = read_text(value)?;
+    if text.len() == 36 { Uuid::try_parse(&text).ok() } else { None }
+}
+
+/// A JSON array of rows, each written by `write`.
+pub fn array<T>(rows: impl Iterator<Item = T>, write: impl Fn(&mut Vec<u8>, T)) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256 * rows.size_hint().0 + 2);
+    out.push(b'[');
+    for row in rows {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        write(&mut out, row);
+    }
+    out.push(b']');
+    out
+}
+
 /// Whether the value is `null`.
 pub fn is_null(value: &RawValue) -> bool {
     value.get() == "null"

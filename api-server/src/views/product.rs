@@ -122,6 +122,9 @@ pub struct ProductDoc {
     created_at: String,
     #[schema(value_type = String, format = DateTime)]
     updated_at: String,
+    /// Only of a product that was deleted and had a stock: it is read by its id and changed no more.
+    #[schema(nullable = false, value_type = Option<String>, format = DateTime)]
+    archived_at: Option<String>,
     /// The id again, in answers to POST only.
     #[schema(nullable = false)]
     product_id: Option<Uuid>,
@@ -221,6 +224,10 @@ fn write_open(out: &mut Vec<u8>, row: &ProductRef<'_>) {
     json::write_time(out, row.created_at);
     out.extend_from_slice(b",\"updated_at\":");
     json::write_time(out, row.updated_at);
+    if let Some(archived_at) = row.archived_at {
+        out.extend_from_slice(b",\"archived_at\":");
+        json::write_time(out, archived_at);
+    }
 }
 
 /// Appends a product as a JSON object.

@@ -10,12 +10,15 @@ use http_body_util::BodyExt as _;
 use store_api::access_log::AccessLog;
 use store_api::app::{App, Limits};
 use store_api::auth::Gate;
-use store_api::dao::memory;
+use store_api::dao::{Daos, memory};
 use store_api::edge::Edge;
 use store_api::metrics::Metrics;
 use store_api::models::Level;
 use store_api::models::cursor::CursorKey;
 use store_api::router;
+
+/// For tests of one request after another.
+const SMALL: Limits = Limits { request_timeout: Duration::from_millis(500), max_requests: 100 };
 
 /// A store with its client.
 pub struct Store {
@@ -61,17 +64,24 @@ impl Store {
 
     /// A store behind a gate.
     pub fn behind(gate: Gate) -> Self {
-        let store = Self::build(100, gate);
+        let store = Self::build(SMALL, gate);
         store.app.connect(memory::daos());
         store
     }
 
-    pub fn without_database(max_requests: i64) -> Self {
-        Self::build(max_requests, Gate::Off)
+    /// One of several processes over the same database, patient enough for a crowd.
+    pub fn over(daos: Daos) -> Self {
+        let patient = Limits { request_timeout: Duration::from_secs(60), max_requests: 1000 };
+        let store = Self::build(patient, Gate::Off);
+        store.app.connect(daos);
+        store
     }
 
-    fn build(max_requests: i64, gate: Gate) -> Self {
-        let limits = Limits { request_timeout: Duration::from_millis(500), max_requests };
+    pub fn without_database(max_requests: i64) -> Self {
+        Self::build(Limits { max_requests, ..SMALL }, Gate::Off)
+    }
+
+    fn build(limits: Limits, gate: Gate) -> Self {
         let cursors = CursorKey::new(b"0123456789abcdef");
         let metrics = Metrics::new().unwrap();
         let app = App::new(limits, Level::LocalQuorum, None, cursors, metrics, gate);

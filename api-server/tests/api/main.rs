@@ -3,9 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where its ground does not hold")]
 
 mod bad_inputs;
+mod buyers;
 mod client;
+mod history;
+mod orders;
 mod products;
 mod roles;
 mod service;
+mod stocks;
 mod tokens;
 mod users;

@@ -349,19 +349,28 @@ impl Database {
 
     /// Runs a conditional batch of one partition once.
     pub async fn cas_batch(&self, cx: &Context, writes: &[(&Statement, Vec<Bound>)]) -> Result<Cas, Failure> {
+        let Some(left) = cx.remaining() else {
+            return Err(Failure::NotSent("the deadline has passed".into()));
+        };
         let mut batch = Batch::new(BatchType::Unlogged);
         batch.set_retry_policy(Some(Arc::new(FallthroughRetryPolicy)));
         batch.set_is_idempotent(false);
         batch.set_consistency(Consistency::LocalQuorum);
         batch.set_serial_consistency(Some(self.serial));
-        batch.set_request_timeout(cx.remaining().map(|left| left.min(self.conditional_timeout)));
+        batch.set_request_timeout(Some(left.min(self.conditional_timeout)));
+        batch.set_tracing(cx.trace);
         let mut values = Vec::with_capacity(writes.len());
         for (statement, bound) in writes {
             batch.append_statement(statement.prepared.clone());
             values.push(bound);
         }
+        let started = Instant::now();
         let result = self.session.batch(&batch, &values).await;
-        self.read_cas(cx, result.map_err(|error| classify(&error, true))?)
+        let result = result.map_err(|error| classify(&error, true));
+        if let Some((first, _)) = writes.first() {
+            first.meter.record(started.elapsed(), result.as_ref().err());
+        }
+        self.read_cas(cx, result?)
     }
 
     fn read_cas(&self, cx: &Context, result: QueryResult) -> Result<Cas, Failure> {

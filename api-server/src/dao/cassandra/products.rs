@@ -29,6 +29,7 @@ use crate::dao::{Context, DaoError, Receipt};
 
 pub use intents::Intent;
 pub use rows::{LIST_COLUMNS, Row, broken, row_of};
+use rows::{TRUTH_COLUMNS, TruthRow, truth_of};
 
 const SKU: Unique = Unique {
     what: "the claim on a sku",
@@ -61,10 +62,10 @@ impl CassandraProducts {
     /// Prepares every statement.
     pub async fn prepare(database: Arc<Database>) -> Result<Self, StartError> {
         let table = "products";
-        let find = format!("SELECT {LIST_COLUMNS} FROM {{ks}}.products WHERE id = ?");
+        let find = format!("SELECT {TRUTH_COLUMNS} FROM {{ks}}.products WHERE id = ?");
         let find_sku = "SELECT product_id FROM {ks}.product_skus WHERE sku = ?";
         let load = format!(
-            "SELECT {LIST_COLUMNS}, bucket, sku_claim, operations, fence \
+            "SELECT {TRUTH_COLUMNS}, bucket, sku_claim, operations, fence \
              FROM {{ks}}.products WHERE id = ?"
         );
         let insert = "INSERT INTO {ks}.products (id, sku, name, price, brand, description, \
@@ -72,7 +73,7 @@ impl CassandraProducts {
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS";
         let replace = "UPDATE {ks}.products SET sku = ?, name = ?, price = ?, brand = ?, \
              description = ?, category = ?, version = ?, updated_at = ?, sku_claim = ?, \
-             operations = ? WHERE id = ? IF version = ? AND fence = ?";
+             operations = ?, archived_at = ? WHERE id = ? IF version = ? AND fence = ?";
         let remove = "DELETE FROM {ks}.products WHERE id = ? IF version = ? AND fence = ?";
         Ok(Self {
             skus: Claims::prepare(Arc::clone(&database), SKU).await?,
@@ -141,6 +142,10 @@ impl CassandraProducts {
     ) -> Result<Option<Receipt>, DaoError> {
         let mut writes = Vec::with_capacity(24);
         match (product, &intent.detail) {
+            (Some((product, bucket)), before) if product.archived_at.is_some() => {
+                self.copies.drop_all(&mut writes, &Place::of(product, bucket));
+                before.iter().for_each(|before| self.copies.drop_all(&mut writes, before));
+            }
             (Some((product, bucket)), before) => {
                 self.copies.put(&mut writes, product, bucket, before.as_ref());
             }
@@ -210,6 +215,7 @@ impl CassandraProducts {
             CqlTimestamp(after.updated_at),
             sku_claim,
             operations,
+            MaybeUnset::from_option(after.archived_at.map(CqlTimestamp)),
             after.id,
             before.product.version,
             before.marks.fence,
@@ -283,8 +289,8 @@ impl ProductDao for CassandraProducts {
         let result = self.database.run(cx, &self.find, &(id,)).await?;
         let receipt = self.database.receipt(cx, &result);
         let rows = result.into_rows_result().map_err(broken)?;
-        if let Some(row) = rows.maybe_first_row::<Row<'_>>().map_err(broken)?
-            && let Some(product) = row_of(&row)?
+        if let Some(row) = rows.maybe_first_row::<TruthRow<'_>>().map_err(broken)?
+            && let Some(product) = truth_of(row)?
         {
             sink.product(product);
         }
@@ -365,11 +371,16 @@ impl ProductDao for CassandraProducts {
                 }
             }
         }
+        let archived = after.archived_at.is_some();
+        if archived {
+            // A claim that no product confirms: if its release fails, the next request takes it over.
+            sku_claim = operation;
+        }
         let changed = self.replace_row(cx, before, after, sku_claim, operation).await?;
         match changed {
             Outcome::Applied(receipt) => {
                 let receipt = self.publish(cx, &intent, Some((after, before.marks.bucket)), receipt).await;
-                if new_sku {
+                if new_sku || archived {
                     self.release_old(cx, &before.product.sku, before.marks.claim).await;
                 }
                 Ok(Replaced::Done(receipt))

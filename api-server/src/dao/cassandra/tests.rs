@@ -15,9 +15,10 @@ use uuid::Uuid;
 use super::migrations::{KeyspaceToCreate, Migrator, expected_version};
 use super::products::Intent;
 use super::session::{Target, connect};
-use super::{CassandraProducts, CassandraUsers, Observer, Usage, execute, sweeper};
+use super::{CassandraLedger, CassandraProducts, CassandraUsers, Observer, Usage, execute, sweeper};
 use crate::dao::cluster::{PlacementError, Replication};
-use crate::dao::contract::{self, lists, products};
+use crate::dao::contract::{self, ledger as contract_ledger, lists, products};
+use crate::dao::ledger::Account;
 use crate::dao::price::Price;
 use crate::dao::products::{Filter, Inserted, PageQuery, Product, ProductDao};
 use crate::dao::{Context, DaoError, Daos, Level, now_ms};
@@ -96,6 +97,11 @@ impl Ground {
         Arc::new(CassandraUsers::prepare(Arc::new(database)).await.unwrap())
     }
 
+    async fn ledger(&self) -> CassandraLedger {
+        let database = execute::Database::new(Arc::clone(&self.session), &self.usage(), &Self::observer());
+        CassandraLedger::prepare(Arc::new(database)).await.unwrap()
+    }
+
     async fn cql(&self, cql: &str) {
         let cql = cql.replace("{ks}", &self.keyspace);
         self.session.query_unpaged(cql, ()).await.unwrap();
@@ -125,6 +131,7 @@ fn product(name: &str) -> Product {
         version: 1,
         created_at: now,
         updated_at: now,
+        archived_at: None,
     }
 }
 
@@ -397,6 +404,43 @@ async fn a_level_that_cannot_be_reached_is_refused_before_anything_is_done() {
         daos.products.page(&cx, &query, &mut found).await.unwrap();
         assert_eq!(found.len(), 2);
     }
+    ground.drop_keyspace().await;
+}
+
+#[tokio::test]
+async fn settled_movements_move_on_to_the_history_and_their_ids_stay_refused() {
+    let Some(ground) = Ground::new().await else { return };
+    let daos = ground.daos().await;
+    let ledger = ground.ledger().await;
+    let account = Account::stock(Uuid::now_v7());
+    let mut all = Vec::new();
+    // Each a little over what is kept, and the last over the end of a block.
+    for before in (0..1_200).step_by(60) {
+        let posting = contract_ledger::posting(before, 60);
+        contract_ledger::post(&daos, account, before, &posting).await;
+        all.extend(posting.movements);
+    }
+    ledger.settle(&cx(), account).await;
+    let count =
+        format!("SELECT count(*) FROM {}.ledgers WHERE book = 'stock' AND id = {}", ground.keyspace, account.id);
+    let rows = ground.session.query_unpaged(count, ()).await.unwrap().into_rows_result().unwrap();
+    let (left,) = rows.first_row::<(i64,)>().unwrap();
+    assert!((256..512).contains(&left), "{left} movements stayed with their account");
+    all.reverse();
+    let mut found = Vec::new();
+    let mut before = i64::MAX;
+    loop {
+        let (page, _) = daos.ledger.movements(&cx(), account, before, 97).await.unwrap();
+        let Some(last) = page.last() else { break };
+        before = last.version;
+        found.extend(page);
+    }
+    assert_eq!(found, all);
+    for movement in [&all[0], &all[700], all.last().unwrap()] {
+        let made = daos.ledger.made(&cx(), account, &[movement.id, Uuid::new_v4()]).await;
+        assert_eq!(made.as_deref(), Ok(std::slice::from_ref(movement)));
+    }
+    assert_eq!(daos.ledger.load(&cx(), account).await.unwrap().unwrap().version, 1_200);
     ground.drop_keyspace().await;
 }
 

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::{cx, product, unique};
 use crate::dao::Daos;
 use crate::dao::price::Price;
-use crate::dao::products::{Inserted, Product, Removed, Replaced};
+use crate::dao::products::{Filter, Inserted, PageQuery, Product, Removed, Replaced};
 
 pub async fn hold(daos: &Daos) {
     what_is_inserted_is_read_back_exactly(daos).await;
@@ -17,6 +17,7 @@ pub async fn hold(daos: &Daos) {
     a_changed_sku_frees_the_old_one(daos).await;
     a_removed_product_is_gone_and_its_sku_free(daos).await;
     of_many_changes_of_one_version_one_is_done(daos).await;
+    an_archived_product_is_found_by_its_id_alone_and_its_sku_is_free(daos).await;
 }
 
 pub async fn find(daos: &Daos, id: Uuid) -> Option<Product> {
@@ -157,4 +158,29 @@ async fn of_many_changes_of_one_version_one_is_done(daos: &Daos) {
     let winners: Vec<String> = done.into_iter().flatten().collect();
     assert_eq!(winners.len(), 1, "{winners:?}");
     assert_eq!(find(daos, before.id).await.unwrap().name, winners[0]);
+}
+
+async fn an_archived_product_is_found_by_its_id_alone_and_its_sku_is_free(daos: &Daos) {
+    let kind = unique("kind");
+    let before = Product { category: Some(kind.clone()), ..product(&kind) };
+    insert(daos, &before).await;
+    let stored = daos.products.load(&cx(), before.id).await.unwrap().unwrap();
+    let archived = Product { version: 2, archived_at: Some(before.updated_at + 7), ..before.clone() };
+    let done = daos.products.replace(&cx(), &stored, &archived, Uuid::new_v4()).await;
+    assert!(matches!(done, Ok(Replaced::Done(_))), "{done:?}");
+    assert_eq!(find(daos, before.id).await.as_ref(), Some(&archived));
+    assert_eq!(daos.products.load(&cx(), before.id).await.unwrap().unwrap().product, archived);
+    let heir = Product { category: Some(kind.clone()), sku: before.sku.clone(), ..product(&kind) };
+    insert(daos, &heir).await;
+    for filter in [
+        Filter { category: Some(kind.clone()), ..Filter::default() },
+        Filter { name_prefix: Some(kind.clone()), ..Filter::default() },
+        Filter { sku: Some(before.sku.clone()), ..Filter::default() },
+    ] {
+        assert_eq!(super::lists::all(daos, filter, 10).await, std::slice::from_ref(&heir));
+    }
+    let query = PageQuery { filter: Filter::default(), limit: 5, after: None };
+    let mut page = Vec::new();
+    daos.products.page(&cx(), &query, &mut page).await.unwrap();
+    assert!(page.iter().all(|product| product.id != before.id));
 }

@@ -28,7 +28,7 @@ fn receipt(cx: &Context) -> Receipt {
 }
 
 fn holder_of(rows: &BTreeMap<Uuid, Stored>, sku: &str) -> Option<Uuid> {
-    rows.values().find(|row| row.product.sku == sku).map(|row| row.product.id)
+    rows.values().find(|row| row.product.archived_at.is_none() && row.product.sku == sku).map(|row| row.product.id)
 }
 
 #[async_trait]

@@ -13,6 +13,9 @@ pub struct Migration {
 pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "products", statements: PRODUCTS },
     Migration { version: 2, name: "users", statements: USERS },
+    Migration { version: 3, name: "ledger", statements: super::orders::LEDGER },
+    Migration { version: 4, name: "orders", statements: super::orders::ORDERS },
+    Migration { version: 5, name: "archive", statements: super::orders::ARCHIVE },
 ];
 
 const PRODUCTS: &[&str] = &[

@@ -27,7 +27,26 @@ pub type Row<'f> = (
     Option<CqlTimestamp>,
 );
 
-/// A row of [`LIST_COLUMNS`] and the bookkeeping.
+/// The columns of the truth that clients see, in the order of [`TruthRow`].
+pub const TRUTH_COLUMNS: &str =
+    "id, sku, name, price, brand, description, category, version, created_at, updated_at, archived_at";
+
+/// A row of [`TRUTH_COLUMNS`].
+pub type TruthRow<'f> = (
+    Uuid,
+    Option<&'f str>,
+    Option<&'f str>,
+    Option<CqlDecimalBorrowed<'f>>,
+    Option<&'f str>,
+    Option<&'f str>,
+    Option<&'f str>,
+    Option<i64>,
+    Option<CqlTimestamp>,
+    Option<CqlTimestamp>,
+    Option<CqlTimestamp>,
+);
+
+/// A row of [`TRUTH_COLUMNS`] and the bookkeeping.
 type MarkedRow<'f> = (
     Uuid,
     Option<&'f str>,
@@ -37,6 +56,7 @@ type MarkedRow<'f> = (
     Option<&'f str>,
     Option<&'f str>,
     Option<i64>,
+    Option<CqlTimestamp>,
     Option<CqlTimestamp>,
     Option<CqlTimestamp>,
     Option<i64>,
@@ -68,7 +88,16 @@ pub fn row_of<'f>(row: &Row<'f>) -> Result<Option<ProductRef<'f>>, DaoError> {
         version: *version,
         created_at,
         updated_at: updated_at.map_or(created_at, |time| time.0),
+        archived_at: None,
     }))
+}
+
+/// The product of a row of the truth.
+pub fn truth_of(row: TruthRow<'_>) -> Result<Option<ProductRef<'_>>, DaoError> {
+    let (id, sku, name, price, brand, description, category, version, created_at, updated_at, archived_at) = row;
+    let listed = (id, sku, name, price, brand, description, category, version, created_at, updated_at);
+    let product = row_of(&listed)?;
+    Ok(product.map(|product| ProductRef { archived_at: archived_at.map(|time| time.0), ..product }))
 }
 
 /// The product and bookkeeping of a result of at most one row.
@@ -76,10 +105,10 @@ pub fn stored_of(rows: &QueryRowsResult) -> Result<Option<Stored>, DaoError> {
     let Some(row) = rows.maybe_first_row::<MarkedRow<'_>>().map_err(broken)? else {
         return Ok(None);
     };
-    let (id, sku, name, price, brand, description, category, version, created, updated, ..) = row;
+    let (id, sku, name, price, brand, description, category, version, created, updated, archived, ..) = row;
     let (.., bucket, sku_claim, operations, fence) = row;
-    let listed = (id, sku, name, price, brand, description, category, version, created, updated);
-    let Some(product) = row_of(&listed)? else {
+    let truth = (id, sku, name, price, brand, description, category, version, created, updated, archived);
+    let Some(product) = truth_of(truth)? else {
         return Ok(None);
     };
     // A product without bookkeeping is one that was written by something else.

@@ -1,0 +1,263 @@
+//! `/stocks`, `/stocks/{product_id}` with its adjustments and movements, and the stock report.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::request::Parts;
+use http::{StatusCode, header};
+use uuid::Uuid;
+
+use super::answer;
+use super::once::{Created, Once};
+use super::request::{self, Access, DEFAULT_LIMIT, JSON, MAX_LIMIT, Query};
+use crate::app::App;
+use crate::models::Receipt;
+use crate::models::cursor::PageOf;
+use crate::models::idempotency::Answer;
+use crate::models::ledger::Movement;
+use crate::models::stocks::Row;
+use crate::problem::{Problem, ProblemDoc};
+use crate::views::stock::{self as view, MovementDoc, NewAdjustmentDoc, NewStockDoc, OverviewDoc, StockDoc};
+
+/// Set a stock
+///
+/// The quantity becomes what is said, by a movement of its own; the stock of a product begins with
+/// it. With an `Idempotency-Key` a request that is sent again is answered again and not done again.
+#[utoipa::path(
+    post, path = "/stocks", tag = "stocks", operation_id = "setStock",
+    request_body(content = NewStockDoc, content_type = "application/json"),
+    params(crate::openapi::IfMatchHeader, crate::openapi::WriteHeaders, crate::openapi::IdempotencyHeader),
+    responses(
+        (status = 201, description = "Set; the stock as it is then", body = StockDoc, headers(
+            ("Location" = String, description = "Path of the stock"),
+            ("ETag" = String, description = "Version in quotes"),
+            ("Idempotency-Replayed" = String, description = "`true` on an answer given before"),
+        )),
+        (status = 400, response = crate::openapi::Malformed),
+        (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 408, response = crate::openapi::SlowBody),
+        (status = 409, description = "The first request under this key is still running", body = ProblemDoc, content_type = "application/problem+json"),
+        (status = 412, response = crate::openapi::VersionMoved),
+        (status = 413, response = crate::openapi::TooLarge),
+        (status = 415, response = crate::openapi::UnsupportedMediaType),
+        (status = 422, response = crate::openapi::RuleBroken),
+        (status = 503, response = crate::openapi::Unavailable),
+        (status = 504, response = crate::openapi::UnknownOutcome),
+    )
+)]
+pub async fn set(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    request::accepts_json(&parts.headers)?;
+    Query::read(&parts, &[], &[])?;
+    let key = request::idempotency_key(&parts.headers)?;
+    let condition = request::tags(&parts.headers, &header::IF_MATCH);
+    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
+    let (product, quantity) = view::read_setting(&body)?;
+    let services = request::services(&app)?;
+    let once = Once { services, cx: &cx, route: "POST /stocks", key, body: &body };
+    let work = |identity| async move {
+        let set = services.stocks.set(&cx, product, quantity, condition, identity, key.is_none());
+        Ok(created(product, set.await?))
+    };
+    once.create(work, |kept| kept).await
+}
+
+/// Adjust a stock
+///
+/// Adds units or takes some away. The quantity is never below 0.
+#[utoipa::path(
+    post, path = "/stocks/{product_id}/adjustments", tag = "stocks", operation_id = "adjustStock",
+    request_body(content = NewAdjustmentDoc, content_type = "application/json"),
+    params(
+        ("product_id" = Uuid, Path, description = "Id of the product"),
+        crate::openapi::IfMatchHeader,
+        crate::openapi::WriteHeaders,
+        crate::openapi::IdempotencyHeader,
+    ),
+    responses(
+        (status = 201, description = "Adjusted; the stock as it is then", body = StockDoc, headers(
+            ("Location" = String, description = "Path of the stock"),
+            ("ETag" = String, description = "Version in quotes"),
+            ("Idempotency-Replayed" = String, description = "`true` on an answer given before"),
+        )),
+        (status = 400, response = crate::openapi::Malformed),
+        (status = 404, response = crate::openapi::NotFound),
+        (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 408, response = crate::openapi::SlowBody),
+        (status = 409, description = "Less is there than is to go, or more would be there than can be; or the first request under this key is still running", body = ProblemDoc, content_type = "application/problem+json"),
+        (status = 412, response = crate::openapi::VersionMoved),
+        (status = 413, response = crate::openapi::TooLarge),
+        (status = 415, response = crate::openapi::UnsupportedMediaType),
+        (status = 422, response = crate::openapi::RuleBroken),
+        (status = 503, response = crate::openapi::Unavailable),
+        (status = 504, response = crate::openapi::UnknownOutcome),
+    )
+)]
+pub async fn adjust(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let product = request::owner_id(&parts, "stock")?;
+    request::accepts_json(&parts.headers)?;
+    Query::read(&parts, &[], &[])?;
+    let key = request::idempotency_key(&parts.headers)?;
+    let condition = request::tags(&parts.headers, &header::IF_MATCH);
+    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
+    let adjustment = view::read_adjustment(&body)?;
+    let services = request::services(&app)?;
+    // The product is part of the request although it stands in the path.
+    let whole = [product.as_bytes(), &body[..]].concat();
+    let once = Once { services, cx: &cx, route: "POST /stocks/{product_id}/adjustments", key, body: &whole };
+    let work = |identity| async move {
+        let adjusted = services.stocks.adjust(&cx, product, adjustment, condition, identity, key.is_none());
+        Ok(created(product, adjusted.await?))
+    };
+    once.create(work, |kept| kept).await
+}
+
+fn created(product: Uuid, (movement, receipt): (Movement, Option<Receipt>)) -> Created {
+    let answer = Answer {
+        status: StatusCode::CREATED.as_u16(),
+        etag: Some(format!("\"{}\"", movement.version)),
+        location: Some(format!("/stocks/{product}")),
+        body: view::changed(product, &movement),
+    };
+    Created { answer, kept: None, receipt }
+}
+
+/// Read a stock
+#[utoipa::path(
+    get, path = "/stocks/{product_id}", tag = "stocks", operation_id = "getStock",
+    params(
+        ("product_id" = Uuid, Path, description = "Id of the product"),
+        ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has", nullable = false, example = "\"3\""),
+        crate::openapi::ReadHeaders,
+    ),
+    responses(
+        (status = 200, description = "The stock", body = StockDoc, headers(
+            ("ETag" = String, description = "Version in quotes"),
+            ("Consistency-Level" = String, description = "Level that was used"),
+            ("Cassandra-Coordinator" = String, description = "Node that coordinated"),
+        )),
+        (status = 304, description = "The client has this version"),
+        (status = 400, response = crate::openapi::Malformed),
+        (status = 404, response = crate::openapi::NotFound),
+        (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 503, response = crate::openapi::Unavailable),
+    )
+)]
+pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let product = request::path_id(&parts, "stock")?;
+    request::accepts_json(&parts.headers)?;
+    Query::read(&parts, &[], &[])?;
+    let have = request::tags(&parts.headers, &header::IF_NONE_MATCH);
+    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let services = request::services(&app)?;
+    let (balance, receipt) = services.stocks.find(&cx, product).await?;
+    let balance = balance.ok_or_else(|| Problem::not_found("stock"))?;
+    Ok(answer::resource(services, view::shown(product, &balance), balance.version, &have, &receipt).await)
+}
+
+/// List stocks
+///
+/// By product, the newest product first. A page with a `Link` to the next one may hold fewer
+/// stocks than `limit`; the list ends where there is no such link.
+#[utoipa::path(
+    get, path = "/stocks", tag = "stocks", operation_id = "listStocks",
+    params(
+        ("limit" = Option<u32>, Query, description = "Products that a page looks at", minimum = 1, maximum = 100, nullable = false),
+        ("cursor" = Option<String>, Query, description = "From the `Link` of the page before; of this list only", nullable = false, pattern = "^[A-Za-z0-9_-]{55}$"),
+        crate::openapi::ReadHeaders,
+    ),
+    responses(
+        (status = 200, description = "One page", body = [StockDoc], headers(
+            ("Link" = String, description = "`rel=\"next\"` when there is a next page"),
+        )),
+        (status = 400, response = crate::openapi::Malformed),
+        (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 503, response = crate::openapi::Unavailable),
+    )
+)]
+pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    by_product(&app, request, "stocks", "/stocks", view::list).await
+}
+
+/// Report what is in stock
+///
+/// One row a product, the newest first.
+#[utoipa::path(
+    get, path = "/stocks/reports/overview-stocks", tag = "stocks", operation_id = "reportStocks",
+    params(
+        ("limit" = Option<u32>, Query, description = "Products of a page", minimum = 1, maximum = 100, nullable = false),
+        ("cursor" = Option<String>, Query, description = "From the `Link` of the page before; of this list only", nullable = false, pattern = "^[A-Za-z0-9_-]{55}$"),
+        crate::openapi::ReadHeaders,
+    ),
+    responses(
+        (status = 200, description = "One page", body = [OverviewDoc], headers(
+            ("Link" = String, description = "`rel=\"next\"` when there is a next page"),
+        )),
+        (status = 400, response = crate::openapi::Malformed),
+        (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 503, response = crate::openapi::Unavailable),
+    )
+)]
+pub async fn overview(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    by_product(&app, request, "overview-stocks", "/stocks/reports/overview-stocks", view::overview).await
+}
+
+async fn by_product(
+    app: &App,
+    request: Request,
+    list: &'static str,
+    path: &'static str,
+    write: fn(&[Row]) -> Vec<u8>,
+) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    request::accepts_json(&parts.headers)?;
+    let (limit, cursor) = window(&parts)?;
+    let cx = request::context(app, &parts.headers, Access::Read)?;
+    let services = request::services(app)?;
+    let (rows, page) = services.stocks.page(&cx, list, limit, cursor.as_deref()).await?;
+    Ok(answer::page(services, write(&rows), page, &format!("{path}?limit={limit}&cursor=")).await)
+}
+
+fn window(parts: &Parts) -> Result<(usize, Option<String>), Problem> {
+    let mut query = Query::read(parts, &["limit", "cursor"], &[])?;
+    Ok((query.limit(DEFAULT_LIMIT, MAX_LIMIT)?, query.take("cursor")))
+}
+
+/// List the movements of a stock
+///
+/// Newest first, all of them since the stock began; the quantity is the sum of all `delta`.
+#[utoipa::path(
+    get, path = "/stocks/{product_id}/movements", tag = "stocks", operation_id = "listMovements",
+    params(
+        ("product_id" = Uuid, Path, description = "Id of the product"),
+        ("limit" = Option<u32>, Query, description = "Movements of a page", minimum = 1, maximum = 100, nullable = false),
+        ("cursor" = Option<String>, Query, description = "From the `Link` of the page before; of this list only", nullable = false, pattern = "^[A-Za-z0-9_-]{55}$"),
+        crate::openapi::ReadHeaders,
+    ),
+    responses(
+        (status = 200, description = "One page", body = [MovementDoc], headers(
+            ("Link" = String, description = "`rel=\"next\"` when there is a next page"),
+        )),
+        (status = 400, response = crate::openapi::Malformed),
+        (status = 404, response = crate::openapi::NotFound),
+        (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 503, response = crate::openapi::Unavailable),
+    )
+)]
+pub async fn movements(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let product = request::owner_id(&parts, "stock")?;
+    request::accepts_json(&parts.headers)?;
+    let (limit, cursor) = window(&parts)?;
+    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let services = request::services(&app)?;
+    let (rows, page): (Vec<Movement>, PageOf) =
+        services.stocks.movements(&cx, product, limit, cursor.as_deref()).await?;
+    let link = format!("/stocks/{product}/movements?limit={limit}&cursor=");
+    Ok(answer::page(services, view::movements(&rows), page, &link).await)
+}

@@ -1,0 +1,103 @@
+//! Rows of the ledger as Cassandra keeps them. No IO.
+
+use scylla::response::query_result::QueryRowsResult;
+use scylla::value::{CqlTimestamp, CqlValue, MaybeUnset};
+use uuid::Uuid;
+
+use crate::dao::DaoError;
+use crate::dao::cassandra::execute::Bound;
+use crate::dao::cassandra::listing::copies::{bigint, id, text, time};
+use crate::dao::cassandra::products::broken;
+use crate::dao::ledger::{Account, Balance, Kind, Movement};
+
+/// The part of a partition that holds movements, by version.
+pub const MOVEMENTS: i8 = 0;
+/// The part of a partition that holds turnover, by day.
+pub const DAYS: i8 = 1;
+/// Versions of one partition of the history.
+pub const BLOCK: i64 = 1_000;
+
+/// The columns of a balance, in the order of [`BalanceRow`].
+pub const BALANCE: &str = "quantity, turnover, version, updated_at, settled";
+
+/// The columns of a movement but its version, in the order of [`MovementRow`].
+pub const MOVEMENT: &str = "movement, kind, delta, after, turned, day, reason, reference, at";
+
+type BalanceRow = (Option<i64>, Option<i64>, Option<i64>, Option<CqlTimestamp>, Option<i64>);
+
+type MovementRow<'f> = (
+    i64,
+    Option<Uuid>,
+    Option<&'f str>,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<i32>,
+    Option<&'f str>,
+    Option<&'f str>,
+    Option<CqlTimestamp>,
+);
+
+/// The balance of a result of at most one row, and the version up to which movements are settled.
+pub fn balance_of(rows: &QueryRowsResult) -> Result<Option<(Balance, i64)>, DaoError> {
+    let Some((quantity, turnover, version, updated_at, settled)) =
+        rows.maybe_first_row::<BalanceRow>().map_err(broken)?
+    else {
+        return Ok(None);
+    };
+    let (Some(quantity), Some(turnover), Some(version)) = (quantity, turnover, version) else {
+        return Ok(None);
+    };
+    let balance = Balance { quantity, turnover, version, updated_at: updated_at.map_or(0, |time| time.0) };
+    Ok(Some((balance, settled.unwrap_or(0))))
+}
+
+/// The movements of a result whose first column is the version.
+pub fn movements_of(rows: &QueryRowsResult) -> Result<Vec<Movement>, DaoError> {
+    let mut found = Vec::with_capacity(rows.rows_num());
+    for row in rows.rows::<MovementRow<'_>>().map_err(broken)? {
+        let (version, movement, kind, delta, after, turned, day, reason, reference, at) = row.map_err(broken)?;
+        let (Some(movement), Some(kind), Some(delta), Some(after)) = (movement, kind.and_then(Kind::of), delta, after)
+        else {
+            return Err(broken(format!("movement {version} of an account is not whole")));
+        };
+        found.push(Movement {
+            id: movement,
+            version,
+            kind,
+            delta,
+            quantity: after,
+            turned: turned.unwrap_or(0),
+            day,
+            reason: reason.map(str::to_owned),
+            reference: reference.map(str::to_owned),
+            at: at.map_or(0, |time| time.0),
+        });
+    }
+    Ok(found)
+}
+
+/// The key of a partition.
+pub fn key_of(account: Account) -> [Bound; 2] {
+    [text(account.book.name()), id(account.id)]
+}
+
+/// Values of [`MOVEMENT`].
+pub fn values_of(movement: &Movement) -> [Bound; 9] {
+    [
+        id(movement.id),
+        text(movement.kind.name()),
+        bigint(movement.delta),
+        bigint(movement.quantity),
+        bigint(movement.turned),
+        movement.day.map_or(MaybeUnset::Unset, |day| MaybeUnset::Set(Some(CqlValue::Int(day)))),
+        optional(movement.reason.as_deref()),
+        optional(movement.reference.as_deref()),
+        time(movement.at),
+    ]
+}
+
+fn optional(value: Option<&str>) -> Bound {
+    // A null would be a tombstone; the row is new.
+    value.map_or(MaybeUnset::Unset, text)
+}

@@ -1,0 +1,130 @@
+//! Accounts: changed only from the version that was read, all movements of a posting or none,
+//! every id found again for ever.
+
+use uuid::Uuid;
+
+use super::cx;
+use crate::dao::Daos;
+use crate::dao::ledger::{Account, Balance, Kind, Movement, Posted, Posting};
+
+pub async fn hold(daos: &Daos) {
+    an_account_begins_with_its_first_posting(daos).await;
+    a_posting_needs_the_version_that_was_read(daos).await;
+    of_many_postings_on_one_version_one_is_done(daos).await;
+    movements_are_listed_newest_first_and_found_by_their_ids(daos).await;
+    turnover_is_kept_by_day(daos).await;
+}
+
+/// A posting of `count` movements of one unit each after a version.
+pub fn posting(before: i64, count: i64) -> Posting {
+    let movements: Vec<Movement> = (1..=count)
+        .map(|at| Movement {
+            id: Uuid::new_v4(),
+            version: before + at,
+            kind: if at % 2 == 0 { Kind::Adjustment } else { Kind::Set },
+            delta: 1,
+            quantity: before + at,
+            turned: 0,
+            day: None,
+            reason: (at % 2 == 0).then(|| "found behind the shelf".to_owned()),
+            reference: Some(format!("note {at}")),
+            at: 1_700_000_000_000 + before + at,
+        })
+        .collect();
+    let version = before + count;
+    let after = Balance { quantity: version, turnover: 0, version, updated_at: 1_700_000_000_000 + version };
+    Posting { movements, after, days: Vec::new() }
+}
+
+/// Posts on a version that must be the current one.
+pub async fn post(daos: &Daos, account: Account, before: i64, posting: &Posting) {
+    let done = daos.ledger.post(&cx(), account, before, posting).await;
+    assert!(matches!(done, Ok(Posted::Done(_))), "{done:?}");
+}
+
+async fn an_account_begins_with_its_first_posting(daos: &Daos) {
+    let account = Account::stock(Uuid::now_v7());
+    assert_eq!(daos.ledger.load(&cx(), account).await, Ok(None));
+    assert_eq!(daos.ledger.find(&cx(), account).await.unwrap().0, None);
+    assert_eq!(daos.ledger.movements(&cx(), account, i64::MAX, 10).await.unwrap().0, []);
+    assert_eq!(daos.ledger.made(&cx(), account, &[Uuid::new_v4()]).await, Ok(vec![]));
+    let first = posting(0, 1);
+    post(daos, account, 0, &first).await;
+    assert_eq!(daos.ledger.load(&cx(), account).await, Ok(Some(first.after)));
+    assert_eq!(daos.ledger.find(&cx(), account).await.unwrap().0, Some(first.after));
+    let other = Account::spending(account.id);
+    assert_eq!(daos.ledger.load(&cx(), other).await, Ok(None), "books are kept apart");
+}
+
+async fn a_posting_needs_the_version_that_was_read(daos: &Daos) {
+    let account = Account::stock(Uuid::now_v7());
+    let first = posting(0, 2);
+    post(daos, account, 0, &first).await;
+    for before in [0, 1, 3] {
+        let done = daos.ledger.post(&cx(), account, before, &posting(before, 1)).await;
+        assert_eq!(done, Ok(Posted::Moved), "{before}");
+    }
+    assert_eq!(daos.ledger.load(&cx(), account).await, Ok(Some(first.after)));
+    let (movements, _) = daos.ledger.movements(&cx(), account, i64::MAX, 10).await.unwrap();
+    assert_eq!(movements.len(), 2, "nothing of a refused posting is there");
+}
+
+async fn of_many_postings_on_one_version_one_is_done(daos: &Daos) {
+    let account = Account::stock(Uuid::now_v7());
+    post(daos, account, 0, &posting(0, 1)).await;
+    let runs = (0..8).map(|_| async {
+        let posting = posting(1, 3);
+        let done = daos.ledger.post(&cx(), account, 1, &posting).await.unwrap();
+        matches!(done, Posted::Done(_)).then_some(posting)
+    });
+    let done: Vec<Posting> = futures::future::join_all(runs).await.into_iter().flatten().collect();
+    assert_eq!(done.len(), 1);
+    let (mut movements, _) = daos.ledger.movements(&cx(), account, i64::MAX, 3).await.unwrap();
+    movements.reverse();
+    assert_eq!(movements, done[0].movements);
+}
+
+async fn movements_are_listed_newest_first_and_found_by_their_ids(daos: &Daos) {
+    let account = Account::stock(Uuid::now_v7());
+    let mut all = Vec::new();
+    for before in [0, 30] {
+        let posting = posting(before, 30);
+        post(daos, account, before, &posting).await;
+        all.extend(posting.movements);
+    }
+    all.reverse();
+    let mut found = Vec::new();
+    let mut before = i64::MAX;
+    loop {
+        let (page, _) = daos.ledger.movements(&cx(), account, before, 7).await.unwrap();
+        let Some(last) = page.last() else { break };
+        before = last.version;
+        found.extend(page);
+    }
+    assert_eq!(found, all);
+    let ids = [all[3].id, Uuid::new_v4(), all[59].id];
+    let mut made = daos.ledger.made(&cx(), account, &ids).await.unwrap();
+    made.sort_by_key(|movement| -movement.version);
+    assert_eq!(made, [all[3].clone(), all[59].clone()]);
+}
+
+async fn turnover_is_kept_by_day(daos: &Daos) {
+    let account = Account::spending(Uuid::now_v7());
+    let mut first = posting(0, 1);
+    first.days = vec![(20_000, 5), (20_001, 7)];
+    first.movements[0].day = Some(20_000);
+    first.movements[0].turned = 12;
+    post(daos, account, 0, &first).await;
+    let mut second = posting(1, 1);
+    second.days = vec![(20_001, 9)];
+    post(daos, account, 1, &second).await;
+    let turnover = async |from, to| daos.ledger.turnover(&cx(), account, from..=to).await;
+    assert_eq!(turnover(19_000, 30_000).await, Ok(14));
+    assert_eq!(turnover(20_000, 20_000).await, Ok(5));
+    assert_eq!(turnover(20_002, 30_000).await, Ok(0));
+    let mut days = daos.ledger.load_days(&cx(), account, &[20_000, 20_001, 20_002]).await.unwrap();
+    days.sort_unstable();
+    assert_eq!(days, [(20_000, 5), (20_001, 9)]);
+    let (movements, _) = daos.ledger.movements(&cx(), account, 2, 1).await.unwrap();
+    assert_eq!((movements[0].day, movements[0].turned), (Some(20_000), 12));
+}

@@ -1,0 +1,91 @@
+//! Accounts in a map behind one lock: each call is atomic.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::dao::ledger::{Account, Balance, LedgerDao, Movement, Posted, Posting};
+use crate::dao::{Context, DaoError, Level, Receipt};
+
+#[derive(Debug)]
+struct Entry {
+    balance: Balance,
+    movements: Vec<Movement>,
+    days: BTreeMap<i32, i64>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct MemoryLedger {
+    accounts: Mutex<HashMap<Account, Entry>>,
+}
+
+impl MemoryLedger {
+    fn accounts(&self) -> MutexGuard<'_, HashMap<Account, Entry>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn receipt(cx: &Context) -> Receipt {
+    Receipt::local(cx.level.unwrap_or(Level::LocalQuorum))
+}
+
+#[async_trait]
+impl LedgerDao for MemoryLedger {
+    async fn find(&self, cx: &Context, account: Account) -> Result<(Option<Balance>, Receipt), DaoError> {
+        Ok((self.accounts().get(&account).map(|entry| entry.balance), receipt(cx)))
+    }
+
+    async fn load(&self, _cx: &Context, account: Account) -> Result<Option<Balance>, DaoError> {
+        Ok(self.accounts().get(&account).map(|entry| entry.balance))
+    }
+
+    async fn made(&self, _cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Movement>, DaoError> {
+        let accounts = self.accounts();
+        let movements = accounts.get(&account).map(|entry| entry.movements.iter()).unwrap_or_default();
+        Ok(movements.filter(|movement| ids.contains(&movement.id)).cloned().collect())
+    }
+
+    async fn load_days(&self, _cx: &Context, account: Account, days: &[i32]) -> Result<Vec<(i32, i64)>, DaoError> {
+        let accounts = self.accounts();
+        let Some(entry) = accounts.get(&account) else { return Ok(Vec::new()) };
+        Ok(days.iter().filter_map(|day| Some((*day, *entry.days.get(day)?))).collect())
+    }
+
+    async fn turnover(&self, _cx: &Context, account: Account, days: RangeInclusive<i32>) -> Result<i64, DaoError> {
+        let accounts = self.accounts();
+        Ok(accounts.get(&account).map_or(0, |entry| entry.days.range(days).map(|(_, turnover)| turnover).sum()))
+    }
+
+    async fn post(&self, cx: &Context, account: Account, before: i64, posting: &Posting) -> Result<Posted, DaoError> {
+        let mut accounts = self.accounts();
+        let entry = accounts.entry(account).or_insert_with(|| Entry {
+            balance: Balance { quantity: 0, turnover: 0, version: 0, updated_at: 0 },
+            movements: Vec::new(),
+            days: BTreeMap::new(),
+        });
+        if entry.balance.version != before {
+            return Ok(Posted::Moved);
+        }
+        entry.balance = posting.after;
+        entry.movements.extend(posting.movements.iter().cloned());
+        entry.days.extend(posting.days.iter().copied());
+        Ok(Posted::Done(receipt(cx)))
+    }
+
+    async fn movements(
+        &self,
+        cx: &Context,
+        account: Account,
+        before: i64,
+        limit: usize,
+    ) -> Result<(Vec<Movement>, Receipt), DaoError> {
+        let accounts = self.accounts();
+        let movements = accounts.get(&account).map(|entry| entry.movements.iter()).unwrap_or_default();
+        let found = movements.rev().filter(|movement| movement.version < before).take(limit).cloned().collect();
+        Ok((found, receipt(cx)))
+    }
+}

@@ -1,0 +1,106 @@
+//! Who is ahead: the accounts of a book by turnover, roughly sorted. No IO.
+//!
+//! Accounts lie in classes of nearly equal turnover, so that an account moves some dozens of times
+//! however often its turnover grows. A reader goes through the classes from the top and reads the
+//! turnover of each member from the ledger: what lies in a wrong class is recognised there.
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::ledger::{Account, Book};
+use super::{Context, DaoError};
+
+/// Classes between a turnover and its double.
+const PER_DOUBLE: i64 = 64;
+
+/// Partitions of a class.
+const SHARDS: i64 = 16;
+
+/// The class of a turnover; 0 belongs to none.
+pub fn class_of(turnover: i64) -> Option<i64> {
+    let turnover = u64::try_from(turnover).ok().filter(|turnover| *turnover > 0)?;
+    let exponent = i64::from(turnover.ilog2());
+    // The six bits after the leading one.
+    let aligned = turnover << turnover.leading_zeros();
+    let fraction = i64::try_from((aligned << 1) >> 58).unwrap_or(0);
+    Some(exponent * PER_DOUBLE + fraction)
+}
+
+/// The least turnover that lies above a class: no member of it or of one below reaches it.
+pub fn bound_of(class: i64) -> i64 {
+    let (exponent, fraction) = ((class + 1) / PER_DOUBLE, (class + 1) % PER_DOUBLE);
+    let bound = (i128::from(PER_DOUBLE + fraction) << exponent).div_euclid(i128::from(PER_DOUBLE));
+    // Rounded up for small turnovers, which do not fill their classes.
+    let exact = (i128::from(PER_DOUBLE + fraction) << exponent) % i128::from(PER_DOUBLE) == 0;
+    i64::try_from(bound + i128::from(!exact)).unwrap_or(i64::MAX)
+}
+
+/// Where an account of a class lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slot(pub i64);
+
+impl Slot {
+    /// The slot of an account with a turnover.
+    pub fn of(id: Uuid, turnover: i64) -> Option<Self> {
+        let shard = i64::from(id.as_bytes()[15]) % SHARDS;
+        Some(Self(class_of(turnover)? * SHARDS + shard))
+    }
+
+    /// The class that it belongs to.
+    pub const fn class(self) -> i64 {
+        self.0 / SHARDS
+    }
+}
+
+/// Keeps the classes of the books. Every method is bounded by the deadline of its context.
+#[async_trait]
+pub trait RankDao: Send + Sync {
+    /// Puts an account into a slot. `version` is that of the balance it was seen at.
+    async fn put(&self, cx: &Context, account: Account, slot: Slot, version: i64) -> Result<(), DaoError>;
+
+    /// Takes an account out of a slot, unless a later version put it there.
+    async fn remove(&self, cx: &Context, account: Account, slot: Slot, version: i64) -> Result<(), DaoError>;
+
+    /// At most `limit` slots that have members, from the highest below `below`.
+    async fn slots(&self, cx: &Context, book: Book, below: Slot, limit: usize) -> Result<Vec<Slot>, DaoError>;
+
+    /// At most `limit` members of a slot with ids above `after`, ascending.
+    async fn members(
+        &self,
+        cx: &Context,
+        book: Book,
+        slot: Slot,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Uuid>, DaoError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn nothing_has_no_class_and_small_turnovers_have_classes_of_their_own() {
+        assert_eq!((class_of(0), class_of(-5)), (None, None));
+        for turnover in 1..128 {
+            assert!(class_of(turnover) < class_of(turnover + 1), "{turnover}");
+            assert_eq!(bound_of(class_of(turnover).unwrap()), turnover + 1);
+        }
+        assert!(class_of(i64::MAX).unwrap() < 64 * 63);
+    }
+
+    proptest! {
+        #[test]
+        fn classes_ascend_and_a_bound_lies_above_its_class_alone(one in 1_i64.., other in 1_i64..) {
+            let (low, high) = (one.min(other), one.max(other));
+            prop_assert!(class_of(low) <= class_of(high));
+            let class = class_of(low).unwrap();
+            let bound = bound_of(class);
+            prop_assert!(low < bound || bound == i64::MAX);
+            prop_assert!(bound == i64::MAX || class_of(bound) > Some(class));
+            prop_assert_eq!(class_of(bound - 1), Some(class));
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What a change of an account does to it. Pure: from the balance that was read and the changes
+//! that wait for it, the movements to make and the answer to each.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::precondition::Tags;
+use crate::dao::ledger::Posting;
+pub use crate::dao::ledger::{Balance, Book, Kind, Movement};
+
+/// Units that a stock may have at most.
+pub const QUANTITY_MAX: i64 = 1_000_000_000;
+
+/// What is to happen to an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// The quantity becomes this.
+    Set { quantity: i64 },
+    /// The quantity changes by this.
+    Add { delta: i64 },
+    /// Units leave for an order; `turned` belongs to the day.
+    Take { units: i64, turned: i64, day: i32 },
+    /// What the take of this id took comes back. If it took nothing yet, it never will.
+    Return { take: Uuid },
+}
+
+/// A change under an id that is used once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Want {
+    pub id: Uuid,
+    pub change: Change,
+    /// Versions under which the change is wanted.
+    pub condition: Tags,
+    pub reason: Option<String>,
+    pub reference: Option<String>,
+    /// Nobody has tried this id before, so it need not be looked for.
+    pub fresh: bool,
+}
+
+impl Want {
+    /// Ids that must be looked for before the change is decided.
+    pub fn ids(&self) -> impl Iterator<Item = Uuid> {
+        let take = match self.change {
+            Change::Return { take } => Some(take),
+            _ => None,
+        };
+        (!self.fresh).then_some(self.id).into_iter().chain(take)
+    }
+
+    /// Days whose turnover must be known, given what was found of [`Want::ids`].
+    fn day(&self, made: &HashMap<Uuid, Movement>) -> Option<i32> {
+        match self.change {
+            Change::Take { day, .. } => Some(day),
+            Change::Return { take } => made.get(&take).and_then(|movement| movement.day),
+            Change::Set { .. } | Change::Add { .. } => None,
+        }
+    }
+}
+
+/// Days whose turnover must be known to decide these changes.
+pub fn days_of<'w>(wants: impl Iterator<Item = &'w Want>, made: &HashMap<Uuid, Movement>) -> Vec<i32> {
+    let mut days: Vec<i32> = wants.filter_map(|want| want.day(made)).collect();
+    days.sort_unstable();
+    days.dedup();
+    days
+}
+
+/// Why a change is not made. Nothing was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The account has never had a movement.
+    Absent,
+    /// Less is there than is wanted.
+    Short { available: i64 },
+    /// The account is at none of the versions of the condition.
+    VersionMoved,
+    /// The amount would leave the range of amounts.
+    OutOfRange,
+    /// The order was given up before this take was made.
+    GivenUp,
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Made, now or earlier under the same id.
+    Made(Movement),
+    /// A return of something that was never taken.
+    Nothing,
+    Refused(Refusal),
+}
+
+/// An account as it was read.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// `None` before the first movement.
+    pub balance: Option<Balance>,
+    /// Turnover of days that were asked for.
+    pub days: HashMap<i32, i64>,
+}
+
+impl Known {
+    /// The version that was read.
+    pub fn version(&self) -> i64 {
+        self.balance.map_or(0, |balance| balance.version)
+    }
+
+    /// The account after a posting that was made.
+    pub fn follow(&mut self, posting: &Posting) {
+        self.balance = Some(posting.after);
+        self.days.extend(posting.days.iter().copied());
+    }
+}
+
+/// What is to be posted, if anything, and the answer to each change once it is.
+#[derive(Debug)]
+pub struct Decision {
+    pub posting: Option<Posting>,
+    pub outcomes: Vec<Outcome>,
+}
+
+/// Decides changes one after the other, each on what the ones before it leave. `made` are the
+/// movements that were found under the ids of [`Want::ids`].
+pub fn decide<'w>(
+    known: &Known,
+    mut made: HashMap<Uuid, Movement>,
+    wants: impl Iterator<Item = &'w Want>,
+    now_ms: i64,
+) -> Decision {
+    let start = known.balance.unwrap_or(Balance { quantity: 0, turnover: 0, version: 0, updated_at: 0 });
+    let mut books =
+        Books { now: start, exists: known.balance.is_some(), days: known.days.clone(), touched: Vec::new() };
+    books.now.updated_at = now_ms.max(start.updated_at);
+    let mut movements: Vec<Movement> = Vec::new();
+    let outcomes = wants
+        .map(|want| {
+            let movement = match next(&books, &made, want) {
+                Ok(movement) => movement,
+                Err(outcome) => return outcome,
+            };
+            books.follow(&movement);
+            made.insert(movement.id, movement.clone());
+            movements.push(movement.clone());
+            match movement.kind {
+                Kind::Void => Outcome::Nothing,
+                _ => Outcome::Made(movement),
+            }
+        })
+        .collect();
+    let days = books.touched.iter().filter_map(|day| Some((*day, *books.days.get(day)?))).collect();
+    let posting = (!movements.is_empty()).then_some(Posting { movements, after: books.now, days });
+    Decision { posting, outcomes }
+}
+
+/// An account while changes are decided.
+struct Books {
+    now: Balance,
+    exists: bool,
+    days: HashMap<i32, i64>,
+    touched: Vec<i32>,
+}
+
+impl Books {
+    fn follow(&mut self, movement: &Movement) {
+        self.exists = true;
+        self.now.version = movement.version;
+        self.now.quantity = movement.quantity;
+        self.now.turnover += movement.turned;
+        if let Some(day) = movement.day {
+            *self.days.entry(day).or_insert(0) += movement.turned;
+            if !self.touched.contains(&day) {
+                self.touched.push(day);
+            }
+        }
+    }
+
+    /// The next movement, if the amounts stay in their range.
+    fn movement(
+        &self,
+        want: &Want,
+        id: Uuid,
+        kind: Kind,
+        (delta, turned): (i64, i64),
+        day: Option<i32>,
+    ) -> Result<Movement, Outcome> {
+        let quantity = self.now.quantity.checked_add(delta);
+        let Some(quantity) = quantity.filter(|quantity| *quantity <= QUANTITY_MAX) else {
+            return Err(Outcome::Refused(Refusal::OutOfRange));
+        };
+        if quantity < 0 {
+            return Err(Outcome::Refused(Refusal::Short { available: self.now.quantity }));
+        }
+        let turnover = self.now.turnover.checked_add(turned);
+        if turnover.is_none_or(|turnover| turnover < 0) {
+            return Err(Outcome::Refused(Refusal::OutOfRange));
+        }
+        Ok(Movement {
+            id,
+            version: self.now.version + 1,
+            kind,
+            delta,
+            quantity,
+            turned,
+            day,
+            reason: want.reason.clone(),
+            reference: want.reference.clone(),
+            at: self.now.updated_at,
+        })
+    }
+}
+
+/// The movement that a change makes next, or what became of it without one.
+fn next(books: &Books, made: &HashMap<Uuid, Movement>, want: &Want) -> Result<Movement, Outcome> {
+    if let Some(before) = made.get(&want.id) {
+        return Err(match before.kind {
+            Kind::Void => Outcome::Refused(Refusal::GivenUp),
+            _ => Outcome::Made(before.clone()),
+        });
+    }
+    if !want.condition.allow_change(books.now.version) || (want.condition.pins_version() && !books.exists) {
+        return Err(Outcome::Refused(Refusal::VersionMoved));
+    }
+    match want.change {
+        Change::Set { quantity } => {
+            let delta = quantity.saturating_sub(books.now.quantity);
+            books.movement(want, want.id, Kind::Set, (delta, 0), None)
+        }
+        Change::Add { .. } if !books.exists => Err(Outcome::Refused(Refusal::Absent)),
+        Change::Add { delta } => books.movement(want, want.id, Kind::Adjustment, (delta, 0), None),
+        Change::Take { units, turned, day } => books.movement(want, want.id, Kind::Order, (-units, turned), Some(day)),
+        Change::Return { take } => match made.get(&take) {
+            Some(taken) if taken.kind == Kind::Order => {
+                books.movement(want, want.id, Kind::Return, (-taken.delta, -taken.turned), taken.day)
+            }
+            Some(_) => Err(Outcome::Nothing),
+            // Under the id of the take, so that it cannot be made any more.
+            None if books.exists => books.movement(want, take, Kind::Void, (0, 0), None),
+            None => Err(Outcome::Nothing),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

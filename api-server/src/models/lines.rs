@@ -1,0 +1,250 @@
+//! Lining up: the changes of one account that meet in this process wait in one queue and are
+//! committed together, many in one posting. IO only through the DAO's trait.
+//!
+//! Rival postings on one partition starve each other, so a process sends one at a time for each
+//! account. Several processes are right together because a posting names the version it was
+//! decided on; the one that lost reads again and decides again.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rand::Rng as _;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::error::ModelError;
+use super::ledger::{Known, Outcome, Want, days_of, decide};
+use crate::dao::ledger::{Account, LedgerDao, Movement, Posted};
+use crate::dao::{Context, DaoError, Receipt};
+
+/// Changes that may wait for one account.
+const WAITING_MAX: usize = 256;
+/// Changes that are committed together.
+const TOGETHER_MAX: usize = 64;
+/// Lost races after which a pause is made before the next try.
+const RACES_AT_ONCE: u32 = 2;
+/// Longest of these pauses.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The queues of one process.
+#[derive(Clone)]
+pub struct Lines {
+    dao: Arc<dyn LedgerDao>,
+    waiting: Arc<Mutex<HashMap<Account, VecDeque<Job>>>>,
+}
+
+/// What became of a change, and how the database answered if it was asked to commit.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    pub outcome: Outcome,
+    pub receipt: Option<Receipt>,
+}
+
+/// A change that waits, and who waits for it.
+struct Job {
+    want: Want,
+    deadline: Instant,
+    trace: bool,
+    stage: Arc<AtomicU8>,
+    reply: oneshot::Sender<Result<Settled, DaoError>>,
+}
+
+/// Stages of a job: whoever moves it on from waiting has it.
+const WAITING: u8 = 0;
+const BEGUN: u8 = 1;
+const LEFT: u8 = 2;
+
+impl Job {
+    /// Begins it, unless nobody waits any more. From here on its outcome may be unknown, so
+    /// nothing is begun after its deadline.
+    fn begin(&self, now: Instant) -> bool {
+        now < self.deadline
+            && !self.reply.is_closed()
+            && self.stage.compare_exchange(WAITING, BEGUN, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+}
+
+/// Leaves a queue when the one who waits goes away.
+struct Place(Arc<AtomicU8>);
+
+impl Place {
+    /// True when the job had not begun; it never will.
+    fn leave(&self) -> bool {
+        self.0.compare_exchange(WAITING, LEFT, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl Lines {
+    /// Queues over a DAO.
+    pub fn new(dao: Arc<dyn LedgerDao>) -> Self {
+        Self { dao, waiting: Arc::default() }
+    }
+
+    /// Makes one change of an account, together with those that wait with it.
+    pub async fn change(&self, cx: &Context, account: Account, want: Want) -> Result<Settled, ModelError> {
+        let (reply, answer) = oneshot::channel();
+        let stage = Arc::new(AtomicU8::new(WAITING));
+        let place = Place(Arc::clone(&stage));
+        self.line_up(account, Job { want, deadline: cx.deadline, trace: cx.trace, stage, reply })?;
+        match tokio::time::timeout_at(cx.deadline, answer).await {
+            Ok(Ok(settled)) => Ok(settled?),
+            // The queue was given up, as at the end of the process.
+            Ok(Err(_)) => Err(DaoError::Unknown { operation: "change of an account" }.into()),
+            Err(_) if place.leave() => Err(ModelError::Overloaded("the changes of this stock wait too long")),
+            Err(_) => Err(DaoError::Unknown { operation: "change of an account" }.into()),
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<Account, VecDeque<Job>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn line_up(&self, account: Account, job: Job) -> Result<(), ModelError> {
+        let mut waiting = self.waiting();
+        let begun = waiting.contains_key(&account);
+        let queue = waiting.entry(account).or_default();
+        if queue.len() == WAITING_MAX {
+            return Err(ModelError::Overloaded("too many changes of this stock wait"));
+        }
+        queue.push_back(job);
+        drop(waiting);
+        if !begun {
+            let lines = self.clone();
+            tokio::spawn(async move { lines.work(account).await });
+        }
+        Ok(())
+    }
+
+    /// The next changes to be committed together; without any the queue is closed.
+    fn next(&self, account: Account) -> Option<Vec<Job>> {
+        let mut waiting = self.waiting();
+        let queue = waiting.get_mut(&account)?;
+        if queue.is_empty() {
+            waiting.remove(&account);
+            return None;
+        }
+        let together = queue.len().min(TOGETHER_MAX);
+        Some(queue.drain(..together).collect())
+    }
+
+    /// Commits what waits for one account until nothing does.
+    async fn work(&self, account: Account) {
+        let mut known = None;
+        while let Some(mut jobs) = self.next(account) {
+            let now = Instant::now();
+            jobs.retain(|job| job.begin(now));
+            let Some(deadline) = jobs.iter().map(|job| job.deadline).max() else { continue };
+            let trace = jobs.iter().any(|job| job.trace);
+            let cx = Context { deadline, now_ms: crate::dao::now_ms(), level: None, trace };
+            match self.commit(&cx, account, &jobs, known.take()).await {
+                Ok((settled, after)) => {
+                    known = Some(after);
+                    for (job, settled) in jobs.into_iter().zip(settled) {
+                        // Whoever has gone meanwhile finds the movement under its id.
+                        let _ = job.reply.send(Ok(settled));
+                    }
+                }
+                Err(error) => {
+                    for job in jobs {
+                        let _ = job.reply.send(Err(error.clone()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Commits jobs together, starting from what is known of the account.
+    async fn commit(
+        &self,
+        cx: &Context,
+        account: Account,
+        jobs: &[Job],
+        mut known: Option<Known>,
+    ) -> Result<(Vec<Settled>, Known), DaoError> {
+        let mut races = 0;
+        loop {
+            let remembered = known.is_some();
+            let mut before = match known.take() {
+                Some(known) => known,
+                None => Known { balance: self.dao.load(cx, account).await?, days: HashMap::new() },
+            };
+            let made = self.made(cx, account, jobs).await?;
+            self.learn_days(cx, account, jobs, &made, &mut before).await?;
+            let decision = decide(&before, made, jobs.iter().map(|job| &job.want), cx.now_ms);
+            let Some(posting) = decision.posting else {
+                let refused = decision.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Refused(_)));
+                if remembered && refused {
+                    // Another process may have changed it since: nobody is refused from memory.
+                    continue;
+                }
+                return Ok((settled(decision.outcomes, None), before));
+            };
+            match self.dao.post(cx, account, before.version(), &posting).await? {
+                Posted::Done(receipt) => {
+                    before.follow(&posting);
+                    return Ok((settled(decision.outcomes, Some(receipt)), before));
+                }
+                Posted::Moved => {
+                    races += 1;
+                    pause_after(races).await;
+                    if cx.remaining().is_none() {
+                        return Err(DaoError::Unreachable("other writers of the same row were always faster".into()));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn made(&self, cx: &Context, account: Account, jobs: &[Job]) -> Result<HashMap<Uuid, Movement>, DaoError> {
+        let ids: Vec<Uuid> = jobs.iter().flat_map(|job| job.want.ids()).collect();
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let made = self.dao.made(cx, account, &ids).await?;
+        Ok(made.into_iter().map(|movement| (movement.id, movement)).collect())
+    }
+
+    async fn learn_days(
+        &self,
+        cx: &Context,
+        account: Account,
+        jobs: &[Job],
+        made: &HashMap<Uuid, Movement>,
+        known: &mut Known,
+    ) -> Result<(), DaoError> {
+        let mut days = days_of(jobs.iter().map(|job| &job.want), made);
+        days.retain(|day| !known.days.contains_key(day));
+        if days.is_empty() || known.balance.is_none() {
+            return Ok(());
+        }
+        let found = self.dao.load_days(cx, account, &days).await?;
+        known.days.extend(days.into_iter().map(|day| (day, 0)));
+        known.days.extend(found);
+        Ok(())
+    }
+}
+
+fn settled(outcomes: Vec<Outcome>, receipt: Option<Receipt>) -> Vec<Settled> {
+    outcomes.into_iter().map(|outcome| Settled { outcome, receipt }).collect()
+}
+
+/// Another process is at the same account; with jitter both get their turns.
+async fn pause_after(races: u32) {
+    if races > RACES_AT_ONCE {
+        let longest = LONGEST_PAUSE.min(Duration::from_millis(5) * races);
+        let pause = longest.mul_f64(rand::rng().random_range(0.2..1.0));
+        tokio::time::sleep(pause).await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+
+use async_trait::async_trait;
+
+use super::*;
+use crate::dao::ledger::{Balance, Posting};
+use crate::dao::memory::MemoryLedger;
+use crate::models::ledger::Change;
+use crate::models::precondition::Tags;
+
+fn cx() -> Context {
+    Context::within(Duration::from_secs(10))
+}
+
+fn want(change: Change) -> Want {
+    Want { id: Uuid::new_v4(), change, condition: Tags::Absent, reason: None, reference: None, fresh: true }
+}
+
+fn take(units: i64) -> Want {
+    want(Change::Take { units, turned: units, day: 1 })
+}
+
+async fn made(lines: &Lines, account: Account, want: Want) -> bool {
+    matches!(lines.change(&cx(), account, want).await.unwrap().outcome, Outcome::Made(_))
+}
+
+/// A ledger that yields in every call, counts postings, and can lose answers or stand still.
+struct Slow {
+    inner: MemoryLedger,
+    postings: AtomicUsize,
+    gate: tokio::sync::Semaphore,
+    lose_next_answer: AtomicBool,
+    intrude: AtomicBool,
+}
+
+impl Slow {
+    fn new(permits: usize) -> Arc<Self> {
+        Arc::new(Self {
+            inner: MemoryLedger::default(),
+            postings: AtomicUsize::new(0),
+            gate: tokio::sync::Semaphore::new(permits),
+            lose_next_answer: false.into(),
+            intrude: false.into(),
+        })
+    }
+}
+
+#[async_trait]
+impl LedgerDao for Slow {
+    async fn find(&self, cx: &Context, account: Account) -> Result<(Option<Balance>, Receipt), DaoError> {
+        self.inner.find(cx, account).await
+    }
+
+    async fn load(&self, cx: &Context, account: Account) -> Result<Option<Balance>, DaoError> {
+        tokio::task::yield_now().await;
+        self.inner.load(cx, account).await
+    }
+
+    async fn made(&self, cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Movement>, DaoError> {
+        tokio::task::yield_now().await;
+        self.inner.made(cx, account, ids).await
+    }
+
+    async fn load_days(&self, cx: &Context, account: Account, days: &[i32]) -> Result<Vec<(i32, i64)>, DaoError> {
+        tokio::task::yield_now().await;
+        self.inner.load_days(cx, account, days).await
+    }
+
+    async fn turnover(&self, cx: &Context, account: Account, days: RangeInclusive<i32>) -> Result<i64, DaoError> {
+        self.inner.turnover(cx, account, days).await
+    }
+
+    async fn post(&self, cx: &Context, account: Account, before: i64, posting: &Posting) -> Result<Posted, DaoError> {
+        self.gate.acquire().await.unwrap().forget();
+        self.gate.add_permits(1);
+        tokio::task::yield_now().await;
+        self.postings.fetch_add(1, Ordering::SeqCst);
+        let posted = self.inner.post(cx, account, before, posting).await;
+        if self.intrude.swap(false, Ordering::SeqCst) {
+            let known = Known { balance: Some(posting.after), days: HashMap::new() };
+            let change = [want(Change::Add { delta: 3 })];
+            let theirs = decide(&known, HashMap::new(), change.iter(), 0).posting.unwrap();
+            self.inner.post(cx, account, known.version(), &theirs).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        if self.lose_next_answer.swap(false, Ordering::SeqCst) {
+            return Err(DaoError::Unknown { operation: "test" });
+        }
+        posted
+    }
+
+    async fn movements(
+        &self,
+        cx: &Context,
+        account: Account,
+        before: i64,
+        limit: usize,
+    ) -> Result<(Vec<Movement>, Receipt), DaoError> {
+        self.inner.movements(cx, account, before, limit).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_sell_each_unit_once_and_no_more() {
+    for (buyers, units) in [(50, 1), (200, 10), (200, 150)] {
+        let dao = Slow::new(1);
+        let processes = [Lines::new(Arc::clone(&dao) as _), Lines::new(Arc::clone(&dao) as _)];
+        let account = Account::stock(Uuid::now_v7());
+        assert!(made(&processes[0], account, want(Change::Set { quantity: units })).await);
+        let runs = (0..buyers).map(|buyer| {
+            let lines = processes[buyer % 2].clone();
+            tokio::spawn(async move { made(&lines, account, take(1)).await })
+        });
+        let sold = futures::future::join_all(runs).await.into_iter().filter(|sold| *sold.as_ref().unwrap()).count();
+        assert_eq!(i64::try_from(sold).unwrap(), units, "{buyers} buyers");
+        let balance = dao.load(&cx(), account).await.unwrap().unwrap();
+        assert_eq!((balance.quantity, balance.turnover, balance.version), (0, units, units + 1));
+    }
+}
+
+#[tokio::test]
+async fn changes_that_wait_are_committed_together() {
+    let dao = Slow::new(1);
+    let lines = Lines::new(Arc::clone(&dao) as _);
+    let account = Account::stock(Uuid::now_v7());
+    assert!(made(&lines, account, want(Change::Set { quantity: 1000 })).await);
+    let takes = (0..128).map(|_| made(&lines, account, take(1)));
+    assert!(futures::future::join_all(takes).await.into_iter().all(|made| made));
+    let postings = dao.postings.load(Ordering::SeqCst);
+    assert!(postings <= 1 + 3, "{postings} postings");
+}
+
+#[tokio::test]
+async fn a_full_queue_turns_changes_away_at_once_and_a_late_one_is_never_begun() {
+    let dao = Slow::new(0);
+    let lines = Lines::new(Arc::clone(&dao) as _);
+    let account = Account::stock(Uuid::now_v7());
+    let hasty = Context::within(Duration::from_millis(200));
+    let waiting =
+        (0..WAITING_MAX + TOGETHER_MAX + 10).map(|_| lines.change(&hasty, account, want(Change::Set { quantity: 5 })));
+    let ended = futures::future::join_all(waiting).await;
+    let overloaded = ended.iter().filter(|ended| matches!(ended, Err(ModelError::Overloaded(_)))).count();
+    let unknown = ended.iter().filter(|ended| matches!(ended, Err(ModelError::Dao(DaoError::Unknown { .. })))).count();
+    assert_eq!((overloaded, unknown), (ended.len() - unknown, unknown));
+    assert!((1..=TOGETHER_MAX).contains(&unknown), "{unknown} had begun");
+    dao.gate.add_permits(1);
+    // The next one waits for those that had begun; the others never come.
+    assert!(made(&lines, account, want(Change::Set { quantity: 7 })).await);
+    let balance = dao.load(&cx(), account).await.unwrap().unwrap();
+    assert_eq!(balance.version, i64::try_from(unknown).unwrap() + 1);
+    assert!(lines.waiting().len() <= 1);
+}
+
+#[tokio::test]
+async fn a_change_whose_answer_was_lost_is_found_again_under_its_id() {
+    let dao = Slow::new(1);
+    let lines = Lines::new(Arc::clone(&dao) as _);
+    let account = Account::stock(Uuid::now_v7());
+    assert!(made(&lines, account, want(Change::Set { quantity: 5 })).await);
+    dao.lose_next_answer.store(true, Ordering::SeqCst);
+    let first = take(2);
+    let lost = lines.change(&cx(), account, first.clone()).await;
+    assert!(matches!(lost, Err(ModelError::Dao(DaoError::Unknown { .. }))), "{lost:?}");
+    let again = Want { fresh: false, ..first };
+    for _ in 0..2 {
+        assert!(made(&lines, account, again.clone()).await);
+    }
+    assert_eq!(dao.load(&cx(), account).await.unwrap().unwrap().quantity, 3);
+}
+
+#[tokio::test]
+async fn nobody_is_refused_from_memory() {
+    let dao = Slow::new(1);
+    let lines = Lines::new(Arc::clone(&dao) as _);
+    let account = Account::stock(Uuid::now_v7());
+    dao.intrude.store(true, Ordering::SeqCst);
+    // While both wait in one queue the first posting leaves 0 in this process's memory, and
+    // another process fills the stock right after it.
+    let first = made(&lines, account, want(Change::Set { quantity: 0 }));
+    let second = async {
+        while dao.postings.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        made(&lines, account, take(3)).await
+    };
+    assert_eq!(tokio::join!(first, second), (true, true));
+}

@@ -1,0 +1,134 @@
+//! Finishes orders that a crash left half-way: looks through the notes that are older than any
+//! request, undoes what was never confirmed and publishes what was decided.
+//!
+//! Every process runs one; all steps are idempotent, also while the order's own request or another
+//! sweeper is at them. How far the notes were looked through is kept in the database, so a shop
+//! that was off for days goes on there.
+
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use super::Orders;
+use crate::dao::orders::{Note, Status};
+use crate::dao::{Context, DaoError, now_ms};
+use crate::models::ModelError;
+
+/// Between two looks.
+const PERIOD: Duration = Duration::from_secs(10);
+/// Notes younger than this may belong to a request that is running. With the period this bounds
+/// how long a broken order keeps its units: well below a minute.
+const OLD_ENOUGH_MS: i64 = 30_000;
+/// An order that is not there: its creation may only have been paused. Its note is kept so long.
+const MAY_STILL_COME_MS: i64 = 600_000;
+/// Notes may be taken a little late by processes whose clocks differ.
+const OVERLAP_MS: i64 = 120_000;
+/// How far back a first look goes when no position is known.
+const FIRST_LOOK_MS: i64 = 24 * 3_600_000;
+/// Deadline of the work on one note.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// The position is kept when it has moved so far.
+const KEEP_EVERY_MS: i64 = 300_000;
+
+/// A running sweeper; it ends when this is dropped.
+pub struct Sweeper(JoinHandle<()>);
+
+impl Drop for Sweeper {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Sweeper {
+    /// Starts sweeping.
+    pub fn start(orders: Orders) -> Self {
+        Self(tokio::spawn(async move { sweep_on(&orders).await }))
+    }
+}
+
+async fn sweep_on(orders: &Orders) {
+    let mut ticks = tokio::time::interval(PERIOD);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut position = None;
+    let mut kept: Option<i64> = None;
+    loop {
+        ticks.tick().await;
+        match sweep(orders, position, now_ms() - OLD_ENOUGH_MS).await {
+            Ok(next) => {
+                position = Some(next);
+                if kept.is_none_or(|kept| next - kept > KEEP_EVERY_MS) {
+                    let cx = Context::within(DEADLINE);
+                    if orders.daos.orders.set_swept_until(&cx, next).await.is_ok() {
+                        kept = Some(next);
+                    }
+                }
+            }
+            Err(error) => tracing::debug!(%error, "sweep of the orders broke off, the next one goes on"),
+        }
+    }
+}
+
+/// Looks through all notes from `from` (or the kept position) to `upto`; returns where the next
+/// look begins.
+pub async fn sweep(orders: &Orders, from: Option<i64>, upto: i64) -> Result<i64, DaoError> {
+    let from = match from {
+        Some(from) => from,
+        None => {
+            let kept = orders.daos.orders.swept_until(&Context::within(DEADLINE)).await?;
+            kept.map_or(upto - FIRST_LOOK_MS, |kept| kept - OVERLAP_MS)
+        }
+    };
+    let mut unfinished: Option<i64> = None;
+    for minute in Note::minute_of(from)..=Note::minute_of(upto) {
+        let mut after = from;
+        loop {
+            let (notes, all) = orders.daos.orders.notes(&Context::within(DEADLINE), minute, after, upto).await?;
+            for note in &notes {
+                let finished = finish(orders, note).await.unwrap_or_else(|error| {
+                    // One order that cannot be finished now must not keep the others.
+                    tracing::warn!(order = %note.order, %error, "an order is not finished yet, the next sweep tries again");
+                    false
+                });
+                if !finished && unfinished.is_none() {
+                    unfinished = Some(note.at - 1);
+                }
+            }
+            match notes.last() {
+                // Equal times are read again: finished ones are gone, so it ends.
+                Some(last) if !all && last.at - 1 > after => after = last.at - 1,
+                Some(last) if !all => after = last.at,
+                _ => break,
+            }
+        }
+    }
+    Ok(unfinished.unwrap_or(upto))
+}
+
+/// Does what the work behind a note still owes; false when it is too early to tell.
+async fn finish(orders: &Orders, note: &Note) -> Result<bool, ModelError> {
+    let cx = Context::within(DEADLINE);
+    let Some(stored) = orders.daos.orders.load(&cx, note.order).await? else {
+        // Nothing is taken for an order that is not written down.
+        let gone = note.at + MAY_STILL_COME_MS < now_ms();
+        if gone {
+            orders.daos.orders.forget(&cx, note).await;
+        }
+        return Ok(gone);
+    };
+    match stored.order.status {
+        // Nobody was told of it: it is undone. False: it was decided at this moment.
+        Status::Pending => {
+            let after = crate::models::order::moved_to(&stored.order, Status::Refused, now_ms());
+            orders.daos.orders.replace(&cx, &stored, &after, Uuid::new_v4()).await?;
+            return Box::pin(finish(orders, note)).await;
+        }
+        Status::Refused => orders.give_back(&cx, &stored.order).await?,
+        Status::Confirmed | Status::Paid | Status::Fulfilled | Status::Cancelled => {
+            orders.publish(&cx, &stored).await?;
+        }
+    }
+    orders.daos.orders.forget(&cx, note).await;
+    tracing::info!(order = %note.order, status = stored.order.status.name(), "finished an order that was left half-way");
+    Ok(true)
+}

@@ -1,0 +1,320 @@
+mod mortal;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use self::mortal::{Life, Mortal};
+use super::*;
+use crate::dao::ledger::{Account, Book, Kind};
+use crate::dao::memory;
+use crate::dao::orders::day_of;
+use crate::dao::products::Product;
+use crate::dao::users::User;
+use crate::models::ledger::{Change as Movement, Want};
+use crate::models::reports::Reports;
+
+/// A shop with some products in stock; processes come and go.
+struct Shop {
+    daos: crate::dao::Daos,
+    user: Uuid,
+    products: Vec<Uuid>,
+}
+
+const STOCK: i64 = 10;
+
+fn cx() -> Context {
+    Context::within(Duration::from_secs(5))
+}
+
+impl Shop {
+    async fn open(products: usize) -> Self {
+        let daos = memory::daos();
+        let user = User {
+            id: Uuid::now_v7(),
+            name: "Ana".into(),
+            email: "ana@example.org".into(),
+            version: 1,
+            created_at: 0,
+            updated_at: 0,
+        };
+        daos.users.insert(&cx(), &user, Uuid::new_v4()).await.unwrap();
+        let mut shop = Self { daos, user: user.id, products: Vec::new() };
+        for at in 0..products {
+            let product = crate::models::product::Draft {
+                sku: format!("sku {at}"),
+                name: "Tea".into(),
+                price: Price::new(1050, 2).unwrap(),
+                brand: None,
+                description: None,
+                category: None,
+            };
+            let product: Product = product.into_product(Uuid::now_v7(), 0);
+            shop.daos.products.insert(&cx(), &product, Uuid::new_v4()).await.unwrap();
+            shop.set(product.id, STOCK).await;
+            shop.products.push(product.id);
+        }
+        shop
+    }
+
+    async fn set(&self, product: Uuid, quantity: i64) {
+        let change = Movement::Set { quantity };
+        let want =
+            Want { id: Uuid::new_v4(), change, condition: Tags::Absent, reason: None, reference: None, fresh: true };
+        let lines = Lines::new(Arc::clone(&self.daos.ledger));
+        lines.change(&cx(), Account::stock(product), want).await.unwrap();
+    }
+
+    fn process(&self) -> Orders {
+        let daos = &self.daos;
+        self.over(Arc::clone(&daos.orders), Arc::clone(&daos.ledger), Arc::clone(&daos.ranks))
+    }
+
+    /// A process that dies after some writes.
+    fn mortal(&self, life: &Arc<Life>) -> Orders {
+        self.over(
+            Arc::new(Mortal(Arc::clone(&self.daos.orders), Arc::clone(life))),
+            Arc::new(Mortal(Arc::clone(&self.daos.ledger), Arc::clone(life))),
+            Arc::new(Mortal(Arc::clone(&self.daos.ranks), Arc::clone(life))),
+        )
+    }
+
+    fn over(&self, orders: Arc<dyn OrderDao>, ledger: Arc<dyn LedgerDao>, ranks: Arc<dyn RankDao>) -> Orders {
+        let (products, users) = (Arc::clone(&self.daos.products), Arc::clone(&self.daos.users));
+        let daos = Daos { orders, ledger: Arc::clone(&ledger), ranks, products, users };
+        Orders::new(Lines::new(ledger), daos, CursorKey::new(b"0123456789abcdef"))
+    }
+
+    fn draft(&self, quantities: &[i64]) -> Draft {
+        // Against the order in which lines are taken.
+        let items = self.products.iter().copied().zip(quantities.iter().copied()).rev().collect();
+        Draft { user: self.user, items }
+    }
+
+    async fn quantity(&self, product: Uuid) -> i64 {
+        self.daos.ledger.load(&cx(), Account::stock(product)).await.unwrap().unwrap().quantity
+    }
+
+    async fn listed(&self) -> Vec<Order> {
+        self.daos.orders.page(&cx(), &Filter::default(), 100, None).await.unwrap().0
+    }
+
+    /// Everything that must hold once nothing is under way: the stock, the movements, the lists
+    /// and the reports say the same as the orders. `known` are the orders there may be.
+    async fn audit(&self, known: &[Uuid], what: &str) {
+        let mut live = Vec::new();
+        for id in known {
+            let Some(stored) = self.daos.orders.load(&cx(), *id).await.unwrap() else { continue };
+            assert_ne!(stored.order.status, Status::Pending, "{what}");
+            if matches!(stored.order.status, Status::Confirmed | Status::Paid | Status::Fulfilled) {
+                live.push(stored.order);
+            }
+        }
+        let (mut sold, mut spent) = (BTreeMap::<Uuid, i64>::new(), 0);
+        for order in &live {
+            spent += order.total;
+            for line in &order.lines {
+                *sold.entry(line.product).or_default() += line.quantity;
+            }
+        }
+        for product in &self.products {
+            let units = sold.get(product).copied().unwrap_or(0);
+            assert_eq!(self.quantity(*product).await, STOCK - units, "{what}: stock");
+            let (movements, _) =
+                self.daos.ledger.movements(&cx(), Account::stock(*product), i64::MAX, 100).await.unwrap();
+            assert_eq!(movements.iter().map(|movement| movement.delta).sum::<i64>(), STOCK - units, "{what}");
+            let of = |kind| movements.iter().filter(|movement| movement.kind == kind).count();
+            assert!(of(Kind::Return) <= of(Kind::Order), "{what}: {movements:?}");
+        }
+        let mut listed: Vec<Uuid> = self.listed().await.into_iter().map(|order| order.id).collect();
+        listed.retain(|id| live.iter().any(|order| order.id == *id));
+        assert_eq!(listed.len(), live.len(), "{what}: lists");
+        let reports = Reports::new(Arc::clone(&self.daos.ledger), Arc::clone(&self.daos.ranks));
+        for days in [None, Some(day_of(crate::dao::now_ms()) - 1..=i32::MAX)] {
+            let (sellers, _) = reports.top(&cx(), Book::Stock, 100, days.clone()).await.unwrap();
+            assert_eq!(sellers.into_iter().collect::<BTreeMap<_, _>>(), sold, "{what}: best sellers");
+            let (spenders, _) = reports.top(&cx(), Book::Spending, 100, days).await.unwrap();
+            let expected: Vec<(Uuid, i64)> = (spent > 0).then_some((self.user, spent)).into_iter().collect();
+            assert_eq!(spenders, expected, "{what}: spenders");
+        }
+    }
+
+    /// What a sweeper of another process does once the notes are old enough.
+    async fn sweep(&self) {
+        let now = crate::dao::now_ms();
+        sweep::sweep(&self.process(), Some(now - 60_000), now + 1_000).await.unwrap();
+    }
+
+    async fn notes(&self) -> usize {
+        let now = crate::dao::now_ms();
+        let mut count = 0;
+        for minute in Note::minute_of(now) - 2..=Note::minute_of(now) {
+            count += self.daos.orders.notes(&cx(), minute, 0, i64::MAX).await.unwrap().0.len();
+        }
+        count
+    }
+}
+
+#[tokio::test]
+async fn an_order_takes_all_its_lines_at_the_prices_of_the_moment() {
+    let shop = Shop::open(3).await;
+    let (order, _) = shop.process().create(&cx(), shop.draft(&[1, 2, 3]), Identity::generate(), true).await.unwrap();
+    assert_eq!((order.status, order.total, order.version), (Status::Confirmed, 6300, 2));
+    shop.audit(&[order.id], "created").await;
+    assert_eq!(shop.notes().await, 0);
+}
+
+#[tokio::test]
+async fn a_short_order_takes_nothing_and_names_every_short_line() {
+    let shop = Shop::open(3).await;
+    let identity = Identity::generate();
+    let error = shop.process().create(&cx(), shop.draft(&[2, 11, 12]), identity, true).await.unwrap_err();
+    let ModelError::Short(short) = error else { panic!("{error}") };
+    let asked: Vec<(&str, i64, i64)> = short
+        .iter()
+        .map(|short| {
+            let shortage = short.shortage.unwrap();
+            (short.pointer.as_ref(), shortage.requested, shortage.available)
+        })
+        .collect();
+    assert_eq!(asked, [("/items/0", 12, 10), ("/items/1", 11, 10)]);
+    shop.audit(&[identity.resource], "refused").await;
+    assert!(shop.process().find(&cx(), identity.resource).await.unwrap().0.is_none(), "a refused order is not shown");
+    assert_eq!(shop.notes().await, 0);
+}
+
+#[tokio::test]
+async fn a_process_that_dies_between_any_two_steps_of_a_creation_leaves_nothing_wrong() {
+    // All there, the last line short, the middle line short.
+    for quantities in [[2, 3, 4], [2, 3, 11], [2, 11, 4]] {
+        let mut steps = 0;
+        for (writes, done) in (0..100).flat_map(|writes| [(writes, false), (writes, true)]) {
+            let what = format!("{quantities:?}, dies at write {writes}, done {done}");
+            let shop = Shop::open(3).await;
+            let life = Life::of(writes, done);
+            let identity = Identity::generate();
+            let ended = shop.mortal(&life).create(&cx(), shop.draft(&quantities), identity, true).await;
+            shop.sweep().await;
+            shop.audit(&[identity.resource], &what).await;
+            if let Ok((order, _)) = &ended {
+                let stored = shop.daos.orders.load(&cx(), order.id).await.unwrap().unwrap();
+                assert_eq!(stored.order.lines, order.lines, "{what}: an acknowledged order is there");
+                assert_eq!(stored.order.status, Status::Confirmed, "{what}");
+            }
+            // The same request again: one order or the same refusal, never two.
+            let again = shop.process().create(&cx(), shop.draft(&quantities), identity, false).await;
+            let again_id = again.as_ref().ok().map(|(order, _)| order.id);
+            let short = quantities.iter().any(|quantity| *quantity > STOCK);
+            assert_eq!(again.is_ok(), !short, "{what}: {again:?}");
+            let known: Vec<Uuid> = (0..4).map(|attempt| id_of_attempt(identity.resource, attempt)).collect();
+            assert!(again_id.is_none_or(|id| known.contains(&id)));
+            shop.audit(&known, &what).await;
+            assert_eq!(shop.listed().await.len(), usize::from(!short), "{what}");
+            if !life.is_over() {
+                steps = writes;
+                break;
+            }
+        }
+        assert!(steps >= 6, "{steps} steps");
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_dies_between_any_two_steps_of_a_cancellation_gives_everything_back_once() {
+    let mut steps = 0;
+    for (writes, done) in (0..100).flat_map(|writes| [(writes, false), (writes, true)]) {
+        let what = format!("dies at write {writes}, done {done}");
+        let shop = Shop::open(3).await;
+        let created = shop.process().create(&cx(), shop.draft(&[2, 3, 4]), Identity::generate(), true).await;
+        let id = created.unwrap().0.id;
+        let life = Life::of(writes, done);
+        let ended = shop.mortal(&life).cancel(&cx(), id, &Tags::Absent).await;
+        shop.sweep().await;
+        shop.audit(&[id], &what).await;
+        let status = shop.daos.orders.load(&cx(), id).await.unwrap().unwrap().order.status;
+        assert!(ended.is_err() || status == Status::Cancelled, "{what}: {status:?}");
+        shop.process().cancel(&cx(), id, &Tags::Absent).await.unwrap();
+        shop.audit(&[id], &what).await;
+        assert_eq!(shop.quantity(shop.products[0]).await, STOCK, "{what}");
+        if !life.is_over() {
+            steps = writes;
+            break;
+        }
+    }
+    assert!(steps >= 6, "{steps} steps");
+}
+
+#[tokio::test]
+async fn racing_cancellations_give_back_once() {
+    let shop = Shop::open(2).await;
+    let created = shop.process().create(&cx(), shop.draft(&[4, 5]), Identity::generate(), true).await;
+    let id = created.unwrap().0.id;
+    let processes = [shop.process(), shop.process(), shop.process()];
+    let runs = (0..30).map(|at| {
+        let orders = processes[at % 3].clone();
+        tokio::spawn(async move { orders.cancel(&cx(), id, &Tags::Absent).await })
+    });
+    for ended in futures::future::join_all(runs).await {
+        ended.unwrap().unwrap();
+    }
+    shop.sweep().await;
+    shop.audit(&[id], "cancelled").await;
+    let (movements, _) = shop.daos.ledger.movements(&cx(), Account::stock(shop.products[0]), 100, 100).await.unwrap();
+    assert_eq!(movements.len(), 3, "set, order, return: {movements:?}");
+}
+
+#[tokio::test]
+async fn a_slow_process_cannot_go_on_with_an_order_that_the_sweeper_gave_up() {
+    let shop = Shop::open(2).await;
+    let identity = Identity::generate();
+    // It wrote the order down and took the first line, then stood still.
+    let life = Life::of(3, false);
+    let ended = shop.mortal(&life).create(&cx(), shop.draft(&[1, 1]), identity, true).await;
+    assert!(ended.is_err());
+    let stored = shop.daos.orders.load(&cx(), identity.resource).await.unwrap().unwrap();
+    assert_eq!(stored.order.status, Status::Pending);
+    shop.sweep().await;
+    let note = Note { at: crate::dao::now_ms(), operation: identity.operation, order: identity.resource };
+    let late = shop.process().complete(&cx(), stored, &note, false).await;
+    assert!(matches!(late, Err(ModelError::Conflict(_))), "{late:?}");
+    shop.audit(&[identity.resource], "given up").await;
+    assert_eq!(shop.listed().await, []);
+}
+
+#[tokio::test]
+async fn orders_of_the_same_products_in_opposite_order_neither_deadlock_nor_leak() {
+    let shop = Shop::open(3).await;
+    let processes = [shop.process(), shop.process()];
+    let runs = (0..40).map(|at| {
+        let mut draft = shop.draft(&[1, 1, 1]);
+        if at % 2 == 0 {
+            draft.items.reverse();
+        }
+        let orders = processes[at % 2].clone();
+        tokio::spawn(async move { orders.create(&cx(), draft, Identity::generate(), true).await.ok() })
+    });
+    let made = futures::future::join_all(runs).await;
+    let made: Vec<Uuid> = made.into_iter().filter_map(|ended| Some(ended.unwrap()?.0.id)).collect();
+    assert!(!made.is_empty() && made.len() <= 10, "{}", made.len());
+    shop.audit(&made, "crossing orders").await;
+}
+
+#[tokio::test]
+async fn reports_follow_the_orders_day_by_day() {
+    let shop = Shop::open(2).await;
+    let orders = shop.process();
+    let mut made = Vec::new();
+    for quantities in [[1, 4], [2, 1], [3, 1]] {
+        made.push(orders.create(&cx(), shop.draft(&quantities), Identity::generate(), true).await.unwrap().0.id);
+    }
+    let reports = Reports::new(Arc::clone(&shop.daos.ledger), Arc::clone(&shop.daos.ranks));
+    let (one, two) = (shop.products[0], shop.products[1]);
+    let top = async |limit, days| reports.top(&cx(), Book::Stock, limit, days).await.unwrap().0;
+    assert_eq!(top(10, None).await, [(one, 6), (two, 6)], "equal ones by id");
+    orders.cancel(&cx(), made[0], &Tags::Absent).await.unwrap();
+    assert_eq!(top(10, None).await, [(one, 5), (two, 2)]);
+    assert_eq!(top(1, None).await, [(one, 5)]);
+    let today = day_of(crate::dao::now_ms());
+    assert_eq!(top(10, Some(today - 1..=today + 1)).await, [(one, 5), (two, 2)]);
+    assert_eq!(top(10, Some(today + 2..=today + 9)).await, []);
+    shop.audit(&made, "reported").await;
+}

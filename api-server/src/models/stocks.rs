@@ -1,0 +1,194 @@
+//! Use cases of stocks: set, adjust, read, list, look back. IO only through the DAOs' traits.
+
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use uuid::Uuid;
+
+use super::create::Identity;
+use super::cursor::{CursorKey, List, PageOf};
+use super::error::{ModelError, Shortage, Violation};
+use super::ledger::{Change, Outcome, QUANTITY_MAX, Refusal, Want};
+use super::lines::{Lines, Settled};
+use super::precondition::Tags;
+use super::products::product_archived;
+use crate::dao::ledger::{Account, Balance, LedgerDao, Movement};
+use crate::dao::page::Position;
+use crate::dao::products::{Filter, PageQuery, Product, ProductDao};
+use crate::dao::{Context, DaoError, Receipt};
+
+/// Stocks of the store's products.
+#[derive(Clone)]
+pub struct Stocks {
+    lines: Lines,
+    ledger: Arc<dyn LedgerDao>,
+    products: Arc<dyn ProductDao>,
+    cursors: CursorKey,
+}
+
+/// A product with its stock, if it has one.
+pub type Row = (Product, Option<Balance>);
+
+/// Accounts of a page that are read at the same time.
+const READ_AT_ONCE: usize = 16;
+
+impl Stocks {
+    /// Use cases over DAOs; `lines` are those of the process.
+    pub fn new(lines: Lines, ledger: Arc<dyn LedgerDao>, products: Arc<dyn ProductDao>, cursors: CursorKey) -> Self {
+        Self { lines, ledger, products, cursors }
+    }
+
+    /// Sets the quantity of a product's stock, which begins with it.
+    pub async fn set(
+        &self,
+        cx: &Context,
+        product: Uuid,
+        quantity: i64,
+        condition: Tags,
+        identity: Identity,
+        fresh: bool,
+    ) -> Result<(Movement, Option<Receipt>), ModelError> {
+        let mut found = Vec::with_capacity(1);
+        let plain = Context { level: None, trace: false, ..*cx };
+        self.products.find(&plain, product, &mut found).await?;
+        match found.first() {
+            None => return Err(unknown_product()),
+            Some(product) if product.archived_at.is_some() => return Err(archived()),
+            Some(_) => {}
+        }
+        let want = Want {
+            id: identity.operation,
+            change: Change::Set { quantity },
+            condition,
+            reason: None,
+            reference: None,
+            fresh,
+        };
+        let (movement, receipt) = self.change(cx, product, want).await?;
+        // The product may have been removed since it was looked for: its removal looks for a
+        // stock, so one of the two sees the other.
+        if movement.version == 1 {
+            match self.products.load(&plain, product).await? {
+                None => return Err(unknown_product()),
+                Some(stored) if stored.product.archived_at.is_some() => return Err(archived()),
+                Some(_) => {}
+            }
+        }
+        Ok((movement, receipt))
+    }
+
+    /// Adds units to a stock or takes some away.
+    pub async fn adjust(
+        &self,
+        cx: &Context,
+        product: Uuid,
+        adjustment: Adjustment,
+        condition: Tags,
+        identity: Identity,
+        fresh: bool,
+    ) -> Result<(Movement, Option<Receipt>), ModelError> {
+        let Adjustment { delta, reason, reference } = adjustment;
+        let want = Want { id: identity.operation, change: Change::Add { delta }, condition, reason, reference, fresh };
+        self.change(cx, product, want).await
+    }
+
+    async fn change(&self, cx: &Context, product: Uuid, want: Want) -> Result<(Movement, Option<Receipt>), ModelError> {
+        let requested = match want.change {
+            Change::Add { delta } => -delta,
+            _ => 0,
+        };
+        let Settled { outcome, receipt } = self.lines.change(cx, Account::stock(product), want).await?;
+        match outcome {
+            Outcome::Made(movement) => Ok((movement, receipt)),
+            Outcome::Refused(refusal) => Err(refused(refusal, product, requested)),
+            Outcome::Nothing => Err(DaoError::Broken("a change of a stock without a movement".into()).into()),
+        }
+    }
+
+    /// The stock of a product, if it has one.
+    pub async fn find(&self, cx: &Context, product: Uuid) -> Result<(Option<Balance>, Receipt), ModelError> {
+        Ok(self.ledger.find(cx, Account::stock(product)).await?)
+    }
+
+    /// One page of products, newest first, each with its stock if it has one. `list` is the list
+    /// that cursors belong to.
+    pub async fn page(
+        &self,
+        cx: &Context,
+        list: &'static str,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<(Vec<Row>, PageOf), ModelError> {
+        let list = List { name: list, conditions: &[] };
+        let after = self.cursors.resume(list, cursor)?;
+        let query = PageQuery { filter: Filter::default(), limit, after };
+        let mut products = Vec::with_capacity(limit);
+        let end = self.products.page(cx, &query, &mut products).await?;
+        let quiet = Context { trace: false, ..*cx };
+        let rows = stream::iter(products)
+            .map(|product| async {
+                let (balance, _) = self.ledger.find(&quiet, Account::stock(product.id)).await?;
+                Ok::<_, DaoError>((product, balance))
+            })
+            .buffered(READ_AT_ONCE)
+            .try_collect()
+            .await?;
+        Ok((rows, PageOf { next: end.next.map(|next| self.cursors.seal(list, next)), receipt: end.receipt }))
+    }
+
+    /// One page of the movements of a product's stock, newest first.
+    pub async fn movements(
+        &self,
+        cx: &Context,
+        product: Uuid,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<(Vec<Movement>, PageOf), ModelError> {
+        let name = product.to_string();
+        let list = List { name: "movements", conditions: &[Some(&name)] };
+        let before = self.cursors.resume(list, cursor)?.map_or(i64::MAX, |after| after.bucket);
+        let (movements, receipt) = self.ledger.movements(cx, Account::stock(product), before, limit).await?;
+        if movements.is_empty() && before == i64::MAX {
+            return Err(ModelError::NotFound("stock"));
+        }
+        // Versions have no gaps: the first of them ends the list.
+        let next = movements.last().filter(|last| last.version > 1);
+        let next = next.map(|last| self.cursors.seal(list, Position { bucket: last.version, id: last.id }));
+        Ok((movements, PageOf { next, receipt }))
+    }
+}
+
+/// Units that somebody adds or takes, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adjustment {
+    pub delta: i64,
+    pub reason: Option<String>,
+    pub reference: Option<String>,
+}
+
+fn archived() -> ModelError {
+    ModelError::Conflict(product_archived("/product_id"))
+}
+
+fn unknown_product() -> ModelError {
+    ModelError::Invalid(vec![Violation::new("/product_id", "unknown_product", "there is no such product")])
+}
+
+fn refused(refusal: Refusal, product: Uuid, requested: i64) -> ModelError {
+    match refusal {
+        Refusal::Absent => ModelError::NotFound("stock"),
+        Refusal::VersionMoved => ModelError::PreconditionFailed("stock"),
+        Refusal::Short { available } => {
+            let shortage = Shortage { product_id: product, requested, available };
+            ModelError::Short(vec![Violation::short("/delta", shortage)])
+        }
+        Refusal::OutOfRange => {
+            let detail = format!("a stock has at most {QUANTITY_MAX} units");
+            ModelError::Conflict(Violation::new("/delta", "out_of_range", detail))
+        }
+        Refusal::GivenUp => {
+            let detail = "an earlier try of this request was given up, send it under a new key";
+            ModelError::Conflict(Violation::new("", "given_up", detail))
+        }
+    }
+}
