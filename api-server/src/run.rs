@@ -59,7 +59,7 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
             CursorKey::new(&rand::random::<[u8; 32]>())
         }
     };
-    let gate = settings.gate()?;
+    let gate = settings.access.gate()?;
     if !gate.is_on() {
         tracing::warn!("STORE_AUTH is off: whoever reaches this address may do everything");
     }

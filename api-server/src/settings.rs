@@ -1,17 +1,18 @@
 //! Settings: a flag wins over the environment, the environment over `.env`, that over the default.
 
+mod access;
+
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use jsonwebtoken::Algorithm;
 use thiserror::Error;
 
-use crate::auth::Gate;
-use crate::auth::oidc::{Oidc, Trust};
-use crate::auth::tokens::{Tokens, TokensError};
+use crate::auth::tokens::TokensError;
 use crate::models::Level;
+
+pub use access::{Access, Auth, SigningAlgorithm};
 
 /// The store's REST API in front of Apache Cassandra.
 #[derive(Debug, Parser)]
@@ -130,24 +131,8 @@ pub struct Settings {
     /// File with the secret that signs cursors
     #[arg(long, env = "STORE_CURSOR_KEY_FILE", global = true)]
     pub cursor_key_file: Option<PathBuf>,
-    /// How requests tell who sends them
-    #[arg(long, env = "STORE_AUTH", default_value = "off", global = true)]
-    pub auth: Auth,
-    /// Directory with a token for each role, with --auth tokens
-    #[arg(long, env = "STORE_TOKENS_DIRECTORY", required_if_eq("auth", "tokens"), global = true)]
-    pub tokens_directory: Option<PathBuf>,
-    /// Issuer of tokens, with --auth oidc
-    #[arg(long, env = "STORE_OIDC_ISSUER", required_if_eq("auth", "oidc"), global = true)]
-    pub oidc_issuer: Option<String>,
-    /// Audience that tokens must be for, with --auth oidc
-    #[arg(long, env = "STORE_OIDC_AUDIENCE", required_if_eq("auth", "oidc"), global = true)]
-    pub oidc_audience: Option<String>,
-    /// The algorithm that tokens are signed by
-    #[arg(long, env = "STORE_OIDC_ALGORITHM", default_value = "RS256", global = true)]
-    pub oidc_algorithm: SigningAlgorithm,
-    /// Where the issuer's keys are, if its discovery document shall not be asked
-    #[arg(long, env = "STORE_OIDC_JWKS_URL", value_name = "URL", global = true)]
-    pub oidc_jwks_url: Option<String>,
+    #[command(flatten)]
+    pub access: Access,
     /// Seconds of serving on after SIGTERM
     #[arg(long, env = "STORE_DRAIN_SECONDS", default_value_t = 5, global = true)]
     pub drain_seconds: u64,
@@ -170,30 +155,6 @@ pub struct Settings {
 pub enum LogFormat {
     Json,
     Text,
-}
-
-/// How requests tell who sends them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Auth {
-    /// They do not: everybody may do everything
-    Off,
-    /// By one secret token for each role
-    Tokens,
-    /// By a signed token of an OpenID Connect issuer
-    Oidc,
-}
-
-/// An algorithm by which an issuer signs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SigningAlgorithm {
-    #[value(name = "RS256")]
-    Rs256,
-    #[value(name = "PS256")]
-    Ps256,
-    #[value(name = "ES256")]
-    Es256,
-    #[value(name = "EdDSA")]
-    EdDsa,
 }
 
 /// Level of the Paxos phase.
@@ -268,35 +229,6 @@ impl Settings {
         match secret {
             Some(secret) if secret.len() < 16 => Err(SettingsError::ShortKey),
             secret => Ok(secret.map(String::into_bytes)),
-        }
-    }
-
-    /// The gate that requests pass.
-    pub fn gate(&self) -> Result<Gate, SettingsError> {
-        match self.auth {
-            Auth::Off => Ok(Gate::Off),
-            Auth::Tokens => {
-                let directory = self.tokens_directory.as_deref();
-                let directory = directory.ok_or(SettingsError::Empty { variable: "STORE_TOKENS_DIRECTORY" })?;
-                Ok(Gate::Tokens(Tokens::read(directory)?))
-            }
-            Auth::Oidc => {
-                let given = |value: &Option<String>, variable| {
-                    value.clone().filter(|text| !text.is_empty()).ok_or(SettingsError::Empty { variable })
-                };
-                let trust = Trust {
-                    issuer: given(&self.oidc_issuer, "STORE_OIDC_ISSUER")?,
-                    audience: given(&self.oidc_audience, "STORE_OIDC_AUDIENCE")?,
-                    algorithm: match self.oidc_algorithm {
-                        SigningAlgorithm::Rs256 => Algorithm::RS256,
-                        SigningAlgorithm::Ps256 => Algorithm::PS256,
-                        SigningAlgorithm::Es256 => Algorithm::ES256,
-                        SigningAlgorithm::EdDsa => Algorithm::EdDSA,
-                    },
-                    jwks_url: self.oidc_jwks_url.clone().filter(|url| !url.is_empty()),
-                };
-                Ok(Gate::Oidc(Box::new(Oidc::new(&trust)?)))
-            }
         }
     }
 
