@@ -30,6 +30,32 @@ pub struct Services {
     pub cluster: Cluster,
 }
 
+impl Services {
+    /// Use cases over the DAOs of one database; `lease_ms` is longer than any request lives.
+    pub fn new(daos: Daos, cursors: &CursorKey, lease_ms: i64, datacenter: Option<String>) -> Self {
+        let lines = Lines::new(Arc::clone(&daos.ledger));
+        Self {
+            orders: Orders::new(
+                lines.clone(),
+                orders::Daos {
+                    orders: daos.orders,
+                    ledger: Arc::clone(&daos.ledger),
+                    ranks: Arc::clone(&daos.ranks),
+                    products: Arc::clone(&daos.products),
+                    users: Arc::clone(&daos.users),
+                },
+                cursors.clone(),
+            ),
+            reports: Reports::new(Arc::clone(&daos.ledger), daos.ranks),
+            stocks: Stocks::new(lines, Arc::clone(&daos.ledger), Arc::clone(&daos.products), cursors.clone()),
+            products: Products::new(daos.products, daos.ledger, cursors.clone()),
+            users: Users::new(daos.users, cursors.clone()),
+            idempotency: Idempotency::new(daos.idempotency, lease_ms),
+            cluster: Cluster::new(daos.cluster, datacenter),
+        }
+    }
+}
+
 /// What every request may cost.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -86,26 +112,7 @@ impl App {
     pub fn connect(&self, daos: Daos) {
         let lease = self.limits.request_timeout + LEASE_SLACK;
         let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
-        let lines = Lines::new(Arc::clone(&daos.ledger));
-        self.services.get_or_init(|| Services {
-            orders: Orders::new(
-                lines.clone(),
-                orders::Daos {
-                    orders: daos.orders,
-                    ledger: Arc::clone(&daos.ledger),
-                    ranks: Arc::clone(&daos.ranks),
-                    products: Arc::clone(&daos.products),
-                    users: Arc::clone(&daos.users),
-                },
-                self.cursors.clone(),
-            ),
-            reports: Reports::new(Arc::clone(&daos.ledger), daos.ranks),
-            stocks: Stocks::new(lines, Arc::clone(&daos.ledger), Arc::clone(&daos.products), self.cursors.clone()),
-            products: Products::new(daos.products, daos.ledger, self.cursors.clone()),
-            users: Users::new(daos.users, self.cursors.clone()),
-            idempotency: Idempotency::new(daos.idempotency, lease_ms),
-            cluster: Cluster::new(daos.cluster, self.datacenter.clone()),
-        });
+        self.services.get_or_init(|| Services::new(daos, &self.cursors, lease_ms, self.datacenter.clone()));
     }
 
     /// The use cases, `None` until the database was reached.

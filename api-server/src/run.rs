@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::access_log::AccessLog;
-use crate::app::{App, LEASE_SLACK, Limits};
+use crate::app::{App, LEASE_SLACK, Limits, Services};
 use crate::dao::cassandra::migrations::{KeyspaceToCreate, MigrationError, Migrator, expected_version};
 use crate::dao::cassandra::session::{Target, connect};
 use crate::dao::cassandra::{self, Observer, StartError, Sweeper, Usage};
@@ -19,8 +19,6 @@ use crate::edge::Edge;
 use crate::metrics::Metrics;
 use crate::models::cursor::CursorKey;
 use crate::models::orders::sweep;
-use crate::models::products::Products;
-use crate::models::users::Users;
 use crate::router;
 use crate::seed::{self, Plan};
 use crate::server::{self, Pace};
@@ -156,18 +154,15 @@ pub async fn seed(settings: &Settings, args: &SeedArgs) -> Result<(), RunError> 
     let daos = cassandra::daos(Arc::new(session), &usage(settings), &observer).await;
     // The sweepers end with this function; what it leaves half-way those of the store finish.
     let (daos, _sweepers) = daos.map_err(|error| start(&error))?;
-    let cursors = CursorKey::new(&rand::random::<[u8; 32]>());
-    let products = Products::new(daos.products, daos.ledger, cursors.clone());
-    let users = Users::new(daos.users, cursors);
+    // No cursor and no key of an idempotent request is given out here.
+    let services = Services::new(daos, &CursorKey::new(&rand::random::<[u8; 32]>()), 0, None);
     let plan = Plan { seed: args.seed, products: args.products, users: args.users };
-    let sown = seed::sow(&products, &users, &plan).await;
-    let (products, users) = sown.map_err(|error| RunError::Seed(error.to_string()))?;
+    let sown = seed::sow(&services, &plan).await.map_err(|error| RunError::Seed(error.to_string()))?;
     tracing::info!(
-        products_made = products.made,
-        products_left = products.left,
-        users_made = users.made,
-        users_left = users.left,
-        "the demo catalogue is in the store"
+        products = sown.products,
+        stocks = sown.stocks,
+        users = sown.users,
+        "the demo catalogue is in the store; told is what was made now"
     );
     Ok(())
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
-use crate::models::products::Products;
-use crate::models::users::Users;
+use crate::app::Services;
+use crate::models::precondition::Tags;
 use crate::models::{Context, Identity, ModelError, Price, PriceError, Product, User, Violation, product, user};
 
 /// What to make.
@@ -20,18 +21,21 @@ pub struct Plan {
     pub users: u32,
 }
 
-/// What was found and made.
+/// Rows that were made; the others were there already, were removed from the store since, or have a
+/// sku or an address that another row has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Seeded {
-    pub made: usize,
-    /// There already, removed from the store since, or with a sku or an address that another row has.
-    pub left: usize,
+pub struct Sown {
+    pub products: usize,
+    pub stocks: usize,
+    pub users: usize,
 }
 
 /// Rows made at the same time.
 const AT_ONCE: usize = 8;
 /// Deadline of one row.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// Units of a product at most, and one more.
+const STOCK_MAX: usize = 200;
 /// When the first row was made, as its id tells: 2025-01-01. Later rows follow by the second.
 const FIRST_SECOND: u64 = 1_735_689_600;
 
@@ -115,34 +119,55 @@ fn user_of(plan: &Plan, number: u32) -> (Identity, user::Draft) {
     (dice.identity(number), draft)
 }
 
+/// The first stock of a product, and the operation that sets it.
+fn stock_of(plan: &Plan, number: u32) -> (Identity, i64) {
+    let dice = Dice::new(plan, "stock", number);
+    (dice.identity(number), i64::try_from(dice.pick(0, STOCK_MAX)).unwrap_or(0))
+}
+
 /// Makes what is not there yet.
-pub async fn sow(products: &Products, users: &Users, plan: &Plan) -> Result<(Seeded, Seeded), ModelError> {
-    let sown_products = each(plan.products, |number| async move {
+pub async fn sow(services: &Services, plan: &Plan) -> Result<Sown, ModelError> {
+    let products = each(plan.products, |number| async move {
         let (identity, draft) = product_of(plan, number)?;
         let cx = Context::within(DEADLINE);
-        let mut found: Vec<Product> = Vec::new();
-        products.find(&cx, identity.resource, &mut found).await?;
-        Ok(found.is_empty() && made(products.create(&cx, draft, identity).await)?)
+        Ok(find_product(services, &cx, identity.resource).await?.is_none()
+            && made(services.products.create(&cx, draft, identity).await)?)
     });
-    let sown_products = sown_products.await?;
-    let sown_users = each(plan.users, |number| async move {
+    let products = products.await?;
+    let stocks = each(plan.products, |number| async move {
+        let product = product_of(plan, number)?.0.resource;
+        let (identity, quantity) = stock_of(plan, number);
+        let cx = Context::within(DEADLINE);
+        let sold_still = find_product(services, &cx, product).await?.is_some_and(|found| found.archived_at.is_none());
+        let has_none = services.stocks.find(&cx, product).await?.0.is_none();
+        Ok(sold_still
+            && has_none
+            && made(services.stocks.set(&cx, product, quantity, Tags::Absent, identity, false).await)?)
+    });
+    let stocks = stocks.await?;
+    let users = each(plan.users, |number| async move {
         let (identity, draft) = user_of(plan, number);
         let cx = Context::within(DEADLINE);
         let mut found: Vec<User> = Vec::new();
-        users.find(&cx, identity.resource, &mut found).await?;
-        Ok(found.is_empty() && made(users.create(&cx, draft, identity).await)?)
+        services.users.find(&cx, identity.resource, &mut found).await?;
+        Ok(found.is_empty() && made(services.users.create(&cx, draft, identity).await)?)
     });
-    Ok((sown_products, sown_users.await?))
+    Ok(Sown { products, stocks, users: users.await? })
+}
+
+async fn find_product(services: &Services, cx: &Context, id: Uuid) -> Result<Option<Product>, ModelError> {
+    let mut found: Vec<Product> = Vec::with_capacity(1);
+    services.products.find(cx, id, &mut found).await?;
+    Ok(found.pop())
 }
 
 /// Some rows at once; oldest first, so that the list begins with the last.
-async fn each<F>(count: u32, make: impl Fn(u32) -> F) -> Result<Seeded, ModelError>
+async fn each<F>(count: u32, make: impl Fn(u32) -> F) -> Result<usize, ModelError>
 where
     F: Future<Output = Result<bool, ModelError>>,
 {
     let rows = stream::iter(1..=count).map(make).buffered(AT_ONCE);
-    let made = rows.try_fold(0, |made, new| std::future::ready(Ok(made + usize::from(new)))).await?;
-    Ok(Seeded { made, left: usize::try_from(count).unwrap_or(usize::MAX).saturating_sub(made) })
+    rows.try_fold(0, |made, new| std::future::ready(Ok(made + usize::from(new)))).await
 }
 
 fn made<T>(created: Result<T, ModelError>) -> Result<bool, ModelError> {
@@ -157,32 +182,26 @@ fn made<T>(created: Result<T, ModelError>) -> Result<bool, ModelError> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use uuid::Uuid;
-
     use super::*;
     use crate::dao::memory;
     use crate::models::cursor::CursorKey;
-    use crate::models::precondition::Tags;
     use crate::models::product::check_line;
 
     const PLAN: Plan = Plan { seed: 7, products: 60, users: 25 };
 
-    fn store() -> (Products, Users) {
-        let (daos, key) = (memory::daos(), CursorKey::new(b"0123456789abcdef"));
-        (Products::new(daos.products, daos.ledger, key.clone()), Users::new(daos.users, key))
-    }
-
     #[tokio::test]
     async fn a_second_run_makes_nothing_and_brings_nobody_back() {
-        let (products, users) = store();
-        let (all, none) = (Seeded { made: 60, left: 0 }, Seeded { made: 0, left: 60 });
-        assert_eq!(sow(&products, &users, &PLAN).await.unwrap(), (all, Seeded { made: 25, left: 0 }));
-        let gone = user_of(&PLAN, 3).0.resource;
+        let services = Services::new(memory::daos(), &CursorKey::new(b"0123456789abcdef"), 0, None);
+        let all = Sown { products: 60, stocks: 60, users: 25 };
+        assert_eq!(sow(&services, &PLAN).await.unwrap(), all);
         let cx = Context::within(DEADLINE);
-        users.erase(&cx, gone, &Tags::Any).await.unwrap();
-        assert_eq!(sow(&products, &users, &PLAN).await.unwrap(), (none, Seeded { made: 0, left: 25 }));
-        let other = Plan { seed: 8, ..PLAN };
-        assert_eq!(sow(&products, &users, &other).await.unwrap().0, all, "beside the first");
+        services.users.erase(&cx, user_of(&PLAN, 3).0.resource, &Tags::Any).await.unwrap();
+        let product = product_of(&PLAN, 5).unwrap().0.resource;
+        let sold_out = services.stocks.set(&cx, product, 0, Tags::Absent, Identity::generate(), true).await;
+        assert_eq!(sold_out.unwrap().0.version, 2);
+        assert_eq!(sow(&services, &PLAN).await.unwrap(), Sown::default());
+        assert_eq!(services.stocks.find(&cx, product).await.unwrap().0.unwrap().quantity, 0, "not filled up again");
+        assert_eq!(sow(&services, &Plan { seed: 8, ..PLAN }).await.unwrap(), all, "beside the first");
     }
 
     #[test]
