@@ -81,7 +81,7 @@ async fn report(
     let cx = request::context(app, &parts.headers, Access::Read)?;
     let services = request::services(app)?;
     let days: Option<RangeInclusive<i32>> =
-        (from.is_some() || to.is_some()).then(|| from.unwrap_or(0)..=to.unwrap_or(i32::MAX));
+        (from.is_some() || to.is_some()).then(|| from.unwrap_or(i32::MIN)..=to.unwrap_or(i32::MAX));
     let (rows, receipt) = services.reports.top(&cx, book, limit, days).await?;
     Ok(answer::done(services, write(&rows), receipt).await)
 }

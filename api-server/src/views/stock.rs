@@ -80,7 +80,6 @@ pub struct MovementDoc {
     /// The version of the stock that it made.
     #[schema(minimum = 1)]
     version: i64,
-    /// `void` is an order that was given up before it took anything.
     #[schema(value_type = KindDoc, inline)]
     kind: String,
     /// Units that came (or went, below 0).
@@ -97,6 +96,7 @@ pub struct MovementDoc {
     at: String,
 }
 
+/// What the movement was; `void` is an order that was given up before it took anything.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 #[allow(dead_code, reason = "documents a member")]
