@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::Value;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -121,15 +121,19 @@ impl Load {
 
 async fn drive(shared: Arc<Shared>, stop: CancellationToken) {
     let mut random = StdRng::seed_from_u64(shared.settings.seed);
-    let mut ticker = tokio::time::interval(Duration::from_secs_f64(1.0 / shared.settings.rate.max(0.001)));
-    // What a stall of this machine made late is still due, and its lateness counts as latency.
-    ticker.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let period = Duration::from_secs_f64(1.0 / shared.settings.rate.max(0.001));
+    let mut next = Instant::now();
     let mut under_way = JoinSet::new();
     loop {
-        let due = tokio::select! {
+        // What a stall of this machine made late is still due, and its lateness counts as latency.
+        let due = next;
+        tokio::select! {
             () = stop.cancelled() => break,
-            due = ticker.tick() => due,
-        };
+            () = tokio::time::sleep_until(due) => {}
+        }
+        // In step with a proxy's tries, every try of one request would meet the dead one of two pods, and
+        // the requests between them the other: no crowd of clients is so regular.
+        next += period.mul_f64(random.random_range(0.5..1.5));
         while under_way.try_join_next().is_some() {}
         let request = shared.choose(&mut random);
         if under_way.len() >= shared.settings.clients {
