@@ -175,14 +175,15 @@ impl Orders {
 
     /// Puts the user and the products of an order where they belong by what they turned over.
     async fn rank(&self, cx: &Context, order: &Order) -> Result<(), ModelError> {
+        let sign = if order.status == Status::Cancelled { -1 } else { 1 };
         let products = order.lines.iter().map(|line| (Account::stock(line.product), line.quantity));
         let accounts = products.chain([(Account::spending(order.user), order.total)]);
-        try_join_all(accounts.map(|(account, by)| self.rank_account(cx, account, by))).await?;
+        try_join_all(accounts.map(|(account, by)| self.rank_account(cx, account, sign * by))).await?;
         Ok(())
     }
 
-    /// `by` is how much the order turned over: the account may still lie where it was without it
-    /// or with it.
+    /// `by` is what the order changed in the turnover: without it the account lay in another slot,
+    /// perhaps. Where else a race may have left it, a report finds out.
     async fn rank_account(&self, cx: &Context, account: Account, by: i64) -> Result<(), DaoError> {
         let Some(balance) = self.daos.ledger.load(cx, account).await? else {
             return Ok(());
@@ -191,13 +192,10 @@ impl Orders {
         if let Some(slot) = now {
             self.daos.ranks.put(cx, account, slot, balance.version).await?;
         }
-        let before = [balance.turnover.saturating_sub(by), balance.turnover.saturating_add(by)];
-        for old in before.into_iter().filter_map(|turnover| Slot::of(account.id, turnover)) {
-            if Some(old) != now {
-                self.daos.ranks.remove(cx, account, old, balance.version).await?;
-            }
+        match Slot::of(account.id, balance.turnover.saturating_sub(by)) {
+            Some(before) if Some(before) != now => self.daos.ranks.remove(cx, account, before, balance.version).await,
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
