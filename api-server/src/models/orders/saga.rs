@@ -105,7 +105,7 @@ impl Orders {
         let after = moved_to(&stored.order, Status::Refused, cx.now_ms);
         match self.daos.orders.replace(cx, stored, &after, Uuid::new_v4()).await? {
             Replaced::Done(refused, _) => {
-                self.give_back(cx, &refused.order).await?;
+                self.undo(cx, &refused.order).await?;
                 self.daos.orders.forget(cx, note).await;
                 Ok(true)
             }
@@ -113,8 +113,15 @@ impl Orders {
         }
     }
 
+    /// Gives back what a refused order took, and ranks its products anew: others were ranked with
+    /// what it took still in the books.
+    pub(super) async fn undo(&self, cx: &Context, order: &Order) -> Result<(), ModelError> {
+        self.give_back(cx, order).await?;
+        self.rank(cx, order).await
+    }
+
     /// Gives back what an order took. A line that was not taken yet cannot be taken any more.
-    pub(super) async fn give_back(&self, cx: &Context, order: &Order) -> Result<(), ModelError> {
+    async fn give_back(&self, cx: &Context, order: &Order) -> Result<(), ModelError> {
         let ids = Ids(order.id);
         let returns = order.lines.iter().map(|line| {
             let change = Change::Return { take: ids.take(line.product) };
@@ -175,7 +182,7 @@ impl Orders {
 
     /// Puts the user and the products of an order where they belong by what they turned over.
     async fn rank(&self, cx: &Context, order: &Order) -> Result<(), ModelError> {
-        let sign = if order.status == Status::Cancelled { -1 } else { 1 };
+        let sign = if matches!(order.status, Status::Cancelled | Status::Refused) { -1 } else { 1 };
         let products = order.lines.iter().map(|line| (Account::stock(line.product), line.quantity));
         let accounts = products.chain([(Account::spending(order.user), order.total)]);
         try_join_all(accounts.map(|(account, by)| self.rank_account(cx, account, sign * by))).await?;

@@ -124,7 +124,7 @@ async fn finish(orders: &Orders, note: &Note) -> Result<bool, ModelError> {
             orders.daos.orders.replace(&cx, &stored, &after, Uuid::new_v4()).await?;
             return Box::pin(finish(orders, note)).await;
         }
-        Status::Refused => orders.give_back(&cx, &stored.order).await?,
+        Status::Refused => orders.undo(&cx, &stored.order).await?,
         Status::Confirmed | Status::Paid | Status::Fulfilled | Status::Cancelled => {
             orders.publish(&cx, &stored).await?;
         }
