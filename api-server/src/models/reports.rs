@@ -166,3 +166,6 @@ fn too_wide() -> ModelError {
     let detail = "too many have been ahead of these days' first ones since, ask for more days or for all time";
     ModelError::Invalid(vec![Violation::new("query:from", "too_many_candidates", detail)])
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,15 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use scylla::statement::SerialConsistency;
+use store_api::dao::cassandra::migrations::{KeyspaceToCreate, Migrator};
+use store_api::dao::cassandra::session::{Target, connect};
+use store_api::dao::cassandra::{self, Observer, Usage};
 use store_api::dao::memory;
+use store_api::models::Level;
+use uuid::Uuid;
 
 use super::client::{Answer, Store};
 use super::history::{History, Movement, Operation, judge};
@@ -15,6 +21,59 @@ use super::{orders, stocks};
 fn processes() -> [Arc<Store>; 2] {
     let daos = memory::daos();
     [Arc::new(Store::over(daos.clone())), Arc::new(Store::over(daos))]
+}
+
+/// Deadline of a request on Cassandra.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Two processes, each with a session of its own, on the Cassandra that STORE_TEST_CASSANDRA names,
+/// in a keyspace of their own; `None` without it.
+async fn processes_on_cassandra() -> Option<([Arc<Store>; 2], String)> {
+    let Ok(hosts) = std::env::var("STORE_TEST_CASSANDRA") else {
+        eprintln!("SKIPPED: STORE_TEST_CASSANDRA names no Cassandra, nothing was tested here");
+        return None;
+    };
+    let target = Target {
+        hosts: hosts.split(',').map(str::to_owned).collect(),
+        credentials: None,
+        datacenter: None,
+        rack: None,
+        statement_timeout: Duration::from_secs(10),
+    };
+    let keyspace = format!("t_{}", Uuid::new_v4().simple());
+    let serial = SerialConsistency::LocalSerial;
+    let usage = Usage {
+        keyspace: keyspace.clone(),
+        level: Level::LocalQuorum,
+        serial,
+        statement_timeout: Duration::from_secs(10),
+        conditional_timeout: PATIENCE / 2,
+        lease: PATIENCE,
+    };
+    let mut stores = Vec::new();
+    for process in 0..2 {
+        let session = Arc::new(connect(&target).await.unwrap());
+        if process == 0 {
+            let datacenter = session.get_cluster_state().get_nodes_info()[0].datacenter.clone().unwrap();
+            let replicas = std::env::var("STORE_TEST_REPLICATION").ok().and_then(|text| text.parse().ok());
+            let create = KeyspaceToCreate { datacenter, replication_factor: replicas.unwrap_or(1) };
+            let deadline = tokio::time::Instant::now() + Duration::from_secs(120);
+            Migrator::new(&session, &keyspace, serial, deadline).migrate(Some(&create)).await.unwrap();
+        }
+        let observer = Observer::register(&prometheus::Registry::new()).unwrap();
+        let (daos, _) = cassandra::daos(session, &usage, &observer).await.unwrap();
+        stores.push(Arc::new(Store::over(daos)));
+    }
+    Some((stores.try_into().ok().unwrap(), keyspace))
+}
+
+async fn drop_keyspace(keyspace: &str) {
+    let hosts = std::env::var("STORE_TEST_CASSANDRA").unwrap();
+    let hosts = hosts.split(',').map(str::to_owned).collect();
+    let statement_timeout = Duration::from_secs(30);
+    let target = Target { hosts, credentials: None, datacenter: None, rack: None, statement_timeout };
+    let session = connect(&target).await.unwrap();
+    session.query_unpaged(format!("DROP KEYSPACE {keyspace}"), ()).await.unwrap();
 }
 
 fn body_of(user: &str, items: &[&str]) -> String {
@@ -48,37 +107,64 @@ async fn movements(store: &Store, product: &str) -> Vec<Movement> {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_buyers_buy_exactly_the_units_that_are_there() {
     for (buyers, units) in [(50, 1), (50, 10), (200, 1), (200, 10)] {
-        let shop = processes();
-        let ana = orders::user(&shop[0], "ana").await;
-        let product = stocks::stocked(&shop[0], "hot", units).await;
-        let body = body_of(&ana, &[&product]);
-        let runs = (0..buyers).map(|buyer| {
-            let (store, body) = (Arc::clone(&shop[buyer % 2]), body.clone());
-            tokio::spawn(async move { buy(&store, &body).await })
-        });
-        let mut bought = HashMap::new();
-        for answer in futures::future::join_all(runs).await {
-            let answer = answer.unwrap();
-            match answer.status.as_u16() {
-                201 => assert!(bought.insert(answer.json()["id"].as_str().unwrap().to_owned(), 1).is_none()),
-                409 => assert_eq!(answer.json()["errors"][0]["available"], 0),
-                other => panic!("{other}: {}", answer.text()),
-            }
-        }
-        assert_eq!(i64::try_from(bought.len()).unwrap(), units, "{buyers} buyers for {units}");
-        let movements = movements(&shop[1], &product).await;
-        let history = History { operations: Vec::new(), orders: bought, movements };
-        assert_eq!(judge(&history), []);
-        let sellers = shop[1].get("/orders/reports/best-sellers").await.json();
-        assert_eq!(sellers[0]["quantity_sold"], units);
-        let spenders = shop[0].get("/orders/reports/highest-spenders").await.text();
-        assert!(spenders.contains(&format!("\"total_expense\":{}.{:02}", units * 1050 / 100, units * 1050 % 100)));
+        sell_out(&processes(), buyers, units).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_buyers_buy_exactly_the_units_that_are_there_on_cassandra() {
+    let runs = [(50, 1), (50, 10), (200, 10)];
+    for (buyers, units) in runs {
+        let Some((shop, keyspace)) = processes_on_cassandra().await else { return };
+        let began = Instant::now();
+        sell_out(&shop, buyers, units).await;
+        eprintln!("{buyers} buyers for {units}: {:?}", began.elapsed());
+        drop_keyspace(&keyspace).await;
+    }
+}
+
+/// Sells a product with some units to more buyers through two processes.
+async fn sell_out(shop: &[Arc<Store>; 2], buyers: usize, units: i64) {
+    let ana = orders::user(&shop[0], "ana").await;
+    let product = stocks::stocked(&shop[0], "hot", units).await;
+    let body = body_of(&ana, &[&product]);
+    let runs = (0..buyers).map(|buyer| {
+        let (store, body) = (Arc::clone(&shop[buyer % 2]), body.clone());
+        tokio::spawn(async move { buy(&store, &body).await })
+    });
+    let mut bought = HashMap::new();
+    for answer in futures::future::join_all(runs).await {
+        let answer = answer.unwrap();
+        match answer.status.as_u16() {
+            201 => assert!(bought.insert(answer.json()["id"].as_str().unwrap().to_owned(), 1).is_none()),
+            409 => assert_eq!(answer.json()["errors"][0]["available"], 0),
+            other => panic!("{other}: {}", answer.text()),
+        }
+    }
+    assert_eq!(i64::try_from(bought.len()).unwrap(), units, "{buyers} buyers for {units}");
+    let movements = movements(&shop[1], &product).await;
+    let history = History { operations: Vec::new(), orders: bought, movements };
+    assert_eq!(judge(&history), []);
+    let sellers = shop[1].get("/orders/reports/best-sellers").await.json();
+    assert_eq!(sellers[0]["quantity_sold"], units);
+    let spenders = shop[0].get("/orders/reports/highest-spenders").await.text();
+    assert!(spenders.contains(&format!("\"total_expense\":{}.{:02}", units * 1050 / 100, units * 1050 % 100)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_recorded_history_of_a_contended_stock_is_right() {
-    let shop = processes();
+    contend(&processes()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_recorded_history_of_a_contended_stock_is_right_on_cassandra() {
+    let Some((shop, keyspace)) = processes_on_cassandra().await else { return };
+    contend(&shop).await;
+    drop_keyspace(&keyspace).await;
+}
+
+/// Changes and reads one stock from many clients of two processes and judges what they saw.
+async fn contend(shop: &[Arc<Store>; 2]) {
     let product = stocks::stocked(&shop[0], "hot", 40).await;
     let began = Instant::now();
     let now = move || u64::try_from(began.elapsed().as_nanos()).unwrap();

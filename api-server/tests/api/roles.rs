@@ -78,7 +78,8 @@ async fn every_cell_holds_for_every_role_and_for_nobody() {
     let store = guarded();
     let mut tried = 0;
     for (pattern, method, roles) in documented() {
-        let path = pattern.replace("{id}", "0190a0a0-0000-7000-8000-000000000000");
+        let unknown = "0190a0a0-0000-7000-8000-000000000000";
+        let path = pattern.replace("{id}", unknown).replace("{product_id}", unknown);
         let bare = store.call(&method, &path).send().await;
         assert_eq!(bare.status == 401, roles.is_some(), "{method} {path} without a token: {}", bare.status);
         if bare.status == 401 {

@@ -123,7 +123,7 @@ impl CassandraLedger {
     }
 
     /// Whether a movement was made by a posting of ours whose answer was lost.
-    async fn is_made(&self, cx: &Context, account: Account, movement: &Movement) -> Result<bool, Failure> {
+    pub(super) async fn is_made(&self, cx: &Context, account: Account, movement: &Movement) -> Result<bool, Failure> {
         let unsure = |error: DaoError| Failure::Unsure { level: "SERIAL", detail: error.to_string() };
         let values = (account.book.name(), account.id, movement.version);
         let result = self.database.run_serial(cx, &self.own_row, &values).await.map_err(unsure)?;

@@ -441,6 +441,14 @@ async fn settled_movements_move_on_to_the_history_and_their_ids_stay_refused() {
         assert_eq!(made.as_deref(), Ok(std::slice::from_ref(movement)));
     }
     assert_eq!(daos.ledger.load(&cx(), account).await.unwrap().unwrap().version, 1_200);
+    // How a posting of unknown outcome learns it: by its own first movement, wherever that is.
+    for movement in [&all[0], all.last().unwrap()] {
+        assert_eq!(ledger.is_made(&cx(), account, movement).await, Ok(true), "{}", movement.version);
+        let rival = contract_ledger::posting(movement.version - 1, 1).movements.remove(0);
+        assert_eq!(ledger.is_made(&cx(), account, &rival).await, Ok(false), "{}", movement.version);
+    }
+    let never = contract_ledger::posting(1_200, 1).movements.remove(0);
+    assert_eq!(ledger.is_made(&cx(), account, &never).await, Ok(false));
     ground.drop_keyspace().await;
 }
 

@@ -105,7 +105,7 @@ impl Orders {
         let after = moved_to(&stored.order, Status::Refused, cx.now_ms);
         match self.daos.orders.replace(cx, stored, &after, Uuid::new_v4()).await? {
             Replaced::Done(refused, _) => {
-                self.give_back(cx, &refused.order).await?;
+                self.undo(cx, &refused.order).await?;
                 self.daos.orders.forget(cx, note).await;
                 Ok(true)
             }
@@ -113,8 +113,15 @@ impl Orders {
         }
     }
 
+    /// Gives back what a refused order took, and ranks its products anew: others were ranked with
+    /// what it took still in the books.
+    pub(super) async fn undo(&self, cx: &Context, order: &Order) -> Result<(), ModelError> {
+        self.give_back(cx, order).await?;
+        self.rank(cx, order).await
+    }
+
     /// Gives back what an order took. A line that was not taken yet cannot be taken any more.
-    pub(super) async fn give_back(&self, cx: &Context, order: &Order) -> Result<(), ModelError> {
+    async fn give_back(&self, cx: &Context, order: &Order) -> Result<(), ModelError> {
         let ids = Ids(order.id);
         let returns = order.lines.iter().map(|line| {
             let change = Change::Return { take: ids.take(line.product) };
@@ -175,14 +182,15 @@ impl Orders {
 
     /// Puts the user and the products of an order where they belong by what they turned over.
     async fn rank(&self, cx: &Context, order: &Order) -> Result<(), ModelError> {
+        let sign = if matches!(order.status, Status::Cancelled | Status::Refused) { -1 } else { 1 };
         let products = order.lines.iter().map(|line| (Account::stock(line.product), line.quantity));
         let accounts = products.chain([(Account::spending(order.user), order.total)]);
-        try_join_all(accounts.map(|(account, by)| self.rank_account(cx, account, by))).await?;
+        try_join_all(accounts.map(|(account, by)| self.rank_account(cx, account, sign * by))).await?;
         Ok(())
     }
 
-    /// `by` is how much the order turned over: the account may still lie where it was without it
-    /// or with it.
+    /// `by` is what the order changed in the turnover: without it the account lay in another slot,
+    /// perhaps. Where else a race may have left it, a report finds out.
     async fn rank_account(&self, cx: &Context, account: Account, by: i64) -> Result<(), DaoError> {
         let Some(balance) = self.daos.ledger.load(cx, account).await? else {
             return Ok(());
@@ -191,13 +199,10 @@ impl Orders {
         if let Some(slot) = now {
             self.daos.ranks.put(cx, account, slot, balance.version).await?;
         }
-        let before = [balance.turnover.saturating_sub(by), balance.turnover.saturating_add(by)];
-        for old in before.into_iter().filter_map(|turnover| Slot::of(account.id, turnover)) {
-            if Some(old) != now {
-                self.daos.ranks.remove(cx, account, old, balance.version).await?;
-            }
+        match Slot::of(account.id, balance.turnover.saturating_sub(by)) {
+            Some(before) if Some(before) != now => self.daos.ranks.remove(cx, account, before, balance.version).await,
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

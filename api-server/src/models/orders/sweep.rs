@@ -17,7 +17,7 @@ use crate::models::ModelError;
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_secs(10);
-/// Notes younger than this may belong to a request that is running. With the period this bounds
+/// Notes younger than this, or than any request lives, may belong to one that is running. With the period this bounds
 /// how long a broken order keeps its units: well below a minute.
 const OLD_ENOUGH_MS: i64 = 30_000;
 /// An order that is not there: its creation may only have been paused. Its note is kept so long.
@@ -41,20 +41,21 @@ impl Drop for Sweeper {
 }
 
 impl Sweeper {
-    /// Starts sweeping.
-    pub fn start(orders: Orders) -> Self {
-        Self(tokio::spawn(async move { sweep_on(&orders).await }))
+    /// Starts sweeping; no request lives longer than `lease`.
+    pub fn start(orders: Orders, lease: Duration) -> Self {
+        let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
+        Self(tokio::spawn(async move { sweep_on(&orders, lease_ms.max(OLD_ENOUGH_MS)).await }))
     }
 }
 
-async fn sweep_on(orders: &Orders) {
+async fn sweep_on(orders: &Orders, old_enough_ms: i64) {
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut position = None;
     let mut kept: Option<i64> = None;
     loop {
         ticks.tick().await;
-        match sweep(orders, position, now_ms() - OLD_ENOUGH_MS).await {
+        match sweep(orders, position, now_ms() - old_enough_ms).await {
             Ok(next) => {
                 position = Some(next);
                 if kept.is_none_or(|kept| next - kept > KEEP_EVERY_MS) {
@@ -123,7 +124,7 @@ async fn finish(orders: &Orders, note: &Note) -> Result<bool, ModelError> {
             orders.daos.orders.replace(&cx, &stored, &after, Uuid::new_v4()).await?;
             return Box::pin(finish(orders, note)).await;
         }
-        Status::Refused => orders.give_back(&cx, &stored.order).await?,
+        Status::Refused => orders.undo(&cx, &stored.order).await?,
         Status::Confirmed | Status::Paid | Status::Fulfilled | Status::Cancelled => {
             orders.publish(&cx, &stored).await?;
         }

@@ -281,6 +281,27 @@ async fn a_slow_process_cannot_go_on_with_an_order_that_the_sweeper_gave_up() {
 }
 
 #[tokio::test]
+async fn reports_are_right_after_an_order_is_refused_that_others_met_in_the_books() {
+    // The first order takes its units and stands still, or finds its second line short.
+    for short in [false, true] {
+        let shop = Shop::open(2).await;
+        let identity = Identity::generate();
+        let life = Life::of(3, false);
+        let ended = shop.mortal(&life).create(&cx(), shop.draft(&[3, 11]), identity, true).await;
+        assert!(ended.is_err());
+        let other = shop.process().create(&cx(), shop.draft(&[2, 1]), Identity::generate(), true).await;
+        let other = other.unwrap().0.id;
+        if short {
+            let ended = shop.process().create(&cx(), shop.draft(&[3, 11]), identity, false).await;
+            assert!(matches!(ended, Err(ModelError::Short(_))), "{ended:?}");
+        } else {
+            shop.sweep().await;
+        }
+        shop.audit(&[identity.resource, other], if short { "short" } else { "swept" }).await;
+    }
+}
+
+#[tokio::test]
 async fn orders_of_the_same_products_in_opposite_order_neither_deadlock_nor_leak() {
     let shop = Shop::open(3).await;
     let processes = [shop.process(), shop.process()];
