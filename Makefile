@@ -13,7 +13,7 @@ run: ## one local Cassandra on loopback and the API in front of it at port 5000
 check: ## what must hold before each commit
 	@cargo run --quiet --package store-tests --bin check
 
-test: ## everything: check, the API on a ring, the stories on a Kubernetes, the README's commands
+test: ## check, the API on a ring of three Cassandra nodes, what starts rings of its own
 	@cargo run --quiet --package store-tests --bin suite
 
 e2e: ## the end-to-end story on a Kubernetes of its own, under constant load
