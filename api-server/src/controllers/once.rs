@@ -28,6 +28,19 @@ pub struct Created {
     pub receipt: Option<Receipt>,
 }
 
+impl Created {
+    /// The answer 201 with what was created, at its path and version.
+    pub fn at(location: String, version: i64, body: Vec<u8>, receipt: Option<Receipt>) -> Self {
+        let answer = Answer {
+            status: StatusCode::CREATED.as_u16(),
+            etag: Some(format!("\"{version}\"")),
+            location: Some(location),
+            body,
+        };
+        Self { answer, kept: None, receipt }
+    }
+}
+
 impl Once<'_> {
     /// Does the work, or gives the answer of the first time again; `recall` makes the body of what
     /// was kept of it.

@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::{StatusCode, header};
+use http::header;
 use uuid::Uuid;
 
 use super::answer;
 use super::once::{Created, Once};
-use super::request::{self, Access, DEFAULT_LIMIT, JSON, JSON_OR_PATCH, MAX_LIMIT, Query};
+use super::request::{self, Access, JSON, JSON_OR_PATCH, Query};
 use crate::app::App;
 use crate::models::ModelError;
-use crate::models::idempotency::Answer;
 use crate::models::order::Change;
 use crate::models::orders::Filter;
 use crate::problem::{Problem, ProblemDoc};
+use crate::views::json;
 use crate::views::order::{
     self as view, DeletedDoc, NewOrderDoc, OrderChangeDoc, OrderDoc, OrderPaymentDoc, StatusDoc,
 };
@@ -58,13 +58,7 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let once = Once { services, cx: &cx, route: "POST /orders", key, body: &body };
     let work = |identity| async move {
         let (order, receipt) = services.orders.create(&cx, draft, identity, key.is_none()).await?;
-        let answer = Answer {
-            status: StatusCode::CREATED.as_u16(),
-            etag: Some(format!("\"{}\"", order.version)),
-            location: Some(format!("/orders/{}", order.id)),
-            body: view::shown(&order),
-        };
-        Ok(Created { answer, kept: None, receipt })
+        Ok(Created::at(format!("/orders/{}", order.id), order.version, view::shown(&order), receipt))
     };
     once.create(work, |kept| kept).await
 }
@@ -98,13 +92,10 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let (parts, _) = request.into_parts();
     request::accepts_json(&parts.headers)?;
     let mut query = Query::read(&parts, &["limit", "cursor", "user_id", "status", "day"], &[])?;
-    let limit = query.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
-    let cursor = query.take("cursor");
+    let (limit, cursor) = query.window()?;
     let mut link = format!("/orders?limit={limit}");
     let filter = Filter {
-        user: query.parsed("user_id", "is a UUID of 36 characters", &mut link, |text| {
-            if text.len() == 36 { Uuid::try_parse(text).ok() } else { None }
-        })?,
+        user: query.parsed("user_id", "is a UUID of 36 characters", &mut link, json::parse_uuid)?,
         status: query.parsed("status", "is no status of an order", &mut link, view::read_status)?,
         day: query.parsed("day", "is a day like 2026-11-22", &mut link, view::read_day)?,
     };

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::{StatusCode, header};
+use http::header;
 
 use super::answer;
 use super::once::{Created, Once};
-use super::request::{self, Access, DEFAULT_LIMIT, JSON, JSON_OR_PATCH, MAX_LIMIT, Query};
+use super::request::{self, Access, JSON, JSON_OR_PATCH, Query};
 use crate::app::{App, Services};
-use crate::models::idempotency::Answer;
 use crate::models::{Context, Filter, Identity, ModelError, product as rules};
 use crate::problem::{Problem, ProblemDoc};
 use crate::views::json;
@@ -63,13 +62,8 @@ async fn create_once(
     identity: Identity,
 ) -> Result<Created, ModelError> {
     let (product, receipt) = services.products.create(cx, draft, identity).await?;
-    let answer = Answer {
-        status: StatusCode::CREATED.as_u16(),
-        etag: Some(format!("\"{}\"", product.version)),
-        location: Some(format!("/products/{}", product.id)),
-        body: view::created(&product),
-    };
-    Ok(Created { answer, kept: None, receipt: Some(receipt) })
+    let location = format!("/products/{}", product.id);
+    Ok(Created::at(location, product.version, view::created(&product), Some(receipt)))
 }
 
 /// List products, newest first
@@ -102,8 +96,7 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     request::accepts_json(&parts.headers)?;
     let allowed = &["limit", "cursor", "sku", "name_prefix", "category"];
     let mut query = Query::read(&parts, allowed, &[])?;
-    let limit = query.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
-    let cursor = query.take("cursor");
+    let (limit, cursor) = query.window()?;
     let filter = Filter {
         sku: checked(&mut query, "sku", |text| rules::check_line(text, rules::SKU_MAX))?,
         name_prefix: checked(&mut query, "name_prefix", |text| rules::check_prefix(text, rules::NAME_MAX))?,

@@ -13,6 +13,7 @@ use crate::app::{App, MAX_BODY, Services};
 use crate::models::precondition::Tags;
 use crate::models::{Context, Level};
 use crate::problem::Problem;
+use crate::views::json;
 
 /// Asks for a consistency level; echoed with the level that was used.
 pub const CONSISTENCY_LEVEL: HeaderName = HeaderName::from_static("consistency-level");
@@ -24,7 +25,7 @@ pub const TRACE: HeaderName = HeaderName::from_static("cassandra-trace");
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Rows of a page unless the client says otherwise.
-pub const DEFAULT_LIMIT: usize = 50;
+const DEFAULT_LIMIT: usize = 50;
 /// Rows of a page at most.
 pub const MAX_LIMIT: usize = 100;
 
@@ -128,24 +129,12 @@ pub fn path_id_of(request: &axum::extract::Request, what: &str) -> Result<Uuid, 
 }
 
 fn id_at_end(path: &str, what: &str) -> Result<Uuid, Problem> {
-    let last = path.rsplit('/').next().unwrap_or_default();
-    if last.len() == 36
-        && let Ok(id) = Uuid::try_parse(last)
-    {
-        return Ok(id);
-    }
-    Err(Problem::not_found(what))
+    path.rsplit('/').next().and_then(json::parse_uuid).ok_or_else(|| Problem::not_found(what))
 }
 
 /// The id that is the second segment of the path, before what belongs to it.
 pub fn owner_id(parts: &Parts, what: &str) -> Result<Uuid, Problem> {
-    let owner = parts.uri.path().split('/').nth(2).unwrap_or_default();
-    if owner.len() == 36
-        && let Ok(id) = Uuid::try_parse(owner)
-    {
-        return Ok(id);
-    }
-    Err(Problem::not_found(what))
+    parts.uri.path().split('/').nth(2).and_then(json::parse_uuid).ok_or_else(|| Problem::not_found(what))
 }
 
 /// The query's parameters, decoded; only those named are allowed, each once unless `repeated`.
@@ -218,6 +207,11 @@ impl Query {
         // What was understood has no character that a query could not hold.
         link.push_str(&format!("&{name}={text}"));
         Ok(Some(value))
+    }
+
+    /// `limit` and `cursor` of a list in pages.
+    pub fn window(&mut self) -> Result<(usize, Option<String>), Problem> {
+        Ok((self.limit(DEFAULT_LIMIT, MAX_LIMIT)?, self.take("cursor")))
     }
 
     /// `limit`, within its bounds.

@@ -4,17 +4,15 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::request::Parts;
-use http::{StatusCode, header};
+use http::header;
 use uuid::Uuid;
 
 use super::answer;
 use super::once::{Created, Once};
-use super::request::{self, Access, DEFAULT_LIMIT, JSON, MAX_LIMIT, Query};
+use super::request::{self, Access, JSON, Query};
 use crate::app::App;
 use crate::models::Receipt;
 use crate::models::cursor::PageOf;
-use crate::models::idempotency::Answer;
 use crate::models::ledger::Movement;
 use crate::models::stocks::Row;
 use crate::problem::{Problem, ProblemDoc};
@@ -117,13 +115,7 @@ pub async fn adjust(State(app): State<Arc<App>>, request: Request) -> Result<Res
 }
 
 fn created(product: Uuid, (movement, receipt): (Movement, Option<Receipt>)) -> Created {
-    let answer = Answer {
-        status: StatusCode::CREATED.as_u16(),
-        etag: Some(format!("\"{}\"", movement.version)),
-        location: Some(format!("/stocks/{product}")),
-        body: view::changed(product, &movement),
-    };
-    Created { answer, kept: None, receipt }
+    Created::at(format!("/stocks/{product}"), movement.version, view::changed(product, &movement), receipt)
 }
 
 /// Read a stock
@@ -216,16 +208,11 @@ async fn by_product(
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     request::accepts_json(&parts.headers)?;
-    let (limit, cursor) = window(&parts)?;
+    let (limit, cursor) = Query::read(&parts, &["limit", "cursor"], &[])?.window()?;
     let cx = request::context(app, &parts.headers, Access::Read)?;
     let services = request::services(app)?;
     let (rows, page) = services.stocks.page(&cx, list, limit, cursor.as_deref()).await?;
     Ok(answer::page(services, write(&rows), page, &format!("{path}?limit={limit}&cursor=")).await)
-}
-
-fn window(parts: &Parts) -> Result<(usize, Option<String>), Problem> {
-    let mut query = Query::read(parts, &["limit", "cursor"], &[])?;
-    Ok((query.limit(DEFAULT_LIMIT, MAX_LIMIT)?, query.take("cursor")))
 }
 
 /// List the movements of a stock
@@ -253,7 +240,7 @@ pub async fn movements(State(app): State<Arc<App>>, request: Request) -> Result<
     let (parts, _) = request.into_parts();
     let product = request::owner_id(&parts, "stock")?;
     request::accepts_json(&parts.headers)?;
-    let (limit, cursor) = window(&parts)?;
+    let (limit, cursor) = Query::read(&parts, &["limit", "cursor"], &[])?.window()?;
     let cx = request::context(&app, &parts.headers, Access::Read)?;
     let services = request::services(&app)?;
     let (rows, page): (Vec<Movement>, PageOf) =

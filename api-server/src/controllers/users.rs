@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::{StatusCode, header};
+use http::header;
 use uuid::Uuid;
 
 use super::answer;
 use super::once::{Created, Once};
-use super::request::{self, Access, DEFAULT_LIMIT, JSON, JSON_OR_PATCH, MAX_LIMIT, Query};
+use super::request::{self, Access, JSON, JSON_OR_PATCH, Query};
 use crate::app::{App, Services};
-use crate::models::idempotency::Answer;
 use crate::models::{Context, Identity, ModelError, user as rules};
 use crate::problem::{Problem, ProblemDoc};
 use crate::views::json;
@@ -71,13 +70,8 @@ async fn create_once(
     identity: Identity,
 ) -> Result<Created, ModelError> {
     let (user, receipt) = services.users.create(cx, draft, identity).await?;
-    let answer = Answer {
-        status: StatusCode::CREATED.as_u16(),
-        etag: Some(format!("\"{}\"", user.version)),
-        location: Some(format!("/users/{}", user.id)),
-        body: view::created(&user),
-    };
-    Ok(Created { answer, kept: Some(user.id.as_bytes().to_vec()), receipt: Some(receipt) })
+    let created = Created::at(format!("/users/{}", user.id), user.version, view::created(&user), Some(receipt));
+    Ok(Created { kept: Some(user.id.as_bytes().to_vec()), ..created })
 }
 
 /// List users, newest first
@@ -106,8 +100,7 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let (parts, _) = request.into_parts();
     request::accepts_json(&parts.headers)?;
     let mut query = Query::read(&parts, &["limit", "cursor"], &[])?;
-    let limit = query.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
-    let cursor = query.take("cursor");
+    let (limit, cursor) = query.window()?;
     let cx = request::context(&app, &parts.headers, Access::Read)?;
     let services = request::services(&app)?;
     let mut rows = json::List::with_room_for(limit);

@@ -83,7 +83,12 @@ pub fn read_whole(value: &RawValue) -> Option<i64> {
 /// A UUID in its usual form of 36 characters.
 pub fn read_uuid(value: &RawValue) -> Option<Uuid> {
     let text = read_text(value)?;
-    if text.len() == 36 { Uuid::try_parse(&text).ok() } else { None }
+    parse_uuid(&text)
+}
+
+/// An id as it is written everywhere here: the UUID's form of 36 characters, and no other.
+pub fn parse_uuid(text: &str) -> Option<Uuid> {
+    if text.len() == 36 { Uuid::try_parse(text).ok() } else { None }
 }
 
 /// A JSON array of rows, each written by `write`.
