@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use crate::admission::{Admission, Bounds};
 use crate::auth::Gate;
 use crate::dao::Daos;
 use crate::metrics::Metrics;
@@ -61,8 +62,8 @@ impl Services {
 pub struct Limits {
     /// Deadline of one request, its body included.
     pub request_timeout: Duration,
-    /// Requests worked on at once.
-    pub max_requests: i64,
+    /// Requests worked on at once, and waiting.
+    pub bounds: Bounds,
 }
 
 /// Bytes of a request body.
@@ -80,6 +81,8 @@ pub struct App {
     /// Level of the database's default, echoed where no statement was run.
     pub default_level: Level,
     pub limits: Limits,
+    /// Who is worked on now.
+    pub admission: Admission,
     pub metrics: Metrics,
     /// Who may do what.
     pub gate: Gate,
@@ -101,6 +104,7 @@ impl App {
             cursors,
             datacenter,
             default_level,
+            admission: Admission::new(limits.bounds),
             limits,
             metrics,
             gate,

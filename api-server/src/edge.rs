@@ -88,17 +88,20 @@ impl Edge {
         self.app.metrics.active.inc();
         let active = Active(&self.app);
         let mut role = None;
-        let mut response = if self.app.metrics.active.get() > self.app.limits.max_requests && !route.is_operational() {
-            self.app.metrics.shed.inc();
-            shed()
-        } else {
-            match self.app.gate.admit(route, &method, request.headers()).await {
+        // Held until the answer is made. Probes and metrics are told of a full house, not turned away by it.
+        let slot = if route.is_operational() { None } else { Some(self.app.admission.enter().await) };
+        let mut response = match &slot {
+            Some(None) => {
+                self.app.metrics.shed.inc();
+                shed()
+            }
+            None | Some(Some(_)) => match self.app.gate.admit(route, &method, request.headers()).await {
                 Ok(admitted) => {
                     role = admitted;
                     self.routed(request).await
                 }
                 Err(problem) => problem.into_response(),
-            }
+            },
         };
         if !response.status().is_success() {
             response = written_out(response, &id);
@@ -109,7 +112,7 @@ impl Edge {
         if self.app.is_draining() {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        drop(active);
+        drop((active, slot));
         let took = started.elapsed();
         let status = response.status();
         self.app.metrics.request(route, &method, status, took.as_secs_f64());

@@ -8,6 +8,7 @@
 //! `tests/layers.rs` checks the direction of these imports.
 
 pub mod access_log;
+pub mod admission;
 pub mod app;
 pub mod auth;
 pub mod controllers;

@@ -45,7 +45,7 @@ impl Metrics {
         let active = IntGauge::new("http_server_active_requests", "Number of active HTTP server requests.")?;
         let shed = IntCounter::new(
             "store_requests_shed_total",
-            "Requests answered 503 because STORE_MAX_REQUESTS were being worked on.",
+            "Requests answered 503 because STORE_MAX_REQUESTS were being worked on and no place to wait was free in time.",
         )?;
         let log_lines_lost = IntCounter::new(
             "store_access_log_lines_lost_total",

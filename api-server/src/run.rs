@@ -65,7 +65,7 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
     let observer = Observer::register(metrics.registry()).map_err(|error| RunError::Start(error.to_string()))?;
     let (log, writer) = AccessLog::to_stdout(settings.log_format, metrics.log_lines_lost.clone())
         .map_err(|error| RunError::Start(error.to_string()))?;
-    let limits = Limits { request_timeout: settings.request_timeout(), max_requests: i64::from(settings.max_requests) };
+    let limits = Limits { request_timeout: settings.request_timeout(), bounds: settings.bounds() };
     let app = App::new(limits, settings.consistency, settings.local_datacenter.clone(), cursors, metrics, gate);
     let address = (settings.listen_address, settings.port).into();
     let listener = TcpListener::bind(address).await.map_err(|source| RunError::Listen { address, source })?;

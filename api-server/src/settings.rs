@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use thiserror::Error;
 
+use crate::admission::Bounds;
 use crate::auth::tokens::TokensError;
 use crate::models::Level;
 
@@ -120,8 +121,14 @@ pub struct Settings {
     #[arg(long, env = "STORE_STATEMENT_TIMEOUT_MS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(50..=600_000), global = true)]
     pub statement_timeout_ms: u64,
     /// Requests worked on at once
-    #[arg(long, env = "STORE_MAX_REQUESTS", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..), global = true)]
+    #[arg(long, env = "STORE_MAX_REQUESTS", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..), global = true)]
     pub max_requests: u32,
+    /// Requests that may wait for one of these to end
+    #[arg(long, env = "STORE_MAX_WAITING", default_value_t = 256, global = true)]
+    pub max_waiting: u32,
+    /// How long a request may wait so, in milliseconds
+    #[arg(long, env = "STORE_MAX_WAIT_MS", default_value_t = 100, global = true)]
+    pub max_wait_ms: u64,
     /// Connections open at once
     #[arg(long, env = "STORE_MAX_CONNECTIONS", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true)]
     pub max_connections: u32,
@@ -230,6 +237,13 @@ impl Settings {
             Some(secret) if secret.len() < 16 => Err(SettingsError::ShortKey),
             secret => Ok(secret.map(String::into_bytes)),
         }
+    }
+
+    /// How much is worked on at once.
+    pub fn bounds(&self) -> Bounds {
+        let number = |setting| usize::try_from(setting).unwrap_or(usize::MAX);
+        let patience = Duration::from_millis(self.max_wait_ms);
+        Bounds { working: number(self.max_requests), waiting: number(self.max_waiting), patience }
     }
 
     /// Deadline of a request.

@@ -15,6 +15,7 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use scylla::statement::SerialConsistency;
 use store_api::access_log::AccessLog;
+use store_api::admission::Bounds;
 use store_api::app::{App, LEASE_SLACK, Limits};
 use store_api::auth::Gate;
 use store_api::dao::cassandra::migrations::{KeyspaceToCreate, Migrator};
@@ -29,6 +30,8 @@ use store_tests::local_cassandra::{Addresses, LocalRing, Options};
 
 const REQUEST: Duration = Duration::from_secs(8);
 const STATEMENT: Duration = Duration::from_secs(2);
+/// More than this test ever sends.
+const BOUNDS: Bounds = Bounds { working: 1000, waiting: 0, patience: Duration::ZERO };
 const KEYSPACE: &str = "silence";
 
 /// Requests by kind: how many, how many failed, the slowest.
@@ -78,7 +81,7 @@ async fn open(ring: &LocalRing) -> Shop {
     let metrics = Metrics::new().unwrap();
     let observer = Observer::register(metrics.registry()).unwrap();
     let (daos, sweepers) = cassandra::daos(Arc::new(session), &usage, &observer).await.unwrap();
-    let limits = Limits { request_timeout: REQUEST, max_requests: 1000 };
+    let limits = Limits { request_timeout: REQUEST, bounds: BOUNDS };
     let cursors = CursorKey::new(b"0123456789abcdef");
     let app = App::new(limits, Level::LocalQuorum, Some("dc1".into()), cursors, metrics, Gate::Off);
     app.connect(daos);

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use store_api::access_log::AccessLog;
+use store_api::admission::Bounds;
 use store_api::app::{App, Limits};
 use store_api::auth::Gate;
 use store_api::dao::{Daos, memory};
@@ -18,7 +19,12 @@ use store_api::models::cursor::CursorKey;
 use store_api::router;
 
 /// For tests of one request after another.
-const SMALL: Limits = Limits { request_timeout: Duration::from_millis(500), max_requests: 100 };
+const SMALL: Limits = Limits { request_timeout: Duration::from_millis(500), bounds: at_most(100) };
+
+/// So many requests at once, and none that wait.
+const fn at_most(working: usize) -> Bounds {
+    Bounds { working, waiting: 0, patience: Duration::ZERO }
+}
 
 /// A store with its client.
 pub struct Store {
@@ -71,14 +77,14 @@ impl Store {
 
     /// One of several processes over the same database, patient enough for a crowd.
     pub fn over(daos: Daos) -> Self {
-        let patient = Limits { request_timeout: Duration::from_secs(60), max_requests: 1000 };
+        let patient = Limits { request_timeout: Duration::from_secs(60), bounds: at_most(1000) };
         let store = Self::build(patient, Gate::Off);
         store.app.connect(daos);
         store
     }
 
-    pub fn without_database(max_requests: i64) -> Self {
-        Self::build(Limits { max_requests, ..SMALL }, Gate::Off)
+    pub fn without_database(max_requests: usize) -> Self {
+        Self::build(Limits { bounds: at_most(max_requests), ..SMALL }, Gate::Off)
     }
 
     fn build(limits: Limits, gate: Gate) -> Self {
