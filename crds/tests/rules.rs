@@ -130,6 +130,12 @@ fn the_committed_yaml_is_what_the_types_generate() {
     assert!(committed == store_crds::crd_yaml().unwrap(), "run `make generate` and commit the result");
 }
 
+#[test]
+fn helm_keeps_every_copy_of_the_crd_whoever_has_applied_it() {
+    let annotations = store_crds::crd().metadata.annotations.unwrap_or_default();
+    assert_eq!(annotations.get("helm.sh/resource-policy").map(String::as_str), Some("keep"));
+}
+
 /// Walks the schema and calls `visit` with each node and its path.
 fn walk(node: &Value, path: &str, visit: &mut impl FnMut(&str, &Value)) {
     visit(path, node);
