@@ -1,7 +1,7 @@
 # Targets are one-liners; what they do is typed code in tests/.
 .PHONY: up down run check test e2e chart-life generate bench readme
 
-up: ## a Kubernetes of three nodes with the sample shop on it; CLUSTER=current: on the cluster of the current context
+up: ## a Kubernetes of three nodes with the sample shop on it; CLUSTER=current: on the cluster of the current context, VALUES=file: with Helm values
 	@cargo run --quiet --package store-tests --bin testbed -- shop-up
 
 down: ## takes away what `make up` made, but for the cache
@@ -13,7 +13,7 @@ run: ## one local Cassandra on loopback and the API in front of it at port 5000
 check: ## what must hold before each commit
 	@cargo run --quiet --package store-tests --bin check
 
-test: ## check, the API on a ring of three Cassandra nodes, what starts rings of its own
+test: ## everything: check, the API on a ring, rings of its own, the stories on a Kubernetes, the README
 	@cargo run --quiet --package store-tests --bin suite
 
 e2e: ## the end-to-end story on a Kubernetes of its own, under constant load

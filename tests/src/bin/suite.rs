@@ -1,6 +1,5 @@
-//! `make test`: `make check`, the API on a Cassandra ring, the tests that start rings of their own.
-//! Arguments are the names of the steps to run, as the table at the end has them; none: all. The last
-//! line are the counts.
+//! `make test`: everything. Arguments are the names of the steps to run, as the table at the end has
+//! them; none: all. The last line are the counts.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,6 +16,9 @@ use store_tests::tools;
 const CHECKOV: &str = "checkov";
 /// Tests that start Cassandra nodes of their own, or make images.
 const RINGS: Duration = Duration::from_secs(20 * 60);
+/// From an empty cache: building Kubernetes alone takes a quarter of an hour.
+const STORIES: Duration = Duration::from_secs(75 * 60);
+const README: Duration = Duration::from_secs(40 * 60);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
@@ -42,5 +44,9 @@ async fn main() -> anyhow::Result<ExitCode> {
     // One ring at a time.
     rings.args(["--no-fail-fast", "--", "--ignored", "--test-threads", "1"]);
     steps.command("rings and images", &mut rings, Counting::CargoTest, RINGS);
+    let mut stories = cargo(["run", "--quiet", "--package", "store-tests", "--bin", "e2e"]);
+    steps.command("end-to-end stories", &mut stories, Counting::LastLine, STORIES);
+    let mut readme = cargo(["run", "--quiet", "--package", "store-tests", "--bin", "readme"]);
+    steps.command("README's commands", &mut readme, Counting::LastLine, README);
     Ok(if steps.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
