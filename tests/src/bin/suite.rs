@@ -8,9 +8,12 @@ use store_tests::api_suite;
 use store_tests::cache::Cache;
 use store_tests::checks::{self, cargo};
 use store_tests::counts::Counting;
+use store_tests::linters;
 use store_tests::steps::Steps;
 use store_tests::tools;
 
+/// The step that is not in `make check`, since it takes a large download.
+const CHECKOV: &str = "checkov";
 /// Tests that start Cassandra nodes of their own, or make images.
 const RINGS: Duration = Duration::from_secs(20 * 60);
 /// From an empty cache: building Kubernetes alone takes a quarter of an hour.
@@ -22,6 +25,14 @@ async fn main() -> anyhow::Result<ExitCode> {
     let mut steps = Steps::only(std::env::args().skip(1).collect());
     checks::lint(&mut steps);
     checks::run(&mut steps);
+    if steps.wants(CHECKOV) {
+        let cache = Cache::open()?;
+        let tools = tools::ensure(&cache)?;
+        match tools::checkov(&cache) {
+            Ok(packages) => steps.checks(CHECKOV, || linters::checkov(&checks::root(), &tools, &packages)),
+            Err(error) => steps.check(CHECKOV, || Err(error)),
+        };
+    }
     if api_suite::STEPS.iter().any(|step| steps.wants(step)) {
         let tools = tools::ensure(&Cache::open()?)?;
         if let Err(error) = api_suite::run_all(&mut steps, &tools).await {
