@@ -21,6 +21,7 @@ pub fn settings() -> Settings {
         cassandra_repository: "docker.io/library/cassandra".into(),
         operator_namespace: "store-system".into(),
         operator_pod_labels: [("app.kubernetes.io/name".to_owned(), "store-operator".to_owned())].into(),
+        metrics_namespaces: Vec::new(),
     }
 }
 
