@@ -26,7 +26,7 @@ generate: ## CRD, OpenAPI document, the chart's copy of the CRD, k8s/, the refer
 	@cargo run --quiet --package store-tests --bin generate
 
 bench: ## figures and ratios of the API and the operator, into docs/bench.md
-	@cargo run --quiet --release --package store-tests --bin bench
+	@cargo run --quiet --package store-tests --bin bench
 
 readme: ## the README's commands, on a shop of their own
 	@cargo run --quiet --package store-tests --bin readme
