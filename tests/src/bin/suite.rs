@@ -40,7 +40,18 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
     }
     let mut rings = cargo(["test", "-p", "store-operator", "-p", "store-api", "-p", "store-tests"]);
-    rings.args(["--test", "cassandra", "--test", "silence", "--test", "local_ring", "--test", "images", "--test", "linearizability"]);
+    rings.args([
+        "--test",
+        "cassandra",
+        "--test",
+        "silence",
+        "--test",
+        "local_ring",
+        "--test",
+        "images",
+        "--test",
+        "linearizability",
+    ]);
     // One ring at a time.
     rings.args(["--no-fail-fast", "--", "--ignored", "--test-threads", "1"]);
     steps.command("rings and images", &mut rings, Counting::CargoTest, RINGS);
