@@ -60,7 +60,7 @@ async fn processes_on_cassandra() -> Option<([Arc<Store>; 2], String)> {
             let deadline = tokio::time::Instant::now() + Duration::from_secs(120);
             Migrator::new(&session, &keyspace, serial, deadline).migrate(Some(&create)).await.unwrap();
         }
-        let observer = Observer::register(&prometheus::Registry::new()).unwrap();
+        let observer = Observer::register(&store_telemetry::Catalogue::new()).unwrap();
         let (daos, _) = cassandra::daos(session, &usage, &observer).await.unwrap();
         stores.push(Arc::new(Store::over(daos)));
     }
