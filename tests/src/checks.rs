@@ -9,6 +9,7 @@ use crate::chart;
 use crate::command::SHORT;
 use crate::counts::Counting;
 use crate::generate::{self, GenerateError};
+use crate::monitoring;
 use crate::readme;
 use crate::steps::Steps;
 use crate::tools::{self, Tools, ToolsError};
@@ -44,8 +45,9 @@ pub fn run(steps: &mut Steps) {
         Ok(blocks) => readme::coverage(&blocks),
         Err(error) => vec![("README".to_owned(), Err(error.to_string()))],
     });
-    let tools = match Cache::open().map_err(ToolsError::from).and_then(|cache| tools::ensure(&cache)) {
-        Ok(tools) => tools,
+    let had = Cache::open().map_err(ToolsError::from).and_then(|cache| Ok((tools::ensure(&cache)?, cache)));
+    let (tools, cache) = match had {
+        Ok(had) => had,
         Err(error) => {
             steps.check("tools", || Err(error));
             return;
@@ -56,11 +58,14 @@ pub fn run(steps: &mut Steps) {
         Err(error) => vec![("generated files".to_owned(), Err(error.to_string()))],
     });
     steps.checks("chart and samples", || chart::checks(&root, &tools));
+    steps.checks("alerts and dashboards", || monitoring::checks(&root, &cache));
     let mut lint = tools.python("yamllint");
     lint.current_dir(&root).args(["--strict", "--config-file", ".yamllint", "k8s", "charts/store-manager/values.yaml"]);
     steps.command("yamllint", &mut lint, Counting::Exit, SHORT);
 }
 
 fn generated(root: &Path, tools: &Tools) -> Result<Vec<chart::Check>, GenerateError> {
-    generate::compare(root, &generate::files(root, &tools.helm)?)
+    let mut files = generate::files(root, &tools.helm)?;
+    files.extend(monitoring::files(root, tools)?);
+    generate::compare(root, &files)
 }

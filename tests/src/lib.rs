@@ -23,6 +23,7 @@ pub mod images;
 pub mod layout;
 pub mod load;
 pub mod local_cassandra;
+pub mod monitoring;
 pub mod network;
 pub mod node;
 pub mod node_config;

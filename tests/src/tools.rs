@@ -56,6 +56,13 @@ pub fn ensure(cache: &Cache) -> Result<Tools, ToolsError> {
 }
 
 impl Tools {
+    /// Python with the program `file`.
+    pub fn python_script(&self, file: &Path) -> Command {
+        let mut python = Command::new("python3");
+        python.env("PYTHONPATH", &self.python_packages).arg(file);
+        python
+    }
+
     /// Python with `module` as its program, `python -m module`.
     pub fn python(&self, module: &str) -> Command {
         let mut python = Command::new("python3");
