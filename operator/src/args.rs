@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::hooks::{ApplyArgs, ReadyArgs};
 use crate::node::agent::AgentArgs;
 use crate::node::config::ConfigArgs;
 use crate::settings::Settings;
@@ -31,6 +32,10 @@ pub enum Command {
     NodeConfig(Box<ConfigArgs>),
     /// Tells how the node is, beside it in its pod.
     NodeAgent(AgentArgs),
+    /// Applies a StoreCluster once its kind is served, for the chart.
+    ApplyStore(ApplyArgs),
+    /// Waits until an operator answers that it is ready, for `helm test`.
+    AwaitReady(ReadyArgs),
 }
 
 /// What serves metrics.

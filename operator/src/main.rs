@@ -18,7 +18,7 @@ use store_operator::metrics::Metrics;
 use store_operator::node::agent::node_agent;
 use store_operator::node::config::node_config;
 use store_operator::node::metrics::NodeMetrics;
-use store_operator::{client, controller, logs};
+use store_operator::{client, controller, hooks, logs};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -55,6 +55,21 @@ fn main() -> anyhow::Result<ExitCode> {
                 tokio::spawn(stop_on_signal(stop.clone())?);
                 node_agent(args, stop.cancelled_owned()).await.context("served as node agent")
             })?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::ApplyStore(args) => {
+            logs::to_stderr(LogFormat::Text);
+            let runtime = runtime(&mut Builder::new_current_thread())?;
+            runtime.block_on(async {
+                let client = kube::Client::try_default().await.context("looked for a cluster to work in")?;
+                hooks::apply_store(client, &args).await.context("applied the StoreCluster of the chart")
+            })?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::AwaitReady(args) => {
+            logs::to_stderr(LogFormat::Text);
+            let runtime = runtime(&mut Builder::new_current_thread())?;
+            runtime.block_on(hooks::await_ready(&args)).context("asked the operator")?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Metrics { of } => {

@@ -8,7 +8,10 @@ use crate::cache::Cache;
 use crate::chart;
 use crate::command::SHORT;
 use crate::counts::Counting;
+use crate::docs;
 use crate::generate::{self, GenerateError};
+use crate::gitops;
+use crate::linters;
 use crate::monitoring;
 use crate::readme;
 use crate::steps::Steps;
@@ -45,6 +48,7 @@ pub fn run(steps: &mut Steps) {
         Ok(blocks) => readme::coverage(&blocks),
         Err(error) => vec![("README".to_owned(), Err(error.to_string()))],
     });
+    steps.checks("documents", || docs::checks(&root));
     let had = Cache::open().map_err(ToolsError::from).and_then(|cache| Ok((tools::ensure(&cache)?, cache)));
     let (tools, cache) = match had {
         Ok(had) => had,
@@ -59,6 +63,8 @@ pub fn run(steps: &mut Steps) {
     });
     steps.checks("chart and samples", || chart::checks(&root, &tools));
     steps.checks("alerts and dashboards", || monitoring::checks(&root, &cache));
+    steps.checks("GitOps and Tilt", || gitops::checks(&root, &tools));
+    steps.checks("kube-score", || linters::kube_score(&root, &tools));
     let mut lint = tools.python("yamllint");
     lint.current_dir(&root).args(["--strict", "--config-file", ".yamllint", "k8s", "charts/store-manager/values.yaml"]);
     steps.command("yamllint", &mut lint, Counting::Exit, SHORT);

@@ -11,10 +11,10 @@ use store_api::dao::cassandra::session::{Target, connect};
 use store_api::dao::cassandra::{self, Observer, Usage};
 use store_api::dao::memory;
 use store_api::models::Level;
+use store_tests::history::{History, Movement, Operation, judge};
 use uuid::Uuid;
 
 use super::client::{Answer, Store};
-use super::history::{History, Movement, Operation, judge};
 use super::{orders, stocks};
 
 /// Two processes of one shop.

@@ -224,6 +224,7 @@ impl Operator {
             claims: world.claims.clone(),
             views,
             cql,
+            serves_routes: true,
             tasks: self.tasks.states(),
         }
     }

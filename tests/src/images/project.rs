@@ -48,7 +48,7 @@ const OPERATOR: Recipe = Recipe {
 
 /// What the programs are compiled from; that anything else changes nothing is what keeps a second run
 /// quick.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 12] = [
     "Cargo.toml",
     "Cargo.lock",
     "crds/Cargo.toml",
@@ -60,6 +60,7 @@ const SOURCES: [&str; 11] = [
     "operator/Cargo.toml",
     "operator/src",
     "tests/Cargo.toml",
+    "tests/bench/bare/Cargo.toml",
 ];
 
 /// The archive with `docker.io/library/store-api:dev` and `docker.io/library/store-operator:dev`,
