@@ -151,6 +151,23 @@ impl Shop {
         self.wait("the shop to be ready with nothing owed", deadline, settled).await
     }
 
+    /// Waits until the shop serves: Ready for the newest generation of its spec.
+    ///
+    /// # Errors
+    /// [`ShopError::Wait`] after `deadline`.
+    pub async fn wait_ready(&self, deadline: Duration) -> Result<(), ShopError> {
+        let ready = |store: &StoreCluster| {
+            let found = condition(store, conditions::READY)
+                .filter(|found| found.observed_generation == store.metadata.generation);
+            match found {
+                Some(found) if found.status == "True" => Ok(()),
+                Some(found) => Err(format!("{}: {}", found.reason, found.message)),
+                None => Err("its operator has not looked at it yet".to_owned()),
+            }
+        };
+        self.wait("the shop to be ready", deadline, ready).await
+    }
+
     /// The pods of one component (`cassandra`, `api`), by name.
     ///
     /// # Errors
