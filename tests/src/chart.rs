@@ -19,7 +19,8 @@ pub type Check = (String, Result<(), String>);
 /// The version of Kubernetes whose schemas the manifests must keep to.
 const KUBERNETES: &str = "1.35";
 /// Kinds that Kubernetes itself has no schema for.
-const FOREIGN: [&str; 4] = ["StoreCluster", "ServiceMonitor", "Kustomization", "CustomResourceDefinition"];
+const FOREIGN: [&str; 6] =
+    ["StoreCluster", "ServiceMonitor", "PodMonitor", "PrometheusRule", "Kustomization", "CustomResourceDefinition"];
 
 /// Values that somebody may well set, each named and as arguments of helm.
 const CASES: &[(&str, &[&str])] = &[
@@ -37,6 +38,8 @@ const CASES: &[(&str, &[&str])] = &[
         &[
             "--set",
             "metrics.serviceMonitor.enabled=true,metrics.serviceMonitor.labels.release=prometheus,priorityClassName=high,replicas=1",
+            "--set",
+            "metrics.podMonitor.enabled=true,metrics.namespaces={monitoring},monitoring.dashboards.enabled=true,monitoring.dashboards.namespace=grafana,monitoring.rules.enabled=true,monitoring.rules.runbookUrl=https://example.com/runbooks/",
             "--set",
             "imagePullSecrets[0].name=registry,nodeSelector.pool=system,tolerations[0].operator=Exists,podLabels.team=shops",
             "--set",
@@ -93,6 +96,10 @@ const REFUSED: &[&str] = &[
     "log.level=",
     "crds.install=perhaps",
     "metrics.serviceMonitor.interval=soon",
+    "metrics.podMonitor.interval=soon",
+    "metrics.namespaces={Monitoring}",
+    "monitoring.rules.runbookUrl=here",
+    "monitoring.alerts.enabled=true",
     "resources.memory=1Gi",
     "serviceAccount.name=-",
     "networkPolicy.egress.apiServerPorts={}",

@@ -12,6 +12,7 @@ use crate::docs;
 use crate::generate::{self, GenerateError};
 use crate::gitops;
 use crate::linters;
+use crate::monitoring;
 use crate::readme;
 use crate::steps::Steps;
 use crate::tools::{self, Tools, ToolsError};
@@ -48,8 +49,9 @@ pub fn run(steps: &mut Steps) {
         Err(error) => vec![("README".to_owned(), Err(error.to_string()))],
     });
     steps.checks("documents", || docs::checks(&root));
-    let tools = match Cache::open().map_err(ToolsError::from).and_then(|cache| tools::ensure(&cache)) {
-        Ok(tools) => tools,
+    let had = Cache::open().map_err(ToolsError::from).and_then(|cache| Ok((tools::ensure(&cache)?, cache)));
+    let (tools, cache) = match had {
+        Ok(had) => had,
         Err(error) => {
             steps.check("tools", || Err(error));
             return;
@@ -60,6 +62,7 @@ pub fn run(steps: &mut Steps) {
         Err(error) => vec![("generated files".to_owned(), Err(error.to_string()))],
     });
     steps.checks("chart and samples", || chart::checks(&root, &tools));
+    steps.checks("alerts and dashboards", || monitoring::checks(&root, &cache));
     steps.checks("GitOps and Tilt", || gitops::checks(&root, &tools));
     steps.checks("kube-score", || linters::kube_score(&root, &tools));
     let mut lint = tools.python("yamllint");
@@ -68,5 +71,7 @@ pub fn run(steps: &mut Steps) {
 }
 
 fn generated(root: &Path, tools: &Tools) -> Result<Vec<chart::Check>, GenerateError> {
-    generate::compare(root, &generate::files(root, &tools.helm)?)
+    let mut files = generate::files(root, &tools.helm)?;
+    files.extend(monitoring::files(root, tools)?);
+    generate::compare(root, &files)
 }

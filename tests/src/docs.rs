@@ -18,6 +18,11 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("helm install", "the chart suite installs with both Helms"),
     ("helm test", "the chart suite runs it with both Helms"),
     ("cargo run -p store-tests --bin testbed -- node", "the stories cut the power by the same code"),
+    ("kubectl describe pod", "a runbook looks at a pod that does not start"),
+    ("kubectl get pod", "a runbook looks at pods"),
+    ("kubectl get events", "a runbook looks at events"),
+    ("kubectl exec", "a runbook asks a node by nodetool"),
+    ("curl -fsS --oauth2-bearer \"$STORE_TOKEN\" \"$STORE_URL/stocks/PRODUCT", "the API's tests read movements"),
     ("tilt up", "there is no Tilt here; its file is evaluated by `make check`"),
 ];
 /// What a command begins with.

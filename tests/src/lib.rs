@@ -29,6 +29,7 @@ pub mod linearizability;
 pub mod linters;
 pub mod load;
 pub mod local_cassandra;
+pub mod monitoring;
 pub mod network;
 pub mod node;
 pub mod node_config;

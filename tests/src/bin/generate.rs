@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use store_tests::cache::Cache;
-use store_tests::{binaries, checks, generate};
+use store_tests::{checks, generate, monitoring, tools};
 
-/// Writes the CRD as YAML, the chart's copy of it, the OpenAPI document and k8s/.
+/// Writes the CRD as YAML, the chart's copy of it, the OpenAPI document, k8s/, the references of metrics and the
+/// dashboards.
 #[derive(Parser)]
 struct Arguments {
     /// Only compare, and fail when a file differs.
@@ -17,8 +18,9 @@ struct Arguments {
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let root = checks::root();
-    let helm = binaries::kubectl_and_helm(&Cache::open()?)?.join("helm");
-    let files = generate::files(&root, &helm)?;
+    let tools = tools::ensure(&Cache::open()?)?;
+    let mut files = generate::files(&root, &tools.helm)?;
+    files.extend(monitoring::files(&root, &tools)?);
     if !arguments.check {
         generate::write(&root, &files)?;
         println!("{} files written", files.len());
