@@ -11,10 +11,10 @@ use store_api::dao::cassandra::session::{Target, connect};
 use store_api::dao::cassandra::{self, Observer, Usage};
 use store_api::dao::memory;
 use store_api::models::Level;
+use store_tests::history::{History, Movement, Operation, judge};
 use uuid::Uuid;
 
 use super::client::{Answer, Store};
-use super::history::{History, Movement, Operation, judge};
 use super::{orders, stocks};
 
 /// Two processes of one shop.
@@ -60,7 +60,7 @@ async fn processes_on_cassandra() -> Option<([Arc<Store>; 2], String)> {
             let deadline = tokio::time::Instant::now() + Duration::from_secs(120);
             Migrator::new(&session, &keyspace, serial, deadline).migrate(Some(&create)).await.unwrap();
         }
-        let observer = Observer::register(&prometheus::Registry::new()).unwrap();
+        let observer = Observer::register(&store_telemetry::Catalogue::new()).unwrap();
         let (daos, _) = cassandra::daos(session, &usage, &observer).await.unwrap();
         stores.push(Arc::new(Store::over(daos)));
     }

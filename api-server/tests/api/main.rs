@@ -5,7 +5,6 @@
 mod bad_inputs;
 mod buyers;
 mod client;
-mod history;
 mod orders;
 mod products;
 mod roles;

@@ -11,8 +11,9 @@ use super::{Plan, Report, calm, replication};
 use crate::desired::Desired;
 use crate::observation::{TaskKind, TaskState};
 
-/// While work goes on; watches wake the operator sooner.
-const WORKING: Duration = Duration::from_secs(2);
+/// While work goes on. Watches wake the operator sooner, but nothing wakes it when a node has joined
+/// or a repair has ended.
+const WORKING: Duration = Duration::from_secs(1);
 /// While something is wrong that only somebody else can mend.
 const WRONG: Duration = Duration::from_secs(10);
 /// When everything is done.

@@ -48,11 +48,13 @@ const OPERATOR: Recipe = Recipe {
 
 /// What the programs are compiled from; that anything else changes nothing is what keeps a second run
 /// quick.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 12] = [
     "Cargo.toml",
     "Cargo.lock",
     "crds/Cargo.toml",
     "crds/src",
+    "api-server/telemetry/Cargo.toml",
+    "api-server/telemetry/src",
     "api-server/Cargo.toml",
     "api-server/src",
     "operator/Cargo.toml",
