@@ -15,12 +15,12 @@ use axum::response::IntoResponse as _;
 use futures::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body as _;
-use tower::Service as _;
 
 use crate::access_log::{AccessLog, Entry};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::route::Route;
+use crate::router;
 
 /// Names a request in logs, answers and problems.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -98,7 +98,7 @@ impl Edge {
             None | Some(Some(_)) => match self.app.gate.admit(route, &method, request.headers()).await {
                 Ok(admitted) => {
                     role = admitted;
-                    self.routed(request).await
+                    self.routed(route, request).await
                 }
                 Err(problem) => problem.into_response(),
             },
@@ -130,17 +130,13 @@ impl Edge {
         Ok(response)
     }
 
-    async fn routed<B>(&self, request: Request<B>) -> Response<Body>
+    async fn routed<B>(&self, route: Route, request: Request<B>) -> Response<Body>
     where
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
     {
-        let mut router = self.router.clone();
-        let called = AssertUnwindSafe(async move { router.call(request.map(Body::new)).await });
-        match called.catch_unwind().await {
-            Ok(Ok(response)) => response,
-            Err(_) => panicked(),
-        }
+        let handled = router::answer(&self.router, &self.app, route, request.map(Body::new));
+        AssertUnwindSafe(handled).catch_unwind().await.unwrap_or_else(|_| panicked())
     }
 }
 

@@ -145,14 +145,12 @@ impl<'de> Visitor<'de> for ObjectVisitor {
 /// Appends a JSON string.
 pub fn write_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    let bytes = text.as_bytes();
-    let mut done = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        if !needs_escape(*byte) {
-            continue;
-        }
-        out.extend_from_slice(&bytes[done..at]);
-        done = at + 1;
+    let mut rest = text.as_bytes();
+    loop {
+        let (clean, after) = rest.split_at(clean_prefix(rest));
+        out.extend_from_slice(clean);
+        let Some((byte, left)) = after.split_first() else { break };
+        rest = left;
         match byte {
             b'"' => out.extend_from_slice(b"\\\""),
             b'\\' => out.extend_from_slice(b"\\\\"),
@@ -166,8 +164,16 @@ pub fn write_text(out: &mut Vec<u8>, text: &str) {
             }
         }
     }
-    out.extend_from_slice(&bytes[done..]);
     out.push(b'"');
+}
+
+/// Bytes before the first that needs an escape. Sixteen at a time without a branch for each: the
+/// compiler makes vector instructions of it.
+fn clean_prefix(bytes: &[u8]) -> usize {
+    let dirty = |chunk: &[u8]| chunk.iter().fold(false, |dirty, byte| dirty | needs_escape(*byte));
+    let clean = 16 * bytes.chunks_exact(16).take_while(|chunk| !dirty(chunk)).count();
+    let rest = &bytes[clean..];
+    clean + rest.iter().position(|byte| needs_escape(*byte)).unwrap_or(rest.len())
 }
 
 const fn needs_escape(byte: u8) -> bool {
@@ -214,7 +220,8 @@ pub fn write_integer(out: &mut Vec<u8>, value: i64) {
 pub fn write_time(out: &mut Vec<u8>, millis: i64) {
     const END: i64 = 253_402_300_799_999;
     let millis = millis.clamp(0, END);
-    let (days, rest) = (millis / 86_400_000, millis % 86_400_000);
+    // Both fit, and small unsigned numbers are divided faster; a page has a hundred times.
+    let (days, rest) = ((millis / 86_400_000) as u32, (millis % 86_400_000) as u32);
     // Civil date from days since 1970, after Howard Hinnant's algorithm.
     let shifted = days + 719_468;
     let era = shifted / 146_097;
@@ -224,7 +231,7 @@ pub fn write_time(out: &mut Vec<u8>, millis: i64) {
     let month_shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_shifted + 2) / 5 + 1;
     let month = if month_shifted < 10 { month_shifted + 3 } else { month_shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let year = year_of_era + era * 400 + u32::from(month <= 2);
     let mut text = *b"\"0000-00-00T00:00:00.000Z\"";
     put(&mut text[1..5], year);
     put(&mut text[6..8], month);
@@ -236,7 +243,7 @@ pub fn write_time(out: &mut Vec<u8>, millis: i64) {
     out.extend_from_slice(&text);
 }
 
-fn put(field: &mut [u8], mut value: i64) {
+fn put(field: &mut [u8], mut value: u32) {
     for digit in field.iter_mut().rev() {
         *digit = b'0' + (value % 10) as u8;
         value /= 10;
