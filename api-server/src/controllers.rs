@@ -4,6 +4,7 @@
 mod answer;
 pub mod cluster;
 pub mod docs;
+pub mod graphql;
 pub mod health;
 mod once;
 pub mod orders;

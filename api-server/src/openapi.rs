@@ -7,7 +7,7 @@ use utoipa::openapi::{OpenApi as Document, Ref, RefOr};
 use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
 
 use crate::auth::roles::{self, Role, Who};
-use crate::controllers::{cluster, docs, health, orders, products, reports, stocks, users};
+use crate::controllers::{cluster, docs, graphql, health, orders, products, reports, stocks, users};
 use crate::problem::ProblemDoc;
 use crate::route::Route;
 
@@ -48,6 +48,7 @@ pub fn text(guarded: bool) -> String {
         stocks::adjust,
         stocks::movements,
         stocks::overview,
+        graphql::query,
         orders::list,
         orders::create,
         orders::put,
@@ -133,6 +134,7 @@ impl Modify for Closed {
             "NewOrderItem",
             "OrderChange",
             "OrderPayment",
+            "GraphqlRequest",
         ] {
             if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(name) {
                 object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));

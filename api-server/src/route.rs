@@ -13,6 +13,7 @@ pub enum Route {
     StockAdjustments,
     StockMovements,
     StockOverview,
+    StockQuery,
     Orders,
     Order,
     HighestSpenders,
@@ -36,7 +37,7 @@ pub enum Route {
 
 impl Route {
     /// Every route with a pattern.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Products,
         Self::Product,
         Self::Users,
@@ -46,6 +47,7 @@ impl Route {
         Self::StockAdjustments,
         Self::StockMovements,
         Self::StockOverview,
+        Self::StockQuery,
         Self::Orders,
         Self::Order,
         Self::HighestSpenders,
@@ -80,6 +82,7 @@ impl Route {
             Self::StockAdjustments => "/stocks/{product_id}/adjustments",
             Self::StockMovements => "/stocks/{product_id}/movements",
             Self::StockOverview => "/stocks/reports/overview-stocks",
+            Self::StockQuery => "/stocks/graphql-query",
             Self::Orders => "/orders",
             Self::Order => "/orders/{id}",
             Self::HighestSpenders => "/orders/reports/highest-spenders",
@@ -117,6 +120,7 @@ impl Route {
             (Some("users"), Some(id), None) if !id.is_empty() => Self::User,
             (Some("stocks"), None, None) => Self::Stocks,
             (Some("stocks"), Some("reports"), Some("overview-stocks")) => Self::StockOverview,
+            (Some("stocks"), Some("graphql-query"), None) => Self::StockQuery,
             (Some("stocks"), Some(id), None) if !id.is_empty() => Self::Stock,
             (Some("stocks"), Some(id), Some("adjustments")) if !id.is_empty() => Self::StockAdjustments,
             (Some("stocks"), Some(id), Some("movements")) if !id.is_empty() => Self::StockMovements,

@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use http::StatusCode;
 
 use crate::app::App;
-use crate::controllers::{cluster, docs, health, orders, products, reports, stocks, users};
+use crate::controllers::{cluster, docs, graphql, health, orders, products, reports, stocks, users};
 use crate::problem::Problem;
 use crate::route::Route;
 
@@ -26,6 +26,7 @@ pub fn build(app: Arc<App>) -> Router {
         .route(Route::StockAdjustments.pattern(), post(stocks::adjust))
         .route(Route::StockMovements.pattern(), get(stocks::movements))
         .route(Route::StockOverview.pattern(), get(stocks::overview))
+        .route(Route::StockQuery.pattern(), post(graphql::query))
         .route(Route::Orders.pattern(), get(orders::list).post(orders::create).put(orders::put))
         .route(Route::Order.pattern(), get(orders::show).patch(orders::patch).delete(orders::cancel))
         .route(Route::HighestSpenders.pattern(), get(reports::highest_spenders))

@@ -44,6 +44,8 @@ pub enum Command {
     Seed(SeedArgs),
     /// Print the OpenAPI document
     Openapi,
+    /// Print the schema of GraphQL queries
+    Graphql,
 }
 
 /// Settings of `migrate` alone.

@@ -2,6 +2,7 @@
 
 pub mod cluster;
 mod fields;
+pub mod graphql;
 pub mod json;
 pub mod order;
 pub mod product;

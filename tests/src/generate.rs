@@ -75,6 +75,8 @@ pub fn files(root: &Path, helm: &Path) -> Result<Files, GenerateError> {
     files.insert(Path::new(CHART).join(CHART_CRD), template);
     let openapi = run(&mut cargo(["run", "--quiet", "--package", "store-api", "--", "openapi"]), LONG)?;
     files.insert("api-server/openapi.json".into(), openapi);
+    let graphql = run(&mut cargo(["run", "--quiet", "--package", "store-api", "--", "graphql"]), LONG)?;
+    files.insert("api-server/schema.graphql".into(), graphql);
     Ok(files)
 }
 

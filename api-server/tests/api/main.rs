@@ -5,6 +5,7 @@
 mod bad_inputs;
 mod buyers;
 mod client;
+mod graphql;
 mod history;
 mod orders;
 mod products;
