@@ -3,6 +3,7 @@
 
 mod answer;
 pub mod cluster;
+pub mod csv;
 pub mod docs;
 pub mod graphql;
 pub mod health;

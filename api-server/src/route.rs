@@ -5,10 +5,14 @@
 #[repr(usize)]
 pub enum Route {
     Products,
+    ProductImport,
+    ProductExport,
     Product,
     Users,
     User,
     Stocks,
+    StockImport,
+    StockExport,
     Stock,
     StockAdjustments,
     StockMovements,
@@ -37,12 +41,16 @@ pub enum Route {
 
 impl Route {
     /// Every route with a pattern.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 31] = [
         Self::Products,
+        Self::ProductImport,
+        Self::ProductExport,
         Self::Product,
         Self::Users,
         Self::User,
         Self::Stocks,
+        Self::StockImport,
+        Self::StockExport,
         Self::Stock,
         Self::StockAdjustments,
         Self::StockMovements,
@@ -74,10 +82,14 @@ impl Route {
     pub const fn pattern(self) -> &'static str {
         match self {
             Self::Products => "/products",
+            Self::ProductImport => "/products/import",
+            Self::ProductExport => "/products/export",
             Self::Product => "/products/{id}",
             Self::Users => "/users",
             Self::User => "/users/{id}",
             Self::Stocks => "/stocks",
+            Self::StockImport => "/stocks/import",
+            Self::StockExport => "/stocks/export",
             Self::Stock => "/stocks/{product_id}",
             Self::StockAdjustments => "/stocks/{product_id}/adjustments",
             Self::StockMovements => "/stocks/{product_id}/movements",
@@ -115,11 +127,15 @@ impl Route {
         }
         match (first, second, third) {
             (Some("products"), None, None) => Self::Products,
+            (Some("products"), Some("import"), None) => Self::ProductImport,
+            (Some("products"), Some("export"), None) => Self::ProductExport,
             (Some("products"), Some(id), None) if !id.is_empty() => Self::Product,
             (Some("users"), None, None) => Self::Users,
             (Some("users"), Some(id), None) if !id.is_empty() => Self::User,
             (Some("stocks"), None, None) => Self::Stocks,
             (Some("stocks"), Some("reports"), Some("overview-stocks")) => Self::StockOverview,
+            (Some("stocks"), Some("import"), None) => Self::StockImport,
+            (Some("stocks"), Some("export"), None) => Self::StockExport,
             (Some("stocks"), Some("graphql-query"), None) => Self::StockQuery,
             (Some("stocks"), Some(id), None) if !id.is_empty() => Self::Stock,
             (Some("stocks"), Some(id), Some("adjustments")) if !id.is_empty() => Self::StockAdjustments,

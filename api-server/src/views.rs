@@ -1,6 +1,7 @@
 //! What clients send and what they see. Pure: bytes to model input, records to bytes.
 
 pub mod cluster;
+pub mod csv;
 mod fields;
 pub mod graphql;
 pub mod json;

@@ -115,6 +115,7 @@ async fn ready(url: &str) -> Result<(), String> {
 
 fn schemathesis(tools: &Tools, url: &str, report: &Path) -> Command {
     let mut python = tools.python("schemathesis.cli");
+    python.env("SCHEMATHESIS_HOOKS", root().join("api-server/schemathesis_hooks.py"));
     python.arg("--config-file").arg(root().join("api-server/schemathesis.toml"));
     python.arg("run").arg(format!("{url}/openapi.json"));
     python.args(["--checks", "all", "--max-examples", CASES_PER_OPERATION, "--seed", SEED, "--workers", "1"]);

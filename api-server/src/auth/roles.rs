@@ -63,6 +63,8 @@ pub const fn cells(route: Route) -> &'static [Cell] {
     match route {
         //               seller director supplier admin
         Route::Products => const { &[by("GET", [Y, N, N, Y]), by("POST", [Y, N, N, Y])] },
+        Route::ProductImport | Route::StockImport => const { &[by("POST", [Y, N, N, Y])] },
+        Route::ProductExport | Route::StockExport => const { &[by("GET", [Y, N, N, Y])] },
         Route::Product => {
             const {
                 &[

@@ -267,18 +267,7 @@ pub async fn body(
     body: Body,
     media_types: &[&str],
 ) -> Result<Bytes, Problem> {
-    let media_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .map(|value| value.split(';').next().unwrap_or_default().trim());
-    if !media_type.is_some_and(|given| media_types.iter().any(|ours| given.eq_ignore_ascii_case(ours))) {
-        let detail = format!("send {}", media_types.join(" or "));
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
-    }
-    if headers.contains_key(header::CONTENT_ENCODING) {
-        let detail = "send the body without Content-Encoding";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_encoding", detail));
-    }
+    check_media_type(headers, media_types)?;
     let too_large = || {
         let detail = format!("a body has at most {MAX_BODY} bytes");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
@@ -303,6 +292,23 @@ pub async fn body(
                 .with_header(header::CONNECTION, HeaderValue::from_static("close")))
         }
     }
+}
+
+/// Refuses bodies of other media types, and packed ones.
+pub fn check_media_type(headers: &HeaderMap, media_types: &[&str]) -> Result<(), Problem> {
+    let media_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .map(|value| value.split(';').next().unwrap_or_default().trim());
+    if !media_type.is_some_and(|given| media_types.iter().any(|ours| given.eq_ignore_ascii_case(ours))) {
+        let detail = format!("send {}", media_types.join(" or "));
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+    }
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        let detail = "send the body without Content-Encoding";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_encoding", detail));
+    }
+    Ok(())
 }
 
 /// The idempotency key of a request.

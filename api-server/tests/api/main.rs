@@ -5,6 +5,8 @@
 mod bad_inputs;
 mod buyers;
 mod client;
+mod csv;
+mod examples;
 mod graphql;
 mod history;
 mod orders;
