@@ -71,8 +71,12 @@ impl Store {
 
     /// One of several processes over the same database, patient enough for a crowd.
     pub fn over(daos: Daos) -> Self {
-        let patient = Limits { request_timeout: Duration::from_secs(60), max_requests: 1000 };
-        let store = Self::build(patient, Gate::Off);
+        Self::within(daos, Duration::from_secs(60))
+    }
+
+    /// A store over a database with a deadline for its requests.
+    pub fn within(daos: Daos, request_timeout: Duration) -> Self {
+        let store = Self::build(Limits { request_timeout, max_requests: 1000 }, Gate::Off);
         store.app.connect(daos);
         store
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where its ground does not hold")]
 
 mod bad_inputs;
+mod bad_table;
 mod buyers;
 mod client;
 mod csv;
