@@ -17,3 +17,4 @@ mod service;
 mod stocks;
 mod tokens;
 mod users;
+mod walk;
