@@ -1,7 +1,7 @@
 # Targets are one-liners; what they do is typed code in tests/.
-.PHONY: up down run check test e2e generate bench readme
+.PHONY: up down run check test e2e chart-life generate bench readme
 
-up: ## a Kubernetes of three nodes with the sample shop on it; CLUSTER=current: on the cluster of the current context
+up: ## a Kubernetes of three nodes with the sample shop on it; CLUSTER=current: on the cluster of the current context, VALUES=file: with Helm values
 	@cargo run --quiet --package store-tests --bin testbed -- shop-up
 
 down: ## takes away what `make up` made, but for the cache
@@ -13,17 +13,20 @@ run: ## one local Cassandra on loopback and the API in front of it at port 5000
 check: ## what must hold before each commit
 	@cargo run --quiet --package store-tests --bin check
 
-test: ## check, the API on a ring of three Cassandra nodes, what starts rings of its own
+test: ## everything: check, the API on a ring, rings of its own, the stories on a Kubernetes, the README
 	@cargo run --quiet --package store-tests --bin suite
 
 e2e: ## the end-to-end story on a Kubernetes of its own, under constant load
 	@cargo build --quiet --package store-tests --bins && cargo run --quiet --package store-tests --bin e2e
 
-generate: ## CRD, OpenAPI document, the chart's copy of the CRD, k8s/
+chart-life: ## install, upgrade, roll back and remove the chart beside a shop that serves, with Helm 3 and 4
+	@cargo build --quiet --package store-tests --bins && cargo run --quiet --package store-tests --bin chart-life
+
+generate: ## CRD, OpenAPI document, the chart's copy of the CRD, k8s/, the references of chart and StoreCluster
 	@cargo run --quiet --package store-tests --bin generate
 
 bench: ## figures and ratios of the API and the operator, into docs/bench.md
-	@cargo run --quiet --release --package store-tests --bin bench
+	@cargo run --quiet --package store-tests --bin bench
 
 readme: ## the README's commands, on a shop of their own
 	@cargo run --quiet --package store-tests --bin readme

@@ -12,6 +12,7 @@ use crate::metrics::Metrics;
 use crate::models::Level;
 use crate::models::cluster::Cluster;
 use crate::models::cursor::CursorKey;
+use crate::models::figures::Figures;
 use crate::models::idempotency::Idempotency;
 use crate::models::lines::Lines;
 use crate::models::orders::{self, Orders};
@@ -34,8 +35,8 @@ pub struct Services {
 
 impl Services {
     /// Use cases over the DAOs of one database; `lease_ms` is longer than any request lives.
-    pub fn new(daos: Daos, cursors: &CursorKey, lease_ms: i64, datacenter: Option<String>) -> Self {
-        let lines = Lines::new(Arc::clone(&daos.ledger));
+    pub fn new(daos: Daos, cursors: &CursorKey, lease_ms: i64, datacenter: Option<String>, figures: Figures) -> Self {
+        let lines = Lines::new(Arc::clone(&daos.ledger), figures);
         Self {
             orders: Orders::new(
                 lines.clone(),
@@ -126,7 +127,10 @@ impl App {
     pub fn connect(&self, daos: Daos) {
         let lease = self.limits.request_timeout + LEASE_SLACK;
         let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
-        self.services.get_or_init(|| Services::new(daos, &self.cursors, lease_ms, self.datacenter.clone()));
+        self.services.get_or_init(|| {
+            let figures = self.metrics.figures.clone();
+            Services::new(daos, &self.cursors, lease_ms, self.datacenter.clone(), figures)
+        });
     }
 
     /// The use cases, `None` until the database was reached.

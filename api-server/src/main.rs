@@ -19,6 +19,18 @@ fn main() -> ExitCode {
         print!("{text}");
         return ExitCode::SUCCESS;
     }
+    if let Some(Command::Metrics) = cli.command {
+        return match store_api::metrics::reference() {
+            Ok(table) => {
+                print!("{table}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("could not make the table of the metrics: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     store_api::telemetry::start(settings.log_format);
     if let Err(error) = dotenv
         && !error.not_found()

@@ -6,8 +6,10 @@
 use std::sync::OnceLock;
 
 use http::{Method, StatusCode};
-use prometheus::{Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntGauge, Opts};
+use store_telemetry::Catalogue;
 
+use crate::models::figures::Figures;
 use crate::route::Route;
 
 /// Bounds of request durations in seconds, as the conventions advise.
@@ -22,7 +24,7 @@ const STATUSES: [u16; 24] = [
 
 /// Metrics of this process.
 pub struct Metrics {
-    registry: Registry,
+    catalogue: Catalogue,
     durations: HistogramVec,
     resolved: Vec<OnceLock<Histogram>>,
     /// Requests being worked on.
@@ -31,39 +33,39 @@ pub struct Metrics {
     pub shed: IntCounter,
     /// Lines of the access log that could not be written.
     pub log_lines_lost: IntCounter,
+    /// Of the business.
+    pub figures: Figures,
 }
 
 impl Metrics {
-    /// All metrics, registered.
-    pub fn new() -> Result<Self, prometheus::Error> {
-        let registry = Registry::new();
-        let durations = HistogramVec::new(
+    /// All metrics, registered. A stock of fewer than `low_stock` units counts as low.
+    pub fn new(low_stock: i64) -> Result<Self, prometheus::Error> {
+        let catalogue = Catalogue::new();
+        let durations = catalogue.add(HistogramVec::new(
             HistogramOpts::new("http_server_request_duration_seconds", "Duration of HTTP server requests.")
                 .buckets(SECONDS.to_vec()),
             &["http_request_method", "http_route", "http_response_status_code", "url_scheme"],
-        )?;
-        let active = IntGauge::new("http_server_active_requests", "Number of active HTTP server requests.")?;
-        let shed = IntCounter::new(
+        )?)?;
+        let active =
+            catalogue.add(IntGauge::new("http_server_active_requests", "Number of active HTTP server requests.")?)?;
+        let shed = catalogue.add(IntCounter::new(
             "store_requests_shed_total",
             "Requests answered 503 because STORE_MAX_REQUESTS were being worked on.",
-        )?;
-        let log_lines_lost = IntCounter::new(
+        )?)?;
+        let log_lines_lost = catalogue.add(IntCounter::new(
             "store_access_log_lines_lost_total",
             "Access log lines dropped because standard output was too slow.",
-        )?;
+        )?)?;
         let build = IntGauge::with_opts(
             Opts::new("build_info", "Version of this program.").const_label("version", env!("CARGO_PKG_VERSION")),
         )?;
         build.set(1);
-        registry.register(Box::new(durations.clone()))?;
-        registry.register(Box::new(active.clone()))?;
-        registry.register(Box::new(shed.clone()))?;
-        registry.register(Box::new(log_lines_lost.clone()))?;
-        registry.register(Box::new(build))?;
-        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        catalogue.register(build)?;
+        catalogue.register(prometheus::process_collector::ProcessCollector::for_self())?;
         let cells = Route::COUNT * METHODS.len() * STATUSES.len();
         Ok(Self {
-            registry,
+            figures: Figures::register(&catalogue, low_stock)?,
+            catalogue,
             durations,
             resolved: (0..cells).map(|_| OnceLock::new()).collect(),
             active,
@@ -73,8 +75,8 @@ impl Metrics {
     }
 
     /// Where other modules register theirs.
-    pub const fn registry(&self) -> &Registry {
-        &self.registry
+    pub const fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
     }
 
     /// Records a finished request.
@@ -96,10 +98,15 @@ impl Metrics {
 
     /// The text that a scraper reads.
     pub fn render(&self) -> Result<Vec<u8>, prometheus::Error> {
-        let mut out = Vec::with_capacity(16 * 1024);
-        TextEncoder::new().encode(&self.registry.gather(), &mut out)?;
-        Ok(out)
+        self.catalogue.text()
     }
+}
+
+/// Everything that a process which answers HTTP may tell, as a table (committed as docs/metrics/api.md).
+pub fn reference() -> Result<String, prometheus::Error> {
+    let metrics = Metrics::new(0)?;
+    crate::dao::cassandra::Observer::register(metrics.catalogue())?;
+    Ok(metrics.catalogue.reference("Metrics of the API"))
 }
 
 fn method_index(method: &Method) -> usize {
@@ -125,7 +132,7 @@ mod tests {
 
     #[test]
     fn requests_are_counted_under_their_pattern_and_unknown_methods_under_one_label() {
-        let metrics = Metrics::new().unwrap();
+        let metrics = Metrics::new(10).unwrap();
         metrics.request(Route::Product, &Method::GET, StatusCode::OK, 0.002);
         let strange = Method::from_bytes(b"BREW").unwrap();
         metrics.request(Route::Unmatched, &strange, StatusCode::IM_A_TEAPOT, 0.002);
@@ -139,5 +146,11 @@ mod tests {
         );
         assert!(text.contains("http_request_method=\"_OTHER\",http_response_status_code=\"other\""));
         assert!(!text.contains("BREW"));
+    }
+
+    /// A new label, or a new metric, is a decision: each multiplies what a Prometheus must keep.
+    #[test]
+    fn the_metrics_and_their_labels_are_those_of_the_committed_table() {
+        assert_eq!(reference().unwrap(), include_str!("../../docs/metrics/api.md"), "run make generate");
     }
 }

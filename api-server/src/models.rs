@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod create;
 pub mod cursor;
 pub mod error;
+pub mod figures;
 pub mod idempotency;
 pub mod ledger;
 pub mod lines;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use scylla::client::session::Session;
 use scylla::errors::NewSessionError;
 use scylla::statement::SerialConsistency;
+use store_telemetry::Catalogue;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -18,6 +19,7 @@ use crate::dao::cassandra::{self, Observer, StartError, Sweeper, Usage};
 use crate::edge::Edge;
 use crate::metrics::Metrics;
 use crate::models::cursor::CursorKey;
+use crate::models::figures::Figures;
 use crate::models::orders::sweep;
 use crate::router;
 use crate::seed::{self, Plan};
@@ -61,8 +63,8 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
     if !gate.is_on() {
         tracing::warn!("STORE_AUTH is off: whoever reaches this address may do everything");
     }
-    let metrics = Metrics::new().map_err(|error| RunError::Start(error.to_string()))?;
-    let observer = Observer::register(metrics.registry()).map_err(|error| RunError::Start(error.to_string()))?;
+    let metrics = Metrics::new(i64::from(settings.low_stock)).map_err(|error| RunError::Start(error.to_string()))?;
+    let observer = Observer::register(metrics.catalogue()).map_err(|error| RunError::Start(error.to_string()))?;
     let (log, writer) = AccessLog::to_stdout(settings.log_format, metrics.log_lines_lost.clone())
         .map_err(|error| RunError::Start(error.to_string()))?;
     let limits = Limits { request_timeout: settings.request_timeout(), max_requests: i64::from(settings.max_requests) };
@@ -151,12 +153,15 @@ pub async fn seed(settings: &Settings, args: &SeedArgs) -> Result<(), RunError> 
     let session = open_until(settings, deadline).await?;
     check_schema(&session, settings).await?;
     let start = |error: &dyn std::fmt::Display| RunError::Start(error.to_string());
-    let observer = Observer::register(&prometheus::Registry::new()).map_err(|error| start(&error))?;
+    // Nobody scrapes a command that ends.
+    let unseen = Catalogue::new();
+    let observer = Observer::register(&unseen).map_err(|error| start(&error))?;
+    let figures = Figures::register(&unseen, i64::from(settings.low_stock)).map_err(|error| start(&error))?;
     let daos = cassandra::daos(Arc::new(session), &usage(settings), &observer).await;
     // The sweepers end with this function; what it leaves half-way those of the store finish.
     let (daos, _sweepers) = daos.map_err(|error| start(&error))?;
     // No cursor and no key of an idempotent request is given out here.
-    let services = Services::new(daos, &CursorKey::new(&rand::random::<[u8; 32]>()), 0, None);
+    let services = Services::new(daos, &CursorKey::new(&rand::random::<[u8; 32]>()), 0, None, figures);
     let plan = Plan { seed: args.seed, products: args.products, users: args.users };
     let sown = seed::sow(&services, &plan).await.map_err(|error| RunError::Seed(error.to_string()))?;
     tracing::info!(

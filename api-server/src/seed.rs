@@ -185,13 +185,14 @@ mod tests {
     use super::*;
     use crate::dao::memory;
     use crate::models::cursor::CursorKey;
+    use crate::models::figures::Figures;
     use crate::models::product::check_line;
 
     const PLAN: Plan = Plan { seed: 7, products: 60, users: 25 };
 
     #[tokio::test]
     async fn a_second_run_makes_nothing_and_brings_nobody_back() {
-        let services = Services::new(memory::daos(), &CursorKey::new(b"0123456789abcdef"), 0, None);
+        let services = Services::new(memory::daos(), &CursorKey::new(b"0123456789abcdef"), 0, None, Figures::unseen());
         let all = Sown { products: 60, stocks: 60, users: 25 };
         assert_eq!(sow(&services, &PLAN).await.unwrap(), all);
         let cx = Context::within(DEADLINE);

@@ -46,6 +46,8 @@ pub enum Command {
     Openapi,
     /// Print the schema of GraphQL queries
     Graphql,
+    /// Print a table of every metric
+    Metrics,
 }
 
 /// Settings of `migrate` alone.
@@ -127,6 +129,9 @@ pub struct Settings {
     /// Connections open at once
     #[arg(long, env = "STORE_MAX_CONNECTIONS", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true)]
     pub max_connections: u32,
+    /// A stock of fewer units counts as low in the metrics
+    #[arg(long, env = "STORE_LOW_STOCK", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000_000), global = true)]
+    pub low_stock: u32,
     /// Secret that signs cursors, by environment only
     #[arg(skip)]
     pub cursor_key: Option<Secret>,

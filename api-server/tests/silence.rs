@@ -75,8 +75,8 @@ async fn open(ring: &LocalRing) -> Shop {
         conditional_timeout: REQUEST / 2,
         lease: REQUEST + LEASE_SLACK,
     };
-    let metrics = Metrics::new().unwrap();
-    let observer = Observer::register(metrics.registry()).unwrap();
+    let metrics = Metrics::new(10).unwrap();
+    let observer = Observer::register(metrics.catalogue()).unwrap();
     let (daos, sweepers) = cassandra::daos(Arc::new(session), &usage, &observer).await.unwrap();
     let limits = Limits { request_timeout: REQUEST, max_requests: 1000 };
     let cursors = CursorKey::new(b"0123456789abcdef");

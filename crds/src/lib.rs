@@ -28,6 +28,10 @@ use kube::CustomResourceExt as _;
 /// The CustomResourceDefinition as the API server gets it.
 pub fn crd() -> CustomResourceDefinition {
     let mut crd = StoreCluster::crd();
+    // In every copy, not in the chart's alone: Helm looks for it on the object in the cluster. A
+    // release whose newest chart leaves the CRD out would delete one that was put there by kubectl
+    // since, and every shop with it.
+    crd.metadata.annotations.get_or_insert_default().insert("helm.sh/resource-policy".into(), "keep".into());
     for version in &mut crd.spec.versions {
         if let Some(schema) = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut()) {
             without_nullable(schema);

@@ -104,5 +104,7 @@ pub const AUTH_OIDC: &str =
 pub const OIDC_URL: &str = "spec.api.auth.oidc.issuer and jwksUrl must be URLs that begin with https:// (or http://) and have no blank, such as https://id.example.com/shop";
 pub const INGRESS_HOST: &str =
     "spec.api.ingress.host must be a DNS name in lower case without scheme, port or path, such as shop.example.com";
+pub const GATEWAY_HOST: &str =
+    "spec.api.gateway.hostnames must be DNS names in lower case without scheme, port or path, such as shop.example.com";
 pub const TLS_WITHOUT_HOST: &str =
     "spec.api.ingress.tlsSecretName needs spec.api.ingress.host: name the host that the certificate is for";

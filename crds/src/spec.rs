@@ -219,6 +219,10 @@ pub struct ApiSpec {
     /// Way in from outside. Default: none, the API is reached at its Service only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ingress: Option<IngressSpec>,
+    /// Way in from outside by the Gateway API: an HTTPRoute, where the cluster serves that kind. Beside
+    /// `ingress` or in its place. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<GatewaySpec>,
 }
 
 /// How requests to the API tell who sends them.
@@ -279,6 +283,37 @@ pub struct IngressSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "annotations_schema")]
     pub annotations: BTreeMap<String, String>,
+}
+
+/// Route of the API through a Gateway.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GatewaySpec {
+    /// Gateways that the route is attached to, if their listeners allow it.
+    #[schemars(length(min = 1, max = 8))]
+    pub parents: Vec<GatewayParentSpec>,
+    /// Host names to answer to. Default: those of the listeners.
+    #[schemars(length(max = 16), inner(length(min = 1, max = 253)))]
+    #[x_kube(validation = Rule::new("self.all(h, h.matches('^([*][.])?[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'))").message(messages::GATEWAY_HOST))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hostnames: Vec<String>,
+}
+
+/// A Gateway that the route is attached to.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GatewayParentSpec {
+    /// Name of the Gateway.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Its namespace. Default: that of the StoreCluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub namespace: Option<String>,
+    /// Its listener. Default: all that allow it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub section_name: Option<String>,
 }
 
 /// How requests to the API tell who sends them. None of the words is one that YAML reads as a boolean.
@@ -471,6 +506,7 @@ impl Default for ApiSpec {
             serial_consistency: SerialConsistency::default(),
             auth: AuthSpec::default(),
             ingress: None,
+            gateway: None,
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Amount, AuthMode, AuthSpec, CassandraSpec, ResourcesSpec, StoreClusterSpec, messages, quantity_nanos,
+    Amount, AuthMode, AuthSpec, CassandraSpec, GatewaySpec, ResourcesSpec, StoreClusterSpec, messages, quantity_nanos,
     quantity_units,
 };
 
@@ -211,6 +211,9 @@ fn check_api(found: &mut Violations, spec: &StoreClusterSpec) {
     let known = spec.keyspaces.iter().any(|keyspace| keyspace.name == api.keyspace);
     found.unless(known, "spec.api.keyspace", messages::API_KEYSPACE);
     check_auth(found, &api.auth);
+    if let Some(gateway) = &api.gateway {
+        check_gateway(found, gateway);
+    }
     let Some(ingress) = &api.ingress else { return };
     if let Some(host) = &ingress.host {
         let field = "spec.api.ingress.host";
@@ -227,6 +230,25 @@ fn check_api(found: &mut Violations, spec: &StoreClusterSpec) {
     found.count(ingress.annotations.len(), 0..=64, "spec.api.ingress.annotations");
     let tls_has_host = ingress.tls_secret_name.is_none() || ingress.host.is_some();
     found.unless(tls_has_host, "spec.api.ingress.tlsSecretName", messages::TLS_WITHOUT_HOST);
+}
+
+fn check_gateway(found: &mut Violations, gateway: &GatewaySpec) {
+    let field = "spec.api.gateway";
+    found.count(gateway.parents.len(), 1..=8, &format!("{field}.parents"));
+    for (index, parent) in gateway.parents.iter().enumerate() {
+        let field = format!("{field}.parents[{index}]");
+        found.length(&parent.name, 1..=253, &format!("{field}.name"));
+        if let Some(namespace) = &parent.namespace {
+            found.length(namespace, 1..=63, &format!("{field}.namespace"));
+        }
+        if let Some(section) = &parent.section_name {
+            found.length(section, 1..=253, &format!("{field}.sectionName"));
+        }
+    }
+    let hostnames = format!("{field}.hostnames");
+    found.count(gateway.hostnames.len(), 0..=16, &hostnames);
+    let named = gateway.hostnames.iter().all(|host| host.len() <= 253 && is_host(host));
+    found.unless(named, &hostnames, messages::GATEWAY_HOST);
 }
 
 fn check_auth(found: &mut Violations, auth: &AuthSpec) {

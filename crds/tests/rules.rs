@@ -86,7 +86,9 @@ fn good_specs_pass_both_kinds_of_rules() {
             "cassandraYaml": {"concurrent_reads": 64, "memtable": {"configurations": {"default": {"inherits": "x"}}}},
             "jvmOptions": ["-Dcassandra.ring_delay_ms=10000"]},
         "keyspaces": [{"name": "store_manager", "replicationFactor": 3}],
-        "api": {"replicas": 2, "ingress": {"host": "shop.example.com", "tlsSecretName": "shop-tls"}},
+        "api": {"replicas": 2, "ingress": {"host": "shop.example.com", "tlsSecretName": "shop-tls"},
+            "gateway": {"parents": [{"name": "main", "namespace": "gateways", "sectionName": "https"}],
+                "hostnames": ["shop.example.com", "*.shops.example.com"]}},
     });
     let larger = {
         let mut larger = production.clone();
@@ -128,6 +130,12 @@ fn an_empty_spec_is_filled_in_by_the_schema_as_by_the_types() {
 fn the_committed_yaml_is_what_the_types_generate() {
     let committed = include_str!("../storeclusters.storemanager.io.yaml");
     assert!(committed == store_crds::crd_yaml().unwrap(), "run `make generate` and commit the result");
+}
+
+#[test]
+fn helm_keeps_every_copy_of_the_crd_whoever_has_applied_it() {
+    let annotations = store_crds::crd().metadata.annotations.unwrap_or_default();
+    assert_eq!(annotations.get("helm.sh/resource-policy").map(String::as_str), Some("keep"));
 }
 
 /// Walks the schema and calls `visit` with each node and its path.

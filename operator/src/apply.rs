@@ -88,20 +88,24 @@ pub async fn write_status(
 /// # Errors
 /// On a conflict or when the API server refuses.
 pub async fn set_finalizer(context: &Context, store: &StoreCluster, present: bool) -> Result<StoreCluster, ApplyError> {
-    let mut finalizers = store.finalizers().to_vec();
-    finalizers.retain(|finalizer| finalizer != FINALIZER);
-    if present {
-        finalizers.push(FINALIZER.to_owned());
-    }
-    let patch = json!({
-        "metadata": { "finalizers": finalizers, "resourceVersion": store.resource_version() }
-    });
+    let patch = finalizer_patch(store, present);
     let written = stores(context, store)
         .patch(&store.name_any(), &PatchParams::default(), &Patch::Merge(patch))
         .await
         .map_err(ApplyError::kube("the finalizer"))?;
     context.metrics.write("StoreCluster", "finalizer");
     Ok(written)
+}
+
+/// All that the operator ever writes to a StoreCluster beside its status. The spec is its user's, or a
+/// GitOps tool would undo and the operator redo for ever.
+fn finalizer_patch(store: &StoreCluster, present: bool) -> Value {
+    let mut finalizers = store.finalizers().to_vec();
+    finalizers.retain(|finalizer| finalizer != FINALIZER);
+    if present {
+        finalizers.push(FINALIZER.to_owned());
+    }
+    json!({ "metadata": { "finalizers": finalizers, "resourceVersion": store.resource_version() } })
 }
 
 /// Writes owned objects. A StatefulSet is made smaller only if the pods are still as observed.
@@ -322,6 +326,20 @@ mod tests {
         assert!(!same_pods(&observed, &pods(&[("a-0", "u0", false), ("a-1", "u1", true)])));
         assert!(!same_pods(&observed, &pods(&[("a-0", "u0", true), ("a-1", "other", true)])));
         assert!(!same_pods(&observed, &pods(&[("a-0", "u0", true), ("b-1", "u1", true)])));
+    }
+
+    #[test]
+    fn the_operator_writes_nothing_of_a_spec() {
+        let mut store = StoreCluster::new("shop", store_crds::StoreClusterSpec::default());
+        store.metadata.finalizers = Some(vec!["other/one".into(), FINALIZER.into()]);
+        store.metadata.resource_version = Some("7".into());
+        let on = finalizer_patch(&store, true);
+        assert_eq!(on, json!({"metadata": {"finalizers": ["other/one", FINALIZER], "resourceVersion": "7"}}));
+        assert_eq!(finalizer_patch(&store, false)["metadata"]["finalizers"], json!(["other/one"]));
+        // Whoever writes a StoreCluster in another way adds it here, and to the roles of the chart.
+        let source = include_str!("apply.rs");
+        let writes = source.matches("stores(context, store)\n        .").count();
+        assert_eq!(writes, 2, "the status and the finalizers");
     }
 
     #[test]

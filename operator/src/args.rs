@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::hooks::{ApplyArgs, ReadyArgs};
 use crate::node::agent::AgentArgs;
 use crate::node::config::ConfigArgs;
 use crate::settings::Settings;
@@ -21,10 +22,29 @@ pub enum Command {
     Run(Box<Run>),
     /// Prints the CustomResourceDefinition as YAML.
     Crd,
+    /// Prints a table of every metric.
+    Metrics {
+        /// Whose.
+        #[arg(long, value_enum, default_value_t = Metered::Operator)]
+        of: Metered,
+    },
     /// Prepares Cassandra's configuration, in an init container of its pod.
     NodeConfig(Box<ConfigArgs>),
     /// Tells how the node is, beside it in its pod.
     NodeAgent(AgentArgs),
+    /// Applies a StoreCluster once its kind is served, for the chart.
+    ApplyStore(ApplyArgs),
+    /// Waits until an operator answers that it is ready, for `helm test`.
+    AwaitReady(ReadyArgs),
+}
+
+/// What serves metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Metered {
+    /// `run`.
+    Operator,
+    /// `node-agent`.
+    Node,
 }
 
 /// Settings of `run`.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::FutureExt as _;
 use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 use kube::api::{Api, DynamicObject, PartialObjectMeta};
 use kube::core::{ApiResource, TypeMeta};
@@ -15,6 +16,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 use store_crds::LABEL_STORE;
+use tokio::sync::watch;
 
 use crate::kinds::{Keep, Kind, WATCHED};
 
@@ -27,7 +29,14 @@ const FIRST_LISTS: Duration = Duration::from_secs(20);
 /// The objects of one watched namespace, or of all.
 #[derive(Clone)]
 pub struct Cache {
-    stores: Arc<Vec<(&'static str, Store<DynamicObject>)>>,
+    stores: Arc<Vec<Watched>>,
+}
+
+struct Watched {
+    kind: &'static Kind,
+    store: Store<DynamicObject>,
+    /// Whether the API server has said that it does not serve the kind.
+    missing: watch::Receiver<bool>,
 }
 
 /// The first lists have not come.
@@ -43,10 +52,20 @@ impl Cache {
             .map(|kind| {
                 let resource = kind.resource();
                 let writer = Writer::new(resource.clone());
-                let store = (kind.kind, writer.as_reader());
+                let (tell_missing, missing) = watch::channel(false);
+                let store = Watched { kind, store: writer.as_reader(), missing };
                 let types = types(&resource);
                 let touched = events(client, namespace, kind)
                     .default_backoff()
+                    // A kind that is not served is asked for again with growing pauses, for ever: its CRD
+                    // may come at any time. That it is not there yet is no error.
+                    .filter(move |event| {
+                        let absent = kind.optional && event.as_ref().is_err_and(is_not_served);
+                        if absent || matches!(event, Ok(Event::InitDone)) {
+                            tell_missing.send_replace(absent);
+                        }
+                        std::future::ready(!absent)
+                    })
                     .modify(move |object| {
                         object.managed_fields_mut().clear();
                         // Items of a list come without their type, those of a watch with it.
@@ -61,15 +80,32 @@ impl Cache {
         (Cache { stores: Arc::new(stores) }, triggers)
     }
 
-    /// Waits until every kind was listed once: before, absence of an object means nothing.
+    /// Waits until every kind was listed once, or is known not to be served: before, absence of an object
+    /// means nothing.
     pub async fn synced(&self) -> Result<(), NotSynced> {
-        for (kind, store) in self.stores.iter() {
-            tokio::time::timeout(FIRST_LISTS, store.wait_until_ready())
-                .await
-                .map_err(|_| NotSynced(kind))?
-                .map_err(|_| NotSynced(kind))?;
+        for Watched { kind, store, missing } in self.stores.iter() {
+            let mut missing = missing.clone();
+            let known = async {
+                tokio::select! {
+                    listed = store.wait_until_ready() => listed.is_ok(),
+                    missing = missing.wait_for(|missing| *missing) => missing.is_ok(),
+                }
+            };
+            match tokio::time::timeout(FIRST_LISTS, known).await {
+                Ok(true) => {}
+                _ => return Err(NotSynced(kind.kind)),
+            }
         }
         Ok(())
+    }
+
+    /// Whether the API server serves the kind, as far as is known.
+    pub fn serves(&self, kind: &str) -> bool {
+        let watched = self.stores.iter().find(|watched| watched.kind.kind == kind);
+        watched.is_some_and(|watched| {
+            !*watched.missing.borrow()
+                && watched.store.wait_until_ready().now_or_never().is_some_and(|ready| ready.is_ok())
+        })
     }
 
     /// Objects of that kind that belong to the store.
@@ -82,7 +118,18 @@ impl Cache {
     }
 
     fn store(&self, kind: &str) -> Option<&Store<DynamicObject>> {
-        self.stores.iter().find(|(name, _)| *name == kind).map(|(_, store)| store)
+        self.stores.iter().find(|watched| watched.kind.kind == kind).map(|watched| &watched.store)
+    }
+}
+
+fn is_not_served(error: &watcher::Error) -> bool {
+    use watcher::Error::{InitialListFailed, WatchFailed, WatchStartFailed};
+    match error {
+        InitialListFailed(error) | WatchStartFailed(error) | WatchFailed(error) => {
+            // Who may not look at a kind is told so before it is looked for.
+            matches!(error, kube::Error::Api(status) if status.code == 404 || status.code == 403)
+        }
+        _ => false,
     }
 }
 
@@ -144,6 +191,36 @@ fn keep_pod_status(data: &mut Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// An API server that answers every list with this status and nothing in it, and no watch at all.
+    fn answering(code: u16) -> Client {
+        let service = tower::service_fn(move |request: http::Request<kube::client::Body>| async move {
+            if request.uri().query().is_some_and(|query| query.contains("watch=true")) {
+                std::future::pending::<()>().await;
+            }
+            let body = if code == 200 {
+                json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "1"}, "items": []})
+            } else {
+                json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code, "reason": "x", "message": "y"})
+            };
+            let body = kube::client::Body::from(body.to_string().into_bytes());
+            Ok::<_, std::convert::Infallible>(http::Response::builder().status(code).body(body).unwrap())
+        });
+        Client::new(service, "default")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kind_that_is_not_served_is_waited_for_in_silence_and_others_are_not() {
+        for (code, route_served, silent) in
+            [(404, false, true), (403, false, true), (200, true, true), (500, false, false)]
+        {
+            let (cache, triggers) = Cache::watch(&answering(code), None);
+            let (mut touched, _) = triggers.into_iter().last().unwrap();
+            let first = tokio::time::timeout(Duration::from_secs(5), touched.next()).await;
+            assert_eq!(first.is_err(), silent, "{code}: an event or an error comes only where it is news");
+            assert_eq!(cache.serves(crate::kinds::HTTP_ROUTE), route_served, "{code}");
+        }
+    }
 
     #[test]
     fn of_a_pod_only_its_node_and_status_are_kept() {

@@ -144,7 +144,7 @@ mod tests {
         api.get("it").await.unwrap();
         let refused = api.create(&PostParams::default(), &ConfigMap::default()).await.unwrap_err();
         assert!(refused.to_string().contains("does not hold the Lease"), "{refused}");
-        let text = metrics.text().unwrap();
+        let text = String::from_utf8(metrics.text().unwrap()).unwrap();
         assert!(text.contains(r#"rest_client_requests_total{code="200",method="GET"} 1"#), "{text}");
         assert!(!text.contains("POST"), "{text}");
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use kube::api::{Api, PartialObjectMeta};
 use kube::runtime::controller::{Config, Controller, Error as ControllerError};
 use kube::runtime::reflector::{self, ObjectRef};
@@ -46,23 +46,31 @@ pub async fn run(
     };
     let (stores, writer) = reflector::store::<Store>();
     // The status is written by the passes themselves: a change of it is no reason for another one.
+    let metrics = context.metrics.clone();
+    let waits = move |store: &ObjectRef<Store>| {
+        metrics.queue.touched(store.namespace.as_deref().unwrap_or_default(), &store.name);
+    };
+    let (spec_waits, nodes_wait) = (waits.clone(), waits.clone());
     let changed = watcher(api, watcher::Config::default())
         .default_backoff()
         .modify(|store| store.managed_fields_mut().clear())
         .reflect(writer)
         .applied_objects()
-        .predicate_filter(predicates::generation.combine(predicates::finalizers), Default::default());
+        .predicate_filter(predicates::generation.combine(predicates::finalizers), Default::default())
+        .inspect_ok(move |store| spec_waits(&ObjectRef::from_obj(store)));
     let known = stores.clone();
     let ended = futures::stream::poll_fn(move |context| ended.poll_recv(context)).filter_map(move |uid| {
         let store = known.find(|store| store.meta().uid.as_deref() == Some(uid.as_str()));
         std::future::ready(store.map(|store| ObjectRef::from_obj(&*store)))
     });
+    let ended = ended.inspect(move |store| nodes_wait(store));
     let mut controller = Controller::for_stream(changed, stores.clone())
         .reconcile_on(ended)
         .with_config(Config::default().concurrency(concurrency).debounce(DEBOUNCE))
         .graceful_shutdown_on(stop.cancelled_owned());
     for (touched, resource) in triggers {
-        controller = controller.watches_stream_with(touched, |object| owner(&object), resource);
+        let waits = waits.clone();
+        controller = controller.watches_stream_with(touched, move |object| owner(&object).inspect(&waits), resource);
     }
     let passes = controller.run(reconcile, after_error, context.clone());
     let mut passes = std::pin::pin!(passes);

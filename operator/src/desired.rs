@@ -9,8 +9,8 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 use store_crds::{
-    Amount, AuthSpec, Consistency, DeletionPolicy, ImagePullPolicy, IngressSpec, ResourcesSpec, SerialConsistency,
-    StoreCluster, StoreClusterSpec, Violation,
+    Amount, AuthSpec, Consistency, DeletionPolicy, GatewaySpec, ImagePullPolicy, IngressSpec, ResourcesSpec,
+    SerialConsistency, StoreCluster, StoreClusterSpec, Violation,
 };
 
 use crate::plan::ApiShape;
@@ -104,6 +104,7 @@ pub struct DesiredApi {
     pub serial_consistency: SerialConsistency,
     pub auth: AuthSpec,
     pub ingress: Option<IngressSpec>,
+    pub gateway: Option<GatewaySpec>,
 }
 
 impl Desired {
@@ -236,6 +237,7 @@ fn desired_api(spec: &StoreClusterSpec) -> DesiredApi {
         serial_consistency: api.serial_consistency,
         auth: api.auth.clone(),
         ingress: api.ingress.clone(),
+        gateway: api.gateway.clone(),
     }
 }
 

@@ -20,10 +20,15 @@ pub struct Kind {
     group: &'static str,
     plural: &'static str,
     pub keep: Keep,
+    /// Of a CRD that a cluster may have or not: until it is served, nothing of it exists.
+    pub optional: bool,
 }
 
+/// The route of the Gateway API.
+pub const HTTP_ROUTE: &str = "HTTPRoute";
+
 /// Every kind that is watched, by label.
-pub const WATCHED: [Kind; 12] = [
+pub const WATCHED: [Kind; 13] = [
     kind("Pod", "", "pods", Keep::PodStatus),
     kind("PersistentVolumeClaim", "", "persistentvolumeclaims", Keep::Whole),
     kind("StatefulSet", "apps", "statefulsets", Keep::Whole),
@@ -36,10 +41,11 @@ pub const WATCHED: [Kind; 12] = [
     kind("PodDisruptionBudget", "policy", "poddisruptionbudgets", Keep::Whole),
     kind("NetworkPolicy", "networking.k8s.io", "networkpolicies", Keep::Whole),
     kind("Ingress", "networking.k8s.io", "ingresses", Keep::Whole),
+    Kind { optional: true, ..kind(HTTP_ROUTE, "gateway.networking.k8s.io", "httproutes", Keep::Whole) },
 ];
 
 const fn kind(kind: &'static str, group: &'static str, plural: &'static str, keep: Keep) -> Kind {
-    Kind { kind, group, plural, keep }
+    Kind { kind, group, plural, keep, optional: false }
 }
 
 impl Kind {

@@ -11,6 +11,7 @@ pub mod controller;
 pub mod desired;
 pub mod events;
 pub mod health;
+pub mod hooks;
 pub mod kinds;
 pub mod leader;
 pub mod logs;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Parser as _;
 use kube::runtime::events::{Recorder, Reporter};
-use store_operator::args::{Cli, Command, LogFormat, Run};
+use store_operator::args::{Cli, Command, LogFormat, Metered, Run};
 use store_operator::cassandra::jmx;
 use store_operator::cassandra::live::{LiveRing, Ports};
 use store_operator::context::Context;
@@ -17,7 +17,8 @@ use store_operator::leader::{Candidate, WriteGate};
 use store_operator::metrics::Metrics;
 use store_operator::node::agent::node_agent;
 use store_operator::node::config::node_config;
-use store_operator::{client, controller, logs};
+use store_operator::node::metrics::NodeMetrics;
+use store_operator::{client, controller, hooks, logs};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -54,6 +55,29 @@ fn main() -> anyhow::Result<ExitCode> {
                 tokio::spawn(stop_on_signal(stop.clone())?);
                 node_agent(args, stop.cancelled_owned()).await.context("served as node agent")
             })?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::ApplyStore(args) => {
+            logs::to_stderr(LogFormat::Text);
+            let runtime = runtime(&mut Builder::new_current_thread())?;
+            runtime.block_on(async {
+                let client = kube::Client::try_default().await.context("looked for a cluster to work in")?;
+                hooks::apply_store(client, &args).await.context("applied the StoreCluster of the chart")
+            })?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::AwaitReady(args) => {
+            logs::to_stderr(LogFormat::Text);
+            let runtime = runtime(&mut Builder::new_current_thread())?;
+            runtime.block_on(hooks::await_ready(&args)).context("asked the operator")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Metrics { of } => {
+            let table = match of {
+                Metered::Operator => Metrics::new(1).context("registered the metrics")?.reference(),
+                Metered::Node => NodeMetrics::new().context("registered the metrics")?.reference(),
+            };
+            print!("{table}");
             Ok(ExitCode::SUCCESS)
         }
         Command::Crd => {

@@ -8,5 +8,7 @@ pub mod files;
 mod jolokia;
 mod jvm;
 mod logback;
+pub mod metrics;
+mod readings;
 mod seeds;
 pub mod yaml;

@@ -23,6 +23,8 @@ pub struct Observation {
     pub status: StoreClusterStatus,
     /// Owned Kubernetes objects as they are, by kind and name. Pods and claims are not among them.
     pub children: BTreeMap<ChildKey, Value>,
+    /// Whether the API server serves HTTPRoutes of the Gateway API.
+    pub serves_routes: bool,
     /// Cassandra pods, by name.
     pub pods: BTreeMap<String, PodObservation>,
     /// Volume claims of Cassandra pods, by name.

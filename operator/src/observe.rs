@@ -21,7 +21,7 @@ use crate::cassandra::{Credentials, NodeTarget, StoreAccess};
 use crate::clock;
 use crate::context::Context;
 use crate::desired::{ANNOTATION_ACCEPTED_SPEC, Desired};
-use crate::kinds::WATCHED;
+use crate::kinds::{HTTP_ROUTE, WATCHED};
 use crate::observation::{
     ChildKey, ClaimObservation, CqlAnswer, NodeAnswer, Observation, PodObservation, StoreIdentity,
 };
@@ -146,6 +146,7 @@ pub async fn observe(
         store: identity(store),
         status: store.status.clone().unwrap_or_default(),
         children,
+        serves_routes: context.cache.serves(HTTP_ROUTE),
         pods,
         claims,
         views,

@@ -106,6 +106,8 @@ pub struct Shape {
     /// What the API Deployment runs, whose tables are there; None: it is not to exist yet. Its
     /// replicas come from the spec.
     pub api: Option<ApiShape>,
+    /// Whether there is to be an HTTPRoute, if the spec has one: not where that kind is not served.
+    pub route: bool,
     /// Size of the volumes in each rack's claim template, as a canonical quantity. It is immutable
     /// in a StatefulSet, so it stays as it is until the StatefulSet is made again.
     pub storage: BTreeMap<String, String>,

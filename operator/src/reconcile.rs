@@ -70,7 +70,7 @@ pub async fn reconcile(
 ) -> Result<Action, PassError> {
     let (namespace, name) = (store.namespace().unwrap_or_default(), store.name_any());
     let began = Instant::now();
-    context.metrics.pass_began();
+    context.metrics.pass_began(&namespace, &name);
     let result = match tokio::time::timeout(PASS_DEADLINE, pass(&context, &namespace, &name)).await {
         Ok(result) => result,
         Err(_) => Err(PassError::Deadline),
@@ -160,7 +160,8 @@ fn next(plan: &Plan) -> Action {
 }
 
 async fn report(context: &Context, store: &StoreCluster, before: &StoreClusterStatus, after: &StoreClusterStatus) {
-    context.metrics.show(&store.namespace().unwrap_or_default(), &store.name_any(), after);
+    let wanted = store.spec.cassandra.size;
+    context.metrics.show(&store.namespace().unwrap_or_default(), &store.name_any(), wanted, after);
     events::publish(context, store, events::notes(before, after)).await;
 }
 

@@ -70,13 +70,15 @@ pub fn build(desired: &Desired, shape: &Shape, settings: &Settings) -> Vec<Child
     children.extend(protection::build_network_policies(desired, settings));
     children.push(services::build_api(desired));
     children.extend(desired.api.ingress.as_ref().map(|ingress| api::build_ingress(desired, ingress)));
+    let route = desired.api.gateway.as_ref().filter(|_| shape.route);
+    children.extend(route.map(|gateway| api::build_route(desired, gateway)));
     children.extend(cassandra::build_stateful_sets(desired, shape, settings));
     children.extend(shape.migrate.then(|| api::build_schema_job(desired, settings)));
     children.extend(shape.api.as_ref().map(|api| api::build_deployment(&desired.as_migrated(api), settings)));
     children
 }
 
-/// Name of the API's Deployment, Service and Ingress.
+/// Name of the API's Deployment, Service, Ingress and HTTPRoute.
 pub fn api_name(desired: &Desired) -> String {
     meta::component_name(desired, meta::Component::Api)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 /// Images and identity of the operator itself.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,9 @@ pub struct Settings {
     #[arg(long, env = "OPERATOR_POD_LABELS", default_value = "app.kubernetes.io/name=store-operator",
           value_parser = parse_labels)]
     pub operator_pod_labels: Labels,
+    /// Namespaces from which Cassandra's metrics are scraped, separated by commas; none: nobody may.
+    #[arg(long, env = "METRICS_NAMESPACES", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    pub metrics_namespaces: Vec<String>,
 }
 
 /// Labels, by key.

@@ -4,10 +4,10 @@
 pub mod api;
 pub mod audit;
 pub mod child;
-pub mod closed_loop;
-pub mod driver_loop;
+pub mod equality;
 pub mod figures;
-pub mod hello;
 pub mod page;
-pub mod process_time;
+pub mod parts;
+pub mod peers;
 pub mod ring;
+pub mod store;

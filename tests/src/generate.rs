@@ -1,6 +1,6 @@
 //! The files of the checkout that are made from others: the CRD as YAML, the chart's template of
-//! it, the manifests in `k8s/`, the OpenAPI document. IO: reads the chart, runs helm and cargo, and
-//! writes or compares the files.
+//! it, the manifests in `k8s/`, the OpenAPI document, the references of values and of the StoreCluster.
+//! IO: reads the chart, runs helm and cargo, and writes or compares the files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,14 +12,18 @@ use serde_json::{Value, json};
 use crate::chart::Check;
 use crate::checks::cargo;
 use crate::command::{CommandError, LONG, SHORT, run};
+use crate::{crd_reference, values};
 
 /// Release and namespace that `k8s/` is rendered with.
 const RELEASE: &str = "store-manager";
 const NAMESPACE: &str = "store-system";
 const CHART: &str = "charts/store-manager";
+/// What the chart's README begins with; the table of values follows.
+const README_PREAMBLE: &str = "README.preamble.md";
 const CHART_CRD: &str = "templates/crds/storeclusters.yaml";
-/// What marks an object as Helm's, and says nothing where there is no Helm.
-const HELM_ONLY: [&str; 3] = ["helm.sh/chart", "helm.sh/resource-policy", "app.kubernetes.io/managed-by"];
+/// What marks an object as Helm's, and says nothing where there is no Helm. `helm.sh/resource-policy`
+/// is not among them: a CRD that kubectl applied must survive a release that lists it, too.
+const HELM_ONLY: [&str; 2] = ["helm.sh/chart", "app.kubernetes.io/managed-by"];
 const HEADER: &str = "# Generated from charts/store-manager by `make generate`: change the chart.\n";
 
 /// A file could not be made, read or written.
@@ -54,6 +58,9 @@ pub enum GenerateError {
         /// Why not.
         reason: String,
     },
+    /// The chart's values cannot be shown as a table.
+    #[error(transparent)]
+    Values(#[from] values::ValuesError),
     /// The CRD has a text that helm would take for a template.
     #[error("the CRD contains {{{{, which helm would evaluate: word that text without it")]
     LooksLikeTemplate,
@@ -77,6 +84,10 @@ pub fn files(root: &Path, helm: &Path) -> Result<Files, GenerateError> {
     files.insert("api-server/openapi.json".into(), openapi);
     let graphql = run(&mut cargo(["run", "--quiet", "--package", "store-api", "--", "graphql"]), LONG)?;
     files.insert("api-server/schema.graphql".into(), graphql);
+    let values = read(&root.join(CHART).join("values.yaml"))?;
+    let preamble = read(&root.join(CHART).join(README_PREAMBLE))?;
+    files.insert(Path::new(CHART).join("README.md"), values::readme(&preamble, &values)?);
+    files.insert("docs/reference/storecluster.md".into(), crd_reference::page(&store_crds::crd())?);
     Ok(files)
 }
 
@@ -131,11 +142,7 @@ fn strangers(root: &Path, files: &Files) -> Result<Vec<PathBuf>, GenerateError> 
 
 /// The chart's template of the CRD.
 fn chart_crd() -> Result<String, GenerateError> {
-    let mut crd = store_crds::crd();
-    let annotations = crd.metadata.annotations.get_or_insert_default();
-    // Without it an uninstalled chart would take every StoreCluster, and so every shop, with it.
-    annotations.insert("helm.sh/resource-policy".into(), "keep".into());
-    let yaml = to_yaml("the CRD", &crd)?;
+    let yaml = to_yaml("the CRD", &store_crds::crd())?;
     if yaml.contains("{{") {
         return Err(GenerateError::LooksLikeTemplate);
     }
@@ -151,10 +158,14 @@ fn render(root: &Path, helm: &Path, crd: &str) -> Result<String, GenerateError> 
     let place = chart.join(CHART_CRD);
     fs::create_dir_all(chart.join("templates/crds")).map_err(io("creating", &place))?;
     fs::write(&place, crd).map_err(io("writing", &place))?;
-    Ok(run(Command::new(helm).args(["template", RELEASE, "--namespace", NAMESPACE]).arg(&chart), SHORT)?)
+    Ok(run(Command::new(helm).args(["template", RELEASE, "--no-hooks", "--namespace", NAMESPACE]).arg(&chart), SHORT)?)
 }
 
-fn copy_directory(from: &Path, to: &Path) -> Result<(), GenerateError> {
+fn read(path: &Path) -> Result<String, GenerateError> {
+    fs::read_to_string(path).map_err(io("reading", path))
+}
+
+pub(crate) fn copy_directory(from: &Path, to: &Path) -> Result<(), GenerateError> {
     fs::create_dir_all(to).map_err(io("creating", to))?;
     for entry in fs::read_dir(from).map_err(io("listing", from))? {
         let entry = entry.map_err(io("listing", from))?;
@@ -248,7 +259,7 @@ mod tests {
         let files = manifests(RENDERED).expect("manifests");
         let names: Vec<_> = files.keys().map(|path| path.display().to_string()).collect();
         assert_eq!(names, ["k8s/kustomization.yaml", "k8s/namespace.yaml", "k8s/rbac.yaml", "k8s/service.yaml"]);
-        assert!(files.values().all(|text| !text.contains("helm.sh/")));
+        assert!(files.values().all(|text| !text.contains("helm.sh/chart")));
         assert!(files[Path::new("k8s/service.yaml")].contains("keep: me"));
         let rbac = &files[Path::new("k8s/rbac.yaml")];
         assert!(rbac.contains("\n---\n") && !rbac.contains("labels"), "{rbac}");

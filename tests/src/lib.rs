@@ -13,14 +13,20 @@ pub mod cluster;
 pub mod command;
 pub mod control_plane;
 pub mod counts;
+pub mod crd_reference;
+pub mod docs;
 pub mod drill;
 pub mod generate;
+pub mod gitops;
 pub mod haproxy;
+pub mod history;
 pub mod host;
 pub mod image_names;
 pub mod image_store;
 pub mod images;
 pub mod layout;
+pub mod linearizability;
+pub mod linters;
 pub mod load;
 pub mod local_cassandra;
 pub mod network;
@@ -37,6 +43,7 @@ pub mod shop_up;
 pub mod steps;
 pub mod suites;
 pub mod tools;
+pub mod values;
 
 /// A signal to send to the processes of a container.
 pub use rustix::process::Signal;

@@ -8,12 +8,14 @@ mod addresses;
 mod api;
 mod configuration;
 mod installation;
-mod keeper;
+pub(crate) mod keeper;
 mod node;
 mod readiness;
+mod wires;
 
 pub use addresses::Addresses;
 pub use api::Api;
+pub use wires::{Link, Place, Wires};
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -89,6 +91,9 @@ pub enum RingError {
     /// The node was asked over CQL and refused.
     #[error("preparing the ring over CQL: {0}")]
     Cql(String),
+    /// A wire between the nodes could not be laid.
+    #[error("wiring the ring: {0}")]
+    Wires(String),
     /// The API in front of the ring failed.
     #[error("running store-api: {0}")]
     Api(String),
@@ -118,6 +123,9 @@ pub struct Options {
     pub jolokia: Option<(String, String)>,
     /// Whether hot code is compiled as far as Java can: a slower start, more throughput later.
     pub optimized: bool,
+    /// Whether each node gets a network namespace of its own, with wires between them that can be cut, slow or lossy, in
+    /// place of loopback addresses. As root only.
+    pub wired: bool,
 }
 
 impl Options {
@@ -134,6 +142,7 @@ impl Options {
             directory: directory.into(),
             jolokia: None,
             optimized: false,
+            wired: false,
         }
     }
 }
@@ -142,6 +151,8 @@ impl Options {
 #[derive(Debug)]
 pub struct LocalRing {
     nodes: Vec<Node>,
+    /// After the nodes: they end before their network does.
+    wires: Option<Wires>,
     options: Options,
     /// Keeps other rings off the same addresses.
     _block: Block,
@@ -163,9 +174,14 @@ impl LocalRing {
         }
         let installation = installation::ensure(options.version, options.jolokia.is_some()).await?;
         let block = Block::take(options.addresses, options.nodes, options.cql_port)?;
-        let members = block.members(options.nodes);
+        let wires = if options.wired { Some(Wires::lay(block.number(), options.nodes)?) } else { None };
+        let members = wires.as_ref().map_or_else(|| block.members(options.nodes), |wires| wires.members().to_vec());
         let nodes = (0..members.len()).map(|index| Node::create(&installation, &options, &members, index));
-        let mut ring = Self { nodes: nodes.collect::<Result<_, _>>()?, options, _block: block };
+        let mut nodes = nodes.collect::<Result<Vec<_>, _>>()?;
+        if let Some(wires) = &wires {
+            nodes.iter_mut().zip(wires.namespaces()).for_each(|(node, namespace)| node.enter(namespace));
+        }
+        let mut ring = Self { nodes, wires, options, _block: block };
         let list = members.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         say(format!("starting Cassandra {} on {list}", ring.options.version.release()));
         for node in &mut ring.nodes {
@@ -184,6 +200,11 @@ impl LocalRing {
     pub fn jolokia_urls(&self) -> Vec<String> {
         let url = |node: &Node| format!("http://{}:{}/jolokia", node.address(), configuration::JOLOKIA_PORT);
         self.options.jolokia.iter().flat_map(|_| self.nodes.iter().map(url)).collect()
+    }
+
+    /// The wires between the nodes, when [`Options::wired`] asked for them.
+    pub fn wires(&self) -> Option<&Wires> {
+        self.wires.as_ref()
     }
 
     /// Where the ring's files are; `node-N/output.log` is what node N printed.

@@ -28,6 +28,7 @@ pub const BLOCKS: &[(&str, Runner)] = &[
     ("apply", Runner::Tour),
     ("helm", Runner::Tour),
     ("kustomize", Runner::Tour),
+    ("current", Runner::Tour),
     ("sample", Runner::Tour),
     ("down", Runner::Tour),
 ];

@@ -73,16 +73,16 @@ struct Place {
     tag: Option<String>,
 }
 
-/// Brings the shop up; quick and harmless when it is up.
+/// Brings the shop up; quick and harmless when it is up. The chart gets the Helm `values` file.
 ///
 /// # Errors
 /// [`ShopUpError`], with what was attempted.
-pub async fn up(target: Target) -> Result<(), ShopUpError> {
+pub async fn up(target: Target, values: Option<&Path>) -> Result<(), ShopUpError> {
     let place = match target {
         Target::Testbed => testbed().await?,
         Target::CurrentContext => current_context().await?,
     };
-    install(&place).await?;
+    install(&place, values).await?;
     let store = ready(&place.client).await?;
     let address = store.status.and_then(|status| status.api.url);
     let told = std::env::var("STORE_URL").ok().filter(|url| target == Target::CurrentContext && !url.is_empty());
@@ -127,8 +127,8 @@ async fn current_context() -> Result<Place, ShopUpError> {
 }
 
 /// The chart, and the sample on it.
-async fn install(place: &Place) -> Result<(), ShopUpError> {
-    install::chart(&place.kubectl, place.tag.as_deref()).await?;
+async fn install(place: &Place, values: Option<&Path>) -> Result<(), ShopUpError> {
+    install::chart(&place.kubectl, place.tag.as_deref(), values).await?;
     say("applying k8s/samples/storecluster.yaml");
     for file in ["namespace.yaml", "storecluster.yaml"] {
         let sample = path(&root().join("k8s/samples").join(file));

@@ -3,6 +3,7 @@
 
 pub mod bad_specs;
 pub mod cassandra_log;
+pub mod chart_life;
 pub mod install;
 pub mod kubectl;
 pub mod shop;

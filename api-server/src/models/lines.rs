@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::error::ModelError;
+use super::figures::Figures;
 use super::ledger::{Known, Outcome, Want, days_of, decide};
 use crate::dao::ledger::{Account, LedgerDao, Movement, Posted};
 use crate::dao::{Context, DaoError, Receipt};
@@ -33,6 +34,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub struct Lines {
     dao: Arc<dyn LedgerDao>,
+    figures: Figures,
     waiting: Arc<Mutex<HashMap<Account, VecDeque<Job>>>>,
 }
 
@@ -84,9 +86,14 @@ impl Drop for Place {
 }
 
 impl Lines {
-    /// Queues over a DAO.
-    pub fn new(dao: Arc<dyn LedgerDao>) -> Self {
-        Self { dao, waiting: Arc::default() }
+    /// Queues over a DAO; what they commit is counted.
+    pub fn new(dao: Arc<dyn LedgerDao>, figures: Figures) -> Self {
+        Self { dao, figures, waiting: Arc::default() }
+    }
+
+    /// Where the process counts.
+    pub const fn figures(&self) -> &Figures {
+        &self.figures
     }
 
     /// Makes one change of an account, together with those that wait with it.
@@ -190,6 +197,8 @@ impl Lines {
             };
             match self.dao.post(cx, account, before.version(), &posting).await? {
                 Posted::Done(receipt) => {
+                    let quantity = before.balance.map(|balance| balance.quantity);
+                    self.figures.moved(account.book, quantity, &posting.movements);
                     before.follow(&posting);
                     return Ok((settled(decision.outcomes, Some(receipt)), before));
                 }

@@ -64,6 +64,20 @@ impl Orders {
         identity: Identity,
         fresh: bool,
     ) -> Result<(Order, Option<Receipt>), ModelError> {
+        let created = self.place(cx, draft, identity, fresh).await;
+        if let Err(error) = &created {
+            self.lines.figures().refused(error);
+        }
+        created
+    }
+
+    async fn place(
+        &self,
+        cx: &Context,
+        draft: Draft,
+        identity: Identity,
+        fresh: bool,
+    ) -> Result<(Order, Option<Receipt>), ModelError> {
         let mut attempt = 0;
         if !fresh {
             // An earlier try of this request may have come to any step.
@@ -82,7 +96,10 @@ impl Orders {
         let note = Note { at: cx.now_ms, operation: identity.operation, order: id };
         self.daos.orders.note(cx, &note).await?;
         match self.daos.orders.insert(cx, &order, identity.operation).await? {
-            Inserted::Done(stored, _) => self.complete(cx, stored, &note, fresh).await,
+            Inserted::Done(stored, _) => {
+                self.lines.figures().order(&stored.order);
+                self.complete(cx, stored, &note, fresh).await
+            }
             Inserted::Exists => Err(given_up()),
         }
     }
@@ -218,7 +235,12 @@ impl Orders {
         let note = Note { at: cx.now_ms, operation, order: after.id };
         self.daos.orders.note(cx, &note).await?;
         match self.daos.orders.replace(cx, before, after, operation).await? {
-            Replaced::Done(stored, receipt) => Ok(Some((stored, note, receipt))),
+            Replaced::Done(stored, receipt) => {
+                if stored.order.status != before.order.status {
+                    self.lines.figures().order(&stored.order);
+                }
+                Ok(Some((stored, note, receipt)))
+            }
             Replaced::Moved => {
                 self.daos.orders.forget(cx, &note).await;
                 Ok(None)

@@ -11,10 +11,10 @@ use store_api::dao::cassandra::session::{Target, connect};
 use store_api::dao::cassandra::{self, Observer, Usage};
 use store_api::dao::{Daos, memory};
 use store_api::models::Level;
+use store_tests::history::{History, Movement, Operation, judge};
 use uuid::Uuid;
 
 use super::client::{Answer, Store};
-use super::history::{History, Movement, Operation, judge};
 use super::{orders, stocks};
 
 /// Two processes of one shop.
@@ -67,7 +67,7 @@ pub async fn daos_on_cassandra(processes: usize) -> Option<(Vec<Daos>, String)> 
             let deadline = tokio::time::Instant::now() + Duration::from_secs(120);
             Migrator::new(&session, &keyspace, serial, deadline).migrate(Some(&create)).await.unwrap();
         }
-        let observer = Observer::register(&prometheus::Registry::new()).unwrap();
+        let observer = Observer::register(&store_telemetry::Catalogue::new()).unwrap();
         let (daos, _) = cassandra::daos(session, &usage, &observer).await.unwrap();
         found.push(daos);
     }

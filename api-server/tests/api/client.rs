@@ -87,7 +87,7 @@ impl Store {
 
     fn build(limits: Limits, gate: Gate) -> Self {
         let cursors = CursorKey::new(b"0123456789abcdef");
-        let metrics = Metrics::new().unwrap();
+        let metrics = Metrics::new(10).unwrap();
         let app = App::new(limits, Level::LocalQuorum, None, cursors, metrics, gate);
         let router = router::build(Arc::clone(&app));
         let edge = Edge::new(Arc::clone(&app), router, AccessLog::silent());

@@ -9,7 +9,6 @@ mod client;
 mod csv;
 mod examples;
 mod graphql;
-mod history;
 mod orders;
 mod products;
 mod roles;

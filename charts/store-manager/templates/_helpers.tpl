@@ -41,6 +41,56 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: operator
 {{- end }}
 
+{{/* The labels that pods of a hook are known by: (list $ "test"). */}}
+{{- define "store-manager.hookSelectorLabels" -}}
+{{- $root := index . 0 }}
+{{- toYaml (set (include "store-manager.selectorLabels" $root | fromYaml) "app.kubernetes.io/component" (index . 1)) }}
+{{- end }}
+
+{{/* All labels of a hook's objects: (list $ "test"). */}}
+{{- define "store-manager.hookLabels" -}}
+{{- $root := index . 0 }}
+{{- toYaml (merge (include "store-manager.hookSelectorLabels" . | fromYaml) (include "store-manager.labels" (list $root dict) | fromYaml)) }}
+{{- end }}
+
+{{- define "store-manager.storeClusterName" -}}
+{{- printf "%s-store-cluster" (include "store-manager.fullname" .) }}
+{{- end }}
+
+{{- define "store-manager.storeClusterNamespace" -}}
+{{- default .Release.Namespace .Values.storeCluster.namespace }}
+{{- end }}
+
+{{/* What every pod of the chart needs under the restricted Pod Security Standard. */}}
+{{- define "store-manager.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "store-manager.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{/* The spreads given, each with the pods' selector; else over zones and machines. */}}
+{{- define "store-manager.spread" -}}
+{{- $selector := dict "matchLabels" (include "store-manager.selectorLabels" . | fromYaml) }}
+{{- $spread := list }}
+{{- range .Values.topologySpreadConstraints }}
+{{- $spread = append $spread (merge (deepCopy .) (dict "labelSelector" $selector)) }}
+{{- else }}
+{{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+{{- $spread = append $spread (dict "maxSkew" 1 "topologyKey" . "whenUnsatisfiable" "ScheduleAnyway" "labelSelector" $selector) }}
+{{- end }}
+{{- end }}
+{{- toYaml $spread }}
+{{- end }}
+
 {{/* A map as key=value,key=value. */}}
 {{- define "store-manager.pairs" -}}
 {{- $pairs := list }}

@@ -1,5 +1,5 @@
 //! `node-agent`: a small HTTP server beside Cassandra. `/ready` is the readiness probe of the pod,
-//! `/disk` tells the operator how full the volume is.
+//! `/disk` tells the operator how full the volume is, `/metrics` tells a Prometheus how the node does.
 //!
 //! IO: listens on one port, asks Cassandra on the loopback, reads the file system's figures.
 
@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use clap::Args;
 use serde::Serialize;
-use store_crds::{CQL_PORT, NODE_AGENT_PORT};
+use store_crds::{CQL_PORT, JOLOKIA_PORT, NODE_AGENT_PORT};
 use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,6 +24,8 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use super::files;
+use super::metrics::{NodeMetrics, Source};
+use crate::cassandra::jmx;
 
 /// How long Cassandra may take to answer.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -42,6 +44,12 @@ pub struct AgentArgs {
     /// Volume of the node.
     #[arg(long, default_value = files::DATA_DIR)]
     pub data_dir: PathBuf,
+    /// Port of the management agent in Cassandra.
+    #[arg(long, default_value_t = port(JOLOKIA_PORT))]
+    pub jolokia_port: u16,
+    /// Credentials of that port: the files `username` and `password`.
+    #[arg(long, default_value = files::CREDENTIALS_DIR)]
+    pub credentials_dir: PathBuf,
 }
 
 fn port(number: i32) -> u16 {
@@ -55,6 +63,10 @@ pub enum AgentError {
     Listen { port: u16, source: io::Error },
     #[error("serving: {0}")]
     Serve(io::Error),
+    #[error("registering the metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    #[error("making the client of Cassandra's management agent: {0}")]
+    Client(#[from] reqwest::Error),
 }
 
 /// Serves until `shutdown` is done.
@@ -67,7 +79,7 @@ pub async fn node_agent(
 ) -> Result<(), AgentError> {
     let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, args.port));
     let listener = TcpListener::bind(address).await.map_err(|source| AgentError::Listen { port: args.port, source })?;
-    axum::serve(listener, router(&args)).with_graceful_shutdown(shutdown).await.map_err(AgentError::Serve)
+    axum::serve(listener, router(&args)?).with_graceful_shutdown(shutdown).await.map_err(AgentError::Serve)
 }
 
 /// What the requests share.
@@ -75,15 +87,26 @@ struct Node {
     cql: SocketAddr,
     data_dir: PathBuf,
     last: Mutex<Option<(Instant, Result<(), String>)>>,
+    client: reqwest::Client,
+    source: Source,
+    metrics: NodeMetrics,
 }
 
-fn router(args: &AgentArgs) -> Router {
+fn router(args: &AgentArgs) -> Result<Router, AgentError> {
     let node = Node {
         cql: SocketAddr::from((Ipv4Addr::LOCALHOST, args.cql_port)),
         data_dir: args.data_dir.clone(),
         last: Mutex::new(None),
+        client: jmx::http_client()?,
+        source: Source {
+            jolokia_port: args.jolokia_port,
+            credentials_dir: args.credentials_dir.clone(),
+            data_dir: args.data_dir.clone(),
+        },
+        metrics: NodeMetrics::new()?,
     };
-    Router::new().route("/ready", get(ready)).route("/disk", get(disk)).with_state(Arc::new(node))
+    let routes = Router::new().route("/ready", get(ready)).route("/disk", get(disk)).route("/metrics", get(metrics));
+    Ok(routes.with_state(Arc::new(node)))
 }
 
 /// 200 when Cassandra answers CQL, else 503 with the reason.
@@ -149,6 +172,14 @@ async fn disk(State(node): State<Arc<Node>>) -> Response {
     }
 }
 
+/// What Cassandra and its disk tell now, in Prometheus' text form.
+async fn metrics(State(node): State<Arc<Node>>) -> Response {
+    match node.metrics.scrape(&node.client, &node.source).await {
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,8 +209,12 @@ mod tests {
         (port, count)
     }
 
+    fn args(port: u16, cql_port: u16) -> AgentArgs {
+        AgentArgs { port, cql_port, data_dir: "/".into(), jolokia_port: 1, credentials_dir: "/nonexistent".into() }
+    }
+
     fn agent(cql_port: u16) -> Router {
-        router(&AgentArgs { port: 0, cql_port, data_dir: "/".into() })
+        router(&args(0, cql_port)).unwrap()
     }
 
     async fn get(router: &Router, path: &str) -> (StatusCode, String) {
@@ -238,11 +273,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_metrics_are_served_also_while_cassandra_is_down() {
+        let (status, body) = get(&agent(1), "/metrics").await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(body.contains("\ncassandra_up 0\n"), "{body}");
+    }
+
+    #[tokio::test]
     async fn the_agent_ends_when_it_is_told_to() {
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap().port();
-        let args = AgentArgs { port: free, cql_port: 1, data_dir: "/".into() };
-        let agent = tokio::spawn(node_agent(args, async move { drop(stopped.await) }));
+        let agent = tokio::spawn(node_agent(args(free, 1), async move { drop(stopped.await) }));
         stop.send(()).unwrap();
         let end = timeout(Duration::from_secs(5), agent).await.unwrap().unwrap();
         assert!(end.is_ok());

@@ -6,6 +6,7 @@ use store_crds::OperationKind;
 
 use super::draft::{Context, Draft, Hold, operation};
 use super::{ApiShape, Delete};
+use crate::kinds::HTTP_ROUTE;
 use crate::resources;
 
 /// How long a failed schema Job is left for its log to be read, before it is made again, in seconds.
@@ -29,6 +30,35 @@ pub fn run(context: &Context, draft: &mut Draft, settled: bool) {
     }
     draft.shape.api.clone_from(&draft.memory.migrated);
     roll_out(context, draft, &wanted);
+    route(context, draft);
+}
+
+/// The way in by the Gateway API.
+fn route(context: &Context, draft: &mut Draft) {
+    if context.desired.api.gateway.is_none() {
+        return;
+    }
+    let live = context.child(HTTP_ROUTE, &resources::api_name(context.desired));
+    draft.shape.route = context.observation.serves_routes;
+    draft.wrongs.extend(route_trouble(context.observation.serves_routes, live));
+}
+
+/// Why a route that is wanted leads nowhere. That is told; the shop serves without it.
+fn route_trouble(serves: bool, live: Option<&Value>) -> Option<Hold> {
+    if !serves {
+        let message = "spec.api.gateway asks for an HTTPRoute, which this cluster does not serve to the operator: install the CRDs of the Gateway API (gateway.networking.k8s.io/v1), let the operator's role have httproutes, or take spec.api.gateway out";
+        return Some(Hold::wrong("GatewayApiMissing", message));
+    }
+    let parents = live?["status"]["parents"].as_array()?;
+    parents.iter().find_map(|parent| {
+        let refused = parent["conditions"].as_array()?.iter().find(|condition| {
+            ["Accepted", "ResolvedRefs"].iter().any(|kind| condition["type"] == *kind) && condition["status"] == "False"
+        })?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (gateway, why) = (text(&parent["parentRef"]["name"]), text(&refused["message"]));
+        let message = format!("the Gateway {gateway} does not take the HTTPRoute of spec.api.gateway: {why}");
+        Some(Hold::wrong("RouteRefused", message))
+    })
 }
 
 fn migrate(context: &Context, draft: &mut Draft, job: Option<&Value>, settled: bool) {
@@ -118,4 +148,29 @@ fn condition<'a>(job: &'a Value, kind: &str) -> Option<&'a Value> {
 fn since(context: &Context, condition: &Value) -> i64 {
     let at = condition["lastTransitionTime"].as_str().and_then(|at| at.parse::<jiff::Timestamp>().ok());
     at.map_or(0, |at| context.observation.now.as_second() - at.as_second())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn told(serves: bool, live: Option<&Value>) -> Option<(String, String)> {
+        route_trouble(serves, live).map(|hold| (hold.reason.to_string(), hold.message))
+    }
+
+    #[test]
+    fn a_route_that_leads_nowhere_is_told_with_the_cause() {
+        let parent = |kind: &str, status: &str| json!({"parentRef": {"name": "main"}, "conditions": [{"type": kind, "status": status, "message": "no listener"}]});
+        let route = |parents: Vec<Value>| json!({"status": {"parents": parents}});
+        assert_eq!(told(false, None).map(|(reason, _)| reason).as_deref(), Some("GatewayApiMissing"));
+        assert_eq!(told(true, None), None, "it is being made");
+        assert_eq!(told(true, Some(&json!({}))), None, "no Gateway has looked at it yet");
+        assert_eq!(told(true, Some(&route(vec![parent("Accepted", "True")]))), None);
+        let refused = route(vec![parent("Accepted", "True"), parent("ResolvedRefs", "False")]);
+        let (reason, message) = told(true, Some(&refused)).expect("told");
+        assert_eq!(reason, "RouteRefused");
+        assert!(message.contains("main") && message.contains("no listener"), "{message}");
+    }
 }

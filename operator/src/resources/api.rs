@@ -1,11 +1,12 @@
 //! The API tier: Deployment, Ingress and the Job that writes its tables. Pure.
 
 use serde_json::{Value, json};
-use store_crds::{API_PORT, AuthMode, AuthSpec, IngressSpec};
+use store_crds::{API_PORT, AuthMode, AuthSpec, GatewayParentSpec, GatewaySpec, IngressSpec};
 
 use super::meta::{self, Component, env};
 use super::{Child, access, hash, services};
 use crate::desired::Desired;
+use crate::kinds::HTTP_ROUTE;
 use crate::settings::Settings;
 
 /// User of the API's image.
@@ -228,4 +229,33 @@ pub fn build_ingress(desired: &Desired, ingress: &IngressSpec) -> Child {
     }
     let labels = meta::labels(desired, Component::Api);
     meta::applied(desired, "networking.k8s.io/v1", "Ingress", service, labels, body)
+}
+
+/// The same by the Gateway API: every path of the hosts goes to the Service, which spreads it.
+pub fn build_route(desired: &Desired, gateway: &GatewaySpec) -> Child {
+    let service = meta::component_name(desired, Component::Api);
+    let parent = |parent: &GatewayParentSpec| {
+        let mut reference = json!({ "name": parent.name });
+        if let Some(namespace) = &parent.namespace {
+            reference["namespace"] = json!(namespace);
+        }
+        if let Some(section) = &parent.section_name {
+            reference["sectionName"] = json!(section);
+        }
+        reference
+    };
+    let mut body = json!({
+        "spec": {
+            "parentRefs": gateway.parents.iter().map(parent).collect::<Vec<_>>(),
+            "rules": [{
+                "matches": [{ "path": { "type": "PathPrefix", "value": "/" } }],
+                "backendRefs": [{ "name": service, "port": services::API_SERVICE_PORT }],
+            }],
+        },
+    });
+    if !gateway.hostnames.is_empty() {
+        body["spec"]["hostnames"] = json!(gateway.hostnames);
+    }
+    let labels = meta::labels(desired, Component::Api);
+    meta::applied(desired, "gateway.networking.k8s.io/v1", HTTP_ROUTE, service, labels, body)
 }

@@ -19,7 +19,7 @@ const ITEM_KEYS: [&str; 4] = ["mountPath", "name", "uid", "topologyKey"];
 const QUANTITIES: [&str; 4] = ["requests", "limits", "sizeLimit", "storage"];
 
 /// Kinds that are deleted when they are no longer rendered.
-const PRUNED: [&str; 1] = ["Ingress"];
+const PRUNED: [&str; 2] = ["Ingress", crate::kinds::HTTP_ROUTE];
 
 /// Requests that make the live objects as rendered, in the order of `wanted`. Nothing is deleted
 /// when nothing is rendered, which is how a pass says that it leaves the objects alone.

@@ -160,7 +160,10 @@ fn node_agent(settings: &Settings) -> Value {
         "resources": meta::small_resources("16Mi", "32Mi", "100m"),
         "livenessProbe": { "tcpSocket": { "port": NODE_AGENT_PORT }, "periodSeconds": 10, "timeoutSeconds": 5 },
         "securityContext": meta::container_security(),
-        "volumeMounts": [read_only_mount("data", files::DATA_DIR)],
+        "volumeMounts": [
+            read_only_mount("data", files::DATA_DIR),
+            read_only_mount("credentials", files::CREDENTIALS_DIR),
+        ],
     })
 }
 

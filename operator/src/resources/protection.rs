@@ -42,7 +42,7 @@ pub fn build_network_policies(desired: &Desired, settings: &Settings) -> [Child;
         "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": settings.operator_namespace } },
         "podSelector": { "matchLabels": settings.operator_pod_labels },
     });
-    let cassandra = json!([
+    let mut cassandra = json!([
         { "from": [pods(Component::Cassandra)], "ports": ports(&[INTERNODE_PORT]) },
         {
             "from": [pods(Component::Cassandra), pods(Component::Api), pods(Component::Schema), operator],
@@ -50,6 +50,13 @@ pub fn build_network_policies(desired: &Desired, settings: &Settings) -> [Child;
         },
         { "from": [operator], "ports": ports(&[JOLOKIA_PORT, NODE_AGENT_PORT]) },
     ]);
+    if !settings.metrics_namespaces.is_empty() {
+        let scrapers: Value = settings.metrics_namespaces.iter().map(|name| namespace(name)).collect();
+        let rule = json!({ "from": scrapers, "ports": ports(&[NODE_AGENT_PORT]) });
+        if let Some(rules) = cassandra.as_array_mut() {
+            rules.push(rule);
+        }
+    }
     let api = json!([{ "ports": ports(&[API_PORT]) }]);
     [(Component::Cassandra, cassandra), (Component::Api, api)].map(|(component, ingress)| {
         let body = json!({
@@ -70,6 +77,28 @@ pub fn build_network_policies(desired: &Desired, settings: &Settings) -> [Child;
     })
 }
 
+fn namespace(name: &str) -> Value {
+    json!({ "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": name } } })
+}
+
 fn ports(numbers: &[i32]) -> Value {
     numbers.iter().map(|number| json!({ "port": number, "protocol": "TCP" })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{production, settings};
+    use super::*;
+
+    #[test]
+    fn only_the_named_namespaces_may_scrape_and_they_reach_no_other_port_of_management() {
+        let rules = |settings: &Settings| {
+            build_network_policies(&production(), settings)[0].object["spec"]["ingress"].as_array().unwrap().clone()
+        };
+        let without = rules(&settings());
+        let with = rules(&Settings { metrics_namespaces: vec!["monitoring".into()], ..settings() });
+        assert_eq!(with[..without.len()], without[..]);
+        let expected = json!({ "from": [namespace("monitoring")], "ports": ports(&[NODE_AGENT_PORT]) });
+        assert_eq!(with[without.len()..], [expected]);
+    }
 }

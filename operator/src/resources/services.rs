@@ -49,13 +49,16 @@ pub fn build_client(desired: &Desired) -> Child {
     service(desired, client_name(desired), Component::Cassandra, body)
 }
 
+/// Port of the API's Service.
+pub const API_SERVICE_PORT: i32 = 80;
+
 /// The way to the REST API inside Kubernetes.
 pub fn build_api(desired: &Desired) -> Child {
     let body = json!({
         "spec": {
             "type": "ClusterIP",
             "selector": meta::selector(desired, Component::Api),
-            "ports": [port("http", 80, API_PORT)],
+            "ports": [port("http", API_SERVICE_PORT, API_PORT)],
         },
     });
     service(desired, meta::component_name(desired, Component::Api), Component::Api, body)

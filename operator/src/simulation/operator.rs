@@ -87,6 +87,7 @@ pub fn settings() -> Settings {
         cassandra_repository: "cassandra".into(),
         operator_namespace: "store-system".into(),
         operator_pod_labels: [("app".to_owned(), "operator".to_owned())].into(),
+        metrics_namespaces: Vec::new(),
     }
 }
 
@@ -223,6 +224,7 @@ impl Operator {
             claims: world.claims.clone(),
             views,
             cql,
+            serves_routes: true,
             tasks: self.tasks.states(),
         }
     }

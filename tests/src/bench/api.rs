@@ -1,29 +1,29 @@
 //! What the API costs: CPU per request and throughput of a product by id and of a page of fifty,
 //! beside the bare driver and a bare hyper server, in turns, on one Cassandra. IO.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use store_bench::process_time::{cpu_time_of_tree, resident_kib};
 
 use super::child::{ChildError, Program};
-use super::closed_loop::{self, LoopError, Until};
-use super::driver_loop;
+use super::equality::{self, PAGE};
 use super::figures::Figure;
-use super::process_time::cpu_time;
-use crate::load::{Client, ClientError};
-use crate::local_cassandra::{DATACENTER, LocalRing, Options, RingError};
-use crate::progress::{WaitError, say, wait_until};
+use super::parts::{Asked, Parts, Until};
+use super::peers::{self, Peer};
+use super::store::Store;
+use crate::cache::CacheError;
+use crate::command::CommandError;
+use crate::local_cassandra::RingError;
+use crate::progress::{WaitError, say};
 
-const KEYSPACE: &str = "store_manager";
-/// Products that the reads go round.
-const PRODUCTS: usize = 1000;
 /// Connections of the clients, and workers of the driver's loop.
 const AT_ONCE: usize = 32;
-const LOOPBACK: Ipv4Addr = Ipv4Addr::LOCALHOST;
+/// Connections of a crowd that memory is looked at with.
+const CROWD: usize = 256;
 
 /// A measurement could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -33,12 +33,14 @@ pub enum ApiBenchError {
     Ring(#[from] RingError),
     #[error(transparent)]
     Child(#[from] ChildError),
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    #[error(transparent)]
-    Loop(#[from] LoopError),
+    #[error("asking a measured server: {0}")]
+    Http(#[from] reqwest::Error),
     #[error(transparent)]
     Wait(#[from] WaitError),
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    #[error(transparent)]
+    Command(#[from] CommandError),
     #[error("{0}: {1}")]
     Io(&'static str, std::io::Error),
     #[error("{0}")]
@@ -48,15 +50,17 @@ pub enum ApiBenchError {
 /// How long and how often.
 #[derive(Debug, Clone, Copy)]
 pub struct Effort {
-    /// Rounds; each measures all three, in the order of the one before reversed.
+    /// Rounds; each measures all, in the order of the one before reversed.
     pub rounds: usize,
     /// Time of one measurement.
     pub time: Duration,
     /// Reads before the first measurement, for Java to compile what is hot.
     pub warm_up: u64,
+    /// Whether the peers are measured, too.
+    pub peers: bool,
 }
 
-/// One of the three in one kind of read.
+/// One of the compared in one kind of read.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Cost {
     /// CPU microseconds per request of its process alone.
@@ -65,15 +69,18 @@ pub struct Cost {
     pub per_second: Vec<f64>,
 }
 
-/// The three in one kind of read.
+/// All in one kind of read.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Comparison {
     /// The API with all its layers.
     pub api: Cost,
     /// The driver alone.
     pub driver: Cost,
-    /// Hyper alone, with as many bytes as the API answers.
+    /// Hyper alone, with the bytes that the API answers.
     pub hyper: Cost,
+    /// The same by others, by name.
+    #[serde(default)]
+    pub peers: BTreeMap<String, Cost>,
     /// Bytes of an answer.
     pub bytes: u64,
 }
@@ -84,191 +91,170 @@ impl Comparison {
         let rounds = self.api.cpu_us.iter().zip(&self.driver.cpu_us).zip(&self.hyper.cpu_us);
         Figure::of(&rounds.map(|((api, driver), hyper)| api / (driver + hyper)).collect::<Vec<_>>())
     }
+
+    /// CPU per request of a peer to that of the API, round by round.
+    pub fn times(&self, peer: &Cost) -> Figure {
+        let rounds = self.api.cpu_us.iter().zip(&peer.cpu_us);
+        Figure::of(&rounds.map(|(api, peer)| peer / api).collect::<Vec<_>>())
+    }
+
+    /// Throughput of the API to that of the driver alone, round by round.
+    pub fn share(&self) -> Figure {
+        let rounds = self.api.per_second.iter().zip(&self.driver.per_second);
+        Figure::of(&rounds.map(|(api, driver)| api / driver).collect::<Vec<_>>())
+    }
 }
 
-/// Both kinds of reads.
+/// Memory resident in the API's process, in KiB.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub struct Memory {
+    /// Connected to Cassandra, before the first request but that for its readiness.
+    pub idle: u64,
+    /// After the warm-up.
+    pub warm: u64,
+    /// After all measurements.
+    pub last: u64,
+    /// After a load over 256 connections.
+    pub crowd: u64,
+    /// The most it ever was.
+    pub most: u64,
+}
+
+/// The API's figures.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ApiFigures {
     /// A product by id.
     pub get: Comparison,
     /// A page of fifty.
     pub page: Comparison,
+    /// Memory over all of it.
+    #[serde(default)]
+    pub memory: Memory,
     /// Reads before the first measurement.
     pub warm_up: u64,
 }
 
-/// The API and what is needed to measure it.
+/// What is measured, by whom, how long.
 struct Bench<'a> {
-    own: &'a Path,
-    node: SocketAddr,
-    api: Program,
-    api_address: SocketAddr,
+    parts: &'a Parts,
+    store: &'a Store,
+    peers: Vec<Peer>,
     effort: Effort,
 }
 
-/// Starts Cassandra and the API (`store_api`, a release build), makes products, and measures. `own`
-/// is this program, which also plays the bare opponents.
+/// One kind of read.
+struct Kind {
+    name: &'static str,
+    paths: PathBuf,
+    first: String,
+}
+
+/// Starts Cassandra and the API, makes products, checks that the answers are right, and measures.
 ///
 /// # Errors
 /// [`ApiBenchError`] when something fails or a single answer is not 200.
-pub async fn measure(own: &Path, store_api: &Path, effort: Effort) -> Result<ApiFigures, ApiBenchError> {
-    let directory =
-        tempfile::tempdir().map_err(|error| ApiBenchError::Io("making a directory for Cassandra", error))?;
-    let ring = LocalRing::start(Options { heap_mib: 1024, optimized: true, ..Options::new(directory.path()) }).await?;
-    let node = *ring.contact_points().first().ok_or_else(|| ApiBenchError::Wrong("the ring has no node".into()))?;
-    let host = node.to_string();
-    let port = free_port()?;
-    let port_text = port.to_string();
-    let environment = [
-        ("CASSANDRA_HOST", host.as_str()),
-        ("STORE_KEYSPACE", KEYSPACE),
-        ("STORE_LISTEN_ADDRESS", "127.0.0.1"),
-        ("STORE_PORT", port_text.as_str()),
-        ("STORE_LOCAL_DATACENTER", DATACENTER),
-        ("STORE_CURSOR_KEY", "a key for the bench alone"),
-    ];
-    migrate(store_api, &environment).await?;
-    let api = Program::start_unheard(store_api, &["serve"], &environment)?;
-    let api_address = SocketAddr::from((LOOPBACK, port));
-    let bench = Bench { own, node, api, api_address, effort };
-    let ids = bench.products().await?;
-    let gets: Vec<String> = ids.iter().map(|id| format!("/products/{id}")).collect();
-    let pages = vec!["/products?limit=50".to_owned()];
-    bench.warm_up(&gets, &pages).await?;
-    let get = bench.compare("get", &gets).await?;
-    let page = bench.compare("page", &pages).await?;
-    Ok(ApiFigures { get, page, warm_up: effort.warm_up })
+pub async fn measure(parts: &Parts, effort: Effort) -> Result<ApiFigures, ApiBenchError> {
+    let mut store = Store::start(parts).await?;
+    let mut figures = ApiFigures { warm_up: effort.warm_up, ..ApiFigures::default() };
+    figures.memory.idle = resident(&store)?.0;
+    store.make_products().await?;
+    equality::check(&store).await?;
+    say("every answer is what its row says");
+    let lines: Vec<String> = store.ids.iter().map(|id| format!("/products/{id}")).collect();
+    let first = lines.first().cloned().unwrap_or_default();
+    let gets = Kind { name: "get", paths: store.file("gets", lines.join("\n"))?, first };
+    let pages = Kind { name: "page", paths: store.file("pages", PAGE)?, first: PAGE.to_owned() };
+    let peers = if effort.peers { peers::start(&store).await? } else { Vec::new() };
+    let bench = Bench { parts, store: &store, peers, effort };
+    bench.warm_up(&gets.paths, &pages.paths).await?;
+    figures.memory.warm = resident(&store)?.0;
+    figures.get = bench.compare(&gets).await?;
+    figures.page = bench.compare(&pages).await?;
+    figures.memory.last = resident(&store)?.0;
+    bench.load(store.address, &gets.paths, CROWD, Until::Time(effort.time)).await?;
+    (figures.memory.crowd, figures.memory.most) = resident(&store)?;
+    Ok(figures)
 }
 
-async fn migrate(store_api: &Path, environment: &[(&str, &str)]) -> Result<(), ApiBenchError> {
-    let mut command = tokio::process::Command::new(store_api);
-    command.args(["migrate", "--create-keyspace", "--replication-factor", "1", "--datacenter", DATACENTER]);
-    command.envs(environment.iter().copied()).stdin(std::process::Stdio::null()).kill_on_drop(true);
-    let ended = tokio::time::timeout(Duration::from_secs(180), command.output()).await;
-    let output = match ended {
-        Ok(output) => output.map_err(|error| ApiBenchError::Io("running the migrations", error))?,
-        Err(_) => return Err(ApiBenchError::Wrong("the migrations took longer than 180 s".into())),
-    };
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(ApiBenchError::Wrong(format!("the migrations failed: {}", String::from_utf8_lossy(&output.stderr))))
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> Result<u16, ApiBenchError> {
-    let failed = |error| ApiBenchError::Io("looking for a free port", error);
-    let listener = std::net::TcpListener::bind((LOOPBACK, 0)).map_err(failed)?;
-    Ok(listener.local_addr().map_err(failed)?.port())
+fn resident(store: &Store) -> Result<(u64, u64), ApiBenchError> {
+    resident_kib(store.api.pid()?).map_err(|error| ApiBenchError::Io("reading the API's memory", error))
 }
 
 impl Bench<'_> {
-    /// Makes the products through the API; their ids.
-    async fn products(&self) -> Result<Vec<String>, ApiBenchError> {
-        let client = Client::new(&format!("http://{}", self.api_address), None, Duration::from_secs(15))?;
-        wait_until("the API to be ready", Duration::from_secs(60), || async {
-            let answer = client.send(Method::GET, "/readyz", &[], None).await;
-            match answer {
-                Ok(answer) if answer.status == StatusCode::OK => Ok(()),
-                Ok(answer) => Err(format!("status {}: {}", answer.status, answer.body)),
-                Err((kind, detail)) => Err(format!("{kind}: {detail}")),
-            }
-        })
-        .await?;
-        say(format!("making {PRODUCTS} products"));
-        let mut ids = Vec::with_capacity(PRODUCTS);
-        for number in 0..PRODUCTS {
-            let body = json!({
-                "name": format!("Product {number}"), "sku": format!("bench-{number}"), "price": 12.5,
-                "brand": "Bench", "category": "bench", "description": "a product to be read many times",
-            });
-            let key = format!("bench-{number}");
-            let answer = client.send(Method::POST, "/products", &[("idempotency-key", &key)], Some(&body)).await;
-            let answer =
-                answer.map_err(|(kind, detail)| ApiBenchError::Wrong(format!("making a product: {kind}: {detail}")))?;
-            let id = answer.body.get("id").and_then(Value::as_str).map(str::to_owned);
-            ids.push(
-                id.ok_or_else(|| ApiBenchError::Wrong(format!("making a product: {} {}", answer.status, answer.body)))?,
-            );
-        }
-        Ok(ids)
+    async fn load(
+        &self,
+        address: SocketAddr,
+        paths: &Path,
+        connections: usize,
+        until: Until,
+    ) -> Result<store_bench::closed_loop::Done, ApiBenchError> {
+        Ok(self.parts.load(address, Asked { paths, post: None, connections }, until).await?)
     }
 
     /// Nine reads by id to one page: a page is about fifty rows' work for Cassandra.
-    async fn warm_up(&self, gets: &[String], pages: &[String]) -> Result<(), ApiBenchError> {
+    async fn warm_up(&self, gets: &Path, pages: &Path) -> Result<(), ApiBenchError> {
         say(format!("warming up with {} reads", self.effort.warm_up));
         let each = self.effort.warm_up / 10 / AT_ONCE as u64;
-        closed_loop::run(self.api_address, AT_ONCE, gets, Until::Requests(each * 9)).await?;
-        closed_loop::run(self.api_address, AT_ONCE, pages, Until::Requests(each)).await?;
+        self.load(self.store.address, gets, AT_ONCE, Until::Requests(each * 9)).await?;
+        self.load(self.store.address, pages, AT_ONCE, Until::Requests(each)).await?;
         Ok(())
     }
 
-    async fn compare(&self, name: &str, paths: &[String]) -> Result<Comparison, ApiBenchError> {
-        let probe = closed_loop::run(self.api_address, 1, paths, Until::Requests(20)).await?;
-        let mut comparison = Comparison { bytes: probe.bytes / probe.requests.max(1), ..Comparison::default() };
-        let size = comparison.bytes.to_string();
-        let mut hello = Program::start(self.own, &["serve-hello", "--bytes", &size])?;
-        let port = hello.line("PORT=").await?;
-        let port: u16 = port.parse().map_err(|_| ApiBenchError::Wrong(format!("no port: {port}")))?;
-        let hello_address = SocketAddr::from((LOOPBACK, port));
-        closed_loop::run(hello_address, AT_ONCE, paths, Until::Requests(500)).await?;
+    async fn compare(&self, kind: &Kind) -> Result<Comparison, ApiBenchError> {
+        let body = self.store.get(self.store.address, &kind.first).await?;
+        let mut comparison = Comparison { bytes: body.len() as u64, ..Comparison::default() };
+        let (hello, hello_address) = self.parts.hello(&self.store.file("hello", &body)?).await?;
+        // Connections are made and hot code is found before it counts.
+        for address in self.peers.iter().map(|peer| peer.address).chain([hello_address]) {
+            self.load(address, &kind.paths, AT_ONCE, Until::Requests(20)).await?;
+        }
         for round in 0..self.effort.rounds {
-            let mut order = [0, 1, 2];
+            let mut order: Vec<usize> = (0..3 + self.peers.len()).collect();
             if round % 2 == 1 {
                 order.reverse();
             }
             for which in order {
                 match which {
-                    0 => self.serve(self.api.pid()?, self.api_address, paths, &mut comparison.api).await?,
-                    1 => self.drive(name, &mut comparison.driver).await?,
-                    _ => self.serve(hello.pid()?, hello_address, paths, &mut comparison.hyper).await?,
+                    0 => self.serve(&self.store.api, self.store.address, kind, &mut comparison.api).await?,
+                    1 => self.drive(kind, &mut comparison.driver).await?,
+                    2 => self.serve(&hello, hello_address, kind, &mut comparison.hyper).await?,
+                    peer => {
+                        let Peer { name, process, address } = &self.peers[peer - 3];
+                        let cost = comparison.peers.entry((*name).to_owned()).or_default();
+                        self.serve(process, *address, kind, cost).await?;
+                    }
                 }
             }
-            let of = |cost: &Cost| cost.cpu_us.last().copied().unwrap_or_default();
-            let (api, driver, hyper) = (of(&comparison.api), of(&comparison.driver), of(&comparison.hyper));
-            say(format!(
-                "{name}, round {round}: CPU µs per request: API {api:.1}, driver {driver:.1}, hyper {hyper:.1}"
-            ));
+            let named = [("API", &comparison.api), ("driver", &comparison.driver), ("hyper", &comparison.hyper)];
+            let peers = comparison.peers.iter().map(|(name, cost)| (name.as_str(), cost));
+            let told = named
+                .into_iter()
+                .chain(peers)
+                .map(|(name, cost)| format!("{name} {:.1}", cost.cpu_us.last().copied().unwrap_or_default()));
+            let told: Vec<String> = told.collect();
+            say(format!("{}, round {round}: CPU µs per request: {}", kind.name, told.join(", ")));
         }
         Ok(comparison)
     }
 
     async fn serve(
         &self,
-        pid: u32,
+        server: &Program,
         address: SocketAddr,
-        paths: &[String],
+        kind: &Kind,
         cost: &mut Cost,
     ) -> Result<(), ApiBenchError> {
-        let cpu = || cpu_time(pid).map_err(|error| ApiBenchError::Io("reading a CPU time", error));
+        let pid = server.pid()?;
+        let cpu = || cpu_time_of_tree(pid).map_err(|error| ApiBenchError::Io("reading a CPU time", error));
         let before = cpu()?;
-        let began = Instant::now();
-        let done = closed_loop::run(address, AT_ONCE, paths, Until::Time(self.effort.time)).await?;
+        let done = self.load(address, &kind.paths, AT_ONCE, Until::Time(self.effort.time)).await?;
         let used = cpu()?.saturating_sub(before);
-        cost.add(done.requests, began.elapsed().as_secs_f64(), used.as_secs_f64());
+        cost.add(done.requests, done.seconds, used.as_secs_f64());
         Ok(())
     }
 
-    async fn drive(&self, name: &str, cost: &mut Cost) -> Result<(), ApiBenchError> {
-        let node = self.node.to_string();
-        let seconds = self.effort.time.as_secs_f64().to_string();
-        let workers = AT_ONCE.to_string();
-        let arguments = [
-            "drive",
-            "--node",
-            &node,
-            "--keyspace",
-            KEYSPACE,
-            "--read",
-            name,
-            "--workers",
-            &workers,
-            "--time",
-            &seconds,
-        ];
-        let line = Program::start(self.own, &arguments)?.line("DONE=").await?;
-        let done: driver_loop::Done = serde_json::from_str(&line)
-            .map_err(|error| ApiBenchError::Wrong(format!("the driver's loop said {line}: {error}")))?;
+    async fn drive(&self, kind: &Kind, cost: &mut Cost) -> Result<(), ApiBenchError> {
+        let done = self.parts.read(self.store.node, kind.name, AT_ONCE, self.effort.time).await?;
         cost.add(done.requests, done.seconds, done.cpu_seconds);
         Ok(())
     }
@@ -289,8 +275,14 @@ mod tests {
     #[test]
     fn the_ratio_is_of_the_same_round() {
         let cost = |cpu_us: &[f64]| Cost { cpu_us: cpu_us.to_vec(), per_second: Vec::new() };
-        let comparison =
-            Comparison { api: cost(&[30.0, 60.0]), driver: cost(&[10.0, 20.0]), hyper: cost(&[10.0, 20.0]), bytes: 1 };
+        let comparison = Comparison {
+            api: cost(&[30.0, 60.0]),
+            driver: cost(&[10.0, 20.0]),
+            hyper: cost(&[10.0, 20.0]),
+            ..Comparison::default()
+        };
+        let times = comparison.times(&cost(&[60.0, 120.0]));
+        assert_eq!(times, Figure { median: 2.0, least: 2.0, most: 2.0 });
         assert_eq!(comparison.ratio(), Figure { median: 1.5, least: 1.5, most: 1.5 });
     }
 }

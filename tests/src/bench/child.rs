@@ -37,7 +37,15 @@ impl Program {
     /// # Errors
     /// [`ChildError`] when it cannot be started.
     pub fn start(program: &Path, arguments: &[&str]) -> Result<Self, ChildError> {
-        Self::spawn(program, arguments, &[], Stdio::piped())
+        Self::start_heard(program, arguments, &[])
+    }
+
+    /// The same with variables in its environment; nothing that it logs may go to standard output.
+    ///
+    /// # Errors
+    /// [`ChildError`] when it cannot be started.
+    pub fn start_heard(program: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Self, ChildError> {
+        Self::spawn(program, arguments, environment, Stdio::piped())
     }
 
     /// Starts `program` with its standard output thrown away: a log that nobody reads would fill its
@@ -94,7 +102,8 @@ impl Program {
         }
     }
 
-    fn error(&self, reason: &str) -> ChildError {
+    /// An error of this program.
+    pub fn error(&self, reason: &str) -> ChildError {
         ChildError { program: self.name.clone(), reason: reason.to_owned() }
     }
 }

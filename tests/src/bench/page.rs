@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use super::api::{ApiFigures, Comparison, Cost};
+use super::api::{ApiFigures, Comparison, Cost, Memory};
 use super::audit::Requests;
 use super::figures::Figure;
 use super::ring::{OperatorFigures, StartFigures};
@@ -46,15 +46,20 @@ fn api_part(page: &mut String, api: &ApiFigures) {
     let _ = writeln!(
         page,
         "\n## The API beside the bare driver and a bare server\n\n\
-         `store-api` with all its layers; a loop around the scylla driver that does the same read and decodes the same\n\
-         columns, without HTTP; a hyper server that answers as many bytes from memory. 32 requests at once, one Cassandra\n\
-         5.0 on the same machine, {} reads of warm-up. CPU is user and system time of that process alone.\n\n\
+         `store-api` with all its layers, tokens among them; a loop around the scylla driver that does the same read and\n\
+         decodes the same columns, without HTTP; a hyper server that answers the same bytes from memory. 32 requests at\n\
+         once, one Cassandra 5.0 on the same machine, {} reads of warm-up. All took turns in {} rounds. CPU is user and\n\
+         system time of that process alone. Before, every product and the page were compared with the rows behind them.\n\n\
          | read | of | CPU µs per request | requests per second |\n|---|---|---|---|",
-        api.warm_up
+        api.warm_up,
+        api.get.api.cpu_us.len()
     );
     for (name, comparison) in [("product by id", &api.get), ("page of 50", &api.page)] {
-        let Comparison { api, driver, hyper, bytes } = comparison;
-        for (who, cost) in [("store-api", api), ("driver alone", driver), ("hyper alone", hyper)] {
+        let Comparison { api, driver, hyper, peers, bytes } = comparison;
+        let peers = peers.iter().map(|(name, cost)| (name.as_str(), cost));
+        for (who, cost) in
+            [("store-api", api), ("driver alone", driver), ("hyper alone", hyper)].into_iter().chain(peers)
+        {
             let Cost { cpu_us, per_second } = cost;
             let _ = writeln!(
                 page,
@@ -66,10 +71,40 @@ fn api_part(page: &mut String, api: &ApiFigures) {
     }
     let _ = writeln!(
         page,
-        "\nCPU of the API to that of (hyper + driver): product by id {}, page of 50 {}.",
+        "\n| ratio within a round | product by id | page of 50 |\n|---|---|---|\n\
+         | CPU of the API to (hyper + driver) | {} | {} |\n\
+         | throughput of the API to the driver alone | {} | {} |",
         api.get.ratio().show(2),
-        api.page.ratio().show(2)
+        api.page.ratio().show(2),
+        api.get.share().show(2),
+        api.page.share().show(2)
     );
+    for (name, get) in &api.get.peers {
+        let page_of = api.page.peers.get(name).map(|page| api.page.times(page).show(1)).unwrap_or_default();
+        let _ = writeln!(page, "| CPU of {name} to that of the API | {} | {page_of} |", api.get.times(get).show(1));
+    }
+    if !api.get.peers.is_empty() {
+        let _ = writeln!(
+            page,
+            "\nThe peers (`tests/bench/go`, `tests/bench/flask`) answer the same bytes, which is checked first. The one in\n\
+             Go has the same duties (request id, recovery, deadline, metrics, access log), the one in Python has none of them."
+        );
+    }
+    let Memory { idle, warm, last, crowd, most } = api.memory;
+    let _ = writeln!(
+        page,
+        "\nMemory resident in `store-api`: {} idle, {} after the warm-up, {} after all measurements, {} after a load over\n\
+         256 connections, {} at most.",
+        mib(idle),
+        mib(warm),
+        mib(last),
+        mib(crowd),
+        mib(most)
+    );
+}
+
+fn mib(kib: u64) -> String {
+    format!("{:.1} MiB", kib as f64 / 1024.0)
 }
 
 fn starts_part(page: &mut String, starts: &StartFigures) {
@@ -90,14 +125,13 @@ fn starts_part(page: &mut String, starts: &StartFigures) {
 }
 
 fn operator_part(page: &mut String, operator: &OperatorFigures) {
-    let kib = |kib: u64| format!("{:.1} MiB", kib as f64 / 1024.0);
     let _ = writeln!(
         page,
         "\n## The operator\n\n\
          Memory resident: {} at rest, {} at most. Its requests to the API server, from the audit log:\n\n\
          | | seconds | requests | writes but leases and events | of these kinds |\n|---|---|---|---|---|",
-        kib(operator.settled_resident_kib),
-        kib(operator.most_resident_kib)
+        mib(operator.settled_resident_kib),
+        mib(operator.most_resident_kib)
     );
     let mut row = |name: &str, seconds: f64, requests: &Requests| {
         let kinds: Vec<_> = requests.kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();

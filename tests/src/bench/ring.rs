@@ -9,9 +9,9 @@ use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::{Api, ResourceExt as _};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use store_bench::process_time::resident_kib;
 
 use super::audit::{self, Requests};
-use super::process_time::resident_kib;
 use crate::cluster::{Cluster, ClusterError};
 use crate::command::CommandError;
 use crate::progress::{WaitError, say, wait_until};

@@ -1,16 +1,15 @@
 //! `make bench`: measures, prints the figures, and writes them to `docs/bench.md`.
 
 use std::fs;
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use store_tests::bench::api::{self, Effort};
-use store_tests::bench::driver_loop::{self, Read};
 use store_tests::bench::page::{Measured, render};
-use store_tests::bench::{hello, ring};
+use store_tests::bench::parts::Parts;
+use store_tests::bench::ring;
 use store_tests::checks::{cargo, root};
 use store_tests::cluster::Cluster;
 use store_tests::command::{LONG, run};
@@ -32,6 +31,9 @@ struct Arguments {
     /// Reads before the API is measured.
     #[arg(long, global = true, default_value_t = 300_000)]
     warm_up: u64,
+    /// Leave out the API's peers in Go and Python.
+    #[arg(long, global = true)]
+    no_peers: bool,
     /// Rounds of bringing three nodes up.
     #[arg(long, global = true, default_value_t = 2)]
     starts: usize,
@@ -52,46 +54,18 @@ enum Part {
     Api,
     /// The operator alone.
     Operator,
-    /// Play the bare server.
-    #[command(hide = true)]
-    ServeHello {
-        #[arg(long)]
-        bytes: usize,
-    },
-    /// Play the bare driver.
-    #[command(hide = true)]
-    Drive {
-        #[arg(long)]
-        node: SocketAddr,
-        #[arg(long)]
-        keyspace: String,
-        #[arg(long, value_enum)]
-        read: Read,
-        #[arg(long)]
-        workers: usize,
-        #[arg(long = "time", id = "time")]
-        time: f64,
-    },
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    match &arguments.part {
-        Some(Part::ServeHello { bytes }) => return hello::serve(*bytes).await.context("serving"),
-        Some(Part::Drive { node, keyspace, read, workers, time }) => {
-            let done = driver_loop::run(*node, keyspace, *read, *workers, Duration::from_secs_f64(*time)).await?;
-            println!("DONE={}", serde_json::to_string(&done)?);
-            return Ok(());
-        }
-        _ => {}
-    }
-    let file = root().join("target/bench.json");
+    let target = target()?;
+    let file = target.join("bench.json");
     let mut measured: Measured =
         fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     measured.machine = machine();
     if !matches!(arguments.part, Some(Part::Operator)) {
-        measure_api(&arguments, &mut measured).await?;
+        measure_api(&target, &arguments, &mut measured).await?;
         keep(&file, &measured)?;
     }
     if !matches!(arguments.part, Some(Part::Api)) {
@@ -102,14 +76,27 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn measure_api(arguments: &Arguments, measured: &mut Measured) -> anyhow::Result<()> {
+/// Where cargo puts what it builds: this program is in a directory of it.
+fn target() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe().context("finding this program")?;
-    say("building store-api");
-    run(&mut cargo(["build", "--release", "--package", "store-api"]), LONG)?;
-    let store_api = root().join("target/release/store-api");
-    let effort =
-        Effort { rounds: arguments.rounds, time: Duration::from_secs(arguments.seconds), warm_up: arguments.warm_up };
-    measured.api = Some(api::measure(&own, &store_api, effort).await.context("measuring the API")?);
+    own.ancestors().nth(2).map(Path::to_owned).context("this program is not in a directory of cargo's")
+}
+
+async fn measure_api(target: &Path, arguments: &Arguments, measured: &mut Measured) -> anyhow::Result<()> {
+    say("building store-api and store-bench (cargo build --release)");
+    // With the operator among the packages, store-api gets what it has in its image: the features of
+    // what both need.
+    let mut build = cargo(["build", "--quiet", "--release", "--bin", "store-api", "--bin", "store-bench"]);
+    run(build.args(["-p", "store-api", "-p", "store-operator", "-p", "store-bench"]), LONG)?;
+    let release = target.join("release");
+    let parts = Parts { store_api: release.join("store-api"), store_bench: release.join("store-bench") };
+    let effort = Effort {
+        rounds: arguments.rounds,
+        time: Duration::from_secs(arguments.seconds),
+        warm_up: arguments.warm_up,
+        peers: !arguments.no_peers,
+    };
+    measured.api = Some(api::measure(&parts, effort).await.context("measuring the API")?);
     Ok(())
 }
 

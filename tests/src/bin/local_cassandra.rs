@@ -61,6 +61,7 @@ async fn main() -> anyhow::Result<()> {
         directory: arguments.directory.unwrap_or_else(|| temporary.path().to_owned()),
         jolokia: jolokia.map(|(user, password)| (user.to_owned(), password.to_owned())),
         optimized: arguments.optimized,
+        wired: false,
     };
     // Away before anything is started: an ending in the middle of the start is an orderly one too.
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;

@@ -1,6 +1,5 @@
-//! `make test`: `make check`, the API on a Cassandra ring, the tests that start rings of their own.
-//! Arguments are the names of the steps to run, as the table at the end has them; none: all. The last
-//! line are the counts.
+//! `make test`: everything. Arguments are the names of the steps to run, as the table at the end has
+//! them; none: all. The last line are the counts.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,17 +8,31 @@ use store_tests::api_suite;
 use store_tests::cache::Cache;
 use store_tests::checks::{self, cargo};
 use store_tests::counts::Counting;
+use store_tests::linters;
 use store_tests::steps::Steps;
 use store_tests::tools;
 
+/// The step that is not in `make check`, since it takes a large download.
+const CHECKOV: &str = "checkov";
 /// Tests that start Cassandra nodes of their own, or make images.
 const RINGS: Duration = Duration::from_secs(20 * 60);
+/// From an empty cache: building Kubernetes alone takes a quarter of an hour.
+const STORIES: Duration = Duration::from_secs(75 * 60);
+const README: Duration = Duration::from_secs(40 * 60);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let mut steps = Steps::only(std::env::args().skip(1).collect());
     checks::lint(&mut steps);
     checks::run(&mut steps);
+    if steps.wants(CHECKOV) {
+        let cache = Cache::open()?;
+        let tools = tools::ensure(&cache)?;
+        match tools::checkov(&cache) {
+            Ok(packages) => steps.checks(CHECKOV, || linters::checkov(&checks::root(), &tools, &packages)),
+            Err(error) => steps.check(CHECKOV, || Err(error)),
+        };
+    }
     if api_suite::STEPS.iter().any(|step| steps.wants(step)) {
         let tools = tools::ensure(&Cache::open()?)?;
         if let Err(error) = api_suite::run_all(&mut steps, &tools).await {
@@ -27,9 +40,13 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
     }
     let mut rings = cargo(["test", "-p", "store-operator", "-p", "store-api", "-p", "store-tests"]);
-    rings.args(["--test", "cassandra", "--test", "silence", "--test", "local_ring", "--test", "images"]);
+    rings.args(["--test", "cassandra", "--test", "silence", "--test", "local_ring", "--test", "images", "--test", "linearizability"]);
     // One ring at a time.
     rings.args(["--no-fail-fast", "--", "--ignored", "--test-threads", "1"]);
     steps.command("rings and images", &mut rings, Counting::CargoTest, RINGS);
+    let mut stories = cargo(["run", "--quiet", "--package", "store-tests", "--bin", "e2e"]);
+    steps.command("end-to-end stories", &mut stories, Counting::LastLine, STORIES);
+    let mut readme = cargo(["run", "--quiet", "--package", "store-tests", "--bin", "readme"]);
+    steps.command("README's commands", &mut readme, Counting::LastLine, README);
     Ok(if steps.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

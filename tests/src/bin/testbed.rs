@@ -29,6 +29,9 @@ enum Action {
         /// `current`: install on the cluster of the current kubectl context instead.
         #[arg(long, env = "CLUSTER", value_parser = ["", "testbed", "current"], default_value = "")]
         cluster: String,
+        /// A file of Helm values for the chart: where a cluster of yours finds the images, for one.
+        #[arg(long, env = "VALUES", value_parser = clap::builder::OsStringValueParser::new())]
+        values: Option<OsString>,
     },
     /// Stops a cluster and deletes all of it but the cache.
     Down(Name),
@@ -90,8 +93,11 @@ async fn main() -> anyhow::Result<()> {
     progress::elapsed();
     match Arguments::parse().command {
         Action::Up(Name { name }) => drop(Cluster::start(&name).await?),
-        Action::ShopUp { cluster } if cluster == "current" => shop_up::up(Target::CurrentContext).await?,
-        Action::ShopUp { .. } => shop_up::up(Target::Testbed).await?,
+        Action::ShopUp { cluster, values } => {
+            let target = if cluster == "current" { Target::CurrentContext } else { Target::Testbed };
+            let values = values.filter(|file| !file.is_empty()).map(PathBuf::from);
+            shop_up::up(target, values.as_deref()).await?;
+        }
         Action::Down(Name { name }) => Cluster::down(&name).await?,
         Action::Node { cluster, node, fault } => on_node(&cluster.name, &node, fault).await?,
         Action::Drill(Name { name }) => {

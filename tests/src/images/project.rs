@@ -48,16 +48,19 @@ const OPERATOR: Recipe = Recipe {
 
 /// What the programs are compiled from; that anything else changes nothing is what keeps a second run
 /// quick.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 12] = [
     "Cargo.toml",
     "Cargo.lock",
     "crds/Cargo.toml",
     "crds/src",
+    "telemetry/Cargo.toml",
+    "telemetry/src",
     "api-server/Cargo.toml",
     "api-server/src",
     "operator/Cargo.toml",
     "operator/src",
     "tests/Cargo.toml",
+    "tests/bench/bare/Cargo.toml",
 ];
 
 /// The archive with `docker.io/library/store-api:dev` and `docker.io/library/store-operator:dev`,

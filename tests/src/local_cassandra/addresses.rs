@@ -52,6 +52,11 @@ impl Block {
         Ok(block)
     }
 
+    /// Its number, that no other ring of the machine has.
+    pub(super) fn number(&self) -> u8 {
+        self.number
+    }
+
     /// The addresses of the first `nodes` nodes.
     pub(super) fn members(&self, nodes: u8) -> Vec<Ipv4Addr> {
         (1..=nodes).map(|node| Ipv4Addr::new(127, 0, self.number, node)).collect()

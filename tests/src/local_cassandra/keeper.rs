@@ -11,14 +11,14 @@ use std::sync::mpsc::{Sender, channel};
 type Request = (Command, Sender<io::Result<Child>>);
 
 /// A command that runs `program` so that the kernel kills it when its starter ends.
-pub(super) fn command(program: &std::path::Path) -> Command {
+pub(crate) fn command(program: &std::path::Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]).arg(program);
     command
 }
 
 /// Starts `command` from the thread that lives as long as the program.
-pub(super) fn spawn(command: Command) -> io::Result<Child> {
+pub(crate) fn spawn(command: Command) -> io::Result<Child> {
     let gone = |_| io::Error::other("the thread that starts processes has ended");
     let (answer, started) = channel();
     keeper()?.send((command, answer)).map_err(|_| gone(()))?;

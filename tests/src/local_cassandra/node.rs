@@ -22,6 +22,8 @@ pub(super) struct Node {
     directory: PathBuf,
     java: PathBuf,
     arguments: Vec<String>,
+    /// A process in whose network namespace the node runs.
+    namespace: Option<u32>,
     process: Option<Child>,
 }
 
@@ -47,7 +49,7 @@ impl Node {
         }
         let mut arguments = configuration::java_arguments(options, &directory);
         arguments.extend(installation.arguments(options, address));
-        Ok(Self { address, directory, java: installation.java(), arguments, process: None })
+        Ok(Self { address, directory, java: installation.java(), arguments, namespace: None, process: None })
     }
 
     pub(super) fn address(&self) -> Ipv4Addr {
@@ -63,6 +65,11 @@ impl Node {
         self.arguments.insert(0, argument);
     }
 
+    /// From its next start on the node runs in the network namespace of this process.
+    pub(super) fn enter(&mut self, namespace: u32) {
+        self.namespace = Some(namespace);
+    }
+
     /// Starts the process unless it runs.
     pub(super) fn spawn(&mut self) -> Result<(), RingError> {
         if self.process.is_some() && self.exited()?.is_none() {
@@ -70,7 +77,14 @@ impl Node {
         }
         let log = File::create(self.log()).map_err(io_error(format!("creating {}", self.log().display())))?;
         let errors = log.try_clone().map_err(io_error("duplicating a file handle"))?;
-        let mut command = keeper::command(&self.java);
+        let mut command = match self.namespace {
+            Some(pid) => {
+                let mut enter = keeper::command(Path::new("nsenter"));
+                enter.args(["--target", &pid.to_string(), "--net", "--"]).arg(&self.java);
+                enter
+            }
+            None => keeper::command(&self.java),
+        };
         command.args(&self.arguments).current_dir(&self.directory);
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
         let start = || io_error(format!("starting {} for {} through setpriv", self.java.display(), self.address));

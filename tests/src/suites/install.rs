@@ -1,5 +1,7 @@
 //! The chart, installed with Helm as a user does it, with images built from the sources. IO.
 
+use std::path::Path;
+
 use super::kubectl::Kubectl;
 use crate::checks::root;
 use crate::cluster::{Cluster, ClusterError};
@@ -29,7 +31,7 @@ pub enum InstallError {
 pub async fn install(name: &str) -> Result<(Cluster, Kubectl), InstallError> {
     let (cluster, tag) = testbed(name).await?;
     let kubectl = Kubectl::new(cluster.tools(), &cluster.kubeconfig());
-    chart(&kubectl, Some(&tag)).await?;
+    chart(&kubectl, Some(&tag), None).await?;
     Ok((cluster, kubectl))
 }
 
@@ -46,11 +48,11 @@ pub async fn testbed(name: &str) -> Result<(Cluster, String), ClusterError> {
 
 /// Installs or upgrades the chart in a namespace where only restricted pods may run, and waits until
 /// the operator is ready and the API server serves StoreClusters. `tag` is that of images built here;
-/// without it the chart's own are pulled.
+/// without it the chart's own are pulled, or those that the Helm `values` file names.
 ///
 /// # Errors
 /// [`CommandError`] with what kubectl or helm said.
-pub async fn chart(kubectl: &Kubectl, tag: Option<&str>) -> Result<(), CommandError> {
+pub async fn chart(kubectl: &Kubectl, tag: Option<&str>, values: Option<&Path>) -> Result<(), CommandError> {
     let namespace = serde_json::json!({
         "apiVersion": "v1", "kind": "Namespace",
         "metadata": { "name": OPERATOR_NAMESPACE, "labels": { "pod-security.kubernetes.io/enforce": "restricted" } },
@@ -62,6 +64,10 @@ pub async fn chart(kubectl: &Kubectl, tag: Option<&str>) -> Result<(), CommandEr
     let mut arguments = vec!["upgrade", "--install", "store-manager", &chart, "--namespace", OPERATOR_NAMESPACE];
     // Without --reset-values an upgrade that sets nothing keeps what an earlier one has set.
     arguments.extend(["--reset-values", "--wait", "--timeout", "3m"]);
+    let values = values.map(|file| file.to_string_lossy());
+    if let Some(file) = &values {
+        arguments.extend(["--values", file]);
+    }
     let images = tag.map(|tag| format!("image.tag={tag},apiImage.tag={tag}"));
     if let Some(images) = &images {
         arguments.extend(["--set", images]);

@@ -43,7 +43,15 @@ impl Kubectl {
         self.program("helm", arguments, None, LONG).await
     }
 
-    /// On a thread of its own: the load must not stand still meanwhile.
+    /// Runs another Helm than the cluster's own.
+    ///
+    /// # Errors
+    /// [`CommandError`] when it fails.
+    pub async fn helm_of(&self, helm: &Path, arguments: &[&str]) -> Result<String, CommandError> {
+        self.program(&helm.to_string_lossy(), arguments, None, LONG).await
+    }
+
+    /// `name` is that of a program of the cluster's, or a path. On a thread of its own: the load must not stand still meanwhile.
     async fn program(
         &self,
         name: &str,

@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::{AsyncBufReadExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -12,6 +14,7 @@ use kube::api::{ListParams, LogParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::{Value, json};
 use store_crds::{LABEL_COMPONENT, LABEL_STORE, StoreCluster, StoreClusterStatus, conditions};
+use tokio::task::JoinSet;
 
 use super::cassandra_log::{Work, work};
 use crate::load::CqlAccess;
@@ -21,6 +24,8 @@ use crate::progress::{WaitError, wait_until};
 pub const MANAGER: &str = "store-tests";
 /// Time for one question to the API server.
 const QUESTION: Duration = Duration::from_secs(10);
+/// Most of a followed log that is kept, in bytes.
+const FOLLOWED: usize = 32 << 20;
 
 /// The shop could not be asked or told.
 #[derive(Debug, thiserror::Error)]
@@ -214,6 +219,54 @@ impl Shop {
             }
         }
         Ok(all)
+    }
+
+    /// Follows the logs of the Cassandra pods that are there now, from now on: the log of a pod that
+    /// goes cannot be read afterwards.
+    ///
+    /// # Errors
+    /// [`ShopError`] when the pods cannot be listed or a log cannot be opened.
+    pub async fn follow_logs(&self) -> Result<FollowedLogs, ShopError> {
+        let api: Api<Pod> = self.api();
+        let params = LogParams {
+            container: Some("cassandra".into()),
+            follow: true,
+            timestamps: true,
+            since_time: Some(Timestamp::now()),
+            ..LogParams::default()
+        };
+        let mut logs = FollowedLogs::default();
+        for pod in self.pods("cassandra").await?.into_keys() {
+            let mut lines = ask(&format!("following the log of {pod}"), api.log_stream(&pod, &params)).await?.lines();
+            let text = Arc::new(Mutex::new(String::new()));
+            logs.texts.push(Arc::clone(&text));
+            logs.tasks.spawn(async move {
+                // It ends with the pod, or with this value.
+                while let Ok(Some(line)) = lines.try_next().await {
+                    let mut text = text.lock().unwrap_or_else(PoisonError::into_inner);
+                    if text.len() + line.len() > FOLLOWED {
+                        break;
+                    }
+                    text.push_str(&line);
+                    text.push('\n');
+                }
+            });
+        }
+        Ok(logs)
+    }
+}
+
+/// Logs being followed; dropping it ends that.
+#[derive(Debug, Default)]
+pub struct FollowedLogs {
+    texts: Vec<Arc<Mutex<String>>>,
+    tasks: JoinSet<()>,
+}
+
+impl FollowedLogs {
+    /// The work that they have told of so far.
+    pub fn work(&self) -> Vec<Work> {
+        self.texts.iter().flat_map(|text| work(&text.lock().unwrap_or_else(PoisonError::into_inner))).collect()
     }
 }
 

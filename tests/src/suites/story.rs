@@ -18,7 +18,7 @@ use jiff::Timestamp;
 pub use timeline::{Row, Timeline};
 
 use super::bad_specs;
-use super::cassandra_log::busy;
+use super::cassandra_log::{Work, busy};
 use super::kubectl::Kubectl;
 use super::shop::{Shop, ShopError};
 use super::tally::Tally;
@@ -94,14 +94,24 @@ struct Story<'a> {
     /// When the power was cut, in time of the load.
     cut_at: Option<Duration>,
     timeline: Timeline,
+    /// What nodes did whose pods may be gone at the end of the step.
+    leaving: Vec<Work>,
 }
 
 /// Tells the story; its checks go to `tally`. The answer is what the load saw, if it got so far.
 pub async fn tell(stage: &Stage<'_>, plan: &Plan, tally: &mut Tally) -> (Timeline, Option<LoadReport>) {
     let name = format!("shop-{}", plan.version.replace('.', ""));
     let shop = Shop::new(stage.cluster.client(), &name, "shop");
-    let mut story =
-        Story { stage, plan, shop, load: None, guarded_from: None, cut_at: None, timeline: Timeline::default() };
+    let mut story = Story {
+        stage,
+        plan,
+        shop,
+        load: None,
+        guarded_from: None,
+        cut_at: None,
+        timeline: Timeline::default(),
+        leaving: Vec::new(),
+    };
     if let Err(error) = story.steps(tally).await {
         tally.check("the story goes on", Err::<&str, _>(format!("it stops here: {error}")));
     }
@@ -164,9 +174,9 @@ impl Story<'_> {
         result: Result<String, StoryError>,
     ) -> Result<(), StoryError> {
         let seconds = Timestamp::now().duration_since(began).as_secs_f64();
-        // Logs of pods that are gone are gone; the rest is told.
         let work = self.shop.work_since(began).await.unwrap_or_default();
-        let cassandra = busy(work.iter().map(|(_, work)| work)).as_secs_f64();
+        let leaving = std::mem::take(&mut self.leaving);
+        let cassandra = busy(work.iter().map(|(_, work)| work).chain(&leaving)).as_secs_f64();
         self.timeline.add(Row { step: step.to_owned(), seconds, cassandra });
         let times = format!("{seconds:.1} s, Cassandra itself {cassandra:.1} s");
         let told = match &result {

@@ -140,7 +140,7 @@ impl Database {
             statement_timeout: usage.statement_timeout,
             conditional_timeout: usage.conditional_timeout,
             observer: observer.clone(),
-            batches: observer.meter("BATCH", "products"),
+            batches: observer.meter("BATCH", ""),
         }
     }
 

@@ -3,7 +3,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use prometheus::{Histogram, HistogramOpts, HistogramVec, Registry};
+use prometheus::{Histogram, HistogramOpts, HistogramVec};
+use store_telemetry::Catalogue;
 
 use super::execute::Failure;
 
@@ -20,14 +21,13 @@ pub struct Observer {
 
 impl Observer {
     /// Registers the metric.
-    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+    pub fn register(catalogue: &Catalogue) -> Result<Self, prometheus::Error> {
         let durations = HistogramVec::new(
-            HistogramOpts::new("db_client_operation_duration_seconds", "Duration of database client operations.")
+            HistogramOpts::new("db_client_operation_duration_seconds", "Duration of database client operations, each try of a statement by itself. BATCH: several tables, or several rows.")
                 .buckets(BUCKETS.to_vec()),
             &["db_system_name", "db_operation_name", "db_collection_name", "error_type"],
         )?;
-        registry.register(Box::new(durations.clone()))?;
-        Ok(Self { durations })
+        Ok(Self { durations: catalogue.add(durations)? })
     }
 
     /// The meter of one prepared statement.

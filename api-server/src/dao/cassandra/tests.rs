@@ -76,7 +76,7 @@ impl Ground {
     }
 
     fn observer() -> Observer {
-        Observer::register(&prometheus::Registry::new()).unwrap()
+        Observer::register(&store_telemetry::Catalogue::new()).unwrap()
     }
 
     /// DAOs as a process has them, without its sweepers.

@@ -105,7 +105,10 @@ impl LedgerDao for Slow {
 async fn two_processes_sell_each_unit_once_and_no_more() {
     for (buyers, units) in [(50, 1), (200, 10), (200, 150)] {
         let dao = Slow::new(1);
-        let processes = [Lines::new(Arc::clone(&dao) as _), Lines::new(Arc::clone(&dao) as _)];
+        let processes = [
+            Lines::new(Arc::clone(&dao) as _, Figures::unseen()),
+            Lines::new(Arc::clone(&dao) as _, Figures::unseen()),
+        ];
         let account = Account::stock(Uuid::now_v7());
         assert!(made(&processes[0], account, want(Change::Set { quantity: units })).await);
         let runs = (0..buyers).map(|buyer| {
@@ -122,7 +125,7 @@ async fn two_processes_sell_each_unit_once_and_no_more() {
 #[tokio::test]
 async fn changes_that_wait_are_committed_together() {
     let dao = Slow::new(1);
-    let lines = Lines::new(Arc::clone(&dao) as _);
+    let lines = Lines::new(Arc::clone(&dao) as _, Figures::unseen());
     let account = Account::stock(Uuid::now_v7());
     assert!(made(&lines, account, want(Change::Set { quantity: 1000 })).await);
     let takes = (0..128).map(|_| made(&lines, account, take(1)));
@@ -134,7 +137,7 @@ async fn changes_that_wait_are_committed_together() {
 #[tokio::test]
 async fn a_full_queue_turns_changes_away_at_once_and_a_late_one_is_never_begun() {
     let dao = Slow::new(0);
-    let lines = Lines::new(Arc::clone(&dao) as _);
+    let lines = Lines::new(Arc::clone(&dao) as _, Figures::unseen());
     let account = Account::stock(Uuid::now_v7());
     let hasty = Context::within(Duration::from_millis(200));
     let waiting =
@@ -155,7 +158,7 @@ async fn a_full_queue_turns_changes_away_at_once_and_a_late_one_is_never_begun()
 #[tokio::test]
 async fn a_change_whose_answer_was_lost_is_found_again_under_its_id() {
     let dao = Slow::new(1);
-    let lines = Lines::new(Arc::clone(&dao) as _);
+    let lines = Lines::new(Arc::clone(&dao) as _, Figures::unseen());
     let account = Account::stock(Uuid::now_v7());
     assert!(made(&lines, account, want(Change::Set { quantity: 5 })).await);
     dao.lose_next_answer.store(true, Ordering::SeqCst);
@@ -172,7 +175,7 @@ async fn a_change_whose_answer_was_lost_is_found_again_under_its_id() {
 #[tokio::test]
 async fn nobody_is_refused_from_memory() {
     let dao = Slow::new(1);
-    let lines = Lines::new(Arc::clone(&dao) as _);
+    let lines = Lines::new(Arc::clone(&dao) as _, Figures::unseen());
     let account = Account::stock(Uuid::now_v7());
     dao.intrude.store(true, Ordering::SeqCst);
     // While both wait in one queue the first posting leaves 0 in this process's memory, and

@@ -38,6 +38,7 @@ impl Orders {
                 let after = moved_to(order, Status::Confirmed, cx.now_ms);
                 match self.daos.orders.replace(cx, &stored, &after, note.operation).await? {
                     Replaced::Done(stored, receipt) => {
+                        self.lines.figures().order(&stored.order);
                         self.publish_or_leave(cx, &stored, note).await;
                         return Ok((stored.order, Some(receipt)));
                     }
@@ -105,6 +106,7 @@ impl Orders {
         let after = moved_to(&stored.order, Status::Refused, cx.now_ms);
         match self.daos.orders.replace(cx, stored, &after, Uuid::new_v4()).await? {
             Replaced::Done(refused, _) => {
+                self.lines.figures().order(&refused.order);
                 self.undo(cx, &refused.order).await?;
                 self.daos.orders.forget(cx, note).await;
                 Ok(true)

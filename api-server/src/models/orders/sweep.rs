@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::Orders;
-use crate::dao::orders::{Note, Status};
+use crate::dao::orders::{Note, Replaced, Status};
 use crate::dao::{Context, DaoError, now_ms};
 use crate::models::ModelError;
 
@@ -121,7 +121,10 @@ async fn finish(orders: &Orders, note: &Note) -> Result<bool, ModelError> {
         // Nobody was told of it: it is undone. False: it was decided at this moment.
         Status::Pending => {
             let after = crate::models::order::moved_to(&stored.order, Status::Refused, now_ms());
-            orders.daos.orders.replace(&cx, &stored, &after, Uuid::new_v4()).await?;
+            if let Replaced::Done(refused, _) = orders.daos.orders.replace(&cx, &stored, &after, Uuid::new_v4()).await?
+            {
+                orders.lines.figures().order(&refused.order);
+            }
             return Box::pin(finish(orders, note)).await;
         }
         Status::Refused => orders.undo(&cx, &stored.order).await?,

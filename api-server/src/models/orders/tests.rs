@@ -10,6 +10,7 @@ use crate::dao::memory;
 use crate::dao::orders::day_of;
 use crate::dao::products::Product;
 use crate::dao::users::User;
+use crate::models::figures::Figures;
 use crate::models::ledger::{Change as Movement, Want};
 use crate::models::reports::Reports;
 
@@ -60,7 +61,7 @@ impl Shop {
         let change = Movement::Set { quantity };
         let want =
             Want { id: Uuid::new_v4(), change, condition: Tags::Absent, reason: None, reference: None, fresh: true };
-        let lines = Lines::new(Arc::clone(&self.daos.ledger));
+        let lines = Lines::new(Arc::clone(&self.daos.ledger), Figures::unseen());
         lines.change(&cx(), Account::stock(product), want).await.unwrap();
     }
 
@@ -81,7 +82,7 @@ impl Shop {
     fn over(&self, orders: Arc<dyn OrderDao>, ledger: Arc<dyn LedgerDao>, ranks: Arc<dyn RankDao>) -> Orders {
         let (products, users) = (Arc::clone(&self.daos.products), Arc::clone(&self.daos.users));
         let daos = Daos { orders, ledger: Arc::clone(&ledger), ranks, products, users };
-        Orders::new(Lines::new(ledger), daos, CursorKey::new(b"0123456789abcdef"))
+        Orders::new(Lines::new(ledger, Figures::unseen()), daos, CursorKey::new(b"0123456789abcdef"))
     }
 
     fn draft(&self, quantities: &[i64]) -> Draft {

@@ -83,8 +83,13 @@ impl Story<'_> {
     }
 
     pub(super) async fn back_to_three(&mut self) -> Result<String, StoryError> {
+        let logs = self.shop.follow_logs().await?;
         self.scale(3).await?;
         let found = self.settle(CHANGE, 3, 2).await?;
+        self.leaving = logs.work();
+        if self.leaving.is_empty() {
+            return Err(StoryError::Wrong(format!("{found}, but no log told of a node that left")));
+        }
         let pods = self.shop.pods("cassandra").await?;
         if pods.len() == 3 { Ok(found) } else { Err(StoryError::Wrong(format!("pods {:?}", pods.keys()))) }
     }

@@ -16,6 +16,22 @@ pub fn cpu_time(pid: u32) -> io::Result<Duration> {
     parse_stat(&stat).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/stat: {stat}")))
 }
 
+/// CPU time of process `pid` and of every process below it, of those that live.
+///
+/// # Errors
+/// As [`cpu_time`].
+pub fn cpu_time_of_tree(pid: u32) -> io::Result<Duration> {
+    let mut sum = cpu_time(pid)?;
+    for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread may end while it is looked at.
+        let children = std::fs::read_to_string(task?.path().join("children")).unwrap_or_default();
+        for child in children.split_ascii_whitespace().filter_map(|child| child.parse().ok()) {
+            sum += cpu_time_of_tree(child).unwrap_or_default();
+        }
+    }
+    Ok(sum)
+}
+
 /// Memory of process `pid` in KiB: resident now, and the most it ever was.
 ///
 /// # Errors
@@ -48,6 +64,21 @@ mod tests {
         let stat = "12 (a) b (c) S 1 1 1 0 -1 4194560 100 0 0 0 150 50 7 7 20 0 9 0 100 1 2 3";
         assert_eq!(parse_stat(stat), Some(Duration::from_secs(2)));
         assert_eq!(parse_stat("12 (x) S 1"), None);
+    }
+
+    #[test]
+    fn the_time_of_a_tree_is_at_least_that_of_its_children() {
+        let work = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; echo; sleep 60";
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", work])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        std::io::Read::read_exact(&mut child.stdout.take().expect("piped"), &mut [0]).expect("its line");
+        let (own, its) = (cpu_time(std::process::id()).expect("own"), cpu_time(child.id()).expect("its"));
+        let tree = cpu_time_of_tree(std::process::id()).expect("both");
+        child.kill().and_then(|()| child.wait()).expect("killed");
+        assert!(its > Duration::ZERO && tree >= own + its, "{tree:?} {own:?} {its:?}");
     }
 
     #[test]

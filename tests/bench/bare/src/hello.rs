@@ -12,12 +12,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-/// Serves a JSON string of `bytes` bytes on a port of 127.0.0.1, printed as `PORT=n`, until killed.
+/// Answers with `body` on a port of 127.0.0.1, printed as `PORT=n`, until killed.
 ///
 /// # Errors
 /// When the port cannot be had.
-pub async fn serve(bytes: usize) -> std::io::Result<()> {
-    let body = Bytes::from(format!("\"{}\"", "x".repeat(bytes.saturating_sub(2))));
+pub async fn serve(body: Bytes) -> std::io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     println!("PORT={}", listener.local_addr()?.port());
     loop {

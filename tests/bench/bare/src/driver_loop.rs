@@ -11,14 +11,15 @@ use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::statement::Consistency;
 use scylla::statement::prepared::PreparedStatement;
-use scylla::value::{CqlDecimalBorrowed, CqlTimestamp};
+use scylla::value::{CqlDecimal, CqlDecimalBorrowed, CqlTimestamp};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::process_time::cpu_time;
 
-const COLUMNS: &str = "id, sku, name, price, brand, description, category, version, created_at, updated_at";
+/// The columns of a product that are read, in the order of [`OwnedRow`].
+pub const COLUMNS: &str = "id, sku, name, price, brand, description, category, version, created_at, updated_at";
 /// Reads that warm the loop up before it is measured, on each worker.
 const WARM_UP: u64 = 200;
 
@@ -35,6 +36,10 @@ type Row<'a> = (
     CqlTimestamp,
     CqlTimestamp,
 );
+
+/// The same, to be kept.
+pub type OwnedRow =
+    (Uuid, String, String, CqlDecimal, Option<String>, Option<String>, Option<String>, i64, CqlTimestamp, CqlTimestamp);
 
 /// The driver failed, or found less than it should.
 #[derive(Debug, thiserror::Error)]

@@ -10,7 +10,9 @@ use std::collections::HashMap;
 /// An operation and its answer; times are those of one clock, `began < ended`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operation {
+    /// When it was sent.
     pub began: u64,
+    /// When its answer was there.
     pub ended: u64,
     /// The version that was made or seen.
     pub version: i64,
@@ -23,17 +25,22 @@ pub struct Operation {
 /// What clients saw of one stock, with all of its movements once everything has ended.
 #[derive(Debug, Clone, Default)]
 pub struct History {
+    /// Everything that got an answer.
     pub operations: Vec<Operation>,
     /// Orders that were acknowledged, with the units they took.
     pub orders: HashMap<String, i64>,
+    /// All that the stock tells of itself.
     pub movements: Vec<Movement>,
 }
 
 /// A movement as the stock tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Movement {
+    /// The version that it made.
     pub version: i64,
+    /// What it changed.
     pub delta: i64,
+    /// What was there after it.
     pub quantity: i64,
     /// The order that took units, for movements of that kind.
     pub order: Option<String>,
@@ -55,7 +62,12 @@ pub enum Fault {
     /// A read saw what no version had.
     Phantom(i64),
     /// An operation saw less than one that had ended before it began.
-    Stale { saw: i64, after: i64 },
+    Stale {
+        /// What it saw.
+        saw: i64,
+        /// The newest that had ended before.
+        after: i64,
+    },
     /// An acknowledged order took nothing or something else.
     OrderLost(String),
     /// An order took its units twice.
@@ -143,102 +155,107 @@ fn of_orders(history: &History, faults: &mut Vec<Fault>) {
     }
 }
 
-/// A right history: counts, sales and reads, some of them at the same time.
-fn right() -> History {
-    let mut history = History::default();
-    let mut quantity = 0;
-    for version in 1..=200_i64 {
-        let delta = if version == 1 { 500 } else { -(version % 3) };
-        quantity += delta;
-        let order = (version % 2 == 0).then(|| format!("order {version}"));
-        if let Some(order) = &order {
-            history.orders.insert(order.clone(), -delta);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A right history: counts, sales and reads, some of them at the same time.
+    fn right() -> History {
+        let mut history = History::default();
+        let mut quantity = 0;
+        for version in 1..=200_i64 {
+            let delta = if version == 1 { 500 } else { -(version % 3) };
+            quantity += delta;
+            let order = (version % 2 == 0).then(|| format!("order {version}"));
+            if let Some(order) = &order {
+                history.orders.insert(order.clone(), -delta);
+            }
+            history.movements.push(Movement { version, delta, quantity, order });
+            let began = u64::try_from(version).unwrap() * 10;
+            // Each ends after the next has begun.
+            history.operations.push(Operation { began, ended: began + 12, version, quantity, delta: Some(delta) });
+            history.operations.push(Operation { began: began + 13, ended: began + 15, version, quantity, delta: None });
         }
-        history.movements.push(Movement { version, delta, quantity, order });
-        let began = u64::try_from(version).unwrap() * 10;
-        // Each ends after the next has begun.
-        history.operations.push(Operation { began, ended: began + 12, version, quantity, delta: Some(delta) });
-        history.operations.push(Operation { began: began + 13, ended: began + 15, version, quantity, delta: None });
-    }
-    // What the next change made may have been seen by a read that began before that change ended.
-    history.operations.retain(|operation| operation.delta.is_some() || operation.version % 7 == 0);
-    for operation in &mut history.operations {
-        if operation.delta.is_none() {
-            let seen = &history.movements[usize::try_from(operation.version).unwrap()];
-            (operation.version, operation.quantity) = (seen.version, seen.quantity);
+        // What the next change made may have been seen by a read that began before that change ended.
+        history.operations.retain(|operation| operation.delta.is_some() || operation.version % 7 == 0);
+        for operation in &mut history.operations {
+            if operation.delta.is_none() {
+                let seen = &history.movements[usize::try_from(operation.version).unwrap()];
+                (operation.version, operation.quantity) = (seen.version, seen.quantity);
+            }
         }
+        history
     }
-    history
-}
 
-#[test]
-fn a_right_history_has_no_fault_also_in_another_order() {
-    let mut history = right();
-    assert_eq!(judge(&history), []);
-    history.operations.reverse();
-    history.movements.reverse();
-    assert_eq!(judge(&history), []);
-}
-
-#[test]
-fn a_lost_write_is_found() {
-    // Acknowledged, then overwritten by another change of the same version.
-    let mut history = right();
-    history.movements[49].delta -= 1;
-    history.movements[49].quantity -= 1;
-    let faults = judge(&history);
-    assert!(faults.contains(&Fault::Lost(50)) && faults.contains(&Fault::Chain(51)), "{faults:?}");
-    // Acknowledged, and its movement never came.
-    let mut history = right();
-    history.movements.remove(99);
-    let faults = judge(&history);
-    assert!(faults.contains(&Fault::Gap(100)) && faults.contains(&Fault::Lost(100)), "{faults:?}");
-}
-
-#[test]
-fn a_double_sale_is_found() {
-    // Two changes were told the same version.
-    let mut history = right();
-    let twin = history.operations.iter().find(|operation| operation.version == 80).copied().unwrap();
-    history.operations.push(twin);
-    assert!(judge(&history).contains(&Fault::Twice(80)));
-    // One order took its units twice.
-    let mut history = right();
-    let (version, quantity) = (201, history.movements[199].quantity - 1);
-    history.movements.push(Movement { version, delta: -1, quantity, order: Some("order 200".into()) });
-    assert!(judge(&history).contains(&Fault::SoldTwice("order 200".into())));
-}
-
-#[test]
-fn overselling_is_found() {
-    let mut history = right();
-    let quantity = history.movements[199].quantity;
-    history.movements.push(Movement { version: 201, delta: -quantity - 1, quantity: -1, order: None });
-    assert_eq!(judge(&history), [Fault::Oversold(201)]);
-}
-
-#[test]
-fn a_stale_read_is_found() {
-    let mut history = right();
-    let old = &history.movements[9];
-    let read = Operation { began: 5_000, ended: 5_001, version: old.version, quantity: old.quantity, delta: None };
-    history.operations.push(read);
-    assert_eq!(judge(&history), [Fault::Stale { saw: 10, after: 200 }]);
-}
-
-#[test]
-fn a_read_of_what_never_was_is_found() {
-    for (version, more) in [(201, 0), (100, 1)] {
+    #[test]
+    fn a_right_history_has_no_fault_also_in_another_order() {
         let mut history = right();
-        let quantity = history.movements[99].quantity + more;
-        history.operations.push(Operation { began: 1_001, ended: 9_000, version, quantity, delta: None });
-        assert!(judge(&history).contains(&Fault::Phantom(version)), "{version}");
+        assert_eq!(judge(&history), []);
+        history.operations.reverse();
+        history.movements.reverse();
+        assert_eq!(judge(&history), []);
     }
-}
 
-#[test]
-fn an_acknowledged_order_that_took_nothing_is_found() {
-    let mut history = right();
-    history.orders.insert("phantom".into(), 1);
-    assert_eq!(judge(&history), [Fault::OrderLost("phantom".into())]);
+    #[test]
+    fn a_lost_write_is_found() {
+        // Acknowledged, then overwritten by another change of the same version.
+        let mut history = right();
+        history.movements[49].delta -= 1;
+        history.movements[49].quantity -= 1;
+        let faults = judge(&history);
+        assert!(faults.contains(&Fault::Lost(50)) && faults.contains(&Fault::Chain(51)), "{faults:?}");
+        // Acknowledged, and its movement never came.
+        let mut history = right();
+        history.movements.remove(99);
+        let faults = judge(&history);
+        assert!(faults.contains(&Fault::Gap(100)) && faults.contains(&Fault::Lost(100)), "{faults:?}");
+    }
+
+    #[test]
+    fn a_double_sale_is_found() {
+        // Two changes were told the same version.
+        let mut history = right();
+        let twin = history.operations.iter().find(|operation| operation.version == 80).copied().unwrap();
+        history.operations.push(twin);
+        assert!(judge(&history).contains(&Fault::Twice(80)));
+        // One order took its units twice.
+        let mut history = right();
+        let (version, quantity) = (201, history.movements[199].quantity - 1);
+        history.movements.push(Movement { version, delta: -1, quantity, order: Some("order 200".into()) });
+        assert!(judge(&history).contains(&Fault::SoldTwice("order 200".into())));
+    }
+
+    #[test]
+    fn overselling_is_found() {
+        let mut history = right();
+        let quantity = history.movements[199].quantity;
+        history.movements.push(Movement { version: 201, delta: -quantity - 1, quantity: -1, order: None });
+        assert_eq!(judge(&history), [Fault::Oversold(201)]);
+    }
+
+    #[test]
+    fn a_stale_read_is_found() {
+        let mut history = right();
+        let old = &history.movements[9];
+        let read = Operation { began: 5_000, ended: 5_001, version: old.version, quantity: old.quantity, delta: None };
+        history.operations.push(read);
+        assert_eq!(judge(&history), [Fault::Stale { saw: 10, after: 200 }]);
+    }
+
+    #[test]
+    fn a_read_of_what_never_was_is_found() {
+        for (version, more) in [(201, 0), (100, 1)] {
+            let mut history = right();
+            let quantity = history.movements[99].quantity + more;
+            history.operations.push(Operation { began: 1_001, ended: 9_000, version, quantity, delta: None });
+            assert!(judge(&history).contains(&Fault::Phantom(version)), "{version}");
+        }
+    }
+
+    #[test]
+    fn an_acknowledged_order_that_took_nothing_is_found() {
+        let mut history = right();
+        history.orders.insert("phantom".into(), 1);
+        assert_eq!(judge(&history), [Fault::OrderLost("phantom".into())]);
+    }
 }

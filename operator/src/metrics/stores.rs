@@ -1,0 +1,300 @@
+//! The stores' own figures, made from their statuses at each scrape, so that no series outlives what it
+//! is about. Labels: names of the store and of what the spec bounds (pods, racks, keyspaces), and kinds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use prometheus::{GaugeVec, Opts};
+use store_crds::{DebtKind, NodeState, NodeStatus, OperationKind, OperationStatus, StoreClusterStatus};
+use store_telemetry::Catalogue;
+
+const NODE_STATES: [NodeState; 7] = [
+    NodeState::Starting,
+    NodeState::Joining,
+    NodeState::Normal,
+    NodeState::Leaving,
+    NodeState::Decommissioned,
+    NodeState::Drained,
+    NodeState::Down,
+];
+const OPERATIONS: [OperationKind; 11] = [
+    OperationKind::Bootstrap,
+    OperationKind::Join,
+    OperationKind::Decommission,
+    OperationKind::Start,
+    OperationKind::Roles,
+    OperationKind::AlterReplication,
+    OperationKind::Repair,
+    OperationKind::Cleanup,
+    OperationKind::Rollout,
+    OperationKind::GrowVolumes,
+    OperationKind::Migrate,
+];
+const CONDITIONS: [&str; 4] = [
+    store_crds::conditions::READY,
+    store_crds::conditions::PROGRESSING,
+    store_crds::conditions::DEGRADED,
+    store_crds::conditions::REPLICATION_SYNCED,
+];
+const DEBTS: [DebtKind; 2] = [DebtKind::Repair, DebtKind::Cleanup];
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// What a pass has seen of a store.
+pub(super) struct Seen {
+    wanted: i32,
+    status: StoreClusterStatus,
+    /// When the operation in hand was last seen to come further, seconds since 1970.
+    moved_at: f64,
+}
+
+/// Stores by namespace and name.
+pub(super) type Shown = BTreeMap<(String, String), Seen>;
+
+impl Seen {
+    /// What is seen now, after what was seen before.
+    pub fn after(before: Option<&Seen>, wanted: i32, status: &StoreClusterStatus, now: Timestamp) -> Seen {
+        let stands = before.filter(|before| !came_further(before.status.operation.as_ref(), status.operation.as_ref()));
+        Seen { wanted, status: status.clone(), moved_at: stands.map_or_else(|| seconds(now), |before| before.moved_at) }
+    }
+}
+
+fn came_further(before: Option<&OperationStatus>, now: Option<&OperationStatus>) -> bool {
+    match (before, now) {
+        (Some(before), Some(now)) => before != now,
+        (None, None) => false,
+        _ => true,
+    }
+}
+
+/// The figures.
+#[derive(Clone)]
+pub(super) struct Stores {
+    wanted: GaugeVec,
+    nodes: GaugeVec,
+    node_up: GaugeVec,
+    node_away_since: GaugeVec,
+    node_load: GaugeVec,
+    replication: GaugeVec,
+    replication_wanted: GaugeVec,
+    tolerated: GaugeVec,
+    conditions: GaugeVec,
+    operations: GaugeVec,
+    operation_started: GaugeVec,
+    operation_moved: GaugeVec,
+    owed: GaugeVec,
+    owed_since: GaugeVec,
+    api_ready: GaugeVec,
+}
+
+impl Stores {
+    pub fn register(catalogue: &Catalogue) -> Result<Stores, prometheus::Error> {
+        let of = |name: &str, help: &str, more: &[&str]| {
+            let labels = [&["namespace", "name"], more].concat();
+            catalogue.add(GaugeVec::new(Opts::new(format!("storecluster_{name}"), help), &labels)?)
+        };
+        let node = ["pod", "rack"];
+        Ok(Stores {
+            wanted: of("nodes_wanted", "Cassandra nodes that the spec asks for.", &[])?,
+            nodes: of("nodes", "Cassandra nodes, by state.", &["state"])?,
+            node_up: of("node_up", "1 for a node that is up and normal in every view, else 0.", &node)?,
+            node_away_since: of(
+                "node_away_since_seconds",
+                "Since when a node that had joined has not been up in every view, in seconds since 1970; 0: it is.",
+                &node,
+            )?,
+            node_load: of("node_load_bytes", "Data of the node on disk, rounded up.", &node)?,
+            replication: of("keyspace_replication", "Replication factor that the ring has.", &["keyspace"])?,
+            replication_wanted: of("keyspace_replication_wanted", "Replication factor wanted.", &["keyspace"])?,
+            tolerated: of(
+                "keyspace_failures_tolerated",
+                "Nodes that may fail now, wherever they are, before a row cannot be read or written at QUORUM; below 0: some \
+                 cannot be already.",
+                &["keyspace"],
+            )?,
+            conditions: of("condition", "1 where the condition is True, 0 where False, -1 where unknown.", &["type"])?,
+            operations: of("operation", "1 for the kind of operation in hand.", &["kind"])?,
+            operation_started: of(
+                "operation_start_time_seconds",
+                "When the operation in hand began, in seconds since 1970; 0: none.",
+                &[],
+            )?,
+            operation_moved: of(
+                "operation_progress_time_seconds",
+                "When this operator last saw the operation in hand come further, in seconds since 1970; 0: none.",
+                &[],
+            )?,
+            owed: of("owed", "Debts of earlier changes: repairs and clean-ups.", &["kind"])?,
+            owed_since: of(
+                "owed_since_seconds",
+                "Since when the oldest debt of the kind is owed, in seconds since 1970; 0: none.",
+                &["kind"],
+            )?,
+            api_ready: of("api_ready_replicas", "API pods that pass their readiness probe.", &[])?,
+        })
+    }
+
+    /// Shows these stores and no others.
+    pub fn fill(&self, shown: &Shown) {
+        for vec in self.all() {
+            vec.reset();
+        }
+        for ((namespace, name), seen) in shown {
+            self.fill_one(namespace, name, seen);
+        }
+    }
+
+    fn all(&self) -> [&GaugeVec; 15] {
+        [
+            &self.wanted,
+            &self.nodes,
+            &self.node_up,
+            &self.node_away_since,
+            &self.node_load,
+            &self.replication,
+            &self.replication_wanted,
+            &self.tolerated,
+            &self.conditions,
+            &self.operations,
+            &self.operation_started,
+            &self.operation_moved,
+            &self.owed,
+            &self.owed_since,
+            &self.api_ready,
+        ]
+    }
+
+    fn fill_one(&self, namespace: &str, name: &str, seen: &Seen) {
+        let status = &seen.status;
+        let set = |vec: &GaugeVec, more: &[&str], value: f64| {
+            vec.with_label_values(&[&[namespace, name], more].concat()).set(value);
+        };
+        set(&self.wanted, &[], f64::from(seen.wanted));
+        set(&self.api_ready, &[], f64::from(status.api.ready_replicas));
+        for state in NODE_STATES {
+            let count = status.nodes.iter().filter(|node| node.state == state).count();
+            set(&self.nodes, &[&format!("{state:?}")], count as f64);
+        }
+        for node in &status.nodes {
+            let of: [&str; 2] = [&node.pod, &node.rack];
+            set(&self.node_up, &of, flag(node.state == NodeState::Normal));
+            set(&self.node_away_since, &of, node.away_since.as_ref().map_or(0.0, |since| seconds(since.0)));
+            if let Some(load) = node.load_mib {
+                set(&self.node_load, &of, load as f64 * MIB);
+            }
+        }
+        for keyspace in &status.keyspaces {
+            set(&self.replication_wanted, &[&keyspace.name], f64::from(keyspace.wanted_replication));
+            if let Some(replication) = keyspace.replication {
+                set(&self.replication, &[&keyspace.name], f64::from(replication));
+                set(&self.tolerated, &[&keyspace.name], f64::from(tolerated(&status.nodes, replication)));
+            }
+        }
+        for kind in CONDITIONS {
+            let condition = status.conditions.iter().find(|condition| condition.type_ == kind);
+            let value = match condition.map(|condition| condition.status.as_str()) {
+                Some("True") => 1.0,
+                Some("False") => 0.0,
+                _ => -1.0,
+            };
+            set(&self.conditions, &[kind], value);
+        }
+        let operation = status.operation.as_ref();
+        for kind in OPERATIONS {
+            let in_hand = operation.is_some_and(|operation| operation.kind == kind);
+            set(&self.operations, &[&format!("{kind:?}")], flag(in_hand));
+        }
+        set(&self.operation_started, &[], operation.map_or(0.0, |operation| seconds(operation.started_at.0)));
+        set(&self.operation_moved, &[], if operation.is_some() { seen.moved_at } else { 0.0 });
+        for kind in DEBTS {
+            let debts = || status.owed.iter().filter(|debt| debt.kind == kind);
+            let oldest = debts().map(|debt| seconds(debt.since.0)).reduce(f64::min);
+            set(&self.owed, &[&format!("{kind:?}")], debts().count() as f64);
+            set(&self.owed_since, &[&format!("{kind:?}")], oldest.unwrap_or(0.0));
+        }
+    }
+}
+
+fn flag(on: bool) -> f64 {
+    f64::from(u8::from(on))
+}
+
+fn seconds(at: Timestamp) -> f64 {
+    at.as_millisecond() as f64 / 1000.0
+}
+
+/// Nodes that may fail before QUORUM of some row is not there. Cassandra puts the replicas of a row into
+/// different racks as long as there are enough, so nodes that are away in one rack then cost a row one
+/// replica together; otherwise each may cost it one.
+fn tolerated(nodes: &[NodeStatus], replication: i32) -> i32 {
+    let members = || nodes.iter().filter(|node| node.host_id.is_some() && node.state != NodeState::Decommissioned);
+    let away =
+        || members().filter(|node| !matches!(node.state, NodeState::Normal | NodeState::Leaving | NodeState::Joining));
+    let racks: BTreeSet<&str> = members().map(|node| node.rack.as_str()).collect();
+    let lost = if i32::try_from(racks.len()).is_ok_and(|racks| racks >= replication) {
+        away().map(|node| node.rack.as_str()).collect::<BTreeSet<_>>().len()
+    } else {
+        away().count()
+    };
+    let lost = i32::try_from(lost).unwrap_or(i32::MAX).min(replication);
+    replication - lost - (replication / 2 + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(nodes: &[(&str, NodeState)]) -> Vec<NodeStatus> {
+        let node = |(at, (rack, state)): (usize, &(&str, NodeState))| NodeStatus {
+            pod: format!("shop-cassandra-{rack}-{at}"),
+            rack: (*rack).to_owned(),
+            host_id: Some(at.to_string()),
+            state: *state,
+            ..NodeStatus::default()
+        };
+        nodes.iter().enumerate().map(node).collect()
+    }
+
+    #[test]
+    fn what_may_fail_is_counted_by_racks_where_each_has_a_replica_of_its_own() {
+        use NodeState::{Decommissioned, Down, Drained, Joining, Normal};
+        for (nodes, replication, expected) in [
+            (&[("a", Normal), ("b", Normal), ("c", Normal)][..], 3, 1),
+            (&[("a", Normal), ("b", Normal), ("c", Down)], 3, 0),
+            (&[("a", Normal), ("b", Drained), ("c", Down)], 3, -1),
+            (&[("a", Down), ("a", Down), ("b", Normal), ("c", Normal)], 3, 0),
+            (&[("a", Down), ("a", Down), ("a", Normal)], 3, -1),
+            (&[("a", Normal), ("a", Joining), ("a", Decommissioned)], 1, 0),
+            (&[("a", Down), ("b", Normal)], 1, -1),
+            (&[("a", Normal), ("b", Normal)], 2, 0),
+        ] {
+            assert_eq!(tolerated(&ring(nodes), replication), expected, "{nodes:?} with {replication}");
+        }
+        let mut starting = ring(&[("a", Normal), ("b", Normal), ("c", Normal), ("a", NodeState::Starting)]);
+        starting[3].host_id = None;
+        assert_eq!(tolerated(&starting, 3), 1, "one that has not joined has no rows");
+    }
+
+    #[test]
+    fn an_operation_that_stands_still_keeps_the_time_at_which_it_last_moved() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let doing = |progress: &str| StoreClusterStatus {
+            operation: Some(OperationStatus {
+                kind: OperationKind::Join,
+                step: "streaming".into(),
+                pod: None,
+                host_id: None,
+                keyspace: None,
+                replication: None,
+                started_at: k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(5)),
+                progress: Some(progress.into()),
+            }),
+            ..StoreClusterStatus::default()
+        };
+        let idle = Seen::after(None, 3, &StoreClusterStatus::default(), at(1));
+        let begun = Seen::after(Some(&idle), 3, &doing("1 of 9"), at(10));
+        let stands = Seen::after(Some(&begun), 3, &doing("1 of 9"), at(20));
+        assert_eq!((begun.moved_at, stands.moved_at), (10.0, 10.0));
+        let moved = Seen::after(Some(&stands), 3, &doing("2 of 9"), at(30));
+        assert_eq!(moved.moved_at, 30.0);
+    }
+}

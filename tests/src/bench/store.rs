@@ -1,0 +1,158 @@
+//! One Cassandra and the API in front of it with products to read: what the API is measured on.
+//! IO: child processes, HTTP.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use futures::TryStreamExt as _;
+use serde_json::{Value, json};
+
+use super::api::ApiBenchError;
+use super::child::Program;
+use super::parts::Parts;
+use crate::local_cassandra::{DATACENTER, LocalRing, Options};
+use crate::progress::{say, wait_until};
+
+/// The keyspace of the store.
+pub const KEYSPACE: &str = "store_manager";
+/// The administrator's token.
+pub const TOKEN: &str = "a-token-for-the-bench-alone";
+/// Products that the reads go round.
+const PRODUCTS: usize = 1000;
+/// Of which so many are made at once.
+const MADE_AT_ONCE: usize = 8;
+
+/// The store under measurement; its processes end when this is dropped.
+pub struct Store {
+    /// Cassandra's CQL address.
+    pub node: SocketAddr,
+    /// The API's process.
+    pub api: Program,
+    /// Where the API answers.
+    pub address: SocketAddr,
+    /// Ids of the products, in the order in which they were made but for those made at once.
+    pub ids: Vec<String>,
+    client: reqwest::Client,
+    directory: tempfile::TempDir,
+    _ring: LocalRing,
+}
+
+impl Store {
+    /// Starts all of it and makes the products.
+    ///
+    /// # Errors
+    /// [`ApiBenchError`] when something does not start.
+    pub async fn start(parts: &Parts) -> Result<Self, ApiBenchError> {
+        let directory = tempfile::tempdir().map_err(|error| ApiBenchError::Io("making a directory", error))?;
+        let data = directory.path().join("cassandra");
+        let ring = LocalRing::start(Options { heap_mib: 1024, optimized: true, ..Options::new(data) }).await?;
+        let node = *ring.contact_points().first().ok_or_else(|| ApiBenchError::Wrong("the ring has no node".into()))?;
+        let tokens = tokens(directory.path())?;
+        let (host, port) = (node.to_string(), free_port()?);
+        let (port_text, tokens) = (port.to_string(), tokens.display().to_string());
+        let environment = [
+            ("CASSANDRA_HOST", host.as_str()),
+            ("STORE_KEYSPACE", KEYSPACE),
+            ("STORE_LISTEN_ADDRESS", "127.0.0.1"),
+            ("STORE_PORT", &port_text),
+            ("STORE_LOCAL_DATACENTER", DATACENTER),
+            ("STORE_CURSOR_KEY", "a key for the bench alone"),
+            // As in a shop: who asks is looked at in each request.
+            ("STORE_AUTH", "tokens"),
+            ("STORE_TOKENS_DIRECTORY", &tokens),
+        ];
+        migrate(&parts.store_api, &environment).await?;
+        let api = Program::start_unheard(&parts.store_api, &["serve"], &environment)?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(15)).build()?;
+        let store = Self { node, api, address, ids: Vec::new(), client, directory, _ring: ring };
+        store.ready().await?;
+        Ok(store)
+    }
+
+    /// Makes the products that are read.
+    ///
+    /// # Errors
+    /// [`ApiBenchError`] when one is refused.
+    pub async fn make_products(&mut self) -> Result<(), ApiBenchError> {
+        say(format!("making {PRODUCTS} products"));
+        let made = futures::stream::iter(0..PRODUCTS).map(|number| self.make_product(number));
+        let ids = made.buffered(MADE_AT_ONCE).try_collect().await?;
+        self.ids = ids;
+        Ok(())
+    }
+
+    /// A file of the measurement with this content.
+    ///
+    /// # Errors
+    /// [`ApiBenchError`] when it cannot be written.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> Result<PathBuf, ApiBenchError> {
+        let path = self.directory.path().join(name);
+        std::fs::write(&path, content).map_err(|error| ApiBenchError::Io("writing a file", error))?;
+        Ok(path)
+    }
+
+    /// The body of a 200 from the API or another server.
+    ///
+    /// # Errors
+    /// [`ApiBenchError`] when that is not the answer.
+    pub async fn get(&self, address: SocketAddr, path: &str) -> Result<Bytes, ApiBenchError> {
+        let answer = self.client.get(format!("http://{address}{path}")).bearer_auth(TOKEN).send().await?;
+        Ok(answer.error_for_status()?.bytes().await?)
+    }
+
+    async fn ready(&self) -> Result<(), ApiBenchError> {
+        wait_until("the API to be ready", Duration::from_secs(60), || async {
+            self.get(self.address, "/readyz").await.map(drop).map_err(|error| error.to_string())
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Texts of all kinds, so that equal answers mean equal treatment of each.
+    async fn make_product(&self, number: usize) -> Result<String, ApiBenchError> {
+        let price = (number % 9_973 + 1) as f64 / 100.0;
+        let brand = (!number.is_multiple_of(3)).then_some("Müller & \"Söhne\"");
+        let body = json!({
+            "name": format!("Product {number}"), "sku": format!("bench-{number}"), "price": price,
+            "brand": brand, "category": "bench", "description": "a product to be read\nmany times",
+        });
+        let request = self.client.post(format!("http://{}/products", self.address)).bearer_auth(TOKEN).json(&body);
+        let made: Value = request.send().await?.error_for_status()?.json().await?;
+        let id = made.get("id").and_then(Value::as_str).map(str::to_owned);
+        id.ok_or_else(|| ApiBenchError::Wrong(format!("a product without an id: {made}")))
+    }
+}
+
+fn tokens(directory: &Path) -> Result<PathBuf, ApiBenchError> {
+    let tokens = directory.join("tokens");
+    std::fs::create_dir(&tokens)
+        .and_then(|()| std::fs::write(tokens.join("admin"), TOKEN))
+        .map_err(|error| ApiBenchError::Io("writing a token", error))?;
+    Ok(tokens)
+}
+
+async fn migrate(store_api: &Path, environment: &[(&str, &str)]) -> Result<(), ApiBenchError> {
+    let mut command = tokio::process::Command::new(store_api);
+    command.args(["migrate", "--create-keyspace", "--replication-factor", "1", "--datacenter", DATACENTER]);
+    command.envs(environment.iter().copied()).stdin(std::process::Stdio::null()).kill_on_drop(true);
+    let ended = tokio::time::timeout(Duration::from_secs(180), command.output()).await;
+    let output = match ended {
+        Ok(output) => output.map_err(|error| ApiBenchError::Io("running the migrations", error))?,
+        Err(_) => return Err(ApiBenchError::Wrong("the migrations took longer than 180 s".into())),
+    };
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(ApiBenchError::Wrong(format!("the migrations failed: {}", String::from_utf8_lossy(&output.stderr))))
+}
+
+/// A port that was free a moment ago.
+pub(super) fn free_port() -> Result<u16, ApiBenchError> {
+    let failed = |error| ApiBenchError::Io("looking for a free port", error);
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
+    Ok(listener.local_addr().map_err(failed)?.port())
+}
