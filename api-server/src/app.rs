@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use crate::admission::{Admission, Bounds};
 use crate::auth::Gate;
 use crate::dao::Daos;
@@ -70,6 +72,15 @@ pub struct Limits {
 /// Bytes of a request body.
 pub const MAX_BODY: usize = 64 * 1024;
 
+/// Bytes of a file that is imported.
+pub const IMPORT_MAX: usize = 16 * 1024 * 1024;
+
+/// Deadline of a file that is imported; each line has that of a request.
+pub const LONG_REQUEST: Duration = Duration::from_secs(600);
+
+/// Imports under way at once.
+const IMPORTS_MAX: usize = 4;
+
 /// Beyond the deadline of a request, how long its claims are respected by others.
 pub const LEASE_SLACK: Duration = Duration::from_secs(2);
 
@@ -87,6 +98,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Who may do what.
     pub gate: Gate,
+    /// Turns of imports.
+    pub imports: Arc<Semaphore>,
     draining: AtomicBool,
 }
 
@@ -109,6 +122,7 @@ impl App {
             limits,
             metrics,
             gate,
+            imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
             draining: AtomicBool::new(false),
         })
     }

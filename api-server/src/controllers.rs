@@ -3,7 +3,9 @@
 
 mod answer;
 pub mod cluster;
+pub mod csv;
 pub mod docs;
+pub mod graphql;
 pub mod health;
 mod once;
 pub mod orders;

@@ -10,8 +10,13 @@ fn main() -> ExitCode {
     let dotenv = dotenvy::dotenv();
     let cli = Cli::parse();
     let settings = cli.settings.with_secrets_of_the_environment();
-    if let Some(Command::Openapi) = cli.command {
-        print!("{}", store_api::openapi::text(true));
+    let printed = match cli.command {
+        Some(Command::Openapi) => Some(store_api::openapi::text(true)),
+        Some(Command::Graphql) => Some(store_api::controllers::graphql::sdl()),
+        _ => None,
+    };
+    if let Some(text) = printed {
+        print!("{text}");
         return ExitCode::SUCCESS;
     }
     if let Some(Command::Metrics) = cli.command {

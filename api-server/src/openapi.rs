@@ -1,5 +1,7 @@
 //! The OpenAPI document: what the controllers declare, with the answers that they share. Pure.
 
+mod examples;
+
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::schema::{AdditionalProperties, Schema};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
@@ -7,7 +9,7 @@ use utoipa::openapi::{OpenApi as Document, Ref, RefOr};
 use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
 
 use crate::auth::roles::{self, Role, Who};
-use crate::controllers::{cluster, docs, health, orders, products, reports, stocks, users};
+use crate::controllers::{cluster, csv, docs, graphql, health, orders, products, reports, stocks, users};
 use crate::problem::ProblemDoc;
 use crate::route::Route;
 
@@ -18,6 +20,7 @@ pub fn text(guarded: bool) -> String {
     if guarded {
         guard(&mut document);
     }
+    examples::add(&mut document);
     let mut text = document.to_pretty_json().unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
     text.push('\n');
     text
@@ -37,6 +40,8 @@ pub fn text(guarded: bool) -> String {
         products::replace,
         products::patch,
         products::remove,
+        csv::import_products,
+        csv::export_products,
         users::list,
         users::create,
         users::show,
@@ -48,6 +53,9 @@ pub fn text(guarded: bool) -> String {
         stocks::adjust,
         stocks::movements,
         stocks::overview,
+        graphql::query,
+        csv::import_stocks,
+        csv::export_stocks,
         orders::list,
         orders::create,
         orders::put,
@@ -133,6 +141,7 @@ impl Modify for Closed {
             "NewOrderItem",
             "OrderChange",
             "OrderPayment",
+            "GraphqlRequest",
         ] {
             if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(name) {
                 object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use utoipa::ToSchema;
 
@@ -27,6 +28,8 @@ pub struct Problem {
     /// Replicas that the level requires and that are alive.
     pub replicas: Option<(i32, i32)>,
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What became of a file that was not done in full, as JSON; boxed, since hardly any problem has one.
+    pub report: Option<Box<Bytes>>,
 }
 
 /// The members of a problem.
@@ -48,6 +51,9 @@ pub struct ProblemDoc {
     required_replicas: Option<i32>,
     #[schema(nullable = false)]
     alive_replicas: Option<i32>,
+    /// Of an import: what became of its lines.
+    #[schema(nullable = false)]
+    report: Option<crate::views::csv::report::ReportDoc>,
 }
 
 /// One broken rule.
@@ -81,6 +87,7 @@ impl Problem {
             retry_after: None,
             replicas: None,
             headers: Vec::new(),
+            report: None,
         }
     }
 
@@ -168,6 +175,10 @@ impl Problem {
             json::write_integer(&mut out, i64::from(required));
             out.extend_from_slice(b",\"alive_replicas\":");
             json::write_integer(&mut out, i64::from(alive));
+        }
+        if let Some(report) = &self.report {
+            out.extend_from_slice(b",\"report\":");
+            out.extend_from_slice(report);
         }
         out.push(b'}');
         let mut response = Response::new(Body::from(out));

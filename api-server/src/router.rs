@@ -10,7 +10,7 @@ use http::{Method, StatusCode};
 use tower::Service as _;
 
 use crate::app::App;
-use crate::controllers::{cluster, docs, health, orders, products, reports, stocks, users};
+use crate::controllers::{cluster, csv, docs, graphql, health, orders, products, reports, stocks, users};
 use crate::problem::Problem;
 use crate::route::Route;
 
@@ -18,6 +18,8 @@ use crate::route::Route;
 pub fn build(app: Arc<App>) -> Router {
     Router::new()
         .route(Route::Products.pattern(), get(products::list).post(products::create))
+        .route(Route::ProductImport.pattern(), post(csv::import_products))
+        .route(Route::ProductExport.pattern(), get(csv::export_products))
         .route(
             Route::Product.pattern(),
             get(products::show).put(products::replace).patch(products::patch).delete(products::remove),
@@ -25,10 +27,13 @@ pub fn build(app: Arc<App>) -> Router {
         .route(Route::Users.pattern(), get(users::list).post(users::create))
         .route(Route::User.pattern(), get(users::show).patch(users::change).delete(users::erase))
         .route(Route::Stocks.pattern(), get(stocks::list).post(stocks::set))
+        .route(Route::StockImport.pattern(), post(csv::import_stocks))
+        .route(Route::StockExport.pattern(), get(csv::export_stocks))
         .route(Route::Stock.pattern(), get(stocks::show))
         .route(Route::StockAdjustments.pattern(), post(stocks::adjust))
         .route(Route::StockMovements.pattern(), get(stocks::movements))
         .route(Route::StockOverview.pattern(), get(stocks::overview))
+        .route(Route::StockQuery.pattern(), post(graphql::query))
         .route(Route::Orders.pattern(), get(orders::list).post(orders::create).put(orders::put))
         .route(Route::Order.pattern(), get(orders::show).patch(orders::patch).delete(orders::cancel))
         .route(Route::HighestSpenders.pattern(), get(reports::highest_spenders))

@@ -45,6 +45,8 @@ pub enum Command {
     Seed(SeedArgs),
     /// Print the OpenAPI document
     Openapi,
+    /// Print the schema of GraphQL queries
+    Graphql,
     /// Print a table of every metric
     Metrics,
 }

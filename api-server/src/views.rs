@@ -1,7 +1,9 @@
 //! What clients send and what they see. Pure: bytes to model input, records to bytes.
 
 pub mod cluster;
+pub mod csv;
 mod fields;
+pub mod graphql;
 pub mod json;
 pub mod order;
 pub mod product;

@@ -22,7 +22,8 @@ const RING_VARIABLE: &str = "STORE_TEST_CASSANDRA";
 /// How many copies these tests ask for.
 const REPLICATION_VARIABLE: &str = "STORE_TEST_REPLICATION";
 /// The steps, by their names.
-pub const STEPS: [&str; 3] = ["API tests on Cassandra", "schemathesis", "schemathesis tried enough"];
+pub const STEPS: [&str; 4] =
+    ["API tests on Cassandra", "bad inputs on Cassandra", "schemathesis", "schemathesis tried enough"];
 /// Cases that schemathesis has to try at the least.
 const CASES: u64 = 2000;
 /// Cases for each operation of the API in its phase of random requests.
@@ -62,11 +63,14 @@ pub async fn run_all(steps: &mut Steps, tools: &Tools) -> Result<(), ApiSuiteErr
         cargo(["test", "--package", "store-api", "--lib", "dao::cassandra::tests", "--", "--test-threads", "1"]);
     tests.env(RING_VARIABLE, &hosts).env(REPLICATION_VARIABLE, "3");
     steps.command(STEPS[0], &mut tests, Counting::CargoTest, TESTS);
+    let mut bad = cargo(["test", "--package", "store-api", "--test", "api", "writes_anything_on_cassandra"]);
+    bad.env(RING_VARIABLE, &hosts).env(REPLICATION_VARIABLE, "3");
+    steps.command(STEPS[1], &mut bad, Counting::CargoTest, TESTS);
     let server = Server::start(&hosts).await?;
     let report = directory.path().join("schemathesis.json");
     let mut requests = schemathesis(tools, &server.url, &report);
-    steps.command(STEPS[1], &mut requests, Counting::Exit, REQUESTS);
-    steps.check(STEPS[2], || tried_enough(&report));
+    steps.command(STEPS[2], &mut requests, Counting::Exit, REQUESTS);
+    steps.check(STEPS[3], || tried_enough(&report));
     Ok(())
 }
 
@@ -115,6 +119,7 @@ async fn ready(url: &str) -> Result<(), String> {
 
 fn schemathesis(tools: &Tools, url: &str, report: &Path) -> Command {
     let mut python = tools.python("schemathesis.cli");
+    python.env("SCHEMATHESIS_HOOKS", root().join("api-server/schemathesis_hooks.py"));
     python.arg("--config-file").arg(root().join("api-server/schemathesis.toml"));
     python.arg("run").arg(format!("{url}/openapi.json"));
     python.args(["--checks", "all", "--max-examples", CASES_PER_OPERATION, "--seed", SEED, "--workers", "1"]);

@@ -82,6 +82,8 @@ pub fn files(root: &Path, helm: &Path) -> Result<Files, GenerateError> {
     files.insert(Path::new(CHART).join(CHART_CRD), template);
     let openapi = run(&mut cargo(["run", "--quiet", "--package", "store-api", "--", "openapi"]), LONG)?;
     files.insert("api-server/openapi.json".into(), openapi);
+    let graphql = run(&mut cargo(["run", "--quiet", "--package", "store-api", "--", "graphql"]), LONG)?;
+    files.insert("api-server/schema.graphql".into(), graphql);
     let values = read(&root.join(CHART).join("values.yaml"))?;
     let preamble = read(&root.join(CHART).join(README_PREAMBLE))?;
     files.insert(Path::new(CHART).join("README.md"), values::readme(&preamble, &values)?);

@@ -63,6 +63,8 @@ pub const fn cells(route: Route) -> &'static [Cell] {
     match route {
         //               seller director supplier admin
         Route::Products => const { &[by("GET", [Y, N, N, Y]), by("POST", [Y, N, N, Y])] },
+        Route::ProductImport | Route::StockImport => const { &[by("POST", [Y, N, N, Y])] },
+        Route::ProductExport | Route::StockExport => const { &[by("GET", [Y, N, N, Y])] },
         Route::Product => {
             const {
                 &[
@@ -82,6 +84,7 @@ pub const fn cells(route: Route) -> &'static [Cell] {
         Route::Order => const { &[by("GET", [Y, N, N, Y]), by("PATCH", [Y, N, N, Y]), by("DELETE", [Y, N, N, Y])] },
         Route::HighestSpenders | Route::BestSellers => const { &[by("GET", [Y, Y, N, Y])] },
         Route::StockOverview => const { &[by("GET", [Y, Y, Y, Y])] },
+        Route::StockQuery => const { &[by("POST", [Y, Y, Y, Y])] },
         Route::ClusterNodes
         | Route::ClusterRing
         | Route::ClusterKeyspaces

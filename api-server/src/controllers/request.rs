@@ -92,10 +92,17 @@ pub fn tags(headers: &HeaderMap, name: &HeaderName) -> Tags {
 
 /// Refuses clients that cannot read JSON.
 pub fn accepts_json(headers: &HeaderMap) -> Result<(), Problem> {
+    accepts(headers, &["application/json"]).map(drop)
+}
+
+/// The first of these media types that the client can read.
+pub fn accepts(headers: &HeaderMap, ours: &[&'static str]) -> Result<&'static str, Problem> {
+    let first = ours.first().copied().unwrap_or_default();
+    let mut wanted = Vec::new();
     let mut offered = false;
     for value in headers.get_all(header::ACCEPT) {
         if value.as_bytes() == b"*/*" {
-            return Ok(());
+            return Ok(first);
         }
         let Ok(text) = value.to_str() else { continue };
         for range in text.split(',') {
@@ -104,17 +111,25 @@ pub fn accepts_json(headers: &HeaderMap) -> Result<(), Problem> {
             let media = parts.next().unwrap_or_default();
             let refused =
                 parts.any(|part| part.strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()).is_some_and(|q| q <= 0.0));
-            let fits = ["*/*", "application/*", "application/json"].iter().any(|ours| media.eq_ignore_ascii_case(ours));
-            if fits && !refused {
-                return Ok(());
+            if !refused {
+                wanted.push(media);
             }
         }
     }
-    if offered {
-        let detail = "answers are application/json";
-        return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", detail));
+    if !offered {
+        return Ok(first);
     }
-    Ok(())
+    let fits = |ours: &&&str| wanted.iter().any(|range| is_in_range(ours, range));
+    ours.iter().find(fits).copied().ok_or_else(|| {
+        let detail = format!("answers are {}", ours.join(" or "));
+        Problem::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", detail)
+    })
+}
+
+fn is_in_range(media_type: &str, range: &str) -> bool {
+    let kind = media_type.split('/').next().unwrap_or_default();
+    let whole_kind = range.strip_suffix("/*").is_some_and(|range| range == "*" || range.eq_ignore_ascii_case(kind));
+    whole_kind || range.eq_ignore_ascii_case(media_type)
 }
 
 /// The id that ends the path. Only the usual form of 36 characters names a resource; anything else
@@ -252,18 +267,7 @@ pub async fn body(
     body: Body,
     media_types: &[&str],
 ) -> Result<Bytes, Problem> {
-    let media_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .map(|value| value.split(';').next().unwrap_or_default().trim());
-    if !media_type.is_some_and(|given| media_types.iter().any(|ours| given.eq_ignore_ascii_case(ours))) {
-        let detail = format!("send {}", media_types.join(" or "));
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
-    }
-    if headers.contains_key(header::CONTENT_ENCODING) {
-        let detail = "send the body without Content-Encoding";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_encoding", detail));
-    }
+    check_media_type(headers, media_types)?;
     let too_large = || {
         let detail = format!("a body has at most {MAX_BODY} bytes");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
@@ -288,6 +292,23 @@ pub async fn body(
                 .with_header(header::CONNECTION, HeaderValue::from_static("close")))
         }
     }
+}
+
+/// Refuses bodies of other media types, and packed ones.
+pub fn check_media_type(headers: &HeaderMap, media_types: &[&str]) -> Result<(), Problem> {
+    let media_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .map(|value| value.split(';').next().unwrap_or_default().trim());
+    if !media_type.is_some_and(|given| media_types.iter().any(|ours| given.eq_ignore_ascii_case(ours))) {
+        let detail = format!("send {}", media_types.join(" or "));
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+    }
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        let detail = "send the body without Content-Encoding";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_encoding", detail));
+    }
+    Ok(())
 }
 
 /// The idempotency key of a request.

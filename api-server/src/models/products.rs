@@ -1,5 +1,7 @@
 //! Use cases of products: create, read, list, change, remove. IO only through the DAO's trait.
 
+pub mod import;
+
 use std::sync::Arc;
 
 use uuid::Uuid;

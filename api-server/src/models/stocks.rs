@@ -1,5 +1,7 @@
 //! Use cases of stocks: set, adjust, read, list, look back. IO only through the DAOs' traits.
 
+mod import;
+
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -65,16 +67,21 @@ impl Stocks {
             fresh,
         };
         let (movement, receipt) = self.change(cx, product, want).await?;
-        // The product may have been removed since it was looked for: its removal looks for a
-        // stock, so one of the two sees the other.
-        if movement.version == 1 {
-            match self.products.load(&plain, product).await? {
-                None => return Err(unknown_product()),
-                Some(stored) if stored.product.archived_at.is_some() => return Err(archived()),
-                Some(_) => {}
-            }
-        }
+        self.check_begun(&plain, product, &movement).await?;
         Ok((movement, receipt))
+    }
+
+    /// Whether the product of a stock that has just begun is still there: its removal looks for a
+    /// stock, so one of the two sees the other.
+    async fn check_begun(&self, cx: &Context, product: Uuid, movement: &Movement) -> Result<(), ModelError> {
+        if movement.version != 1 {
+            return Ok(());
+        }
+        match self.products.load(cx, product).await? {
+            None => Err(unknown_product()),
+            Some(stored) if stored.product.archived_at.is_some() => Err(archived()),
+            Some(_) => Ok(()),
+        }
     }
 
     /// Adds units to a stock or takes some away.
@@ -93,10 +100,7 @@ impl Stocks {
     }
 
     async fn change(&self, cx: &Context, product: Uuid, want: Want) -> Result<(Movement, Option<Receipt>), ModelError> {
-        let requested = match want.change {
-            Change::Add { delta } => -delta,
-            _ => 0,
-        };
+        let requested = requested(&want.change);
         let Settled { outcome, receipt } = self.lines.change(cx, Account::stock(product), want).await?;
         match outcome {
             Outcome::Made(movement) => Ok((movement, receipt)),
@@ -172,6 +176,14 @@ fn archived() -> ModelError {
 
 fn unknown_product() -> ModelError {
     ModelError::Invalid(vec![Violation::new("/product_id", "unknown_product", "there is no such product")])
+}
+
+/// Units that a change takes.
+const fn requested(change: &Change) -> i64 {
+    match change {
+        Change::Add { delta } => -*delta,
+        _ => 0,
+    }
 }
 
 fn refused(refusal: Refusal, product: Uuid, requested: i64) -> ModelError {

@@ -13,7 +13,7 @@ use crate::models::{ModelError, Price, Violation};
 /// Characters that the reason of an adjustment may have at most.
 const REASON_MAX: usize = 150;
 /// Characters that the reference of an adjustment may have at most.
-const REFERENCE_MAX: usize = 100;
+pub const REFERENCE_MAX: usize = 100;
 
 /// What a client sends to set a stock.
 #[derive(ToSchema)]

@@ -9,7 +9,7 @@ use scylla::statement::SerialConsistency;
 use store_api::dao::cassandra::migrations::{KeyspaceToCreate, Migrator};
 use store_api::dao::cassandra::session::{Target, connect};
 use store_api::dao::cassandra::{self, Observer, Usage};
-use store_api::dao::memory;
+use store_api::dao::{Daos, memory};
 use store_api::models::Level;
 use store_tests::history::{History, Movement, Operation, judge};
 use uuid::Uuid;
@@ -26,9 +26,16 @@ fn processes() -> [Arc<Store>; 2] {
 /// Deadline of a request on Cassandra.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Two processes, each with a session of its own, on the Cassandra that STORE_TEST_CASSANDRA names,
-/// in a keyspace of their own; `None` without it.
+/// Two processes, each with a session of its own, on Cassandra; `None` without one.
 async fn processes_on_cassandra() -> Option<([Arc<Store>; 2], String)> {
+    let (daos, keyspace) = daos_on_cassandra(2).await?;
+    let stores: Vec<_> = daos.into_iter().map(|daos| Arc::new(Store::over(daos))).collect();
+    Some((stores.try_into().ok().unwrap(), keyspace))
+}
+
+/// The DAOs of some processes, each with a session of its own, on the Cassandra that
+/// STORE_TEST_CASSANDRA names, in a keyspace of their own; `None` without it.
+pub async fn daos_on_cassandra(processes: usize) -> Option<(Vec<Daos>, String)> {
     let Ok(hosts) = std::env::var("STORE_TEST_CASSANDRA") else {
         eprintln!("SKIPPED: STORE_TEST_CASSANDRA names no Cassandra, nothing was tested here");
         return None;
@@ -50,8 +57,8 @@ async fn processes_on_cassandra() -> Option<([Arc<Store>; 2], String)> {
         conditional_timeout: PATIENCE / 2,
         lease: PATIENCE,
     };
-    let mut stores = Vec::new();
-    for process in 0..2 {
+    let mut found = Vec::new();
+    for process in 0..processes {
         let session = Arc::new(connect(&target).await.unwrap());
         if process == 0 {
             let datacenter = session.get_cluster_state().get_nodes_info()[0].datacenter.clone().unwrap();
@@ -62,12 +69,12 @@ async fn processes_on_cassandra() -> Option<([Arc<Store>; 2], String)> {
         }
         let observer = Observer::register(&store_telemetry::Catalogue::new()).unwrap();
         let (daos, _) = cassandra::daos(session, &usage, &observer).await.unwrap();
-        stores.push(Arc::new(Store::over(daos)));
+        found.push(daos);
     }
-    Some((stores.try_into().ok().unwrap(), keyspace))
+    Some((found, keyspace))
 }
 
-async fn drop_keyspace(keyspace: &str) {
+pub async fn drop_keyspace(keyspace: &str) {
     let hosts = std::env::var("STORE_TEST_CASSANDRA").unwrap();
     let hosts = hosts.split(',').map(str::to_owned).collect();
     let statement_timeout = Duration::from_secs(30);

@@ -77,8 +77,12 @@ impl Store {
 
     /// One of several processes over the same database, patient enough for a crowd.
     pub fn over(daos: Daos) -> Self {
-        let patient = Limits { request_timeout: Duration::from_secs(60), bounds: at_most(1000) };
-        let store = Self::build(patient, Gate::Off);
+        Self::within(daos, Duration::from_secs(60))
+    }
+
+    /// A store over a database with a deadline for its requests.
+    pub fn within(daos: Daos, request_timeout: Duration) -> Self {
+        let store = Self::build(Limits { request_timeout, bounds: at_most(1000) }, Gate::Off);
         store.app.connect(daos);
         store
     }
@@ -94,6 +98,11 @@ impl Store {
         let router = router::build(Arc::clone(&app));
         let edge = Edge::new(Arc::clone(&app), router, AccessLog::silent());
         Self { app, edge }
+    }
+
+    /// The way in, for a server of its own.
+    pub fn edge(&self) -> Edge {
+        self.edge.clone()
     }
 
     pub fn call(&self, method: &str, target: &str) -> Call<'_> {

@@ -3,8 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where its ground does not hold")]
 
 mod bad_inputs;
+mod bad_table;
 mod buyers;
 mod client;
+mod csv;
+mod examples;
+mod graphql;
 mod orders;
 mod products;
 mod roles;
@@ -12,3 +16,4 @@ mod service;
 mod stocks;
 mod tokens;
 mod users;
+mod walk;

@@ -1,0 +1,83 @@
+//! The lines of a body as they arrive. Reads the body; no other IO.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::{Buf as _, Bytes};
+use http::StatusCode;
+use http_body_util::BodyExt as _;
+
+use super::{closing, too_large};
+use crate::app::IMPORT_MAX;
+use crate::problem::Problem;
+use crate::views::csv::{Reader, Record};
+
+/// Records of a body; holds one chunk and one line.
+pub struct Records {
+    body: Body,
+    reader: Reader,
+    chunk: Bytes,
+    /// Bytes that may still come.
+    room: usize,
+    /// How long the body may stand still.
+    patience: Duration,
+    over: bool,
+}
+
+/// Why a body has no next line.
+#[derive(Debug, Clone, Copy)]
+pub enum Broken {
+    Off,
+    TooLarge,
+    TooSlow(Duration),
+}
+
+impl Broken {
+    /// What is told.
+    pub fn problem(self) -> Problem {
+        match self {
+            Self::Off => Problem::malformed_at("", "body_broken_off", "the body broke off"),
+            Self::TooLarge => too_large(),
+            Self::TooSlow(patience) => {
+                let detail = format!("the body stood still for {} s", patience.as_secs_f32());
+                closing(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail))
+            }
+        }
+    }
+}
+
+impl Records {
+    /// The records of a body that stands still for `patience` at most.
+    pub fn new(body: Body, patience: Duration) -> Self {
+        Self { body, reader: Reader::default(), chunk: Bytes::new(), room: IMPORT_MAX, patience, over: false }
+    }
+
+    /// The next record. May be dropped while it waits without losing any.
+    pub async fn next(&mut self) -> Result<Option<Record>, Broken> {
+        loop {
+            let mut rest = &self.chunk[..];
+            let record = self.reader.next(&mut rest);
+            let left = rest.len();
+            self.chunk.advance(self.chunk.len() - left);
+            if record.is_some() {
+                return Ok(record);
+            }
+            if self.over {
+                return Ok(None);
+            }
+            match tokio::time::timeout(self.patience, self.body.frame()).await {
+                Ok(Some(Ok(frame))) => {
+                    let Ok(chunk) = frame.into_data() else { continue };
+                    self.room = self.room.checked_sub(chunk.len()).ok_or(Broken::TooLarge)?;
+                    self.chunk = chunk;
+                }
+                Ok(Some(Err(_))) => return Err(Broken::Off),
+                Ok(None) => {
+                    self.over = true;
+                    return Ok(self.reader.finish());
+                }
+                Err(_) => return Err(Broken::TooSlow(self.patience)),
+            }
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The fields of the GraphQL schema that have to be read, through the same use cases as REST. What a
+//! field costs is told beside it: some for each row that is read, one for each value shown.
+
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
+use async_graphql::{
+    ComplexObject, EmptyMutation, EmptySubscription, Error, ErrorExtensions as _, Object, Result, Schema,
+};
+use tokio::sync::Semaphore;
+
+use super::super::request::{self, MAX_LIMIT};
+use crate::app::{App, Services};
+use crate::models::product::{self as rules, Rule};
+use crate::models::{Context, Filter, ModelError, Product, Receipt};
+use crate::problem::Problem;
+use crate::views::graphql::{Id, MovementPage, ProductObject, ProductPage, StockLevelPage, StockObject};
+
+/// What a query may cost: a page of 100 products with everything that is known of each.
+pub const COST_MAX: usize = 3000;
+/// What reading one row costs.
+const READ: usize = 10;
+/// Directives of one place.
+const DIRECTIVES_MAX: usize = 4;
+/// Reads that one query has under way at once.
+const READ_AT_ONCE: usize = 16;
+
+/// The schema of the store's stock.
+pub type Store = Schema<Root, EmptyMutation, EmptySubscription>;
+
+/// The schema; depth and fields are bounded before it sees a query.
+pub static SCHEMA: LazyLock<Store> = LazyLock::new(|| {
+    Schema::build(Root, EmptyMutation, EmptySubscription)
+        .limit_complexity(COST_MAX)
+        .limit_directives(DIRECTIVES_MAX)
+        .finish()
+});
+
+/// What one query reads with.
+pub struct Reads {
+    app: Arc<App>,
+    cx: Context,
+    turns: Semaphore,
+    told: Mutex<Told>,
+}
+
+/// How the database answered so far.
+#[derive(Default)]
+struct Told {
+    traced: bool,
+    receipt: Option<Receipt>,
+}
+
+impl Reads {
+    /// Reads in the context of one request.
+    pub fn new(app: Arc<App>, cx: Context) -> Self {
+        Self { app, cx, turns: Semaphore::new(READ_AT_ONCE), told: Mutex::default() }
+    }
+
+    /// How the database answered: the read that was traced, or else the last one.
+    pub fn receipt(&self) -> Option<Receipt> {
+        self.told().receipt
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads something when it is its turn. The first read is the one that is traced.
+    async fn read<'a, T, F>(&'a self, read: impl FnOnce(&'a Services, Context) -> F) -> Result<Option<T>>
+    where
+        F: Future<Output = Result<(T, Receipt), ModelError>>,
+    {
+        // It is closed never.
+        let _turn = self.turns.acquire().await?;
+        let services = request::services(&self.app).map_err(failed)?;
+        let trace = self.cx.trace && !std::mem::replace(&mut self.told().traced, true);
+        match read(services, Context { trace, ..self.cx }).await {
+            Ok((found, receipt)) => {
+                let mut told = self.told();
+                if told.receipt.is_none_or(|known| known.trace.is_none()) {
+                    told.receipt = Some(receipt);
+                }
+                Ok(Some(found))
+            }
+            Err(ModelError::NotFound(_)) => Ok(None),
+            Err(error) => Err(failed(error.into())),
+        }
+    }
+
+    async fn product(&self, id: Id) -> Result<Option<ProductObject>> {
+        let found = self.read(async |services: &Services, cx| {
+            let mut found: Vec<Product> = Vec::with_capacity(1);
+            let receipt = services.products.find(&cx, id.0, &mut found).await?;
+            Ok((found.pop(), receipt))
+        });
+        Ok(found.await?.flatten().map(ProductObject::from))
+    }
+
+    async fn stock(&self, product: Id) -> Result<Option<StockObject>> {
+        let found = self.read(async |services: &Services, cx| services.stocks.find(&cx, product.0).await);
+        Ok(found.await?.flatten().map(|balance| StockObject::new(product.0, &balance)))
+    }
+}
+
+/// An error of a field: the problem that the same would be elsewhere.
+fn failed(problem: Problem) -> Error {
+    let code = match problem.errors.first() {
+        Some(violation) => violation.code.to_string(),
+        None => problem.code.to_owned(),
+    };
+    let (status, retry_after) = (problem.status.as_u16(), problem.retry_after);
+    let message = problem.detail.clone().into_owned();
+    let error = Error { message, source: Some(Arc::new(problem)), extensions: None };
+    error.extend_with(|_, extensions| {
+        extensions.set("code", code);
+        extensions.set("status", status);
+        if let Some(seconds) = retry_after {
+            extensions.set("retryAfter", seconds);
+        }
+    })
+}
+
+/// The rows of a page, within their bounds.
+fn limit(first: i32) -> Result<usize> {
+    usize::try_from(first).ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| {
+        let detail = format!("first is a whole number from 1 to {MAX_LIMIT}");
+        failed(Problem::malformed_at("first", "out_of_range", detail))
+    })
+}
+
+fn checked(name: &'static str, text: Option<String>, check: impl Fn(&str) -> Rule) -> Result<Option<String>> {
+    match text.as_deref().map(check) {
+        Some(Err((code, detail))) => Err(failed(Problem::malformed_at(name, code, format!("{name} {detail}")))),
+        _ => Ok(text),
+    }
+}
+
+/// What a page costs when it is full.
+fn page_cost(first: i32, each: usize) -> usize {
+    READ + usize::try_from(first).unwrap_or(0).min(MAX_LIMIT) * each
+}
+
+/// What can be asked of the store's stock.
+pub struct Root;
+
+#[Object(name = "Query")]
+impl Root {
+    /// A product, archived or not.
+    #[graphql(complexity = "READ + child_complexity")]
+    async fn product(&self, reads: &async_graphql::Context<'_>, id: Id) -> Result<Option<ProductObject>> {
+        reads.data::<Arc<Reads>>()?.product(id).await
+    }
+
+    /// What is there of a product; null for one whose stock was never set.
+    #[graphql(complexity = "READ + child_complexity")]
+    async fn stock_level(&self, reads: &async_graphql::Context<'_>, product_id: Id) -> Result<Option<StockObject>> {
+        reads.data::<Arc<Reads>>()?.stock(product_id).await
+    }
+
+    /// Products, the newest first; all given conditions hold.
+    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    async fn products(
+        &self,
+        reads: &async_graphql::Context<'_>,
+        #[graphql(default = 50, desc = "Products of the page, 1 to 100.")] first: i32,
+        #[graphql(desc = "`endCursor` of the page before.")] after: Option<String>,
+        #[graphql(desc = "Exactly this sku.")] sku: Option<String>,
+        #[graphql(desc = "Beginning of the name, without regard to case.")] name_prefix: Option<String>,
+        #[graphql(desc = "Exactly this category.")] category: Option<String>,
+    ) -> Result<Option<ProductPage>> {
+        let limit = limit(first)?;
+        let filter = Filter {
+            sku: checked("sku", sku, |text| rules::check_line(text, rules::SKU_MAX))?,
+            name_prefix: checked("namePrefix", name_prefix, |text| rules::check_prefix(text, rules::NAME_MAX))?,
+            category: checked("category", category, |text| rules::check_line(text, rules::CATEGORY_MAX))?,
+        };
+        let found = reads.data::<Arc<Reads>>()?.read(async |services: &Services, cx| {
+            let mut rows: Vec<Product> = Vec::with_capacity(limit);
+            let page = services.products.page(&cx, filter, limit, after.as_deref(), &mut rows).await?;
+            let receipt = page.receipt;
+            Ok(((rows, page), receipt))
+        });
+        let page = found.await?;
+        Ok(page.map(|(rows, page)| ProductPage {
+            nodes: rows.into_iter().map(ProductObject::from).collect(),
+            page_info: page.into(),
+        }))
+    }
+
+    /// Stocks, that of the newest product first.
+    #[graphql(complexity = "page_cost(first, READ + child_complexity)")]
+    async fn stock_levels(
+        &self,
+        reads: &async_graphql::Context<'_>,
+        #[graphql(default = 50, desc = "Products that the page looks at, 1 to 100.")] first: i32,
+        #[graphql(desc = "`endCursor` of the page before.")] after: Option<String>,
+    ) -> Result<Option<StockLevelPage>> {
+        let limit = limit(first)?;
+        let found = reads.data::<Arc<Reads>>()?.read(async |services: &Services, cx| {
+            let (rows, page) = services.stocks.page(&cx, "stocks", limit, after.as_deref()).await?;
+            let receipt = page.receipt;
+            Ok(((rows, page), receipt))
+        });
+        let page = found.await?;
+        Ok(page.map(|(rows, page)| StockLevelPage {
+            nodes: rows
+                .iter()
+                .filter_map(|(product, stock)| Some(StockObject::new(product.id, stock.as_ref()?)))
+                .collect(),
+            page_info: page.into(),
+        }))
+    }
+}
+
+#[ComplexObject]
+impl ProductObject {
+    /// What is there of it; null if its stock was never set.
+    #[graphql(complexity = "READ + child_complexity")]
+    async fn stock_level(&self, reads: &async_graphql::Context<'_>) -> Result<Option<StockObject>> {
+        reads.data::<Arc<Reads>>()?.stock(self.id).await
+    }
+}
+
+#[ComplexObject]
+impl StockObject {
+    /// Whose stock it is.
+    #[graphql(complexity = "READ + child_complexity")]
+    async fn product(&self, reads: &async_graphql::Context<'_>) -> Result<Option<ProductObject>> {
+        reads.data::<Arc<Reads>>()?.product(self.product_id).await
+    }
+
+    /// How it came to be, the newest movement first.
+    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    async fn movements(
+        &self,
+        reads: &async_graphql::Context<'_>,
+        #[graphql(default = 10, desc = "Movements of the page, 1 to 100.")] first: i32,
+        #[graphql(desc = "`endCursor` of the page before.")] after: Option<String>,
+    ) -> Result<Option<MovementPage>> {
+        let limit = limit(first)?;
+        let product = self.product_id.0;
+        let found = reads.data::<Arc<Reads>>()?.read(async |services: &Services, cx| {
+            let (rows, page) = services.stocks.movements(&cx, product, limit, after.as_deref()).await?;
+            let receipt = page.receipt;
+            Ok(((rows, page), receipt))
+        });
+        let page = found.await?;
+        Ok(page.map(|(rows, page)| MovementPage {
+            nodes: rows.into_iter().map(Into::into).collect(),
+            page_info: page.into(),
+        }))
+    }
+}

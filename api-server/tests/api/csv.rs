@@ -1,0 +1,259 @@
+//! Whole tables as CSV: what an import does, tells and repeats, and what an export gives back.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures::StreamExt as _;
+use futures::stream;
+use store_api::auth::roles::Role;
+
+use super::client::{Answer, Store};
+use super::roles::{guarded, token_of};
+use super::stocks::stocked;
+
+async fn import(store: &Store, target: &str, file: impl Into<Body>) -> Answer {
+    store.call("POST", target).header("content-type", "text/csv").body(file).send().await
+}
+
+/// Lines, created, changed, unchanged, failed.
+fn counts(answer: &Answer) -> [u64; 5] {
+    let body = answer.json();
+    let report = body.get("report").unwrap_or(&body);
+    ["lines", "created", "changed", "unchanged", "failed"].map(|name| report[name].as_u64().unwrap())
+}
+
+/// Line, column and code of each error.
+fn errors(answer: &Answer) -> Vec<(u64, String, String)> {
+    let body = answer.json();
+    let errors = body["report"]["errors"].as_array().unwrap().iter();
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_owned();
+    errors.map(|error| (error["line"].as_u64().unwrap(), text(&error["column"]), text(&error["code"]))).collect()
+}
+
+async fn quantity(store: &Store, id: &str) -> i64 {
+    store.get(&format!("/stocks/{id}")).await.json()["quantity"].as_i64().unwrap()
+}
+
+const FILE: &str = "sku,name,price,brand,category,description\r\nA,\"Tea, green\",10.50,Hillside,tea,\"two\r\nlines\"\r\nB,Mug,4,,,\r\n";
+
+#[tokio::test]
+async fn a_file_is_imported_once_and_a_second_time_changes_nothing() {
+    let store = Store::new();
+    let dry = import(&store, "/products/import?dry_run=true", FILE).await;
+    assert_eq!((dry.status.as_u16(), counts(&dry)), (200, [2, 2, 0, 0, 0]), "{}", dry.text());
+    assert_eq!(store.count().await, 0);
+    let first = import(&store, "/products/import", FILE).await;
+    assert_eq!((first.status.as_u16(), counts(&first)), (200, [2, 2, 0, 0, 0]));
+    let tea = store.get("/products?sku=A").await.json()[0].clone();
+    assert_eq!((&tea["name"], &tea["description"]), (&"Tea, green".into(), &"two\r\nlines".into()));
+    assert_eq!((tea["price"].to_string(), &tea["version"]), ("10.5".to_owned(), &1.into()));
+    let again = import(&store, "/products/import", FILE).await;
+    assert_eq!(counts(&again), [2, 0, 0, 2, 0]);
+    assert_eq!(store.get("/products?sku=A").await.json()[0]["version"], 1);
+    assert_eq!(store.count().await, 2);
+}
+
+#[tokio::test]
+async fn a_line_changes_what_it_has_columns_for_and_leaves_the_rest() {
+    let store = Store::new();
+    import(&store, "/products/import", FILE).await;
+    let dry = import(&store, "/products/import?dry_run=true", "sku,name,price,brand\nA,Tea,11,\nB,Mug,4,\n").await;
+    assert_eq!(counts(&dry), [2, 0, 1, 1, 0]);
+    assert_eq!(store.get("/products?sku=A").await.json()[0]["brand"], "Hillside");
+    let done = import(&store, "/products/import", "sku,name,price,brand\nA,Tea,11,\nB,Mug,4,\n").await;
+    assert_eq!(counts(&done), [2, 0, 1, 1, 0]);
+    let tea = store.get("/products?sku=A").await.json()[0].clone();
+    assert_eq!((&tea["name"], &tea["brand"], &tea["category"]), (&"Tea".into(), &().into(), &"tea".into()));
+}
+
+#[tokio::test]
+async fn wrong_lines_are_told_and_the_others_are_done() {
+    let store = Store::new();
+    let file = "sku,name,price\nA,Tea,10\nB,,0\nA,Tea,10\nC,Mug\nD,Lamp,39.90\nE,19\" screen,1\n\u{1F980},Crab,1e400\n";
+    let answer = import(&store, "/products/import", file).await;
+    assert_eq!(answer.status, 422, "{}", answer.text());
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    assert_eq!(counts(&answer), [7, 2, 0, 0, 5]);
+    let expected = [
+        (3, "name", "too_short"),
+        (3, "price", "out_of_range"),
+        (4, "sku", "repeated_sku"),
+        (5, "-", "wrong_number_of_columns"),
+        (7, "-", "open_quotes"),
+        (8, "price", "out_of_range"),
+    ];
+    let expected: Vec<_> =
+        expected.iter().map(|(line, column, code)| (*line, (*column).into(), (*code).into())).collect();
+    assert_eq!(errors(&answer), expected);
+    assert_eq!(store.count().await, 2);
+    let put_right = import(&store, "/products/import", "sku,name,price\nA,Tea,10\nB,Mug,1\nD,Lamp,39.90\n").await;
+    assert_eq!(counts(&put_right), [3, 1, 0, 2, 0], "what was done is left as it is");
+}
+
+#[tokio::test]
+async fn an_export_of_many_pages_is_a_file_that_changes_nothing() {
+    let store = Store::new();
+    let mut file = String::from("sku,name,price,brand,category,description\n");
+    for at in 0..250 {
+        file += &format!("S{at},\"Thing \"\"{at}\"\", large\",{at}.10,,things,\n").replace("0.10", "1.10");
+    }
+    assert_eq!(counts(&import(&store, "/products/import", file).await), [250, 250, 0, 0, 0]);
+    let export = store.get("/products/export").await;
+    assert_eq!(export.status, 200);
+    assert_eq!(export.header("content-type"), Some("text/csv; charset=utf-8; header=present"));
+    assert_eq!(export.header("content-disposition"), Some("attachment; filename=\"products.csv\""));
+    assert_eq!(export.header("consistency-level"), Some("LOCAL_QUORUM"));
+    assert_eq!(export.text().lines().count(), 251);
+    assert!(
+        export.text().starts_with("sku,name,price,brand,category,description\r\nS249,"),
+        "{}",
+        &export.text()[..99]
+    );
+    let back = import(&store, "/products/import", export.body.clone()).await;
+    assert_eq!(counts(&back), [250, 0, 0, 250, 0]);
+    let elsewhere = Store::new();
+    assert_eq!(counts(&import(&elsewhere, "/products/import", export.body).await), [250, 250, 0, 0, 0]);
+    let empty = Store::new().get("/stocks/export").await;
+    assert_eq!(empty.text(), "sku,quantity\r\n");
+}
+
+#[tokio::test]
+async fn a_count_is_made_once_however_often_it_is_sent() {
+    let store = Store::new();
+    let id = stocked(&store, "A", 3).await;
+    store.created("B").await;
+    let file = "sku,quantity\nA,10\nB,5\n";
+    let dry = import(&store, "/stocks/import?reference=count-1&dry_run=true", file).await;
+    assert_eq!((dry.status.as_u16(), counts(&dry)), (200, [2, 1, 1, 0, 0]), "{}", dry.text());
+    assert_eq!(quantity(&store, &id).await, 3);
+    let first = import(&store, "/stocks/import?reference=count-1", file).await;
+    assert_eq!(counts(&first), [2, 1, 1, 0, 0], "{}", first.text());
+    let sold = store.call("POST", &format!("/stocks/{id}/adjustments")).json(r#"{"delta":-4}"#).send().await;
+    assert_eq!(sold.status, 201);
+    let again = import(&store, "/stocks/import?reference=count-1", file).await;
+    assert_eq!(counts(&again), [2, 0, 0, 2, 0]);
+    assert_eq!(quantity(&store, &id).await, 6, "what was sold since stays sold");
+    let movements = store.get(&format!("/stocks/{id}/movements")).await.json();
+    assert_eq!(movements.as_array().unwrap().len(), 3);
+    let of_the_import = (&movements[1]["kind"], &movements[1]["reference"], &movements[1]["reason"]);
+    assert_eq!(of_the_import, (&"set".into(), &"count-1".into(), &"import".into()));
+    let other = import(&store, "/stocks/import?reference=count-1", "sku,quantity\nA,11\n").await;
+    assert_eq!(errors(&other), [(2, "quantity".into(), "reference_used".into())]);
+    assert_eq!(counts(&import(&store, "/stocks/import?reference=count-2", file).await), [2, 0, 2, 0, 0]);
+    assert_eq!(store.get("/stocks/export").await.text(), "sku,quantity\r\nB,5\r\nA,10\r\n");
+}
+
+#[tokio::test]
+async fn a_delivery_adds_and_never_takes_more_than_there_is() {
+    let store = Store::new();
+    let id = stocked(&store, "A", 3).await;
+    store.created("B").await;
+    let file = "sku,delta\nA,-4\nB,1\nC,1\n";
+    let expected = [
+        (2, "delta".to_owned(), "insufficient_stock".to_owned()),
+        (3, "-".into(), "not_found".into()),
+        (4, "sku".into(), "unknown_sku".into()),
+    ];
+    for target in ["/stocks/import?reference=DN-1&dry_run=true", "/stocks/import?reference=DN-1"] {
+        let answer = import(&store, target, file).await;
+        assert_eq!((answer.status.as_u16(), counts(&answer)), (422, [3, 0, 0, 0, 3]));
+        assert_eq!(errors(&answer), expected);
+    }
+    for (reference, after) in [("DN-2", 8), ("DN-2", 8), ("DN-3", 13)] {
+        import(&store, &format!("/stocks/import?reference={reference}"), "sku,delta\nA,5\n").await;
+        assert_eq!(quantity(&store, &id).await, after, "{reference}");
+    }
+}
+
+#[tokio::test]
+async fn files_that_are_no_table_are_refused_and_nothing_is_done() {
+    let store = Store::new();
+    for (file, code) in [
+        (&b""[..], "empty"),
+        (b"\n\n", "empty"),
+        (b"A,Tea,10\n", "unknown_column"),
+        (b"sku,name\nA,Tea\n", "missing_column"),
+        (b"sku;name;price\nA;Tea;10\n", "unknown_column"),
+        (b"sku,name,price,id\nA,Tea,10,1\n", "unknown_column"),
+        (b"sku,sku,name,price\nA,A,Tea,10\n", "repeated_column"),
+        (b"\xff\xfes\0k\0u\0", "unknown_column"),
+        (b"{\"sku\":\"A\"}", "unknown_column"),
+    ] {
+        let answer = import(&store, "/products/import", Bytes::from_static(file)).await;
+        assert_eq!(answer.status, 422, "{file:?}");
+        assert!(answer.json()["type"].as_str().unwrap().ends_with(":bad_columns"));
+        assert_eq!(answer.json()["report"]["errors"][0]["code"], code, "{file:?}");
+    }
+    for (target, pointer) in [
+        ("/stocks/import", "query:reference"),
+        ("/stocks/import?reference=", "query:reference"),
+        ("/stocks/import?reference=a%00", "query:reference"),
+        ("/stocks/import?reference=a&dry_run=yes", "query:dry_run"),
+        ("/products/import?dry_run=1", "query:dry_run"),
+        ("/products/import?reference=a", "query:reference"),
+    ] {
+        let answer = import(&store, target, FILE).await;
+        assert_eq!(answer.status, 400, "{target}");
+        assert_eq!(answer.json()["errors"][0]["pointer"], pointer, "{target}");
+    }
+    for media_type in ["application/json", "text/plain", "application/csv", ""] {
+        let call = store.call("POST", "/products/import").header("content-type", media_type);
+        assert_eq!(call.body(FILE).send().await.status, 415, "{media_type}");
+    }
+    assert_eq!(store.count().await, 0);
+    for (target, accept, status) in [
+        ("/products/export", "application/json", 406),
+        ("/stocks/export", "text/*", 200),
+        ("/products/export?limit=1", "*/*", 400),
+    ] {
+        assert_eq!(store.call("GET", target).header("accept", accept).send().await.status, status, "{target}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_stands_still_or_has_no_end_is_told_with_what_was_done() {
+    let store = Store::new();
+    let begin = || stream::iter([Ok(Bytes::from_static(b"sku,name,price\nA,Tea,10\nB,Mu"))]);
+    let broken = begin().chain(stream::iter([Err(std::io::Error::other("reset"))]));
+    let answer = import(&store, "/products/import", Body::from_stream(broken)).await;
+    assert_eq!((answer.status.as_u16(), counts(&answer)), (400, [1, 1, 0, 0, 0]), "{}", answer.text());
+    assert!(answer.json()["type"].as_str().unwrap().ends_with(":malformed_request"));
+    let silent = begin().chain(stream::pending::<Result<Bytes, std::io::Error>>());
+    let answer = import(&store, "/products/import", Body::from_stream(silent)).await;
+    assert_eq!((answer.status.as_u16(), counts(&answer)), (408, [1, 0, 0, 1, 0]), "{}", answer.text());
+    let slow =
+        stream::iter(b"sku,name,price\nA,Tea,10\n".map(|byte| Bytes::copy_from_slice(&[byte]))).then(|byte| async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            Ok::<_, std::io::Error>(byte)
+        });
+    let answer = import(&store, "/products/import", Body::from_stream(slow)).await;
+    assert_eq!((answer.status.as_u16(), counts(&answer)), (200, [1, 0, 0, 1, 0]), "byte by byte");
+    let endless = stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 64 * 1024])));
+    let answer = import(&store, "/products/import", Body::from_stream(begin().chain(endless))).await;
+    assert_eq!(answer.status, 413);
+    assert_eq!(answer.header("connection"), Some("close"));
+    let many = (0..20_001).fold(String::from("sku,quantity\n"), |file, at| file + &format!("none-{at},1\n"));
+    let answer = import(&store, "/stocks/import?reference=r", many).await;
+    assert_eq!(answer.status, 422, "after a thousand wrong lines nothing more is looked at");
+    assert!(counts(&answer)[0] < 1100 && counts(&answer)[4] == counts(&answer)[0], "{:?}", counts(&answer));
+    assert_eq!(store.count().await, 1);
+}
+
+#[tokio::test]
+async fn sellers_import_and_export_and_suppliers_do_not() {
+    let store = guarded();
+    for (role, admitted) in
+        [(Role::Seller, true), (Role::Admin, true), (Role::Supplier, false), (Role::Director, false)]
+    {
+        let authorization = format!("Bearer {}", token_of(role));
+        let call = store.call("POST", "/products/import").header("authorization", &authorization);
+        let status = call.header("content-type", "text/csv").body(FILE).send().await.status.as_u16();
+        assert_eq!(status, if admitted { 200 } else { 403 }, "{role:?}");
+        let export = store.call("GET", "/stocks/export").header("authorization", &authorization).send().await;
+        assert_eq!(export.status.as_u16(), if admitted { 200 } else { 403 }, "{role:?}");
+    }
+    let nowhere = Store::without_database(5);
+    assert_eq!(import(&nowhere, "/products/import", FILE).await.status, 503);
+    assert_eq!(nowhere.get("/products/export").await.status, 503);
+}
