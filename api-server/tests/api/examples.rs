@@ -161,8 +161,8 @@ async fn every_example_is_accepted_as_it_stands_and_answered_as_it_shows() {
         }
         let answer = call.send().await;
         assert!(answer.status.is_success(), "{id}: {} {}", answer.status, answer.text());
-        let contents = answers(&document, &operation).into_iter();
-        let (_, contents) = contents.filter(|(status, _)| *status == answer.status.as_str()).next_back().unwrap();
+        let mut contents = answers(&document, &operation).into_iter();
+        let (_, contents) = contents.rfind(|(status, _)| *status == answer.status.as_str()).unwrap();
         let Some((media_type, content)) = contents.iter().next() else {
             assert!(answer.body.is_empty(), "{id}");
             continue;

@@ -2,7 +2,9 @@
 //!
 //! The writer holds a lease: a row with a time to live, taken and renewed by LWT. Each version is
 //! recorded after its tables are agreed on by all live nodes; every statement is `IF NOT EXISTS`,
-//! so a writer that died half-way is simply followed by the next.
+//! so a writer that died half-way is simply followed by the next. The statements of a version go to
+//! one node, which knows its own changes at once, so agreement is awaited once a version: awaiting it
+//! after each statement takes a second or two a table.
 
 mod orders;
 mod tables;
@@ -132,9 +134,10 @@ impl<'a> Migrator<'a> {
         // Read again: the writer before us may have done all of it.
         let from = self.version().await?.unwrap_or(0);
         for migration in MIGRATIONS.iter().filter(|migration| migration.version > from) {
+            let target = self.meeting_point();
             for statement in migration.statements {
                 self.renew_lease().await?;
-                self.ddl("change the schema", statement, None).await?;
+                self.ddl("change the schema", statement, target.clone()).await?;
             }
             self.agree().await?;
             self.prepare_data(migration.version).await?;
@@ -305,21 +308,26 @@ impl<'a> Migrator<'a> {
         }
     }
 
+    /// Has `target` change the schema; whether the other nodes know it is asked for by [`Self::agree`].
+    /// Where that node fails another takes its place, and agreement is awaited before and after.
     async fn ddl(&self, action: &'static str, cql: &str, target: Option<NodeIdentifier>) -> Result<(), MigrationError> {
         let mut statement = Statement::new(cql.replace("{ks}", self.keyspace));
         statement.set_is_idempotent(false);
         statement.set_request_timeout(Some(DDL_TIMEOUT));
-        if let Some(target) = target {
-            statement.set_load_balancing_policy(Some(SingleTargetLoadBalancingPolicy::new(target, None)));
-        }
+        let mut next = target;
+        let mut failed = false;
         loop {
+            if let Some(node) = next.take() {
+                statement.set_load_balancing_policy(Some(SingleTargetLoadBalancingPolicy::new(node, None)));
+            }
             match self.session.query_unpaged(statement.clone(), ()).await {
-                Ok(_) => return Ok(()),
-                // The change was made; whether all nodes know it is asked for separately.
-                Err(ExecutionError::SchemaAgreementError(_)) => return self.agree().await,
+                Ok(_) | Err(ExecutionError::SchemaAgreementError(_)) if failed => return self.agree().await,
+                Ok(_) | Err(ExecutionError::SchemaAgreementError(_)) => return Ok(()),
                 Err(error) => {
+                    failed = true;
                     self.pause_after(action, &error).await?;
                     self.agree().await?;
+                    next = self.meeting_point();
                 }
             }
         }
@@ -350,13 +358,19 @@ impl<'a> Migrator<'a> {
     async fn agree(&self) -> Result<(), MigrationError> {
         loop {
             match self.session.await_schema_agreement().await {
-                Ok(_) => return Ok(()),
+                Ok(_) => break,
                 Err(error) if Instant::now() + LOOK_AGAIN >= self.deadline => {
                     return Err(MigrationError::Agreement(error.to_string()));
                 }
                 Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
             }
         }
+        // Statements are routed by what the driver knows of keyspaces and tables; it learns by itself,
+        // only later.
+        if let Err(error) = self.session.refresh_metadata().await {
+            tracing::info!(%error, "the driver could not read the new schema yet");
+        }
+        Ok(())
     }
 }
 

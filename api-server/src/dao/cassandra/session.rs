@@ -72,6 +72,8 @@ pub async fn connect(target: &Target) -> Result<Session, NewSessionError> {
         .periodic_metadata_fetch_mode(PeriodicFetchMode::FullMetadata)
         .tracing_info_fetch_attempts(NonZeroU32::MIN.saturating_add(9))
         .tracing_info_fetch_interval(Duration::from_millis(50))
+        // The writer of the schema awaits it itself, once for many statements.
+        .auto_await_schema_agreement(false)
         .schema_agreement_interval(Duration::from_millis(200))
         .schema_agreement_timeout(Duration::from_secs(30))
         .custom_identity(
