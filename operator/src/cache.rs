@@ -25,6 +25,8 @@ pub type Trigger = (BoxStream<'static, Result<DynamicObject, watcher::Error>>, A
 
 /// How long a pass waits for the first lists.
 const FIRST_LISTS: Duration = Duration::from_secs(20);
+/// Between looks for a kind that the API server does not serve.
+const NOT_SERVED: Duration = Duration::from_secs(60);
 
 /// The objects of one watched namespace, or of all.
 #[derive(Clone)]
@@ -55,17 +57,25 @@ impl Cache {
                 let (tell_missing, missing) = watch::channel(false);
                 let store = Watched { kind, store: writer.as_reader(), missing };
                 let types = types(&resource);
+                let absent = |event: &watcher::Result<_>| event.as_ref().is_err_and(is_not_served);
                 let touched = events(client, namespace, kind)
                     .default_backoff()
-                    // A kind that is not served is asked for again with growing pauses, for ever: its CRD
-                    // may come at any time. That it is not there yet is no error.
-                    .filter(move |event| {
-                        let absent = kind.optional && event.as_ref().is_err_and(is_not_served);
+                    .inspect(move |event| {
+                        let absent = kind.optional && absent(event);
                         if absent || matches!(event, Ok(Event::InitDone)) {
                             tell_missing.send_replace(absent);
                         }
-                        std::future::ready(!absent)
                     })
+                    // A kind that is not served is asked for again, for ever: its CRD may come at any time.
+                    // The backoff above does not hold that back, since each try begins with an event.
+                    .then(move |event| async move {
+                        if kind.optional && absent(&event) {
+                            tokio::time::sleep(NOT_SERVED).await;
+                        }
+                        event
+                    })
+                    // That it is not there yet is no error.
+                    .filter(move |event| std::future::ready(!(kind.optional && absent(event))))
                     .modify(move |object| {
                         object.managed_fields_mut().clear();
                         // Items of a list come without their type, those of a watch with it.
@@ -190,23 +200,50 @@ fn keep_pod_status(data: &mut Value) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     /// An API server that answers every list with this status and nothing in it, and no watch at all.
     fn answering(code: u16) -> Client {
-        let service = tower::service_fn(move |request: http::Request<kube::client::Body>| async move {
-            if request.uri().query().is_some_and(|query| query.contains("watch=true")) {
-                std::future::pending::<()>().await;
-            }
-            let body = if code == 200 {
-                json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "1"}, "items": []})
-            } else {
-                json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code, "reason": "x", "message": "y"})
-            };
-            let body = kube::client::Body::from(body.to_string().into_bytes());
-            Ok::<_, std::convert::Infallible>(http::Response::builder().status(code).body(body).unwrap())
+        counting(code, &Arc::default())
+    }
+
+    /// The same, which counts what it is asked.
+    fn counting(code: u16, asked: &Arc<AtomicUsize>) -> Client {
+        let asked = Arc::clone(asked);
+        let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            answer(code, request)
         });
         Client::new(service, "default")
+    }
+
+    async fn answer(
+        code: u16,
+        request: http::Request<kube::client::Body>,
+    ) -> Result<http::Response<kube::client::Body>, std::convert::Infallible> {
+        if request.uri().query().is_some_and(|query| query.contains("watch=true")) {
+            std::future::pending::<()>().await;
+        }
+        let body = if code == 200 {
+            json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "1"}, "items": []})
+        } else {
+            json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code, "reason": "x", "message": "y"})
+        };
+        let body = kube::client::Body::from(body.to_string().into_bytes());
+        Ok(http::Response::builder().status(code).body(body).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kind_that_is_not_served_is_asked_for_once_a_minute() {
+        let asked = Arc::default();
+        let (_cache, triggers) = Cache::watch(&counting(404, &asked), None);
+        let (mut touched, _) = triggers.into_iter().last().unwrap();
+        let ten_minutes = tokio::time::timeout(Duration::from_secs(600), touched.next()).await;
+        assert!(ten_minutes.is_err());
+        let asked = asked.load(Ordering::Relaxed);
+        assert!((5..=11).contains(&asked), "{asked}");
     }
 
     #[tokio::test(start_paused = true)]
