@@ -14,6 +14,8 @@ use store_tests::tools;
 
 /// Tests that start Cassandra nodes of their own, or make images.
 const RINGS: Duration = Duration::from_secs(20 * 60);
+/// Three faults under traffic, some four minutes.
+const SOAK: Duration = Duration::from_secs(15 * 60);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
@@ -42,5 +44,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     // One ring at a time.
     rings.args(["--no-fail-fast", "--", "--ignored", "--test-threads", "1"]);
     steps.command("rings and images", &mut rings, Counting::CargoTest, RINGS);
+    let mut soak = cargo(["run", "--quiet", "--package", "store-tests", "--bin", "soak", "--", "--short"]);
+    steps.command("faults under traffic", &mut soak, Counting::LastLine, SOAK);
     Ok(if steps.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
