@@ -1,5 +1,5 @@
 # Targets are one-liners; what they do is typed code in tests/.
-.PHONY: up down run check test e2e chart-life generate bench readme
+.PHONY: up down run check test soak e2e chart-life generate bench readme
 
 up: ## a Kubernetes of three nodes with the sample shop on it; CLUSTER=current: on the cluster of the current context, VALUES=file: with Helm values
 	@cargo run --quiet --package store-tests --bin testbed -- shop-up
@@ -15,6 +15,9 @@ check: ## what must hold before each commit
 
 test: ## everything: check, the API on a ring, rings of its own, the stories on a Kubernetes, the README
 	@cargo run --quiet --package store-tests --bin suite
+
+soak: ## the store's people at work while the ring breaks in every way; figures into docs/soak.md
+	@cargo run --quiet --package store-tests --bin soak -- --rounds 4 --people 32 --document docs/soak.md
 
 e2e: ## the end-to-end story on a Kubernetes of its own, under constant load
 	@cargo build --quiet --package store-tests --bins && cargo run --quiet --package store-tests --bin e2e

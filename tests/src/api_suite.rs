@@ -102,17 +102,17 @@ impl Server {
     }
 }
 
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     target.join("debug/store-api")
 }
 
 /// A port that nobody listens on now.
-fn free_port() -> std::io::Result<u16> {
+pub(crate) fn free_port() -> std::io::Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-async fn ready(url: &str) -> Result<(), String> {
+pub(crate) async fn ready(url: &str) -> Result<(), String> {
     let answer = reqwest::get(format!("{url}/readyz")).await.map_err(|error| error.to_string())?;
     if answer.status().is_success() { Ok(()) } else { Err(format!("/readyz answers {}", answer.status())) }
 }

@@ -1,0 +1,65 @@
+//! `make soak`: the store's people at work while the ring breaks in every way, and the books compared afterwards.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use store_tests::soak::traffic::Size;
+use store_tests::soak::{self, Plan, Turn, faults, replies, report};
+
+/// Runs faults under traffic on a ring of its own, as root.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Three faults once, for `make test`.
+    #[arg(long)]
+    short: bool,
+    /// Only the faults with these numbers.
+    #[arg(long, value_delimiter = ',')]
+    faults: Vec<usize>,
+    /// Only the loss of the database's answers.
+    #[arg(long)]
+    replies: bool,
+    /// How often all of them.
+    #[arg(long, default_value_t = 1)]
+    rounds: u64,
+    /// Of the choices that people make.
+    #[arg(long, default_value_t = 20_240_501)]
+    seed: u64,
+    /// People at the same time.
+    #[arg(long, default_value_t = 12)]
+    people: usize,
+    /// Where a page with the figures goes.
+    #[arg(long)]
+    document: Option<std::path::PathBuf>,
+    /// Where logs go; a temporary directory that is deleted if none is named.
+    #[arg(long)]
+    directory: Option<std::path::PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let temporary = tempfile::tempdir()?;
+    let directory = arguments.directory.unwrap_or_else(|| temporary.path().to_owned());
+    std::fs::create_dir_all(&directory)?;
+    let chosen: Vec<_> = match (arguments.short, arguments.faults.is_empty()) {
+        (true, _) => faults::SHORT.to_vec(),
+        (false, true) => faults::ALL.to_vec(),
+        (false, false) => arguments.faults.iter().filter_map(|number| faults::ALL.get(*number).copied()).collect(),
+    };
+    let size = Size { people: arguments.people, products: 8, counted: 3, pause_ms: 300 };
+    let plan = Plan { faults: &chosen, rounds: arguments.rounds, size, seed: arguments.seed };
+    let turn = Turn { size, seed: arguments.seed, victim: 0 };
+    let mut phases = Vec::new();
+    if !arguments.replies {
+        phases.extend(soak::run(&plan, &directory).await?);
+    }
+    if arguments.replies {
+        phases.push(replies::run(turn, &directory).await?);
+    }
+    if let Some(path) = arguments.document {
+        std::fs::write(path, report::document(&plan, &phases))?;
+    }
+    let failed = phases.iter().filter(|phase| !phase.faults().is_empty()).count();
+    println!("{} passed, {failed} failed", phases.len() - failed);
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
