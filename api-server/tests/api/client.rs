@@ -90,6 +90,11 @@ impl Store {
         Self { app, edge }
     }
 
+    /// The way in, for a listener.
+    pub fn edge(&self) -> Edge {
+        self.edge.clone()
+    }
+
     pub fn call(&self, method: &str, target: &str) -> Call<'_> {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         Call { store: self, request: Request::builder().method(method).uri(target), body: Body::empty() }

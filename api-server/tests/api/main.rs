@@ -5,6 +5,7 @@
 mod bad_inputs;
 mod buyers;
 mod client;
+mod dashboards;
 mod orders;
 mod products;
 mod roles;
