@@ -13,6 +13,7 @@ use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use store_operator::cassandra::live::{LiveRing, Ports};
 use store_operator::cassandra::{Credentials, NodeTarget, Ring, StoreAccess, jmx};
+use store_operator::node::metrics::{NodeMetrics, Source};
 use store_operator::observation::{
     CqlAnswer, CqlView, NodeAnswer, NodeView, Replication, Superuser, TaskKey, TaskKind, TaskState,
 };
@@ -139,6 +140,7 @@ async fn story(version: Version) {
     roles_are_made_and_proved(&mut world).await;
     roles_have_the_rights_they_need_and_no_more(&world).await;
     replication_goes_up_with_its_repair_and_down_with_its_cleanup(&world).await;
+    every_metric_of_a_node_has_a_value(&world).await;
     a_node_leaves_only_when_its_replicas_have_a_place(&world).await;
     a_node_that_is_gone_is_unreachable(&mut world).await;
 }
@@ -275,6 +277,33 @@ async fn replication_goes_up_with_its_repair_and_down_with_its_cleanup(world: &W
     let action = RingAction::Repair { pod: "pod-1".into(), keyspace: "absent".into() };
     let TaskState::Failed(cause) = world.run(action, key).await else { panic!("repaired nothing") };
     assert!(cause.starts_with("repair failed: "), "{cause}");
+}
+
+/// Versions differ in their MBeans: one that is not there would leave a gap in a dashboard, silently.
+async fn every_metric_of_a_node_has_a_value(world: &World) {
+    let secrets = tempfile::tempdir().unwrap();
+    std::fs::write(secrets.path().join("username"), "op").unwrap();
+    std::fs::write(secrets.path().join("password"), "secret\n").unwrap();
+    let (metrics, client) = (NodeMetrics::new().unwrap(), jmx::http_client().unwrap());
+    for node in &world.nodes {
+        let source = Source {
+            jolokia: SocketAddr::new(node.ip, Ports::default().jolokia),
+            credentials_dir: secrets.path().to_owned(),
+            data_dir: secrets.path().to_owned(),
+        };
+        let began = Instant::now();
+        let text = String::from_utf8(metrics.scrape(&client, &source).await.unwrap()).unwrap();
+        println!("a scrape of {} took {:?} and has {} lines", node.pod, began.elapsed(), text.lines().count());
+        let rows = include_str!("../../docs/metrics/node.md").lines().filter_map(|line| line.strip_prefix("| `"));
+        let silent: Vec<&str> = rows
+            .filter_map(|row| Some(row.split_once('`')?.0))
+            .filter(|name| !text.lines().any(|line| line.starts_with(name)))
+            .collect();
+        assert!(silent.is_empty(), "{} tells nothing of {silent:?}", node.pod);
+        for operation in ["Read", "Write", "RangeSlice", "CASRead", "CASWrite"] {
+            assert!(text.contains(&format!("cassandra_client_requests_total{{operation=\"{operation}\"}}")), "{text}");
+        }
+    }
 }
 
 async fn a_node_leaves_only_when_its_replicas_have_a_place(world: &World) {

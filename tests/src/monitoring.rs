@@ -5,6 +5,7 @@
 mod known;
 pub mod programs;
 mod promql;
+pub mod server;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -165,6 +166,19 @@ pub struct Query {
     /// With Grafana's own variables filled in; those of the dashboard are left.
     pub expression: String,
     legend: String,
+}
+
+impl Query {
+    /// Whether the API alone serves what the query needs.
+    ///
+    /// # Errors
+    /// The query names no metric.
+    pub fn is_of_the_api(&self) -> Result<bool, String> {
+        let others =
+            ["storecluster_", "cassandra_", "controller_", "workqueue_", "rest_", "leader_", "store_operator_"];
+        let names = promql::names(&self.expression)?;
+        Ok(!names.metrics.keys().any(|metric| others.iter().any(|other| metric.starts_with(other))))
+    }
 }
 
 /// The queries of every dashboard.

@@ -7,6 +7,7 @@ mod bad_table;
 mod buyers;
 mod client;
 mod csv;
+mod dashboards;
 mod examples;
 mod graphql;
 mod orders;

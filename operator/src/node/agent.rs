@@ -99,7 +99,7 @@ fn router(args: &AgentArgs) -> Result<Router, AgentError> {
         last: Mutex::new(None),
         client: jmx::http_client()?,
         source: Source {
-            jolokia_port: args.jolokia_port,
+            jolokia: SocketAddr::from((Ipv4Addr::LOCALHOST, args.jolokia_port)),
             credentials_dir: args.credentials_dir.clone(),
             data_dir: args.data_dir.clone(),
         },

@@ -4,6 +4,7 @@
 //! IO: HTTP POST on the loopback, the file system's figures.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// Where the node is asked.
 #[derive(Clone, Debug)]
 pub struct Source {
-    pub jolokia_port: u16,
+    /// The management agent in Cassandra.
+    pub jolokia: SocketAddr,
     /// Holds `username` and `password` of the management port.
     pub credentials_dir: PathBuf,
     pub data_dir: PathBuf,
@@ -207,7 +209,7 @@ async fn ask(client: &reqwest::Client, source: &Source) -> Result<Vec<Value>, As
     let (user, password) =
         (credential(&source.credentials_dir, "username")?, credential(&source.credentials_dir, "password")?);
     let request = client
-        .post(format!("http://127.0.0.1:{}/jolokia/", source.jolokia_port))
+        .post(format!("http://{}/jolokia/", source.jolokia))
         .basic_auth(user, Some(password))
         .timeout(DEADLINE)
         .json(&questions());
@@ -301,7 +303,11 @@ mod tests {
     #[tokio::test]
     async fn a_node_that_does_not_answer_is_told_to_be_down_and_its_disk_all_the_same() {
         let metrics = NodeMetrics::new().unwrap();
-        let source = Source { jolokia_port: 1, credentials_dir: "/nonexistent".into(), data_dir: "/".into() };
+        let source = Source {
+            jolokia: ([127, 0, 0, 1], 1).into(),
+            credentials_dir: "/nonexistent".into(),
+            data_dir: "/".into(),
+        };
         let client = crate::cassandra::jmx::http_client().unwrap();
         let text = String::from_utf8(metrics.scrape(&client, &source).await.unwrap()).unwrap();
         assert!(text.contains("cassandra_up 0\n"), "{text}");

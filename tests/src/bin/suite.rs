@@ -39,6 +39,9 @@ async fn main() -> anyhow::Result<ExitCode> {
             steps.check(api_suite::STEPS[0], || Err(error));
         }
     }
+    let mut seen = cargo(["test", "-p", "store-operator", "-p", "store-api", "--test", "api", "--test", "dashboards"]);
+    seen.args(["--no-fail-fast", "--", "--ignored", "every_query_of_a_dashboard"]);
+    steps.command("dashboards", &mut seen, Counting::CargoTest, RINGS);
     let mut rings = cargo(["test", "-p", "store-operator", "-p", "store-api", "-p", "store-tests"]);
     rings.args([
         "--test",
