@@ -516,6 +516,8 @@ async fn the_ring_is_shown_with_its_nodes_keyspaces_and_placement() {
     // As it is on a replica that has just become one.
     ground.cql("TRUNCATE {ks}.schema_migrations").await;
     assert_eq!(cluster.ready(&cx()).await, Ok(()));
+    let session = Arc::clone(&ground.session);
     ground.drop_keyspace().await;
+    session.await_schema_agreement().await.unwrap();
     assert!(cluster.ready(&cx()).await.is_err());
 }
