@@ -52,7 +52,7 @@ pub fn work(log: &str) -> Vec<Work> {
             repairs.insert(number, time);
         } else if let Some(number) = command(text, "Repair command #").filter(|_| text.contains(" finished")) {
             end(WorkKind::Repair, repairs.remove(&number));
-        } else if text.contains("DECOMMISSIONING") {
+        } else if text.contains("LEAVING: ") {
             leaving.get_or_insert(time);
         } else if text.contains("DECOMMISSIONED") {
             end(WorkKind::Decommission, leaving.take());
@@ -96,8 +96,9 @@ not a time: ignored
 2026-11-22T10:01:01Z INFO  [Repair-Task:1] RepairCoordinator.java:305 - Starting repair command #12 (a), repairing keyspace shop with repair options (b)
 2026-11-22T10:01:02Z INFO  [Repair-Task:1] RepairCoordinator.java:512 - Repair command #12 finished in 1 second
 2026-11-22T10:01:04Z INFO  [Repair-Task:1] RepairCoordinator.java:512 - Repair command #1 finished in 4 seconds
-2026-11-22T10:02:00Z INFO  [RMI] StorageService.java:4959 - DECOMMISSIONING
-2026-11-22T10:02:09Z INFO  [RMI] StorageService.java:5011 - DECOMMISSIONED
+2026-11-22T10:02:00Z INFO  [jolokia-2] StorageService.java:2047 - LEAVING: sleeping 7000 ms for batch processing and pending range setup
+2026-11-22T10:02:07Z INFO  [jolokia-2] StorageService.java:2047 - LEAVING: replaying batch log and streaming data to other nodes
+2026-11-22T10:02:09Z INFO  [jolokia-2] StorageService.java:2047 - DECOMMISSIONED
 ";
         let found: Vec<_> = work(log).into_iter().map(|work| (work.kind, work.took.as_secs())).collect();
         assert_eq!(
