@@ -13,6 +13,7 @@ use kube::api::{DeleteParams, ListParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
+use super::install;
 use super::kubectl::Kubectl;
 use super::shop::{Shop, ShopError, ask, is_ready};
 use super::tally::Tally;
@@ -86,7 +87,7 @@ async fn lives(stage: &Stage<'_>, tally: &mut Tally) -> Result<(), ChartLifeErro
     let earlier = earlier_chart(directory.path())?;
     let shop = Shop::new(stage.client.clone(), "chart-shop", "shop");
     shop.make_namespace().await?;
-    make_namespace(stage).await?;
+    install::restricted_namespace(stage.kubectl, stage.operator_namespace).await?;
     for (version, helm) in [("3", &stage.tools.helm_3), ("4", &stage.tools.helm)] {
         let life = Life { stage, helm, earlier: &earlier, shop: &shop };
         life.run(version, tally).await?;
@@ -269,15 +270,6 @@ fn spec() -> Value {
         "cassandra": { "jvmOptions": ["-Dcassandra.ring_delay_ms=5000", "-Dcassandra.skip_wait_for_gossip_to_settle=0"] },
         "api": { "replicas": 1 },
     })
-}
-
-/// The namespace of the operator, where only restricted pods may run.
-async fn make_namespace(stage: &Stage<'_>) -> Result<(), CommandError> {
-    let namespace = json!({
-        "apiVersion": "v1", "kind": "Namespace",
-        "metadata": { "name": stage.operator_namespace, "labels": { "pod-security.kubernetes.io/enforce": "restricted" } },
-    });
-    stage.kubectl.run_with(&["apply", "--server-side", "-f", "-"], namespace.to_string()).await.map(drop)
 }
 
 /// The chart as it was at [`EARLIER`], below `directory`.

@@ -46,6 +46,18 @@ pub async fn testbed(name: &str) -> Result<(Cluster, String), ClusterError> {
     Ok((cluster, tag))
 }
 
+/// Makes the namespace of an operator, where only restricted pods may run.
+///
+/// # Errors
+/// [`CommandError`] with what kubectl said.
+pub async fn restricted_namespace(kubectl: &Kubectl, name: &str) -> Result<(), CommandError> {
+    let namespace = serde_json::json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": { "name": name, "labels": { "pod-security.kubernetes.io/enforce": "restricted" } },
+    });
+    kubectl.run_with(&["apply", "--server-side", "-f", "-"], namespace.to_string()).await.map(drop)
+}
+
 /// Installs or upgrades the chart in a namespace where only restricted pods may run, and waits until
 /// the operator is ready and the API server serves StoreClusters. `tag` is that of images built here;
 /// without it the chart's own are pulled, or those that the Helm `values` file names.
@@ -53,11 +65,7 @@ pub async fn testbed(name: &str) -> Result<(Cluster, String), ClusterError> {
 /// # Errors
 /// [`CommandError`] with what kubectl or helm said.
 pub async fn chart(kubectl: &Kubectl, tag: Option<&str>, values: Option<&Path>) -> Result<(), CommandError> {
-    let namespace = serde_json::json!({
-        "apiVersion": "v1", "kind": "Namespace",
-        "metadata": { "name": OPERATOR_NAMESPACE, "labels": { "pod-security.kubernetes.io/enforce": "restricted" } },
-    });
-    kubectl.run_with(&["apply", "--server-side", "-f", "-"], namespace.to_string()).await?;
+    restricted_namespace(kubectl, OPERATOR_NAMESPACE).await?;
     say("installing the chart");
     let chart = root().join("charts/store-manager");
     let chart = chart.to_string_lossy();
