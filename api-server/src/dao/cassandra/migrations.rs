@@ -321,8 +321,8 @@ impl<'a> Migrator<'a> {
                 statement.set_load_balancing_policy(Some(SingleTargetLoadBalancingPolicy::new(node, None)));
             }
             match self.session.query_unpaged(statement.clone(), ()).await {
-                Ok(_) | Err(ExecutionError::SchemaAgreementError(_)) if failed => return self.agree().await,
-                Ok(_) | Err(ExecutionError::SchemaAgreementError(_)) => return Ok(()),
+                Ok(_) if failed => return self.agree().await,
+                Ok(_) => return Ok(()),
                 Err(error) => {
                     failed = true;
                     self.pause_after(action, &error).await?;
