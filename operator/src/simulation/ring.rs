@@ -129,8 +129,9 @@ impl TrueRing {
         let nodes = i32::try_from(before.len()).unwrap() + 1;
         let own = self.keyspaces.keys().filter(|name| !name.starts_with("system"));
         // where there are as many copies as nodes, each node goes on having everything
-        for keyspace in own.filter(|name| self.factor(name) < nodes) {
-            self.unclean.entry(keyspace.clone()).or_default().extend(before.clone());
+        let shrinking: Vec<String> = own.filter(|name| self.factor(name) < nodes).cloned().collect();
+        for keyspace in shrinking {
+            self.unclean.entry(keyspace).or_default().extend(before.clone());
         }
         self.moves += 1;
         self.members.insert(host.to_owned(), address.to_owned());
