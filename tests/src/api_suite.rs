@@ -27,7 +27,7 @@ pub const STEPS: [&str; 4] =
 /// Cases that schemathesis has to try at the least.
 const CASES: u64 = 2000;
 /// Cases for each operation of the API in its phase of random requests.
-const CASES_PER_OPERATION: &str = "250";
+const CASES_PER_OPERATION: &str = "100";
 /// The same requests in every run.
 const SEED: &str = "20240501";
 const TESTS: Duration = Duration::from_secs(20 * 60);
