@@ -136,6 +136,9 @@ pub struct Settings {
     /// Connections open at once
     #[arg(long, env = "STORE_MAX_CONNECTIONS", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true)]
     pub max_connections: u32,
+    /// Proxies on the way that are believed about client and path
+    #[arg(long, env = "STORE_TRUSTED_HOPS", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=8), global = true)]
+    pub trusted_hops: u8,
     /// A stock of fewer units counts as low in the metrics
     #[arg(long, env = "STORE_LOW_STOCK", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000_000), global = true)]
     pub low_stock: u32,
