@@ -184,11 +184,11 @@ impl Bench<'_> {
     async fn load(
         &self,
         address: SocketAddr,
-        paths: &Path,
+        requests: &Path,
         connections: usize,
         until: Until,
     ) -> Result<store_bench::closed_loop::Done, ApiBenchError> {
-        Ok(self.parts.load(address, Asked { paths, post: None, connections }, until).await?)
+        Ok(self.parts.load(address, Asked { requests, connections }, until).await?)
     }
 
     /// Nine reads by id to one page: a page is about fifty rows' work for Cassandra.
@@ -261,7 +261,7 @@ impl Bench<'_> {
 }
 
 impl Cost {
-    fn add(&mut self, requests: u64, seconds: f64, cpu_seconds: f64) {
+    pub(super) fn add(&mut self, requests: u64, seconds: f64, cpu_seconds: f64) {
         let requests = requests.max(1) as f64;
         self.cpu_us.push(cpu_seconds * 1e6 / requests);
         self.per_second.push(requests / seconds);
