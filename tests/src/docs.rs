@@ -17,7 +17,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("kubectl annotate --overwrite crd", "the chart suite sets annotations of the CRD so"),
     ("helm install", "the chart suite installs with both Helms"),
     ("helm test", "the chart suite runs it with both Helms"),
-    ("cargo run -p store-tests --bin testbed -- node", "the stories cut the power by the same code"),
+    ("cargo run --bin testbed -- node", "the stories cut the power by the same code"),
     ("kubectl describe pod", "a runbook looks at a pod that does not start"),
     ("kubectl get pod", "a runbook looks at pods"),
     ("kubectl get events", "a runbook looks at events"),
