@@ -15,12 +15,15 @@ use axum::response::IntoResponse as _;
 use futures::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body as _;
+use store_telemetry::ids::{self, Name};
+use tracing::{Instrument as _, Span};
 
 use crate::access_log::{AccessLog, Entry};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::route::Route;
 use crate::router;
+use crate::trace;
 
 /// Names a request in logs, answers and problems.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -85,6 +88,7 @@ impl Edge {
         let uri = request.uri().clone();
         let route = Route::of(uri.path());
         let id = given_id(request.headers()).unwrap_or_else(|| self.ids.make());
+        let span = trace::request(route, &method, request.headers(), &id);
         self.app.metrics.active.inc();
         let active = Active(&self.app);
         let mut role = None;
@@ -98,7 +102,7 @@ impl Edge {
             None | Some(Some(_)) => match self.app.gate.admit(route, &method, request.headers()).await {
                 Ok(admitted) => {
                     role = admitted;
-                    self.routed(route, request).await
+                    self.routed(route, request, &span, &id).await
                 }
                 Err(problem) => problem.into_response(),
             },
@@ -126,17 +130,21 @@ impl Edge {
             bytes: response.body().size_hint().exact(),
             peer,
             role,
+            trace: trace::ended(&span, status),
         });
         Ok(response)
     }
 
-    async fn routed<B>(&self, route: Route, request: Request<B>) -> Response<Body>
+    /// The controller's answer; what is logged meanwhile carries the ids of the request.
+    async fn routed<B>(&self, route: Route, request: Request<B>, span: &Span, id: &HeaderValue) -> Response<Body>
     where
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
     {
         let handled = router::answer(&self.router, &self.app, route, request.map(Body::new));
-        AssertUnwindSafe(handled).catch_unwind().await.unwrap_or_else(|_| panicked())
+        let handled = AssertUnwindSafe(handled).catch_unwind();
+        let traced = handled.instrument(span.in_scope(|| trace::controller(route))).instrument(span.clone());
+        ids::named(Name::new("request_id", id.clone()), traced).await.unwrap_or_else(|_| panicked())
     }
 }
 

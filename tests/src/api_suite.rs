@@ -23,7 +23,7 @@ const RING_VARIABLE: &str = "STORE_TEST_CASSANDRA";
 const REPLICATION_VARIABLE: &str = "STORE_TEST_REPLICATION";
 /// The steps, by their names.
 pub const STEPS: [&str; 4] =
-    ["API tests on Cassandra", "bad inputs on Cassandra", "schemathesis", "schemathesis tried enough"];
+    ["API tests on Cassandra", "bad inputs and traces on Cassandra", "schemathesis", "schemathesis tried enough"];
 /// Cases that schemathesis has to try at the least.
 const CASES: u64 = 2000;
 /// Cases for each operation of the API in its phase of random requests.
@@ -63,9 +63,10 @@ pub async fn run_all(steps: &mut Steps, tools: &Tools) -> Result<(), ApiSuiteErr
         cargo(["test", "--package", "store-api", "--lib", "dao::cassandra::tests", "--", "--test-threads", "1"]);
     tests.env(RING_VARIABLE, &hosts).env(REPLICATION_VARIABLE, "3");
     steps.command(STEPS[0], &mut tests, Counting::CargoTest, TESTS);
-    let mut bad = cargo(["test", "--package", "store-api", "--test", "api", "writes_anything_on_cassandra"]);
-    bad.env(RING_VARIABLE, &hosts).env(REPLICATION_VARIABLE, "3");
-    steps.command(STEPS[1], &mut bad, Counting::CargoTest, TESTS);
+    let whole = ["writes_anything_on_cassandra", "down_to_the_statement_on_cassandra"];
+    let mut api = cargo(["test", "--package", "store-api", "--test", "api", "--"]);
+    api.args(whole).env(RING_VARIABLE, &hosts).env(REPLICATION_VARIABLE, "3");
+    steps.command(STEPS[1], &mut api, Counting::CargoTest, TESTS);
     let server = Server::start(&hosts).await?;
     let report = directory.path().join("schemathesis.json");
     let mut requests = schemathesis(tools, &server.url, &report);
