@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 use store_crds::{
     Amount, AuthSpec, Consistency, DeletionPolicy, GatewaySpec, ImagePullPolicy, IngressSpec, ResourcesSpec,
-    SerialConsistency, StoreCluster, StoreClusterSpec, Violation,
+    SerialConsistency, StoreCluster, StoreClusterSpec, TracingSpec, Violation,
 };
 
 use crate::plan::ApiShape;
@@ -105,6 +105,7 @@ pub struct DesiredApi {
     pub auth: AuthSpec,
     pub ingress: Option<IngressSpec>,
     pub gateway: Option<GatewaySpec>,
+    pub tracing: Option<TracingSpec>,
 }
 
 impl Desired {
@@ -238,6 +239,7 @@ fn desired_api(spec: &StoreClusterSpec) -> DesiredApi {
         auth: api.auth.clone(),
         ingress: api.ingress.clone(),
         gateway: api.gateway.clone(),
+        tracing: api.tracing.clone(),
     }
 }
 
