@@ -2,34 +2,34 @@
 .PHONY: up down run check test soak e2e chart-life generate bench readme
 
 up: ## a Kubernetes of three nodes with the sample shop on it; CLUSTER=current: on the cluster of the current context, VALUES=file: with Helm values
-	@cargo run --quiet --package store-tests --bin testbed -- shop-up
+	@cargo run --bin testbed -- shop-up
 
 down: ## takes away what `make up` made, but for the cache
-	@cargo run --quiet --package store-tests --bin testbed -- down
+	@cargo run --bin testbed -- down
 
 run: ## one local Cassandra on loopback and the API in front of it at port 5000
-	@cargo run --quiet --package store-tests --bin local-cassandra -- --api
+	@cargo run --bin local-cassandra -- --api
 
 check: ## what must hold before each commit
-	@cargo run --quiet --package store-tests --bin check
+	@cargo run --bin check
 
 test: ## everything: check, the API on a ring, rings of its own, the stories on a Kubernetes, the README
-	@cargo run --quiet --package store-tests --bin suite
+	@cargo run --bin suite
 
 soak: ## the store's people at work while the ring breaks in every way; figures into docs/soak.md
-	@cargo run --quiet --package store-tests --bin soak -- --rounds 4 --people 32 --document docs/soak.md
+	@cargo run --bin soak -- --rounds 4 --people 32 --document docs/soak.md
 
 e2e: ## the end-to-end story on a Kubernetes of its own, under constant load
-	@cargo build --quiet --package store-tests --bins && cargo run --quiet --package store-tests --bin e2e
+	@cargo build --bins && cargo run --bin e2e
 
 chart-life: ## install, upgrade, roll back and remove the chart beside a shop that serves, with Helm 3 and 4
-	@cargo build --quiet --package store-tests --bins && cargo run --quiet --package store-tests --bin chart-life
+	@cargo build --bins && cargo run --bin chart-life
 
 generate: ## CRD, OpenAPI document, the chart's copy of the CRD, k8s/, the references of chart and StoreCluster
-	@cargo run --quiet --package store-tests --bin generate
+	@cargo run --bin generate
 
 bench: ## figures and ratios of the API and the operator, into docs/bench.md
-	@cargo run --quiet --package store-tests --bin bench
+	@cargo run --bin bench
 
 readme: ## the README's commands, on a shop of their own
-	@cargo run --quiet --package store-tests --bin readme
+	@cargo run --bin readme

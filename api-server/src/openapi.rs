@@ -276,7 +276,7 @@ mod tests {
         let committed = include_str!("../openapi.json");
         assert!(
             committed == text(true),
-            "openapi.json is stale, run: cargo run -p store-api -- openapi > api-server/openapi.json"
+            "openapi.json is stale, run: cargo run --bin store-api -- openapi > api-server/openapi.json"
         );
     }
 

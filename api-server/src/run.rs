@@ -18,6 +18,7 @@ use crate::dao::cassandra::session::{Target, connect};
 use crate::dao::cassandra::{self, Observer, StartError, Sweeper, Usage};
 use crate::edge::Edge;
 use crate::metrics::Metrics;
+use crate::models::Level;
 use crate::models::cursor::CursorKey;
 use crate::models::figures::Figures;
 use crate::models::orders::sweep;
@@ -107,7 +108,7 @@ async fn connect_in_time(app: Arc<App>, settings: Settings, observer: Observer) 
 async fn connect_once(app: &App, settings: &Settings, observer: &Observer) -> Result<Vec<Sweeper>, RunError> {
     let session = open(settings).await?.map_err(|error| unreachable(settings, &error))?;
     if settings.migrate {
-        migrate_with(&session, settings, None).await?;
+        migrate_with(&session, settings, Level::LocalQuorum, None).await?;
     }
     check_schema(&session, settings).await?;
     let (daos, sweepers) = cassandra::daos(Arc::new(session), &usage(settings), observer)
@@ -132,7 +133,7 @@ async fn check_schema(session: &Session, settings: &Settings) -> Result<(), RunE
     Ok(())
 }
 
-/// Brings the schema to the version that this program needs.
+/// Brings the schema to the version that this program needs, at the level of `STORE_CONSISTENCY`.
 pub async fn migrate(settings: &Settings, args: &MigrateArgs) -> Result<(), RunError> {
     settings.credentials()?;
     let deadline = Instant::now() + Duration::from_secs(settings.migrate_timeout_seconds);
@@ -143,7 +144,7 @@ pub async fn migrate(settings: &Settings, args: &MigrateArgs) -> Result<(), RunE
         }
         _ => None,
     };
-    migrate_with(&session, settings, create.as_ref()).await
+    migrate_with(&session, settings, settings.consistency, create.as_ref()).await
 }
 
 /// Puts the demo catalogue into the store.
@@ -192,10 +193,11 @@ async fn open_until(settings: &Settings, deadline: Instant) -> Result<Session, R
 async fn migrate_with(
     session: &Session,
     settings: &Settings,
+    level: Level,
     create: Option<&KeyspaceToCreate>,
 ) -> Result<(), RunError> {
     let deadline = Instant::now() + Duration::from_secs(settings.migrate_timeout_seconds);
-    let migrator = Migrator::new(session, &settings.keyspace, serial(settings), deadline);
+    let migrator = Migrator::new(session, &settings.keyspace, serial(settings), deadline).at(level);
     let done = migrator.migrate(create).await?;
     tracing::info!(
         keyspace = settings.keyspace,

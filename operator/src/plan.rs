@@ -20,7 +20,7 @@ mod volumes;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use store_crds::{Debt, KeyspaceStatus, NodeStatus, OperationStatus};
+use store_crds::{Consistency, Debt, KeyspaceStatus, NodeStatus, OperationStatus};
 
 use crate::desired::Desired;
 use crate::observation::Observation;
@@ -33,7 +33,7 @@ type Guard = fn(&Context, &mut Draft) -> Option<Hold>;
 
 /// The runbook. The order is the point: what is in hand is finished first; nothing begins while the
 /// ring is not calm; nodes come before copies, copies before nodes go.
-const RUNBOOK: [(&str, Guard); 18] = [
+const RUNBOOK: [(&str, Guard); 19] = [
     ("a broken pod gets the newest template at once", rollout::replace_broken),
     ("a new spec is written down before anything is done for it", lifecycle::take_up_spec),
     ("a decommission in hand is finished", scale::finish_decommission),
@@ -47,6 +47,7 @@ const RUNBOOK: [(&str, Guard); 18] = [
     ("the default superuser is replaced", bootstrap::superuser),
     ("outdated pods are replaced one by one", rollout::replace_next),
     ("repairs owed are done", repair::repairs),
+    ("keyspaces, roles and tables are made while the first node is alone", bootstrap::found),
     ("nodes join one by one", scale::join_next),
     ("keyspaces exist", replication::create_next),
     ("roles exist", bootstrap::roles),
@@ -101,8 +102,8 @@ pub struct Shape {
     pub replicas: BTreeMap<String, i32>,
     /// Pods that a starting node asks for the ring, as pod names; joined nodes, at most one per rack.
     pub seeds: Vec<String>,
-    /// Image whose schema Job is to exist on this pass.
-    pub migrate: bool,
+    /// The schema Job is to exist on this pass, and writes at this level.
+    pub migrate: Option<Consistency>,
     /// What the API Deployment runs, whose tables are there; None: it is not to exist yet. Its
     /// replicas come from the spec.
     pub api: Option<ApiShape>,

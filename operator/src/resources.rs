@@ -74,7 +74,7 @@ pub fn build(desired: &Desired, shape: &Shape, settings: &Settings) -> Vec<Child
     let route = desired.api.gateway.as_ref().filter(|_| shape.route);
     children.extend(route.map(|gateway| api::build_route(desired, gateway)));
     children.extend(cassandra::build_stateful_sets(desired, shape, settings));
-    children.extend(shape.migrate.then(|| api::build_schema_job(desired, settings)));
+    children.extend(shape.migrate.map(|level| api::build_schema_job(desired, level, settings)));
     children.extend(shape.api.as_ref().map(|api| api::build_deployment(&desired.as_migrated(api), settings)));
     children
 }

@@ -1,6 +1,7 @@
 //! A model of Kubernetes and Cassandra in which the real `plan`, `resources` and `status` run a store
 //! through random specs and faults. Safe at every tick; settled, as wanted and silent in the end.
 
+mod founding;
 mod operator;
 mod ring;
 mod safety;

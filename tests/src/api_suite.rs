@@ -2,14 +2,14 @@
 //! schemathesis against a running server. IO: child processes, HTTP.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::bench::child::{ChildError, Program};
-use crate::checks::{cargo, root};
+use crate::checks::{built, cargo, root};
 use crate::command::{CommandError, LONG, run};
 use crate::counts::Counting;
 use crate::local_cassandra::{DATACENTER, LocalRing, Options, RingError};
@@ -59,12 +59,11 @@ pub async fn run_all(steps: &mut Steps, tools: &Tools) -> Result<(), ApiSuiteErr
     let ring = LocalRing::start(Options { nodes: 3, ..Options::new(directory.path().join("ring")) }).await?;
     let hosts: Vec<String> = ring.contact_points().iter().map(ToString::to_string).collect();
     let hosts = hosts.join(",");
-    let mut tests =
-        cargo(["test", "--package", "store-api", "--lib", "dao::cassandra::tests", "--", "--test-threads", "1"]);
+    let mut tests = cargo(["test", "--workspace", "--lib", "dao::cassandra::tests", "--", "--test-threads", "1"]);
     tests.env(RING_VARIABLE, &hosts).env(REPLICATION_VARIABLE, "3");
     steps.command(STEPS[0], &mut tests, Counting::CargoTest, TESTS);
     let whole = ["writes_anything_on_cassandra", "down_to_the_statement_on_cassandra"];
-    let mut api = cargo(["test", "--package", "store-api", "--test", "api", "--"]);
+    let mut api = cargo(["test", "--workspace", "--test", "api", "--"]);
     api.args(whole).env(RING_VARIABLE, &hosts).env(REPLICATION_VARIABLE, "3");
     steps.command(STEPS[1], &mut api, Counting::CargoTest, TESTS);
     let server = Server::start(&hosts).await?;
@@ -83,8 +82,8 @@ struct Server {
 
 impl Server {
     async fn start(hosts: &str) -> Result<Self, ApiSuiteError> {
-        run(&mut cargo(["build", "--quiet", "--package", "store-api"]), LONG)?;
-        let program = program();
+        run(&mut cargo(["build", "--quiet", "--bin", "store-api"]), LONG)?;
+        let program = built("store-api");
         let mut migrate = Command::new(&program);
         migrate.args(["migrate", "--create-keyspace", "--replication-factor", "3", "--datacenter", DATACENTER]);
         run(migrate.env("CASSANDRA_HOST", hosts), LONG)?;
@@ -101,11 +100,6 @@ impl Server {
         wait_until("the API", READY, || ready(&url)).await?;
         Ok(Server { url, _program: program })
     }
-}
-
-pub(crate) fn program() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    target.join("debug/store-api")
 }
 
 /// A port that nobody listens on now.

@@ -36,6 +36,7 @@ use rustix::process::Signal;
 use crate::binaries::BinariesError;
 use crate::cache::{Cache, CacheError, Key};
 use crate::cgroup::CgroupError;
+use crate::checks::cargo;
 use crate::command::{CommandError, LONG, run};
 use crate::haproxy::HaproxyError;
 use crate::host::HostError;
@@ -377,15 +378,7 @@ pub fn launcher() -> Result<PathBuf, ClusterError> {
         return Ok(own);
     }
     let release = own.components().any(|part| part.as_os_str() == "release");
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args([
-        "build",
-        "--quiet",
-        "--package",
-        "store-tests",
-        "--bin",
-        "testbed",
-    ]);
+    let mut cargo = cargo(["build", "--quiet", "--bin", "testbed"]);
     if release {
         cargo.arg("--release");
     }

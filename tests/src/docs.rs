@@ -22,7 +22,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ),
     ("kubectl patch stc shop -n store --type=merge -p '{\"spec\":{\"api\":{\"tracing\"", "unit tests read such a spec"),
     ("helm test", "the chart suite runs it with both Helms"),
-    ("cargo run -p store-tests --bin testbed -- node", "the stories cut the power by the same code"),
+    ("cargo run --bin testbed -- node", "the stories cut the power by the same code"),
     ("kubectl describe pod", "a runbook looks at a pod that does not start"),
     ("kubectl get pod", "a runbook looks at pods"),
     ("kubectl get events", "a runbook looks at events"),

@@ -80,9 +80,9 @@ pub fn files(root: &Path, helm: &Path) -> Result<Files, GenerateError> {
     let template = chart_crd()?;
     files.extend(manifests(&render(root, helm, &template)?)?);
     files.insert(Path::new(CHART).join(CHART_CRD), template);
-    let openapi = run(&mut cargo(["run", "--quiet", "--package", "store-api", "--", "openapi"]), LONG)?;
+    let openapi = run(&mut cargo(["run", "--quiet", "--bin", "store-api", "--", "openapi"]), LONG)?;
     files.insert("api-server/openapi.json".into(), openapi);
-    let graphql = run(&mut cargo(["run", "--quiet", "--package", "store-api", "--", "graphql"]), LONG)?;
+    let graphql = run(&mut cargo(["run", "--quiet", "--bin", "store-api", "--", "graphql"]), LONG)?;
     files.insert("api-server/schema.graphql".into(), graphql);
     let values = read(&root.join(CHART).join("values.yaml"))?;
     let preamble = read(&root.join(CHART).join(README_PREAMBLE))?;

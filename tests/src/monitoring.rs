@@ -28,9 +28,9 @@ const RULES_TESTS: [&str; 2] = ["tests/monitoring/rules_test.yaml", "tests/monit
 const RUNBOOKS: &str = "docs/runbooks";
 /// Where each program's metrics are told, and the command that tells them.
 const REFERENCES: [(&str, &[&str]); 3] = [
-    ("docs/metrics/api.md", &["--package", "store-api", "--", "metrics"]),
-    ("docs/metrics/operator.md", &["--package", "store-operator", "--", "metrics"]),
-    ("docs/metrics/node.md", &["--package", "store-operator", "--", "metrics", "--of", "node"]),
+    ("docs/metrics/api.md", &["store-api", "--", "metrics"]),
+    ("docs/metrics/operator.md", &["store-operator", "--", "metrics"]),
+    ("docs/metrics/node.md", &["store-operator", "--", "metrics", "--of", "node"]),
 ];
 
 /// The generated files: references of the metrics, and the dashboards.
@@ -40,7 +40,7 @@ const REFERENCES: [(&str, &[&str]); 3] = [
 pub fn files(root: &Path, tools: &Tools) -> Result<Files, GenerateError> {
     let mut files = Files::new();
     for (path, arguments) in REFERENCES {
-        files.insert(path.into(), run(cargo(["run", "--quiet"]).args(arguments), LONG)?);
+        files.insert(path.into(), run(cargo(["run", "--quiet", "--bin"]).args(arguments), LONG)?);
     }
     let io = |action| move |source| GenerateError::Io { action, path: DASHBOARDS.into(), source };
     let made = tempfile::tempdir().map_err(io("making room for"))?;

@@ -1,6 +1,7 @@
 //! Debian packages that the testbed needs, installed when missing. IO: dpkg and apt; needs root.
 
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use crate::command::{CommandError, LONG, SHORT, run};
 use crate::progress::say;
@@ -34,11 +35,15 @@ pub const CLUSTER: &[Package] = &[
     Package { name: "python3-pip", purpose: "fetching kubectl and helm" },
 ];
 
-/// Installs those of `packages` that are missing, saying which and why.
+/// Installs those of `packages` that are missing, saying which and why. Whoever is about to use them asks for them: parts
+/// of a start run beside each other, and wait here for each other, since apt serves one at a time.
 ///
 /// # Errors
 /// [`CommandError`] when apt fails; its output says why.
 pub fn ensure(packages: &[Package]) -> Result<(), CommandError> {
+    static APT: Mutex<()> = Mutex::new(());
+    // Nothing is kept under the lock, so a panic under it leaves nothing half done.
+    let _one = APT.lock().unwrap_or_else(PoisonError::into_inner);
     let installed = run(Command::new("dpkg-query").args(["-W", "-f", "${Package} ${db:Status-Status}\n"]), SHORT)?;
     let missing = missing(&installed, packages);
     if missing.is_empty() {
@@ -49,7 +54,7 @@ pub fn ensure(packages: &[Package]) -> Result<(), CommandError> {
     }
     let apt = || {
         let mut apt = Command::new("apt-get");
-        apt.env("DEBIAN_FRONTEND", "noninteractive").args(["-qq", "-y"]);
+        apt.env("DEBIAN_FRONTEND", "noninteractive").args(["-qq", "-y", "-o", "DPkg::Lock::Timeout=120"]);
         apt
     };
     run(apt().arg("update"), LONG)?;

@@ -15,12 +15,20 @@ use scylla::statement::{Consistency, Statement};
 use store_tests::local_cassandra::{LocalRing, Options, SUPERUSER, Version};
 use store_tests::progress::wait_until;
 
+/// Longer than any time-out of Cassandra itself.
+const ATTEMPT: Duration = Duration::from_secs(6);
+
 /// A paused node answers nothing and closes nothing, and the driver, without a token to go by, takes
 /// it for coordinator as often as any other: a second one is asked after half a second, else the
-/// request would wait for the paused one until its time-out.
+/// request would wait for the paused one until its time-out. It does so, too, when the others have refused: the driver
+/// passes over what they said while one is still asked. Nodes that have just started do refuse, since one of two copies is then
+/// the paused node's when they take each other for down for a moment. So an attempt ends long before the wait for it does.
 async fn connect(ring: &LocalRing) -> Session {
     let second = SimpleSpeculativeExecutionPolicy { max_retry_count: 2, retry_interval: Duration::from_millis(500) };
-    let profile = ExecutionProfile::builder().speculative_execution_policy(Some(Arc::new(second))).build();
+    let profile = ExecutionProfile::builder()
+        .speculative_execution_policy(Some(Arc::new(second)))
+        .request_timeout(Some(ATTEMPT))
+        .build();
     SessionBuilder::new()
         .known_nodes_addr(ring.contact_points())
         .user(SUPERUSER.0, SUPERUSER.1)

@@ -107,7 +107,7 @@ mod tests {
         let committed = include_str!("../../schema.graphql");
         assert!(
             committed == sdl(),
-            "schema.graphql is stale, run: cargo run -p store-api -- graphql > api-server/schema.graphql"
+            "schema.graphql is stale, run: cargo run --bin store-api -- graphql > api-server/schema.graphql"
         );
     }
 }

@@ -82,10 +82,12 @@ pub enum RepairStatus {
     Unknown,
 }
 
-/// Client for all agents: no proxy, no redirect, short connect deadline.
+/// Client for all agents: no proxy, no redirect, short connect deadline; none speaks TLS, so the system's
+/// certificates stay where they are.
 pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
         .no_proxy()
+        .tls_built_in_root_certs(false)
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(1))
         .pool_idle_timeout(Duration::from_secs(30))

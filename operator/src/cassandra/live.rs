@@ -153,18 +153,18 @@ impl LiveRing {
         Ok(proof)
     }
 
+    /// A role can log in once it has its rights: whoever waits for that needs not look at them.
     async fn ensure_roles(&self, session: &Cql, access: &StoreAccess) -> Result<(), RingError> {
         let keyspaces = session.keyspaces().await?;
         for (credentials, permissions) in wanted_roles(access)? {
-            for statement in statements::ensure_role(credentials, false) {
-                session.change("made a role", statement).await?;
-            }
+            session.change("made a role", statements::make_role(&credentials.username)).await?;
             if keyspaces.contains_key(&access.api_keyspace) {
                 for permission in permissions {
                     let grant = statements::grant(permission, &access.api_keyspace, &credentials.username);
                     session.change("granted a role its rights", grant).await?;
                 }
             }
+            session.change("let a role log in", statements::admit_role(credentials, false)).await?;
         }
         Ok(())
     }
@@ -195,9 +195,8 @@ impl LiveRing {
             RingAction::CreateSuperuser if session.own => {}
             RingAction::CreateSuperuser => {
                 let superuser = access.superuser.as_ref().ok_or(RingError::NoCredentials("superuser"))?;
-                for statement in statements::ensure_role(superuser, true) {
-                    session.change("made the operator's superuser", statement).await?;
-                }
+                session.change("made the operator's superuser", statements::make_role(&superuser.username)).await?;
+                session.change("admitted the operator's superuser", statements::admit_role(superuser, true)).await?;
             }
             RingAction::DisableDefaultSuperuser if session.own => {
                 let statement = statements::disable_default_superuser(&random_password());

@@ -2,15 +2,19 @@
 //! follow. Once it is there it stays, whatever becomes of the ring. Pure.
 
 use serde_json::Value;
-use store_crds::OperationKind;
+use store_crds::{Consistency, OperationKind};
 
 use super::draft::{Context, Draft, Hold, operation};
-use super::{ApiShape, Delete};
+use super::{ApiShape, Delete, replication};
 use crate::kinds::HTTP_ROUTE;
+use crate::observation::Superuser;
 use crate::resources;
 
 /// How long a failed schema Job is left for its log to be read, before it is made again, in seconds.
 const FAILED_JOB_STAYS: i64 = 60;
+/// How long the first node stays alone for its tables, in seconds: an image that cannot be pulled is no
+/// reason to have no ring.
+const FIRST_TABLES: i64 = 60;
 
 /// Decides on the schema Job and the Deployment. `settled`: the ring has nothing to do.
 pub fn run(context: &Context, draft: &mut Draft, settled: bool) {
@@ -28,7 +32,10 @@ pub fn run(context: &Context, draft: &mut Draft, settled: bool) {
     } else {
         migrate(context, draft, job, settled);
     }
-    draft.shape.api.clone_from(&draft.memory.migrated);
+    // pods that could not have a quorum would only fail
+    let deployed = context.child("Deployment", &resources::api_name(context.desired)).is_some();
+    let of_use = deployed || level(context) == Consistency::LocalQuorum;
+    draft.shape.api = draft.memory.migrated.clone().filter(|_| of_use);
     roll_out(context, draft, &wanted);
     route(context, draft);
 }
@@ -63,13 +70,17 @@ fn route_trouble(serves: bool, live: Option<&Value>) -> Option<Hold> {
 
 fn migrate(context: &Context, draft: &mut Draft, job: Option<&Value>, settled: bool) {
     let keyspace = &context.desired.api.keyspace;
-    let there = context.cql().is_some_and(|cql| cql.keyspaces.contains_key(keyspace) && cql.roles_ready);
+    let there = context.cql().is_some_and(|cql| {
+        // on the first node the Job's pod starts while that is made, and waits for its log-in
+        let on_its_way = context.is_founding() && cql.superuser == Superuser::Own;
+        on_its_way || cql.keyspaces.contains_key(keyspace) && cql.roles_ready
+    });
     let failed = job.and_then(|job| Some((job, condition(job, "Failed")?)));
     if let Some((job, failed)) = failed {
         let cause = failed["message"].as_str().unwrap_or("see the log of its pod");
         let message = format!("the schema Job failed: {cause}; it is tried again, and anew for another spec.api.image");
         draft.wrongs.push(Hold::wrong("MigrationFailed", message));
-        if since(context, failed) > FAILED_JOB_STAYS {
+        if since(context, &failed["lastTransitionTime"]) > FAILED_JOB_STAYS {
             delete_job(context, draft, job);
         }
         return;
@@ -79,7 +90,7 @@ fn migrate(context: &Context, draft: &mut Draft, job: Option<&Value>, settled: b
     if job.is_none() && !(there && quiet) {
         return;
     }
-    draft.shape.migrate = true;
+    draft.shape.migrate = Some(level(context));
     if draft.memory.operation.is_none() {
         draft.operate(
             context,
@@ -89,6 +100,28 @@ fn migrate(context: &Context, draft: &mut Draft, job: Option<&Value>, settled: b
     draft
         .works
         .push(Hold::waiting("MigratingSchema", "the schema Job brings the API's tables to their newest version"));
+}
+
+/// The level of the schema writer. Where the keyspace has more copies to come than nodes, so that no quorum
+/// can answer, all there are is one.
+fn level(context: &Context) -> Consistency {
+    let keyspace = &context.desired.api.keyspace;
+    let factor = replication::actual(context, keyspace).or(context.desired.replication_of(keyspace)).unwrap_or(1);
+    if context.member_count() > factor / 2 { Consistency::LocalQuorum } else { Consistency::One }
+}
+
+/// Holds the next node back until the first one has the API's tables, or something keeps them.
+pub fn await_first_tables(context: &Context) -> Option<Hold> {
+    if context.member_count() >= context.desired.cassandra.size {
+        return None;
+    }
+    let job = context.child("Job", &resources::api::schema_job_name(context.desired, context.settings));
+    let awaited = job.is_none_or(|job| {
+        let ended = ["Complete", "Failed"].iter().any(|kind| condition(job, kind).is_some());
+        !ended && since(context, &job["metadata"]["creationTimestamp"]) <= FIRST_TABLES
+    });
+    let message = "the schema Job makes the API's tables on the first node; then the next one joins";
+    awaited.then(|| Hold::waiting("MigratingSchema", message))
 }
 
 /// What is still missing of the Deployment.
@@ -144,9 +177,9 @@ fn condition<'a>(job: &'a Value, kind: &str) -> Option<&'a Value> {
     conditions.iter().find(|condition| condition["type"] == kind && condition["status"] == "True")
 }
 
-/// Seconds since a condition came true.
-fn since(context: &Context, condition: &Value) -> i64 {
-    let at = condition["lastTransitionTime"].as_str().and_then(|at| at.parse::<jiff::Timestamp>().ok());
+/// Seconds since a time of an object; 0 where it has none.
+fn since(context: &Context, time: &Value) -> i64 {
+    let at = time.as_str().and_then(|at| at.parse::<jiff::Timestamp>().ok());
     at.map_or(0, |at| context.observation.now.as_second() - at.as_second())
 }
 

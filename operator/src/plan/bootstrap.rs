@@ -5,9 +5,9 @@ use store_crds::OperationKind;
 use store_crds::conditions::PROGRESSING;
 
 use super::RingAction;
-use super::calm;
 use super::draft::{Context, Draft, Hold, operation};
 use super::ring::Membership;
+use super::{api, calm, replication};
 use crate::observation::{CqlAnswer, Superuser};
 
 const CQL_UNREACHABLE: &str = "CqlUnreachable";
@@ -73,6 +73,22 @@ pub fn superuser(context: &Context, draft: &mut Draft) -> Option<Hold> {
     draft.ring = Some(action);
     draft.operate(context, operation(context, OperationKind::Roles, step));
     Some(Hold::waiting("SettingUpRoles", step))
+}
+
+/// What every node would have to agree on later costs little while there is one: the keyspaces with the
+/// factors they are to have, the roles, the API's tables. Whatever the factor, a ring of one has all
+/// copies there are, and a node that joins streams its own: nothing is owed.
+///
+/// Hazard: a node that joins while a table is made may not know it when the first row comes. So the next
+/// one waits for the tables, for a while.
+pub fn found(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    if !context.is_founding() {
+        return None;
+    }
+    replication::create_next(context, draft)
+        .or_else(|| roles(context, draft))
+        .or_else(|| replication::alter_expendable(context, draft))
+        .or_else(|| api::await_first_tables(context))
 }
 
 /// The roles of the schema writer and of the API, with their grants on the API's keyspace.

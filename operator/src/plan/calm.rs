@@ -70,7 +70,7 @@ fn away(context: &Context, node: &Node, created_at: Timestamp, cause: &str) -> H
             operation.pod.as_ref() == Some(pod)
         }
         // at first start, when a node has more to do than to answer
-        OperationKind::Roles => !context.observation.status.roles_ready,
+        OperationKind::Roles | OperationKind::AlterReplication | OperationKind::Migrate => context.is_founding(),
         _ => false,
     });
     let deadline = if joined && !planned { LASTS } else { START_DEADLINE };

@@ -89,6 +89,16 @@ impl<'a> Context<'a> {
         i32::try_from(self.ring.members().count()).unwrap_or(i32::MAX)
     }
 
+    /// The ring has one node: all copies there are of anything are on it.
+    pub fn is_alone(&self) -> bool {
+        self.member_count() == 1
+    }
+
+    /// The first node is alone, and no API has ever been there to use what is made on it.
+    pub fn is_founding(&self) -> bool {
+        self.is_alone() && self.observation.status.api.migrated_image.is_none()
+    }
+
     /// Host ids of all members, in the order of the pods.
     pub fn member_hosts(&self) -> Vec<String> {
         self.ring.members().filter_map(|node| node.host_id.clone()).collect()

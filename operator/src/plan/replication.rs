@@ -32,7 +32,8 @@ pub fn create_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let cql = context.cql()?;
     let missing = |keyspace: &&DesiredKeyspace| !keyspace.system && !cql.keyspaces.contains_key(&keyspace.name);
     let keyspace = context.desired.keyspaces.iter().find(missing)?;
-    if let Some(hold) = above_nodes(context, keyspace, keyspace.replication) {
+    // nodes that join a ring of one stream all copies that are to be theirs
+    if let Some(hold) = above_nodes(context, keyspace, keyspace.replication).filter(|_| !context.is_alone()) {
         return Some(hold);
     }
     let (name, replication) = (keyspace.name.clone(), keyspace.replication);
@@ -51,9 +52,25 @@ pub fn alter_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
         let seen = cql.keyspaces.get(&keyspace.name)?;
         Some((keyspace, next_step(context, keyspace, seen)?))
     })?;
-    if let Some(hold) = above_nodes(context, keyspace, step.replication) {
+    let raises = actual(context, &keyspace.name).is_none_or(|now| step.replication > now);
+    if let Some(hold) = above_nodes(context, keyspace, step.replication).filter(|_| raises) {
         return Some(hold);
     }
+    Some(alter(context, draft, keyspace, &step))
+}
+
+/// The keyspaces that nobody waits for at QUORUM get the factor of the ring that is to come.
+pub fn alter_expendable(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let cql = context.cql()?;
+    let mut expendable = context.desired.keyspaces.iter().filter(|keyspace| is_expendable(keyspace));
+    let (keyspace, step) = expendable.find_map(|keyspace| {
+        let seen = cql.keyspaces.get(&keyspace.name)?;
+        Some((keyspace, next_step(context, keyspace, seen)?))
+    })?;
+    Some(alter(context, draft, keyspace, &step))
+}
+
+fn alter(context: &Context, draft: &mut Draft, keyspace: &DesiredKeyspace, step: &Step) -> Hold {
     let name = keyspace.name.clone();
     if step.repair {
         draft.owe(context, DebtKind::Repair, Some(&name), context.member_hosts());
@@ -68,7 +85,7 @@ pub fn alter_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     alter.keyspace = Some(name.clone());
     alter.replication = Some(replication);
     draft.operate(context, alter);
-    Some(altering(&name, replication))
+    altering(&name, replication)
 }
 
 /// The factor that the ring has for a keyspace in the datacenter.
@@ -109,15 +126,20 @@ fn next_step(context: &Context, keyspace: &DesiredKeyspace, seen: &Replication) 
     if !moves && now == wanted && is_network(context, seen).is_some() {
         return None;
     }
-    // nobody waits at QUORUM for traces and the history of repairs
-    let expendable = keyspace.system && keyspace.name != "system_auth";
-    let replication = match (expendable, moves) {
+    let replication = match (is_expendable(keyspace), moves) {
         (true, _) => wanted,
         (false, true) => now.min(context.member_count()),
         (false, false) => now + (wanted - now).signum(),
     };
     let repair = replication > 1 && (replication != now || moves);
-    Some(Step { replication, repair, cleanup: moves || replication < now })
+    // with one node there is nobody to lack a copy and nothing that is another's
+    let owes = !context.is_alone();
+    Some(Step { replication, repair: owes && repair, cleanup: owes && (moves || replication < now) })
+}
+
+/// Nobody waits at QUORUM for traces and the history of repairs.
+fn is_expendable(keyspace: &DesiredKeyspace) -> bool {
+    keyspace.system && keyspace.name != "system_auth"
 }
 
 fn above_nodes(context: &Context, keyspace: &DesiredKeyspace, replication: i32) -> Option<Hold> {

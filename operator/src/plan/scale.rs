@@ -24,7 +24,7 @@ pub fn finish_join(context: &Context, draft: &mut Draft) -> Option<Hold> {
         Some(join) => join,
         None => {
             let adopted = adopt_join(context)?;
-            if has_data(context) {
+            if takes_ranges(context) {
                 draft.owe(context, DebtKind::Cleanup, None, context.member_hosts());
             }
             adopted
@@ -80,7 +80,7 @@ pub fn join_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     if let Some(hold) = make_room(context, draft, &pod) {
         return Some(hold);
     }
-    if has_data(context) {
+    if takes_ranges(context) {
         draft.owe(context, DebtKind::Cleanup, None, context.member_hosts());
     }
     draft.shape.replicas.insert(rack.name.clone(), ordinal + 1);
@@ -107,10 +107,15 @@ fn make_room(context: &Context, draft: &mut Draft, pod: &str) -> Option<Hold> {
     Some(Hold::waiting("ScalingUp", message))
 }
 
-/// There are keyspaces of users, so ranges that move leave data behind.
-fn has_data(context: &Context) -> bool {
-    let own = |name: &String| !name.starts_with("system");
-    context.cql().is_none_or(|cql| cql.keyspaces.keys().any(own))
+/// One node more takes ranges from the others, which leaves data behind on them: some keyspace of users
+/// will have fewer copies than there are nodes.
+fn takes_ranges(context: &Context) -> bool {
+    let nodes = context.member_count() + 1;
+    let shrinks = |(name, replication): (&String, _)| {
+        let factor = replication::factor(context, replication);
+        !name.starts_with("system") && factor.is_none_or(|factor| factor < nodes)
+    };
+    context.cql().is_none_or(|cql| cql.keyspaces.iter().any(shrinks))
 }
 
 /// Begins the next decommission: the highest ordinal of the fullest rack, if what it has fits

@@ -1,7 +1,7 @@
 //! The API tier: Deployment, Ingress and the Job that writes its tables. Pure.
 
 use serde_json::{Value, json};
-use store_crds::{API_PORT, AuthMode, AuthSpec, GatewayParentSpec, GatewaySpec, IngressSpec};
+use store_crds::{API_PORT, AuthMode, AuthSpec, Consistency, GatewayParentSpec, GatewaySpec, IngressSpec};
 
 use super::meta::{self, Component, env};
 use super::{Child, access, hash, services, telemetry};
@@ -129,8 +129,10 @@ pub fn schema_job_name(desired: &Desired, settings: &Settings) -> String {
 }
 
 /// The one writer of the schema, under its own role. It goes by itself an hour after its end.
-pub fn build_schema_job(desired: &Desired, settings: &Settings) -> Child {
-    let mut container = base_container(desired, settings, cassandra_env(desired));
+pub fn build_schema_job(desired: &Desired, level: Consistency, settings: &Settings) -> Child {
+    let mut variables = cassandra_env(desired);
+    variables.push(env("STORE_CONSISTENCY", word(&level)));
+    let mut container = base_container(desired, settings, variables);
     container["args"] = json!(["migrate"]);
     container["volumeMounts"] = json!([{ "name": "credentials", "mountPath": CREDENTIALS_DIR, "readOnly": true }]);
     let mut pod = pod_spec(desired, Component::Schema, container);

@@ -128,9 +128,9 @@ fn cassandra_container(desired: &Desired, settings: &Settings) -> Value {
         // opened before the node joins, however long its data takes to stream
         "startupProbe": {
             "tcpSocket": { "port": INTERNODE_PORT },
-            "periodSeconds": 2,
+            "periodSeconds": 1,
             "timeoutSeconds": 1,
-            "failureThreshold": 300,
+            "failureThreshold": 600,
         },
         "readinessProbe": {
             "httpGet": { "path": "/ready", "port": NODE_AGENT_PORT },

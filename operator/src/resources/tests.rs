@@ -9,7 +9,7 @@ use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use store_crds::StoreCluster;
+use store_crds::{Consistency, StoreCluster};
 
 use super::*;
 use crate::plan::ApiShape;
@@ -75,7 +75,7 @@ fn shape(replicas: &[(&str, i32)], seeds: &[&str]) -> Shape {
     Shape {
         replicas: replicas.iter().map(|(rack, number)| ((*rack).to_owned(), *number)).collect(),
         seeds: seeds.iter().map(|pod| (*pod).to_owned()).collect(),
-        migrate: true,
+        migrate: Some(Consistency::LocalQuorum),
         route: true,
         api: Some(ApiShape { image: "store-api:migrated".into(), keyspace: "store_manager".into() }),
         ..Shape::default()
@@ -225,7 +225,7 @@ fn nothing_is_built_from_a_shape_that_says_so() {
 
 #[test]
 fn api_and_schema_job_come_when_the_shape_has_them() {
-    let early = Shape { migrate: false, api: None, ..shape(&[("rack1", 1)], &[]) };
+    let early = Shape { migrate: None, api: None, ..shape(&[("rack1", 1)], &[]) };
     let kinds: BTreeMap<String, usize> =
         build(&desired(json!({})), &early, &settings()).into_iter().fold(BTreeMap::new(), |mut kinds, child| {
             *kinds.entry(child.key.kind).or_default() += 1;

@@ -308,6 +308,7 @@ impl Operator {
             }
             Write::Create { key, mut object, .. } => {
                 object["metadata"]["uid"] = json!(world.uid());
+                object["metadata"]["creationTimestamp"] = json!(world.now.to_string());
                 world.objects.entry(key).or_insert(object);
             }
             Write::Delete { key, uid } => {

@@ -123,17 +123,15 @@ impl TrueRing {
         }
     }
 
-    fn has_data(&self) -> bool {
-        self.keyspaces.keys().any(|name| !name.starts_with("system"))
-    }
-
     /// A node becomes a member; those before it keep ranges that are no longer theirs.
     pub fn join(&mut self, host: &str, address: &str) {
-        if self.has_data() {
-            let before: BTreeSet<String> = self.members.keys().cloned().collect();
-            for keyspace in self.keyspaces.keys().filter(|name| !name.starts_with("system")) {
-                self.unclean.entry(keyspace.clone()).or_default().extend(before.clone());
-            }
+        let before: BTreeSet<String> = self.members.keys().cloned().collect();
+        let nodes = i32::try_from(before.len()).unwrap() + 1;
+        let own = self.keyspaces.keys().filter(|name| !name.starts_with("system"));
+        // where there are as many copies as nodes, each node goes on having everything
+        let shrinking: Vec<String> = own.filter(|name| self.factor(name) < nodes).cloned().collect();
+        for keyspace in shrinking {
+            self.unclean.entry(keyspace).or_default().extend(before.clone());
         }
         self.moves += 1;
         self.members.insert(host.to_owned(), address.to_owned());
@@ -155,11 +153,13 @@ impl TrueRing {
         let before = self.factor(keyspace);
         let was_simple = matches!(self.keyspaces.get(keyspace), Some(Replication::Simple(_)));
         let all: BTreeSet<String> = self.members.keys().cloned().collect();
-        if replication > 1 && (replication != before || (was_simple && before > 1)) {
+        // the one node there is lacks nothing, and has nothing that is another's
+        let alone = all.len() < 2;
+        if !alone && replication > 1 && (replication != before || (was_simple && before > 1)) {
             self.unrepaired.insert(keyspace.to_owned(), all.clone());
             *self.alters.entry(keyspace.to_owned()).or_default() += 1;
         }
-        if replication < before {
+        if !alone && replication < before {
             self.moves += 1;
             self.unclean.entry(keyspace.to_owned()).or_default().extend(all);
         }

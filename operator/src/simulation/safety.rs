@@ -139,7 +139,7 @@ pub fn check_action(world: &mut World, action: &RingAction) {
         }
         RingAction::AlterReplication { keyspace, replication } => check_alter(world, keyspace, *replication),
         RingAction::CreateKeyspace { keyspace, replication }
-            if *replication > i32::try_from(world.ring.members.len()).unwrap() =>
+            if *replication > i32::try_from(world.ring.members.len()).unwrap() && world.ring.members.len() > 1 =>
         {
             world.violate(format!("{keyspace} is made with more copies than nodes"));
         }
@@ -151,10 +151,13 @@ pub fn check_action(world: &mut World, action: &RingAction) {
 /// step before.
 fn check_alter(world: &mut World, keyspace: &str, replication: i32) {
     let before = world.ring.factor(keyspace);
-    if replication > i32::try_from(world.ring.members.len()).unwrap() {
+    let expendable = keyspace.starts_with("system") && keyspace != "system_auth";
+    let alone = world.ring.members.len() == 1;
+    let raises = replication > before && replication > i32::try_from(world.ring.members.len()).unwrap();
+    if raises && !(expendable && alone) {
         world.violate(format!("{keyspace} gets more copies than there are nodes"));
     }
-    if keyspace.starts_with("system") && keyspace != "system_auth" || replication == before {
+    if expendable || replication == before {
         return;
     }
     if (replication - before).abs() > 1 {

@@ -24,9 +24,7 @@ pub struct Tier {
 
 pub fn tick(world: &mut World) {
     run_deployments(world);
-    if world.live_members() > 0 {
-        run_jobs(world);
-    }
+    run_jobs(world);
 }
 
 fn run_deployments(world: &mut World) {
@@ -57,9 +55,22 @@ fn run_deployments(world: &mut World) {
 }
 
 fn run_jobs(world: &mut World) {
-    let World { objects, tier, version, migrated, failing_jobs, now, .. } = world;
+    let live = i32::try_from(world.live_members()).unwrap();
+    let World { objects, tier, version, migrated, failing_jobs, hanging_jobs, now, ring, .. } = world;
     let under_way = objects.iter_mut().filter(|(key, job)| key.kind == "Job" && job["status"].is_null());
     for (_, job) in under_way {
+        let container = &job["spec"]["template"]["spec"]["containers"][0];
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let variable = |name: &str| {
+            let mut variables = container["env"].as_array().unwrap().iter();
+            text(&variables.find(|variable| variable["name"] == name).unwrap()["value"])
+        };
+        let (image, keyspace) = (text(&container["image"]), variable("STORE_KEYSPACE"));
+        let needed = if variable("STORE_CONSISTENCY") == "ONE" { 1 } else { ring.factor(&keyspace) / 2 + 1 };
+        // until it can log in and has its level, it waits
+        if *hanging_jobs || live < needed || !ring.granted.contains(&keyspace) {
+            continue;
+        }
         let ticks = tier.jobs.entry(job["metadata"]["uid"].as_str().unwrap().to_owned()).or_default();
         *ticks += 1;
         if *ticks < MIGRATES {
@@ -72,11 +83,7 @@ fn run_jobs(world: &mut World) {
         let condition = json!({"type": kind, "status": "True", "lastTransitionTime": now.to_string()});
         job["status"] = json!({"conditions": [condition]});
         if !failed {
-            let container = &job["spec"]["template"]["spec"]["containers"][0];
-            let variables = container["env"].as_array().unwrap();
-            let keyspace = variables.iter().find(|variable| variable["name"] == "STORE_KEYSPACE").unwrap();
-            let text = |value: &Value| value.as_str().unwrap().to_owned();
-            migrated.insert((text(&container["image"]), text(&keyspace["value"])));
+            migrated.insert((image, keyspace));
         }
     }
 }

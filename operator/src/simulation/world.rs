@@ -71,6 +71,8 @@ pub struct World {
     pub chatter: bool,
     /// So many schema Jobs are going to fail.
     pub failing_jobs: u32,
+    /// Schema Jobs do not come to an end.
+    pub hanging_jobs: bool,
     pub tier: Tier,
     uids: u64,
 }
@@ -93,6 +95,7 @@ impl World {
             full: false,
             chatter: false,
             failing_jobs: 0,
+            hanging_jobs: false,
             tier: Tier::default(),
             uids: 0,
         }

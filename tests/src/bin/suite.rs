@@ -39,10 +39,10 @@ async fn main() -> anyhow::Result<ExitCode> {
             steps.check(api_suite::STEPS[0], || Err(error));
         }
     }
-    let mut seen = cargo(["test", "-p", "store-operator", "-p", "store-api", "--test", "api", "--test", "dashboards"]);
+    let mut seen = cargo(["test", "--workspace", "--test", "api", "--test", "dashboards"]);
     seen.args(["--no-fail-fast", "--", "--ignored", "every_query_of_a_dashboard"]);
     steps.command("dashboards", &mut seen, Counting::CargoTest, RINGS);
-    let mut rings = cargo(["test", "-p", "store-operator", "-p", "store-api", "-p", "store-tests"]);
+    let mut rings = cargo(["test", "--workspace"]);
     rings.args([
         "--test",
         "cassandra",
@@ -58,9 +58,9 @@ async fn main() -> anyhow::Result<ExitCode> {
     // One ring at a time.
     rings.args(["--no-fail-fast", "--", "--ignored", "--test-threads", "1"]);
     steps.command("rings and images", &mut rings, Counting::CargoTest, RINGS);
-    let mut stories = cargo(["run", "--quiet", "--package", "store-tests", "--bin", "e2e"]);
+    let mut stories = cargo(["run", "--quiet", "--bin", "e2e"]);
     steps.command("end-to-end stories", &mut stories, Counting::LastLine, STORIES);
-    let mut readme = cargo(["run", "--quiet", "--package", "store-tests", "--bin", "readme"]);
+    let mut readme = cargo(["run", "--quiet", "--bin", "readme"]);
     steps.command("README's commands", &mut readme, Counting::LastLine, README);
     Ok(if steps.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -39,7 +39,6 @@ pub(super) async fn start(name: &str) -> Result<Cluster, ClusterError> {
     let name = name.to_owned();
     let (cache, _lock, made) = blocking(move || {
         packages::ensure(packages::CLUSTER)?;
-        packages::ensure(images::PACKAGES)?;
         let (cache, lock) = lock(&name)?;
         let made = make(&cache, &name)?;
         Ok((cache, lock, made))

@@ -10,10 +10,13 @@ use super::archive::{self, Image};
 use super::cassandra::Version;
 use super::debian::Debian;
 use super::tree::{Layer, Tree};
-use super::{ImageError, PATH, WRITER, cassandra, cassandra_layers, cqlsh, debian, entry_name, io_error, java};
+use super::{
+    ImageError, PACKAGES, PATH, WRITER, cassandra, cassandra_layers, cqlsh, debian, entry_name, io_error, java,
+};
 use crate::binaries::{Binaries, sources};
 use crate::cache::{Cache, Key};
 use crate::image_names;
+use crate::packages;
 use crate::progress::say;
 
 const ARCHIVE: &str = "images.tar";
@@ -40,6 +43,7 @@ struct Parts<'a> {
 /// # Errors
 /// [`ImageError`] when a part of it cannot be made.
 pub fn ensure(cache: &Cache, binaries: &Binaries) -> Result<PathBuf, ImageError> {
+    packages::ensure(PACKAGES)?;
     let program = |name, file, user| Program { name, file, user };
     let jars = |version| Ok::<_, ImageError>((version, cassandra::jars(cache, version)?));
     let parts = Parts {

@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use super::archive::{self, Image};
 use super::cassandra::jolokia_agent;
 use super::tree::Tree;
-use super::{ImageError, PATH, WRITER, debian, entry_name, io_error};
+use super::{ImageError, PACKAGES, PATH, WRITER, debian, entry_name, io_error};
 use crate::cache::{Cache, Key};
 use crate::command::{LONG, SHORT, run};
+use crate::packages;
 use crate::progress::say;
 
 const ARCHIVE: &str = "project-images.tar";
@@ -69,6 +70,7 @@ const SOURCES: [&str; 12] = [
 /// # Errors
 /// The compiler's, or [`ImageError`] when a layer cannot be made.
 pub fn project(cache: &Cache) -> Result<PathBuf, ImageError> {
+    packages::ensure(PACKAGES)?;
     let debian = debian::ensure(cache)?;
     let agent = jolokia_agent(cache)?;
     let mut key = Key::new("project-images", &format!("v{WRITER}")).with(&debian.slim.digest).with(entry_name(&agent));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{DATACENTER, LocalRing, RingError, SUPERUSER, io_error, keeper};
+use crate::checks::{built, cargo};
 use crate::command::{LONG, run};
 use crate::progress::{say, wait_until};
 
@@ -118,12 +119,9 @@ impl Drop for Api {
 
 async fn compile() -> Result<PathBuf, RingError> {
     say("compiling store-api");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let target = root.join("target");
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(&root).args(["build", "--quiet", "--locked", "-p", "store-api", "--target-dir"]).arg(&target);
+    let mut cargo = cargo(["build", "--quiet", "--locked", "--bin", "store-api"]);
     blocking(move || run(&mut cargo, LONG)).await?;
-    Ok(target.join("debug/store-api"))
+    Ok(built("store-api"))
 }
 
 /// `store-api` with the settings that both of its commands need.

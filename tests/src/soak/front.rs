@@ -13,7 +13,8 @@ use serde_json::Value;
 
 use super::SoakError;
 use super::attempts::{Attempt, DEADLINE, End};
-use crate::api_suite::{free_port, program, ready};
+use crate::api_suite::{free_port, ready};
+use crate::checks::built;
 use crate::checks::cargo;
 use crate::command::{LONG, run};
 use crate::load::{Answer, Client};
@@ -53,8 +54,8 @@ impl Front {
     /// # Errors
     /// [`SoakError`] when a program fails or is not ready in time.
     pub async fn start(hosts: &str, directory: &Path, settings: &[(&str, &str)]) -> Result<Self, SoakError> {
-        run(&mut cargo(["build", "--quiet", "--package", "store-api"]), LONG)?;
-        let program = program();
+        run(&mut cargo(["build", "--quiet", "--bin", "store-api"]), LONG)?;
+        let program = built("store-api");
         let mut migrate = Command::new(&program);
         migrate.args(["migrate", "--create-keyspace", "--replication-factor", "3", "--datacenter", DATACENTER]);
         run(migrate.env("CASSANDRA_HOST", hosts), LONG)?;

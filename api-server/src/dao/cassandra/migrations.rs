@@ -22,6 +22,8 @@ use thiserror::Error;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::dao::Level;
+
 pub use tables::{MIGRATIONS, Migration};
 
 /// The version that this program needs.
@@ -74,6 +76,7 @@ const DDL_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Migrator<'a> {
     session: &'a Session,
     keyspace: &'a str,
+    level: Consistency,
     serial: SerialConsistency,
     deadline: Instant,
     owner: Uuid,
@@ -82,7 +85,14 @@ pub struct Migrator<'a> {
 impl<'a> Migrator<'a> {
     /// A writer that gives up at `deadline`.
     pub fn new(session: &'a Session, keyspace: &'a str, serial: SerialConsistency, deadline: Instant) -> Self {
-        Self { session, keyspace, serial, deadline, owner: Uuid::new_v4() }
+        Self { session, keyspace, level: Consistency::LocalQuorum, serial, deadline, owner: Uuid::new_v4() }
+    }
+
+    /// The same at another level than LOCAL_QUORUM. ONE is for a keyspace with more replicas than the ring
+    /// has nodes yet: no quorum of them can answer, and the nodes that join later stream what is there.
+    #[must_use]
+    pub fn at(self, level: Level) -> Self {
+        Self { level: super::consistency(level, self.serial), ..self }
     }
 
     /// Brings the keyspace to the expected version, creating it if asked to.
@@ -114,7 +124,7 @@ impl<'a> Migrator<'a> {
         let action = "read the schema's version";
         let mut tries = 0;
         let row = loop {
-            match self.one(action, cql, Consistency::LocalQuorum).await {
+            match self.one(action, cql, self.level).await {
                 Ok(row) => break row,
                 Err(error) if tries == LOOKS_AT_A_NEW_TABLE => return Err(error),
                 // Another writer is creating the table: the schema tells of it a moment before
@@ -147,7 +157,7 @@ impl<'a> Migrator<'a> {
                  VALUES ('store', {}, '{}', toTimestamp(now()))",
                 migration.version, migration.name
             );
-            self.one("record the version", &cql, Consistency::LocalQuorum).await?;
+            self.one("record the version", &cql, self.level).await?;
             tracing::info!(version = migration.version, name = migration.name, "schema migrated");
         }
         Ok(from)
@@ -275,7 +285,7 @@ impl<'a> Migrator<'a> {
     /// Runs an LWT until its outcome is known; the statements here are harmless to repeat.
     async fn lwt(&self, action: &'static str, cql: &str) -> Result<bool, MigrationError> {
         let mut statement = Statement::new(cql.replace("{ks}", self.keyspace));
-        statement.set_consistency(Consistency::LocalQuorum);
+        statement.set_consistency(self.level);
         statement.set_serial_consistency(Some(self.serial));
         statement.set_retry_policy(Some(std::sync::Arc::new(FallthroughRetryPolicy)));
         statement.set_request_timeout(Some(Duration::from_secs(5)));

@@ -33,6 +33,14 @@ const LEASE: Duration = Duration::from_millis(400);
 
 impl Ground {
     async fn new() -> Option<Self> {
+        let ground = Self::bare().await?;
+        let done = ground.migrator().migrate(Some(&ground.to_create())).await;
+        assert_eq!(done.unwrap().to, expected_version());
+        Some(ground)
+    }
+
+    /// One whose keyspace is still to be made.
+    async fn bare() -> Option<Self> {
         let Ok(hosts) = std::env::var("STORE_TEST_CASSANDRA") else {
             eprintln!("SKIPPED: STORE_TEST_CASSANDRA names no Cassandra, nothing was tested here");
             return None;
@@ -45,10 +53,7 @@ impl Ground {
             statement_timeout: Duration::from_secs(10),
         };
         let session = connect(&target).await.expect("STORE_TEST_CASSANDRA answers");
-        let ground = Self { session: Arc::new(session), keyspace: format!("t_{}", Uuid::new_v4().simple()) };
-        let done = ground.migrator().migrate(Some(&ground.to_create())).await;
-        assert_eq!(done.unwrap().to, expected_version());
-        Some(ground)
+        Some(Self { session: Arc::new(session), keyspace: format!("t_{}", Uuid::new_v4().simple()) })
     }
 
     fn migrator(&self) -> Migrator<'_> {
@@ -156,8 +161,7 @@ async fn migrations_are_applied_once_and_a_second_run_changes_nothing() {
 
 #[tokio::test]
 async fn of_many_migrating_writers_each_ends_well_and_one_does_the_work() {
-    let Some(ground) = Ground::new().await else { return };
-    let fresh = Ground { session: Arc::clone(&ground.session), keyspace: format!("t_{}", Uuid::new_v4().simple()) };
+    let Some(fresh) = Ground::bare().await else { return };
     let create = fresh.to_create();
     fresh.migrator().create_keyspace_for_tests(&create).await;
     let writers = (0..4).map(|_| async { fresh.migrator().migrate(None).await.unwrap().from });
@@ -168,6 +172,15 @@ async fn of_many_migrating_writers_each_ends_well_and_one_does_the_work() {
         fresh.session.query_unpaged(format!("SELECT owner FROM {}.schema_lease", fresh.keyspace), ()).await.unwrap();
     assert_eq!(result.into_rows_result().unwrap().rows_num(), 0, "the lease was given back");
     fresh.drop_keyspace().await;
+}
+
+#[tokio::test]
+async fn a_keyspace_whose_nodes_are_still_to_come_is_migrated_at_one() {
+    let Some(ground) = Ground::bare().await else { return };
+    let nodes = u16::try_from(ground.session.get_cluster_state().get_nodes_info().len()).unwrap();
+    let create = KeyspaceToCreate { replication_factor: 2 * nodes, ..ground.to_create() };
+    let done = ground.migrator().at(Level::One).migrate(Some(&create)).await.unwrap();
+    assert_eq!((done.from, done.to), (0, expected_version()));
     ground.drop_keyspace().await;
 }
 
