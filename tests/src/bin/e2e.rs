@@ -27,7 +27,7 @@ struct Arguments {
     #[arg(long)]
     keep: bool,
     /// Requests per second.
-    #[arg(long, default_value_t = 5.0)]
+    #[arg(long, default_value_t = 10.0)]
     rate: f64,
     /// Where the reports go, as JSON.
     #[arg(long, default_value = "target/e2e")]

@@ -270,7 +270,7 @@ impl Story<'_> {
         load.begin("products through the Ingress");
         let made = wait_until("the first products", Duration::from_secs(120), || {
             let made = load.products().len();
-            async move { if made >= 50 { Ok(made) } else { Err(format!("{made} of 50")) } }
+            async move { if made >= 100 { Ok(made) } else { Err(format!("{made} of 100")) } }
         })
         .await;
         self.load = Some(load);
