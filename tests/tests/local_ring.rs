@@ -21,8 +21,8 @@ const ATTEMPT: Duration = Duration::from_secs(6);
 /// A paused node answers nothing and closes nothing, and the driver, without a token to go by, takes
 /// it for coordinator as often as any other: a second one is asked after half a second, else the
 /// request would wait for the paused one until its time-out. It does so, too, when the others have refused: the driver
-/// passes over what they said while one is still asked. Nodes that have just started do refuse, since one of two copies is then
-/// the paused node's when they take each other for down for a moment. So an attempt ends long before the wait for it does.
+/// passes over what they said while one is still asked. Nodes that have just started may refuse: while they take each other for
+/// down, one of the two copies is the paused node's. So an attempt ends long before the wait for it does.
 async fn connect(ring: &LocalRing) -> Session {
     let second = SimpleSpeculativeExecutionPolicy { max_retry_count: 2, retry_interval: Duration::from_millis(500) };
     let profile = ExecutionProfile::builder()
