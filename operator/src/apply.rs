@@ -244,8 +244,7 @@ async fn guard_pods(
     store: &StoreCluster,
     observed: &BTreeMap<String, PodObservation>,
 ) -> Result<(), ApplyError> {
-    let api: Api<k8s_openapi::api::core::v1::Pod> =
-        Api::namespaced(context.client.clone(), &store.namespace().unwrap_or_default());
+    let api = objects(context, store, &resource("Pod")?);
     let selector = format!("{LABEL_STORE}={},{LABEL_COMPONENT}=cassandra", store.name_any());
     let live =
         api.list(&ListParams::default().labels(&selector)).await.map_err(ApplyError::kube("the list of pods"))?;

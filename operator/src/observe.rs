@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret};
+use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{Api, DynamicObject};
 use kube::{Resource as _, ResourceExt as _};
@@ -120,8 +120,8 @@ pub async fn observe(
     let (namespace, name) = (desired.namespace.as_str(), desired.name.as_str());
     let now = clock::now();
     let access = store_access(context, desired).await?;
-    let pods = pods(context, namespace, name)?;
-    let claims = claims(context, desired).await?;
+    let pods = pods(context, namespace, name);
+    let claims = claims(context, desired).await;
     let nodes: Vec<NodeTarget> = pods
         .iter()
         .filter_map(|(pod, seen)| Some(NodeTarget { pod: pod.clone(), ip: seen.ip.as_ref()?.parse::<IpAddr>().ok()? }))
@@ -213,26 +213,18 @@ async fn credentials(context: &Context, desired: &Desired, purpose: &str) -> Res
     Ok(Some(credentials))
 }
 
-fn pods(context: &Context, namespace: &str, store: &str) -> Result<BTreeMap<String, PodObservation>, ObserveError> {
-    context
-        .cache
-        .of_store("Pod", namespace, store)
-        .into_iter()
-        .filter(|pod| pod.labels().get(LABEL_COMPONENT).is_some_and(|value| value == "cassandra"))
-        .map(|object| {
-            let pod: Pod = typed("Pod", &object)?;
-            Ok((pod.name_any(), pod_observation(&pod)))
-        })
-        .collect()
+fn pods(context: &Context, namespace: &str, store: &str) -> BTreeMap<String, PodObservation> {
+    let pods = context.cache.of_store("Pod", namespace, store);
+    let cassandra = |pod: &&Arc<DynamicObject>| pod.labels().get(LABEL_COMPONENT).is_some_and(|of| of == "cassandra");
+    pods.iter().filter(cassandra).map(|pod| (pod.name_any(), pod_observation(pod))).collect()
 }
 
-async fn claims(context: &Context, desired: &Desired) -> Result<BTreeMap<String, ClaimObservation>, ObserveError> {
+async fn claims(context: &Context, desired: &Desired) -> BTreeMap<String, ClaimObservation> {
     let mut claims = BTreeMap::new();
     let mut classes: BTreeMap<String, Option<bool>> = BTreeMap::new();
-    for object in context.cache.of_store("PersistentVolumeClaim", &desired.namespace, &desired.name) {
-        let claim: PersistentVolumeClaim = typed("PersistentVolumeClaim", &object)?;
+    for claim in context.cache.of_store("PersistentVolumeClaim", &desired.namespace, &desired.name) {
         let mut seen = claim_observation(&claim);
-        let class = claim.spec.as_ref().and_then(|spec| spec.storage_class_name.clone());
+        let class = claim.data["spec"]["storageClassName"].as_str().map(str::to_owned);
         // Classes are asked for only when something is to grow.
         if let (true, Some(class)) = (seen.requested_bytes < desired.cassandra.storage_bytes, class) {
             seen.expandable = match classes.get(&class) {
@@ -245,7 +237,7 @@ async fn claims(context: &Context, desired: &Desired) -> Result<BTreeMap<String,
         }
         claims.insert(claim.name_any(), seen);
     }
-    Ok(claims)
+    claims
 }
 
 /// Whether volumes of the class can grow; `None` where that cannot be read, as in an operator that
@@ -254,14 +246,6 @@ async fn expandable(context: &Context, class: &str) -> Option<bool> {
     let api: Api<StorageClass> = Api::all(context.client.clone());
     let class = api.get_opt(class).await.ok()??;
     Some(class.allow_volume_expansion.unwrap_or(false))
-}
-
-fn typed<T: serde::de::DeserializeOwned>(kind: &'static str, object: &Arc<DynamicObject>) -> Result<T, ObserveError> {
-    serde_json::to_value(&**object).and_then(serde_json::from_value).map_err(|source| ObserveError::Object {
-        kind,
-        name: object.name_any(),
-        source,
-    })
 }
 
 #[cfg(test)]

@@ -1,52 +1,44 @@
 //! Pods and claims of Cassandra nodes read for what decisions need. Pure.
+//!
+//! They are read field by field: the types of these two alone would be a good part of the program and of
+//! its memory.
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::api::core::v1::{ContainerStatus, PersistentVolumeClaim, Pod};
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use kube::{Resource as _, ResourceExt as _};
+use kube::ResourceExt as _;
+use kube::api::DynamicObject;
+use serde_json::Value;
 use store_crds::{ANNOTATION_TEMPLATE_HASH, LABEL_RACK};
 
 use crate::observation::{ANNOTATION_LEFT_RING, ClaimObservation, PodObservation};
 
 /// What a pass knows of a Cassandra pod.
-pub fn pod_observation(pod: &Pod) -> PodObservation {
-    let status = pod.status.as_ref();
-    let condition = |kind: &str| {
-        let conditions = status.and_then(|status| status.conditions.as_ref());
-        conditions.into_iter().flatten().find(|condition| condition.type_ == kind)
-    };
+pub fn pod_observation(pod: &DynamicObject) -> PodObservation {
+    let status = &pod.data["status"];
     PodObservation {
         uid: pod.uid().unwrap_or_default(),
         rack: pod.labels().get(LABEL_RACK).cloned().unwrap_or_default(),
         ordinal: ordinal(&pod.name_any()),
-        ip: status.and_then(|status| status.pod_ip.clone()).filter(|ip| !ip.is_empty()),
-        node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
-        ready: condition("Ready").is_some_and(|ready| ready.status == "True"),
-        deleting: pod.meta().deletion_timestamp.is_some(),
+        ip: text(&status["podIP"]).filter(|ip| !ip.is_empty()).map(str::to_owned),
+        node: text(&pod.data["spec"]["nodeName"]).map(str::to_owned),
+        ready: condition(status, "Ready").is_some_and(|ready| ready["status"] == "True"),
+        deleting: pod.metadata.deletion_timestamp.is_some(),
         template_hash: pod.annotations().get(ANNOTATION_TEMPLATE_HASH).cloned().unwrap_or_default(),
-        trouble: trouble(pod),
+        trouble: trouble(status),
         created_at: pod.creation_timestamp().map(|time| time.0).unwrap_or_default(),
     }
 }
 
 /// What a pass knows of a volume claim.
-pub fn claim_observation(claim: &PersistentVolumeClaim) -> ClaimObservation {
-    let bytes = |quantities: Option<&BTreeMap<String, Quantity>>| {
-        let Quantity(quantity) = quantities?.get("storage")?;
-        store_crds::quantity_units(quantity)
-    };
-    let requested = claim.spec.as_ref().and_then(|spec| spec.resources.as_ref()?.requests.as_ref());
-    let capacity = claim.status.as_ref().and_then(|status| status.capacity.as_ref());
+pub fn claim_observation(claim: &DynamicObject) -> ClaimObservation {
+    let bytes = |quantity: &Value| text(quantity).and_then(store_crds::quantity_units).unwrap_or_default();
     ClaimObservation {
         uid: claim.uid().unwrap_or_default(),
         rack: claim.labels().get(LABEL_RACK).cloned().unwrap_or_default(),
         ordinal: ordinal(&claim.name_any()),
-        requested_bytes: bytes(requested).unwrap_or_default(),
-        capacity_bytes: bytes(capacity).unwrap_or_default(),
+        requested_bytes: bytes(&claim.data["spec"]["resources"]["requests"]["storage"]),
+        capacity_bytes: bytes(&claim.data["status"]["capacity"]["storage"]),
         expandable: None,
         left: claim.annotations().get(ANNOTATION_LEFT_RING).cloned(),
-        deleting: claim.meta().deletion_timestamp.is_some(),
+        deleting: claim.metadata.deletion_timestamp.is_some(),
     }
 }
 
@@ -54,43 +46,48 @@ fn ordinal(name: &str) -> i32 {
     name.rsplit('-').next().and_then(|ordinal| ordinal.parse().ok()).unwrap_or_default()
 }
 
-/// Why the pod does not run, in words; `None` while it starts as it should.
-fn trouble(pod: &Pod) -> Option<String> {
-    let status = pod.status.as_ref()?;
-    let unschedulable = status
-        .conditions
-        .iter()
-        .flatten()
-        .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False");
-    if let Some(condition) = unschedulable {
-        let message = condition.message.as_deref().unwrap_or("no reason given");
-        return Some(format!("it cannot be scheduled: {message}"));
-    }
-    let containers = status.init_container_statuses.iter().flatten();
-    containers.chain(status.container_statuses.iter().flatten()).find_map(container_trouble)
+fn text(value: &Value) -> Option<&str> {
+    value.as_str()
 }
 
-fn container_trouble(container: &ContainerStatus) -> Option<String> {
-    let state = container.state.as_ref()?;
-    let name = &container.name;
-    if let Some(waiting) = &state.waiting {
-        let reason = waiting.reason.as_deref().unwrap_or_default();
+fn items(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
+
+fn condition<'a>(status: &'a Value, kind: &str) -> Option<&'a Value> {
+    items(&status["conditions"]).find(|condition| condition["type"] == kind)
+}
+
+/// Why the pod does not run, in words; `None` while it starts as it should.
+fn trouble(status: &Value) -> Option<String> {
+    if let Some(unschedulable) = condition(status, "PodScheduled").filter(|scheduled| scheduled["status"] == "False") {
+        let message = text(&unschedulable["message"]).unwrap_or("no reason given");
+        return Some(format!("it cannot be scheduled: {message}"));
+    }
+    let containers = items(&status["initContainerStatuses"]).chain(items(&status["containerStatuses"]));
+    containers.into_iter().find_map(container_trouble)
+}
+
+fn container_trouble(container: &Value) -> Option<String> {
+    let name = text(&container["name"]).unwrap_or_default();
+    let waiting = &container["state"]["waiting"];
+    if waiting.is_object() {
+        let reason = text(&waiting["reason"]).unwrap_or_default();
         if ["", "PodInitializing", "ContainerCreating"].contains(&reason) {
             return None;
         }
-        let last = container.last_state.as_ref().and_then(|state| state.terminated.as_ref());
-        let detail = match last {
-            Some(ended) => format!(
-                "last exit code {}{}",
-                ended.exit_code,
-                ended.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
-            ),
-            None => waiting.message.clone().unwrap_or_default(),
+        let last = &container["lastState"]["terminated"];
+        let detail = match last["exitCode"].as_i64() {
+            Some(code) => {
+                let reason = text(&last["reason"]).map(|reason| format!(" ({reason})")).unwrap_or_default();
+                format!("last exit code {code}{reason}")
+            }
+            None => text(&waiting["message"]).unwrap_or_default().to_owned(),
         };
         return Some(format!("container {name}: {reason}: {detail}"));
     }
-    let ended = state.terminated.as_ref().filter(|ended| ended.exit_code != 0)?;
-    Some(format!("container {name} ended with exit code {}", ended.exit_code))
+    let code = container["state"]["terminated"]["exitCode"].as_i64().filter(|code| *code != 0)?;
+    Some(format!("container {name} ended with exit code {code}"))
 }
 
 #[cfg(test)]
@@ -99,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    fn pod(status: Value) -> Pod {
+    fn pod(status: Value) -> DynamicObject {
         serde_json::from_value(json!({
             "metadata": {
                 "name": "shop-cassandra-a-2", "uid": "u-1",
@@ -160,6 +157,35 @@ mod tests {
         for (status, expected) in cases {
             assert_eq!(pod_observation(&pod(status)).trouble.as_deref(), expected);
         }
+    }
+
+    #[test]
+    fn a_claim_is_read_in_full_and_what_is_not_there_yet_is_nothing() {
+        let claim = |status: Value| -> DynamicObject {
+            serde_json::from_value(json!({
+                "metadata": {
+                    "name": "data-shop-cassandra-a-1", "uid": "u-2", "deletionTimestamp": "2026-01-02T03:04:05Z",
+                    "labels": {"storemanager.io/rack": "a"},
+                    "annotations": {"storemanager.io/left-ring": "host"}
+                },
+                "spec": {"resources": {"requests": {"storage": "2Gi"}}},
+                "status": status
+            }))
+            .unwrap()
+        };
+        let seen = claim_observation(&claim(json!({"capacity": {"storage": "1Gi"}})));
+        let expected = ClaimObservation {
+            uid: "u-2".into(),
+            rack: "a".into(),
+            ordinal: 1,
+            requested_bytes: 2 << 30,
+            capacity_bytes: 1 << 30,
+            expandable: None,
+            left: Some("host".into()),
+            deleting: true,
+        };
+        assert_eq!(seen, expected);
+        assert_eq!(claim_observation(&claim(Value::Null)), ClaimObservation { capacity_bytes: 0, ..expected });
     }
 
     fn waiting(reason: &str, message: &str) -> Value {
