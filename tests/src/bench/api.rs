@@ -83,6 +83,28 @@ pub struct Comparison {
     pub peers: BTreeMap<String, Cost>,
     /// Bytes of an answer.
     pub bytes: u64,
+    /// Rounds in which something else had the CPUs; they were taken again and count nowhere.
+    #[serde(default)]
+    pub refused: usize,
+}
+
+/// What one measurement of one of the compared saw.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Sample {
+    requests: u64,
+    seconds: f64,
+    cpu_seconds: f64,
+}
+
+/// CPU time that a measurement needs: it is read in hundredths of a second, so less of it is read with an error that
+/// is as large as what is looked for.
+const LEAST_CPU_SECONDS: f64 = 0.2;
+
+impl Sample {
+    /// Whether its process came to nothing because something else had the CPUs.
+    fn is_starved(&self) -> bool {
+        self.requests == 0 || self.cpu_seconds < LEAST_CPU_SECONDS
+    }
 }
 
 impl Comparison {
@@ -208,63 +230,86 @@ impl Bench<'_> {
         for address in self.peers.iter().map(|peer| peer.address).chain([hello_address]) {
             self.load(address, &kind.paths, AT_ONCE, Until::Requests(20)).await?;
         }
-        for round in 0..self.effort.rounds {
+        let mut round = 0;
+        while round < self.effort.rounds {
             let mut order: Vec<usize> = (0..3 + self.peers.len()).collect();
             if round % 2 == 1 {
                 order.reverse();
             }
+            let mut samples = Vec::with_capacity(order.len());
             for which in order {
-                match which {
-                    0 => self.serve(&self.store.api, self.store.address, kind, &mut comparison.api).await?,
-                    1 => self.drive(kind, &mut comparison.driver).await?,
-                    2 => self.serve(&hello, hello_address, kind, &mut comparison.hyper).await?,
-                    peer => {
-                        let Peer { name, process, address } = &self.peers[peer - 3];
-                        let cost = comparison.peers.entry((*name).to_owned()).or_default();
-                        self.serve(process, *address, kind, cost).await?;
-                    }
-                }
+                let sample = match which {
+                    0 => self.serve(&self.store.api, self.store.address, kind).await?,
+                    1 => self.drive(kind).await?,
+                    2 => self.serve(&hello, hello_address, kind).await?,
+                    peer => self.serve(&self.peers[peer - 3].process, self.peers[peer - 3].address, kind).await?,
+                };
+                samples.push((which, sample));
             }
-            let named = [("API", &comparison.api), ("driver", &comparison.driver), ("hyper", &comparison.hyper)];
-            let peers = comparison.peers.iter().map(|(name, cost)| (name.as_str(), cost));
-            let told = named
-                .into_iter()
-                .chain(peers)
-                .map(|(name, cost)| format!("{name} {:.1}", cost.cpu_us.last().copied().unwrap_or_default()));
-            let told: Vec<String> = told.collect();
+            if let Some((which, starved)) = samples.iter().find(|(_, sample)| sample.is_starved()) {
+                comparison.refused += 1;
+                let who = self.name(*which);
+                say(format!("{}, round {round}: refused, {who} was starved: {starved:?}", kind.name));
+                if comparison.refused > self.effort.rounds {
+                    let least = LEAST_CPU_SECONDS;
+                    return Err(ApiBenchError::Wrong(format!(
+                        "{} of {who} got less than {least} s of CPU in too many rounds: measure on a quieter machine, or for more --seconds",
+                        kind.name
+                    )));
+                }
+                continue;
+            }
+            samples.sort_by_key(|(which, _)| *which);
+            let told: Vec<String> = samples
+                .iter()
+                .map(|(which, sample)| {
+                    let cost = match which {
+                        0 => &mut comparison.api,
+                        1 => &mut comparison.driver,
+                        2 => &mut comparison.hyper,
+                        peer => comparison.peers.entry(self.name(*peer).to_owned()).or_default(),
+                    };
+                    format!("{} {:.1}", self.name(*which), cost.add(*sample))
+                })
+                .collect();
             say(format!("{}, round {round}: CPU µs per request: {}", kind.name, told.join(", ")));
+            round += 1;
         }
         Ok(comparison)
     }
 
-    async fn serve(
-        &self,
-        server: &Program,
-        address: SocketAddr,
-        kind: &Kind,
-        cost: &mut Cost,
-    ) -> Result<(), ApiBenchError> {
+    fn name(&self, which: usize) -> &'static str {
+        match which {
+            0 => "API",
+            1 => "driver",
+            2 => "hyper",
+            peer => self.peers[peer - 3].name,
+        }
+    }
+
+    async fn serve(&self, server: &Program, address: SocketAddr, kind: &Kind) -> Result<Sample, ApiBenchError> {
         let pid = server.pid()?;
         let cpu = || cpu_time_of_tree(pid).map_err(|error| ApiBenchError::Io("reading a CPU time", error));
         let before = cpu()?;
         let done = self.load(address, &kind.paths, AT_ONCE, Until::Time(self.effort.time)).await?;
         let used = cpu()?.saturating_sub(before);
-        cost.add(done.requests, done.seconds, used.as_secs_f64());
-        Ok(())
+        Ok(Sample { requests: done.requests, seconds: done.seconds, cpu_seconds: used.as_secs_f64() })
     }
 
-    async fn drive(&self, kind: &Kind, cost: &mut Cost) -> Result<(), ApiBenchError> {
+    async fn drive(&self, kind: &Kind) -> Result<Sample, ApiBenchError> {
         let done = self.parts.read(self.store.node, kind.name, AT_ONCE, self.effort.time).await?;
-        cost.add(done.requests, done.seconds, done.cpu_seconds);
-        Ok(())
+        Ok(Sample { requests: done.requests, seconds: done.seconds, cpu_seconds: done.cpu_seconds })
     }
 }
 
 impl Cost {
-    fn add(&mut self, requests: u64, seconds: f64, cpu_seconds: f64) {
-        let requests = requests.max(1) as f64;
-        self.cpu_us.push(cpu_seconds * 1e6 / requests);
-        self.per_second.push(requests / seconds);
+    /// Adds a measurement and tells its CPU microseconds per request.
+    fn add(&mut self, sample: Sample) -> f64 {
+        let requests = sample.requests as f64;
+        let cpu_us = sample.cpu_seconds * 1e6 / requests;
+        self.cpu_us.push(cpu_us);
+        self.per_second.push(requests / sample.seconds);
+        cpu_us
     }
 }
 
@@ -284,5 +329,14 @@ mod tests {
         let times = comparison.times(&cost(&[60.0, 120.0]));
         assert_eq!(times, Figure { median: 2.0, least: 2.0, most: 2.0 });
         assert_eq!(comparison.ratio(), Figure { median: 1.5, least: 1.5, most: 1.5 });
+    }
+
+    #[test]
+    fn a_process_that_came_to_nothing_is_no_measurement() {
+        let usual = Sample { requests: 30_000, seconds: 3.0, cpu_seconds: 0.9 };
+        assert!(!usual.is_starved());
+        assert!(Sample { requests: 0, ..usual }.is_starved());
+        assert!(Sample { requests: 40, cpu_seconds: 0.01, ..usual }.is_starved());
+        assert!(Sample { cpu_seconds: 0.0, ..usual }.is_starved());
     }
 }

@@ -55,7 +55,7 @@ fn api_part(page: &mut String, api: &ApiFigures) {
         api.get.api.cpu_us.len()
     );
     for (name, comparison) in [("product by id", &api.get), ("page of 50", &api.page)] {
-        let Comparison { api, driver, hyper, peers, bytes } = comparison;
+        let Comparison { api, driver, hyper, peers, bytes, refused: _ } = comparison;
         let peers = peers.iter().map(|(name, cost)| (name.as_str(), cost));
         for (who, cost) in
             [("store-api", api), ("driver alone", driver), ("hyper alone", hyper)].into_iter().chain(peers)
@@ -89,6 +89,10 @@ fn api_part(page: &mut String, api: &ApiFigures) {
             "\nThe peers (`tests/bench/go`, `tests/bench/flask`) answer the same bytes, which is checked first. The one in\n\
              Go has the same duties (request id, recovery, deadline, metrics, access log), the one in Python has none of them."
         );
+    }
+    let refused = api.get.refused + api.page.refused;
+    if refused > 0 {
+        let _ = writeln!(page, "\n{refused} rounds in which something else had the CPUs were taken again.");
     }
     let Memory { idle, warm, last, crowd, most } = api.memory;
     let _ = writeln!(
