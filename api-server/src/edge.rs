@@ -2,7 +2,6 @@
 //! request id, shedding, roles, panics, problems written out, metrics, access log.
 
 use std::convert::Infallible;
-use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -43,10 +42,12 @@ struct RequestIds {
 impl RequestIds {
     fn make(&self) -> HeaderValue {
         let count = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut text = String::with_capacity(32);
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{:016x}{count:016x}", self.process);
-        HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+        let number = (u128::from(self.process) << 64) | u128::from(count);
+        let mut text = [0_u8; 32];
+        for (digit, shift) in text.iter_mut().rev().zip((0_u32..).step_by(4)) {
+            *digit = b"0123456789abcdef"[((number >> shift) & 15) as usize];
+        }
+        HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
     }
 }
 
@@ -106,12 +107,6 @@ impl Edge {
         if !response.status().is_success() {
             response = written_out(response, &id);
         }
-        let headers = response.headers_mut();
-        headers.insert(REQUEST_ID, id.clone());
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if self.app.is_draining() {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
         drop((active, slot));
         let took = started.elapsed();
         let status = response.status();
@@ -127,6 +122,13 @@ impl Edge {
             peer,
             role,
         });
+        let headers = response.headers_mut();
+        // Moved here after its last use: a copy would be an allocation.
+        headers.insert(REQUEST_ID, id);
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if self.app.is_draining() {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         Ok(response)
     }
 
@@ -135,7 +137,7 @@ impl Edge {
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
     {
-        let handled = router::answer(&self.router, &self.app, route, request.map(Body::new));
+        let handled = router::answer(&self.router, &self.app, route, request);
         AssertUnwindSafe(handled).catch_unwind().await.unwrap_or_else(|_| panicked())
     }
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use http::{Method, StatusCode};
+use http::{Method, Request, StatusCode};
 use tower::Service as _;
 
 use crate::app::App;
@@ -63,17 +64,20 @@ pub fn build(app: Arc<App>) -> Router {
 }
 
 /// Answers by the route's handler. What most requests are, the reads of products, is handled without
-/// the router, which looks for the route once more and makes some ten allocations on the way.
-pub async fn answer(router: &Router, app: &Arc<App>, route: Route, request: Request) -> Response {
+/// the router, which looks for the route once more and makes some ten allocations on the way, one of them for a body
+/// that these do not have.
+pub async fn answer<B>(router: &Router, app: &Arc<App>, route: Route, request: Request<B>) -> Response
+where
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
+{
     let state = State(Arc::clone(app));
-    // Boxed: the connection's own future has room for the largest, and there are many connections.
-    let handled = match (route, request.method()) {
-        (Route::Product, &Method::GET) => Box::pin(products::show(state, request)).await,
-        (Route::Products, &Method::GET) => Box::pin(products::list(state, request)).await,
+    match (route, request.method()) {
+        (Route::Product, &Method::GET) => products::show(state, request.into_parts().0).await.into_response(),
+        (Route::Products, &Method::GET) => products::list(state, request.into_parts().0).await.into_response(),
         _ => {
-            let Ok(response) = router.clone().call(request).await;
-            return response;
+            let Ok(response) = router.clone().call(request.map(Body::new)).await;
+            response
         }
-    };
-    handled.into_response()
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::header;
+use http::request::Parts;
 
 use super::answer;
 use super::once::{Created, Once};
@@ -91,8 +92,7 @@ async fn create_once(
         (status = 503, response = crate::openapi::Unavailable),
     )
 )]
-pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let (parts, _) = request.into_parts();
+pub async fn list(State(app): State<Arc<App>>, parts: Parts) -> Result<Response, Problem> {
     request::accepts_json(&parts.headers)?;
     let allowed = &["limit", "cursor", "sku", "name_prefix", "category"];
     let mut query = Query::read(&parts, allowed, &[])?;
@@ -169,8 +169,7 @@ fn next_link(filter: &Filter, limit: usize) -> String {
         (status = 503, response = crate::openapi::Unavailable),
     )
 )]
-pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let (parts, _) = request.into_parts();
+pub async fn show(State(app): State<Arc<App>>, parts: Parts) -> Result<Response, Problem> {
     let id = request::path_id(&parts, "product")?;
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
