@@ -28,8 +28,8 @@ use crate::dao::products::{Inserted, PageEnd, PageQuery, Product, ProductDao, Pr
 use crate::dao::{Context, DaoError, Receipt};
 
 pub use intents::Intent;
-pub use rows::{LIST_COLUMNS, Row, broken, row_of};
-use rows::{TRUTH_COLUMNS, TruthRow, truth_of};
+pub use rows::{LIST_COLUMNS, ListedRow, broken};
+use rows::{TRUTH_COLUMNS, TruthRow};
 
 const SKU: Unique = Unique {
     what: "the claim on a sku",
@@ -289,9 +289,7 @@ impl ProductDao for CassandraProducts {
         let result = self.database.run(cx, &self.find, &(id,)).await?;
         let receipt = self.database.receipt(cx, &result);
         let rows = result.into_rows_result().map_err(broken)?;
-        if let Some(row) = rows.maybe_first_row::<TruthRow<'_>>().map_err(broken)?
-            && let Some(product) = truth_of(row)?
-        {
+        if let Some(TruthRow(Some(product))) = rows.maybe_first_row::<TruthRow<'_>>().map_err(broken)? {
             sink.product(product);
         }
         Ok(receipt)

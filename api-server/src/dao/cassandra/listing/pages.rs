@@ -13,7 +13,7 @@ use super::newest::{BEFORE_FIRST, Filling, MAX_PARTITIONS, Newest, Taken};
 use super::prefixes_of;
 use crate::dao::cassandra::StartError;
 use crate::dao::cassandra::execute::{Database, Statement};
-use crate::dao::cassandra::products::{LIST_COLUMNS, Row, broken, row_of};
+use crate::dao::cassandra::products::{LIST_COLUMNS, ListedRow, broken};
 use crate::dao::products::{Filter, PageEnd, PageQuery, Position, Product, ProductSink, fold_name};
 use crate::dao::{Context, DaoError, Receipt};
 
@@ -195,9 +195,8 @@ fn show(
     sink: &mut dyn ProductSink,
 ) -> Result<Taken, DaoError> {
     let mut taken = Taken::default();
-    for row in rows.rows::<Row<'_>>().map_err(broken)? {
-        let row = row.map_err(broken)?;
-        let Some(mut product) = row_of(&row)? else {
+    for row in rows.rows::<ListedRow<'_>>().map_err(broken)? {
+        let ListedRow(Some(mut product)) = row.map_err(broken)? else {
             continue;
         };
         if category.is_some() {
