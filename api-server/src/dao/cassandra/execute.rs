@@ -153,6 +153,7 @@ impl Database {
     ) -> Result<Statement, StartError> {
         let mut prepared = self.prepare(table, cql).await?;
         prepared.set_is_idempotent(true);
+        know_columns(&mut prepared);
         prepared.set_consistency(consistency(self.level, self.serial));
         Ok(self.named(prepared, operation, table))
     }
@@ -161,6 +162,7 @@ impl Database {
     pub async fn serial(&self, table: &'static str, cql: &str) -> Result<Statement, StartError> {
         let mut prepared = self.prepare(table, cql).await?;
         prepared.set_is_idempotent(true);
+        know_columns(&mut prepared);
         prepared.set_consistency(serial_read(self.serial));
         Ok(self.named(prepared, "SERIAL SELECT", table))
     }
@@ -396,6 +398,13 @@ impl Database {
             trace: result.tracing_id(),
         }
     }
+}
+
+/// The columns of an answer are those that were told when the statement was prepared: Cassandra leaves them out of each
+/// answer, and nobody reads them again. That is safe because every statement names its columns and no column ever
+/// changes its type, which Cassandra refuses since 4.0.
+fn know_columns(prepared: &mut PreparedStatement) {
+    prepared.set_use_cached_result_metadata(true);
 }
 
 /// What a failed execution proves. For an LWT more is uncertain: Cassandra checks for enough live
