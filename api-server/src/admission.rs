@@ -1,11 +1,15 @@
 //! How many requests are worked on at once. What comes above that waits in a short queue; what does not fit there, or has
 //! waited for too long, is turned away while the client still listens, so that the process goes on at its full pace
-//! instead of working for clients that have gone. No IO.
+//! instead of working for clients that have gone. A body that keeps the process waiting is waited for without a slot
+//! ([`slow_body`]). No IO.
 
+pub mod slow_body;
+
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How much is let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,10 +22,15 @@ pub struct Bounds {
     pub patience: Duration,
 }
 
+/// Held by whoever is worked on.
+pub type Slot = OwnedSemaphorePermit;
+
 /// The door of one process.
 #[derive(Debug)]
 pub struct Admission {
-    slots: Semaphore,
+    slots: Arc<Semaphore>,
+    /// For those whose bodies are waited for.
+    outside: Arc<Semaphore>,
     waiting: AtomicUsize,
     bounds: Bounds,
 }
@@ -38,21 +47,21 @@ impl Drop for Place<'_> {
 impl Admission {
     /// A door without anybody inside.
     pub fn new(bounds: Bounds) -> Self {
-        let slots = Semaphore::new(bounds.working.min(Semaphore::MAX_PERMITS));
-        Self { slots, waiting: AtomicUsize::new(0), bounds }
+        let as_many = || Arc::new(Semaphore::new(bounds.working.min(Semaphore::MAX_PERMITS)));
+        Self { slots: as_many(), outside: as_many(), waiting: AtomicUsize::new(0), bounds }
     }
 
     /// A slot for as long as the request is worked on; `None`: it is turned away.
-    pub async fn enter(&self) -> Option<SemaphorePermit<'_>> {
+    pub async fn enter(&self) -> Option<Slot> {
         // Whoever waits goes first: a freed slot is theirs before anybody can try for it here.
-        if let Ok(slot) = self.slots.try_acquire() {
+        if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
             return Some(slot);
         }
         let place = Place(&self.waiting);
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.bounds.waiting {
             return None;
         }
-        let slot = tokio::time::timeout(self.bounds.patience, self.slots.acquire()).await;
+        let slot = tokio::time::timeout(self.bounds.patience, Arc::clone(&self.slots).acquire_owned()).await;
         drop(place);
         slot.ok()?.ok()
     }

@@ -94,7 +94,7 @@ pub struct App {
     pub default_level: Level,
     pub limits: Limits,
     /// Who is worked on now.
-    pub admission: Admission,
+    pub admission: Arc<Admission>,
     pub metrics: Metrics,
     /// Who may do what.
     pub gate: Gate,
@@ -118,7 +118,7 @@ impl App {
             cursors,
             datacenter,
             default_level,
-            admission: Admission::new(limits.bounds),
+            admission: Arc::new(Admission::new(limits.bounds)),
             limits,
             metrics,
             gate,

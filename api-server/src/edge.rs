@@ -16,6 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, he
 use http_body::Body as _;
 
 use crate::access_log::{AccessLog, Entry};
+use crate::admission::slow_body::{Held, SlowBody};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::route::Route;
@@ -90,16 +91,21 @@ impl Edge {
         let active = Active(&self.app);
         let mut role = None;
         // Held until the answer is made. Probes and metrics are told of a full house, not turned away by it.
-        let slot = if route.is_operational() { None } else { Some(self.app.admission.enter().await) };
+        let mut slot = if route.is_operational() { None } else { Some(self.app.admission.enter().await) };
+        let mut held = None;
         let mut response = match &slot {
             Some(None) => {
                 self.app.metrics.shed.inc();
-                shed()
+                Problem::overloaded().into_response()
             }
             None | Some(Some(_)) => match self.app.gate.admit(route, &method, request.headers()).await {
                 Ok(admitted) => {
                     role = admitted;
-                    self.routed(route, request).await
+                    // An import takes its time, and there are few at once.
+                    if !request.body().is_end_stream() && !route.is_import() {
+                        held = slot.take().flatten().map(Held::new);
+                    }
+                    self.routed(route, request, held.as_ref()).await
                 }
                 Err(problem) => problem.into_response(),
             },
@@ -107,7 +113,7 @@ impl Edge {
         if !response.status().is_success() {
             response = written_out(response, &id);
         }
-        drop((active, slot));
+        drop((active, slot, held));
         let took = started.elapsed();
         let status = response.status();
         self.app.metrics.request(route, &method, status, took.as_secs_f64());
@@ -132,12 +138,20 @@ impl Edge {
         Ok(response)
     }
 
-    async fn routed<B>(&self, route: Route, request: Request<B>) -> Response<Body>
+    async fn routed<B>(&self, route: Route, request: Request<B>, held: Option<&Held>) -> Response<Body>
     where
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
     {
-        let handled = router::answer(&self.router, &self.app, route, request);
+        let handled = async {
+            match held {
+                Some(held) => {
+                    let slow = |body| SlowBody::new(Box::pin(body), Arc::clone(&self.app.admission), held.clone());
+                    router::answer(&self.router, &self.app, route, request.map(slow)).await
+                }
+                None => router::answer(&self.router, &self.app, route, request).await,
+            }
+        };
         AssertUnwindSafe(handled).catch_unwind().await.unwrap_or_else(|_| panicked())
     }
 }
@@ -155,11 +169,6 @@ fn written_out(mut response: Response<Body>, id: &HeaderValue) -> Response<Body>
         }
     }
     rendered
-}
-
-fn shed() -> Response<Body> {
-    let detail = "too many requests are being worked on";
-    Problem::unavailable("overloaded", detail).into_response()
 }
 
 fn panicked() -> Response<Body> {

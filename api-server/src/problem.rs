@@ -117,6 +117,11 @@ impl Problem {
         problem
     }
 
+    /// The process has as much to do as it can.
+    pub fn overloaded() -> Self {
+        Self::unavailable("overloaded", "too many requests are being worked on")
+    }
+
     fn of_violations(status: StatusCode, code: &'static str, errors: Vec<Violation>) -> Self {
         let detail = match errors.as_slice() {
             [only] => only.detail.clone(),

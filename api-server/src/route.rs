@@ -161,6 +161,11 @@ impl Route {
         }
     }
 
+    /// Whether a file is read line by line, for as long as that takes.
+    pub const fn is_import(self) -> bool {
+        matches!(self, Self::ProductImport | Self::StockImport)
+    }
+
     /// Whether the route is for those who run the store: never turned away under load.
     pub const fn is_operational(self) -> bool {
         matches!(self, Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Metrics)

@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::admission::slow_body::TurnedAway;
 use crate::app::{App, MAX_BODY, Services};
 use crate::models::precondition::Tags;
 use crate::models::{Context, Level};
@@ -284,6 +285,10 @@ pub async fn body(
     match tokio::time::timeout_at(cx.deadline, collected).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) if TurnedAway::is(&*error) => {
+            app.metrics.shed.inc();
+            Err(Problem::overloaded().with_header(header::CONNECTION, HeaderValue::from_static("close")))
+        }
         Ok(Err(_)) => Err(Problem::malformed_at("", "body_broken_off", "the body broke off")),
         Err(_) => {
             let seconds = app.limits.request_timeout.as_secs();

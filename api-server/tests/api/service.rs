@@ -1,5 +1,14 @@
 //! What is around the products: probes, metrics, documents, the ring, overload.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures::future::join_all;
+use futures::stream;
+use store_api::dao::memory;
+
 use super::client::Store;
 
 #[tokio::test]
@@ -50,6 +59,25 @@ async fn beyond_the_bound_requests_are_turned_away_and_probes_are_not() {
     assert_eq!(store.get("/livez").await.status, 200);
     let metrics = store.get("/metrics").await.text();
     assert!(metrics.contains("store_requests_shed_total 1"), "{metrics}");
+}
+
+#[tokio::test]
+async fn who_sends_a_body_slowly_keeps_nobody_out() {
+    let store = Store::without_database(2);
+    store.app.connect(memory::daos());
+    let slow = (0..2).map(|_| {
+        let body = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
+        store.call("POST", "/products").header("content-type", "application/json").body(body).send()
+    });
+    let others = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        (store.get("/products").await.status, store.created("one").await)
+    };
+    let (slow, (status, _)) = tokio::join!(join_all(slow), others);
+    assert_eq!(status, 200);
+    for answer in slow {
+        assert_eq!(answer.status, 408, "{}", answer.text());
+    }
 }
 
 #[tokio::test]
