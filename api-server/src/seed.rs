@@ -84,7 +84,7 @@ impl Dice {
         random.copy_from_slice(&self.0[22..]);
         let resource = uuid::Builder::from_unix_timestamp_millis((FIRST_SECOND + u64::from(number)) * 1000, &random);
         let operation = uuid::Builder::from_random_bytes(std::array::from_fn(|at| self.0[at])).into_uuid();
-        Identity { operation, resource: resource.into_uuid() }
+        Identity { operation, resource: resource.into_uuid(), fresh: false }
     }
 }
 
@@ -140,9 +140,7 @@ pub async fn sow(services: &Services, plan: &Plan) -> Result<Sown, ModelError> {
         let cx = Context::within(DEADLINE);
         let sold_still = find_product(services, &cx, product).await?.is_some_and(|found| found.archived_at.is_none());
         let has_none = services.stocks.find(&cx, product).await?.0.is_none();
-        Ok(sold_still
-            && has_none
-            && made(services.stocks.set(&cx, product, quantity, Tags::Absent, identity, false).await)?)
+        Ok(sold_still && has_none && made(services.stocks.set(&cx, product, quantity, Tags::Absent, identity).await)?)
     });
     let stocks = stocks.await?;
     let users = each(plan.users, |number| async move {
@@ -198,7 +196,7 @@ mod tests {
         let cx = Context::within(DEADLINE);
         services.users.erase(&cx, user_of(&PLAN, 3).0.resource, &Tags::Any).await.unwrap();
         let product = product_of(&PLAN, 5).unwrap().0.resource;
-        let sold_out = services.stocks.set(&cx, product, 0, Tags::Absent, Identity::generate(), true).await;
+        let sold_out = services.stocks.set(&cx, product, 0, Tags::Absent, Identity::generate()).await;
         assert_eq!(sold_out.unwrap().0.version, 2);
         assert_eq!(sow(&services, &PLAN).await.unwrap(), Sown::default());
         assert_eq!(services.stocks.find(&cx, product).await.unwrap().0.unwrap().quantity, 0, "not filled up again");

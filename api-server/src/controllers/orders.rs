@@ -57,7 +57,7 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let services = request::services(&app)?;
     let once = Once { services, cx: &cx, route: "POST /orders", key, body: &body };
     let work = |identity| async move {
-        let (order, receipt) = services.orders.create(&cx, draft, identity, key.is_none()).await?;
+        let (order, receipt) = services.orders.create(&cx, draft, identity).await?;
         Ok(Created::at(format!("/orders/{}", order.id), order.version, view::shown(&order), receipt))
     };
     once.create(work, |kept| kept).await

@@ -56,7 +56,7 @@ pub async fn set(State(app): State<Arc<App>>, request: Request) -> Result<Respon
     let services = request::services(&app)?;
     let once = Once { services, cx: &cx, route: "POST /stocks", key, body: &body };
     let work = |identity| async move {
-        let set = services.stocks.set(&cx, product, quantity, condition, identity, key.is_none());
+        let set = services.stocks.set(&cx, product, quantity, condition, identity);
         Ok(created(product, set.await?))
     };
     once.create(work, |kept| kept).await
@@ -108,7 +108,7 @@ pub async fn adjust(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let whole = [product.as_bytes(), &body[..]].concat();
     let once = Once { services, cx: &cx, route: "POST /stocks/{product_id}/adjustments", key, body: &whole };
     let work = |identity| async move {
-        let adjusted = services.stocks.adjust(&cx, product, adjustment, condition, identity, key.is_none());
+        let adjusted = services.stocks.adjust(&cx, product, adjustment, condition, identity);
         Ok(created(product, adjusted.await?))
     };
     once.create(work, |kept| kept).await

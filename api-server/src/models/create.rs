@@ -7,12 +7,14 @@ use uuid::Uuid;
 pub struct Identity {
     pub operation: Uuid,
     pub resource: Uuid,
+    /// Nobody has begun anything under it before. Whoever takes it over later finds this try past its deadline.
+    pub fresh: bool,
 }
 
 impl Identity {
     /// New identities; the resource's is time-ordered.
     pub fn generate() -> Self {
-        Self { operation: Uuid::new_v4(), resource: Uuid::now_v7() }
+        Self { operation: Uuid::new_v4(), resource: Uuid::now_v7(), fresh: true }
     }
 
     /// Time of creation as the id tells it, in milliseconds, so that a second try writes the same.

@@ -81,11 +81,13 @@ impl Idempotency {
         body: &[u8],
         identity: Identity,
     ) -> Result<Turn, ModelError> {
-        let Identity { operation, resource } = identity;
+        let Identity { operation, resource, .. } = identity;
         let claim = Claim { key: format!("{route} {key}"), request: Sha256::digest(body).into(), operation, resource };
         match self.dao.begin(cx, &claim, self.lease_ms).await? {
             Begun::Ours { operation, resource } => {
-                Ok(Turn::Work(Claimed { key: claim.key, identity: Identity { operation, resource } }))
+                // Another's operation: an earlier try may have come to any step.
+                let fresh = identity.fresh && operation == claim.operation;
+                Ok(Turn::Work(Claimed { key: claim.key, identity: Identity { operation, resource, fresh } }))
             }
             Begun::Answered(answer) => Ok(Turn::Replay(answer)),
             Begun::OtherRequest => Err(ModelError::KeyReused),

@@ -21,8 +21,9 @@ pub enum Change {
     Add { delta: i64 },
     /// Units leave for an order; `turned` belongs to the day.
     Take { units: i64, turned: i64, day: i32 },
-    /// What the take of this id took comes back. If it took nothing yet, it never will.
-    Return { take: Uuid },
+    /// What the take of this id took comes back. If it took nothing yet, it never will: where `opens` even if the account
+    /// begins with that, else an account without movements stays one.
+    Return { take: Uuid, opens: bool },
 }
 
 /// A change under an id that is used once.
@@ -42,7 +43,7 @@ impl Want {
     /// Ids that must be looked for before the change is decided.
     pub fn ids(&self) -> impl Iterator<Item = Uuid> {
         let take = match self.change {
-            Change::Return { take } => Some(take),
+            Change::Return { take, .. } => Some(take),
             _ => None,
         };
         (!self.fresh).then_some(self.id).into_iter().chain(take)
@@ -52,7 +53,7 @@ impl Want {
     fn day(&self, made: &HashMap<Uuid, Movement>) -> Option<i32> {
         match self.change {
             Change::Take { day, .. } => Some(day),
-            Change::Return { take } => made.get(&take).and_then(|movement| movement.day),
+            Change::Return { take, .. } => made.get(&take).and_then(|movement| movement.day),
             Change::Set { .. } | Change::Add { .. } => None,
         }
     }
@@ -104,6 +105,11 @@ impl Known {
     /// The version that was read.
     pub fn version(&self) -> i64 {
         self.balance.map_or(0, |balance| balance.version)
+    }
+
+    /// The turnover that was read.
+    pub fn turnover(&self) -> i64 {
+        self.balance.map_or(0, |balance| balance.turnover)
     }
 
     /// The account after a posting that was made.
@@ -229,13 +235,13 @@ fn next(books: &Books, made: &HashMap<Uuid, Movement>, want: &Want) -> Result<Mo
         Change::Add { .. } if !books.exists => Err(Outcome::Refused(Refusal::Absent)),
         Change::Add { delta } => books.movement(want, want.id, Kind::Adjustment, (delta, 0), None),
         Change::Take { units, turned, day } => books.movement(want, want.id, Kind::Order, (-units, turned), Some(day)),
-        Change::Return { take } => match made.get(&take) {
+        Change::Return { take, opens } => match made.get(&take) {
             Some(taken) if taken.kind == Kind::Order => {
                 books.movement(want, want.id, Kind::Return, (-taken.delta, -taken.turned), taken.day)
             }
             Some(_) => Err(Outcome::Nothing),
             // Under the id of the take, so that it cannot be made any more.
-            None if books.exists => books.movement(want, take, Kind::Void, (0, 0), None),
+            None if books.exists || opens => books.movement(want, take, Kind::Void, (0, 0), None),
             None => Err(Outcome::Nothing),
         },
     }

@@ -62,9 +62,8 @@ impl Orders {
         cx: &Context,
         draft: Draft,
         identity: Identity,
-        fresh: bool,
     ) -> Result<(Order, Option<Receipt>), ModelError> {
-        let created = self.place(cx, draft, identity, fresh).await;
+        let created = self.place(cx, draft, identity).await;
         if let Err(error) = &created {
             self.lines.figures().refused(error);
         }
@@ -76,10 +75,9 @@ impl Orders {
         cx: &Context,
         draft: Draft,
         identity: Identity,
-        fresh: bool,
     ) -> Result<(Order, Option<Receipt>), ModelError> {
         let mut attempt = 0;
-        if !fresh {
+        if !identity.fresh {
             // An earlier try of this request may have come to any step.
             while let Some(stored) = self.daos.orders.load(cx, id_of_attempt(identity.resource, attempt)).await? {
                 match stored.order.status {
@@ -98,7 +96,7 @@ impl Orders {
         match self.daos.orders.insert(cx, &order, identity.operation).await? {
             Inserted::Done(stored, _) => {
                 self.lines.figures().order(&stored.order);
-                self.complete(cx, stored, &note, fresh).await
+                self.complete(cx, stored, &note, identity.fresh).await
             }
             Inserted::Exists => Err(given_up()),
         }
@@ -184,7 +182,7 @@ impl Orders {
             };
             match self.decide(cx, &before, &after).await? {
                 Some((stored, note, receipt)) => {
-                    self.publish_or_leave(cx, &stored, &note).await;
+                    self.publish_or_leave(cx, &stored, &note, None).await;
                     return Ok((stored.order, Some(receipt)));
                 }
                 None if condition.pins_version() => return Err(ModelError::PreconditionFailed("order")),
@@ -204,7 +202,7 @@ impl Orders {
             let after = moved_to(&before.order, Status::Cancelled, cx.now_ms);
             match self.decide(cx, &before, &after).await? {
                 Some((stored, note, receipt)) => {
-                    self.publish_or_leave(cx, &stored, &note).await;
+                    self.publish_or_leave(cx, &stored, &note, None).await;
                     return Ok(Some(receipt));
                 }
                 None if condition.pins_version() => return Err(ModelError::PreconditionFailed("order")),

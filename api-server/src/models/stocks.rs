@@ -48,7 +48,6 @@ impl Stocks {
         quantity: i64,
         condition: Tags,
         identity: Identity,
-        fresh: bool,
     ) -> Result<(Movement, Option<Receipt>), ModelError> {
         let mut found = Vec::with_capacity(1);
         let plain = Context { level: None, trace: false, ..*cx };
@@ -64,7 +63,7 @@ impl Stocks {
             condition,
             reason: None,
             reference: None,
-            fresh,
+            fresh: identity.fresh,
         };
         let (movement, receipt) = self.change(cx, product, want).await?;
         self.check_begun(&plain, product, &movement).await?;
@@ -92,10 +91,10 @@ impl Stocks {
         adjustment: Adjustment,
         condition: Tags,
         identity: Identity,
-        fresh: bool,
     ) -> Result<(Movement, Option<Receipt>), ModelError> {
         let Adjustment { delta, reason, reference } = adjustment;
-        let want = Want { id: identity.operation, change: Change::Add { delta }, condition, reason, reference, fresh };
+        let Identity { operation: id, fresh, .. } = identity;
+        let want = Want { id, change: Change::Add { delta }, condition, reason, reference, fresh };
         self.change(cx, product, want).await
     }
 

@@ -55,8 +55,8 @@ fn what_was_made_before_is_answered_again_and_not_made_again() {
 fn a_return_gives_back_what_was_taken_on_its_day_and_once() {
     let wants = [
         want(1, take(2)),
-        want(2, Change::Return { take: Uuid::from_u128(1) }),
-        want(2, Change::Return { take: Uuid::from_u128(1) }),
+        want(2, Change::Return { take: Uuid::from_u128(1), opens: false }),
+        want(2, Change::Return { take: Uuid::from_u128(1), opens: false }),
     ];
     let posting = decided(&known(5, 1), &wants).posting.unwrap();
     assert_eq!(posting.movements.len(), 2);
@@ -66,12 +66,23 @@ fn a_return_gives_back_what_was_taken_on_its_day_and_once() {
 
 #[test]
 fn a_take_that_was_given_up_first_is_never_made() {
-    let wants = [want(9, Change::Return { take: Uuid::from_u128(1) }), want(1, take(2))];
+    let wants = [want(9, Change::Return { take: Uuid::from_u128(1), opens: false }), want(1, take(2))];
     let decision = decided(&known(5, 1), &wants);
     assert_eq!(decision.outcomes, [Outcome::Nothing, Outcome::Refused(Refusal::GivenUp)]);
     let posting = decision.posting.unwrap();
     assert_eq!((posting.after.quantity, posting.after.version), (5, 2));
     assert_eq!(posting.movements[0].kind, Kind::Void);
+}
+
+#[test]
+fn what_an_account_could_begin_with_is_given_up_only_where_it_may_begin_so() {
+    let nothing = Known::default();
+    let give_up = |opens| [want(9, Change::Return { take: Uuid::from_u128(1), opens }), want(1, take(0))];
+    let stock = decided(&nothing, &give_up(false));
+    assert!(matches!(stock.outcomes[..], [Outcome::Nothing, Outcome::Made(_)]), "{:?}", stock.outcomes);
+    let spending = decided(&nothing, &give_up(true));
+    assert_eq!(spending.outcomes, [Outcome::Nothing, Outcome::Refused(Refusal::GivenUp)]);
+    assert_eq!(spending.posting.unwrap().after.version, 1);
 }
 
 #[test]
@@ -106,7 +117,7 @@ fn any_change() -> impl Strategy<Value = (u128, Change)> {
         (0_i64..20).prop_map(|quantity| Change::Set { quantity }),
         (-9_i64..9).prop_map(|delta| Change::Add { delta }),
         (1_i64..9, 0_i32..3).prop_map(|(units, day)| Change::Take { units, turned: units, day }),
-        ids.clone().prop_map(|take| Change::Return { take: Uuid::from_u128(take) }),
+        ids.clone().prop_map(|take| Change::Return { take: Uuid::from_u128(take), opens: take % 2 == 0 }),
     ]
     .prop_flat_map(move |change| (ids.clone(), Just(change)))
 }

@@ -10,17 +10,36 @@ use crate::dao::ranks::Slot;
 use crate::dao::{Context, DaoError, Receipt};
 use crate::models::error::{ModelError, Shortage, Violation};
 use crate::models::ledger::{Change, Outcome, Refusal, Want};
+use crate::models::lines::Settled;
 use crate::models::order::{Ids, moved_to};
 use crate::models::precondition::Tags;
 
-/// Why the lines of an order were not taken.
+/// Why what an order wants was not taken.
 enum NotTaken {
-    /// Some are short; the lines before the first of them were taken.
+    /// Some lines are short; those before the first of them were taken.
     Short(Vec<Violation>),
     /// The order was given up by the sweeper meanwhile.
     GivenUp,
     /// Anything may have happened to the line at which it broke off.
     Broken(ModelError),
+}
+
+/// An account whose turnover an order has changed.
+pub(super) struct Turned {
+    account: Account,
+    by: i64,
+    /// Its turnover and version right after that, if it was just now.
+    after: Option<(i64, i64)>,
+}
+
+impl Turned {
+    fn by(account: Account, by: i64, settled: &Settled) -> Self {
+        let after = match &settled.outcome {
+            Outcome::Made(movement) => settled.turnover.map(|turnover| (turnover, movement.version)),
+            _ => None,
+        };
+        Self { account, by, after }
+    }
 }
 
 impl Orders {
@@ -33,13 +52,14 @@ impl Orders {
         fresh: bool,
     ) -> Result<(Order, Option<Receipt>), ModelError> {
         let order = &stored.order;
-        let error = match self.take_all(cx, order, fresh).await {
+        let mut taken = Vec::with_capacity(order.lines.len() + 1);
+        let error = match self.take_all(cx, order, fresh, &mut taken).await {
             Ok(()) => {
                 let after = moved_to(order, Status::Confirmed, cx.now_ms);
                 match self.daos.orders.replace(cx, &stored, &after, note.operation).await? {
                     Replaced::Done(stored, receipt) => {
                         self.lines.figures().order(&stored.order);
-                        self.publish_or_leave(cx, &stored, note).await;
+                        self.publish_or_leave(cx, &stored, note, Some(taken)).await;
                         return Ok((stored.order, Some(receipt)));
                     }
                     Replaced::Moved => return self.overtaken(cx, order.id).await,
@@ -49,7 +69,9 @@ impl Orders {
             Err(NotTaken::GivenUp) => return self.overtaken(cx, order.id).await,
             Err(NotTaken::Broken(error)) => error,
         };
-        if let Err(undone) = self.refuse(cx, &stored, note).await {
+        // What nobody has tried to take needs not be made impossible to take: a refused order leaves other stocks alone.
+        let only = (fresh && matches!(error, ModelError::Short(_))).then_some(taken);
+        if let Err(undone) = self.refuse(cx, &stored, note, only).await {
             tracing::warn!(order = %order.id, error = %undone, "a refused order is not undone yet, the sweeper will do it");
         }
         Err(error)
@@ -65,26 +87,41 @@ impl Orders {
     }
 
     /// Takes every line in the order of the products' ids, so that orders with the same products
-    /// meet at the first of them.
-    async fn take_all(&self, cx: &Context, order: &Order, fresh: bool) -> Result<(), NotTaken> {
+    /// meet at the first of them; then counts what the user spends. That is before the order can be
+    /// cancelled, so whoever does that finds it counted.
+    async fn take_all(
+        &self,
+        cx: &Context,
+        order: &Order,
+        fresh: bool,
+        taken: &mut Vec<Turned>,
+    ) -> Result<(), NotTaken> {
         let mut sorted: Vec<(usize, &Line)> = order.lines.iter().enumerate().collect();
         sorted.sort_by_key(|(_, line)| line.product);
-        for (taken, (at, line)) in sorted.iter().enumerate() {
+        for (done, (at, line)) in sorted.iter().enumerate() {
+            let account = Account::stock(line.product);
             let change = Change::Take { units: line.quantity, turned: line.quantity, day: order.day() };
             let want = want(order, Ids(order.id).take(line.product), change, fresh);
-            let settled = self.lines.change(cx, Account::stock(line.product), want).await;
-            match settled.map_err(NotTaken::Broken)?.outcome {
-                Outcome::Made(_) => {}
+            let settled = self.lines.change(cx, account, want).await.map_err(NotTaken::Broken)?;
+            match settled.outcome {
+                Outcome::Made(_) => taken.push(Turned::by(account, line.quantity, &settled)),
                 Outcome::Refused(Refusal::Short { available }) => {
                     let mut short = vec![shortage(*at, line, available)];
                     // The others are looked at, too, so that the answer names every short line.
-                    short.extend(self.short_of(cx, &sorted[taken + 1..]).await.map_err(NotTaken::Broken)?);
+                    short.extend(self.short_of(cx, &sorted[done + 1..]).await.map_err(NotTaken::Broken)?);
                     short.sort_by(|one, other| one.pointer.cmp(&other.pointer));
                     return Err(NotTaken::Short(short));
                 }
                 Outcome::Refused(Refusal::GivenUp) | Outcome::Nothing => return Err(NotTaken::GivenUp),
                 Outcome::Refused(_) => return Err(NotTaken::Broken(turnover_too_large())),
             }
+        }
+        let account = Account::spending(order.user);
+        let settled = self.lines.change(cx, account, spend(order, fresh)).await.map_err(NotTaken::Broken)?;
+        match settled.outcome {
+            Outcome::Made(_) => taken.push(Turned::by(account, order.total, &settled)),
+            Outcome::Refused(Refusal::GivenUp) | Outcome::Nothing => return Err(NotTaken::GivenUp),
+            Outcome::Refused(_) => return Err(NotTaken::Broken(turnover_too_large())),
         }
         Ok(())
     }
@@ -101,46 +138,83 @@ impl Orders {
         Ok(short.collect())
     }
 
-    /// Ends a pending order: from here on nobody can confirm it, and what it took comes back.
-    pub(super) async fn refuse(&self, cx: &Context, stored: &Stored, note: &Note) -> Result<bool, ModelError> {
+    /// Ends a pending order: from here on nobody can confirm it, and what it took comes back. With
+    /// `only`, that is known to be all that anybody tried to take for it.
+    async fn refuse(
+        &self,
+        cx: &Context,
+        stored: &Stored,
+        note: &Note,
+        only: Option<Vec<Turned>>,
+    ) -> Result<(), ModelError> {
         let after = moved_to(&stored.order, Status::Refused, cx.now_ms);
-        match self.daos.orders.replace(cx, stored, &after, Uuid::new_v4()).await? {
-            Replaced::Done(refused, _) => {
-                self.lines.figures().order(&refused.order);
-                self.undo(cx, &refused.order).await?;
-                self.daos.orders.forget(cx, note).await;
-                Ok(true)
+        if let Replaced::Done(refused, _) = self.daos.orders.replace(cx, stored, &after, Uuid::new_v4()).await? {
+            self.lines.figures().order(&refused.order);
+            match only {
+                Some(only) => {
+                    let accounts: Vec<Account> = only.into_iter().map(|turned| turned.account).collect();
+                    self.undo_some(cx, &refused.order, |account| accounts.contains(&account)).await?;
+                }
+                None => self.undo(cx, &refused.order).await?,
             }
-            Replaced::Moved => Ok(false),
+            self.daos.orders.forget(cx, note).await;
         }
+        Ok(())
     }
 
-    /// Gives back what a refused order took, and ranks its products anew: others were ranked with
+    /// Gives back what a refused order took, and ranks its accounts anew: others were ranked with
     /// what it took still in the books.
     pub(super) async fn undo(&self, cx: &Context, order: &Order) -> Result<(), ModelError> {
-        self.give_back(cx, order).await?;
-        self.rank(cx, order).await
+        self.undo_some(cx, order, |_| true).await
     }
 
-    /// Gives back what an order took. A line that was not taken yet cannot be taken any more.
-    async fn give_back(&self, cx: &Context, order: &Order) -> Result<(), ModelError> {
+    async fn undo_some(&self, cx: &Context, order: &Order, which: impl Fn(Account) -> bool) -> Result<(), ModelError> {
+        let given = self.give_back(cx, order, which).await?;
+        self.rank(cx, given).await
+    }
+
+    /// Gives back what an order took from the accounts that are named, and what was counted as
+    /// spent. What was not taken yet cannot be taken any more.
+    async fn give_back(
+        &self,
+        cx: &Context,
+        order: &Order,
+        which: impl Fn(Account) -> bool,
+    ) -> Result<Vec<Turned>, ModelError> {
         let ids = Ids(order.id);
-        let returns = order.lines.iter().map(|line| {
-            let change = Change::Return { take: ids.take(line.product) };
-            let want = want(order, ids.give_back(line.product), change, false);
-            self.lines.change(cx, Account::stock(line.product), want)
+        let lines = order.lines.iter().map(|line| {
+            let change = Change::Return { take: ids.take(line.product), opens: false };
+            (Account::stock(line.product), line.quantity, want(order, ids.give_back(line.product), change, false))
         });
+        // An account of spending begins with an order, perhaps this one; a stock never does.
+        let change = Change::Return { take: ids.spend(), opens: true };
+        let spent = (Account::spending(order.user), order.total, want(order, ids.unspend(), change, false));
+        let returns =
+            lines.chain([spent]).filter(|(account, ..)| which(*account)).map(|(account, by, want)| async move {
+                let settled = self.lines.change(cx, account, want).await?;
+                match &settled.outcome {
+                    Outcome::Made(_) => Ok(Some(Turned::by(account, -by, &settled))),
+                    Outcome::Nothing => Ok(None),
+                    Outcome::Refused(refusal) => {
+                        Err(ModelError::from(DaoError::Broken(format!("a return was refused: {refusal:?}"))))
+                    }
+                }
+            });
         // All are tried: one that fails must not keep the others.
-        join_all(returns).await.into_iter().try_for_each(|returned| match returned?.outcome {
-            Outcome::Made(_) | Outcome::Nothing => Ok(()),
-            Outcome::Refused(refusal) => Err(DaoError::Broken(format!("a return was refused: {refusal:?}")).into()),
-        })
+        let given: Vec<Option<Turned>> = join_all(returns).await.into_iter().collect::<Result<_, _>>()?;
+        Ok(given.into_iter().flatten().collect())
     }
 
     /// Brings stock, lists and reports up to date with an order that was decided. The decision
     /// stands, so a failure is told to the log and left to the sweeper.
-    pub(super) async fn publish_or_leave(&self, cx: &Context, stored: &Stored, note: &Note) {
-        match self.publish(cx, stored).await {
+    pub(super) async fn publish_or_leave(
+        &self,
+        cx: &Context,
+        stored: &Stored,
+        note: &Note,
+        taken: Option<Vec<Turned>>,
+    ) {
+        match self.publish(cx, stored, taken).await {
             Ok(()) => self.daos.orders.forget(cx, note).await,
             Err(error) => {
                 tracing::warn!(order = %stored.order.id, %error, "an order is not in every list and report yet, the sweeper will finish it");
@@ -149,63 +223,70 @@ impl Orders {
     }
 
     /// Does everything that follows from the status of a confirmed or cancelled order. Harmless
-    /// to repeat.
-    pub(super) async fn publish(&self, cx: &Context, stored: &Stored) -> Result<(), ModelError> {
+    /// to repeat. `taken` is what was taken for it just now.
+    pub(super) async fn publish(
+        &self,
+        cx: &Context,
+        stored: &Stored,
+        taken: Option<Vec<Turned>>,
+    ) -> Result<(), ModelError> {
         let plain = Context { level: None, trace: false, ..*cx };
         let order = &stored.order;
         let listed = async { Ok::<_, ModelError>(self.daos.orders.list(&plain, stored).await?) };
-        let counted = async {
-            if order.status == Status::Cancelled {
-                self.give_back(&plain, order).await?;
-            }
-            self.count_spending(&plain, order).await?;
-            self.rank(&plain, order).await
+        let ranked = async {
+            let turned = match (taken, order.status) {
+                (Some(taken), _) => taken,
+                (None, Status::Cancelled) => self.give_back(&plain, order, |_| true).await?,
+                (None, _) => {
+                    let lines = order.lines.iter().map(|line| (Account::stock(line.product), line.quantity));
+                    let accounts = lines.chain([(Account::spending(order.user), order.total)]);
+                    accounts.map(|(account, by)| Turned { account, by, after: None }).collect()
+                }
+            };
+            self.rank(&plain, turned).await
         };
-        tokio::try_join!(listed, counted)?;
+        tokio::try_join!(listed, ranked)?;
         Ok(())
     }
 
-    /// Counts the order as spent by its user, or takes that back.
-    async fn count_spending(&self, cx: &Context, order: &Order) -> Result<(), ModelError> {
-        let ids = Ids(order.id);
-        let want = match order.status {
-            Status::Cancelled => want(order, ids.unspend(), Change::Return { take: ids.spend() }, false),
-            _ => {
-                let change = Change::Take { units: 0, turned: order.total, day: order.day() };
-                want(order, ids.spend(), change, false)
-            }
-        };
-        match self.lines.change(cx, Account::spending(order.user), want).await?.outcome {
-            Outcome::Refused(Refusal::OutOfRange) => Err(turnover_too_large()),
-            // Cancelled meanwhile: whoever cancelled it counts.
-            Outcome::Made(_) | Outcome::Nothing | Outcome::Refused(_) => Ok(()),
-        }
-    }
-
-    /// Puts the user and the products of an order where they belong by what they turned over.
-    async fn rank(&self, cx: &Context, order: &Order) -> Result<(), ModelError> {
-        let sign = if matches!(order.status, Status::Cancelled | Status::Refused) { -1 } else { 1 };
-        let products = order.lines.iter().map(|line| (Account::stock(line.product), line.quantity));
-        let accounts = products.chain([(Account::spending(order.user), order.total)]);
-        try_join_all(accounts.map(|(account, by)| self.rank_account(cx, account, sign * by))).await?;
+    /// Puts accounts where they belong by what they turned over.
+    async fn rank(&self, cx: &Context, turned: Vec<Turned>) -> Result<(), ModelError> {
+        try_join_all(turned.into_iter().map(|turned| self.rank_account(cx, turned))).await?;
         Ok(())
     }
 
-    /// `by` is what the order changed in the turnover: without it the account lay in another slot,
-    /// perhaps. Where else a race may have left it, a report finds out.
-    async fn rank_account(&self, cx: &Context, account: Account, by: i64) -> Result<(), DaoError> {
-        let Some(balance) = self.daos.ledger.load(cx, account).await? else {
+    /// Without what the order changed in the turnover the account lay in another slot, perhaps. Where else a race may
+    /// have left it, a report finds out.
+    ///
+    /// Most takes leave it where it is: whoever moved it there puts it there. That does not hold for what is given back,
+    /// since the order that moved it there may be the one that is refused.
+    async fn rank_account(&self, cx: &Context, turned: Turned) -> Result<(), DaoError> {
+        let Turned { account, by, after } = turned;
+        let (turnover, version) = match after {
+            Some(after) => after,
+            None => match self.daos.ledger.load(cx, account).await? {
+                Some(balance) => (balance.turnover, balance.version),
+                None => return Ok(()),
+            },
+        };
+        let (before, now) = (Slot::of(account.id, turnover.saturating_sub(by)), Slot::of(account.id, turnover));
+        if before == now && after.is_some() && by > 0 {
             return Ok(());
-        };
-        let now = Slot::of(account.id, balance.turnover);
-        if let Some(slot) = now {
-            self.daos.ranks.put(cx, account, slot, balance.version).await?;
         }
-        match Slot::of(account.id, balance.turnover.saturating_sub(by)) {
-            Some(before) if Some(before) != now => self.daos.ranks.remove(cx, account, before, balance.version).await,
+        if let Some(now) = now {
+            self.daos.ranks.put(cx, account, now, version).await?;
+        }
+        match before {
+            Some(before) if Some(before) != now => self.daos.ranks.remove(cx, account, before, version).await,
             _ => Ok(()),
         }
     }
+}
+
+/// Counts the order as spent by its user.
+fn spend(order: &Order, fresh: bool) -> Want {
+    let change = Change::Take { units: 0, turned: order.total, day: order.day() };
+    want(order, Ids(order.id).spend(), change, fresh)
 }
 
 fn want(order: &Order, id: Uuid, change: Change, fresh: bool) -> Want {

@@ -129,7 +129,7 @@ async fn finish(orders: &Orders, note: &Note) -> Result<bool, ModelError> {
         }
         Status::Refused => orders.undo(&cx, &stored.order).await?,
         Status::Confirmed | Status::Paid | Status::Fulfilled | Status::Cancelled => {
-            orders.publish(&cx, &stored).await?;
+            orders.publish(&cx, &stored, None).await?;
         }
     }
     orders.daos.orders.forget(&cx, note).await;

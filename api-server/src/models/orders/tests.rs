@@ -9,6 +9,7 @@ use crate::dao::ledger::{Account, Book, Kind};
 use crate::dao::memory;
 use crate::dao::orders::day_of;
 use crate::dao::products::Product;
+use crate::dao::ranks::{bound_of, class_of};
 use crate::dao::users::User;
 use crate::models::figures::Figures;
 use crate::models::ledger::{Change as Movement, Want};
@@ -22,6 +23,11 @@ struct Shop {
 }
 
 const STOCK: i64 = 10;
+
+/// The same request, sent again.
+fn taken_over(identity: Identity) -> Identity {
+    Identity { fresh: false, ..identity }
+}
 
 fn cx() -> Context {
     Context::within(Duration::from_secs(5))
@@ -158,7 +164,7 @@ impl Shop {
 #[tokio::test]
 async fn an_order_takes_all_its_lines_at_the_prices_of_the_moment() {
     let shop = Shop::open(3).await;
-    let (order, _) = shop.process().create(&cx(), shop.draft(&[1, 2, 3]), Identity::generate(), true).await.unwrap();
+    let (order, _) = shop.process().create(&cx(), shop.draft(&[1, 2, 3]), Identity::generate()).await.unwrap();
     assert_eq!((order.status, order.total, order.version), (Status::Confirmed, 6300, 2));
     shop.audit(&[order.id], "created").await;
     assert_eq!(shop.notes().await, 0);
@@ -168,7 +174,7 @@ async fn an_order_takes_all_its_lines_at_the_prices_of_the_moment() {
 async fn a_short_order_takes_nothing_and_names_every_short_line() {
     let shop = Shop::open(3).await;
     let identity = Identity::generate();
-    let error = shop.process().create(&cx(), shop.draft(&[2, 11, 12]), identity, true).await.unwrap_err();
+    let error = shop.process().create(&cx(), shop.draft(&[2, 11, 12]), identity).await.unwrap_err();
     let ModelError::Short(short) = error else { panic!("{error}") };
     let asked: Vec<(&str, i64, i64)> = short
         .iter()
@@ -184,6 +190,26 @@ async fn a_short_order_takes_nothing_and_names_every_short_line() {
 }
 
 #[tokio::test]
+async fn a_refused_order_leaves_alone_the_stocks_that_nobody_tried_to_take() {
+    let shop = Shop::open(3).await;
+    let identity = Identity::generate();
+    shop.process().create(&cx(), shop.draft(&[2, 11, 1]), identity).await.unwrap_err();
+    let mut versions = Vec::new();
+    for product in &shop.products {
+        let balance = shop.daos.ledger.load(&cx(), Account::stock(*product)).await.unwrap().unwrap();
+        versions.push((balance.version, balance.quantity));
+    }
+    // Taken and given back; refused; never tried.
+    assert_eq!(versions, [(3, STOCK), (1, STOCK), (1, STOCK)]);
+    let spending = shop.daos.ledger.load(&cx(), Account::spending(shop.user)).await.unwrap();
+    assert_eq!(spending, None, "nothing was spent");
+    // A second try of a request cannot know what the first one is still at.
+    shop.process().create(&cx(), shop.draft(&[2, 11, 1]), taken_over(Identity::generate())).await.unwrap_err();
+    let (movements, _) = shop.daos.ledger.movements(&cx(), Account::stock(shop.products[2]), 9, 9).await.unwrap();
+    assert_eq!(movements[0].kind, Kind::Void);
+}
+
+#[tokio::test]
 async fn a_process_that_dies_between_any_two_steps_of_a_creation_leaves_nothing_wrong() {
     // All there, the last line short, the middle line short.
     for quantities in [[2, 3, 4], [2, 3, 11], [2, 11, 4]] {
@@ -193,7 +219,7 @@ async fn a_process_that_dies_between_any_two_steps_of_a_creation_leaves_nothing_
             let shop = Shop::open(3).await;
             let life = Life::of(writes, done);
             let identity = Identity::generate();
-            let ended = shop.mortal(&life).create(&cx(), shop.draft(&quantities), identity, true).await;
+            let ended = shop.mortal(&life).create(&cx(), shop.draft(&quantities), identity).await;
             shop.sweep().await;
             shop.audit(&[identity.resource], &what).await;
             if let Ok((order, _)) = &ended {
@@ -202,7 +228,7 @@ async fn a_process_that_dies_between_any_two_steps_of_a_creation_leaves_nothing_
                 assert_eq!(stored.order.status, Status::Confirmed, "{what}");
             }
             // The same request again: one order or the same refusal, never two.
-            let again = shop.process().create(&cx(), shop.draft(&quantities), identity, false).await;
+            let again = shop.process().create(&cx(), shop.draft(&quantities), taken_over(identity)).await;
             let again_id = again.as_ref().ok().map(|(order, _)| order.id);
             let short = quantities.iter().any(|quantity| *quantity > STOCK);
             assert_eq!(again.is_ok(), !short, "{what}: {again:?}");
@@ -225,7 +251,7 @@ async fn a_process_that_dies_between_any_two_steps_of_a_cancellation_gives_every
     for (writes, done) in (0..100).flat_map(|writes| [(writes, false), (writes, true)]) {
         let what = format!("dies at write {writes}, done {done}");
         let shop = Shop::open(3).await;
-        let created = shop.process().create(&cx(), shop.draft(&[2, 3, 4]), Identity::generate(), true).await;
+        let created = shop.process().create(&cx(), shop.draft(&[2, 3, 4]), Identity::generate()).await;
         let id = created.unwrap().0.id;
         let life = Life::of(writes, done);
         let ended = shop.mortal(&life).cancel(&cx(), id, &Tags::Absent).await;
@@ -247,7 +273,7 @@ async fn a_process_that_dies_between_any_two_steps_of_a_cancellation_gives_every
 #[tokio::test]
 async fn racing_cancellations_give_back_once() {
     let shop = Shop::open(2).await;
-    let created = shop.process().create(&cx(), shop.draft(&[4, 5]), Identity::generate(), true).await;
+    let created = shop.process().create(&cx(), shop.draft(&[4, 5]), Identity::generate()).await;
     let id = created.unwrap().0.id;
     let processes = [shop.process(), shop.process(), shop.process()];
     let runs = (0..30).map(|at| {
@@ -269,7 +295,7 @@ async fn a_slow_process_cannot_go_on_with_an_order_that_the_sweeper_gave_up() {
     let identity = Identity::generate();
     // It wrote the order down and took the first line, then stood still.
     let life = Life::of(3, false);
-    let ended = shop.mortal(&life).create(&cx(), shop.draft(&[1, 1]), identity, true).await;
+    let ended = shop.mortal(&life).create(&cx(), shop.draft(&[1, 1]), identity).await;
     assert!(ended.is_err());
     let stored = shop.daos.orders.load(&cx(), identity.resource).await.unwrap().unwrap();
     assert_eq!(stored.order.status, Status::Pending);
@@ -288,18 +314,47 @@ async fn reports_are_right_after_an_order_is_refused_that_others_met_in_the_book
         let shop = Shop::open(2).await;
         let identity = Identity::generate();
         let life = Life::of(3, false);
-        let ended = shop.mortal(&life).create(&cx(), shop.draft(&[3, 11]), identity, true).await;
+        let ended = shop.mortal(&life).create(&cx(), shop.draft(&[3, 11]), identity).await;
         assert!(ended.is_err());
-        let other = shop.process().create(&cx(), shop.draft(&[2, 1]), Identity::generate(), true).await;
+        let other = shop.process().create(&cx(), shop.draft(&[2, 1]), Identity::generate()).await;
         let other = other.unwrap().0.id;
         if short {
-            let ended = shop.process().create(&cx(), shop.draft(&[3, 11]), identity, false).await;
+            let ended = shop.process().create(&cx(), shop.draft(&[3, 11]), taken_over(identity)).await;
             assert!(matches!(ended, Err(ModelError::Short(_))), "{ended:?}");
         } else {
             shop.sweep().await;
         }
         shop.audit(&[identity.resource, other], if short { "short" } else { "swept" }).await;
     }
+}
+
+#[tokio::test]
+async fn a_product_that_a_refused_order_moved_to_another_class_is_still_in_the_report() {
+    let shop = Shop::open(1).await;
+    let product = shop.products[0];
+    shop.set(product, 1_000_000).await;
+    // One below the next class.
+    let first = bound_of(class_of(10_000).unwrap()) - 1;
+    let orders = shop.process();
+    orders.create(&cx(), shop.draft(&[first]), Identity::generate()).await.unwrap();
+    // It moves the product into the next class and stands still before it says so.
+    let life = Life::of(3, false);
+    shop.mortal(&life).create(&cx(), shop.draft(&[5]), Identity::generate()).await.unwrap_err();
+    orders.create(&cx(), shop.draft(&[7]), Identity::generate()).await.unwrap();
+    shop.sweep().await;
+    let reports = Reports::new(Arc::clone(&shop.daos.ledger), Arc::clone(&shop.daos.ranks));
+    assert_eq!(reports.top(&cx(), Book::Stock, 10, None).await.unwrap().0, [(product, first + 7)]);
+}
+
+#[tokio::test]
+async fn who_is_told_of_an_order_finds_what_was_spent_for_it_in_the_books() {
+    let shop = Shop::open(1).await;
+    // It ends with the confirmation, before anything is published.
+    let life = Life::of(5, false);
+    shop.mortal(&life).create(&cx(), shop.draft(&[1]), Identity::generate()).await.unwrap();
+    assert!(life.is_over());
+    let spending = shop.daos.ledger.load(&cx(), Account::spending(shop.user)).await.unwrap().unwrap();
+    assert_eq!(spending.turnover, 1050);
 }
 
 #[tokio::test]
@@ -312,7 +367,7 @@ async fn orders_of_the_same_products_in_opposite_order_neither_deadlock_nor_leak
             draft.items.reverse();
         }
         let orders = processes[at % 2].clone();
-        tokio::spawn(async move { orders.create(&cx(), draft, Identity::generate(), true).await.ok() })
+        tokio::spawn(async move { orders.create(&cx(), draft, Identity::generate()).await.ok() })
     });
     let made = futures::future::join_all(runs).await;
     let made: Vec<Uuid> = made.into_iter().filter_map(|ended| Some(ended.unwrap()?.0.id)).collect();
@@ -326,7 +381,7 @@ async fn reports_follow_the_orders_day_by_day() {
     let orders = shop.process();
     let mut made = Vec::new();
     for quantities in [[1, 4], [2, 1], [3, 1]] {
-        made.push(orders.create(&cx(), shop.draft(&quantities), Identity::generate(), true).await.unwrap().0.id);
+        made.push(orders.create(&cx(), shop.draft(&quantities), Identity::generate()).await.unwrap().0.id);
     }
     let reports = Reports::new(Arc::clone(&shop.daos.ledger), Arc::clone(&shop.daos.ranks));
     let (one, two) = (shop.products[0], shop.products[1]);
