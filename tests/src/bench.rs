@@ -4,10 +4,13 @@
 pub mod api;
 pub mod audit;
 pub mod child;
+pub mod curve;
 pub mod equality;
 pub mod figures;
+pub mod overload;
 pub mod page;
 pub mod parts;
 pub mod peers;
 pub mod ring;
 pub mod store;
+pub mod writes;

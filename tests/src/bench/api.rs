@@ -90,10 +90,10 @@ pub struct Comparison {
 
 /// What one measurement of one of the compared saw.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Sample {
-    requests: u64,
-    seconds: f64,
-    cpu_seconds: f64,
+pub(super) struct Sample {
+    pub(super) requests: u64,
+    pub(super) seconds: f64,
+    pub(super) cpu_seconds: f64,
 }
 
 /// CPU time that a measurement needs: it is read in hundredths of a second, so less of it is read with an error that
@@ -102,7 +102,7 @@ const LEAST_CPU_SECONDS: f64 = 0.2;
 
 impl Sample {
     /// Whether its process came to nothing because something else had the CPUs.
-    fn is_starved(&self) -> bool {
+    pub(super) fn is_starved(&self) -> bool {
         self.requests == 0 || self.cpu_seconds < LEAST_CPU_SECONDS
     }
 }
@@ -206,11 +206,11 @@ impl Bench<'_> {
     async fn load(
         &self,
         address: SocketAddr,
-        paths: &Path,
+        requests: &Path,
         connections: usize,
         until: Until,
     ) -> Result<store_bench::closed_loop::Done, ApiBenchError> {
-        Ok(self.parts.load(address, Asked { paths, post: None, connections }, until).await?)
+        Ok(self.parts.load(address, Asked { requests, connections }, until).await?)
     }
 
     /// Nine reads by id to one page: a page is about fifty rows' work for Cassandra.
@@ -304,7 +304,7 @@ impl Bench<'_> {
 
 impl Cost {
     /// Adds a measurement and tells its CPU microseconds per request.
-    fn add(&mut self, sample: Sample) -> f64 {
+    pub(super) fn add(&mut self, sample: Sample) -> f64 {
         let requests = sample.requests as f64;
         let cpu_us = sample.cpu_seconds * 1e6 / requests;
         self.cpu_us.push(cpu_us);

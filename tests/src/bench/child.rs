@@ -28,6 +28,7 @@ pub struct Program {
     child: Child,
     /// Absent when what it prints is thrown away.
     lines: Option<Lines<BufReader<ChildStdout>>>,
+    silence: Duration,
 }
 
 impl Program {
@@ -38,6 +39,14 @@ impl Program {
     /// [`ChildError`] when it cannot be started.
     pub fn start(program: &Path, arguments: &[&str]) -> Result<Self, ChildError> {
         Self::start_heard(program, arguments, &[])
+    }
+
+    /// The same for a program that may be silent for as long as this.
+    ///
+    /// # Errors
+    /// [`ChildError`] when it cannot be started.
+    pub fn start_for(program: &Path, arguments: &[&str], silence: Duration) -> Result<Self, ChildError> {
+        Ok(Self { silence, ..Self::start(program, arguments)? })
     }
 
     /// The same with variables in its environment; nothing that it logs may go to standard output.
@@ -70,7 +79,7 @@ impl Program {
         command.stdin(Stdio::null()).stdout(output).kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
         let lines = child.stdout.take().map(|output| BufReader::new(output).lines());
-        Ok(Program { name, child, lines })
+        Ok(Program { name, child, lines, silence: SILENCE })
     }
 
     /// Its process id.
@@ -84,11 +93,12 @@ impl Program {
     /// The rest of the next line that begins with `prefix`.
     ///
     /// # Errors
-    /// [`ChildError`] when it ends, or says nothing for two minutes.
+    /// [`ChildError`] when it ends, or says nothing for too long: two minutes, if nothing else was agreed.
     pub async fn line(&mut self, prefix: &str) -> Result<String, ChildError> {
         loop {
+            let silence = self.silence;
             let Some(lines) = &mut self.lines else { return Err(self.error("is not listened to")) };
-            let next = tokio::time::timeout(SILENCE, lines.next_line()).await;
+            let next = tokio::time::timeout(silence, lines.next_line()).await;
             let next = next.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)));
             match next {
                 Ok(Some(line)) => {

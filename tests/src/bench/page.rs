@@ -6,8 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::api::{ApiFigures, Comparison, Cost, Memory};
 use super::audit::Requests;
+use super::curve::{CurveFigures, Point};
 use super::figures::Figure;
+use super::overload::OverloadFigures;
 use super::ring::{OperatorFigures, StartFigures};
+use super::writes::{BUYERS, HOT, LINES, WriteFigures};
 
 /// The last figures of each part; a part that was never measured has none.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -16,6 +19,15 @@ pub struct Measured {
     pub machine: String,
     /// The API.
     pub api: Option<ApiFigures>,
+    /// Writes through the API.
+    #[serde(default)]
+    pub writes: Option<WriteFigures>,
+    /// Small and large stores.
+    #[serde(default)]
+    pub curve: Option<CurveFigures>,
+    /// More than the API can do.
+    #[serde(default)]
+    pub overload: Vec<OverloadFigures>,
     /// Apply to ready.
     pub starts: Option<StartFigures>,
     /// The operator.
@@ -32,6 +44,15 @@ pub fn render(measured: &Measured) -> String {
     let _ = writeln!(page, "\n{}", measured.machine);
     if let Some(api) = &measured.api {
         api_part(&mut page, api);
+    }
+    if let Some(writes) = &measured.writes {
+        writes_part(&mut page, writes);
+    }
+    if let Some(curve) = &measured.curve {
+        curve_part(&mut page, curve);
+    }
+    if !measured.overload.is_empty() {
+        overload_part(&mut page, &measured.overload);
     }
     if let Some(starts) = &measured.starts {
         starts_part(&mut page, starts);
@@ -105,6 +126,105 @@ fn api_part(page: &mut String, api: &ApiFigures) {
         mib(crowd),
         mib(most)
     );
+}
+
+fn writes_part(page: &mut String, writes: &WriteFigures) {
+    let WriteFigures { hot, order } = writes;
+    let _ = writeln!(
+        page,
+        "\n## Writes\n\n\
+         One hot product, {HOT} clients: changes of its stock through the API, and a loop around the same driver that reads\n\
+         quantity and version, updates them if the version is still that, and begins again if not. One Cassandra, all took\n\
+         turns in {} rounds. Before, both made the same changes and left the same quantity and version; after each turn the\n\
+         stock had changed by exactly what was acknowledged.\n\n\
+         | | changes per second | ratio to the loop within a round |\n|---|---|---|\n\
+         | loop of conditional updates | {} | 1 |\n| one process of the API | {} | {} |\n| two processes | {} | {} |\n\n\
+         The loop lost {} races for each change.",
+        hot.naive.len(),
+        Figure::of(&hot.naive).show(0),
+        Figure::of(&hot.one).show(0),
+        hot.times(&hot.one).show(1),
+        Figure::of(&hot.two).show(0),
+        hot.times(&hot.two).show(1),
+        Figure::of(&hot.naive_lost).show(1)
+    );
+    let _ = writeln!(
+        page,
+        "\nAn order of {LINES} lines, {BUYERS} at once, each of other products: through the API, and a loop around the driver that\n\
+         does the same statements without HTTP ({:.1} through the API on the average, {:.1} in the loop). Before, one order of\n\
+         each was compared as the API shows it, with its lists and movements. CPU is that of the process alone.\n\n\
+         | | CPU µs per order | orders per second |\n|---|---|---|\n| store-api | {} | {} |\n| driver alone | {} | {} |\n\
+         | ratio within a round | {} | {} |",
+        order.api_statements,
+        order.driver_statements,
+        Figure::of(&order.api.cpu_us).show(0),
+        Figure::of(&order.api.per_second).show(0),
+        Figure::of(&order.driver.cpu_us).show(0),
+        Figure::of(&order.driver.per_second).show(0),
+        order.ratio().show(2),
+        order.share().show(2)
+    );
+}
+
+fn curve_part(page: &mut String, curve: &CurveFigures) {
+    let mut sizes = curve.sizes.iter();
+    let Some((least, base)) = sizes.next() else { return };
+    let larger: Vec<_> = sizes.collect();
+    let heads: String = larger.iter().map(|(rows, _)| format!(" API, {rows} | Cassandra, {rows} |")).collect();
+    let _ = writeln!(
+        page,
+        "\n## Small and large stores\n\n\
+         As many products with stocks, orders and users who spent something as the head says, few of them with much turnover\n\
+         and many with little. Each list was gone through by its links first: every row is there once. CPU per request of\n\
+         pages of 50 and of the reports; in the larger stores as ratios to that of the smallest.\n\n\
+         | | API µs, {least} | Cassandra µs, {least} |{heads}\n|---|---|---|{}",
+        "---|---|".repeat(larger.len())
+    );
+    for (name, Point { api, cassandra }) in base {
+        let ratios: String = larger
+            .iter()
+            .map(|(_, points)| {
+                let point = points.get(name).copied().unwrap_or_default();
+                format!(" {:.2} | {:.2} |", point.api / api, point.cassandra / cassandra)
+            })
+            .collect();
+        let _ = writeln!(page, "| {name} | {api:.0} | {cassandra:.0} |{ratios}");
+    }
+}
+
+fn overload_part(page: &mut String, all: &[OverloadFigures]) {
+    let seconds = all.first().map(|one| one.crowd.seconds).unwrap_or_default();
+    let _ = writeln!(
+        page,
+        "\n## Three times too much\n\n\
+         Eight reads of products, a change of a stock and an order, again and again; a ring of three nodes and one process of the\n\
+         API on one CPU, the clients on another. The capacity is the best of three numbers of clients who wait for their answers. Then, for\n\
+         {seconds:.0} s, three times as many requests, sent whatever becomes of them; and from ten seconds after that on, half of the\n\
+         capacity. Bounds are `STORE_MAX_REQUESTS`, `STORE_MAX_WAITING` and `STORE_MAX_WAIT_MS`.\n\n\
+         | bounds | answered, of the capacity | 503 with `Retry-After` | anything else | half of the 503 within, 99 % | half of the answers within, 99 % | memory before, after | afterwards answered |\n\
+         |---|---|---|---|---|---|---|---|"
+    );
+    for one in all {
+        let OverloadFigures { bounds, crowd, resident, calm, .. } = one;
+        let bounds = bounds.map_or_else(|| "as they come".to_owned(), |bounds| bounds.to_string());
+        let asked = (crowd.good + crowd.turned_away + crowd.wrong).max(1) as f64;
+        let share = |count: u64| format!("{:.1} %", count as f64 / asked * 100.0);
+        let calm_asked = (calm.good + calm.turned_away + calm.wrong).max(1) as f64;
+        let _ = writeln!(
+            page,
+            "| {bounds} | {:.0} % | {} | {} | {:.0} ms, {:.0} ms | {:.0} ms, {:.0} ms | {}, {} | {:.2} % |",
+            one.goodput() * 100.0,
+            share(crowd.turned_away),
+            share(crowd.wrong),
+            crowd.turned_away_ms.0,
+            crowd.turned_away_ms.1,
+            crowd.good_ms.0,
+            crowd.good_ms.1,
+            mib(resident.0),
+            mib(resident.1),
+            calm.good as f64 / calm_asked * 100.0
+        );
+    }
 }
 
 fn mib(kib: u64) -> String {

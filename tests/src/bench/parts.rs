@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use store_bench::closed_loop;
-use store_bench::driver_loop;
+use store_bench::open_loop::Pressed;
+use store_bench::{closed_loop, driver_loop, fill, naive, order_loop};
 
 use super::child::{ChildError, Program};
 use super::store::{KEYSPACE, TOKEN};
@@ -24,10 +24,8 @@ pub struct Parts {
 /// What a load asks for.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
-    /// A file of paths, one a line.
-    pub paths: &'a Path,
-    /// Sent by POST; GET without it.
-    pub post: Option<&'a str>,
+    /// A file of requests, one a line: a path for GET; a path, a tabulator and JSON for POST.
+    pub requests: &'a Path,
     /// Connections, each with one request at a time.
     pub connections: usize,
 }
@@ -40,6 +38,18 @@ pub enum Until {
     /// After so many requests on each connection.
     Requests(u64),
 }
+
+impl Until {
+    fn argument(self) -> (&'static str, String) {
+        match self {
+            Self::Time(time) => ("--seconds", time.as_secs_f64().to_string()),
+            Self::Requests(requests) => ("--requests", requests.to_string()),
+        }
+    }
+}
+
+/// How long the writing of a million rows may take.
+const FILLING: Duration = Duration::from_secs(900);
 
 impl Parts {
     /// Starts the bare server, which answers with what is in `body`.
@@ -81,18 +91,67 @@ impl Parts {
         until: Until,
     ) -> Result<closed_loop::Done, ChildError> {
         let (address, connections) = (address.to_string(), asked.connections.to_string());
-        let paths = asked.paths.display().to_string();
-        let mut arguments = vec!["load", "--address", &address, "--connections", &connections, "--paths", &paths];
-        arguments.extend(["--token", TOKEN]);
-        if let Some(body) = asked.post {
-            arguments.extend(["--post", body]);
-        }
-        let (name, value) = match until {
-            Until::Time(time) => ("--seconds", time.as_secs_f64().to_string()),
-            Until::Requests(requests) => ("--requests", requests.to_string()),
-        };
-        arguments.extend([name, &value]);
+        let requests = asked.requests.display().to_string();
+        let (name, value) = until.argument();
+        let mut arguments = vec!["load", "--address", &address, "--connections", &connections];
+        arguments.extend(["--requests-of", &requests, "--token", TOKEN, name, &value]);
         done(Program::start(&self.store_bench, &arguments)?).await
+    }
+
+    /// Sends so many requests a second whatever becomes of them.
+    ///
+    /// # Errors
+    /// [`ChildError`] when no connection can be made.
+    pub async fn press(
+        &self,
+        address: SocketAddr,
+        asked: Asked<'_>,
+        (rate, time): (f64, Duration),
+    ) -> Result<Pressed, ChildError> {
+        let (address, connections) = (address.to_string(), asked.connections.to_string());
+        let (requests, rate) = (asked.requests.display().to_string(), rate.to_string());
+        let seconds = time.as_secs_f64().to_string();
+        let mut arguments = vec!["press", "--address", &address, "--connections", &connections];
+        arguments.extend(["--requests-of", &requests, "--token", TOKEN, "--rate", &rate, "--seconds", &seconds]);
+        done(Program::start(&self.store_bench, &arguments)?).await
+    }
+
+    /// Changes one row by conditional updates that are tried again until they are applied.
+    ///
+    /// # Errors
+    /// [`ChildError`] when a statement fails.
+    pub async fn naive(&self, node: SocketAddr, workers: usize, until: Until) -> Result<naive::Done, ChildError> {
+        let (node, workers, (name, value)) = (node.to_string(), workers.to_string(), until.argument());
+        let arguments = ["naive", "--node", &node, "--workers", &workers, name, &value];
+        done(Program::start(&self.store_bench, &arguments)?).await
+    }
+
+    /// Does the statements of the orders in a file of requests with the driver alone.
+    ///
+    /// # Errors
+    /// [`ChildError`] when a statement fails.
+    pub async fn order(
+        &self,
+        node: SocketAddr,
+        requests: &Path,
+        workers: usize,
+        until: Until,
+    ) -> Result<order_loop::Done, ChildError> {
+        let (node, workers, (name, value)) = (node.to_string(), workers.to_string(), until.argument());
+        let requests = requests.display().to_string();
+        let mut arguments = vec!["order", "--node", &node, "--keyspace", KEYSPACE, "--requests-of", &requests];
+        arguments.extend(["--workers", &workers, name, &value]);
+        done(Program::start(&self.store_bench, &arguments)?).await
+    }
+
+    /// Writes rows `from` to `to` of a large store.
+    ///
+    /// # Errors
+    /// [`ChildError`] when a statement fails.
+    pub async fn fill(&self, node: SocketAddr, from: u64, to: u64) -> Result<fill::Done, ChildError> {
+        let (node, from, to) = (node.to_string(), from.to_string(), to.to_string());
+        let arguments = ["fill", "--node", &node, "--keyspace", KEYSPACE, "--from", &from, "--to", &to];
+        done(Program::start_for(&self.store_bench, &arguments, FILLING)?).await
     }
 }
 

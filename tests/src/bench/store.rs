@@ -37,40 +37,66 @@ pub struct Store {
     pub ids: Vec<String>,
     client: reqwest::Client,
     directory: tempfile::TempDir,
-    _ring: LocalRing,
+    store_api: PathBuf,
+    ring: LocalRing,
 }
 
 impl Store {
-    /// Starts all of it and makes the products.
+    /// Starts all of it, with one Cassandra.
     ///
     /// # Errors
     /// [`ApiBenchError`] when something does not start.
     pub async fn start(parts: &Parts) -> Result<Self, ApiBenchError> {
+        Self::start_of(parts, 1).await
+    }
+
+    /// The same with so many Cassandras, each with everything.
+    ///
+    /// # Errors
+    /// [`ApiBenchError`] when something does not start.
+    pub async fn start_of(parts: &Parts, nodes: u8) -> Result<Self, ApiBenchError> {
         let directory = tempfile::tempdir().map_err(|error| ApiBenchError::Io("making a directory", error))?;
         let data = directory.path().join("cassandra");
-        let ring = LocalRing::start(Options { heap_mib: 1024, optimized: true, ..Options::new(data) }).await?;
+        let ring = LocalRing::start(Options {
+            nodes,
+            heap_mib: if nodes == 1 { 1024 } else { 512 },
+            optimized: true,
+            ..Options::new(data)
+        })
+        .await?;
         let node = *ring.contact_points().first().ok_or_else(|| ApiBenchError::Wrong("the ring has no node".into()))?;
+        migrate(&parts.store_api, node, nodes).await?;
         let tokens = tokens(directory.path())?;
-        let (host, port) = (node.to_string(), free_port()?);
-        let (port_text, tokens) = (port.to_string(), tokens.display().to_string());
-        let environment = [
-            ("CASSANDRA_HOST", host.as_str()),
-            ("STORE_KEYSPACE", KEYSPACE),
-            ("STORE_LISTEN_ADDRESS", "127.0.0.1"),
-            ("STORE_PORT", &port_text),
-            ("STORE_LOCAL_DATACENTER", DATACENTER),
-            ("STORE_CURSOR_KEY", "a key for the bench alone"),
-            // As in a shop: who asks is looked at in each request.
-            ("STORE_AUTH", "tokens"),
-            ("STORE_TOKENS_DIRECTORY", &tokens),
-        ];
-        migrate(&parts.store_api, &environment).await?;
-        let api = Program::start_unheard(&parts.store_api, &["serve"], &environment)?;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let (api, address) = start_api(&parts.store_api, node, &tokens, &[])?;
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(15)).build()?;
-        let store = Self { node, api, address, ids: Vec::new(), client, directory, _ring: ring };
-        store.ready().await?;
+        let store_api = parts.store_api.clone();
+        let store = Self { node, api, address, ids: Vec::new(), client, directory, store_api, ring };
+        store.ready(store.address).await?;
         Ok(store)
+    }
+
+    /// Starts another process of the API, with settings of its own, perhaps.
+    ///
+    /// # Errors
+    /// [`ApiBenchError`] when it does not get ready.
+    pub async fn another(&self, settings: &[(&str, &str)]) -> Result<(Program, SocketAddr), ApiBenchError> {
+        let tokens = self.directory.path().join("tokens");
+        let (api, address) = start_api(&self.store_api, self.node, &tokens, settings)?;
+        self.ready(address).await?;
+        Ok((api, address))
+    }
+
+    /// The processes of Cassandra.
+    pub fn cassandras(&self) -> Vec<u32> {
+        self.ring.pids()
+    }
+
+    /// The process of the one Cassandra.
+    ///
+    /// # Errors
+    /// [`ApiBenchError`] when it has ended.
+    pub fn cassandra(&self) -> Result<u32, ApiBenchError> {
+        self.cassandras().first().copied().ok_or_else(|| ApiBenchError::Wrong("Cassandra has ended".into()))
     }
 
     /// Makes the products that are read.
@@ -104,9 +130,39 @@ impl Store {
         Ok(answer.error_for_status()?.bytes().await?)
     }
 
-    async fn ready(&self) -> Result<(), ApiBenchError> {
+    /// The rows of a page, and the path of the next one.
+    ///
+    /// # Errors
+    /// [`ApiBenchError`] when that is not the answer.
+    pub async fn page(&self, address: SocketAddr, path: &str) -> Result<(Vec<Value>, Option<String>), ApiBenchError> {
+        let answer = self.client.get(format!("http://{address}{path}")).bearer_auth(TOKEN).send().await?;
+        let answer = answer.error_for_status()?;
+        let link = answer.headers().get(http::header::LINK).and_then(|link| link.to_str().ok());
+        let next = link.and_then(|link| Some(link.strip_prefix('<')?.split_once('>')?.0.to_owned()));
+        Ok((answer.json().await?, next))
+    }
+
+    /// What a POST of this body to the API creates.
+    ///
+    /// # Errors
+    /// [`ApiBenchError`] when it is refused.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value, ApiBenchError> {
+        let request = self.client.post(format!("http://{}{path}", self.address)).bearer_auth(TOKEN).json(body);
+        Ok(request.send().await?.error_for_status()?.json().await?)
+    }
+
+    /// What the API answers.
+    ///
+    /// # Errors
+    /// [`ApiBenchError`] when that is no JSON of a 200.
+    pub async fn json(&self, path: &str) -> Result<Value, ApiBenchError> {
+        let body = self.get(self.address, path).await?;
+        serde_json::from_slice(&body).map_err(|error| ApiBenchError::Wrong(format!("{path} is no JSON: {error}")))
+    }
+
+    async fn ready(&self, address: SocketAddr) -> Result<(), ApiBenchError> {
         wait_until("the API to be ready", Duration::from_secs(60), || async {
-            self.get(self.address, "/readyz").await.map(drop).map_err(|error| error.to_string())
+            self.get(address, "/readyz").await.map(drop).map_err(|error| error.to_string())
         })
         .await?;
         Ok(())
@@ -120,11 +176,43 @@ impl Store {
             "name": format!("Product {number}"), "sku": format!("bench-{number}"), "price": price,
             "brand": brand, "category": "bench", "description": "a product to be read\nmany times",
         });
-        let request = self.client.post(format!("http://{}/products", self.address)).bearer_auth(TOKEN).json(&body);
-        let made: Value = request.send().await?.error_for_status()?.json().await?;
-        let id = made.get("id").and_then(Value::as_str).map(str::to_owned);
-        id.ok_or_else(|| ApiBenchError::Wrong(format!("a product without an id: {made}")))
+        self.create("/products", &body).await
     }
+
+    /// The id of what a POST creates.
+    ///
+    /// # Errors
+    /// [`ApiBenchError`] when it is refused.
+    pub async fn create(&self, path: &str, body: &Value) -> Result<String, ApiBenchError> {
+        let made = self.post(path, body).await?;
+        let id = made.get("id").and_then(Value::as_str).map(str::to_owned);
+        id.ok_or_else(|| ApiBenchError::Wrong(format!("POST {path} made something without an id: {made}")))
+    }
+}
+
+/// Starts an API process; it gets ready by itself.
+fn start_api(
+    store_api: &Path,
+    node: SocketAddr,
+    tokens: &Path,
+    settings: &[(&str, &str)],
+) -> Result<(Program, SocketAddr), ApiBenchError> {
+    let (host, port) = (node.to_string(), free_port()?);
+    let (port_text, tokens) = (port.to_string(), tokens.display().to_string());
+    let mut environment = vec![
+        ("CASSANDRA_HOST", host.as_str()),
+        ("STORE_KEYSPACE", KEYSPACE),
+        ("STORE_LISTEN_ADDRESS", "127.0.0.1"),
+        ("STORE_PORT", &port_text),
+        ("STORE_LOCAL_DATACENTER", DATACENTER),
+        ("STORE_CURSOR_KEY", "a key for the bench alone"),
+        // As in a shop: who asks is looked at in each request.
+        ("STORE_AUTH", "tokens"),
+        ("STORE_TOKENS_DIRECTORY", &tokens),
+    ];
+    environment.extend(settings);
+    let api = Program::start_unheard(store_api, &["serve"], &environment)?;
+    Ok((api, SocketAddr::from((Ipv4Addr::LOCALHOST, port))))
 }
 
 fn tokens(directory: &Path) -> Result<PathBuf, ApiBenchError> {
@@ -135,10 +223,12 @@ fn tokens(directory: &Path) -> Result<PathBuf, ApiBenchError> {
     Ok(tokens)
 }
 
-async fn migrate(store_api: &Path, environment: &[(&str, &str)]) -> Result<(), ApiBenchError> {
+async fn migrate(store_api: &Path, node: SocketAddr, copies: u8) -> Result<(), ApiBenchError> {
     let mut command = tokio::process::Command::new(store_api);
-    command.args(["migrate", "--create-keyspace", "--replication-factor", "1", "--datacenter", DATACENTER]);
-    command.envs(environment.iter().copied()).stdin(std::process::Stdio::null()).kill_on_drop(true);
+    command.args(["migrate", "--create-keyspace", "--datacenter", DATACENTER]);
+    command.args(["--replication-factor", &copies.to_string()]);
+    command.env("CASSANDRA_HOST", node.to_string()).env("STORE_KEYSPACE", KEYSPACE);
+    command.stdin(std::process::Stdio::null()).kill_on_drop(true);
     let ended = tokio::time::timeout(Duration::from_secs(180), command.output()).await;
     let output = match ended {
         Ok(output) => output.map_err(|error| ApiBenchError::Io("running the migrations", error))?,

@@ -7,9 +7,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use store_tests::bench::api::{self, Effort};
+use store_tests::bench::overload::Bounds;
 use store_tests::bench::page::{Measured, render};
 use store_tests::bench::parts::Parts;
-use store_tests::bench::ring;
+use store_tests::bench::{curve, overload, ring, writes};
 use store_tests::checks::{cargo, root};
 use store_tests::cluster::Cluster;
 use store_tests::command::{LONG, run};
@@ -34,6 +35,15 @@ struct Arguments {
     /// Leave out the API's peers in Go and Python.
     #[arg(long, global = true)]
     no_peers: bool,
+    /// Rows of the small and the large store.
+    #[arg(long, global = true, value_delimiter = ',', default_values_t = [1_000, 100_000])]
+    rows: Vec<u64>,
+    /// Seconds of three times too much.
+    #[arg(long, global = true, default_value_t = 60)]
+    crowded: u64,
+    /// Other bounds than those of a shop that are tried, too, like 64/64/100.
+    #[arg(long, global = true, value_delimiter = ',')]
+    bounds: Vec<Bounds>,
     /// Rounds of bringing three nodes up.
     #[arg(long, global = true, default_value_t = 2)]
     starts: usize,
@@ -48,10 +58,16 @@ struct Arguments {
     keep: bool,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 enum Part {
-    /// The API alone.
+    /// Reads through the API alone.
     Api,
+    /// Writes through the API alone.
+    Writes,
+    /// Small and large stores alone.
+    Curve,
+    /// Three times too much alone.
+    Overload,
     /// The operator alone.
     Operator,
 }
@@ -64,12 +80,19 @@ async fn main() -> anyhow::Result<()> {
     let mut measured: Measured =
         fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     measured.machine = machine();
-    if !matches!(arguments.part, Some(Part::Operator)) {
-        measure_api(&target, &arguments, &mut measured).await?;
-        keep(&file, &measured)?;
-    }
-    if !matches!(arguments.part, Some(Part::Api)) {
-        measure_operator(&arguments, &mut measured).await?;
+    let all = [Part::Api, Part::Writes, Part::Curve, Part::Overload, Part::Operator];
+    let chosen = all.into_iter().filter(|part| arguments.part.is_none_or(|only| only == *part));
+    let mut built = None;
+    for part in chosen {
+        if part == Part::Operator {
+            measure_operator(&arguments, &mut measured).await?;
+        } else {
+            let parts = match &built {
+                Some(parts) => parts,
+                None => built.insert(build(&target)?),
+            };
+            measure_api(part, parts, &arguments, &mut measured).await?;
+        }
         keep(&file, &measured)?;
     }
     println!("{}", render(&measured));
@@ -82,21 +105,41 @@ fn target() -> anyhow::Result<PathBuf> {
     own.ancestors().nth(2).map(Path::to_owned).context("this program is not in a directory of cargo's")
 }
 
-async fn measure_api(target: &Path, arguments: &Arguments, measured: &mut Measured) -> anyhow::Result<()> {
+/// The optimized builds.
+fn build(target: &Path) -> anyhow::Result<Parts> {
     say("building store-api and store-bench (cargo build --release)");
     // With the operator among the packages, store-api gets what it has in its image: the features of
     // what both need.
     let mut build = cargo(["build", "--quiet", "--release", "--bin", "store-api", "--bin", "store-bench"]);
     run(build.args(["-p", "store-api", "-p", "store-operator", "-p", "store-bench"]), LONG)?;
     let release = target.join("release");
-    let parts = Parts { store_api: release.join("store-api"), store_bench: release.join("store-bench") };
+    Ok(Parts { store_api: release.join("store-api"), store_bench: release.join("store-bench") })
+}
+
+async fn measure_api(part: Part, parts: &Parts, arguments: &Arguments, measured: &mut Measured) -> anyhow::Result<()> {
     let effort = Effort {
         rounds: arguments.rounds,
         time: Duration::from_secs(arguments.seconds),
         warm_up: arguments.warm_up,
         peers: !arguments.no_peers,
     };
-    measured.api = Some(api::measure(&parts, effort).await.context("measuring the API")?);
+    match part {
+        Part::Writes => {
+            measured.writes = Some(writes::measure(parts, effort).await.context("measuring writes")?);
+        }
+        Part::Curve => {
+            let figures = curve::measure(parts, &arguments.rows, effort.time / 2).await;
+            measured.curve = Some(figures.context("measuring small and large stores")?);
+        }
+        Part::Overload => {
+            let bounds: Vec<_> = std::iter::once(None).chain(arguments.bounds.iter().copied().map(Some)).collect();
+            let time = Duration::from_secs(arguments.crowded);
+            measured.overload = overload::measure(parts, &bounds, time).await.context("measuring an overload")?;
+        }
+        Part::Api | Part::Operator => {
+            measured.api = Some(api::measure(parts, effort).await.context("measuring the API")?);
+        }
+    }
     Ok(())
 }
 

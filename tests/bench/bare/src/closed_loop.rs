@@ -34,13 +34,45 @@ pub struct Load {
     /// Connections, each with one request at a time.
     pub connections: usize,
     /// Gone round, each connection from a place of its own.
-    pub paths: Vec<String>,
+    pub requests: Vec<Asked>,
     /// Who asks.
     pub authorization: Option<HeaderValue>,
-    /// Sent by POST; GET without it.
-    pub post: Option<Bytes>,
     /// The end.
     pub until: Until,
+}
+
+/// One request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Path and query.
+    pub path: String,
+    /// Sent by POST; GET without it.
+    pub body: Option<Bytes>,
+}
+
+impl Asked {
+    /// A line of a file: a path, or a path, a tabulator and a body.
+    pub fn read(line: &str) -> Self {
+        match line.split_once('\t') {
+            Some((path, body)) => Self { path: path.to_owned(), body: Some(body.to_owned().into()) },
+            None => Self { path: line.to_owned(), body: None },
+        }
+    }
+
+    /// As it is sent.
+    ///
+    /// # Errors
+    /// When the path is none.
+    pub fn request(&self, authorization: Option<&HeaderValue>) -> Result<Request<Full<Bytes>>, http::Error> {
+        let mut request = Request::builder().uri(&self.path).header(HOST, HeaderValue::from_static("bench"));
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        if self.body.is_some() {
+            request = request.method(Method::POST).header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        request.body(Full::new(self.body.clone().unwrap_or_default()))
+    }
 }
 
 /// What a loop did.
@@ -82,9 +114,10 @@ async fn one(load: &Load, number: usize, began: Instant) -> Result<(u64, u64), L
         http1::handshake(TokioIo::new(stream)).await.map_err(|error| wrong("/", error.to_string()))?;
     // Ends when the sender is dropped.
     tokio::spawn(async move { drop(connection.await) });
-    let first = load.paths.len() * number / load.connections.max(1);
+    let first = load.requests.len() * number / load.connections.max(1);
     let (mut requests, mut bytes) = (0, 0);
-    for path in load.paths.iter().cycle().skip(first) {
+    for asked in load.requests.iter().cycle().skip(first) {
+        let path = asked.path.as_str();
         let enough = match load.until {
             Until::Time(time) => began.elapsed() >= time,
             Until::Requests(count) => requests >= count,
@@ -92,7 +125,7 @@ async fn one(load: &Load, number: usize, began: Instant) -> Result<(u64, u64), L
         if enough {
             break;
         }
-        let request = request(path, load).map_err(|error| wrong(path, error.to_string()))?;
+        let request = asked.request(load.authorization.as_ref()).map_err(|error| wrong(path, error.to_string()))?;
         let response = sender.send_request(request).await.map_err(|error| wrong(path, error.to_string()))?;
         let status = response.status();
         let mut body = response.into_body();
@@ -110,13 +143,16 @@ async fn one(load: &Load, number: usize, began: Instant) -> Result<(u64, u64), L
     Ok((requests, bytes))
 }
 
-fn request(path: &str, load: &Load) -> Result<Request<Full<Bytes>>, http::Error> {
-    let mut request = Request::builder().uri(path).header(HOST, HeaderValue::from_static("bench"));
-    if let Some(authorization) = &load.authorization {
-        request = request.header(AUTHORIZATION, authorization);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_a_path_or_a_path_with_a_body() {
+        assert_eq!(Asked::read("/a?b=c"), Asked { path: "/a?b=c".into(), body: None });
+        let asked = Asked::read("/a\t{\"b\": 1}");
+        let request = asked.request(None).expect("a request");
+        assert_eq!((request.method(), request.uri().path()), (&Method::POST, "/a"));
+        assert_eq!(asked.body.as_deref(), Some(&b"{\"b\": 1}"[..]));
     }
-    if load.post.is_some() {
-        request = request.method(Method::POST).header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    }
-    request.body(Full::new(load.post.clone().unwrap_or_default()))
 }

@@ -51,7 +51,7 @@ pub struct DriverLoopError {
     pub reason: String,
 }
 
-fn failed<E: ToString>(action: &'static str) -> impl Fn(E) -> DriverLoopError {
+pub(crate) fn failed<E: ToString>(action: &'static str) -> impl Fn(E) -> DriverLoopError {
     move |error| DriverLoopError { action, reason: error.to_string() }
 }
 
@@ -86,9 +86,7 @@ pub async fn run(
     workers: usize,
     time: Duration,
 ) -> Result<Done, DriverLoopError> {
-    let profile = ExecutionProfile::builder().consistency(Consistency::LocalQuorum).build();
-    let session = SessionBuilder::new().known_node_addr(node).default_execution_profile_handle(profile.into_handle());
-    let session = session.build().await.map_err(failed("connecting"))?;
+    let session = connect(node).await?;
     let keys = keys(&session, keyspace, read).await?;
     let text = match read {
         Read::Get => format!("SELECT {COLUMNS} FROM {keyspace}.products WHERE id = ?"),
@@ -105,6 +103,13 @@ pub async fn run(
     let seconds = began.elapsed().as_secs_f64();
     let cpu = cpu_time(pid).map_err(failed("reading the CPU time"))?.saturating_sub(cpu);
     Ok(Done { requests, seconds, cpu_seconds: cpu.as_secs_f64() })
+}
+
+/// A session as plain as the driver makes them, at the level of the store.
+pub(crate) async fn connect(node: SocketAddr) -> Result<Session, DriverLoopError> {
+    let profile = ExecutionProfile::builder().consistency(Consistency::LocalQuorum).build();
+    let session = SessionBuilder::new().known_node_addr(node).default_execution_profile_handle(profile.into_handle());
+    session.build().await.map_err(failed("connecting"))
 }
 
 #[derive(Clone, Copy)]

@@ -3,15 +3,16 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use http::HeaderValue;
-use store_bench::closed_loop::{self, Load, Until};
+use store_bench::closed_loop::{self, Asked, Load, Until};
 use store_bench::driver_loop::{self, Read};
-use store_bench::hello;
+use store_bench::open_loop::{self, Press};
+use store_bench::{fill, hello, naive, order_loop};
 
 #[derive(Debug, Parser)]
 #[command(name = "store-bench")]
@@ -47,20 +48,75 @@ enum Part {
         address: SocketAddr,
         #[arg(long)]
         connections: usize,
-        /// A file of paths, one a line.
+        /// A file of requests, one a line: a path for GET; a path, a tabulator and JSON for POST.
         #[arg(long)]
-        paths: PathBuf,
+        requests_of: PathBuf,
         /// Sent with each request.
         #[arg(long)]
         token: Option<String>,
-        /// Send this JSON by POST; GET without it.
-        #[arg(long)]
-        post: Option<String>,
         #[arg(long, conflicts_with = "requests", required_unless_present = "requests")]
         seconds: Option<f64>,
         /// Requests of each connection.
         #[arg(long)]
         requests: Option<u64>,
+    },
+    /// Send so many requests a second whatever becomes of them.
+    Press {
+        #[arg(long)]
+        address: SocketAddr,
+        #[arg(long)]
+        connections: usize,
+        /// As of a load.
+        #[arg(long)]
+        requests_of: PathBuf,
+        #[arg(long)]
+        token: Option<String>,
+        #[arg(long)]
+        rate: f64,
+        #[arg(long)]
+        seconds: f64,
+    },
+    /// Change one row by conditional updates that are tried again until they are applied.
+    Naive {
+        #[arg(long)]
+        node: SocketAddr,
+        #[arg(long)]
+        workers: usize,
+        #[arg(long, conflicts_with = "requests", required_unless_present = "requests")]
+        seconds: Option<f64>,
+        /// Changes of each worker.
+        #[arg(long)]
+        requests: Option<u64>,
+    },
+    /// Do the statements of an order with the driver alone.
+    Order {
+        #[arg(long)]
+        node: SocketAddr,
+        #[arg(long)]
+        keyspace: String,
+        /// As of a load.
+        #[arg(long)]
+        requests_of: PathBuf,
+        #[arg(long)]
+        workers: usize,
+        #[arg(long, conflicts_with = "requests", required_unless_present = "requests")]
+        seconds: Option<f64>,
+        /// Orders of each worker.
+        #[arg(long)]
+        requests: Option<u64>,
+    },
+    /// Write rows of products, stocks, orders and ranks.
+    Fill {
+        #[arg(long)]
+        node: SocketAddr,
+        #[arg(long)]
+        keyspace: String,
+        /// The first row.
+        #[arg(long)]
+        from: u64,
+        /// The row after the last.
+        #[arg(long)]
+        to: u64,
     },
 }
 
@@ -74,20 +130,51 @@ fn main() -> anyhow::Result<()> {
             let time = Duration::from_secs_f64(seconds);
             tell(&like_store_api()?.block_on(driver_loop::run(node, &keyspace, read, workers, time))?)
         }
-        Part::Load { address, connections, paths, token, post, seconds, requests } => {
-            let text = fs::read_to_string(&paths).with_context(|| format!("reading {}", paths.display()))?;
-            let paths = text.lines().map(str::to_owned).collect();
-            let until = match (seconds, requests) {
-                (Some(seconds), _) => Until::Time(Duration::from_secs_f64(seconds)),
-                (None, requests) => Until::Requests(requests.unwrap_or_default()),
-            };
-            let authorization = token.map(|token| HeaderValue::try_from(format!("Bearer {token}"))).transpose()?;
-            let load = Load { address, connections, paths, authorization, post: post.map(Into::into), until };
-            // One thread is plenty and leaves the most to what is measured.
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            tell(&runtime.block_on(closed_loop::run(&load))?)
+        Part::Load { address, connections, requests_of, token, seconds, requests } => {
+            let until = until(seconds, requests);
+            let load =
+                Load { address, connections, requests: asked(&requests_of)?, authorization: bearer(token)?, until };
+            tell(&like_a_client()?.block_on(closed_loop::run(&load))?)
+        }
+        Part::Press { address, connections, requests_of, token, rate, seconds } => {
+            let time = Duration::from_secs_f64(seconds);
+            let requests = asked(&requests_of)?;
+            let press = Press { address, connections, requests, authorization: bearer(token)?, rate, time };
+            tell(&like_a_client()?.block_on(open_loop::run(press))?)
+        }
+        Part::Naive { node, workers, seconds, requests } => {
+            tell(&like_store_api()?.block_on(naive::run(node, workers, until(seconds, requests)))?)
+        }
+        Part::Order { node, keyspace, requests_of, workers, seconds, requests } => {
+            let carts = asked(&requests_of)?.iter().map(order_loop::Cart::read).collect::<Result<Vec<_>, _>>()?;
+            let until = until(seconds, requests);
+            tell(&like_store_api()?.block_on(order_loop::run(node, &keyspace, &carts, workers, until))?)
+        }
+        Part::Fill { node, keyspace, from, to } => {
+            tell(&like_store_api()?.block_on(fill::run(node, &keyspace, from..to))?)
         }
     }
+}
+
+fn asked(path: &Path) -> anyhow::Result<Vec<Asked>> {
+    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    Ok(text.lines().map(Asked::read).collect())
+}
+
+fn bearer(token: Option<String>) -> anyhow::Result<Option<HeaderValue>> {
+    Ok(token.map(|token| HeaderValue::try_from(format!("Bearer {token}"))).transpose()?)
+}
+
+fn until(seconds: Option<f64>, requests: Option<u64>) -> Until {
+    match (seconds, requests) {
+        (Some(seconds), _) => Until::Time(Duration::from_secs_f64(seconds)),
+        (None, requests) => Until::Requests(requests.unwrap_or_default()),
+    }
+}
+
+/// One thread is plenty and leaves the most to what is measured.
+fn like_a_client() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 /// The runtime that store-api has.
