@@ -2,7 +2,7 @@
 //! schemathesis against a running server. IO: child processes, HTTP.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -24,12 +24,19 @@ const REPLICATION_VARIABLE: &str = "STORE_TEST_REPLICATION";
 /// The steps, by their names.
 pub const STEPS: [&str; 4] =
     ["API tests on Cassandra", "bad inputs on Cassandra", "schemathesis", "schemathesis tried enough"];
-/// Cases that schemathesis has to try at the least.
-const CASES: u64 = 2000;
-/// Cases for each operation of the API in its phase of random requests.
-const CASES_PER_OPERATION: &str = "100";
+/// Who asks: each role has a token of its own.
+const ROLES: [&str; 4] = ["admin", "seller", "director", "supplier"];
+/// Cases for each operation in the phase of random requests, and those that must have been tried at the least: of the
+/// administrator in the short run, of each of the others, and of each in the long run.
+const SHORT: (u32, u64) = (80, 2000);
+const SHORT_OTHERS: (u32, u64) = (15, 200);
+const LONG_EACH: (u32, u64) = (450, 4500);
+/// In the long run in all.
+const LONG_ALL: u64 = 20_000;
 /// The same requests in every run.
 const SEED: &str = "20240501";
+/// With a node less some requests ask for more nodes than there are.
+const NODE_DOWN: &str = "\n[checks.not_a_server_error]\nexpected-statuses = [\"2xx\", \"3xx\", \"4xx\", \"503\"]\n";
 const TESTS: Duration = Duration::from_secs(20 * 60);
 const REQUESTS: Duration = Duration::from_secs(15 * 60);
 const READY: Duration = Duration::from_secs(60);
@@ -65,22 +72,71 @@ pub async fn run_all(steps: &mut Steps, tools: &Tools) -> Result<(), ApiSuiteErr
     let mut bad = cargo(["test", "--workspace", "--test", "api", "writes_anything_on_cassandra"]);
     bad.env(RING_VARIABLE, &hosts).env(REPLICATION_VARIABLE, "3");
     steps.command(STEPS[1], &mut bad, Counting::CargoTest, TESTS);
-    let server = Server::start(&hosts).await?;
-    let report = directory.path().join("schemathesis.json");
-    let mut requests = schemathesis(tools, &server.url, &report);
-    steps.command(STEPS[2], &mut requests, Counting::Exit, REQUESTS);
-    steps.check(STEPS[3], || tried_enough(&report));
+    let server = Server::start(&hosts, directory.path()).await?;
+    let mut tried = Vec::new();
+    for role in ROLES {
+        let (examples, cases) = if role == ROLES[0] { SHORT } else { SHORT_OTHERS };
+        let report = directory.path().join(format!("{role}.json"));
+        let mut requests = server.schemathesis(tools, role, examples, &report)?;
+        steps.command(STEPS[2], &mut requests, Counting::Exit, REQUESTS);
+        tried.push((report, cases));
+    }
+    steps.checks(STEPS[3], || tried.iter().map(|(report, cases)| told(report, *cases)).collect());
     Ok(())
 }
 
-/// A running store-api of the development profile.
+/// Sends every role's requests, many of them, to an API on a ring of its own; then the administrator's while one of the
+/// three nodes is down.
+///
+/// # Errors
+/// [`ApiSuiteError`] when ring or server cannot be started; what they then show is counted in `steps`.
+pub async fn run_long(steps: &mut Steps, tools: &Tools, directory: &Path) -> Result<(), ApiSuiteError> {
+    let mut ring = LocalRing::start(Options { nodes: 3, ..Options::new(directory.join("ring")) }).await?;
+    let hosts: Vec<String> = ring.contact_points().iter().map(ToString::to_string).collect();
+    let mut server = Server::start(&hosts.join(","), directory).await?;
+    let mut reports = Vec::new();
+    for (number, role) in ROLES.into_iter().chain([ROLES[0]]).enumerate() {
+        let mut name = role.to_owned();
+        if number == ROLES.len() {
+            ring.stop_node(1).await?;
+            server.also = NODE_DOWN;
+            name += ", a node down";
+        }
+        let report = directory.join(format!("schemathesis-{number}.json"));
+        let mut requests = server.schemathesis(tools, role, LONG_EACH.0, &report)?;
+        steps.command(&format!("schemathesis: {name}"), &mut requests, Counting::Exit, REQUESTS * 2);
+        reports.push(report);
+    }
+    steps.checks(STEPS[3], || reports.iter().map(|report| told(report, LONG_EACH.1)).collect());
+    steps.check("schemathesis: cases in all", || {
+        let cases = reports.iter().map(|report| tried_enough(report, 0)).sum::<Result<u64, String>>()?;
+        if cases < LONG_ALL { Err(format!("{cases} cases, {LONG_ALL} are wanted")) } else { Ok(()) }
+    });
+    Ok(())
+}
+
+/// A running store-api of the development profile, with a token for each role.
 struct Server {
     url: String,
+    directory: PathBuf,
+    /// More settings for schemathesis.
+    also: &'static str,
     _program: Program,
 }
 
+/// The token of a role.
+fn token(role: &str) -> String {
+    format!("the-token-of-the-{role}")
+}
+
 impl Server {
-    async fn start(hosts: &str) -> Result<Self, ApiSuiteError> {
+    async fn start(hosts: &str, directory: &Path) -> Result<Self, ApiSuiteError> {
+        let tokens = directory.join("tokens");
+        fs::create_dir(&tokens)?;
+        for role in ROLES {
+            fs::write(tokens.join(role), token(role))?;
+        }
+        let tokens = tokens.display().to_string();
         run(&mut cargo(["build", "--quiet", "--bin", "store-api"]), LONG)?;
         let program = built("store-api");
         let mut migrate = Command::new(&program);
@@ -92,12 +148,29 @@ impl Server {
             ("STORE_LOCAL_DATACENTER", DATACENTER),
             ("STORE_LISTEN_ADDRESS", "127.0.0.1"),
             ("STORE_PORT", &port),
+            ("STORE_AUTH", "tokens"),
+            ("STORE_TOKENS_DIRECTORY", &tokens),
             ("RUST_LOG", "warn"),
         ];
         let program = Program::start_unheard(&program, &["serve"], &environment)?;
         let url = format!("http://127.0.0.1:{port}");
         wait_until("the API", READY, || ready(&url)).await?;
-        Ok(Server { url, _program: program })
+        Ok(Server { url, directory: directory.to_owned(), also: "", _program: program })
+    }
+
+    fn schemathesis(&self, tools: &Tools, role: &str, examples: u32, report: &Path) -> Result<Command, ApiSuiteError> {
+        let settings = self.directory.join("schemathesis.toml");
+        fs::write(&settings, fs::read_to_string(root().join("api-server/schemathesis.toml"))? + self.also)?;
+        let mut python = tools.python("schemathesis.cli");
+        python.env("SCHEMATHESIS_HOOKS", root().join("api-server/schemathesis_hooks.py"));
+        python.arg("--config-file").arg(settings).arg("run").arg(format!("{}/openapi.json", self.url));
+        python.args(["--header", &format!("Authorization: Bearer {}", token(role))]);
+        python.args(["--checks", "all", "--max-examples", &examples.to_string(), "--seed", SEED, "--workers", "1"]);
+        python.args(["--request-timeout", "12", "--max-response-time", "9", "--no-color", "--warnings", "off"]);
+        // Beside the report it would leave its database of examples in the working directory.
+        python.current_dir(&self.directory);
+        python.args(["--report", "json", "--report-json-path"]).arg(report);
+        Ok(python)
     }
 }
 
@@ -111,20 +184,14 @@ pub(crate) async fn ready(url: &str) -> Result<(), String> {
     if answer.status().is_success() { Ok(()) } else { Err(format!("/readyz answers {}", answer.status())) }
 }
 
-fn schemathesis(tools: &Tools, url: &str, report: &Path) -> Command {
-    let mut python = tools.python("schemathesis.cli");
-    python.env("SCHEMATHESIS_HOOKS", root().join("api-server/schemathesis_hooks.py"));
-    python.arg("--config-file").arg(root().join("api-server/schemathesis.toml"));
-    python.arg("run").arg(format!("{url}/openapi.json"));
-    python.args(["--checks", "all", "--max-examples", CASES_PER_OPERATION, "--seed", SEED, "--workers", "1"]);
-    python.args(["--request-timeout", "12", "--max-response-time", "9", "--no-color", "--warnings", "off"]);
-    // Beside the report it would leave its database of examples in the working directory.
-    python.current_dir(report.parent().unwrap_or(Path::new("/")));
-    python.args(["--report", "json", "--report-json-path"]).arg(report);
-    python
+/// Whether a report tells enough, as a check with its file's name.
+fn told(report: &Path, cases: u64) -> (String, Result<(), String>) {
+    let name = report.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    (name, tried_enough(report, cases).map(drop))
 }
 
-fn tried_enough(report: &Path) -> Result<(), String> {
+/// The cases that a report tells, which must be so many at the least.
+fn tried_enough(report: &Path, wanted: u64) -> Result<u64, String> {
     let text = fs::read_to_string(report).map_err(|error| format!("reading its report: {error}"))?;
     let report: Value = serde_json::from_str(&text).map_err(|error| format!("reading its report: {error}"))?;
     let cases = report["test_cases"]["generated"].as_u64().unwrap_or_default();
@@ -132,7 +199,7 @@ fn tried_enough(report: &Path) -> Result<(), String> {
     if report["complete"] != true || !all {
         return Err(format!("it did not try every operation: {}", report["operations"]));
     }
-    if cases < CASES { Err(format!("{cases} cases, {CASES} are wanted")) } else { Ok(()) }
+    if cases < wanted { Err(format!("{cases} cases, {wanted} are wanted")) } else { Ok(cases) }
 }
 
 #[cfg(test)]
@@ -148,12 +215,12 @@ mod tests {
                 r#"{{"complete":{complete},"operations":{{"total":3,"tested":{tested}}},"test_cases":{{"generated":{cases}}}}}"#
             );
             fs::write(&path, text).expect("written");
-            tried_enough(&path)
+            tried_enough(&path, 2000)
         };
-        assert!(report(true, 3, 2000).is_ok());
+        assert_eq!(report(true, 3, 2000), Ok(2000));
         assert!(report(false, 3, 2000).is_err());
         assert!(report(true, 2, 2000).is_err());
         assert!(report(true, 3, 1999).is_err());
-        assert!(tried_enough(&directory.path().join("missing")).is_err());
+        assert!(tried_enough(&directory.path().join("missing"), 0).is_err());
     }
 }

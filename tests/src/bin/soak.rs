@@ -3,8 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use store_tests::api_suite;
+use store_tests::cache::Cache;
 use store_tests::soak::traffic::Size;
 use store_tests::soak::{self, Plan, Turn, faults, replies, report};
+use store_tests::steps::Steps;
+use store_tests::tools;
 
 /// Runs faults under traffic on a ring of its own, as root.
 #[derive(Debug, Parser)]
@@ -18,6 +22,9 @@ struct Arguments {
     /// Only the loss of the database's answers.
     #[arg(long)]
     replies: bool,
+    /// Only schemathesis with every role, and with a node down.
+    #[arg(long)]
+    requests: bool,
     /// How often all of them.
     #[arg(long, default_value_t = 1)]
     rounds: u64,
@@ -41,6 +48,12 @@ async fn main() -> anyhow::Result<ExitCode> {
     let temporary = tempfile::tempdir()?;
     let directory = arguments.directory.unwrap_or_else(|| temporary.path().to_owned());
     std::fs::create_dir_all(&directory)?;
+    if arguments.requests {
+        let mut steps = Steps::default();
+        let tools = tools::ensure(&Cache::open()?)?;
+        api_suite::run_long(&mut steps, &tools, &directory).await?;
+        return Ok(if steps.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let chosen: Vec<_> = match (arguments.short, arguments.faults.is_empty()) {
         (true, _) => faults::SHORT.to_vec(),
         (false, true) => faults::ALL.to_vec(),
