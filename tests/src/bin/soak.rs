@@ -13,7 +13,7 @@ use store_tests::tools;
 /// Runs faults under traffic on a ring of its own, as root.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Three faults once, for `make test`.
+    /// Three faults once: a first look.
     #[arg(long)]
     short: bool,
     /// Only the faults with these numbers.

@@ -170,7 +170,7 @@ fn millis(number: u64) -> u64 {
 /// An id of the time of the row.
 fn id(kind: Kind, number: u64) -> Uuid {
     // Scattered, since the last byte decides on a partition of the ranks.
-    let scattered = (number ^ (kind as u64) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
+    let scattered = (number ^ ((kind as u64) << 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
     let mut random = [0; 10];
     random[0] = kind as u8;
     random[2..].copy_from_slice(&scattered);
