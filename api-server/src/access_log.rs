@@ -30,7 +30,8 @@ pub struct Entry<'a> {
     pub status: StatusCode,
     pub took: Duration,
     pub bytes: Option<u64>,
-    pub peer: Option<IpAddr>,
+    /// Who sent it, as far as the proxies on the way are believed.
+    pub client: Option<IpAddr>,
     /// Of whoever sent it, where one was needed.
     pub role: Option<Role>,
 }
@@ -157,9 +158,9 @@ fn write_line(out: &mut Vec<u8>, format: LogFormat, now_ms: i64, entry: &Entry<'
                 out.extend_from_slice(b",\"role\":");
                 json::write_text(out, role.name());
             }
-            if let Some(peer) = entry.peer {
+            if let Some(client) = entry.client {
                 // Writing to a Vec cannot fail.
-                let _ = write!(out, ",\"peer\":\"{peer}\"");
+                let _ = write!(out, ",\"client\":\"{client}\"");
             }
             out.extend_from_slice(b"}\n");
         }
@@ -198,7 +199,7 @@ mod tests {
             status: StatusCode::OK,
             took: Duration::from_micros(1500),
             bytes: Some(12),
-            peer: Some(IpAddr::from([127, 0, 0, 1])),
+            client: Some(IpAddr::from([127, 0, 0, 1])),
             role: Some(Role::Seller),
         };
         write_line(&mut out, LogFormat::Json, 0, &entry);
@@ -211,7 +212,7 @@ mod tests {
         assert_eq!(value["route"], "/products/{id}");
         assert_eq!(value["path"], "/products/\"x\\");
         assert_eq!(value["duration_us"], 1500);
-        assert_eq!(value["peer"], "127.0.0.1");
+        assert_eq!(value["client"], "127.0.0.1");
         assert_eq!(value["role"], "seller");
     }
 

@@ -19,6 +19,7 @@ use crate::access_log::{AccessLog, Entry};
 use crate::admission::slow_body::{Held, SlowBody};
 use crate::app::App;
 use crate::problem::Problem;
+use crate::proxies::{Proxies, lead_back};
 use crate::route::Route;
 use crate::router;
 
@@ -32,6 +33,7 @@ pub struct Edge {
     router: Router,
     log: AccessLog,
     ids: Arc<RequestIds>,
+    proxies: Proxies,
 }
 
 /// Makes request ids: a random beginning for the process, then a count.
@@ -73,7 +75,14 @@ impl Drop for Active<'_> {
 impl Edge {
     /// An edge before a router.
     pub fn new(app: Arc<App>, router: Router, log: AccessLog) -> Self {
-        Self { app, router, log, ids: Arc::new(RequestIds { process: rand::random(), next: AtomicU64::new(0) }) }
+        let ids = Arc::new(RequestIds { process: rand::random(), next: AtomicU64::new(0) });
+        Self { app, router, log, ids, proxies: Proxies::default() }
+    }
+
+    /// The same behind so many proxies.
+    #[must_use]
+    pub fn behind(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
     }
 
     /// Answers one request; never fails.
@@ -87,6 +96,8 @@ impl Edge {
         let uri = request.uri().clone();
         let route = Route::of(uri.path());
         let id = given_id(request.headers()).unwrap_or_else(|| self.ids.make());
+        let client = self.proxies.client(request.headers(), peer);
+        let prefix = self.proxies.prefix(request.headers());
         self.app.metrics.active.inc();
         let active = Active(&self.app);
         let mut role = None;
@@ -125,12 +136,15 @@ impl Edge {
             status,
             took,
             bytes: response.body().size_hint().exact(),
-            peer,
+            client,
             role,
         });
         let headers = response.headers_mut();
         // Moved here after its last use: a copy would be an allocation.
         headers.insert(REQUEST_ID, id);
+        if let Some(prefix) = prefix {
+            lead_back(headers, &prefix);
+        }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if self.app.is_draining() {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod models;
 pub mod openapi;
 pub mod problem;
+pub mod proxies;
 pub mod route;
 pub mod router;
 pub mod run;

@@ -22,6 +22,7 @@ use crate::models::Level;
 use crate::models::cursor::CursorKey;
 use crate::models::figures::Figures;
 use crate::models::orders::sweep;
+use crate::proxies::Proxies;
 use crate::router;
 use crate::seed::{self, Plan};
 use crate::server::{self, Pace};
@@ -74,6 +75,7 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
     let listener = TcpListener::bind(address).await.map_err(|source| RunError::Listen { address, source })?;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
     let edge = Edge::new(Arc::clone(&app), router::build(Arc::clone(&app)), log);
+    let edge = edge.behind(Proxies(settings.trusted_hops));
     let pace = Pace {
         max_connections: usize::try_from(settings.max_connections).unwrap_or(usize::MAX),
         drain: Duration::from_secs(settings.drain_seconds),

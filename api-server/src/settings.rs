@@ -139,6 +139,9 @@ pub struct Settings {
     /// Threads that answer requests
     #[arg(long, env = "STORE_THREADS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256), global = true)]
     pub threads: u16,
+    /// Proxies on the way that are believed about client and path
+    #[arg(long, env = "STORE_TRUSTED_HOPS", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=8), global = true)]
+    pub trusted_hops: u8,
     /// A stock of fewer units counts as low in the metrics
     #[arg(long, env = "STORE_LOW_STOCK", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000_000), global = true)]
     pub low_stock: u32,

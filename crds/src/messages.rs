@@ -106,5 +106,7 @@ pub const INGRESS_HOST: &str =
     "spec.api.ingress.host must be a DNS name in lower case without scheme, port or path, such as shop.example.com";
 pub const GATEWAY_HOST: &str =
     "spec.api.gateway.hostnames must be DNS names in lower case without scheme, port or path, such as shop.example.com";
+pub const SECRET_NAME: &str =
+    "spec.imagePullSecrets[].name must be the name of a Secret: lower-case letters, digits, - and ., such as regcred";
 pub const TLS_WITHOUT_HOST: &str =
     "spec.api.ingress.tlsSecretName needs spec.api.ingress.host: name the host that the certificate is for";

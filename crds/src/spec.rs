@@ -59,6 +59,23 @@ pub struct StoreClusterSpec {
     /// The REST API in front of the ring.
     #[serde(default)]
     pub api: ApiSpec,
+    /// Secrets of type kubernetes.io/dockerconfigjson in the StoreCluster's namespace, by which every pod of
+    /// the shop pulls its images. A change of the list restarts the pods, one node of the ring after another.
+    /// Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub image_pull_secrets: Vec<ImagePullSecretSpec>,
+}
+
+/// A Secret by which images are pulled.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ImagePullSecretSpec {
+    /// Name of the Secret.
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$')").message(messages::SECRET_NAME))]
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
 }
 
 /// The Cassandra ring.
@@ -223,6 +240,14 @@ pub struct ApiSpec {
     /// `ingress` or in its place. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<GatewaySpec>,
+    /// Proxies between the clients and the API's pods, such as 1 for an Ingress controller that clients reach
+    /// directly, 2 with a load-balancer of layer 7 before it. What so many of them wrote is believed: the
+    /// client's address in X-Forwarded-For, which the API logs, and the path in X-Forwarded-Prefix, which it
+    /// puts before the links that it answers with. Too many let a client claim any address. Default: 0, nobody
+    /// is believed.
+    #[schemars(range(min = 0, max = 8))]
+    #[serde(default)]
+    pub trusted_hops: i32,
 }
 
 /// How requests to the API tell who sends them.
@@ -464,6 +489,7 @@ impl Default for StoreClusterSpec {
             cassandra: CassandraSpec::default(),
             keyspaces: default_keyspaces(),
             api: ApiSpec::default(),
+            image_pull_secrets: Vec::new(),
         }
     }
 }
@@ -507,6 +533,7 @@ impl Default for ApiSpec {
             auth: AuthSpec::default(),
             ingress: None,
             gateway: None,
+            trusted_hops: 0,
         }
     }
 }

@@ -26,6 +26,7 @@ pub fn validate(name: &str, spec: &StoreClusterSpec) -> Vec<Violation> {
     check_cassandra(&mut found, &spec.cassandra);
     check_keyspaces(&mut found, spec);
     check_api(&mut found, spec);
+    check_pull_secrets(&mut found, spec);
     found.0
 }
 
@@ -204,6 +205,7 @@ fn check_keyspaces(found: &mut Violations, spec: &StoreClusterSpec) {
 fn check_api(found: &mut Violations, spec: &StoreClusterSpec) {
     let api = &spec.api;
     found.within(api.replicas, 0..=100, "spec.api.replicas");
+    found.within(api.trusted_hops, 0..=8, "spec.api.trustedHops");
     if let Some(image) = &api.image {
         check_image(found, image, "spec.api.image");
     }
@@ -249,6 +251,21 @@ fn check_gateway(found: &mut Violations, gateway: &GatewaySpec) {
     found.count(gateway.hostnames.len(), 0..=16, &hostnames);
     let named = gateway.hostnames.iter().all(|host| host.len() <= 253 && is_host(host));
     found.unless(named, &hostnames, messages::GATEWAY_HOST);
+}
+
+fn check_pull_secrets(found: &mut Violations, spec: &StoreClusterSpec) {
+    let (field, secrets) = ("spec.imagePullSecrets", &spec.image_pull_secrets);
+    found.count(secrets.len(), 0..=8, field);
+    found.unique(secrets.iter().map(|secret| secret.name.as_str()), field);
+    for (index, secret) in secrets.iter().enumerate() {
+        let name = &secret.name;
+        let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let named = (1..=253).contains(&name.len())
+            && name.starts_with(ends)
+            && name.ends_with(ends)
+            && name.chars().all(|c| ends(c) || c == '-' || c == '.');
+        found.unless(named, &format!("{field}[{index}].name"), messages::SECRET_NAME);
+    }
 }
 
 fn check_auth(found: &mut Violations, auth: &AuthSpec) {

@@ -37,6 +37,8 @@ pub struct Desired {
     /// Keyspaces of the spec in their order, then the replicated system keyspaces.
     pub keyspaces: Vec<DesiredKeyspace>,
     pub api: DesiredApi,
+    /// Names of the Secrets by which pods pull images.
+    pub pull_secrets: Vec<String>,
     /// The spec all this was read from, as JSON with sorted keys: the value of
     /// `ANNOTATION_ACCEPTED_SPEC`.
     pub accepted_spec: String,
@@ -105,6 +107,8 @@ pub struct DesiredApi {
     pub auth: AuthSpec,
     pub ingress: Option<IngressSpec>,
     pub gateway: Option<GatewaySpec>,
+    /// Proxies before the API that are believed.
+    pub trusted_hops: i32,
 }
 
 impl Desired {
@@ -129,6 +133,7 @@ impl Desired {
             cassandra: desired_cassandra(spec),
             keyspaces: desired_keyspaces(spec),
             api: desired_api(spec),
+            pull_secrets: spec.image_pull_secrets.iter().map(|secret| secret.name.clone()).collect(),
             accepted_spec: sorted_json(spec),
             refused,
             usable,
@@ -238,6 +243,7 @@ fn desired_api(spec: &StoreClusterSpec) -> DesiredApi {
         auth: api.auth.clone(),
         ingress: api.ingress.clone(),
         gateway: api.gateway.clone(),
+        trusted_hops: api.trusted_hops,
     }
 }
 

@@ -38,7 +38,8 @@ pub async fn index() -> Response {
 /// A file of the page.
 pub async fn file(request: Request) -> Result<Response, Problem> {
     static CONFIG: OnceLock<Arc<Config<'static>>> = OnceLock::new();
-    let config = CONFIG.get_or_init(|| Arc::new(Config::new(["/openapi.json"])));
+    // Relative to the page, which a proxy may serve below a path of its own.
+    let config = CONFIG.get_or_init(|| Arc::new(Config::new(["../openapi.json"])));
     let name = request.uri().path().trim_start_matches("/docs/");
     match utoipa_swagger_ui::serve(name, Arc::clone(config)) {
         Ok(Some(file)) => {

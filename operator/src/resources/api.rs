@@ -72,6 +72,9 @@ fn container(desired: &Desired, settings: &Settings) -> Value {
         env("STORE_DRAIN_SECONDS", DRAIN_SECONDS.to_string()),
         env("STORE_SHUTDOWN_SECONDS", SHUTDOWN_SECONDS.to_string()),
     ]);
+    if desired.api.trusted_hops > 0 {
+        variables.push(env("STORE_TRUSTED_HOPS", desired.api.trusted_hops.to_string()));
+    }
     variables.extend(auth_env(&desired.api.auth));
     let mut container = base_container(desired, settings, variables);
     container["ports"] = json!([{ "name": "http", "containerPort": API_PORT, "protocol": "TCP" }]);
@@ -172,14 +175,17 @@ fn pod_spec(desired: &Desired, component: Component, container: Value) -> Value 
             }));
         }
     }
-    json!({
-        "serviceAccountName": meta::component_name(desired, Component::Api),
-        "automountServiceAccountToken": false,
-        "enableServiceLinks": false,
-        "securityContext": meta::pod_security(API_USER),
-        "containers": [container],
-        "volumes": volumes,
-    })
+    meta::with_pull_secrets(
+        desired,
+        json!({
+            "serviceAccountName": meta::component_name(desired, Component::Api),
+            "automountServiceAccountToken": false,
+            "enableServiceLinks": false,
+            "securityContext": meta::pod_security(API_USER),
+            "containers": [container],
+            "volumes": volumes,
+        }),
+    )
 }
 
 fn base_container(desired: &Desired, settings: &Settings, variables: Vec<Value>) -> Value {

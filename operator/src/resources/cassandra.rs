@@ -117,7 +117,7 @@ fn claim_template(desired: &Desired, rack: &DesiredRack, storage: &str) -> Value
 /// Hash of everything asked for that a running node can only take up by a restart.
 pub fn template_hash(desired: &Desired, rack: &DesiredRack, settings: &Settings) -> String {
     let cassandra = &desired.cassandra;
-    hash(&json!({
+    let mut asked = json!({
         "revision": TEMPLATE_REVISION,
         "image": cassandra.image(&settings.cassandra_repository),
         "version": cassandra.version,
@@ -128,7 +128,13 @@ pub fn template_hash(desired: &Desired, rack: &DesiredRack, settings: &Settings)
         "heap": cassandra.heap_mib,
         "cassandraYaml": cassandra.cassandra_yaml,
         "jvmOptions": cassandra.jvm_options,
-    }))
+    });
+    // A pod that cannot pull its image has to be made again with the Secret; where none is named, nothing has
+    // changed for the nodes of shops that are older than this wish.
+    if !desired.pull_secrets.is_empty() {
+        asked["imagePullSecrets"] = json!(desired.pull_secrets);
+    }
+    hash(&asked)
 }
 
 #[cfg(test)]
@@ -160,13 +166,14 @@ mod tests {
     #[test]
     fn each_wish_that_needs_a_restart_makes_pods_outdated() {
         let before = hash_of(&production(), &settings());
-        let changes: [fn(&mut Desired); 6] = [
+        let changes: [fn(&mut Desired); 7] = [
             |d| d.cassandra.version = "5.0.7".into(),
             |d| d.cassandra.image = Some("example.com/cassandra:1".into()),
             |d| d.cassandra.heap_mib += 1,
             |d| d.cassandra.jvm_options.push("-Dx=1".into()),
             |d| drop(d.cassandra.cassandra_yaml.insert("concurrent_reads".into(), json!(8))),
             |d| d.cassandra.resources.limits = None,
+            |d| d.pull_secrets.push("another".into()),
         ];
         for (number, change) in changes.into_iter().enumerate() {
             let mut changed = production();

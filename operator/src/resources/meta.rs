@@ -111,6 +111,16 @@ fn owner_references(desired: &Desired) -> Value {
     }])
 }
 
+/// The pod with the Secrets of the spec, if there are any: without them nothing is rendered, so that no pod
+/// restarts for their absence.
+pub fn with_pull_secrets(desired: &Desired, mut pod: Value) -> Value {
+    if !desired.pull_secrets.is_empty() {
+        let name = |name: &String| json!({ "name": name });
+        pod["imagePullSecrets"] = desired.pull_secrets.iter().map(name).collect();
+    }
+    pod
+}
+
 /// Security context of a pod under the `restricted` Pod Security Standard.
 pub fn pod_security(user: i64) -> Value {
     json!({

@@ -38,7 +38,7 @@ cp -R /etc/cassandra/. /config/
 /// The pod's spec.
 pub fn build(desired: &Desired, rack: &DesiredRack, settings: &Settings) -> Value {
     let selector = meta::selector(desired, Component::Cassandra);
-    json!({
+    let pod = json!({
         "serviceAccountName": meta::component_name(desired, Component::Cassandra),
         "automountServiceAccountToken": false,
         // the variables of other Services could be taken for Cassandra's
@@ -50,7 +50,8 @@ pub fn build(desired: &Desired, rack: &DesiredRack, settings: &Settings) -> Valu
         "initContainers": [copy_config(desired, settings), node_config(desired, rack, settings)],
         "containers": [cassandra_container(desired, settings), node_agent(settings)],
         "volumes": volumes(desired),
-    })
+    });
+    meta::with_pull_secrets(desired, pod)
 }
 
 /// The rack's zone is a must. That two nodes of a ring do not share a machine is as strong a wish

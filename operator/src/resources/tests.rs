@@ -66,7 +66,9 @@ pub fn production() -> Desired {
                 "parents": [{"name": "main", "namespace": "gateways", "sectionName": "https"}],
                 "hostnames": ["shop.example.com"],
             },
+            "trustedHops": 1,
         },
+        "imagePullSecrets": [{"name": "regcred"}],
     }))
 }
 
