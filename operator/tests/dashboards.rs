@@ -17,8 +17,8 @@ use store_operator::metrics::{Metrics, Outcome};
 use store_operator::node::agent::{AgentArgs, node_agent};
 use store_tests::cache::Cache;
 use store_tests::checks::root;
-use store_tests::monitoring::server::{Server, Target};
-use store_tests::monitoring::{Query, queries};
+use store_tests::monitoring::server::{Server, Settings, Target};
+use store_tests::monitoring::{Query, queries, shipped_rules};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -103,7 +103,8 @@ async fn every_query_of_a_dashboard_that_operator_and_nodes_serve_returns_data()
             &[("job", "cassandra"), ("namespace", "shops"), ("store", "shop"), ("pod", "shop-cassandra-a-0")],
         ),
     ];
-    let prometheus = Server::start(&Cache::open().unwrap(), &root(), &targets).await.unwrap();
+    let settings = Settings { rules: shipped_rules(&root()).unwrap(), interval: Duration::from_secs(1) };
+    let prometheus = Server::start(&Cache::open().unwrap(), &settings, &targets).await.unwrap();
     let others: Vec<Query> =
         queries(&root()).unwrap().into_iter().filter(|query| !query.is_of_the_api().unwrap()).collect();
     assert!(others.len() >= 35, "{}", others.len());

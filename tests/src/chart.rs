@@ -6,10 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
-use store_crds::StoreCluster;
+use serde_json::{Value, json};
+use store_crds::{LABEL_COMPONENT, LABEL_STORE, StoreCluster};
 
 use crate::command::{SHORT, run};
+use crate::monitoring::server::SCRAPED;
 use crate::tools::Tools;
 use crate::values;
 
@@ -135,6 +136,9 @@ pub fn checks(root: &Path, tools: &Tools) -> Vec<Check> {
             if rendered == by_helm_3 { Ok(()) } else { Err("helm 3 and helm 4 render different objects".to_owned()) };
         checks.push((format!("chart renders alike by helm 3 and 4 with {case}"), same));
         checks.push((format!("objects rendered with {case} keep to the rules"), rules(&rendered, case)));
+        if rendered.iter().any(|object| kind(object) == "PodMonitor") {
+            checks.push(("the suites scrape what the chart's monitors select".to_owned(), monitored(&rendered)));
+        }
         if *case == "a shop" {
             checks.push(("the chart's shop is a StoreCluster that is accepted".to_owned(), shop(&rendered)));
         }
@@ -192,6 +196,34 @@ fn shop(objects: &[Value]) -> Result<(), String> {
         return Err(format!("it is not as the values say: {store}"));
     }
     accepted(&store)
+}
+
+/// The monitors' components, ports and labels are those by which the suites choose targets.
+fn monitored(objects: &[Value]) -> Result<(), String> {
+    let found = |wanted: &str| objects.iter().find(|object| kind(object) == wanted).ok_or(format!("no {wanted}"));
+    let (pods, service) = (&found("PodMonitor")?["spec"], &found("ServiceMonitor")?["spec"]);
+    let of = |shop: bool| SCRAPED.into_iter().filter(move |(_, _, of_a_shop)| *of_a_shop == shop);
+    let components: Vec<&str> = of(true).map(|(component, ..)| component).collect();
+    let selector = json!([
+        { "key": LABEL_STORE, "operator": "Exists" },
+        { "key": LABEL_COMPONENT, "operator": "In", "values": components },
+    ]);
+    let endpoints = |shop: bool| {
+        let relabel =
+            json!([{ "sourceLabels": ["__meta_kubernetes_pod_label_storemanager_io_store"], "targetLabel": "store" }]);
+        of(shop)
+            .map(move |(_, port, _)| (json!(port), if shop { relabel.clone() } else { Value::Null }))
+            .collect::<Vec<_>>()
+    };
+    let told = |list: &Value| -> Vec<(Value, Value)> {
+        let list = list.as_array().into_iter().flatten();
+        list.map(|endpoint| (endpoint["port"].clone(), endpoint["relabelings"].clone())).collect()
+    };
+    let right = pods["selector"]["matchExpressions"] == selector
+        && told(&pods["podMetricsEndpoints"]) == endpoints(true)
+        && service["selector"]["matchLabels"][LABEL_COMPONENT] == "operator"
+        && told(&service["endpoints"]) == endpoints(false);
+    if right { Ok(()) } else { Err(format!("{SCRAPED:?} is not what these say: {pods:#} {service:#}")) }
 }
 
 fn unwatched(program: &Path, chart: &Path) -> Result<(), String> {

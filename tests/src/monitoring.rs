@@ -2,7 +2,9 @@
 //! operator or nodes serve (docs/metrics), promtool takes every expression and tries every alert, and
 //! each alert has its page. IO: runs promtool and the programs, reads files.
 
+pub mod hurry;
 mod known;
+pub mod pictures;
 pub mod programs;
 mod promql;
 pub mod server;
@@ -103,6 +105,14 @@ fn try_alerts(promtool: &Path, root: &Path) -> Result<(), String> {
     run(&mut command, LONG).map(drop).map_err(text)
 }
 
+/// The rules as the chart ships them.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn shipped_rules(root: &Path) -> Result<Value, String> {
+    yaml(&root.join(RULES))
+}
+
 fn rules_of(rules: &Value) -> impl Iterator<Item = &Value> {
     rules["groups"].as_array().into_iter().flatten().filter_map(|group| group["rules"].as_array()).flatten()
 }
@@ -169,6 +179,11 @@ pub struct Query {
 }
 
 impl Query {
+    /// What is asked for this shop.
+    pub fn of(&self, namespace: &str, store: &str) -> String {
+        self.expression.replace("$namespace", namespace).replace("$store", store)
+    }
+
     /// Whether the API alone serves what the query needs.
     ///
     /// # Errors

@@ -9,8 +9,8 @@ use store_api::dao::cassandra::Observer;
 use store_api::server::{Pace, serve};
 use store_tests::cache::Cache;
 use store_tests::checks::root;
-use store_tests::monitoring::server::{Server, Target};
-use store_tests::monitoring::{Query, queries};
+use store_tests::monitoring::server::{Server, Settings, Target};
+use store_tests::monitoring::{Query, queries, shipped_rules};
 use tokio::net::TcpListener;
 
 use super::client::Store;
@@ -36,7 +36,8 @@ async fn every_query_of_a_dashboard_that_the_api_serves_returns_data() {
     let product = product.rsplit('/').next().unwrap().to_owned();
     let stock = format!(r#"{{"product_id":"{product}","quantity":12}}"#);
     assert!(store.call("POST", "/stocks").json(&stock).send().await.status.is_success());
-    let prometheus = Server::start(&Cache::open().unwrap(), &root(), &[target]).await.unwrap();
+    let settings = Settings { rules: shipped_rules(&root()).unwrap(), interval: Duration::from_secs(1) };
+    let prometheus = Server::start(&Cache::open().unwrap(), &settings, &[target]).await.unwrap();
     for _ in 0..4 {
         assert_eq!(order(&store, &buyer, &[(&product, 3)]).await.status, 201);
     }

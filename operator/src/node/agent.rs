@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -24,7 +24,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use super::files;
-use super::metrics::{NodeMetrics, Source};
+use super::metrics::{LONGEST, NodeMetrics, Source};
 use crate::cassandra::jmx;
 
 /// How long Cassandra may take to answer.
@@ -173,11 +173,20 @@ async fn disk(State(node): State<Arc<Node>>) -> Response {
 }
 
 /// What Cassandra and its disk tell now, in Prometheus' text form.
-async fn metrics(State(node): State<Arc<Node>>) -> Response {
-    match node.metrics.scrape(&node.client, &node.source).await {
+async fn metrics(State(node): State<Arc<Node>>, headers: HeaderMap) -> Response {
+    match node.metrics.scrape(&node.client, &node.source, patience(&headers)).await {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
+}
+
+/// How long the scraper says that it waits, in seconds; without such a word, the least that is usual.
+const SCRAPER_WAITS: &str = "x-prometheus-scrape-timeout-seconds";
+
+/// How long Cassandra is waited for: short enough that a scraper hears that it does not answer.
+fn patience(headers: &HeaderMap) -> Duration {
+    let told = headers.get(SCRAPER_WAITS).and_then(|value| value.to_str().ok()?.parse::<f32>().ok());
+    told.and_then(|seconds| Duration::try_from_secs_f32(seconds * 0.8).ok()).map_or(LONGEST, |told| told.min(LONGEST))
 }
 
 #[cfg(test)]
@@ -277,6 +286,15 @@ mod tests {
         let (status, body) = get(&agent(1), "/metrics").await;
         assert_eq!(status, StatusCode::OK);
         assert!(body.contains("\ncassandra_up 0\n"), "{body}");
+    }
+
+    #[test]
+    fn a_scraper_that_waits_shortly_hears_in_time_that_cassandra_is_silent() {
+        for (told, expected) in [("2", 1600), ("10", 5000), ("-1", 5000), ("soon", 5000)] {
+            let headers = [(SCRAPER_WAITS.parse().unwrap(), told.parse().unwrap())].into_iter().collect();
+            assert_eq!(patience(&headers).as_millis(), expected, "{told}");
+        }
+        assert_eq!(patience(&HeaderMap::new()), LONGEST);
     }
 
     #[tokio::test]

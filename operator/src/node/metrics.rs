@@ -16,8 +16,8 @@ use tokio::sync::Mutex;
 
 use super::readings::{Kind, Label, MOST_SERIES, READINGS, Reading};
 
-/// Longer than Cassandra takes under load, shorter than a scraper waits.
-const DEADLINE: Duration = Duration::from_secs(5);
+/// How long Cassandra may take at most: longer than it takes under load.
+pub const LONGEST: Duration = Duration::from_secs(5);
 
 /// Where the node is asked.
 #[derive(Clone, Debug)]
@@ -65,14 +65,19 @@ impl NodeMetrics {
         })
     }
 
-    /// Asks the node, and writes what it told as text.
+    /// Asks the node, which may take `patience` to answer, and writes what it told as text.
     ///
     /// # Errors
     /// When a metric cannot be written as text.
-    pub async fn scrape(&self, client: &reqwest::Client, source: &Source) -> Result<Vec<u8>, prometheus::Error> {
+    pub async fn scrape(
+        &self,
+        client: &reqwest::Client,
+        source: &Source,
+        patience: Duration,
+    ) -> Result<Vec<u8>, prometheus::Error> {
         let _alone = self.scraping.lock().await;
         let began = Instant::now();
-        let answers = match ask(client, source).await {
+        let answers = match ask(client, source, patience).await {
             Ok(answers) => Some(answers),
             Err(error) => {
                 tracing::debug!(%error, "Cassandra did not answer a scrape");
@@ -205,13 +210,13 @@ enum AskError {
     Http(#[from] reqwest::Error),
 }
 
-async fn ask(client: &reqwest::Client, source: &Source) -> Result<Vec<Value>, AskError> {
+async fn ask(client: &reqwest::Client, source: &Source, patience: Duration) -> Result<Vec<Value>, AskError> {
     let (user, password) =
         (credential(&source.credentials_dir, "username")?, credential(&source.credentials_dir, "password")?);
     let request = client
         .post(format!("http://{}/jolokia/", source.jolokia))
         .basic_auth(user, Some(password))
-        .timeout(DEADLINE)
+        .timeout(patience)
         .json(&questions());
     Ok(request.send().await?.error_for_status()?.json().await?)
 }
@@ -309,7 +314,7 @@ mod tests {
             data_dir: "/".into(),
         };
         let client = crate::cassandra::jmx::http_client().unwrap();
-        let text = String::from_utf8(metrics.scrape(&client, &source).await.unwrap()).unwrap();
+        let text = String::from_utf8(metrics.scrape(&client, &source, LONGEST).await.unwrap()).unwrap();
         assert!(text.contains("cassandra_up 0\n"), "{text}");
         assert!(!text.contains("cassandra_data_volume_bytes 0\n"), "{text}");
     }

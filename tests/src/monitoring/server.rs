@@ -3,7 +3,7 @@
 //! Debian's Prometheus cannot ask Kubernetes, so its targets are made of the pods that a suite lists.
 //! IO: a child process, files in a directory of its own, HTTP.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -14,14 +14,18 @@ use serde_json::{Value, json};
 use store_crds::{LABEL_COMPONENT, LABEL_STORE};
 use tokio::process::{Child, Command};
 
-use super::{Query, RULES, programs};
+use super::{Query, programs};
 use crate::cache::Cache;
 
 /// For the server to start, and for two scrapes of every target.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The file with the targets.
 const TARGETS: &str = "targets.json";
+/// The file with the rules; JSON is YAML.
+const RULES: &str = "rules.yaml";
 const PERIOD: Duration = Duration::from_millis(200);
+/// Points of a dashboard's query over the whole time.
+const POINTS: u32 = 200;
 
 /// Prometheus did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +57,10 @@ pub enum ServerError {
     },
 }
 
+/// What the chart's monitors have scraped: the component, the name of its port, and whether it is a shop's.
+pub const SCRAPED: [(&str, &str, bool); 3] =
+    [("operator", "metrics", false), ("api", "http", true), ("cassandra", "node-agent", true)];
+
 /// What is scraped, and the labels that it gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -78,12 +86,8 @@ impl Target {
         let labels = pod.metadata.labels.as_ref()?;
         let component = labels.get(LABEL_COMPONENT)?.as_str();
         let store = labels.get(LABEL_STORE);
-        let port = match (component, store) {
-            ("operator", None) => "metrics",
-            ("api", Some(_)) => "http",
-            ("cassandra", Some(_)) => "node-agent",
-            _ => return None,
-        };
+        let (_, port, _) =
+            SCRAPED.into_iter().find(|(wanted, _, of_a_shop)| component == *wanted && store.is_some() == *of_a_shop)?;
         let ports =
             pod.spec.iter().flat_map(|spec| &spec.containers).flat_map(|container| container.ports.iter().flatten());
         let port = ports.into_iter().find(|found| found.name.as_deref() == Some(port))?.container_port;
@@ -102,19 +106,30 @@ pub struct Server {
     url: String,
     client: reqwest::Client,
     directory: tempfile::TempDir,
+    began: Instant,
+}
+
+/// What a Prometheus does.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Its rules: the chart's, or those for a faster clock.
+    pub rules: Value,
+    /// How often it scrapes each target, and how long that may take.
+    pub interval: Duration,
 }
 
 impl Server {
-    /// Starts one that scrapes the targets every second, and waits until it has each of them twice.
+    /// Starts one, and waits until it has scraped each of the targets twice.
     ///
     /// # Errors
     /// [`ServerError`] when it does not start, or a target does not answer.
-    pub async fn start(cache: &Cache, root: &Path, targets: &[Target]) -> Result<Server, ServerError> {
+    pub async fn start(cache: &Cache, settings: &Settings, targets: &[Target]) -> Result<Server, ServerError> {
         let programs = programs::ensure(cache)?;
         let directory = tempfile::tempdir()?;
         let port = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let file = |name: &str| -> PathBuf { directory.path().join(name) };
-        std::fs::write(file("prometheus.yaml"), configuration(&root.join(RULES), directory.path()).to_string())?;
+        std::fs::write(file(RULES), settings.rules.to_string())?;
+        std::fs::write(file("prometheus.yaml"), configuration(settings.interval, directory.path()).to_string())?;
         std::fs::write(file(TARGETS), groups(targets).to_string())?;
         let log = std::fs::File::create(file("log"))?;
         let child = Command::new(programs.join("prometheus"))
@@ -128,9 +143,9 @@ impl Server {
             .spawn()?;
         let url = format!("http://127.0.0.1:{port}/api/v1");
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
-        let server = Server { _child: child, url, client, directory };
-        let scraped = format!("count(count_over_time(up[1m]) >= 2 and up == 1) == {}", targets.len());
         let began = Instant::now();
+        let server = Server { _child: child, url, client, directory, began };
+        let scraped = format!("count(count_over_time(up[1m]) >= 2 and up == 1) == {}", targets.len());
         // Until it listens, it refuses connections.
         while !server.ask(&scraped).await.is_ok_and(|series| !series.is_empty()) {
             if began.elapsed() > PATIENCE {
@@ -154,6 +169,16 @@ impl Server {
         Ok(std::fs::rename(&next, self.directory.path().join(TARGETS))?)
     }
 
+    /// Where its API answers.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// For how long it has been running.
+    pub fn age(&self) -> Duration {
+        self.began.elapsed()
+    }
+
     /// The series that an expression gives now.
     ///
     /// # Errors
@@ -167,21 +192,58 @@ impl Server {
         }
     }
 
-    /// Those of the queries that give nothing, or no number, for this shop.
+    /// The series that an expression gave from the start until now, as a dashboard draws them.
+    ///
+    /// # Errors
+    /// [`ServerError`] when it is refused.
+    pub async fn draw(&self, expression: &str) -> Result<Vec<Value>, ServerError> {
+        let now = jiff::Timestamp::now().as_duration().as_secs_f64();
+        let long = self.began.elapsed();
+        let (start, end) = ((now - long.as_secs_f64()).to_string(), now.to_string());
+        let step = (long / POINTS).max(Duration::from_secs(1)).as_secs_f64().to_string();
+        let query = [("query", expression), ("start", start.as_str()), ("end", end.as_str()), ("step", step.as_str())];
+        let answer = self.get("query_range", &query).await?;
+        Ok(answer["data"]["result"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// Those of the queries that never gave a number for this shop.
     ///
     /// # Errors
     /// [`ServerError`] when one is refused.
     pub async fn empty(&self, queries: &[Query], namespace: &str, store: &str) -> Result<Vec<String>, ServerError> {
         let mut empty = Vec::new();
         for query in queries {
-            let expression = query.expression.replace("$namespace", namespace).replace("$store", store);
-            let series = self.ask(&expression).await?;
-            let is_number = |series: &Value| series["value"][1].as_str().is_some_and(|value| value != "NaN");
-            if !series.iter().any(is_number) {
+            let expression = query.of(namespace, store);
+            let series = self.draw(&expression).await?;
+            let mut points = series.iter().filter_map(|series| series["values"].as_array()).flatten();
+            if !points.any(|point| point[1].as_str().is_some_and(|value| value != "NaN")) {
                 empty.push(format!("{}: {expression}", query.name));
             }
         }
         Ok(empty)
+    }
+
+    /// The alerts that have fired at some time within the last `span`.
+    ///
+    /// # Errors
+    /// [`ServerError`] when Prometheus does not tell.
+    pub async fn fired(&self, span: Duration) -> Result<BTreeSet<String>, ServerError> {
+        // A range of less than an evaluation holds no sample.
+        let span = span.max(Duration::from_secs(2)).as_millis();
+        self.alerts(&format!("count_over_time(ALERTS{{alertstate=\"firing\"}}[{span}ms])")).await
+    }
+
+    /// The alerts that fire now.
+    ///
+    /// # Errors
+    /// As [`Server::fired`].
+    pub async fn firing(&self) -> Result<BTreeSet<String>, ServerError> {
+        self.alerts("ALERTS{alertstate=\"firing\"}").await
+    }
+
+    async fn alerts(&self, expression: &str) -> Result<BTreeSet<String>, ServerError> {
+        let series = self.ask(&format!("group by (alertname) ({expression})")).await?;
+        Ok(series.iter().filter_map(|series| Some(series["metric"]["alertname"].as_str()?.to_owned())).collect())
     }
 
     /// The rules that could not be evaluated, and how many there are in all.
@@ -206,10 +268,11 @@ impl Server {
     }
 }
 
-fn configuration(rules: &Path, directory: &Path) -> Value {
+fn configuration(interval: Duration, directory: &Path) -> Value {
+    let interval = format!("{}ms", interval.as_millis());
     json!({
-        "global": { "scrape_interval": "1s", "evaluation_interval": "1s" },
-        "rule_files": [rules],
+        "global": { "scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": "1s" },
+        "rule_files": [directory.join(RULES)],
         "scrape_configs": [{
             "job_name": "all",
             // The operator's figures name the namespaces of shops, as the chart's monitor says.
