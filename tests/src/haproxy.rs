@@ -60,6 +60,7 @@ frontend entry
     # The first proxy on the way: what a client claims about earlier ones is not believed.
     http-request del-header X-Forwarded-For
     http-request del-header X-Forwarded-Host
+    http-request del-header X-Forwarded-Prefix
     http-request del-header X-Real-Ip
     option forwardfor
     http-request set-header X-Forwarded-Proto http

@@ -120,7 +120,7 @@ async fn kubernetes(cache: &Cache, made: Made) -> Result<Cluster, ClusterError> 
     let cluster = Cluster::of(layout.clone(), binaries.tools.clone()).await?;
     wait_api(&cluster).await?;
     control_plane::start_controllers(&layout, &binaries.kubernetes)?;
-    apply_addons(&cluster).await?;
+    apply_addons(&cluster, &binaries.gateway_api).await?;
     haproxy::start(&layout)?;
     let started: Vec<String> =
         nodes.iter().zip(started).filter(|(_, started)| *started).map(|(node, _)| node.name().to_owned()).collect();
@@ -159,8 +159,8 @@ async fn wait_api(cluster: &Cluster) -> Result<(), ClusterError> {
 }
 
 /// Applied again only when they have changed.
-async fn apply_addons(cluster: &Cluster) -> Result<(), ClusterError> {
-    let manifests = addons::render(&cluster.layout)?;
+async fn apply_addons(cluster: &Cluster, definitions: &Path) -> Result<(), ClusterError> {
+    let manifests = addons::render(&cluster.layout, definitions)?;
     let stamp = cluster.layout.state.join(Key::new("addons", "v1").with(&manifests).directory_name());
     if stamp.exists() {
         return Ok(());
