@@ -1,5 +1,5 @@
 # Targets are one-liners; what they do is typed code in tests/.
-.PHONY: up down run check test soak e2e chart-life generate bench readme
+.PHONY: up down run check test soak e2e chart-life pictures generate bench readme
 
 up: ## a Kubernetes of three nodes with the sample shop on it; CLUSTER=current: on the cluster of the current context, VALUES=file: with Helm values
 	@cargo run --bin testbed -- shop-up
@@ -19,11 +19,14 @@ test: ## everything: check, the API on a ring, rings of its own, the stories on 
 soak: ## the store's people at work while the ring breaks in every way; figures into docs/soak.md
 	@cargo run --bin soak -- --rounds 4 --people 32 --document docs/soak.md
 
-e2e: ## the end-to-end story on a Kubernetes of its own, under constant load
+e2e: ## the end-to-end story on a Kubernetes of its own, under constant load, and the life of the chart
 	@cargo build --bins && cargo run --bin e2e
 
-chart-life: ## install, upgrade, roll back and remove the chart beside a shop that serves, with Helm 3 and 4
-	@cargo build --bins && cargo run --bin chart-life
+chart-life: ## of `make e2e` this alone: install, upgrade, roll back and remove the chart beside a shop that serves, with Helm 3 and 4
+	@cargo build --bins && cargo run --bin e2e -- --cluster chart --only chart
+
+pictures: ## the dashboards after a story, drawn by a page of the tests' in Chromium, into docs/dashboards
+	@cargo build --bins && cargo run --bin e2e -- --cluster pictures --cassandra 5.0 --only stories --pictures docs/dashboards
 
 generate: ## CRD, OpenAPI document, the chart's copy of the CRD, k8s/, the references of chart and StoreCluster
 	@cargo run --bin generate

@@ -1,17 +1,21 @@
 //! The end-to-end suite: starts the testbed, installs the chart, tells the story on both versions of
-//! Cassandra under load. Ends with `N passed, N failed`.
+//! Cassandra under load, and takes the chart through its life on the same cluster. Ends with `N passed, N failed`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
+use store_tests::cache::Cache;
 use store_tests::checks::root;
 use store_tests::cluster::Cluster;
 use store_tests::progress::say;
-use store_tests::suites::install::{OPERATOR_NAMESPACE, install};
+use store_tests::suites::chart_life;
+use store_tests::suites::install::{OPERATOR_NAMESPACE, chart, testbed};
+use store_tests::suites::kubectl::Kubectl;
 use store_tests::suites::story::{Plan, Stage, tell};
 use store_tests::suites::tally::Tally;
+use store_tests::tools;
 
 /// Tell the end-to-end story on the testbed.
 #[derive(Debug, Parser)]
@@ -26,9 +30,15 @@ struct Arguments {
     /// Leave the cluster up at the end.
     #[arg(long)]
     keep: bool,
+    /// Which suites.
+    #[arg(long, value_enum, default_value_t = Suites::All)]
+    only: Suites,
     /// Requests per second.
     #[arg(long, default_value_t = 10.0)]
     rate: f64,
+    /// Take pictures of the dashboards at the end of the story on 5.0, into this directory.
+    #[arg(long)]
+    pictures: Option<PathBuf>,
     /// Where the reports go, as JSON.
     #[arg(long, default_value = "target/e2e")]
     reports: PathBuf,
@@ -46,11 +56,20 @@ enum Versions {
     Both,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Suites {
+    All,
+    /// The stories.
+    Stories,
+    /// The life of the chart beside a small shop.
+    Chart,
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let mut tally = Tally::default();
-    let result = stories(&arguments, &mut tally).await;
+    let result = suites(&arguments, &mut tally).await;
     if let Err(error) = &result {
         tally.check("the testbed and the chart", Err::<&str, _>(format!("{error:#}")));
     }
@@ -60,13 +79,37 @@ async fn main() -> anyhow::Result<ExitCode> {
     Ok(if tally.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn stories(arguments: &Arguments, tally: &mut Tally) -> anyhow::Result<()> {
+async fn suites(arguments: &Arguments, tally: &mut Tally) -> anyhow::Result<()> {
     // What an earlier run left behind would be part of the story: volumes are kept by policy.
     Cluster::down(&arguments.cluster).await.context("ending what an earlier run left")?;
-    let (cluster, kubectl) = install(&arguments.cluster).await.context("installing the chart on the testbed")?;
-    let stage = Stage { cluster: &cluster, kubectl, operator_namespace: OPERATOR_NAMESPACE.to_owned() };
-    let whole = Plan { version: "5.0".into(), first_half: false, bad_specs: true, rate: arguments.rate };
-    let half = Plan { version: "4.1".into(), first_half: true, bad_specs: false, rate: arguments.rate };
+    let (cluster, tag) = testbed(&arguments.cluster).await.context("starting the testbed")?;
+    let kubectl = Kubectl::new(cluster.tools(), &cluster.kubeconfig());
+    if arguments.only != Suites::Chart {
+        chart(&kubectl, Some(&tag), None).await.context("installing the chart")?;
+        let stage =
+            Stage { cluster: &cluster, kubectl: kubectl.clone(), operator_namespace: OPERATOR_NAMESPACE.to_owned() };
+        all_versions(arguments, &stage, tally).await?;
+        let uninstall = ["uninstall", "store-manager", "--namespace", OPERATOR_NAMESPACE, "--wait", "--timeout", "3m"];
+        kubectl.helm(&uninstall).await.context("removing the chart")?;
+    }
+    if arguments.only != Suites::Stories {
+        let tools = tools::ensure(&Cache::open()?)?;
+        let stage = chart_life::Stage {
+            client: cluster.client(),
+            kubectl: &kubectl,
+            tools: &tools,
+            tag: &tag,
+            operator_namespace: OPERATOR_NAMESPACE,
+        };
+        chart_life::run_all(&stage, tally).await;
+    }
+    Ok(())
+}
+
+async fn all_versions(arguments: &Arguments, stage: &Stage<'_>, tally: &mut Tally) -> anyhow::Result<()> {
+    let pictures = arguments.pictures.as_ref().map(|directory| root().join(directory));
+    let whole = Plan { version: "5.0".into(), first_half: false, bad_specs: true, rate: arguments.rate, pictures };
+    let half = Plan { version: "4.1".into(), first_half: true, bad_specs: false, rate: arguments.rate, pictures: None };
     for plan in [whole, half] {
         let told = match arguments.cassandra {
             Versions::Both => true,
@@ -74,7 +117,7 @@ async fn stories(arguments: &Arguments, tally: &mut Tally) -> anyhow::Result<()>
             Versions::V4_1 => plan.version == "4.1",
         };
         if told {
-            one(arguments, &stage, &plan, tally).await?;
+            one(arguments, stage, &plan, tally).await?;
         }
     }
     Ok(())

@@ -49,7 +49,10 @@ async fn state(shop: &Shop) -> Result<(Option<i64>, BTreeMap<String, Option<Stri
 
 async fn make_namespace(client: &Client) -> Result<(), ShopError> {
     let params = PatchParams::apply(MANAGER).force();
-    let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } });
+    let namespace = json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": { "name": NAMESPACE, "labels": { "pod-security.kubernetes.io/enforce": "restricted" } },
+    });
     let namespaces: Api<Namespace> = Api::all(client.clone());
     ask("making a namespace", namespaces.patch(NAMESPACE, &params, &Patch::Apply(namespace))).await?;
     let quota = json!({

@@ -1,17 +1,19 @@
 //! The life of a release beside a shop that serves: the chart of an earlier commit is installed, upgraded
-//! to this one, rolled back and removed, by Helm 3 and then by Helm 4. The shop's pods must not notice,
-//! and the CRD must outlive everything. IO: git, helm, kubectl, the Kubernetes API.
+//! to this one with another image of the operator, rolled back and removed, by Helm 3 and then by Helm 4. The
+//! shop's pods must not notice, and the CRD must outlive everything. IO: git, helm, kubectl, the Kubernetes API.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{DeleteParams, ListParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
+use store_crds::LABEL_STORE;
 
 use super::install;
 use super::kubectl::Kubectl;
@@ -27,6 +29,8 @@ const EARLIER: &str = "78bd0ee518610b0664b235c7ef2f4ea9821ecb70";
 const CHART: &str = "charts/store-manager";
 const RELEASE: &str = "store-manager";
 const DEFINITION: &str = "storeclusters.storemanager.io";
+/// Tag of the earlier chart's operator: its default, which the testbed's nodes have beside that of the content.
+const EARLIER_TAG: &str = env!("CARGO_PKG_VERSION");
 /// A node from nothing, with its API.
 const FIRST: Duration = Duration::from_secs(8 * 60);
 /// For pods of the operator to come and go, and for what Helm deletes in the background.
@@ -88,7 +92,7 @@ async fn lives(stage: &Stage<'_>, tally: &mut Tally) -> Result<(), ChartLifeErro
     let shop = Shop::new(stage.client.clone(), "chart-shop", "shop");
     shop.make_namespace().await?;
     install::restricted_namespace(stage.kubectl, stage.operator_namespace).await?;
-    for (version, helm) in [("3", &stage.tools.helm_3), ("4", &stage.tools.helm)] {
+    for (version, helm) in [(3, &stage.tools.helm_3), (4, &stage.tools.helm)] {
         let life = Life { stage, helm, earlier: &earlier, shop: &shop };
         life.run(version, tally).await?;
     }
@@ -108,7 +112,7 @@ macro_rules! step {
 }
 
 impl Life<'_> {
-    async fn run(&self, version: &str, tally: &mut Tally) -> Result<(), ChartLifeError> {
+    async fn run(&self, version: u8, tally: &mut Tally) -> Result<(), ChartLifeError> {
         step!(tally, version, "the earlier chart is installed", self.install());
         let pods = self.serving().await?;
         step!(tally, version, "upgraded, with the shop as a value", self.upgrade(&pods));
@@ -120,7 +124,7 @@ impl Life<'_> {
     }
 
     async fn install(&self) -> Result<String, ChartLifeError> {
-        self.helm("install", self.earlier, &[]).await?;
+        self.helm("install", self.earlier, EARLIER_TAG, &[]).await?;
         self.operators("").await
     }
 
@@ -130,8 +134,25 @@ impl Life<'_> {
             self.shop.apply(&spec()).await.map_err(|error| error.to_string())
         })
         .await?;
-        self.shop.wait_settled(FIRST).await?;
+        self.taken_up(EARLIER_TAG).await?;
         self.pods().await
+    }
+
+    /// The operator has written what it wants of the shop's pods, its own image among it, and sees nothing left
+    /// to do.
+    async fn taken_up(&self, tag: &str) -> Result<(), ChartLifeError> {
+        let sets = self.shop.api::<StatefulSet>();
+        let params = ListParams::default().labels(&format!("{LABEL_STORE}={}", self.shop.name()));
+        let image = format!("/store-operator:{tag}");
+        wait_until("the operator to take up the shop", FIRST, || async {
+            let sets = sets.list(&params).await.map_err(|error| error.to_string())?.items;
+            let containers = sets.iter().filter_map(|set| Some(&set.spec.as_ref()?.template.spec.as_ref()?.containers));
+            let images: Vec<&str> = containers.flatten().filter_map(|container| container.image.as_deref()).collect();
+            if images.iter().any(|found| found.ends_with(&image)) { Ok(()) } else { Err(format!("images {images:?}")) }
+        })
+        .await?;
+        self.shop.wait_settled(FIRST).await?;
+        Ok(())
     }
 
     /// The operators are made anew, and the chart's Job owns the same spec: nothing of the shop moves.
@@ -140,8 +161,10 @@ impl Life<'_> {
         let spec = format!("storeCluster.spec={}", spec());
         let namespace = format!("storeCluster.namespace={}", self.shop.namespace());
         let more = ["--set", "storeCluster.enabled=true,podAnnotations.upgraded=yes", "--set", &namespace];
-        self.helm("upgrade", &root().join(CHART), &[&more[..], &["--set-json", &spec]].concat()).await?;
+        let more = [&more[..], &["--set-json", &spec]].concat();
+        self.helm("upgrade", &root().join(CHART), self.stage.tag, &more).await?;
         let operators = self.operators("yes").await?;
+        self.taken_up(self.stage.tag).await?;
         self.unmoved(before).await?;
         let store = self.shop.get().await?;
         let by_chart = store
@@ -151,7 +174,7 @@ impl Life<'_> {
             .flatten()
             .any(|fields| fields.manager.as_deref() == Some("store-manager-chart"));
         match (store.metadata.generation == generation, by_chart) {
-            (true, true) => Ok(format!("{operators}, no Cassandra pod restarted")),
+            (true, true) => Ok(format!("{operators}, no pod of the shop restarted")),
             (false, _) => Err(wrong(format!("the spec changed: generation {:?}", store.metadata.generation))),
             (_, false) => Err(wrong("the chart's Job has not applied the shop".to_owned())),
         }
@@ -166,6 +189,7 @@ impl Life<'_> {
         let namespace = self.stage.operator_namespace;
         self.program(&["rollback", RELEASE, "1", "--namespace", namespace, "--wait", "--timeout", "3m"]).await?;
         let operators = self.operators("").await?;
+        self.taken_up(EARLIER_TAG).await?;
         self.unmoved(before).await?;
         Ok(operators)
     }
@@ -175,7 +199,7 @@ impl Life<'_> {
     async fn without_crd(&self, before: &Pods) -> Result<String, ChartLifeError> {
         let file = root().join("k8s/storeclusters.yaml");
         self.stage.kubectl.run(&["replace", "-f", &file.to_string_lossy()]).await?;
-        self.helm("upgrade", &root().join(CHART), &["--set", "crds.install=false"]).await?;
+        self.helm("upgrade", &root().join(CHART), self.stage.tag, &["--set", "crds.install=false"]).await?;
         self.definition_stays().await?;
         self.unmoved(before).await?;
         Ok("the CRD is there".to_owned())
@@ -192,7 +216,7 @@ impl Life<'_> {
         let definition = format!("crd/{DEFINITION}");
         self.stage.kubectl.run(&["annotate", "--overwrite", &definition, &release, &place]).await?;
         self.stage.kubectl.run(&["label", "--overwrite", &definition, "app.kubernetes.io/managed-by=Helm"]).await?;
-        Ok(format!("{} Cassandra pods as before", before.len()))
+        Ok(format!("{} pods of the shop as before", before.len()))
     }
 
     async fn definition_stays(&self) -> Result<(), ChartLifeError> {
@@ -228,21 +252,23 @@ impl Life<'_> {
     }
 
     async fn pods(&self) -> Result<Pods, ChartLifeError> {
-        let pods = self.shop.pods("cassandra").await?;
+        let mut pods = self.shop.pods("cassandra").await?;
         if pods.is_empty() {
             return Err(wrong("the shop has no Cassandra pod".to_owned()));
         }
+        pods.append(&mut self.shop.pods("api").await?);
         Ok(pods.into_iter().map(|(name, pod)| (name, (pod.metadata.uid.clone(), restarts(&pod)))).collect())
     }
 
-    /// The Cassandra pods are the same, and none of their containers was restarted.
+    /// The pods of the shop are the same, and none of their containers was restarted.
     async fn unmoved(&self, before: &Pods) -> Result<(), ChartLifeError> {
         let after = self.pods().await?;
-        if after == *before { Ok(()) } else { Err(wrong(format!("Cassandra pods moved: {before:?} became {after:?}"))) }
+        if after == *before { Ok(()) } else { Err(wrong(format!("pods moved: {before:?} became {after:?}"))) }
     }
 
-    async fn helm(&self, verb: &str, chart: &Path, more: &[&str]) -> Result<String, CommandError> {
-        let images = format!("image.tag={tag},apiImage.tag={tag}", tag = self.stage.tag);
+    /// The chart with the operator of this tag; the API's image is the same throughout.
+    async fn helm(&self, verb: &str, chart: &Path, tag: &str, more: &[&str]) -> Result<String, CommandError> {
+        let images = format!("image.tag={tag},apiImage.tag={}", self.stage.tag);
         let chart = chart.to_string_lossy();
         let mut arguments = vec![verb, RELEASE, &chart, "--namespace", self.stage.operator_namespace];
         arguments.extend(["--wait", "--timeout", "3m", "--set", &images]);

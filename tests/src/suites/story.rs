@@ -1,21 +1,28 @@
 //! The end-to-end story: a shop grows from one node to three copies, loses a process and then a
-//! machine, shrinks and grows again, while a constant load reads and writes through the Ingress. IO.
+//! machine, shrinks and grows again, while a constant load reads and writes through the Ingress, and Prometheus
+//! watches with the chart's alerts. IO.
 //!
 //! Each step has a deadline. Beside its time stands the time that Cassandra itself needed for it, from
 //! the nodes' own logs. From three copies on no request may fail, but for those that the cut of a
 //! machine's power takes with it.
 
+mod alerts;
 mod faults;
 mod growth;
 mod hands;
+mod outage;
 mod specs;
 mod timeline;
+mod ways_in;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 pub use timeline::{Row, Timeline};
+
+use alerts::Watch;
 
 use super::bad_specs;
 use super::cassandra_log::{Work, busy};
@@ -25,6 +32,7 @@ use super::tally::Tally;
 use crate::cluster::{Cluster, ClusterError};
 use crate::command::CommandError;
 use crate::load::{Client, ClientError, Load, LoadReport, Settings, VerifyError, verify_by_api, verify_by_cql};
+use crate::monitoring::server::ServerError;
 use crate::node::NodeError;
 use crate::progress::{WaitError, say, wait_until};
 
@@ -55,6 +63,8 @@ pub enum StoryError {
     Verify(#[from] VerifyError),
     #[error(transparent)]
     Wait(#[from] WaitError),
+    #[error(transparent)]
+    Prometheus(#[from] ServerError),
     /// What the step found is not as it should be.
     #[error("{0}")]
     Wrong(String),
@@ -71,6 +81,8 @@ pub struct Plan {
     pub bad_specs: bool,
     /// Requests per second.
     pub rate: f64,
+    /// Where to put pictures of the dashboards, if any are wanted.
+    pub pictures: Option<PathBuf>,
 }
 
 /// Where the story plays.
@@ -94,6 +106,10 @@ struct Story<'a> {
     /// When the power was cut, in time of the load.
     cut_at: Option<Duration>,
     timeline: Timeline,
+    /// Prometheus, unless it could not be started.
+    watch: Option<Watch>,
+    /// When the step in hand, or the last one, began.
+    began: Timestamp,
     /// What nodes did whose pods may be gone at the end of the step.
     leaving: Vec<Work>,
 }
@@ -110,12 +126,15 @@ pub async fn tell(stage: &Stage<'_>, plan: &Plan, tally: &mut Tally) -> (Timelin
         guarded_from: None,
         cut_at: None,
         timeline: Timeline::default(),
+        watch: None,
+        began: Timestamp::now(),
         leaving: Vec::new(),
     };
-    if let Err(error) = story.steps(tally).await {
+    let told = story.steps(tally).await;
+    if let Err(error) = &told {
         tally.check("the story goes on", Err::<&str, _>(format!("it stops here: {error}")));
     }
-    let report = story.end(tally).await;
+    let report = story.end(tally, told.is_ok()).await;
     (story.timeline, report)
 }
 
@@ -130,18 +149,24 @@ macro_rules! step {
 
 impl Story<'_> {
     async fn steps(&mut self, tally: &mut Tally) -> Result<(), StoryError> {
+        self.watch = Some(Watch::start(&self.stage.cluster.client()).await?);
         step!(self, tally, "one node, one copy: apply to Ready", self.one_node());
         step!(self, tally, "products through the Ingress", self.first_products());
         step!(self, tally, "to three nodes", self.three_nodes());
         step!(self, tally, "to three copies, repaired", self.three_copies());
+        self.alerts(tally, &["StoreReplicationUnmet"], &["StoreReplicationUnmet"]).await;
         self.guarded_from = self.load.as_ref().map(Load::now);
         step!(self, tally, "every product at ALL", self.all_at_all());
         step!(self, tally, "kill -9 of a Cassandra", self.kill_cassandra());
+        self.alerts(tally, &["StoreNodeDown"], &["StoreNodeDown"]).await;
         if self.plan.first_half {
             return Ok(());
         }
         step!(self, tally, "a machine without power", self.cut_power());
+        let away = ["StoreNodeDown", "StoreNodeAwayTooLong", "StoreQuorumAtRisk", "StoreDegraded"];
+        self.alerts(tally, &away, &[]).await;
         step!(self, tally, "its power is back", self.power_back());
+        self.alerts(tally, &[], &away).await;
         step!(self, tally, "to two copies", self.two_copies());
         step!(self, tally, "to four nodes, the operator killed on the way", self.four_nodes());
         step!(self, tally, "back to three nodes", self.back_to_three());
@@ -153,17 +178,33 @@ impl Story<'_> {
         Ok(())
     }
 
+    /// Takes down whether these alerts have fired since the last step began, and whether those are quiet now.
+    async fn alerts(&self, tally: &mut Tally, fired: &[&str], quiet: &[&str]) {
+        let Some(watch) = &self.watch else { return };
+        if !fired.is_empty() {
+            tally.check("alerts fire for it", watch.fired(self.began, fired).await);
+        }
+        if !quiet.is_empty() {
+            tally.check("alerts go quiet after it", watch.quiet(quiet).await);
+        }
+    }
+
+    fn watch(&self) -> Result<&Watch, StoryError> {
+        self.watch.as_ref().ok_or_else(|| StoryError::Wrong("Prometheus does not run".into()))
+    }
+
     async fn bad_specs(&mut self, tally: &mut Tally) -> Result<String, StoryError> {
         bad_specs::run(&self.stage.cluster.client(), &self.stage.kubectl, &self.shop, tally).await?;
         Ok("applied".into())
     }
 
     fn begin(&mut self, step: &str) -> Timestamp {
+        self.began = Timestamp::now();
         say(format!("── {}: {step}", self.plan.version));
         if let Some(load) = &self.load {
             load.begin(step);
         }
-        Timestamp::now()
+        self.began
     }
 
     async fn took(
@@ -187,8 +228,8 @@ impl Story<'_> {
         result.map(drop)
     }
 
-    /// Stops the load, judges it, reads everything back and deletes the shop.
-    async fn end(&mut self, tally: &mut Tally) -> Option<LoadReport> {
+    /// Stops the load, judges it, reads everything back, breaks what is `whole` and deletes the shop.
+    async fn end(&mut self, tally: &mut Tally, whole: bool) -> Option<LoadReport> {
         let mut told = None;
         if let Some(load) = self.load.take() {
             let (report, ledger) = load.stop().await;
@@ -217,11 +258,37 @@ impl Story<'_> {
             }
             told = Some(report);
         }
+        if whole && let Err(error) = self.outages(tally).await {
+            tally.check("the outages go on", Err::<&str, _>(format!("they stop here: {error}")));
+        }
         let began = self.begin("the shop is deleted");
         let result = self.delete().await;
         // Taken down like any other step; there is none after it.
         let _ = self.took("the shop is deleted", began, tally, result).await;
         told
+    }
+
+    /// Nobody shops any more: what breaks now is there for its alerts. Then what Prometheus has seen in all.
+    async fn outages(&mut self, tally: &mut Tally) -> Result<(), StoryError> {
+        step!(self, tally, "some business", self.some_business());
+        if !self.plan.first_half {
+            step!(self, tally, "an Ingress with TLS, and a Gateway", self.other_ways_in());
+            step!(self, tally, "no operator", self.operator_away());
+            self.alerts(tally, &[], &["StoreOperatorAbsent"]).await;
+            step!(self, tally, "an operator that may not write", self.operator_without_a_right());
+            self.alerts(tally, &[], &["StoreOperatorFailing"]).await;
+            step!(self, tally, "the ring stands still", self.ring_stands_still());
+            self.alerts(tally, &[], &outage::ALERTS).await;
+        }
+        let watch = self.watch()?;
+        tally.check("the alert that must never fire", watch.never().await);
+        let seen = watch.dashboards(self.shop.namespace(), self.shop.name()).await;
+        tally.check("every query of every dashboard has data", seen);
+        if let Some(into) = &self.plan.pictures {
+            let taken = watch.pictures(self.shop.namespace(), self.shop.name(), into).await;
+            tally.check("pictures of the dashboards", taken);
+        }
+        Ok(())
     }
 
     /// From three copies on: no failure but what the cut of power took with it.

@@ -23,7 +23,7 @@ const CHANGE: Duration = Duration::from_secs(400);
 const DELETE: Duration = Duration::from_secs(180);
 
 impl Story<'_> {
-    fn policy(&self) -> &'static str {
+    pub(super) fn policy(&self) -> &'static str {
         // Each of both policies is seen by one of both versions.
         if self.plan.first_half { "Delete" } else { "Retain" }
     }

@@ -18,7 +18,8 @@ pub(super) fn spec(version: &str, size: u32, racks: usize, copies: u32, policy: 
             "jvmOptions": ["-Dcassandra.ring_delay_ms=5000", "-Dcassandra.skip_wait_for_gossip_to_settle=0"],
         },
         "keyspaces": [{ "name": "store_manager", "replicationFactor": copies }],
-        "api": { "replicas": 2, "ingress": {} },
+        // The load-balancer and the Ingress controller.
+        "api": { "replicas": 2, "ingress": {}, "trustedHops": 2 },
     })
 }
 
