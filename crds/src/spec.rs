@@ -246,7 +246,7 @@ pub struct ApiSpec {
     /// puts before the links that it answers with. Too many let a client claim any address. Default: 0, nobody
     /// is believed.
     #[schemars(range(min = 0, max = 8))]
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub trusted_hops: i32,
 }
 
@@ -405,6 +405,11 @@ pub enum SerialConsistency {
 
 fn one() -> i32 {
     1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_zero(number: &i32) -> bool {
+    *number == 0
 }
 
 fn default_version() -> String {

@@ -66,9 +66,7 @@ pub fn production() -> Desired {
                 "parents": [{"name": "main", "namespace": "gateways", "sectionName": "https"}],
                 "hostnames": ["shop.example.com"],
             },
-            "trustedHops": 1,
         },
-        "imagePullSecrets": [{"name": "regcred"}],
     }))
 }
 
@@ -216,6 +214,21 @@ fn another_image_or_keyspace_is_another_schema_job() {
     assert_ne!(name(&base), name(&image));
     assert_ne!(name(&base), name(&keyspace));
     assert_eq!(name(&base).len(), "shop-schema-".len() + 8);
+}
+
+#[test]
+fn every_pod_gets_the_pull_secrets_and_the_api_is_told_of_the_proxies() {
+    let asked = desired(json!({"api": {"trustedHops": 2}, "imagePullSecrets": [{"name": "regcred"}]}));
+    assert!(asked.refused.is_empty(), "{:?}", asked.refused);
+    let children = build(&asked, &shape(&[("rack1", 1)], &["shop-cassandra-rack1-0"]), &settings());
+    let pods: Vec<&Value> = children.iter().filter_map(|child| child.object.pointer("/spec/template/spec")).collect();
+    assert_eq!(pods.len(), 3, "the ring's, the API's and the schema's");
+    assert!(pods.iter().all(|pod| pod["imagePullSecrets"] == json!([{"name": "regcred"}])), "{pods:#?}");
+    let told = pods.iter().filter(|pod| pod.to_string().contains(r#""name":"STORE_TRUSTED_HOPS","value":"2""#));
+    assert_eq!(told.count(), 1);
+    for (_, pod) in pod_specs() {
+        assert!(pod.get("imagePullSecrets").is_none(), "nothing is rendered for shops that name none");
+    }
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn shortened(expression: &str) -> String {
         };
         let (token, after) = found.split_at(end);
         let range = token.strip_prefix('[').and_then(|token| seconds(token.strip_suffix(']')?));
-        let age = token.parse().ok().filter(|age| !in_word && *age >= AGES_FROM);
+        let age = token.parse().ok().filter(|age: &f64| !in_word && *age >= AGES_FROM);
         match (range, age) {
             (Some(range), _) => text += &format!("[{}]", duration((range / FACTOR).max(SHORTEST_RANGE))),
             (None, Some(age)) => text += &format!("{}", age / FACTOR),
