@@ -292,7 +292,7 @@ async fn every_metric_of_a_node_has_a_value(world: &World) {
             data_dir: secrets.path().to_owned(),
         };
         let began = Instant::now();
-        let text = String::from_utf8(metrics.scrape(&client, &source).await.unwrap()).unwrap();
+        let text = String::from_utf8(metrics.scrape(&client, &source, Duration::from_secs(10)).await.unwrap()).unwrap();
         println!("a scrape of {} took {:?} and has {} lines", node.pod, began.elapsed(), text.lines().count());
         let rows = include_str!("../../docs/metrics/node.md").lines().filter_map(|line| line.strip_prefix("| `"));
         let silent: Vec<&str> = rows
