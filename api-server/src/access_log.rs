@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Method, StatusCode};
 use prometheus::IntCounter;
+use store_telemetry::ids::Ids;
 
 use crate::auth::roles::Role;
 use crate::route::Route;
@@ -34,6 +35,8 @@ pub struct Entry<'a> {
     pub client: Option<IpAddr>,
     /// Of whoever sent it, where one was needed.
     pub role: Option<Role>,
+    /// Of the request's span, where there is a trace.
+    pub trace: Option<Ids>,
 }
 
 /// Where the lines go.
@@ -162,6 +165,9 @@ fn write_line(out: &mut Vec<u8>, format: LogFormat, now_ms: i64, entry: &Entry<'
                 // Writing to a Vec cannot fail.
                 let _ = write!(out, ",\"client\":\"{client}\"");
             }
+            if let Some(Ids { trace, span }) = entry.trace {
+                let _ = write!(out, ",\"trace_id\":\"{trace}\",\"span_id\":\"{span}\"");
+            }
             out.extend_from_slice(b"}\n");
         }
         LogFormat::Text => {
@@ -201,6 +207,7 @@ mod tests {
             bytes: Some(12),
             client: Some(IpAddr::from([127, 0, 0, 1])),
             role: Some(Role::Seller),
+            trace: None,
         };
         write_line(&mut out, LogFormat::Json, 0, &entry);
         serde_json::from_slice(&out).unwrap()

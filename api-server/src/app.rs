@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 
 use crate::admission::{Admission, Bounds};
 use crate::auth::Gate;
-use crate::dao::Daos;
+use crate::dao::{Daos, traced};
 use crate::metrics::Metrics;
 use crate::models::Level;
 use crate::models::cluster::Cluster;
@@ -133,7 +133,7 @@ impl App {
         let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
         self.services.get_or_init(|| {
             let figures = self.metrics.figures.clone();
-            Services::new(daos, &self.cursors, lease_ms, self.datacenter.clone(), figures)
+            Services::new(traced::daos(daos), &self.cursors, lease_ms, self.datacenter.clone(), figures)
         });
     }
 

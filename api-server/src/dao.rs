@@ -17,6 +17,7 @@ pub mod price;
 pub mod products;
 pub mod ranks;
 pub mod row;
+pub mod traced;
 pub mod users;
 
 use std::net::IpAddr;

@@ -14,6 +14,8 @@ use axum::response::IntoResponse as _;
 use futures::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body as _;
+use store_telemetry::ids::{self, Name};
+use tracing::{Instrument as _, Span};
 
 use crate::access_log::{AccessLog, Entry};
 use crate::admission::slow_body::{Held, SlowBody};
@@ -22,6 +24,7 @@ use crate::problem::Problem;
 use crate::proxies::{Proxies, lead_back};
 use crate::route::Route;
 use crate::router;
+use crate::trace;
 
 /// Names a request in logs, answers and problems.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -98,6 +101,7 @@ impl Edge {
         let id = given_id(request.headers()).unwrap_or_else(|| self.ids.make());
         let client = self.proxies.client(request.headers(), peer);
         let prefix = self.proxies.prefix(request.headers());
+        let span = trace::request(route, &method, request.headers(), &id);
         self.app.metrics.active.inc();
         let active = Active(&self.app);
         let mut role = None;
@@ -116,7 +120,7 @@ impl Edge {
                     if !request.body().is_end_stream() && !route.is_import() {
                         held = slot.take().flatten().map(Held::new);
                     }
-                    self.routed(route, request, held.as_ref()).await
+                    self.routed(route, request, held.as_ref(), &span, &id).await
                 }
                 Err(problem) => problem.into_response(),
             },
@@ -138,6 +142,7 @@ impl Edge {
             bytes: response.body().size_hint().exact(),
             client,
             role,
+            trace: trace::ended(&span, status),
         });
         let headers = response.headers_mut();
         // Moved here after its last use: a copy would be an allocation.
@@ -152,7 +157,15 @@ impl Edge {
         Ok(response)
     }
 
-    async fn routed<B>(&self, route: Route, request: Request<B>, held: Option<&Held>) -> Response<Body>
+    /// The controller's answer; what is logged meanwhile carries the ids of the request.
+    async fn routed<B>(
+        &self,
+        route: Route,
+        request: Request<B>,
+        held: Option<&Held>,
+        span: &Span,
+        id: &HeaderValue,
+    ) -> Response<Body>
     where
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
@@ -166,7 +179,9 @@ impl Edge {
                 None => router::answer(&self.router, &self.app, route, request).await,
             }
         };
-        AssertUnwindSafe(handled).catch_unwind().await.unwrap_or_else(|_| panicked())
+        let handled = AssertUnwindSafe(handled).catch_unwind();
+        let traced = handled.instrument(span.in_scope(|| trace::controller(route))).instrument(span.clone());
+        ids::named(Name::new("request_id", id.clone()), traced).await.unwrap_or_else(|_| panicked())
     }
 }
 

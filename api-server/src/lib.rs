@@ -26,4 +26,5 @@ pub mod seed;
 pub mod server;
 pub mod settings;
 pub mod telemetry;
+pub mod trace;
 pub mod views;

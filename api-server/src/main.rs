@@ -31,20 +31,31 @@ fn main() -> ExitCode {
             }
         };
     }
-    store_api::telemetry::start(settings.log_format);
+    let runtime = match runtime(settings.threads) {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("could not start the runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let traces = {
+        let _within = runtime.enter();
+        store_api::telemetry::traces()
+    };
+    store_api::telemetry::start(settings.log_format, traces.as_ref().ok().and_then(Option::as_ref));
+    let traces = match traces {
+        Ok(traces) => traces,
+        Err(error) => {
+            tracing::error!("a setting cannot be used: {error}");
+            return ExitCode::from(2);
+        }
+    };
     if let Err(error) = dotenv
         && !error.not_found()
     {
         tracing::error!(%error, "could not read .env");
         return ExitCode::from(2);
     }
-    let runtime = match runtime(settings.threads) {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!(%error, "could not start the runtime");
-            return ExitCode::FAILURE;
-        }
-    };
     let ended: anyhow::Result<()> = runtime.block_on(async {
         match cli.command {
             Some(Command::Migrate(args)) => store_api::run::migrate(&settings, &args).await?,
@@ -53,6 +64,9 @@ fn main() -> ExitCode {
         }
         Ok(())
     });
+    if let Some(traces) = traces {
+        runtime.block_on(traces.end());
+    }
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -109,6 +109,11 @@ pub fn reference() -> Result<String, prometheus::Error> {
     Ok(metrics.catalogue.reference("Metrics of the API"))
 }
 
+/// A method as labels and spans write it.
+pub fn method_label(method: &Method) -> &'static str {
+    METHODS[method_index(method)]
+}
+
 fn method_index(method: &Method) -> usize {
     match *method {
         Method::GET => 0,

@@ -116,6 +116,29 @@ impl Route {
         }
     }
 
+    /// The controller that answers, as spans name it.
+    pub const fn controller(self) -> &'static str {
+        match self {
+            Self::Products | Self::Product => "controller.products",
+            Self::ProductImport | Self::ProductExport | Self::StockImport | Self::StockExport => "controller.csv",
+            Self::Users | Self::User => "controller.users",
+            Self::Stocks | Self::Stock | Self::StockAdjustments | Self::StockMovements | Self::StockOverview => {
+                "controller.stocks"
+            }
+            Self::StockQuery => "controller.graphql",
+            Self::Orders | Self::Order => "controller.orders",
+            Self::HighestSpenders | Self::BestSellers => "controller.reports",
+            Self::ClusterNodes
+            | Self::ClusterRing
+            | Self::ClusterKeyspaces
+            | Self::ClusterPlacement
+            | Self::ClusterConsistency => "controller.cluster",
+            Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Metrics => "controller.health",
+            Self::OpenApi | Self::Docs | Self::DocsFile => "controller.docs",
+            Self::Unmatched => "controller.none",
+        }
+    }
+
     /// The route that a request path takes.
     pub fn of(path: &str) -> Self {
         let mut segments = path.split('/');

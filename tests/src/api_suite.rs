@@ -23,7 +23,7 @@ const RING_VARIABLE: &str = "STORE_TEST_CASSANDRA";
 const REPLICATION_VARIABLE: &str = "STORE_TEST_REPLICATION";
 /// The steps, by their names.
 pub const STEPS: [&str; 4] =
-    ["API tests on Cassandra", "bad inputs on Cassandra", "schemathesis", "schemathesis tried enough"];
+    ["API tests on Cassandra", "bad inputs and traces on Cassandra", "schemathesis", "schemathesis tried enough"];
 /// Who asks: each role has a token of its own.
 const ROLES: [&str; 4] = ["admin", "seller", "director", "supplier"];
 /// Cases for each operation in the phase of random requests, and those that must have been tried at the least: of the
@@ -69,9 +69,10 @@ pub async fn run_all(steps: &mut Steps, tools: &Tools) -> Result<(), ApiSuiteErr
     let mut tests = cargo(["test", "--workspace", "--lib", "dao::cassandra::tests", "--", "--test-threads", "1"]);
     tests.env(RING_VARIABLE, &hosts).env(REPLICATION_VARIABLE, "3");
     steps.command(STEPS[0], &mut tests, Counting::CargoTest, TESTS);
-    let mut bad = cargo(["test", "--workspace", "--test", "api", "writes_anything_on_cassandra"]);
-    bad.env(RING_VARIABLE, &hosts).env(REPLICATION_VARIABLE, "3");
-    steps.command(STEPS[1], &mut bad, Counting::CargoTest, TESTS);
+    let whole = ["writes_anything_on_cassandra", "down_to_the_statement_on_cassandra"];
+    let mut api = cargo(["test", "--workspace", "--test", "api", "--"]);
+    api.args(whole).env(RING_VARIABLE, &hosts).env(REPLICATION_VARIABLE, "3");
+    steps.command(STEPS[1], &mut api, Counting::CargoTest, TESTS);
     let server = Server::start(&hosts, directory.path()).await?;
     let mut tried = Vec::new();
     for role in ROLES {

@@ -35,6 +35,7 @@ pub mod network;
 pub mod node;
 pub mod node_config;
 pub mod node_init;
+pub mod otlp;
 pub mod packages;
 pub mod pki;
 pub mod process;

@@ -16,6 +16,7 @@ use futures::stream::{self, FuturesUnordered, StreamExt as _};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use tokio::time::Instant;
+use tracing::{Instrument as _, Span};
 
 use self::body::{Broken, Records};
 use super::answer;
@@ -342,8 +343,11 @@ where
     let (first, lines) = page(Arc::clone(&app), Arc::clone(&parts), None).await?;
     let receipt: Receipt = first.receipt;
     let services = request::services(&app)?.clone();
+    // The pages to come belong to the request, though it is answered by then.
+    let span = Span::current();
     let rest = stream::try_unfold(first.next, move |cursor| {
         let next = cursor.map(|cursor| page(Arc::clone(&app), Arc::clone(&parts), Some(cursor)));
+        let next = next.map(|next| next.instrument(span.clone()));
         async move {
             let Some(next) = next else { return Ok(None) };
             match next.await {

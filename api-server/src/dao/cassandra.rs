@@ -16,6 +16,7 @@ pub mod session;
 mod sweeper;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod tries;
 mod unique;
 mod users;
@@ -129,5 +130,30 @@ const fn name(consistency: Consistency) -> &'static str {
         Consistency::LocalOne => "LOCAL_ONE",
         Consistency::Serial => "SERIAL",
         Consistency::LocalSerial => "LOCAL_SERIAL",
+    }
+}
+
+/// OpenTelemetry's name of a level.
+const fn lower_name(consistency: Consistency) -> &'static str {
+    match consistency {
+        Consistency::Any => "any",
+        Consistency::One => "one",
+        Consistency::Two => "two",
+        Consistency::Three => "three",
+        Consistency::Quorum => "quorum",
+        Consistency::All => "all",
+        Consistency::LocalQuorum => "local_quorum",
+        Consistency::EachQuorum => "each_quorum",
+        Consistency::LocalOne => "local_one",
+        Consistency::Serial => "serial",
+        Consistency::LocalSerial => "local_serial",
+    }
+}
+
+/// The same of a level of Paxos.
+const fn serial_name(consistency: SerialConsistency) -> &'static str {
+    match consistency {
+        SerialConsistency::Serial => "serial",
+        SerialConsistency::LocalSerial => "local_serial",
     }
 }

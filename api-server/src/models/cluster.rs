@@ -35,27 +35,32 @@ impl Cluster {
     }
 
     /// Nodes of the ring.
+    #[tracing::instrument(name = "model.cluster.nodes", skip_all)]
     pub async fn nodes(&self, cx: &Context) -> Result<Vec<Node>, ModelError> {
         Ok(self.dao.nodes(cx).await?)
     }
 
     /// Keyspaces and their replication.
+    #[tracing::instrument(name = "model.cluster.keyspaces", skip_all)]
     pub async fn keyspaces(&self, cx: &Context) -> Result<Vec<Keyspace>, ModelError> {
         Ok(self.dao.keyspaces(cx).await?)
     }
 
     /// The ring of a keyspace, by default the store's.
+    #[tracing::instrument(name = "model.cluster.ring", skip_all)]
     pub async fn ring(&self, cx: &Context, keyspace: Option<&str>) -> Result<Ring, ModelError> {
         let keyspace = keyspace.unwrap_or_else(|| self.dao.keyspace());
         self.dao.ring(cx, keyspace).await?.ok_or(ModelError::NotFound("keyspace"))
     }
 
     /// Replicas of one partition.
+    #[tracing::instrument(name = "model.cluster.placement", skip_all)]
     pub async fn placement(&self, cx: &Context, table: &str, key: &[String]) -> Result<Placement, PlacementError> {
         self.dao.placement(cx, table, key).await
     }
 
     /// What each level promises in the store's keyspace.
+    #[tracing::instrument(name = "model.cluster.consistency", skip_all)]
     pub async fn consistency(&self, cx: &Context) -> Result<Consistency, ModelError> {
         let nodes = self.dao.nodes(cx).await?;
         let name = self.dao.keyspace();

@@ -73,6 +73,7 @@ impl Idempotency {
     }
 
     /// Claims a key for a request of a route.
+    #[tracing::instrument(name = "model.idempotency.begin", skip_all)]
     pub async fn begin(
         &self,
         cx: &Context,
@@ -97,6 +98,7 @@ impl Idempotency {
 
     /// Keeps the answer. A failure is not the client's: the work is done, and the next try of the
     /// same request finds its own effects and answers alike.
+    #[tracing::instrument(name = "model.idempotency.finish", skip_all)]
     pub async fn finish(&self, cx: &Context, claimed: &Claimed, answer: &Answer) {
         let kept = self.dao.finish(cx, &claimed.key, claimed.identity.operation, answer).await;
         if let Err(error) = kept {
@@ -105,6 +107,7 @@ impl Idempotency {
     }
 
     /// Lets the next try go on at once, after an end without an answer.
+    #[tracing::instrument(name = "model.idempotency.release", skip_all)]
     pub async fn release(&self, cx: &Context, claimed: &Claimed) {
         if let Err(error) = self.dao.release(cx, &claimed.key, claimed.identity.operation).await {
             tracing::warn!(reason = error.reason(), %error, "could not release an idempotency key, it stays claimed until its lease ends");

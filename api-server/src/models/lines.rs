@@ -13,6 +13,7 @@ use std::time::Duration;
 use rand::Rng as _;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use super::error::ModelError;
@@ -52,6 +53,8 @@ struct Job {
     want: Want,
     deadline: Instant,
     trace: bool,
+    /// Of the one who waits: the first of those that are committed together shows the statements.
+    span: Span,
     stage: Arc<AtomicU8>,
     reply: oneshot::Sender<Result<Settled, DaoError>>,
 }
@@ -99,11 +102,15 @@ impl Lines {
     }
 
     /// Makes one change of an account, together with those that wait with it.
+    #[tracing::instrument(name = "model.lines.change", skip_all)]
     pub async fn change(&self, cx: &Context, account: Account, want: Want) -> Result<Settled, ModelError> {
         let (reply, answer) = oneshot::channel();
         let stage = Arc::new(AtomicU8::new(WAITING));
         let place = Place(Arc::clone(&stage));
-        self.line_up(account, Job { want, deadline: cx.deadline, trace: cx.trace, stage, reply })?;
+        self.line_up(
+            account,
+            Job { want, deadline: cx.deadline, trace: cx.trace, span: Span::current(), stage, reply },
+        )?;
         match tokio::time::timeout_at(cx.deadline, answer).await {
             Ok(Ok(settled)) => Ok(settled?),
             // The queue was given up, as at the end of the process.
@@ -154,7 +161,8 @@ impl Lines {
             let Some(deadline) = jobs.iter().map(|job| job.deadline).max() else { continue };
             let trace = jobs.iter().any(|job| job.trace);
             let cx = Context { deadline, now_ms: crate::dao::now_ms(), level: None, trace };
-            match self.commit(&cx, account, &jobs, known.take()).await {
+            let span = jobs.first().map_or_else(Span::none, |job| job.span.clone());
+            match self.commit(&cx, account, &jobs, known.take()).instrument(span).await {
                 Ok((settled, after)) => {
                     known = Some(after);
                     for (job, settled) in jobs.into_iter().zip(settled) {

@@ -57,6 +57,7 @@ impl Orders {
     }
 
     /// Creates an order from a draft: all of its lines or nothing.
+    #[tracing::instrument(name = "model.orders.create", skip_all)]
     pub async fn create(
         &self,
         cx: &Context,
@@ -144,12 +145,14 @@ impl Orders {
     }
 
     /// The order, if it was not refused.
+    #[tracing::instrument(name = "model.orders.find", skip_all)]
     pub async fn find(&self, cx: &Context, id: Uuid) -> Result<(Option<Order>, Receipt), ModelError> {
         let (order, receipt) = self.daos.orders.find(cx, id).await?;
         Ok((order.filter(|order| order.status != Status::Refused), receipt))
     }
 
     /// One page of a list, newest first.
+    #[tracing::instrument(name = "model.orders.page", skip_all)]
     pub async fn page(
         &self,
         cx: &Context,
@@ -168,6 +171,7 @@ impl Orders {
 
     /// Applies a change to the order as it is when the change is made; a change that changes
     /// nothing makes no new version.
+    #[tracing::instrument(name = "model.orders.change", skip_all)]
     pub async fn change(
         &self,
         cx: &Context,
@@ -193,6 +197,7 @@ impl Orders {
     }
 
     /// Cancels the order; what it took comes back exactly once, however many cancel it.
+    #[tracing::instrument(name = "model.orders.cancel", skip_all)]
     pub async fn cancel(&self, cx: &Context, id: Uuid, condition: &Tags) -> Result<Option<Receipt>, ModelError> {
         for _ in 0..RACES {
             let before = self.get(cx, id, condition).await?;

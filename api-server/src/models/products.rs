@@ -30,6 +30,7 @@ impl Products {
     }
 
     /// Creates a product from a draft.
+    #[tracing::instrument(name = "model.products.create", skip_all)]
     pub async fn create(
         &self,
         cx: &Context,
@@ -45,11 +46,13 @@ impl Products {
     }
 
     /// Gives the product to the sink, if there is one.
+    #[tracing::instrument(name = "model.products.find", skip_all)]
     pub async fn find(&self, cx: &Context, id: Uuid, sink: &mut dyn ProductSink) -> Result<Receipt, ModelError> {
         Ok(self.dao.find(cx, id, sink).await?)
     }
 
     /// Gives one page of a list to the sink.
+    #[tracing::instrument(name = "model.products.page", skip_all)]
     pub async fn page(
         &self,
         cx: &Context,
@@ -68,6 +71,7 @@ impl Products {
 
     /// Applies a change to the product as it is when the change is made. Returns the product after
     /// it; a change that changes nothing makes no new version.
+    #[tracing::instrument(name = "model.products.change", skip_all)]
     pub async fn change(
         &self,
         cx: &Context,
@@ -104,6 +108,7 @@ impl Products {
     ///
     /// It is archived first in any case: whoever begins a stock looks for the product again after
     /// it, so one of the two sees the other.
+    #[tracing::instrument(name = "model.products.remove", skip_all)]
     pub async fn remove(&self, cx: &Context, id: Uuid, condition: &Tags) -> Result<Receipt, ModelError> {
         for _ in 0..RACES {
             let before = self.dao.load(cx, id).await?.ok_or(ModelError::NotFound("product"))?;

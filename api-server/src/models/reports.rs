@@ -40,6 +40,7 @@ impl Reports {
 
     /// The `limit` accounts of a book with the most turnover, of all time or of a range of days,
     /// descending; those with none are left out.
+    #[tracing::instrument(name = "model.reports.top", skip_all)]
     pub async fn top(
         &self,
         cx: &Context,

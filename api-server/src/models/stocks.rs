@@ -41,6 +41,7 @@ impl Stocks {
     }
 
     /// Sets the quantity of a product's stock, which begins with it.
+    #[tracing::instrument(name = "model.stocks.set", skip_all)]
     pub async fn set(
         &self,
         cx: &Context,
@@ -84,6 +85,7 @@ impl Stocks {
     }
 
     /// Adds units to a stock or takes some away.
+    #[tracing::instrument(name = "model.stocks.adjust", skip_all)]
     pub async fn adjust(
         &self,
         cx: &Context,
@@ -109,12 +111,14 @@ impl Stocks {
     }
 
     /// The stock of a product, if it has one.
+    #[tracing::instrument(name = "model.stocks.find", skip_all)]
     pub async fn find(&self, cx: &Context, product: Uuid) -> Result<(Option<Balance>, Receipt), ModelError> {
         Ok(self.ledger.find(cx, Account::stock(product)).await?)
     }
 
     /// One page of products, newest first, each with its stock if it has one. `list` is the list
     /// that cursors belong to.
+    #[tracing::instrument(name = "model.stocks.page", skip_all)]
     pub async fn page(
         &self,
         cx: &Context,
@@ -140,6 +144,7 @@ impl Stocks {
     }
 
     /// One page of the movements of a product's stock, newest first.
+    #[tracing::instrument(name = "model.stocks.movements", skip_all)]
     pub async fn movements(
         &self,
         cx: &Context,

@@ -28,6 +28,7 @@ impl Users {
     }
 
     /// Creates a user from a draft.
+    #[tracing::instrument(name = "model.users.create", skip_all)]
     pub async fn create(&self, cx: &Context, draft: Draft, identity: Identity) -> Result<(User, Receipt), ModelError> {
         let user = draft.into_user(identity.resource, identity.created_ms(cx.now_ms));
         match self.dao.insert(cx, &user, identity.operation).await? {
@@ -38,11 +39,13 @@ impl Users {
     }
 
     /// Gives the user to the sink, if there is one.
+    #[tracing::instrument(name = "model.users.find", skip_all)]
     pub async fn find(&self, cx: &Context, id: Uuid, sink: &mut dyn UserSink) -> Result<Receipt, ModelError> {
         Ok(self.dao.find(cx, id, sink).await?)
     }
 
     /// Gives one page of the list to the sink.
+    #[tracing::instrument(name = "model.users.page", skip_all)]
     pub async fn page(
         &self,
         cx: &Context,
@@ -57,6 +60,7 @@ impl Users {
 
     /// Applies a change to the user as it is when the change is made. Returns the user after it; a
     /// change that changes nothing makes no new version.
+    #[tracing::instrument(name = "model.users.change", skip_all)]
     pub async fn change(
         &self,
         cx: &Context,
@@ -86,6 +90,7 @@ impl Users {
     }
 
     /// Erases the user: name and address go, the id stays known to orders and reports.
+    #[tracing::instrument(name = "model.users.erase", skip_all)]
     pub async fn erase(&self, cx: &Context, id: Uuid, condition: &Tags) -> Result<Receipt, ModelError> {
         for _ in 0..RACES {
             let before = self.dao.load(cx, id).await?.ok_or(ModelError::NotFound("user"))?;

@@ -16,5 +16,6 @@ mod roles;
 mod service;
 mod stocks;
 mod tokens;
+mod traces;
 mod users;
 mod walk;

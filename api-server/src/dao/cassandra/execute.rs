@@ -22,8 +22,10 @@ use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::statement::{Consistency, SerialConsistency};
 use scylla::value::{CqlValue, MaybeUnset, Row};
+use tracing::Instrument as _;
 
 use super::observe::{Meter, Observer};
+use super::trace;
 use super::tries::Tries;
 use super::{StartError, Usage, consistency, name, serial_read};
 use crate::dao::{Context, DaoError, Level, Receipt};
@@ -287,8 +289,10 @@ impl Database {
         loop {
             let started = Instant::now();
             batch.set_request_timeout(cx.remaining().map(|left| left.min(self.statement_timeout)));
-            let result = self.session.batch(&batch, &values).await;
+            let span = trace::batch(&self.keyspace, &batch);
+            let result = self.session.batch(&batch, &values).instrument(span.clone()).await;
             let result = result.map_err(|error| classify(&error, false));
+            trace::answered(&span, &result);
             self.batches.record(started.elapsed(), result.as_ref().err());
             match result {
                 Ok(result) => return Ok(self.receipt(cx, &result)),
@@ -306,8 +310,10 @@ impl Database {
     ) -> Result<QueryResult, Failure> {
         let started = Instant::now();
         let prepared = self.within_deadline(cx, started, prepared)?;
-        let result = self.session.execute_unpaged(&prepared, values).await;
+        let span = trace::statement(&self.keyspace, meter, &prepared);
+        let result = self.session.execute_unpaged(&prepared, values).instrument(span.clone()).await;
         let result = result.map_err(|error| classify(&error, false));
+        trace::answered(&span, &result);
         meter.record(started.elapsed(), result.as_ref().err());
         result
     }
@@ -343,8 +349,10 @@ impl Database {
         if cx.trace {
             prepared.to_mut().set_tracing(true);
         }
-        let result = self.session.execute_unpaged(&prepared, values).await;
+        let span = trace::statement(&self.keyspace, &statement.meter, &prepared);
+        let result = self.session.execute_unpaged(&prepared, values).instrument(span.clone()).await;
         let result = result.map_err(|error| classify(&error, true));
+        trace::answered(&span, &result);
         statement.meter.record(started.elapsed(), result.as_ref().err());
         self.read_cas(cx, result?)
     }
@@ -367,8 +375,10 @@ impl Database {
             values.push(bound);
         }
         let started = Instant::now();
-        let result = self.session.batch(&batch, &values).await;
+        let span = trace::batch(&self.keyspace, &batch);
+        let result = self.session.batch(&batch, &values).instrument(span.clone()).await;
         let result = result.map_err(|error| classify(&error, true));
+        trace::answered(&span, &result);
         if let Some((first, _)) = writes.first() {
             first.meter.record(started.elapsed(), result.as_ref().err());
         }

@@ -52,16 +52,36 @@ struct Handles {
     resolved: [OnceLock<Histogram>; ERRORS.len()],
 }
 
+/// The label of a failure, as its place in [`ERRORS`].
+fn error_index(failure: Option<&Failure>) -> usize {
+    match failure {
+        None => 0,
+        Some(Failure::Unavailable { .. }) => 1,
+        Some(Failure::NotSent(_)) => 2,
+        Some(Failure::Unsure { .. }) => 3,
+        Some(Failure::Refused(_)) => 4,
+    }
+}
+
+/// The label of a failure.
+pub fn error_label(failure: &Failure) -> &'static str {
+    ERRORS[error_index(Some(failure))]
+}
+
 impl Meter {
+    /// Name of the operation, as labels and spans write it.
+    pub fn operation(&self) -> &'static str {
+        self.0.operation
+    }
+
+    /// Name of the table, as labels and spans write it.
+    pub fn table(&self) -> &'static str {
+        self.0.table
+    }
+
     /// Records one execution.
     pub fn record(&self, took: Duration, failure: Option<&Failure>) {
-        let error = match failure {
-            None => 0,
-            Some(Failure::Unavailable { .. }) => 1,
-            Some(Failure::NotSent(_)) => 2,
-            Some(Failure::Unsure { .. }) => 3,
-            Some(Failure::Refused(_)) => 4,
-        };
+        let error = error_index(failure);
         let handles = &self.0;
         handles.resolved[error]
             .get_or_init(|| {

@@ -15,6 +15,7 @@ const LOOKS: usize = 3;
 impl Products {
     /// Lets the product of the change's sku be as the change says; one that is not there is created.
     /// A dry run only says what would be done.
+    #[tracing::instrument(name = "model.products.import.put", skip_all)]
     pub async fn put(&self, cx: &Context, change: &Change, dry_run: bool) -> Result<Became, ModelError> {
         let (draft, sku) = draft_of(change)?;
         for _ in 0..LOOKS {

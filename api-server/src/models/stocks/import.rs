@@ -21,6 +21,7 @@ use crate::models::products::import::holder;
 impl Stocks {
     /// Does what a line says under the reference of its import. A dry run only says what would be
     /// done.
+    #[tracing::instrument(name = "model.stocks.import.put", skip_all)]
     pub async fn put(
         &self,
         cx: &Context,

@@ -1,0 +1,149 @@
+//! The DAOs with a span around each call. They stand in front of the real ones only while traces are
+//! exported, so that nobody else pays for them.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tracing::{Instrument as _, info_span};
+use uuid::Uuid;
+
+use super::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Ring};
+use super::idempotency::{Answer, Begun, Claim, IdempotencyDao};
+use super::ledger::{Account, Balance, Book, LedgerDao, Movement, Posted, Posting};
+use super::orders::{self, Note, Order, OrderDao};
+use super::products::{self, PageQuery, Product, ProductDao, ProductSink};
+use super::ranks::{RankDao, Slot};
+use super::row::{Inserted, Removed, Replaced};
+use super::users::{StoredUser, User, UserDao, UserSink};
+use super::{Context, DaoError, Daos, Level, PageEnd, Position, Receipt};
+
+/// The DAOs, each call in a span if spans are made.
+pub fn daos(daos: Daos) -> Daos {
+    if !store_telemetry::are_on() {
+        return daos;
+    }
+    Daos {
+        products: Arc::new(Traced(daos.products)),
+        users: Arc::new(Traced(daos.users)),
+        idempotency: Arc::new(Traced(daos.idempotency)),
+        ledger: Arc::new(Traced(daos.ledger)),
+        orders: Arc::new(Traced(daos.orders)),
+        ranks: Arc::new(Traced(daos.ranks)),
+        cluster: Arc::new(Traced(daos.cluster)),
+    }
+}
+
+/// A DAO behind its spans.
+struct Traced<D: ?Sized>(Arc<D>);
+
+/// Passes calls on, each in a span `dao.ROOM.METHOD`. What is asked for is not told: ids of people are
+/// among it.
+macro_rules! traced {
+    ($dao:ident, $room:literal, {
+        $(fn $method:ident($($name:ident: $type:ty),*) $(-> $result:ty)?;)*
+    } $(, { $($rest:tt)* })?) => {
+        #[async_trait]
+        impl $dao for Traced<dyn $dao> {
+            $(async fn $method(&self, $($name: $type),*) $(-> $result)? {
+                let span = info_span!(concat!("dao.", $room, ".", stringify!($method)));
+                self.0.$method($($name),*).instrument(span).await
+            })*
+            $($($rest)*)?
+        }
+    };
+}
+
+traced!(ProductDao, "products", {
+    fn find(cx: &Context, id: Uuid, sink: &mut dyn ProductSink) -> Result<Receipt, DaoError>;
+    fn load(cx: &Context, id: Uuid) -> Result<Option<products::Stored>, DaoError>;
+    fn page(cx: &Context, query: &PageQuery, sink: &mut dyn ProductSink) -> Result<PageEnd, DaoError>;
+    fn insert(cx: &Context, product: &Product, operation: Uuid) -> Result<Inserted, DaoError>;
+    fn replace(cx: &Context, before: &products::Stored, after: &Product, operation: Uuid)
+    -> Result<Replaced, DaoError>;
+    fn remove(cx: &Context, before: &products::Stored, operation: Uuid) -> Result<Removed, DaoError>;
+});
+
+traced!(UserDao, "users", {
+    fn find(cx: &Context, id: Uuid, sink: &mut dyn UserSink) -> Result<Receipt, DaoError>;
+    fn exists(cx: &Context, id: Uuid) -> Result<bool, DaoError>;
+    fn load(cx: &Context, id: Uuid) -> Result<Option<StoredUser>, DaoError>;
+    fn page(cx: &Context, limit: usize, after: Option<Position>, sink: &mut dyn UserSink) -> Result<PageEnd, DaoError>;
+    fn insert(cx: &Context, user: &User, operation: Uuid) -> Result<Inserted, DaoError>;
+    fn replace(cx: &Context, before: &StoredUser, after: &User, operation: Uuid) -> Result<Replaced, DaoError>;
+    fn erase(cx: &Context, before: &StoredUser, operation: Uuid) -> Result<Removed, DaoError>;
+});
+
+traced!(IdempotencyDao, "idempotency", {
+    fn begin(cx: &Context, claim: &Claim, lease_ms: i64) -> Result<Begun, DaoError>;
+    fn finish(cx: &Context, key: &str, operation: Uuid, answer: &Answer) -> Result<(), DaoError>;
+    fn release(cx: &Context, key: &str, operation: Uuid) -> Result<(), DaoError>;
+});
+
+traced!(LedgerDao, "ledger", {
+    fn find(cx: &Context, account: Account) -> Result<(Option<Balance>, Receipt), DaoError>;
+    fn load(cx: &Context, account: Account) -> Result<Option<Balance>, DaoError>;
+    fn made(cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Movement>, DaoError>;
+    fn load_days(cx: &Context, account: Account, days: &[i32]) -> Result<Vec<(i32, i64)>, DaoError>;
+    fn turnover(cx: &Context, account: Account, days: RangeInclusive<i32>) -> Result<i64, DaoError>;
+    fn post(cx: &Context, account: Account, before: i64, posting: &Posting) -> Result<Posted, DaoError>;
+    fn movements(
+        cx: &Context,
+        account: Account,
+        before: i64,
+        limit: usize,
+    ) -> Result<(Vec<Movement>, Receipt), DaoError>;
+});
+
+traced!(OrderDao, "orders", {
+    fn find(cx: &Context, id: Uuid) -> Result<(Option<Order>, Receipt), DaoError>;
+    fn load(cx: &Context, id: Uuid) -> Result<Option<orders::Stored>, DaoError>;
+    fn insert(cx: &Context, order: &Order, operation: Uuid) -> Result<orders::Inserted, DaoError>;
+    fn replace(
+        cx: &Context,
+        before: &orders::Stored,
+        after: &Order,
+        operation: Uuid,
+    ) -> Result<orders::Replaced, DaoError>;
+    fn list(cx: &Context, stored: &orders::Stored) -> Result<(), DaoError>;
+    fn page(
+        cx: &Context,
+        filter: &orders::Filter,
+        limit: usize,
+        after: Option<Position>,
+    ) -> Result<(Vec<Order>, PageEnd), DaoError>;
+    fn note(cx: &Context, note: &Note) -> Result<(), DaoError>;
+    fn forget(cx: &Context, note: &Note);
+    fn notes(cx: &Context, minute: i64, after: i64, upto: i64) -> Result<(Vec<Note>, bool), DaoError>;
+    fn swept_until(cx: &Context) -> Result<Option<i64>, DaoError>;
+    fn set_swept_until(cx: &Context, until: i64) -> Result<(), DaoError>;
+});
+
+traced!(RankDao, "ranks", {
+    fn put(cx: &Context, account: Account, slot: Slot, version: i64) -> Result<(), DaoError>;
+    fn remove(cx: &Context, account: Account, slot: Slot, version: i64) -> Result<(), DaoError>;
+    fn slots(cx: &Context, book: Book, below: Slot, limit: usize) -> Result<Vec<Slot>, DaoError>;
+    fn members(cx: &Context, book: Book, slot: Slot, after: Option<Uuid>, limit: usize) -> Result<Vec<Uuid>, DaoError>;
+});
+
+traced!(
+    ClusterDao,
+    "cluster",
+    {
+        fn nodes(cx: &Context) -> Result<Vec<Node>, DaoError>;
+        fn keyspaces(cx: &Context) -> Result<Vec<Keyspace>, DaoError>;
+        fn ring(cx: &Context, keyspace: &str) -> Result<Option<Ring>, DaoError>;
+        fn placement(cx: &Context, table: &str, key: &[String]) -> Result<Placement, PlacementError>;
+        fn ready(cx: &Context) -> Result<(), DaoError>;
+        fn trace_summary(trace: Uuid) -> Option<String>;
+    },
+    {
+        fn keyspace(&self) -> &str {
+            self.0.keyspace()
+        }
+
+        fn default_level(&self) -> Level {
+            self.0.default_level()
+        }
+    }
+);
