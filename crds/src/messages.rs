@@ -102,6 +102,7 @@ pub const API_KEYSPACE: &str =
 pub const AUTH_OIDC: &str =
     "spec.api.auth.oidc belongs to spec.api.auth.mode Oidc and to no other: give both, or neither";
 pub const OIDC_URL: &str = "spec.api.auth.oidc.issuer and jwksUrl must be URLs that begin with https:// (or http://) and have no blank, such as https://id.example.com/shop";
+pub const TRACING_URL: &str = "spec.api.tracing.endpoint must be a URL that begins with http:// or https:// and has neither a blank nor a user, such as http://collector.monitoring:4318: put a token into the Secret of headersSecretName";
 pub const INGRESS_HOST: &str =
     "spec.api.ingress.host must be a DNS name in lower case without scheme, port or path, such as shop.example.com";
 pub const GATEWAY_HOST: &str =

@@ -248,6 +248,9 @@ pub struct ApiSpec {
     #[schemars(range(min = 0, max = 8))]
     #[serde(default, skip_serializing_if = "is_zero")]
     pub trusted_hops: i32,
+    /// Where the API's traces go. Default: where the operator's go, if it was installed with a collector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracing: Option<TracingSpec>,
 }
 
 /// How requests to the API tell who sends them.
@@ -339,6 +342,30 @@ pub struct GatewayParentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub section_name: Option<String>,
+}
+
+/// Export of the API's traces to an OpenTelemetry collector.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TracingSpec {
+    /// The collector's endpoint for OTLP over HTTP with protobuf, such as
+    /// http://collector.monitoring:4318; `/v1/traces` is added to it. Default: the one that the operator
+    /// was installed with; without either nothing is traced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self.matches('^https?://[^ @]+$')").message(messages::TRACING_URL))]
+    #[schemars(length(min = 1, max = 512))]
+    pub endpoint: Option<String>,
+    /// Secret of this namespace whose key `headers` has what the collector asks for, as
+    /// `authorization=Bearer%20TOKEN`, several with commas between. Default: no headers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub headers_secret_name: Option<String>,
+    /// Traces in a hundred that are recorded, where the Ingress or client in front has not decided it for
+    /// its own. 0 records none of the others. Default: as the operator was installed, all of them if it
+    /// says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100))]
+    pub sample_percent: Option<i32>,
 }
 
 /// How requests to the API tell who sends them. None of the words is one that YAML reads as a boolean.
@@ -539,6 +566,7 @@ impl Default for ApiSpec {
             ingress: None,
             gateway: None,
             trusted_hops: 0,
+            tracing: None,
         }
     }
 }

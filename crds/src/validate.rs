@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Amount, AuthMode, AuthSpec, CassandraSpec, GatewaySpec, ResourcesSpec, StoreClusterSpec, messages, quantity_nanos,
-    quantity_units,
+    Amount, AuthMode, AuthSpec, CassandraSpec, GatewaySpec, ResourcesSpec, StoreClusterSpec, TracingSpec, messages,
+    quantity_nanos, quantity_units,
 };
 
 /// A rule that a spec breaks.
@@ -216,6 +216,9 @@ fn check_api(found: &mut Violations, spec: &StoreClusterSpec) {
     if let Some(gateway) = &api.gateway {
         check_gateway(found, gateway);
     }
+    if let Some(tracing) = &api.tracing {
+        check_tracing(found, tracing);
+    }
     let Some(ingress) = &api.ingress else { return };
     if let Some(host) = &ingress.host {
         let field = "spec.api.ingress.host";
@@ -281,6 +284,22 @@ fn check_auth(found: &mut Violations, auth: &AuthSpec) {
         let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
         let is_url = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains([' ', '\n']));
         found.unless(is_url, field, messages::OIDC_URL);
+    }
+}
+
+fn check_tracing(found: &mut Violations, tracing: &TracingSpec) {
+    if let Some(url) = &tracing.endpoint {
+        let field = "spec.api.tracing.endpoint";
+        found.length(url, 1..=512, field);
+        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        let is_url = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains([' ', '@', '\n']));
+        found.unless(is_url, field, messages::TRACING_URL);
+    }
+    if let Some(name) = &tracing.headers_secret_name {
+        found.length(name, 1..=253, "spec.api.tracing.headersSecretName");
+    }
+    if let Some(percent) = tracing.sample_percent {
+        found.within(percent, 0..=100, "spec.api.tracing.samplePercent");
     }
 }
 

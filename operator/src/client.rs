@@ -15,6 +15,7 @@ use tower::{BoxError, Layer, Service};
 
 use crate::leader::WriteGate;
 use crate::metrics::Metrics;
+use crate::trace;
 
 /// Until the head of the answer is there; watches go on after it.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
@@ -77,6 +78,7 @@ where
             return async { Err(NotLeading.into()) }.boxed();
         }
         let metrics = self.metrics.clone();
+        let span = trace::kubernetes(method_label(&method), request.uri());
         let answer = tokio::time::timeout(ANSWER_DEADLINE, self.inner.call(request));
         async move {
             let result: Result<Response<B>, BoxError> = match answer.await {
@@ -85,6 +87,7 @@ where
             };
             let code = result.as_ref().map_or("<error>", |answer| code_label(answer.status().as_u16()));
             metrics.request(method_label(&method), code);
+            trace::replied(&span, result.as_ref().map(|answer| answer.status().as_u16()).map_err(|error| error as _));
             result
         }
         .boxed()

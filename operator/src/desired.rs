@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 use store_crds::{
     Amount, AuthSpec, Consistency, DeletionPolicy, GatewaySpec, ImagePullPolicy, IngressSpec, ResourcesSpec,
-    SerialConsistency, StoreCluster, StoreClusterSpec, Violation,
+    SerialConsistency, StoreCluster, StoreClusterSpec, TracingSpec, Violation,
 };
 
 use crate::plan::ApiShape;
@@ -109,6 +109,7 @@ pub struct DesiredApi {
     pub gateway: Option<GatewaySpec>,
     /// Proxies before the API that are believed.
     pub trusted_hops: i32,
+    pub tracing: Option<TracingSpec>,
 }
 
 impl Desired {
@@ -244,6 +245,7 @@ fn desired_api(spec: &StoreClusterSpec) -> DesiredApi {
         ingress: api.ingress.clone(),
         gateway: api.gateway.clone(),
         trusted_hops: api.trusted_hops,
+        tracing: api.tracing.clone(),
     }
 }
 

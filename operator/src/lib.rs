@@ -26,3 +26,4 @@ pub mod settings;
 #[cfg(test)]
 mod simulation;
 pub mod status;
+pub mod trace;

@@ -2,15 +2,17 @@
 
 use std::io::IsTerminal as _;
 
+use store_telemetry::Traces;
+use store_telemetry::logs::{self, Form};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::args::LogFormat;
 
-/// Sets the process's logs up, once.
-pub fn to_stderr(format: LogFormat) {
+/// Sets the process's logs up, once, and its spans where they are exported.
+pub fn to_stderr(format: LogFormat, traces: Option<&Traces>) {
     let wanted = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_else(|_| "info".to_owned());
-    let subscriber = subscriber(format, &wanted, std::io::stderr().is_terminal(), std::io::stderr);
+    let subscriber = subscriber(format, &wanted, std::io::stderr().is_terminal(), std::io::stderr, traces);
     // it fails only where somebody has set logs up before
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
@@ -22,16 +24,17 @@ fn subscriber<W>(
     wanted: &str,
     colours: bool,
     writer: W,
+    traces: Option<&Traces>,
 ) -> Box<dyn tracing::Subscriber + Send + Sync>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let filter = EnvFilter::builder().parse_lossy(format!("scylla=off,kube_runtime=warn,kube_client=warn,{wanted}"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(writer);
-    match format {
-        LogFormat::Json => Box::new(logs.json().flatten_event(true).with_span_list(false).finish()),
-        LogFormat::Text => Box::new(logs.finish()),
-    }
+    let form = match format {
+        LogFormat::Json => Form::Json,
+        LogFormat::Text => Form::Text { colours },
+    };
+    logs::subscriber(form, filter, writer, traces)
 }
 
 #[cfg(test)]
@@ -58,7 +61,7 @@ mod tests {
     fn logged(format: LogFormat, colours: bool) -> String {
         let written = Written::default();
         let writer = written.clone();
-        let subscriber = subscriber(format, "info", colours, move || writer.clone());
+        let subscriber = subscriber(format, "info", colours, move || writer.clone(), None);
         tracing::subscriber::with_default(subscriber, || tracing::warn!(name = "shop", "pass failed"));
         let bytes = written.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()

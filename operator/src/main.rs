@@ -19,6 +19,7 @@ use store_operator::node::agent::node_agent;
 use store_operator::node::config::node_config;
 use store_operator::node::metrics::NodeMetrics;
 use store_operator::{client, controller, hooks, logs};
+use store_telemetry::Traces;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -33,22 +34,33 @@ const ENDED_OPERATIONS: usize = 64;
 fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Run(run) => {
-            logs::to_stderr(run.log_format);
             // It waits for answers and hardly computes: more threads would only be more heaps.
             let runtime = runtime(&mut Builder::new_current_thread())?;
-            let code = runtime.block_on(operate(*run))?;
+            let traces = {
+                let _within = runtime.enter();
+                Traces::from_environment("store-operator", env!("CARGO_PKG_VERSION"))
+            };
+            logs::to_stderr(run.log_format, traces.as_ref().ok().and_then(Option::as_ref));
+            let traces = traces.context("read OpenTelemetry's variables")?;
+            let code = runtime.block_on(async {
+                let code = operate(*run).await;
+                if let Some(traces) = traces {
+                    traces.end().await;
+                }
+                code
+            })?;
             // Long node operations go on in Cassandra; nothing here waits for them.
             runtime.shutdown_background();
             Ok(code)
         }
         Command::NodeConfig(args) => {
-            logs::to_stderr(LogFormat::Text);
+            logs::to_stderr(LogFormat::Text, None);
             let runtime = runtime(&mut Builder::new_current_thread())?;
             runtime.block_on(node_config(&args)).context("prepared Cassandra's configuration")?;
             Ok(ExitCode::SUCCESS)
         }
         Command::NodeAgent(args) => {
-            logs::to_stderr(LogFormat::Text);
+            logs::to_stderr(LogFormat::Text, None);
             let runtime = runtime(&mut Builder::new_current_thread())?;
             runtime.block_on(async {
                 let stop = CancellationToken::new();
@@ -58,7 +70,7 @@ fn main() -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::ApplyStore(args) => {
-            logs::to_stderr(LogFormat::Text);
+            logs::to_stderr(LogFormat::Text, None);
             let runtime = runtime(&mut Builder::new_current_thread())?;
             runtime.block_on(async {
                 let client = kube::Client::try_default().await.context("looked for a cluster to work in")?;
@@ -67,7 +79,7 @@ fn main() -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::AwaitReady(args) => {
-            logs::to_stderr(LogFormat::Text);
+            logs::to_stderr(LogFormat::Text, None);
             let runtime = runtime(&mut Builder::new_current_thread())?;
             runtime.block_on(hooks::await_ready(&args)).context("asked the operator")?;
             Ok(ExitCode::SUCCESS)
@@ -164,7 +176,7 @@ async fn work_on_stores(
     let reporter = Reporter { controller: "store-operator".to_owned(), instance: Some(run.identity()) };
     let recorder = Recorder::new(client.clone(), reporter);
     let http = jmx::http_client().context("made the client of the Jolokia agents")?;
-    let settings = Arc::new(run.settings.clone());
+    let settings = Arc::new(run.settings.clone().with_telemetry_of_the_environment());
     let controllers = run.namespaces().into_iter().map(|namespace| {
         let (client, metrics, gate) = (client.clone(), metrics.clone(), gate.clone());
         let (recorder, settings) = (recorder.clone(), settings.clone());

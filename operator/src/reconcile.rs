@@ -9,6 +9,7 @@ use kube::ResourceExt as _;
 use kube::api::PartialObjectMeta;
 use kube::runtime::controller::Action;
 use store_crds::{StoreCluster, StoreClusterStatus};
+use tracing::{Instrument as _, Span, info_span, instrument};
 
 use crate::apply::{self, ApplyError};
 use crate::cache::NotSynced;
@@ -22,6 +23,7 @@ use crate::observe::{self, ObserveError, Observed};
 use crate::plan::{self, Plan, RingAction};
 use crate::resources;
 use crate::status;
+use crate::trace;
 
 /// A pass that takes longer is given up; every call in it has a shorter deadline of its own.
 const PASS_DEADLINE: Duration = Duration::from_secs(90);
@@ -63,18 +65,30 @@ impl PassError {
     }
 }
 
+/// A failed pass, with the span that it is told in.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Failed {
+    error: PassError,
+    span: Span,
+}
+
 /// A pass as the controller calls it: counted, timed and bounded.
-pub async fn reconcile(
-    store: Arc<PartialObjectMeta<StoreCluster>>,
-    context: Arc<Context>,
-) -> Result<Action, PassError> {
+pub async fn reconcile(store: Arc<PartialObjectMeta<StoreCluster>>, context: Arc<Context>) -> Result<Action, Failed> {
     let (namespace, name) = (store.namespace().unwrap_or_default(), store.name_any());
     let began = Instant::now();
     context.metrics.pass_began(&namespace, &name);
-    let result = match tokio::time::timeout(PASS_DEADLINE, pass(&context, &namespace, &name)).await {
+    let span = trace::pass(&namespace, &name);
+    let pass = pass(&context, &namespace, &name).instrument(span.clone());
+    let result = match tokio::time::timeout(PASS_DEADLINE, pass).await {
         Ok(result) => result,
         Err(_) => Err(PassError::Deadline),
     };
+    if let Err(error) = &result
+        && !error.is_race()
+    {
+        trace::failed(&span, error.reason());
+    }
     let (outcome, reason) = match &result {
         Ok(action) if *action == Action::await_change() => (Outcome::Success, None),
         Ok(_) => (Outcome::RequeueAfter, None),
@@ -84,11 +98,13 @@ pub async fn reconcile(
     if result.is_ok() {
         context.failures.reset(&namespace, &name);
     }
-    result
+    result.map_err(|error| Failed { error, span })
 }
 
 /// When to try again after an error.
-pub fn after_error(store: Arc<PartialObjectMeta<StoreCluster>>, error: &PassError, context: Arc<Context>) -> Action {
+pub fn after_error(store: Arc<PartialObjectMeta<StoreCluster>>, failed: &Failed, context: Arc<Context>) -> Action {
+    let Failed { error, span } = failed;
+    let _told_in = span.enter();
     let (namespace, name) = (store.namespace().unwrap_or_default(), store.name_any());
     let pause = context.failures.count(&namespace, &name);
     if error.is_race() {
@@ -104,50 +120,68 @@ async fn pass(context: &Context, namespace: &str, name: &str) -> Result<Action, 
         return Err(PassError::NotLeading);
     }
     context.cache.synced().await?;
-    let Some(mut store) = observe::find_store(context, namespace, name).await? else {
+    let Some((mut store, desired, observed)) = observe(context, namespace, name).await? else {
         context.metrics.forget(namespace, name);
         return Ok(Action::await_change());
     };
-
-    let children = observe::children(context, namespace, name)?;
-    let desired = Desired::read(&store, observe::accepted_spec(&children, name).as_deref());
-    let Observed { observation, access, nodes, serving } =
-        observe::observe(context, &store, &desired, children).await?;
-
-    let plan = plan::plan(&desired, &observation, &context.settings);
-
+    let observation = &observed.observation;
+    let plan = info_span!("plan").in_scope(|| plan::plan(&desired, observation, &context.settings));
     if plan.finalizer == Some(true) {
         store = apply::set_finalizer(context, &store, true).await?;
     }
-    let before = store.status.clone().unwrap_or_default();
-    let after = status::status(&desired, &observation, &plan);
-    if let Some(written) = apply::write_status(context, &store, &after).await? {
-        store = written;
-    }
-    context.ring.settle(&desired.uid, &plan.memory, &hosts(&observation));
-    report(context, &store, &before, &after).await;
-
-    let wanted = resources::build(&desired, &plan.shape, &context.settings);
-    let writes = resources::diff(&wanted, &observation.children);
-    apply::write_children(context, &store, &observation.pods, writes).await?;
-    for delete in &plan.deletes {
-        apply::remove(context, &store, &observation.pods, delete).await?;
-    }
-    for change in &plan.claims {
-        apply::change_claim(context, &store, change).await?;
-    }
-    if let Some(action) = &plan.ring {
-        if !context.gate.is_open() {
-            return Err(PassError::NotLeading);
-        }
-        tracing::info!(namespace, name, ?action, "changing the ring");
-        context.ring.act(&access, &nodes, &serving, action).await?;
-    }
+    let after = status::status(&desired, observation, &plan);
+    let store = report(context, store, &after).await?;
+    context.ring.settle(&desired.uid, &plan.memory, &hosts(observation));
+    apply(context, &store, &desired, &observed, &plan).await?;
     if plan.finalizer == Some(false) {
         apply::set_finalizer(context, &store, false).await?;
         context.metrics.forget(namespace, name);
     }
     Ok(next(&plan))
+}
+
+/// The StoreCluster, what it asks for, and the world; `None`: there is no such StoreCluster.
+#[instrument(skip_all)]
+async fn observe(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<(StoreCluster, Desired, Observed)>, ObserveError> {
+    let Some(store) = observe::find_store(context, namespace, name).await? else { return Ok(None) };
+    let children = observe::children(context, namespace, name)?;
+    let desired = Desired::read(&store, observe::accepted_spec(&children, name).as_deref());
+    let observed = observe::observe(context, &store, &desired, children).await?;
+    Ok(Some((store, desired, observed)))
+}
+
+/// Makes the world as planned.
+#[instrument(skip_all)]
+async fn apply(
+    context: &Context,
+    store: &StoreCluster,
+    desired: &Desired,
+    observed: &Observed,
+    plan: &Plan,
+) -> Result<(), PassError> {
+    let Observed { observation, access, nodes, serving } = observed;
+    let wanted = resources::build(desired, &plan.shape, &context.settings);
+    let writes = resources::diff(&wanted, &observation.children);
+    apply::write_children(context, store, &observation.pods, writes).await?;
+    for delete in &plan.deletes {
+        apply::remove(context, store, &observation.pods, delete).await?;
+    }
+    for change in &plan.claims {
+        apply::change_claim(context, store, change).await?;
+    }
+    if let Some(action) = &plan.ring {
+        if !context.gate.is_open() {
+            return Err(PassError::NotLeading);
+        }
+        let (namespace, name) = (&desired.namespace, &desired.name);
+        tracing::info!(namespace, name, ?action, "changing the ring");
+        context.ring.act(access, nodes, serving, action).await?;
+    }
+    Ok(())
 }
 
 /// What was changed over CQL is done when the pass ends, so the next one can begin at once.
@@ -159,10 +193,19 @@ fn next(plan: &Plan) -> Action {
     Action::requeue(if done { plan.requeue.min(AFTER_CHANGE) } else { plan.requeue })
 }
 
-async fn report(context: &Context, store: &StoreCluster, before: &StoreClusterStatus, after: &StoreClusterStatus) {
+/// Writes the status, and tells of it in metrics and events. Returns the StoreCluster as it is then.
+#[instrument(skip_all)]
+async fn report(
+    context: &Context,
+    store: StoreCluster,
+    after: &StoreClusterStatus,
+) -> Result<StoreCluster, ApplyError> {
+    let before = store.status.clone().unwrap_or_default();
+    let store = apply::write_status(context, &store, after).await?.unwrap_or(store);
     let wanted = store.spec.cassandra.size;
     context.metrics.show(&store.namespace().unwrap_or_default(), &store.name_any(), wanted, after);
-    events::publish(context, store, events::notes(before, after)).await;
+    events::publish(context, &store, events::notes(&before, after)).await;
+    Ok(store)
 }
 
 /// Host id of each pod's node, as the node itself or an earlier status tells it.

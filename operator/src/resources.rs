@@ -11,6 +11,7 @@ mod meta;
 mod pod;
 mod protection;
 mod services;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 

@@ -27,6 +27,34 @@ pub struct Settings {
     /// Namespaces from which Cassandra's metrics are scraped, separated by commas; none: nobody may.
     #[arg(long, env = "METRICS_NAMESPACES", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub metrics_namespaces: Vec<String>,
+    /// Where the operator's own traces go, by the standard variables alone; the APIs of shops follow.
+    #[arg(skip)]
+    pub telemetry: Option<Telemetry>,
+}
+
+/// A collector of traces, as the APIs of shops are told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telemetry {
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`
+    pub endpoint: String,
+    /// `OTEL_TRACES_SAMPLER`
+    pub sampler: Option<String>,
+    /// `OTEL_TRACES_SAMPLER_ARG`
+    pub sampler_arg: Option<String>,
+}
+
+impl Settings {
+    /// Takes what OpenTelemetry's variables say. Headers are not among it: they are secrets, and a shop's
+    /// namespace may be somebody else's.
+    pub fn with_telemetry_of_the_environment(mut self) -> Self {
+        let read = |name| std::env::var(name).ok().filter(|text| !text.trim().is_empty());
+        self.telemetry = read("OTEL_EXPORTER_OTLP_ENDPOINT").map(|endpoint| Telemetry {
+            endpoint,
+            sampler: read("OTEL_TRACES_SAMPLER"),
+            sampler_arg: read("OTEL_TRACES_SAMPLER_ARG"),
+        });
+        self
+    }
 }
 
 /// Labels, by key.

@@ -17,11 +17,14 @@ use scylla::errors::{
     NewSessionError, RequestAttemptError,
 };
 use scylla::policies::host_filter::AllowListHostFilter;
+use scylla::response::query_result::QueryResult;
 use scylla::statement::{Consistency, Statement};
+use tracing::Instrument as _;
 
 use super::Credentials;
 use super::statements::{self, DEFAULT_SUPERUSER};
 use crate::observation::Replication;
+use crate::trace;
 
 const CONNECT_DEADLINE: Duration = Duration::from_secs(3);
 const LOGIN_DEADLINE: Duration = Duration::from_secs(6);
@@ -108,14 +111,20 @@ impl Cql {
             .keepalive_timeout(Duration::from_secs(3))
             .schema_agreement_timeout(Duration::from_secs(10))
             .schema_agreement_interval(Duration::from_millis(200));
-        match tokio::time::timeout(LOGIN_DEADLINE, builder.build()).await {
+        let span = trace::log_in(&contacts);
+        let opened = tokio::time::timeout(LOGIN_DEADLINE, builder.build()).instrument(span.clone()).await;
+        let opened = match opened {
             Err(_) => Err(fail("no session within the deadline".into())),
             Ok(Err(error)) => Err(match refusal(&error) {
                 Some(message) => CqlError::Refused { user: credentials.username.clone(), message },
                 None => fail(error.to_string()),
             }),
             Ok(Ok(session)) => Ok(Cql { session, own, credentials: credentials.clone(), contacts }),
+        };
+        if let Err(error) = &opened {
+            trace::failed(&span, error.reason());
         }
+        opened
     }
 
     /// Every keyspace that is replicated over the ring.
@@ -165,10 +174,7 @@ impl Cql {
         let mut statement = Statement::new(statement);
         statement.set_consistency(Consistency::LocalQuorum);
         statement.set_request_timeout(Some(CHANGE_DEADLINE));
-        match self.session.query_unpaged(statement, ()).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(CqlError::Query { what, cause: cause_of(&error) }),
-        }
+        self.ask(what, statement).await.map(drop)
     }
 
     async fn rows<R>(&self, what: &'static str, statement: &str, consistency: Consistency) -> Result<Vec<R>, CqlError>
@@ -180,15 +186,16 @@ impl Cql {
         statement.set_request_timeout(Some(READ_DEADLINE));
         statement.set_is_idempotent(true);
         let shape = |cause: String| CqlError::Shape { what, cause };
-        let result = self
-            .session
-            .query_unpaged(statement, ())
-            .await
-            .map_err(|error| CqlError::Query { what, cause: cause_of(&error) })?
-            .into_rows_result()
-            .map_err(|error| shape(error.to_string()))?;
+        let result = self.ask(what, statement).await?.into_rows_result().map_err(|error| shape(error.to_string()))?;
         let rows = result.rows::<R>().map_err(|error| shape(error.to_string()))?;
         rows.collect::<Result<Vec<R>, _>>().map_err(|error| shape(error.to_string()))
+    }
+
+    async fn ask(&self, what: &'static str, statement: Statement) -> Result<QueryResult, CqlError> {
+        let span = trace::cql(what, &statement.contents);
+        let result = self.session.query_unpaged(statement, ()).instrument(span.clone()).await;
+        trace::answered(&span, &result);
+        result.map_err(|error| CqlError::Query { what, cause: cause_of(&error) })
     }
 }
 

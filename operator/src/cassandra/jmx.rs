@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tracing::Instrument as _;
 
 use super::Credentials;
 use crate::observation::NodeView;
+use crate::trace;
 
 const STORAGE_SERVICE: &str = "org.apache.cassandra.db:type=StorageService";
 const HINTS_SERVICE: &str = "org.apache.cassandra.hints:type=HintsService";
@@ -46,6 +48,18 @@ impl JmxError {
     /// Whether the command itself was refused or failed, rather than the way to it.
     pub fn is_refusal(&self) -> bool {
         matches!(self, JmxError::Command(..))
+    }
+
+    /// A word for it from a closed list.
+    fn kind(&self) -> &'static str {
+        match self {
+            JmxError::Transport { slow: true, .. } => "timeout",
+            JmxError::Transport { .. } => "no_answer",
+            JmxError::Http { .. } => "http",
+            JmxError::Format { .. } => "format",
+            JmxError::NotUp(_) => "not_up",
+            JmxError::Command(..) => "refused",
+        }
     }
 }
 
@@ -194,6 +208,15 @@ impl Jolokia {
 
     /// Sends the questions in one POST; the answers come in the same order.
     async fn bulk(&self, questions: &[Value], deadline: Duration) -> Result<Vec<Value>, JmxError> {
+        let span = trace::jmx(&self.address, questions);
+        let result = self.ask(questions, deadline).instrument(span.clone()).await;
+        if let Err(error) = &result {
+            trace::failed(&span, error.kind());
+        }
+        result
+    }
+
+    async fn ask(&self, questions: &[Value], deadline: Duration) -> Result<Vec<Value>, JmxError> {
         let transport = |error: reqwest::Error| JmxError::Transport {
             address: self.address.clone(),
             cause: root_cause(&error),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use store_crds::{API_PORT, AuthMode, AuthSpec, Consistency, GatewayParentSpec, GatewaySpec, IngressSpec};
 
 use super::meta::{self, Component, env};
-use super::{Child, access, hash, services};
+use super::{Child, access, hash, services, telemetry};
 use crate::desired::Desired;
 use crate::kinds::HTTP_ROUTE;
 use crate::settings::Settings;
@@ -76,6 +76,7 @@ fn container(desired: &Desired, settings: &Settings) -> Value {
         variables.push(env("STORE_TRUSTED_HOPS", desired.api.trusted_hops.to_string()));
     }
     variables.extend(auth_env(&desired.api.auth));
+    variables.extend(telemetry::variables(desired, settings));
     let mut container = base_container(desired, settings, variables);
     container["ports"] = json!([{ "name": "http", "containerPort": API_PORT, "protocol": "TCP" }]);
     container["startupProbe"] = probe("/livez", 1, 1, 60);

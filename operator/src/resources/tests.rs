@@ -22,6 +22,7 @@ pub fn settings() -> Settings {
         operator_namespace: "store-system".into(),
         operator_pod_labels: [("app.kubernetes.io/name".to_owned(), "store-operator".to_owned())].into(),
         metrics_namespaces: Vec::new(),
+        telemetry: None,
     }
 }
 

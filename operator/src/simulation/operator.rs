@@ -88,6 +88,7 @@ pub fn settings() -> Settings {
         operator_namespace: "store-system".into(),
         operator_pod_labels: [("app".to_owned(), "operator".to_owned())].into(),
         metrics_namespaces: Vec::new(),
+        telemetry: None,
     }
 }
 
