@@ -80,6 +80,17 @@ const CASES: &[(&str, &[&str])] = &[
             r#"topologySpreadConstraints=[{"maxSkew":2,"topologyKey":"rack","whenUnsatisfiable":"DoNotSchedule"}]"#,
         ],
     ),
+    (
+        "traces",
+        &[
+            "--set",
+            "telemetry.otlp.endpoint=http://collector.monitoring:4318,telemetry.otlp.headersSecretName=collector",
+            "--set",
+            "telemetry.traces.sampler=parentbased_traceidratio,networkPolicy.egress.enabled=true",
+            "--set-string",
+            "telemetry.traces.samplerArg=0.05",
+        ],
+    ),
 ];
 
 /// Values that can never work, as one `--set` each: the chart's schema must refuse them.
@@ -106,6 +117,9 @@ const REFUSED: &[&str] = &[
     "networkPolicy.egress.apiServerPorts={}",
     "networkPolicy.egress.apiServerPorts={0}",
     "networkPolicy.metricsFrom=all",
+    "telemetry.otlp.endpoint=collector:4317",
+    "telemetry.otlp.endpoint=http://user:password@collector:4318",
+    "telemetry.traces.sampler=half",
     "topologySpreadConstraints[0].topologyKey=zone",
     "priorityClassName=High",
     "storeCluster.name=My_Shop",
@@ -142,6 +156,10 @@ pub fn checks(root: &Path, tools: &Tools) -> Vec<Check> {
         if *case == "a shop" {
             checks.push(("the chart's shop is a StoreCluster that is accepted".to_owned(), shop(&rendered)));
         }
+        if ["defaults", "traces"].contains(case) {
+            let what = format!("with {case} the operator is told of a collector and may reach it, or neither");
+            checks.push((what, told_of_a_collector(&rendered, *case == "traces")));
+        }
         checks.push((format!("objects rendered with {case} fit Kubernetes {KUBERNETES}"), fits(tools, &rendered)));
     }
     checks.push(("values.yaml and its schema have the same values".to_owned(), same_values(&chart)));
@@ -149,6 +167,28 @@ pub fn checks(root: &Path, tools: &Tools) -> Vec<Check> {
     checks.extend(kustomization(root, tools));
     checks.extend(samples(root, tools));
     checks
+}
+
+/// Whether the operator has OpenTelemetry's variables and a way out to the collector's port.
+fn told_of_a_collector(objects: &[Value], wanted: bool) -> Result<(), String> {
+    let of = |kind: &str| objects.iter().find(|object| object["kind"] == kind).ok_or(format!("no {kind}"));
+    let variables = &of("Deployment")?["spec"]["template"]["spec"]["containers"][0]["env"];
+    let names = variables.as_array().into_iter().flatten().filter_map(|variable| variable["name"].as_str());
+    let told: Vec<&str> = names.filter(|name| name.starts_with("OTEL_")).collect();
+    let all = [
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "OTEL_TRACES_SAMPLER",
+        "OTEL_TRACES_SAMPLER_ARG",
+        "OTEL_RESOURCE_ATTRIBUTES",
+    ];
+    let expected: &[&str] = if wanted { &all } else { &[] };
+    if told != expected {
+        return Err(format!("it is told {told:?}"));
+    }
+    let egress = of("NetworkPolicy")?["spec"]["egress"].to_string();
+    let open = egress.contains(r#"[{"port":4318,"protocol":"TCP"}]"#);
+    if open == wanted { Ok(()) } else { Err(format!("its way out is {egress}")) }
 }
 
 fn helm(helm: &Path, command: &str, chart: &Path) -> Command {

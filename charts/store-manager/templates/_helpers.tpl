@@ -122,3 +122,12 @@ annotations:
 {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
+
+{{/* Port of the collector of traces; empty without one. */}}
+{{- define "store-manager.collectorPort" -}}
+{{- with .Values.telemetry.otlp.endpoint }}
+{{- $url := urlParse . }}
+{{- $port := regexFind "[0-9]+$" (regexFind ":[0-9]+$" $url.host) }}
+{{- $port | default (ternary "443" "80" (eq $url.scheme "https")) }}
+{{- end }}
+{{- end }}
