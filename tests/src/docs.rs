@@ -16,6 +16,11 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("kubectl logs", "looks at the operator"),
     ("kubectl annotate --overwrite crd", "the chart suite sets annotations of the CRD so"),
     ("helm install", "the chart suite installs with both Helms"),
+    (
+        "helm upgrade store-manager charts/store-manager -n store-system --reuse-values --set telemetry",
+        "the chart suite renders with this value",
+    ),
+    ("kubectl patch stc shop -n store --type=merge -p '{\"spec\":{\"api\":{\"tracing\"", "unit tests read such a spec"),
     ("helm test", "the chart suite runs it with both Helms"),
     ("cargo run --bin testbed -- node", "the stories cut the power by the same code"),
     ("kubectl describe pod", "a runbook looks at a pod that does not start"),
