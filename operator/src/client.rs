@@ -87,7 +87,7 @@ where
             };
             let code = result.as_ref().map_or("<error>", |answer| code_label(answer.status().as_u16()));
             metrics.request(method_label(&method), code);
-            trace::replied(&span, result.as_ref().map(|answer| answer.status().as_u16()).map_err(|error| error as _));
+            trace::replied(&span, result.as_ref().ok().map(|answer| answer.status().as_u16()));
             result
         }
         .boxed()

@@ -2,7 +2,6 @@
 //! none is made. Statements, bodies and the words of errors are not told: there are passwords among
 //! them. No IO.
 
-use std::fmt::Display;
 use std::net::SocketAddr;
 
 use http::Uri;
@@ -131,15 +130,15 @@ fn kind_of(path: &str) -> &str {
 }
 
 /// How a call of the Kubernetes API ended. A refusal is the caller's to judge, so it is no error here.
-pub fn replied(span: &Span, status: Result<u16, &dyn Display>) {
+pub fn replied(span: &Span, status: Option<u16>) {
     match status {
-        Ok(status) => {
+        Some(status) => {
             span.record("http.response.status_code", i64::from(status));
             if status >= 500 {
                 failed(span, "5xx");
             }
         }
-        Err(_) => failed(span, "no_answer"),
+        None => failed(span, "no_answer"),
     }
 }
 
