@@ -177,9 +177,9 @@ fn like_a_client() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
-/// The runtime that store-api has.
+/// The runtime that store-api has unless told otherwise.
 fn like_store_api() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 fn tell(done: &impl serde::Serialize) -> anyhow::Result<()> {
