@@ -2,7 +2,7 @@
 //! it was sent. It can also refuse, or never answer.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -96,7 +96,15 @@ impl Collector {
     /// # Errors
     /// When it cannot.
     pub async fn start() -> std::io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        Self::on(Ipv4Addr::LOCALHOST.into()).await
+    }
+
+    /// Listens on a free port of this address.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub async fn on(address: IpAddr) -> std::io::Result<Self> {
+        let listener = TcpListener::bind((address, 0)).await?;
         let address = listener.local_addr()?;
         let state = Arc::<State>::default();
         let serving = tokio::spawn(serve(listener, Arc::clone(&state)));

@@ -13,6 +13,7 @@ mod hands;
 mod outage;
 mod specs;
 mod timeline;
+mod traced;
 mod ways_in;
 
 use std::path::PathBuf;
@@ -273,6 +274,7 @@ impl Story<'_> {
         step!(self, tally, "some business", self.some_business());
         if !self.plan.first_half {
             step!(self, tally, "an Ingress with TLS, and a Gateway", self.other_ways_in());
+            step!(self, tally, "one trace from the Ingress to the statement", self.one_trace());
             step!(self, tally, "no operator", self.operator_away());
             self.alerts(tally, &[], &["StoreOperatorAbsent"]).await;
             step!(self, tally, "an operator that may not write", self.operator_without_a_right());
