@@ -16,7 +16,8 @@ use super::products::{self, PageQuery, Product, ProductDao, ProductSink};
 use super::ranks::{RankDao, Slot};
 use super::row::{Inserted, Removed, Replaced};
 use super::users::{StoredUser, User, UserDao, UserSink};
-use super::{Context, DaoError, Daos, Level, PageEnd, Position, Receipt};
+use super::page::{PageEnd, Position};
+use super::{Context, DaoError, Daos, Level, Receipt};
 
 /// The DAOs, each call in a span if spans are made.
 pub fn daos(daos: Daos) -> Daos {
@@ -41,7 +42,7 @@ struct Traced<D: ?Sized>(Arc<D>);
 /// among it.
 macro_rules! traced {
     ($dao:ident, $room:literal, {
-        $(fn $method:ident($($name:ident: $type:ty),*) $(-> $result:ty)?;)*
+        $(fn $method:ident($($name:ident: $type:ty),* $(,)?) $(-> $result:ty)?;)*
     } $(, { $($rest:tt)* })?) => {
         #[async_trait]
         impl $dao for Traced<dyn $dao> {

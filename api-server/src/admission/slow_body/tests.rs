@@ -14,14 +14,14 @@ fn door(working: usize) -> Arc<Admission> {
     Arc::new(Admission::new(Bounds { working, waiting: 1, patience: PATIENCE }))
 }
 
-type Sender = mpsc::Sender<Result<Frame<Bytes>, axum::BoxError>>;
+type Sender = mpsc::Sender<Result<Frame<Bytes>, std::io::Error>>;
 
 /// A request inside, its body, and who sends that.
 async fn request(door: &Arc<Admission>) -> (Held, impl Future<Output = Result<Bytes, axum::BoxError>> + use<>, Sender) {
     let (sender, receiver) = mpsc::channel(4);
     let held = Held::new(door.enter().await.expect("a free slot"));
     let body = SlowBody::new(StreamBody::new(receiver), Arc::clone(door), held.clone());
-    (held, async move { Ok(body.collect().await?.to_bytes()) }, sender)
+    (held, async move { body.collect().await.map(http_body_util::Collected::to_bytes) }, sender)
 }
 
 async fn send(sender: &mut Sender, text: &'static str) {
