@@ -49,7 +49,7 @@ enum State {
     /// In its slot. Once it has waited for the body, the end of its patience.
     Inside(Option<Pin<Box<Sleep>>>),
     /// Without a slot, in one of the places for those who wait for their bodies.
-    Outside(OwnedSemaphorePermit),
+    Outside { _place: OwnedSemaphorePermit },
     /// Its body is there: on its way in again.
     Entering(Entering),
     /// Nothing more is to come, or it was turned away.
@@ -104,7 +104,7 @@ where
                     ready!(patience.as_mut().poll(cx));
                     match Arc::clone(&this.admission.outside).try_acquire_owned() {
                         Ok(place) => {
-                            this.state = State::Outside(place);
+                            this.state = State::Outside { _place: place };
                             drop(this.held.exchange(None));
                         }
                         Err(_) => {
@@ -113,7 +113,7 @@ where
                         }
                     }
                 }
-                State::Outside(_) => match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
+                State::Outside { .. } => match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
                     Some(Ok(frame)) if !this.body.is_end_stream() => return Poll::Ready(Some(Ok(frame))),
                     end => {
                         this.end = Some(end.map(|end| end.map_err(Into::into)));

@@ -12,11 +12,11 @@ use super::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Ring
 use super::idempotency::{Answer, Begun, Claim, IdempotencyDao};
 use super::ledger::{Account, Balance, Book, LedgerDao, Movement, Posted, Posting};
 use super::orders::{self, Note, Order, OrderDao};
+use super::page::{PageEnd, Position};
 use super::products::{self, PageQuery, Product, ProductDao, ProductSink};
 use super::ranks::{RankDao, Slot};
 use super::row::{Inserted, Removed, Replaced};
 use super::users::{StoredUser, User, UserDao, UserSink};
-use super::page::{PageEnd, Position};
 use super::{Context, DaoError, Daos, Level, Receipt};
 
 /// The DAOs, each call in a span if spans are made.

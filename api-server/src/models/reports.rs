@@ -32,6 +32,9 @@ pub struct Reports {
     ranks: Arc<dyn RankDao>,
 }
 
+/// Accounts with their turnover, the most first, and who answered.
+pub type Ranking = (Vec<(Uuid, i64)>, Option<Receipt>);
+
 impl Reports {
     /// Reports over DAOs.
     pub fn new(ledger: Arc<dyn LedgerDao>, ranks: Arc<dyn RankDao>) -> Self {
@@ -47,7 +50,7 @@ impl Reports {
         book: Book,
         limit: usize,
         days: Option<RangeInclusive<i32>>,
-    ) -> Result<(Vec<(Uuid, i64)>, Option<Receipt>), ModelError> {
+    ) -> Result<Ranking, ModelError> {
         let mut top = Top::new(limit);
         let mut below = Slot(i64::MAX);
         let mut class = i64::MAX;
@@ -156,7 +159,7 @@ impl Top {
         self.best.len() == self.limit && self.best.peek().is_some_and(|Reverse((least, _))| *least >= bound)
     }
 
-    fn into_rows(self) -> (Vec<(Uuid, i64)>, Option<Receipt>) {
+    fn into_rows(self) -> Ranking {
         let sorted = self.best.into_sorted_vec();
         let rows = sorted.into_iter().map(|Reverse((turnover, Reverse(id)))| (id, turnover)).collect();
         (rows, self.receipt)

@@ -237,7 +237,8 @@ impl Bench<'_> {
                 };
                 if sample.is_starved() {
                     let who = if api { "the API" } else { "the loop" };
-                    let why = format!("orders, round {round}: {who} was starved ({sample:?}): measure on a quieter machine");
+                    let why =
+                        format!("orders, round {round}: {who} was starved ({sample:?}): measure on a quieter machine");
                     return Err(ApiBenchError::Wrong(why));
                 }
                 let cost = if api { &mut order.api } else { &mut order.driver };
