@@ -8,7 +8,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use store_telemetry::logs::{self, Form};
 use store_tests::otlp::{Collector, Mood};
+use tracing_subscriber::EnvFilter;
 
 /// In every secret and every body.
 const CANARY: &str = "canary-7f3a";
@@ -81,7 +83,8 @@ fn lines(output: &str) -> Vec<serde_json::Value> {
     output.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
 }
 
-#[tokio::test]
+// The collector answers while this test waits for the program's end.
+#[tokio::test(flavor = "multi_thread")]
 async fn no_secret_and_no_body_is_in_any_log_or_span_and_each_request_is_told_once() {
     let directory = tempfile::tempdir().unwrap();
     let token = format!("{CANARY}-token-of-the-seller");
@@ -232,4 +235,18 @@ fn telemetry_that_cannot_work_ends_the_program_and_says_what_to_write() {
         assert_eq!(output.status.code(), Some(2), "{variable}: {told}");
         assert!(told.contains(advice), "{variable}: {told}");
     }
+}
+
+/// Here, since no other test of this process has a subscriber: whether a span is made is remembered for the process.
+#[test]
+fn without_an_exporter_no_span_is_made_whatever_is_logged() {
+    let subscriber = logs::subscriber(Form::Json, EnvFilter::new("trace"), std::io::sink, None);
+    let _guard = tracing::subscriber::set_default(subscriber);
+    assert!(!store_telemetry::are_on());
+    let headers = http::HeaderMap::new();
+    let id = http::HeaderValue::from_static("r-1");
+    let span = store_api::trace::request(store_api::route::Route::Products, &http::Method::GET, &headers, &id);
+    assert!(span.is_disabled());
+    assert_eq!(store_api::trace::ended(&span, http::StatusCode::OK), None);
+    assert!(store_api::trace::controller(store_api::route::Route::Products).is_disabled());
 }

@@ -13,7 +13,7 @@ use futures::StreamExt as _;
 use kube::api::PartialObjectMeta;
 use kube::runtime::events::{Recorder, Reporter};
 use serde_json::{Value, json};
-use store_crds::{LABEL_COMPONENT, LABEL_STORE, StoreCluster};
+use store_crds::{FINALIZER, LABEL_COMPONENT, LABEL_STORE, StoreCluster};
 use store_operator::cache::Cache;
 use store_operator::cassandra::jmx;
 use store_operator::cassandra::live::{LiveRing, Ports};
@@ -39,7 +39,7 @@ fn store() -> Value {
         "kind": "StoreCluster",
         "metadata": {
             "name": "shop", "namespace": "store", "uid": "1b4e28ba-2fa1-11d2-883f-0016d3cca427",
-            "generation": 1, "resourceVersion": "1",
+            "generation": 1, "resourceVersion": "1", "finalizers": [FINALIZER],
         },
         "spec": {},
     })
@@ -59,7 +59,7 @@ async fn api_server(request: Request) -> Response {
     let path = head.uri.path();
     let list = |items: Value| json!({ "apiVersion": "v1", "kind": "List", "metadata": { "resourceVersion": "1" }, "items": items });
     let answer = match (head.method.as_str(), path.rsplit('/').next().unwrap()) {
-        ("GET", "shop") => store(),
+        ("GET" | "PATCH", "shop") => store(),
         ("GET", "shop-jolokia") => json!({
             "metadata": labelled("shop-jolokia"),
             // op, and the canary

@@ -165,19 +165,6 @@ async fn a_collector_that_hangs_costs_no_request_and_not_the_end() {
 }
 
 #[tokio::test]
-async fn without_an_exporter_no_span_is_made_whatever_is_logged() {
-    let subscriber = logs::subscriber(Form::Json, EnvFilter::new("trace"), std::io::sink, None);
-    let _guard = tracing::subscriber::set_default(subscriber);
-    assert!(!store_telemetry::are_on());
-    let headers = http::HeaderMap::new();
-    let id = http::HeaderValue::from_static("r-1");
-    let span = store_api::trace::request(store_api::route::Route::Products, &http::Method::GET, &headers, &id);
-    assert!(span.is_disabled());
-    assert_eq!(store_api::trace::ended(&span, http::StatusCode::OK), None);
-    assert!(store_api::trace::controller(store_api::route::Route::Products).is_disabled());
-}
-
-#[tokio::test]
 async fn a_request_is_one_trace_down_to_the_statement_on_cassandra() {
     let Some((mut daos, keyspace)) = daos_on_cassandra(1).await else { return };
     let traced = Traced::start().await;
