@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -170,7 +171,8 @@ impl Edge {
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
     {
-        let handled = async {
+        // Pinned where it is made: each wrapper would else move some kilobytes.
+        let handled = pin!(async {
             match held {
                 Some(held) => {
                     let slow = |body| SlowBody::new(Box::pin(body), Arc::clone(&self.app.admission), held.clone());
@@ -178,7 +180,7 @@ impl Edge {
                 }
                 None => router::answer(&self.router, &self.app, route, request).await,
             }
-        };
+        });
         let handled = AssertUnwindSafe(handled).catch_unwind();
         let traced = handled.instrument(span.in_scope(|| trace::controller(route))).instrument(span.clone());
         ids::named(Name::new("request_id", id.clone()), traced).await.unwrap_or_else(|_| panicked())

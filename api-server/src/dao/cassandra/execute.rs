@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -311,7 +312,9 @@ impl Database {
         let started = Instant::now();
         let prepared = self.within_deadline(cx, started, prepared)?;
         let span = trace::statement(&self.keyspace, meter, &prepared);
-        let result = self.session.execute_unpaged(&prepared, values).instrument(span.clone()).await;
+        // Pinned where it is made: to put it into the span would else move kilobytes.
+        let execution = pin!(self.session.execute_unpaged(&prepared, values));
+        let result = execution.instrument(span.clone()).await;
         let result = result.map_err(|error| classify(&error, false));
         trace::answered(&span, &result);
         meter.record(started.elapsed(), result.as_ref().err());
@@ -350,7 +353,9 @@ impl Database {
             prepared.to_mut().set_tracing(true);
         }
         let span = trace::statement(&self.keyspace, &statement.meter, &prepared);
-        let result = self.session.execute_unpaged(&prepared, values).instrument(span.clone()).await;
+        // Pinned where it is made: to put it into the span would else move kilobytes.
+        let execution = pin!(self.session.execute_unpaged(&prepared, values));
+        let result = execution.instrument(span.clone()).await;
         let result = result.map_err(|error| classify(&error, true));
         trace::answered(&span, &result);
         statement.meter.record(started.elapsed(), result.as_ref().err());
