@@ -19,8 +19,8 @@ test: ## everything: check, the API on a ring, rings of its own, the stories on 
 soak: ## the store's people at work while the ring breaks in every way; figures into docs/soak.md
 	@cargo run --bin soak -- --rounds 4 --people 32 --document docs/soak.md
 
-e2e: ## the end-to-end story on a Kubernetes of its own, under constant load, and the life of the chart
-	@cargo build --bins && cargo run --bin e2e
+e2e: ## the end-to-end story on a Kubernetes of its own, under constant load, and the life of the chart; figures into docs/story.md
+	@cargo build --bins && cargo run --bin e2e -- --document docs/story.md
 
 chart-life: ## of `make e2e` this alone: install, upgrade, roll back and remove the chart beside a shop that serves, with Helm 3 and 4
 	@cargo build --bins && cargo run --bin e2e -- --cluster chart --only chart

@@ -193,6 +193,15 @@ fn write_setting(setting: &str, value: u64) -> Result<(), HostError> {
     fs::write(&path, value.to_string()).map_err(io_error("writing", &path))
 }
 
+/// In words: when, on how many CPUs of which kind.
+pub fn machine() -> String {
+    let cpus = std::thread::available_parallelism().map_or(0, usize::from);
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let model = model.trim_start_matches(['\t', ' ', ':']);
+    format!("Measured on {} with {cpus} CPUs ({model}).", jiff::Timestamp::now().strftime("%Y-%m-%d"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

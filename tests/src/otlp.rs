@@ -2,12 +2,14 @@
 //! it was sent. It can also refuse, or never answer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use flate2::read::GzDecoder;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -25,6 +27,9 @@ use tokio::time::Instant;
 
 /// How long spans are waited for: programs send every five seconds.
 const WAIT: Duration = Duration::from_secs(20);
+
+/// Bytes of a batch that are looked at.
+const LONGEST: u64 = 64 << 20;
 
 /// What the collector does with a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,7 +197,7 @@ async fn take(state: Arc<State>, request: Request<Incoming>) -> Result<Response<
         return answer(StatusCode::SERVICE_UNAVAILABLE, Bytes::new());
     }
     let (head, body) = request.into_parts();
-    let body = body.collect().await?.to_bytes();
+    let body = plain(&head.headers, body.collect().await?.to_bytes());
     let protobuf = head.headers.get("content-type").is_some_and(|kind| kind == "application/x-protobuf");
     let (true, "/v1/traces", Ok(sent)) = (protobuf, head.uri.path(), ExportTraceServiceRequest::decode(body.clone()))
     else {
@@ -202,6 +207,16 @@ async fn take(state: Arc<State>, request: Request<Incoming>) -> Result<Response<
     locked(&state.headers).push(head.headers);
     locked(&state.spans).extend(read(sent));
     answer(StatusCode::OK, ExportTraceServiceResponse::default().encode_to_vec().into())
+}
+
+/// What some exporters send compressed; nothing if it cannot be read.
+fn plain(headers: &http::HeaderMap, body: Bytes) -> Bytes {
+    if headers.get("content-encoding").is_none_or(|encoding| encoding != "gzip") {
+        return body;
+    }
+    let mut text = Vec::new();
+    let read = GzDecoder::new(&body[..]).take(LONGEST).read_to_end(&mut text);
+    read.map(|_| text.into()).unwrap_or_default()
 }
 
 fn read(sent: ExportTraceServiceRequest) -> Vec<Seen> {

@@ -14,6 +14,7 @@ use store_tests::bench::{curve, overload, ring, writes};
 use store_tests::checks::{cargo, root};
 use store_tests::cluster::Cluster;
 use store_tests::command::{LONG, run};
+use store_tests::host::machine;
 use store_tests::progress::say;
 use store_tests::suites::install::install;
 
@@ -162,13 +163,4 @@ fn keep(file: &PathBuf, measured: &Measured) -> anyhow::Result<()> {
     let page = root().join("docs/bench.md");
     fs::create_dir_all(root().join("docs")).context("making docs")?;
     fs::write(&page, render(measured)).with_context(|| format!("writing {}", page.display()))
-}
-
-/// In words: when, on how many CPUs of which kind.
-fn machine() -> String {
-    let cpus = std::thread::available_parallelism().map_or(0, usize::from);
-    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
-    let model = model.trim_start_matches(['\t', ' ', ':']);
-    format!("Measured on {} with {cpus} CPUs ({model}).", jiff::Timestamp::now().strftime("%Y-%m-%d"))
 }

@@ -9,10 +9,12 @@ use clap::{Parser, ValueEnum};
 use store_tests::cache::Cache;
 use store_tests::checks::root;
 use store_tests::cluster::Cluster;
+use store_tests::host::machine;
 use store_tests::progress::say;
 use store_tests::suites::chart_life;
 use store_tests::suites::install::{OPERATOR_NAMESPACE, chart, testbed};
 use store_tests::suites::kubectl::Kubectl;
+use store_tests::suites::story::page::page;
 use store_tests::suites::story::{Plan, Stage, tell};
 use store_tests::suites::tally::Tally;
 use store_tests::tools;
@@ -42,6 +44,9 @@ struct Arguments {
     /// Where the reports go, as JSON.
     #[arg(long, default_value = "target/e2e")]
     reports: PathBuf,
+    /// Write a page with the figures of the last reports, whichever run they are of.
+    #[arg(long)]
+    document: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -63,11 +68,17 @@ enum Suites {
     Stories,
     /// The life of the chart beside a small shop.
     Chart,
+    /// Nothing but the page of the last reports.
+    Document,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
+    if arguments.only == Suites::Document {
+        document(&arguments)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut tally = Tally::default();
     let result = suites(&arguments, &mut tally).await;
     if let Err(error) = &result {
@@ -75,6 +86,9 @@ async fn main() -> anyhow::Result<ExitCode> {
     }
     if !arguments.keep {
         tally.check("nothing is left of the testbed", Cluster::down(&arguments.cluster).await.map(|()| "down"));
+    }
+    if result.is_ok() {
+        document(&arguments)?;
     }
     Ok(if tally.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -131,7 +145,24 @@ async fn one(arguments: &Arguments, stage: &Stage<'_>, plan: &Plan, tally: &mut 
     if let Some(report) = &report {
         say(format!("the load on it:\n{}", report.table()));
     }
-    let file = directory.join(format!("story-{}.json", plan.version));
+    let file = report_file(arguments, &plan.version);
     let text = serde_json::json!({ "timeline": timeline, "load": report });
     std::fs::write(&file, format!("{text:#}")).with_context(|| format!("writing {}", file.display()))
+}
+
+/// The page of the reports that there are, if one is wanted.
+fn document(arguments: &Arguments) -> anyhow::Result<()> {
+    let Some(path) = &arguments.document else { return Ok(()) };
+    let mut stories = Vec::new();
+    for version in ["5.0", "4.1"] {
+        let file = report_file(arguments, version);
+        let Ok(bytes) = std::fs::read(&file) else { continue };
+        let told = serde_json::from_slice(&bytes).with_context(|| format!("reading {}", file.display()))?;
+        stories.push((version, told));
+    }
+    std::fs::write(path, page(&machine(), &stories)).with_context(|| format!("writing {}", path.display()))
+}
+
+fn report_file(arguments: &Arguments, version: &str) -> PathBuf {
+    root().join(&arguments.reports).join(format!("story-{version}.json"))
 }

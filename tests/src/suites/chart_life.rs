@@ -113,7 +113,7 @@ macro_rules! step {
 
 impl Life<'_> {
     async fn run(&self, version: u8, tally: &mut Tally) -> Result<(), ChartLifeError> {
-        step!(tally, version, "the earlier chart is installed", self.install());
+        step!(tally, version, "the earlier chart is installed", self.install(version));
         let pods = self.serving().await?;
         step!(tally, version, "upgraded, with the shop as a value", self.upgrade(&pods));
         step!(tally, version, "helm test", self.test());
@@ -123,8 +123,10 @@ impl Life<'_> {
         Ok(())
     }
 
-    async fn install(&self) -> Result<String, ChartLifeError> {
-        self.helm("install", self.earlier, EARLIER_TAG, &[]).await?;
+    async fn install(&self, version: u8) -> Result<String, ChartLifeError> {
+        // Helm 4 applies as server-side apply does; the CRD in place is kubectl's, from the life before.
+        let over_kubectl: &[&str] = if version == 4 { &["--force-conflicts"] } else { &[] };
+        self.helm("install", self.earlier, EARLIER_TAG, over_kubectl).await?;
         self.operators("").await
     }
 

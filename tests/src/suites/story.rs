@@ -11,6 +11,7 @@ mod faults;
 mod growth;
 mod hands;
 mod outage;
+pub mod page;
 mod specs;
 mod timeline;
 mod traced;
@@ -284,7 +285,7 @@ impl Story<'_> {
         }
         let watch = self.watch()?;
         tally.check("the alert that must never fire", watch.never().await);
-        let seen = watch.dashboards(self.shop.namespace(), self.shop.name()).await;
+        let seen = watch.dashboards(self.shop.namespace(), self.shop.name(), !self.plan.first_half).await;
         tally.check("every query of every dashboard has data", seen);
         if let Some(into) = &self.plan.pictures {
             let taken = watch.pictures(self.shop.namespace(), self.shop.name(), into).await;

@@ -30,6 +30,8 @@ impl Story<'_> {
         let collector = collector.map_err(|error| StoryError::Wrong(format!("a collector: {error}")))?;
         let mut spec = spec(&self.plan.version, 3, 3, 2, self.policy());
         spec["api"]["tracing"] = json!({ "endpoint": collector.endpoint() });
+        // Applied over a fuller one; taking out all of an object's fields would leave null in its place.
+        spec["api"]["ingress"] = json!({ "className": "traefik" });
         self.shop.apply(&spec).await?;
         let settings: Api<ConfigMap> = Api::namespaced(self.stage.cluster.client(), CONTROLLER);
         let before = ask("reading the controller's settings", settings.get(CONTROLLER)).await?;
