@@ -165,7 +165,6 @@ async fn both_versions_keep_their_own_defaults_and_get_what_the_operator_decides
         assert_eq!(settings["authenticator"], "PasswordAuthenticator");
         assert_eq!(settings["endpoint_snitch"], "GossipingPropertyFileSnitch");
         assert_eq!(settings["paxos_variant"], "v2");
-        assert_eq!(settings["paxos_repair_parallelism"], 16);
         let skipped = &settings["skip_paxos_repair_on_topology_change_keyspaces"];
         assert_eq!(*skipped, json!(["system_auth", "system_distributed", "system_traces"]));
         assert_eq!(settings["num_tokens"], 8);

@@ -34,16 +34,12 @@ pub fn defaults(version: &str, token_replication: u32) -> Settings {
     if has_sound_paxos_v2(version) {
         settings.insert("paxos_variant".into(), json!("v2"));
     }
-    // A node that joins or leaves first repairs the Paxos state of each table in each range, four at a time by
-    // default, and half a minute goes by in which every one waits for its answers alone.
-    settings.insert("paxos_repair_parallelism".into(), json!(PAXOS_REPAIRS));
-    // Nobody writes conditionally in these, so they have no such state.
+    // A node that joins or leaves first repairs the Paxos state of each table in each range. Nobody writes
+    // conditionally in these, so they have none.
     settings.insert("skip_paxos_repair_on_topology_change_keyspaces".into(), json!(UNCONDITIONAL));
     settings
 }
 
-/// Paxos repairs of a topology change that are under way at once.
-const PAXOS_REPAIRS: u32 = 16;
 /// Cassandra's own keyspaces that are on several nodes.
 const UNCONDITIONAL: [&str; 3] = ["system_auth", "system_distributed", "system_traces"];
 

@@ -167,6 +167,9 @@ impl Database {
         prepared.set_is_idempotent(true);
         know_columns(&mut prepared);
         prepared.set_consistency(serial_read(self.serial));
+        // A round of Paxos like a conditional write. One that is given up goes on in Cassandra, and the next one
+        // waits for it: asking again and again while ranges move would make each slower.
+        prepared.set_request_timeout(Some(self.conditional_timeout));
         Ok(self.named(prepared, "SERIAL SELECT", table))
     }
 

@@ -69,7 +69,10 @@ pub fn page(machine: &str, stories: &[(&str, Told)]) -> String {
         }
         if let Some(Load { total, products, .. }) = &told.load {
             let _ = writeln!(page, "| all | | | {} |", total.cells());
-            let _ = writeln!(page, "\n{products} products were acknowledged; the story ends with reading back each of them.");
+            let _ = writeln!(
+                page,
+                "\n{products} products were acknowledged; the story ends with reading back each of them."
+            );
         }
     }
     page
@@ -86,7 +89,8 @@ mod tests {
 
     #[test]
     fn each_step_has_its_times_and_what_the_load_saw() {
-        let seen = json!({ "requests": 20, "failed": 1, "p50_ms": 6.9, "p99_ms": 50.2, "worst_ms": 151.0, "kinds": {} });
+        let seen =
+            json!({ "requests": 20, "failed": 1, "p50_ms": 6.9, "p99_ms": 50.2, "worst_ms": 151.0, "kinds": {} });
         let mut step = seen.clone();
         step["step"] = "kill".into();
         let told = json!({
