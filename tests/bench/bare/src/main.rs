@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use http::HeaderValue;
 use store_bench::closed_loop::{self, Asked, Load, Until};
 use store_bench::driver_loop::{self, Read};
@@ -54,11 +54,8 @@ enum Part {
         /// Sent with each request.
         #[arg(long)]
         token: Option<String>,
-        #[arg(long, conflicts_with = "requests", required_unless_present = "requests")]
-        seconds: Option<f64>,
-        /// Requests of each connection.
-        #[arg(long)]
-        requests: Option<u64>,
+        #[command(flatten)]
+        span: Span,
     },
     /// Send so many requests a second whatever becomes of them.
     Press {
@@ -82,11 +79,8 @@ enum Part {
         node: SocketAddr,
         #[arg(long)]
         workers: usize,
-        #[arg(long, conflicts_with = "requests", required_unless_present = "requests")]
-        seconds: Option<f64>,
-        /// Changes of each worker.
-        #[arg(long)]
-        requests: Option<u64>,
+        #[command(flatten)]
+        span: Span,
     },
     /// Do the statements of an order with the driver alone.
     Order {
@@ -99,11 +93,8 @@ enum Part {
         requests_of: PathBuf,
         #[arg(long)]
         workers: usize,
-        #[arg(long, conflicts_with = "requests", required_unless_present = "requests")]
-        seconds: Option<f64>,
-        /// Orders of each worker.
-        #[arg(long)]
-        requests: Option<u64>,
+        #[command(flatten)]
+        span: Span,
     },
     /// Write rows of products, stocks, orders and ranks.
     Fill {
@@ -120,39 +111,53 @@ enum Part {
     },
 }
 
+/// When a loop ends: after a time, or after so many requests of each connection or worker.
+#[derive(Debug, Args)]
+struct Span {
+    #[arg(long, conflicts_with = "requests", required_unless_present = "requests")]
+    seconds: Option<f64>,
+    #[arg(long)]
+    requests: Option<u64>,
+}
+
+impl Span {
+    fn until(&self) -> Until {
+        match (self.seconds, self.requests) {
+            (Some(seconds), _) => Until::Time(Duration::from_secs_f64(seconds)),
+            (None, requests) => Until::Requests(requests.unwrap_or_default()),
+        }
+    }
+}
+
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().part {
         Part::Hello { body } => {
             let body = fs::read(&body).with_context(|| format!("reading {}", body.display()))?;
-            like_store_api()?.block_on(hello::serve(body.into())).context("serving")
+            runtime()?.block_on(hello::serve(body.into())).context("serving")
         }
         Part::Read { node, keyspace, read, workers, seconds } => {
             let time = Duration::from_secs_f64(seconds);
-            tell(&like_store_api()?.block_on(driver_loop::run(node, &keyspace, read, workers, time))?)
+            tell(&runtime()?.block_on(driver_loop::run(node, &keyspace, read, workers, time))?)
         }
-        Part::Load { address, connections, requests_of, token, seconds, requests } => {
-            let until = until(seconds, requests);
+        Part::Load { address, connections, requests_of, token, span } => {
+            let until = span.until();
             let load =
                 Load { address, connections, requests: asked(&requests_of)?, authorization: bearer(token)?, until };
-            tell(&like_a_client()?.block_on(closed_loop::run(&load))?)
+            tell(&runtime()?.block_on(closed_loop::run(&load))?)
         }
         Part::Press { address, connections, requests_of, token, rate, seconds } => {
             let time = Duration::from_secs_f64(seconds);
             let requests = asked(&requests_of)?;
             let press = Press { address, connections, requests, authorization: bearer(token)?, rate, time };
-            tell(&like_a_client()?.block_on(open_loop::run(press))?)
+            tell(&runtime()?.block_on(open_loop::run(press))?)
         }
-        Part::Naive { node, workers, seconds, requests } => {
-            tell(&like_store_api()?.block_on(naive::run(node, workers, until(seconds, requests)))?)
-        }
-        Part::Order { node, keyspace, requests_of, workers, seconds, requests } => {
+        Part::Naive { node, workers, span } => tell(&runtime()?.block_on(naive::run(node, workers, span.until()))?),
+        Part::Order { node, keyspace, requests_of, workers, span } => {
             let carts = asked(&requests_of)?.iter().map(order_loop::Cart::read).collect::<Result<Vec<_>, _>>()?;
-            let until = until(seconds, requests);
-            tell(&like_store_api()?.block_on(order_loop::run(node, &keyspace, &carts, workers, until))?)
+            let until = span.until();
+            tell(&runtime()?.block_on(order_loop::run(node, &keyspace, &carts, workers, until))?)
         }
-        Part::Fill { node, keyspace, from, to } => {
-            tell(&like_store_api()?.block_on(fill::run(node, &keyspace, from..to))?)
-        }
+        Part::Fill { node, keyspace, from, to } => tell(&runtime()?.block_on(fill::run(node, &keyspace, from..to))?),
     }
 }
 
@@ -165,20 +170,8 @@ fn bearer(token: Option<String>) -> anyhow::Result<Option<HeaderValue>> {
     Ok(token.map(|token| HeaderValue::try_from(format!("Bearer {token}"))).transpose()?)
 }
 
-fn until(seconds: Option<f64>, requests: Option<u64>) -> Until {
-    match (seconds, requests) {
-        (Some(seconds), _) => Until::Time(Duration::from_secs_f64(seconds)),
-        (None, requests) => Until::Requests(requests.unwrap_or_default()),
-    }
-}
-
-/// One thread is plenty and leaves the most to what is measured.
-fn like_a_client() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()
-}
-
-/// The runtime that store-api has unless told otherwise.
-fn like_store_api() -> std::io::Result<tokio::runtime::Runtime> {
+/// One thread, as store-api has unless told otherwise; for a client it is plenty and leaves the most to what is measured.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
