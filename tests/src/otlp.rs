@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,8 +23,9 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 /// How long spans are waited for: programs send every five seconds.
 const WAIT: Duration = Duration::from_secs(20);
@@ -80,6 +82,8 @@ struct State {
     headers: Mutex<Vec<http::HeaderMap>>,
     mood: AtomicU8,
     asked: AtomicUsize,
+    /// Told of each batch that was kept.
+    kept: Notify,
 }
 
 /// A running collector; it ends when this is dropped.
@@ -159,14 +163,16 @@ impl Collector {
     pub async fn wait_for(&self, condition: impl Fn(&[Seen]) -> bool) -> Result<Vec<Seen>, Vec<Seen>> {
         let until = Instant::now() + WAIT;
         loop {
+            let mut kept = pin!(self.state.kept.notified());
+            // From here on no batch is missed.
+            kept.as_mut().enable();
             let spans = self.spans();
             if condition(&spans) {
                 return Ok(spans);
             }
-            if Instant::now() > until {
+            if timeout_at(until, kept).await.is_err() {
                 return Err(spans);
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 }
@@ -206,6 +212,7 @@ async fn take(state: Arc<State>, request: Request<Incoming>) -> Result<Response<
     locked(&state.bodies).extend_from_slice(&body);
     locked(&state.headers).push(head.headers);
     locked(&state.spans).extend(read(sent));
+    state.kept.notify_waiters();
     answer(StatusCode::OK, ExportTraceServiceResponse::default().encode_to_vec().into())
 }
 
