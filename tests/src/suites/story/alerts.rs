@@ -44,8 +44,8 @@ impl Drop for Watch {
     }
 }
 
-/// Title of the operator's dashboard.
-const OF_THE_OPERATOR: &str = "Store: the operator";
+/// The query that has data only once the operator has failed.
+const OF_FAILURES: &str = "Store: the operator: Errors by reason";
 
 impl Watch {
     /// Starts it on the pods that there are, and follows them from then on.
@@ -106,10 +106,10 @@ impl Watch {
     }
 
     /// Every query of every dashboard had data for this shop, and every rule could be evaluated.
-    /// The operator fails only in the whole story, so its own dashboard has all its data only there.
+    /// The operator fails in the whole story alone.
     pub(super) async fn dashboards(&self, namespace: &str, store: &str, whole: bool) -> Result<String, StoryError> {
         let mut queries = queries(&root()).map_err(StoryError::Wrong)?;
-        queries.retain(|query| whole || !query.name.starts_with(OF_THE_OPERATOR));
+        queries.retain(|query| whole || query.name != OF_FAILURES);
         let empty = self.server.empty(&queries, namespace, store).await?;
         let (broken, rules) = self.server.broken_rules().await?;
         if empty.is_empty() && broken.is_empty() {
