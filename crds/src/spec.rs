@@ -125,7 +125,8 @@ pub struct CassandraSpec {
     #[serde(default = "default_cassandra_resources")]
     pub resources: ResourcesSpec,
     /// Java heap, `-Xms` and `-Xmx`, such as 512Mi or 4Gi. At most half of the memory limit leaves
-    /// room for off-heap memory and the page cache. Default: 256Mi.
+    /// room for off-heap memory and the page cache. A heap below 1Gi is collected by the serial
+    /// collector unless jvmOptions name another. Default: 256Mi.
     #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).compareTo(quantity('128Mi')) >= 0 && quantity(self).compareTo(quantity('64Gi')) <= 0").message(messages::HEAP))]
     #[schemars(length(max = 32))]
     #[serde(default = "default_heap")]

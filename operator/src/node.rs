@@ -6,7 +6,7 @@ pub mod config;
 mod decided;
 pub mod files;
 mod jolokia;
-mod jvm;
+pub mod jvm;
 mod logback;
 pub mod metrics;
 mod readings;

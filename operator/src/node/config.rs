@@ -85,11 +85,14 @@ pub enum ConfigError {
     Seeds(#[from] SeedError),
     #[error("reading {path}: '{text}' is not a replication factor; the operator writes 2 or 3 there")]
     TokenReplication { path: PathBuf, text: String },
+    #[error("reading {path}: '{text}' is not a number of tokens; write the number that `nodetool info -T` shows for the node")]
+    Tokens { path: PathBuf, text: String },
 }
 
 const IMAGE_ADVICE: &str = "the Cassandra image must have the official image's /etc/cassandra";
 const SETTINGS_ADVICE: &str = "the operator's ConfigMap must be mounted there with all its keys";
 const CREDENTIALS_ADVICE: &str = "the Secret of the management port must be mounted there with username and password";
+const DATA_ADVICE: &str = "the node's volume must be readable for user 999";
 const JAR_ADVICE: &str = "the operator's image must carry the management agent";
 
 /// Prepares the configuration. Harmless to repeat.
@@ -126,6 +129,18 @@ fn has_data(data_dir: &Path) -> bool {
     fs::read_dir(data_dir.join("data/system")).is_ok_and(|mut tables| tables.next().is_some())
 }
 
+/// The number of tokens that the volume tells; a new one is told it.
+fn tokens(data_dir: &Path) -> Result<u32, ConfigError> {
+    let path = data_dir.join(files::TOKENS);
+    if path.exists() {
+        let text = read(&path, DATA_ADVICE)?;
+        return text.trim().parse().map_err(|_| ConfigError::Tokens { path, text: text.trim().to_owned() });
+    }
+    let tokens = if has_data(data_dir) { decided::TOKENS_BEFORE } else { decided::TOKENS };
+    write(&path, format!("{tokens}\n").as_bytes())?;
+    Ok(tokens)
+}
+
 fn write_cassandra_yaml(args: &ConfigArgs, seeds: &[String], overrides: &str, factor: &str) -> Result<(), ConfigError> {
     let factor = factor.trim().parse().map_err(|_| ConfigError::TokenReplication {
         path: args.settings_dir.join(files::TOKEN_REPLICATION),
@@ -136,6 +151,7 @@ fn write_cassandra_yaml(args: &ConfigArgs, seeds: &[String], overrides: &str, fa
         cluster_name: args.cluster_name.clone(),
         version: args.cassandra_version.clone(),
         address: args.pod_ip.to_string(),
+        tokens: tokens(&args.data_dir)?,
     };
     let mut settings = yaml::parse(&read_original(&path)?, "the image's cassandra.yaml")?;
     yaml::merge(&mut settings, decided::defaults(&identity.version, factor));

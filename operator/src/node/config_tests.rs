@@ -167,7 +167,7 @@ async fn both_versions_keep_their_own_defaults_and_get_what_the_operator_decides
         assert_eq!(settings["paxos_variant"], "v2");
         let skipped = &settings["skip_paxos_repair_on_topology_change_keyspaces"];
         assert_eq!(*skipped, json!(["system_auth", "system_distributed", "system_traces"]));
-        assert_eq!(settings["num_tokens"], 8);
+        assert_eq!(settings["num_tokens"], 4);
         assert_eq!(settings["data_file_directories"], json!(["/var/lib/cassandra/data"]));
         assert_eq!(
             settings["seed_provider"][0]["parameters"],
@@ -271,6 +271,33 @@ async fn what_is_missing_or_wrong_is_named_with_its_cure() {
         let error = pod.configure().await.unwrap_err().to_string();
         assert!(error.contains(cure), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_node_keeps_the_number_of_its_tokens() {
+    for (volume, wanted) in [("new", 4), ("from before", 8), ("told", 16)] {
+        let pod = Pod::new("5.0", YAML_5_0);
+        if volume == "from before" {
+            fs::create_dir_all(pod.dir.path().join("data/data/system/local-1")).unwrap();
+        }
+        if volume == "told" {
+            pod.put("data/num_tokens", "16\n");
+        }
+        pod.configure().await.unwrap();
+        assert_eq!(pod.yaml()["num_tokens"], wanted, "{volume}");
+        // Cassandra has run meanwhile: what the volume tells now counts.
+        fs::create_dir_all(pod.dir.path().join("data/data/system/local-2")).unwrap();
+        pod.configure().await.unwrap();
+        assert_eq!(pod.yaml()["num_tokens"], wanted, "{volume}, again");
+    }
+}
+
+#[tokio::test]
+async fn a_volume_that_tells_no_number_of_tokens_is_an_error_that_says_where_to_find_it() {
+    let pod = Pod::new("5.0", YAML_5_0);
+    pod.put("data/num_tokens", "");
+    let error = pod.configure().await.unwrap_err().to_string();
+    assert!(error.contains("num_tokens") && error.contains("nodetool info -T"), "{error}");
 }
 
 #[test]

@@ -4,6 +4,8 @@
 pub const CONFIG_DIR: &str = "/etc/cassandra";
 /// Data of the node, on its volume.
 pub const DATA_DIR: &str = "/var/lib/cassandra";
+/// Number of the node's tokens, in [`DATA_DIR`]: Cassandra does not start with another one.
+pub const TOKENS: &str = "num_tokens";
 /// Management agent with its settings.
 pub const AGENT_DIR: &str = "/agent";
 /// The operator's ConfigMap.

@@ -4,6 +4,17 @@
 /// The file that every Java version reads.
 pub const MAIN_FILE: &str = "jvm-server.options";
 
+/// Heaps below this, in MiB, are collected by one thread. G1, Cassandra's default, divides the heap into regions of
+/// 16 MiB: with a few dozen of them it marks all the time, a tenth of two CPUs in a ring under load.
+const SMALL_HEAP_MIB: u64 = 1024;
+
+/// The options for a heap of `heap_mib`: the user's, and a collector where they name none and the image's does not fit.
+pub fn with_collector(heap_mib: u64, user: &[String]) -> Vec<String> {
+    let named = user.iter().any(|option| subject(option) == COLLECTOR);
+    let fitting = (!named && heap_mib < SMALL_HEAP_MIB).then(|| "-XX:+UseSerialGC".to_owned());
+    fitting.into_iter().chain(user.iter().cloned()).collect()
+}
+
 /// Whether a file of the configuration directory holds options of the server.
 pub fn is_options_file(name: &str) -> bool {
     name.starts_with("jvm") && name.ends_with("-server.options")
@@ -27,12 +38,15 @@ pub fn with_options(text: &str, options: &[String]) -> String {
     format!("{text}\n# added by node-config\n{added}")
 }
 
+/// Subject of all options that choose a collector.
+const COLLECTOR: &str = "collector";
+
 /// What an option is about: two with the same subject replace each other.
 fn subject(option: &str) -> &str {
     let name = option.split('=').next().unwrap_or(option);
     if let Some(flag) = name.strip_prefix("-XX:") {
         let flag = flag.trim_start_matches(['+', '-']);
-        return if is_collector(option, flag) { "collector" } else { flag };
+        return if is_collector(option, flag) { COLLECTOR } else { flag };
     }
     match name.strip_prefix("-X") {
         Some(rest) if !rest.contains(':') => {
@@ -89,6 +103,15 @@ mod tests {
         let text = "-XX:+UseConcMarkSweepGC\n-XX:+UseThreadPriorities\n";
         let text = without_replaced(text, &options(&["-XX:+UseG1GC"]));
         assert_eq!(text, "# replaced: -XX:+UseConcMarkSweepGC\n-XX:+UseThreadPriorities\n");
+    }
+
+    #[test]
+    fn a_small_heap_is_collected_by_one_thread_unless_the_user_names_a_collector() {
+        let delay = "-Dcassandra.ring_delay_ms=5000";
+        assert_eq!(with_collector(256, &options(&[delay])), ["-XX:+UseSerialGC", delay]);
+        assert_eq!(with_collector(1024, &options(&[delay])), [delay]);
+        assert_eq!(with_collector(256, &options(&["-XX:+UseParallelGC"])), ["-XX:+UseParallelGC"]);
+        assert_eq!(with_collector(256, &options(&["-XX:-UseG1GC"])), ["-XX:+UseSerialGC", "-XX:-UseG1GC"]);
     }
 
     #[test]

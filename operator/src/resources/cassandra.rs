@@ -10,7 +10,7 @@ use store_crds::ANNOTATION_TEMPLATE_HASH;
 use super::meta::{self, Component};
 use super::{Child, hash, pod, services};
 use crate::desired::{Desired, DesiredRack};
-use crate::node::files;
+use crate::node::{files, jvm};
 use crate::plan::Shape;
 use crate::settings::Settings;
 
@@ -31,7 +31,7 @@ pub fn build_config_map(desired: &Desired, shape: &Shape) -> Child {
     let body = json!({
         "data": {
             files::OVERRIDES: crate::node::yaml::print(&overrides),
-            files::JVM_OPTIONS: lines(&cassandra.jvm_options),
+            files::JVM_OPTIONS: lines(&jvm::with_collector(cassandra.heap_mib, &cassandra.jvm_options)),
             files::SEEDS: lines(&shape.seeds),
             files::TOKEN_REPLICATION: token_replication(cassandra.racks.len()).to_string(),
         },

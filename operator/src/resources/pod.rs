@@ -108,7 +108,7 @@ fn node_config(desired: &Desired, rack: &DesiredRack, settings: &Settings) -> Va
             mount("agent", files::AGENT_DIR),
             read_only_mount("settings", files::SETTINGS_DIR),
             read_only_mount("credentials", files::CREDENTIALS_DIR),
-            read_only_mount("data", files::DATA_DIR),
+            mount("data", files::DATA_DIR),
         ],
     })
 }
