@@ -155,7 +155,9 @@ impl Vector {
 /// The questions of one metric: the value of its label, where that is known before, and the name.
 fn questions_of(reading: &Reading) -> Vec<(&'static str, String)> {
     match reading.label {
-        Label::Each(_, values) => values.iter().map(|value| (*value, reading.mbean.replace("{}", value))).collect(),
+        Label::Each(_, values) => {
+            values.iter().map(|(value, text)| (*value, reading.mbean.replace("{}", text))).collect()
+        }
         Label::None | Label::Key(..) => vec![("", reading.mbean.to_owned())],
     }
 }
@@ -175,7 +177,8 @@ fn questions() -> Vec<Value> {
     READINGS.iter().flat_map(of).collect()
 }
 
-/// The values in one answer, with their labels. A name with a `*` is answered by a map of names.
+/// The values in one answer, with their labels. A name with a `*` is answered by a map of names with their attributes, an
+/// attribute that is a map by its numbers.
 fn values(reading: &Reading, label: &'static str, answer: &Value) -> Vec<(String, f64)> {
     if answer["status"] != 200 {
         return Vec::new();
@@ -184,11 +187,11 @@ fn values(reading: &Reading, label: &'static str, answer: &Value) -> Vec<(String
     if let Some(number) = value.as_f64() {
         return number.is_finite().then(|| (label.to_owned(), number)).into_iter().collect();
     }
-    let beans = value.as_object().into_iter().flatten();
-    let found = beans.filter_map(|(mbean, attributes)| {
-        let number = attributes[reading.attribute].as_f64().filter(|number| number.is_finite())?;
+    let parts = value.as_object().into_iter().flatten();
+    let found = parts.filter_map(|(name, part)| {
+        let number = part.as_f64().or_else(|| part[reading.attribute].as_f64()).filter(|number| number.is_finite())?;
         let label = match reading.label {
-            Label::Key(_, key) => key_of(mbean, key)?.to_owned(),
+            Label::Key(_, key) => key_of(name, key)?.to_owned(),
             Label::None | Label::Each(..) => label.to_owned(),
         };
         Some((label, number))
@@ -237,10 +240,13 @@ mod tests {
     fn answers(value: f64) -> Vec<Value> {
         let answer = |question: Value| {
             let mbean = question["mbean"].as_str().unwrap();
+            let attribute = question["attribute"].as_str().unwrap();
+            if attribute == "DroppedMessages" {
+                return json!({ "status": 200, "value": { "MUTATION_REQ": value, "READ_REQ": value } });
+            }
             if !mbean.contains('*') {
                 return json!({ "status": 200, "value": value });
             }
-            let attribute = question["attribute"].as_str().unwrap();
             let beans = ["one", "two"].map(|name| (mbean.replace('*', name), json!({ attribute: value })));
             json!({ "status": 200, "value": Value::Object(beans.into_iter().collect()) })
         };
@@ -261,8 +267,8 @@ mod tests {
             "cassandra_client_request_p99_seconds{operation=\"Read\"} 0.002",
             "cassandra_keyspace_disk_bytes{keyspace=\"two\"} 2000",
             "cassandra_gc_seconds_total{collector=\"one\"} 2",
-            // several pools of one name, and all kinds of messages, are added up
-            "cassandra_thread_pool_pending_tasks{pool=\"ReadStage\"} 4000",
+            "cassandra_thread_pool_pending_tasks{pool=\"ReadStage\"} 2000",
+            // all kinds of messages are added up
             "cassandra_dropped_messages_total 4000",
             "cassandra_heap_used_bytes 2000",
         ] {

@@ -11,8 +11,8 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Label {
     None,
-    /// A label, and its values: each is asked for by itself, in the place of `{}` in the name.
-    Each(&'static str, &'static [&'static str]),
+    /// A label, and its values with what stands for each in the place of `{}` in the name: each is asked for by itself.
+    Each(&'static str, &'static [(&'static str, &'static str)]),
     /// A label, and the key of the MBean's name that is its value.
     Key(&'static str, &'static str),
 }
@@ -23,8 +23,10 @@ pub struct Reading {
     pub name: &'static str,
     pub help: &'static str,
     pub kind: Kind,
-    /// Name of the MBean or, with a `*`, of several.
+    /// Name of the MBean or, with a `*`, of several. Java compares a name with a `*` with those of all MBeans,
+    /// some hundred for each table.
     pub mbean: &'static str,
+    /// A number, or a map of numbers that are added up.
     pub attribute: &'static str,
     /// Into an attribute that has parts.
     pub path: Option<&'static str>,
@@ -36,10 +38,25 @@ pub struct Reading {
 /// Series of one metric at most.
 pub const MOST_SERIES: usize = 64;
 
-const OPERATIONS: Label = Label::Each("operation", &["Read", "Write", "RangeSlice", "CASRead", "CASWrite"]);
+const OPERATIONS: Label = Label::Each(
+    "operation",
+    &[
+        ("Read", "Read"),
+        ("Write", "Write"),
+        ("RangeSlice", "RangeSlice"),
+        ("CASRead", "CASRead"),
+        ("CASWrite", "CASWrite"),
+    ],
+);
 const POOLS: Label = Label::Each(
     "pool",
-    &["ReadStage", "MutationStage", "Native-Transport-Requests", "CompactionExecutor", "AntiEntropyStage"],
+    &[
+        ("ReadStage", "request,scope=ReadStage"),
+        ("MutationStage", "request,scope=MutationStage"),
+        ("Native-Transport-Requests", "transport,scope=Native-Transport-Requests"),
+        ("CompactionExecutor", "internal,scope=CompactionExecutor"),
+        ("AntiEntropyStage", "internal,scope=AntiEntropyStage"),
+    ],
 );
 const MICROSECONDS: f64 = 1e-6;
 const MILLISECONDS: f64 = 1e-3;
@@ -133,29 +150,29 @@ pub const READINGS: [Reading; 28] = [
     gauge(
         "cassandra_thread_pool_active_tasks",
         "Tasks that a thread pool works on.",
-        "org.apache.cassandra.metrics:type=ThreadPools,path=*,scope={},name=ActiveTasks",
+        "org.apache.cassandra.metrics:type=ThreadPools,path={},name=ActiveTasks",
         "Value",
     )
     .by(POOLS),
     gauge(
         "cassandra_thread_pool_pending_tasks",
         "Tasks that wait for a thread pool.",
-        "org.apache.cassandra.metrics:type=ThreadPools,path=*,scope={},name=PendingTasks",
+        "org.apache.cassandra.metrics:type=ThreadPools,path={},name=PendingTasks",
         "Value",
     )
     .by(POOLS),
     counter(
         "cassandra_thread_pool_blocked_tasks_total",
         "Tasks that had to wait before they could even queue for a thread pool.",
-        "org.apache.cassandra.metrics:type=ThreadPools,path=*,scope={},name=TotalBlockedTasks",
+        "org.apache.cassandra.metrics:type=ThreadPools,path={},name=TotalBlockedTasks",
         "Count",
     )
     .by(POOLS),
     counter(
         "cassandra_dropped_messages_total",
         "Messages that were too old when their turn came, of all kinds.",
-        "org.apache.cassandra.metrics:type=DroppedMessage,scope=*,name=Dropped",
-        "Count",
+        "org.apache.cassandra.net:type=MessagingService",
+        "DroppedMessages",
     ),
     gauge(
         "cassandra_pending_compactions",
