@@ -25,6 +25,9 @@ const AT_ONCE: usize = 32;
 /// Connections of a crowd that memory is looked at with.
 const CROWD: usize = 256;
 
+/// The API and the bare ones; the peers come after them.
+const OWN: usize = 4;
+
 /// A measurement could not be taken.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "each variant is the error of the module it is named after")]
@@ -78,6 +81,9 @@ pub struct Comparison {
     pub driver: Cost,
     /// Hyper alone, with the bytes that the API answers.
     pub hyper: Cost,
+    /// Hyper with these bytes after a read by the driver, in one process: what a server between two sockets cannot do without.
+    #[serde(default)]
+    pub both: Cost,
     /// The same by others, by name.
     #[serde(default)]
     pub peers: BTreeMap<String, Cost>,
@@ -112,6 +118,12 @@ impl Comparison {
     pub fn ratio(&self) -> Figure {
         let rounds = self.api.cpu_us.iter().zip(&self.driver.cpu_us).zip(&self.hyper.cpu_us);
         Figure::of(&rounds.map(|((api, driver), hyper)| api / (driver + hyper)).collect::<Vec<_>>())
+    }
+
+    /// CPU per request of the API to that of hyper and driver in one process, round by round.
+    pub fn to_both(&self) -> Figure {
+        let rounds = self.api.cpu_us.iter().zip(&self.both.cpu_us);
+        Figure::of(&rounds.map(|(api, both)| api / both).collect::<Vec<_>>())
     }
 
     /// CPU per request of a peer to that of the API, round by round.
@@ -225,14 +237,16 @@ impl Bench<'_> {
     async fn compare(&self, kind: &Kind) -> Result<Comparison, ApiBenchError> {
         let body = self.store.get(self.store.address, &kind.first).await?;
         let mut comparison = Comparison { bytes: body.len() as u64, ..Comparison::default() };
-        let (hello, hello_address) = self.parts.hello(&self.store.file("hello", &body)?).await?;
+        let body = self.store.file("hello", &body)?;
+        let (hello, hello_address) = self.parts.hello(&body).await?;
+        let (both, both_address) = self.parts.both(&body, self.store.node, kind.name).await?;
         // Connections are made and hot code is found before it counts.
-        for address in self.peers.iter().map(|peer| peer.address).chain([hello_address]) {
+        for address in self.peers.iter().map(|peer| peer.address).chain([hello_address, both_address]) {
             self.load(address, &kind.paths, AT_ONCE, Until::Requests(20)).await?;
         }
         let mut round = 0;
         while round < self.effort.rounds {
-            let mut order: Vec<usize> = (0..3 + self.peers.len()).collect();
+            let mut order: Vec<usize> = (0..OWN + self.peers.len()).collect();
             if round % 2 == 1 {
                 order.reverse();
             }
@@ -242,7 +256,11 @@ impl Bench<'_> {
                     0 => self.serve(&self.store.api, self.store.address, kind).await?,
                     1 => self.drive(kind).await?,
                     2 => self.serve(&hello, hello_address, kind).await?,
-                    peer => self.serve(&self.peers[peer - 3].process, self.peers[peer - 3].address, kind).await?,
+                    3 => self.serve(&both, both_address, kind).await?,
+                    peer => {
+                        let peer = &self.peers[peer - OWN];
+                        self.serve(&peer.process, peer.address, kind).await?
+                    }
                 };
                 samples.push((which, sample));
             }
@@ -267,6 +285,7 @@ impl Bench<'_> {
                         0 => &mut comparison.api,
                         1 => &mut comparison.driver,
                         2 => &mut comparison.hyper,
+                        3 => &mut comparison.both,
                         peer => comparison.peers.entry(self.name(*peer).to_owned()).or_default(),
                     };
                     format!("{} {:.1}", self.name(*which), cost.add(*sample))
@@ -283,7 +302,8 @@ impl Bench<'_> {
             0 => "API",
             1 => "driver",
             2 => "hyper",
-            peer => self.peers[peer - 3].name,
+            3 => "both",
+            peer => self.peers[peer - OWN].name,
         }
     }
 
@@ -324,11 +344,13 @@ mod tests {
             api: cost(&[30.0, 60.0]),
             driver: cost(&[10.0, 20.0]),
             hyper: cost(&[10.0, 20.0]),
+            both: cost(&[15.0, 40.0]),
             ..Comparison::default()
         };
         let times = comparison.times(&cost(&[60.0, 120.0]));
         assert_eq!(times, Figure { median: 2.0, least: 2.0, most: 2.0 });
         assert_eq!(comparison.ratio(), Figure { median: 1.5, least: 1.5, most: 1.5 });
+        assert_eq!(comparison.to_both(), Figure { median: 1.75, least: 1.5, most: 2.0 });
     }
 
     #[test]

@@ -2,10 +2,13 @@
 //! afterwards. Three Cassandras and the API have one CPU, the clients another, so that these do not take away what they measure.
 //! IO: child processes, HTTP.
 
-use std::process::Command;
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use rustix::io::Errno;
+use rustix::thread::{CpuSet, Pid, sched_setaffinity};
 use serde::{Deserialize, Serialize};
 use store_bench::open_loop::Pressed;
 use store_bench::process_time::resident_kib;
@@ -14,12 +17,11 @@ use super::api::ApiBenchError;
 use super::parts::{Asked, Parts, Until};
 use super::store::Store;
 use super::writes;
-use crate::command::{SHORT, run};
 use crate::progress::say;
 
 /// The CPU of Cassandra and the API, and that of the clients.
-const STORE: &str = "0";
-const CLIENTS: &str = "1";
+const STORE: Range<usize> = 0..1;
+const CLIENTS: Range<usize> = 1..2;
 /// How many times its capacity the store is asked for.
 pub const TIMES: f64 = 3.0;
 /// Connections of those who ask too much: more than it takes in and lets wait.
@@ -113,7 +115,7 @@ pub async fn measure(
     let figures =
         stream::iter(bounds).then(|bounds| under(parts, &store, &requests, *bounds, time)).try_collect().await;
     let cpus = std::thread::available_parallelism().map_or(2, usize::from).max(2);
-    pin(std::process::id(), &format!("0-{}", cpus - 1))?;
+    pin(std::process::id(), 0..cpus)?;
     figures
 }
 
@@ -157,17 +159,47 @@ async fn under(
     Ok(figures)
 }
 
-/// Lets a process with all its threads, and what it starts from now on, run on some CPUs only.
-fn pin(pid: u32, cpus: &str) -> Result<(), ApiBenchError> {
-    let mut taskset = Command::new("taskset");
-    taskset.args(["--all-tasks", "--cpu-list", "--pid", cpus, &pid.to_string()]);
-    run(&mut taskset, SHORT)?;
-    Ok(())
+/// Lets a process with all its threads, and what these start from now on, run on some CPUs only.
+fn pin(pid: u32, cpus: Range<usize>) -> Result<(), ApiBenchError> {
+    let failed = |error: Errno| ApiBenchError::Io("choosing CPUs for a process", error.into());
+    let mut set = CpuSet::new();
+    cpus.for_each(|cpu| set.set(cpu));
+    let mut pinned = BTreeSet::new();
+    // A thread that was not there yet may have been started by one that was not pinned yet.
+    loop {
+        let threads = threads(pid).map_err(|error| ApiBenchError::Io("listing the threads of a process", error))?;
+        let new: Vec<i32> = threads.difference(&pinned).copied().collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        for thread in new {
+            match sched_setaffinity(Pid::from_raw(thread), &set) {
+                // It has ended meanwhile.
+                Err(Errno::SRCH) | Ok(()) => pinned.insert(thread),
+                Err(error) => return Err(failed(error)),
+            };
+        }
+    }
+}
+
+fn threads(pid: u32) -> std::io::Result<BTreeSet<i32>> {
+    let entries = std::fs::read_dir(format!("/proc/{pid}/task"))?;
+    Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_runs_where_it_is_put_and_one_that_is_gone_is_an_error() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("a process");
+        pin(child.id(), 0..1).expect("pinned");
+        let pid = Pid::from_raw(i32::try_from(child.id()).expect("an id"));
+        assert_eq!(rustix::thread::sched_getaffinity(pid).expect("CPUs").count(), 1);
+        child.kill().and_then(|()| child.wait()).expect("ended");
+        assert!(pin(child.id(), 0..1).is_err());
+    }
 
     #[test]
     fn bounds_are_read_as_they_are_written_and_goodput_is_a_share_of_the_capacity() {

@@ -62,6 +62,18 @@ impl Parts {
         Ok((program, address))
     }
 
+    /// Starts the bare server that reads by the driver before it answers with what is in `body`.
+    ///
+    /// # Errors
+    /// [`ChildError`] when it does not say its port.
+    pub async fn both(&self, body: &Path, node: SocketAddr, read: &str) -> Result<(Program, SocketAddr), ChildError> {
+        let (body, node) = (body.display().to_string(), node.to_string());
+        let arguments = ["both", "--body", &body, "--node", &node, "--keyspace", KEYSPACE, "--read", read];
+        let mut program = Program::start(&self.store_bench, &arguments)?;
+        let address = address(&mut program).await?;
+        Ok((program, address))
+    }
+
     /// Reads with the driver alone.
     ///
     /// # Errors

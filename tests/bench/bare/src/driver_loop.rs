@@ -86,19 +86,13 @@ pub async fn run(
     workers: usize,
     time: Duration,
 ) -> Result<Done, DriverLoopError> {
-    let session = connect(node).await?;
-    let keys = keys(&session, keyspace, read).await?;
-    let text = match read {
-        Read::Get => format!("SELECT {COLUMNS} FROM {keyspace}.products WHERE id = ?"),
-        Read::Page => format!("SELECT {COLUMNS} FROM {keyspace}.products_by_time WHERE bucket = ? LIMIT 50"),
-    };
-    let statement = session.prepare(text).await.map_err(failed("preparing the read"))?;
-    let warm = (0..workers).map(|worker| work(&session, &statement, &keys, worker, Until::Reads(WARM_UP)));
+    let reader = Reader::connect(node, keyspace, read).await?;
+    let warm = (0..workers).map(|worker| work(&reader, worker, Until::Reads(WARM_UP)));
     try_join_all(warm).await?;
     let pid = std::process::id();
     let cpu = cpu_time(pid).map_err(failed("reading the CPU time"))?;
     let began = Instant::now();
-    let timed = (0..workers).map(|worker| work(&session, &statement, &keys, worker, Until::Time(began + time)));
+    let timed = (0..workers).map(|worker| work(&reader, worker, Until::Time(began + time)));
     let requests = try_join_all(timed).await?.into_iter().sum();
     let seconds = began.elapsed().as_secs_f64();
     let cpu = cpu_time(pid).map_err(failed("reading the CPU time"))?.saturating_sub(cpu);
@@ -119,6 +113,7 @@ enum Until {
 }
 
 /// What the reads are bound to.
+#[derive(Debug)]
 enum Key {
     Id(Uuid),
     Bucket(i64),
@@ -150,25 +145,46 @@ async fn keys(session: &Session, keyspace: &str, read: Read) -> Result<Vec<Key>,
     }
 }
 
-async fn work(
-    session: &Session,
-    statement: &PreparedStatement,
-    keys: &[Key],
-    worker: usize,
-    until: Until,
-) -> Result<u64, DriverLoopError> {
-    let mut done = 0;
-    for key in keys.iter().cycle().skip(worker * 31) {
-        let enough = match until {
-            Until::Reads(reads) => done >= reads,
-            Until::Time(time) => Instant::now() >= time,
+/// Does one kind of read.
+#[derive(Debug)]
+pub struct Reader {
+    session: Session,
+    statement: PreparedStatement,
+    keys: Vec<Key>,
+}
+
+impl Reader {
+    /// Connects and prepares.
+    ///
+    /// # Errors
+    /// [`DriverLoopError`] when the node does not answer, or has no products.
+    pub async fn connect(node: SocketAddr, keyspace: &str, read: Read) -> Result<Self, DriverLoopError> {
+        let session = connect(node).await?;
+        let keys = keys(&session, keyspace, read).await?;
+        let text = match read {
+            Read::Get => format!("SELECT {COLUMNS} FROM {keyspace}.products WHERE id = ?"),
+            Read::Page => format!("SELECT {COLUMNS} FROM {keyspace}.products_by_time WHERE bucket = ? LIMIT 50"),
         };
-        if enough {
-            break;
+        let statement = session.prepare(text).await.map_err(failed("preparing the read"))?;
+        Ok(Self { session, statement, keys })
+    }
+
+    /// Reads what a path asks for: the product whose id it ends with, or else the newest.
+    ///
+    /// # Errors
+    /// [`DriverLoopError`] when the read fails, or finds less than it should.
+    pub async fn of_path(&self, path: &str) -> Result<(), DriverLoopError> {
+        let id = path.rsplit('/').next().and_then(|id| Uuid::try_parse(id).ok());
+        match id.map(Key::Id).as_ref().or(self.keys.first()) {
+            Some(key) => self.read(key).await,
+            None => Err(DriverLoopError { action: "reading", reason: "nothing to read".into() }),
         }
+    }
+
+    async fn read(&self, key: &Key) -> Result<(), DriverLoopError> {
         let answer = match key {
-            Key::Id(id) => session.execute_unpaged(statement, (id,)).await,
-            Key::Bucket(bucket) => session.execute_unpaged(statement, (bucket,)).await,
+            Key::Id(id) => self.session.execute_unpaged(&self.statement, (id,)).await,
+            Key::Bucket(bucket) => self.session.execute_unpaged(&self.statement, (bucket,)).await,
         };
         let rows = answer.map_err(failed("reading"))?.into_rows_result().map_err(failed("reading"))?;
         let wanted = if matches!(key, Key::Id(_)) { 1 } else { 50 };
@@ -177,9 +193,24 @@ async fn work(
             std::hint::black_box(row.map_err(failed("decoding"))?);
             found += 1;
         }
-        if found != wanted {
-            return Err(DriverLoopError { action: "reading", reason: format!("{found} rows, not {wanted}") });
+        if found == wanted {
+            return Ok(());
         }
+        Err(DriverLoopError { action: "reading", reason: format!("{found} rows, not {wanted}") })
+    }
+}
+
+async fn work(reader: &Reader, worker: usize, until: Until) -> Result<u64, DriverLoopError> {
+    let mut done = 0;
+    for key in reader.keys.iter().cycle().skip(worker * 31) {
+        let enough = match until {
+            Until::Reads(reads) => done >= reads,
+            Until::Time(time) => Instant::now() >= time,
+        };
+        if enough {
+            break;
+        }
+        reader.read(key).await?;
         done += 1;
     }
     Ok(done)

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use bytes::Bytes;
 use clap::{Args, Parser, Subcommand};
 use http::HeaderValue;
 use store_bench::closed_loop::{self, Asked, Load, Until};
-use store_bench::driver_loop::{self, Read};
+use store_bench::driver_loop::{self, Read, Reader};
 use store_bench::open_loop::{self, Press};
 use store_bench::{fill, hello, naive, order_loop};
 
@@ -28,6 +29,17 @@ enum Part {
     Hello {
         #[arg(long)]
         body: PathBuf,
+    },
+    /// The same, after the read that the request asks for, by the driver.
+    Both {
+        #[arg(long)]
+        body: PathBuf,
+        #[arg(long)]
+        node: SocketAddr,
+        #[arg(long)]
+        keyspace: String,
+        #[arg(long, value_enum)]
+        read: Read,
     },
     /// Read with the driver alone.
     Read {
@@ -131,10 +143,11 @@ impl Span {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().part {
-        Part::Hello { body } => {
-            let body = fs::read(&body).with_context(|| format!("reading {}", body.display()))?;
-            runtime()?.block_on(hello::serve(body.into())).context("serving")
-        }
+        Part::Hello { body } => runtime()?.block_on(hello::serve(answer(&body)?, None)).context("serving"),
+        Part::Both { body, node, keyspace, read } => runtime()?.block_on(async {
+            let reader = Reader::connect(node, &keyspace, read).await?;
+            hello::serve(answer(&body)?, Some(reader)).await.context("serving")
+        }),
         Part::Read { node, keyspace, read, workers, seconds } => {
             let time = Duration::from_secs_f64(seconds);
             tell(&runtime()?.block_on(driver_loop::run(node, &keyspace, read, workers, time))?)
@@ -159,6 +172,10 @@ fn main() -> anyhow::Result<()> {
         }
         Part::Fill { node, keyspace, from, to } => tell(&runtime()?.block_on(fill::run(node, &keyspace, from..to))?),
     }
+}
+
+fn answer(path: &Path) -> anyhow::Result<Bytes> {
+    Ok(fs::read(path).with_context(|| format!("reading {}", path.display()))?.into())
 }
 
 fn asked(path: &Path) -> anyhow::Result<Vec<Asked>> {
