@@ -20,6 +20,7 @@ mod trace;
 mod tries;
 mod unique;
 mod users;
+mod wary;
 
 use std::sync::Arc;
 use std::time::Duration;

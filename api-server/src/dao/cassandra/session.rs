@@ -19,6 +19,8 @@ use scylla::policies::retry::DefaultRetryPolicy;
 use scylla::policies::speculative_execution::SimpleSpeculativeExecutionPolicy;
 use scylla::statement::Consistency;
 
+use super::wary::Wary;
+
 /// Where and as whom to connect.
 #[derive(Clone)]
 pub struct Target {
@@ -56,7 +58,7 @@ pub async fn connect(target: &Target) -> Result<Session, NewSessionError> {
             max_retry_count: SPECULATIONS,
             retry_interval: SPECULATE_AFTER,
         })))
-        .load_balancing_policy(policy.build())
+        .load_balancing_policy(Wary::over(policy.build()))
         .build();
     let mut builder = SessionBuilder::new()
         .known_nodes(&target.hosts)
