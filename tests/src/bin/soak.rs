@@ -37,7 +37,7 @@ struct Arguments {
     /// Where a page with the figures goes.
     #[arg(long)]
     document: Option<std::path::PathBuf>,
-    /// Where logs go; a temporary directory that is deleted if none is named.
+    /// Where logs and the ring go, empty; a temporary directory that is deleted if none is named.
     #[arg(long)]
     directory: Option<std::path::PathBuf>,
 }
@@ -48,6 +48,12 @@ async fn main() -> anyhow::Result<ExitCode> {
     let temporary = tempfile::tempdir()?;
     let directory = arguments.directory.unwrap_or_else(|| temporary.path().to_owned());
     std::fs::create_dir_all(&directory)?;
+    // Its orders are in the reports, and would be missed in this run's books.
+    anyhow::ensure!(
+        !directory.join("ring").exists(),
+        "{} has the ring of another run: name an empty directory",
+        directory.display()
+    );
     if arguments.requests {
         let mut steps = Steps::default();
         let tools = tools::ensure(&Cache::open()?)?;
