@@ -85,7 +85,9 @@ pub enum ConfigError {
     Seeds(#[from] SeedError),
     #[error("reading {path}: '{text}' is not a replication factor; the operator writes 2 or 3 there")]
     TokenReplication { path: PathBuf, text: String },
-    #[error("reading {path}: '{text}' is not a number of tokens; write the number that `nodetool info -T` shows for the node")]
+    #[error(
+        "reading {path}: '{text}' is not a number of tokens; write the number that `nodetool info -T` shows for the node"
+    )]
     Tokens { path: PathBuf, text: String },
 }
 

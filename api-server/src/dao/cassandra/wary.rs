@@ -34,11 +34,7 @@ impl Wary {
 }
 
 impl LoadBalancingPolicy for Wary {
-    fn pick<'a>(
-        &'a self,
-        request: &'a RoutingInfo,
-        cluster: &'a ClusterState,
-    ) -> Option<(NodeRef<'a>, Option<Shard>)> {
+    fn pick<'a>(&'a self, request: &'a RoutingInfo, cluster: &'a ClusterState) -> Option<(NodeRef<'a>, Option<Shard>)> {
         let picked = self.inner.pick(request, cluster)?;
         let now = self.failed.now();
         if !self.failed.lately(picked.0.host_id, now) {
