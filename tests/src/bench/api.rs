@@ -116,26 +116,23 @@ impl Sample {
 impl Comparison {
     /// CPU per request of the API to that of hyper and driver together, round by round.
     pub fn ratio(&self) -> Figure {
-        let rounds = self.api.cpu_us.iter().zip(&self.driver.cpu_us).zip(&self.hyper.cpu_us);
-        Figure::of(&rounds.map(|((api, driver), hyper)| api / (driver + hyper)).collect::<Vec<_>>())
+        let apart = self.driver.cpu_us.iter().zip(&self.hyper.cpu_us).map(|(driver, hyper)| driver + hyper);
+        Figure::of_ratios(&self.api.cpu_us, &apart.collect::<Vec<_>>())
     }
 
     /// CPU per request of the API to that of hyper and driver in one process, round by round.
     pub fn to_both(&self) -> Figure {
-        let rounds = self.api.cpu_us.iter().zip(&self.both.cpu_us);
-        Figure::of(&rounds.map(|(api, both)| api / both).collect::<Vec<_>>())
+        Figure::of_ratios(&self.api.cpu_us, &self.both.cpu_us)
     }
 
     /// CPU per request of a peer to that of the API, round by round.
     pub fn times(&self, peer: &Cost) -> Figure {
-        let rounds = self.api.cpu_us.iter().zip(&peer.cpu_us);
-        Figure::of(&rounds.map(|(api, peer)| peer / api).collect::<Vec<_>>())
+        Figure::of_ratios(&peer.cpu_us, &self.api.cpu_us)
     }
 
     /// Throughput of the API to that of the driver alone, round by round.
     pub fn share(&self) -> Figure {
-        let rounds = self.api.per_second.iter().zip(&self.driver.per_second);
-        Figure::of(&rounds.map(|(api, driver)| api / driver).collect::<Vec<_>>())
+        Figure::of_ratios(&self.api.per_second, &self.driver.per_second)
     }
 }
 

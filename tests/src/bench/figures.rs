@@ -27,6 +27,11 @@ impl Figure {
         Figure { median, least: sorted[0], most: sorted[sorted.len() - 1] }
     }
 
+    /// Of the ratios of two things measured in the same rounds.
+    pub fn of_ratios(these: &[f64], to: &[f64]) -> Self {
+        Self::of(&these.iter().zip(to).map(|(these, to)| these / to).collect::<Vec<_>>())
+    }
+
     /// `median (least–most)` with `digits` places.
     pub fn show(&self, digits: usize) -> String {
         format!("{:.digits$} ({:.digits$}–{:.digits$})", self.median, self.least, self.most)

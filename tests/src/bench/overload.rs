@@ -161,7 +161,6 @@ async fn under(
 
 /// Lets a process with all its threads, and what these start from now on, run on some CPUs only.
 fn pin(pid: u32, cpus: Range<usize>) -> Result<(), ApiBenchError> {
-    let failed = |error: Errno| ApiBenchError::Io("choosing CPUs for a process", error.into());
     let mut set = CpuSet::new();
     cpus.for_each(|cpu| set.set(cpu));
     let mut pinned = BTreeSet::new();
@@ -176,7 +175,7 @@ fn pin(pid: u32, cpus: Range<usize>) -> Result<(), ApiBenchError> {
             match sched_setaffinity(Pid::from_raw(thread), &set) {
                 // It has ended meanwhile.
                 Err(Errno::SRCH) | Ok(()) => pinned.insert(thread),
-                Err(error) => return Err(failed(error)),
+                Err(error) => return Err(ApiBenchError::Io("choosing CPUs for a process", error.into())),
             };
         }
     }

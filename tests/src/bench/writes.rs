@@ -61,7 +61,7 @@ pub struct Hot {
 impl Hot {
     /// Throughput of the API to that of the loop, within a round.
     pub fn times(&self, api: &[f64]) -> Figure {
-        Figure::of(&api.iter().zip(&self.naive).map(|(api, naive)| api / naive).collect::<Vec<_>>())
+        Figure::of_ratios(api, &self.naive)
     }
 }
 
@@ -81,14 +81,12 @@ pub struct Order {
 impl Order {
     /// CPU of the API to that of the driver, within a round.
     pub fn ratio(&self) -> Figure {
-        let rounds = self.api.cpu_us.iter().zip(&self.driver.cpu_us);
-        Figure::of(&rounds.map(|(api, driver)| api / driver).collect::<Vec<_>>())
+        Figure::of_ratios(&self.api.cpu_us, &self.driver.cpu_us)
     }
 
     /// Throughput of the API to that of the driver, within a round.
     pub fn share(&self) -> Figure {
-        let rounds = self.api.per_second.iter().zip(&self.driver.per_second);
-        Figure::of(&rounds.map(|(api, driver)| api / driver).collect::<Vec<_>>())
+        Figure::of_ratios(&self.api.per_second, &self.driver.per_second)
     }
 }
 

@@ -67,7 +67,7 @@ impl LoadBalancingPolicy for Wary {
         error: &RequestAttemptError,
     ) {
         if is_of_coordinator(error) {
-            self.failed.note(node.host_id, self.failed.now());
+            self.failed.note(node.host_id, self.failed.elapsed());
         }
         self.inner.on_request_failure(request, latency, node, error);
     }
@@ -125,7 +125,6 @@ impl Failed {
 
     /// Nodes that have left are forgotten on the way.
     fn note(&self, node: Uuid, now: u64) {
-        let now = if now == 0 { self.elapsed() } else { now };
         let end = now.saturating_add(u64::try_from(LAST_FOR.as_millis()).unwrap_or(u64::MAX));
         let mut until = self.until.write().unwrap_or_else(PoisonError::into_inner);
         until.retain(|_, until| *until > now);

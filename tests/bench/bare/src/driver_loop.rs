@@ -75,24 +75,17 @@ pub struct Done {
     pub cpu_seconds: f64,
 }
 
-/// Reads from `node` with `workers` at once for `time`.
+/// Reads with `workers` at once for `time`.
 ///
 /// # Errors
 /// [`DriverLoopError`] at the first read that fails: a figure of failures would be worthless.
-pub async fn run(
-    node: SocketAddr,
-    keyspace: &str,
-    read: Read,
-    workers: usize,
-    time: Duration,
-) -> Result<Done, DriverLoopError> {
-    let reader = Reader::connect(node, keyspace, read).await?;
-    let warm = (0..workers).map(|worker| work(&reader, worker, Until::Reads(WARM_UP)));
+pub async fn run(reader: &Reader, workers: usize, time: Duration) -> Result<Done, DriverLoopError> {
+    let warm = (0..workers).map(|worker| work(reader, worker, Until::Reads(WARM_UP)));
     try_join_all(warm).await?;
     let pid = std::process::id();
     let cpu = cpu_time(pid).map_err(failed("reading the CPU time"))?;
     let began = Instant::now();
-    let timed = (0..workers).map(|worker| work(&reader, worker, Until::Time(began + time)));
+    let timed = (0..workers).map(|worker| work(reader, worker, Until::Time(began + time)));
     let requests = try_join_all(timed).await?.into_iter().sum();
     let seconds = began.elapsed().as_secs_f64();
     let cpu = cpu_time(pid).map_err(failed("reading the CPU time"))?.saturating_sub(cpu);

@@ -15,7 +15,8 @@ use tokio::net::TcpListener;
 
 use super::driver_loop::{DriverLoopError, Reader};
 
-/// Answers with `body`, after the read that was asked for if there is a reader, on a port of 127.0.0.1, printed as `PORT=n`, until killed.
+/// Answers with `body`, after the read that was asked for if there is a reader, on a port of 127.0.0.1, printed as
+/// `PORT=n`, until killed.
 ///
 /// # Errors
 /// When the port cannot be had.

@@ -34,21 +34,13 @@ enum Part {
     Both {
         #[arg(long)]
         body: PathBuf,
-        #[arg(long)]
-        node: SocketAddr,
-        #[arg(long)]
-        keyspace: String,
-        #[arg(long, value_enum)]
-        read: Read,
+        #[command(flatten)]
+        source: Source,
     },
     /// Read with the driver alone.
     Read {
-        #[arg(long)]
-        node: SocketAddr,
-        #[arg(long)]
-        keyspace: String,
-        #[arg(long, value_enum)]
-        read: Read,
+        #[command(flatten)]
+        source: Source,
         #[arg(long)]
         workers: usize,
         #[arg(long)]
@@ -123,6 +115,23 @@ enum Part {
     },
 }
 
+/// What is read by the driver, and where.
+#[derive(Debug, Args)]
+struct Source {
+    #[arg(long)]
+    node: SocketAddr,
+    #[arg(long)]
+    keyspace: String,
+    #[arg(long, value_enum)]
+    read: Read,
+}
+
+impl Source {
+    async fn connect(&self) -> anyhow::Result<Reader> {
+        Ok(Reader::connect(self.node, &self.keyspace, self.read).await?)
+    }
+}
+
 /// When a loop ends: after a time, or after so many requests of each connection or worker.
 #[derive(Debug, Args)]
 struct Span {
@@ -144,14 +153,14 @@ impl Span {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().part {
         Part::Hello { body } => runtime()?.block_on(hello::serve(answer(&body)?, None)).context("serving"),
-        Part::Both { body, node, keyspace, read } => runtime()?.block_on(async {
-            let reader = Reader::connect(node, &keyspace, read).await?;
+        Part::Both { body, source } => runtime()?.block_on(async {
+            let reader = source.connect().await?;
             hello::serve(answer(&body)?, Some(reader)).await.context("serving")
         }),
-        Part::Read { node, keyspace, read, workers, seconds } => {
+        Part::Read { source, workers, seconds } => runtime()?.block_on(async {
             let time = Duration::from_secs_f64(seconds);
-            tell(&runtime()?.block_on(driver_loop::run(node, &keyspace, read, workers, time))?)
-        }
+            tell(&driver_loop::run(&source.connect().await?, workers, time).await?)
+        }),
         Part::Load { address, connections, requests_of, token, span } => {
             let until = span.until();
             let load =
