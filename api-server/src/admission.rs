@@ -1,29 +1,33 @@
 //! How many requests are worked on at once. What comes above that waits in a short queue; what does not fit there, or has
 //! waited for too long, is turned away while the client still listens, so that the process goes on at its full pace
-//! instead of working for clients that have gone. A body that keeps the process waiting is waited for without a slot
-//! ([`slow_body`]). No IO.
+//! instead of working for clients that have gone. How many that are follows the pace itself ([`pace`]): a crowd in front of
+//! a slow database is kept outside, since inside everybody would be too late. A body that keeps the process waiting is
+//! waited for without a slot ([`slow_body`]). No IO.
 
+mod pace;
 pub mod slow_body;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use pace::{Allowed, Pace};
 
 /// How much is let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Requests worked on at once.
+    /// Requests worked on at once, at most.
     pub working: usize,
-    /// Requests that wait for one of these to end.
+    /// Requests that wait for one of these to end, at most.
     pub waiting: usize,
     /// How long one waits at most.
     pub patience: Duration,
+    /// In a crowd as many are worked on as end within this time.
+    pub turn: Duration,
 }
-
-/// Held by whoever is worked on.
-pub type Slot = OwnedSemaphorePermit;
 
 /// The door of one process.
 #[derive(Debug)]
@@ -33,6 +37,31 @@ pub struct Admission {
     outside: Arc<Semaphore>,
     waiting: AtomicUsize,
     bounds: Bounds,
+    crowd: Mutex<Crowd>,
+}
+
+/// What the door has seen, and what follows from it.
+#[derive(Debug)]
+struct Crowd {
+    pace: Pace,
+    allowed: Allowed,
+    /// Slots that are to go as soon as somebody leaves them.
+    owed: usize,
+}
+
+/// Held by whoever is worked on.
+#[derive(Debug)]
+pub struct Slot {
+    door: Arc<Admission>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some(permit) = self.permit.take() {
+            self.door.leave(permit);
+        }
+    }
 }
 
 /// A place in the queue; it is free again also when the client goes away.
@@ -46,24 +75,67 @@ impl Drop for Place<'_> {
 
 impl Admission {
     /// A door without anybody inside.
-    pub fn new(bounds: Bounds) -> Self {
-        let as_many = || Arc::new(Semaphore::new(bounds.working.min(Semaphore::MAX_PERMITS)));
-        Self { slots: as_many(), outside: as_many(), waiting: AtomicUsize::new(0), bounds }
+    pub fn new(bounds: Bounds) -> Arc<Self> {
+        let bounds = Bounds { working: bounds.working.min(Semaphore::MAX_PERMITS), ..bounds };
+        let as_many = || Arc::new(Semaphore::new(bounds.working));
+        let crowd = Crowd { pace: Pace::new(Instant::now()), allowed: Allowed::most(&bounds), owed: 0 };
+        Arc::new(Self {
+            slots: as_many(),
+            outside: as_many(),
+            waiting: AtomicUsize::new(0),
+            bounds,
+            crowd: Mutex::new(crowd),
+        })
     }
 
     /// A slot for as long as the request is worked on; `None`: it is turned away.
-    pub async fn enter(&self) -> Option<Slot> {
+    pub async fn enter(self: &Arc<Self>) -> Option<Slot> {
+        let slot = |permit| Slot { door: Arc::clone(self), permit: Some(permit) };
         // Whoever waits goes first: a freed slot is theirs before anybody can try for it here.
-        if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
-            return Some(slot);
+        if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
+            return Some(slot(permit));
         }
+        let places = self.look(Pace::crowded).allowed.waiting;
         let place = Place(&self.waiting);
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.bounds.waiting {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= places {
             return None;
         }
-        let slot = tokio::time::timeout(self.bounds.patience, Arc::clone(&self.slots).acquire_owned()).await;
+        let permit = tokio::time::timeout(self.bounds.patience, Arc::clone(&self.slots).acquire_owned()).await;
         drop(place);
-        slot.ok()?.ok()
+        permit.ok()?.ok().map(slot)
+    }
+
+    /// Requests that may be worked on at once now.
+    pub fn allowed(&self) -> usize {
+        self.crowd.lock().unwrap_or_else(PoisonError::into_inner).allowed.working
+    }
+
+    fn leave(&self, permit: OwnedSemaphorePermit) {
+        let mut crowd = self.look(Pace::finished);
+        if crowd.owed > 0 {
+            crowd.owed -= 1;
+            permit.forget();
+        }
+    }
+
+    /// Notes something, and changes how many are let in when it is time for that.
+    fn look(&self, note: impl FnOnce(&mut Pace)) -> std::sync::MutexGuard<'_, Crowd> {
+        let mut crowd = self.crowd.lock().unwrap_or_else(PoisonError::into_inner);
+        note(&mut crowd.pace);
+        if let Some(seen) = crowd.pace.look(Instant::now()) {
+            let next = crowd.allowed.after(&seen, &self.bounds);
+            let now = std::mem::replace(&mut crowd.allowed, next).working;
+            if next.working < now {
+                let fewer = now - next.working;
+                crowd.owed += fewer - self.slots.forget_permits(fewer);
+            } else {
+                let more = next.working - now;
+                let kept = more.min(crowd.owed);
+                crowd.owed -= kept;
+                self.slots.add_permits(more - kept);
+            }
+        }
+        crowd
     }
 }
 
@@ -72,8 +144,32 @@ mod tests {
     use super::*;
     use futures::FutureExt as _;
 
-    fn door(working: usize, waiting: usize) -> Admission {
-        Admission::new(Bounds { working, waiting, patience: Duration::from_millis(100) })
+    fn door(working: usize, waiting: usize) -> Arc<Admission> {
+        Admission::new(Bounds {
+            working,
+            waiting,
+            patience: Duration::from_millis(100),
+            turn: Duration::from_millis(500),
+        })
+    }
+
+    /// Lets `clients` in again and again, each for `takes`, and counts those who were served.
+    async fn crowd(door: &Arc<Admission>, clients: usize, takes: Duration, time: Duration) -> usize {
+        let end = Instant::now() + time;
+        let served = futures::future::join_all((0..clients).map(|_| async {
+            let mut served = 0;
+            while Instant::now() < end {
+                match door.enter().await {
+                    Some(_slot) => {
+                        tokio::time::sleep(takes).await;
+                        served += 1;
+                    }
+                    None => tokio::time::sleep(Duration::from_millis(400)).await,
+                }
+            }
+            served
+        }));
+        served.await.into_iter().sum()
     }
 
     #[tokio::test(start_paused = true)]
@@ -114,5 +210,31 @@ mod tests {
         assert!((&mut next).now_or_never().is_none(), "there is a place to wait in");
         drop(inside);
         assert!(next.await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_before_a_slow_store_is_kept_outside_and_let_in_again_when_that_is_fast() {
+        let door = door(256, 256);
+        let later = async {
+            tokio::time::sleep(Duration::from_secs(15)).await;
+            door.allowed()
+        };
+        let (_, allowed) = tokio::join!(crowd(&door, 600, Duration::from_secs(2), Duration::from_secs(20)), later);
+        assert_eq!(allowed, pace::LEAST);
+        assert_eq!(door.slots.available_permits(), door.allowed(), "all have left");
+        crowd(&door, 300, Duration::from_millis(10), Duration::from_secs(5)).await;
+        assert_eq!((door.allowed(), door.slots.available_permits()), (256, 256));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slots_that_were_owed_are_not_lost_when_the_pace_rises_before_they_have_gone() {
+        let door = door(256, 256);
+        let (slow, fast) = (Duration::from_secs(2), Duration::from_millis(5));
+        tokio::join!(crowd(&door, 300, slow, Duration::from_secs(6)), async {
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            crowd(&door, 600, fast, Duration::from_secs(8)).await
+        });
+        let crowd = door.crowd.lock().unwrap();
+        assert_eq!((crowd.owed, door.slots.available_permits()), (0, crowd.allowed.working));
     }
 }

@@ -118,7 +118,7 @@ impl App {
             cursors,
             datacenter,
             default_level,
-            admission: Arc::new(Admission::new(limits.bounds)),
+            admission: Admission::new(limits.bounds),
             limits,
             metrics,
             gate,

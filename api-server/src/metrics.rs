@@ -31,6 +31,8 @@ pub struct Metrics {
     pub active: IntGauge,
     /// Requests turned away because too many were being worked on.
     pub shed: IntCounter,
+    /// Requests that may be worked on now.
+    pub allowed: IntGauge,
     /// Lines of the access log that could not be written.
     pub log_lines_lost: IntCounter,
     /// Of the business.
@@ -50,7 +52,11 @@ impl Metrics {
             catalogue.add(IntGauge::new("http_server_active_requests", "Number of active HTTP server requests.")?)?;
         let shed = catalogue.add(IntCounter::new(
             "store_requests_shed_total",
-            "Requests answered 503 because STORE_MAX_REQUESTS were being worked on and no place to wait was free in time.",
+            "Requests answered 503 because as many were being worked on as are allowed and no place to wait was free in time.",
+        )?)?;
+        let allowed = catalogue.add(IntGauge::new(
+            "store_requests_allowed",
+            "Requests that may be worked on at once: STORE_MAX_REQUESTS, and in a crowd as many as end within STORE_CROWD_MS.",
         )?)?;
         let log_lines_lost = catalogue.add(IntCounter::new(
             "store_access_log_lines_lost_total",
@@ -70,6 +76,7 @@ impl Metrics {
             resolved: (0..cells).map(|_| OnceLock::new()).collect(),
             active,
             shed,
+            allowed,
             log_lines_lost,
         })
     }

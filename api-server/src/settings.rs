@@ -124,9 +124,12 @@ pub struct Settings {
     /// How long one CQL statement is waited for, in milliseconds
     #[arg(long, env = "STORE_STATEMENT_TIMEOUT_MS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(50..=600_000), global = true)]
     pub statement_timeout_ms: u64,
-    /// Requests worked on at once
+    /// Requests worked on at once, at most
     #[arg(long, env = "STORE_MAX_REQUESTS", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..), global = true)]
     pub max_requests: u32,
+    /// In a crowd as many are worked on as end within so many milliseconds, and no fewer than 64
+    #[arg(long, env = "STORE_CROWD_MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(10..=600_000), global = true)]
+    pub crowd_ms: u64,
     /// Requests that may wait for one of these to end
     #[arg(long, env = "STORE_MAX_WAITING", default_value_t = 256, global = true)]
     pub max_waiting: u32,
@@ -256,7 +259,8 @@ impl Settings {
     pub fn bounds(&self) -> Bounds {
         let number = |setting| usize::try_from(setting).unwrap_or(usize::MAX);
         let patience = Duration::from_millis(self.max_wait_ms);
-        Bounds { working: number(self.max_requests), waiting: number(self.max_waiting), patience }
+        let turn = Duration::from_millis(self.crowd_ms);
+        Bounds { working: number(self.max_requests), waiting: number(self.max_waiting), patience, turn }
     }
 
     /// Deadline of a request.

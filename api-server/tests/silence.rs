@@ -31,7 +31,7 @@ use store_tests::local_cassandra::{Addresses, LocalRing, Options};
 const REQUEST: Duration = Duration::from_secs(8);
 const STATEMENT: Duration = Duration::from_secs(2);
 /// More than this test ever sends.
-const BOUNDS: Bounds = Bounds { working: 1000, waiting: 0, patience: Duration::ZERO };
+const BOUNDS: Bounds = Bounds { working: 1000, waiting: 0, patience: Duration::ZERO, turn: Duration::MAX };
 const KEYSPACE: &str = "silence";
 
 /// Requests by kind: how many, how many failed, the slowest.

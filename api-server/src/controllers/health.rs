@@ -71,6 +71,7 @@ pub async fn readyz(State(app): State<Arc<App>>) -> Result<Response, Problem> {
 #[utoipa::path(get, path = "/metrics", tag = "operations", operation_id = "metrics",
     responses((status = 200, description = "Metrics", body = String, content_type = "text/plain; version=0.0.4")))]
 pub async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    app.metrics.allowed.set(i64::try_from(app.admission.allowed()).unwrap_or(i64::MAX));
     let text = app.metrics.render().map_err(|error| {
         tracing::error!(%error, "could not render metrics");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "not_writable", "the metrics could not be written")
