@@ -3,6 +3,7 @@
 mod change;
 mod cluster;
 mod execute;
+mod hedging;
 mod idempotency;
 mod intents;
 mod ledger;

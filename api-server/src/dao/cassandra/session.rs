@@ -16,9 +16,9 @@ use scylla::cluster::metadata::PeriodicFetchMode;
 use scylla::errors::NewSessionError;
 use scylla::policies::load_balancing::DefaultPolicy;
 use scylla::policies::retry::DefaultRetryPolicy;
-use scylla::policies::speculative_execution::SimpleSpeculativeExecutionPolicy;
 use scylla::statement::Consistency;
 
+use super::hedging::{Answers, Hedging};
 use super::wary::Wary;
 
 /// Where and as whom to connect.
@@ -33,10 +33,6 @@ pub struct Target {
     pub statement_timeout: Duration,
 }
 
-/// A second and a third node are asked when the first has not answered for so long.
-const SPECULATE_AFTER: Duration = Duration::from_millis(200);
-const SPECULATIONS: usize = 2;
-
 /// Longest wait for a question about the ring or the schema.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(4);
 
@@ -50,15 +46,13 @@ pub async fn connect(target: &Target) -> Result<Session, NewSessionError> {
         (Some(datacenter), None) => policy = policy.prefer_datacenter(datacenter.clone()),
         (None, _) => {}
     }
+    let answers = Arc::new(Answers::default());
     let profile = ExecutionProfile::builder()
         .consistency(Consistency::LocalQuorum)
         .request_timeout(Some(target.statement_timeout))
         .retry_policy(Arc::new(DefaultRetryPolicy::new()))
-        .speculative_execution_policy(Some(Arc::new(SimpleSpeculativeExecutionPolicy {
-            max_retry_count: SPECULATIONS,
-            retry_interval: SPECULATE_AFTER,
-        })))
-        .load_balancing_policy(Wary::over(policy.build()))
+        .speculative_execution_policy(Some(Arc::new(Hedging::within(target.statement_timeout, Arc::clone(&answers)))))
+        .load_balancing_policy(Wary::over(policy.build(), answers))
         .build();
     let mut builder = SessionBuilder::new()
         .known_nodes(&target.hosts)

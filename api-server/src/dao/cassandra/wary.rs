@@ -15,6 +15,8 @@ use scylla::policies::load_balancing::{FallbackPlan, LoadBalancingPolicy, Routin
 use scylla::routing::Shard;
 use uuid::Uuid;
 
+use super::hedging::Answers;
+
 /// How long a node goes last. Then one is tried again that may still be cut off: longer costs fewer time-outs, shorter
 /// brings one that is back its work sooner.
 const LAST_FOR: Duration = Duration::from_secs(10);
@@ -24,12 +26,13 @@ const LAST_FOR: Duration = Duration::from_secs(10);
 pub struct Wary {
     inner: Arc<dyn LoadBalancingPolicy>,
     failed: Failed,
+    answers: Arc<Answers>,
 }
 
 impl Wary {
-    /// Puts such nodes last in the plans of `inner`.
-    pub fn over(inner: Arc<dyn LoadBalancingPolicy>) -> Arc<Self> {
-        Arc::new(Self { inner, failed: Failed::new() })
+    /// Puts such nodes last in the plans of `inner`, and notes what answers take.
+    pub fn over(inner: Arc<dyn LoadBalancingPolicy>, answers: Arc<Answers>) -> Arc<Self> {
+        Arc::new(Self { inner, failed: Failed::new(), answers })
     }
 }
 
@@ -56,6 +59,7 @@ impl LoadBalancingPolicy for Wary {
     }
 
     fn on_request_success(&self, request: &RoutingInfo, latency: Duration, node: NodeRef<'_>) {
+        self.answers.note(latency);
         self.inner.on_request_success(request, latency, node);
     }
 
