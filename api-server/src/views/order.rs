@@ -319,9 +319,7 @@ fn write(out: &mut Vec<u8>, order: &Order) {
     out.extend_from_slice(b",\"version\":");
     json::write_integer(out, order.version);
     out.extend_from_slice(b",\"created_at\":");
-    json::write_time(out, order.created_at);
-    out.extend_from_slice(b",\"updated_at\":");
-    json::write_time(out, order.updated_at);
+    json::write_times(out, order.created_at, b",\"updated_at\":", order.updated_at);
     out.push(b'}');
 }
 

@@ -221,9 +221,7 @@ fn write_open(out: &mut Vec<u8>, row: &ProductRef<'_>) {
     out.extend_from_slice(b",\"version\":");
     json::write_integer(out, row.version);
     out.extend_from_slice(b",\"created_at\":");
-    json::write_time(out, row.created_at);
-    out.extend_from_slice(b",\"updated_at\":");
-    json::write_time(out, row.updated_at);
+    json::write_times(out, row.created_at, b",\"updated_at\":", row.updated_at);
     if let Some(archived_at) = row.archived_at {
         out.extend_from_slice(b",\"archived_at\":");
         json::write_time(out, archived_at);
