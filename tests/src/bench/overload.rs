@@ -35,7 +35,8 @@ const RECOVERY: Duration = Duration::from_secs(10);
 /// What is asked for after that, of the capacity.
 const CALM: f64 = 0.5;
 
-/// How many are let in: worked on at once, waiting, and for how many milliseconds.
+/// How many are let in: worked on at once, waiting and for how many milliseconds, and in how many
+/// milliseconds those in a crowd shall end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bounds {
     /// `STORE_MAX_REQUESTS`.
@@ -44,6 +45,8 @@ pub struct Bounds {
     pub waiting: u32,
     /// `STORE_MAX_WAIT_MS`.
     pub patience_ms: u32,
+    /// `STORE_CROWD_MS`.
+    pub turn_ms: u32,
 }
 
 impl std::str::FromStr for Bounds {
@@ -52,17 +55,18 @@ impl std::str::FromStr for Bounds {
     fn from_str(text: &str) -> Result<Self, String> {
         let numbers: Option<Vec<u32>> = text.split('/').map(|number| number.parse().ok()).collect();
         match numbers.as_deref() {
-            Some([working, waiting, patience_ms]) => {
-                Ok(Self { working: *working, waiting: *waiting, patience_ms: *patience_ms })
+            Some(&[working, waiting, patience_ms, turn_ms]) => Ok(Self { working, waiting, patience_ms, turn_ms }),
+            _ => {
+                let what = "worked on at once, waiting, milliseconds of that, milliseconds in a crowd";
+                Err(format!("four numbers with slashes between: {what}"))
             }
-            _ => Err("three numbers with slashes between: worked on at once, waiting, milliseconds of that".into()),
         }
     }
 }
 
 impl std::fmt::Display for Bounds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}/{} ms", self.working, self.waiting, self.patience_ms)
+        write!(f, "{}/{}/{} ms/{} ms", self.working, self.waiting, self.patience_ms, self.turn_ms)
     }
 }
 
@@ -75,8 +79,8 @@ pub struct OverloadFigures {
     pub capacity: f64,
     /// The crowd.
     pub crowd: Pressed,
-    /// Memory in KiB before it, and after.
-    pub resident: (u64, u64),
+    /// Memory in KiB before it, after a quarter of it, and at its end.
+    pub resident: (u64, u64, u64),
     /// From ten seconds after it on.
     pub calm: Pressed,
 }
@@ -126,9 +130,9 @@ async fn under(
     bounds: Option<Bounds>,
     time: Duration,
 ) -> Result<OverloadFigures, ApiBenchError> {
-    let texts =
-        bounds.map(|Bounds { working, waiting, patience_ms }| [working, waiting, patience_ms].map(|n| n.to_string()));
-    let names = ["STORE_MAX_REQUESTS", "STORE_MAX_WAITING", "STORE_MAX_WAIT_MS"];
+    let texts = bounds
+        .map(|bounds| [bounds.working, bounds.waiting, bounds.patience_ms, bounds.turn_ms].map(|n| n.to_string()));
+    let names = ["STORE_MAX_REQUESTS", "STORE_MAX_WAITING", "STORE_MAX_WAIT_MS", "STORE_CROWD_MS"];
     let settings: Vec<(&str, &str)> =
         texts.iter().flat_map(|texts| names.into_iter().zip(texts.iter().map(String::as_str))).collect();
     let (api, address) = store.another(&settings).await?;
@@ -145,11 +149,16 @@ async fn under(
         capacity = capacity.max(rate);
     }
     let before = resident()?.0;
-    let crowd = parts.press(address, asked(CROWD), (capacity * TIMES, time)).await?;
+    let early = async {
+        tokio::time::sleep(time / 4).await;
+        resident()
+    };
+    let (crowd, early) = tokio::join!(parts.press(address, asked(CROWD), (capacity * TIMES, time)), early);
+    let (crowd, early) = (crowd?, early?);
     let after = resident()?.0;
     tokio::time::sleep(RECOVERY).await;
     let calm = parts.press(address, asked(CAPACITY[2]), (capacity * CALM, Duration::from_secs(10))).await?;
-    let figures = OverloadFigures { bounds, capacity, crowd, resident: (before, after), calm };
+    let figures = OverloadFigures { bounds, capacity, crowd, resident: (before, early.0, after), calm };
     say(format!(
         "{:.0} % of the capacity in the crowd: {:?}; then {:?}",
         figures.goodput() * 100.0,
@@ -202,12 +211,12 @@ mod tests {
 
     #[test]
     fn bounds_are_read_as_they_are_written_and_goodput_is_a_share_of_the_capacity() {
-        let bounds: Bounds = "256/128/100".parse().expect("bounds");
-        assert_eq!(bounds.to_string(), "256/128/100 ms");
-        assert!("256/128".parse::<Bounds>().is_err() && "1/2/x".parse::<Bounds>().is_err());
+        let bounds: Bounds = "256/128/100/500".parse().expect("bounds");
+        assert_eq!(bounds.to_string(), "256/128/100 ms/500 ms");
+        assert!("256/128/100".parse::<Bounds>().is_err() && "1/2/3/x".parse::<Bounds>().is_err());
         let crowd = Pressed { good: 900, seconds: 10.0, ..Pressed::default() };
         let figures =
-            OverloadFigures { bounds: None, capacity: 100.0, crowd, resident: (1, 1), calm: Pressed::default() };
+            OverloadFigures { bounds: None, capacity: 100.0, crowd, resident: (1, 1, 1), calm: Pressed::default() };
         assert!((figures.goodput() - 0.9).abs() < 1e-9);
     }
 }

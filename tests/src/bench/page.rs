@@ -204,21 +204,23 @@ fn overload_part(page: &mut String, all: &[OverloadFigures]) {
          Eight reads of products, a change of a stock and an order, again and again; a ring of three nodes and one process of the\n\
          API on one CPU, the clients on another. The capacity is the best of three numbers of clients who wait for their answers. Then, for\n\
          {seconds:.0} s, three times as many requests, sent whatever becomes of them; and from ten seconds after that on, half of the\n\
-         capacity. Bounds are `STORE_MAX_REQUESTS`, `STORE_MAX_WAITING` and `STORE_MAX_WAIT_MS`.\n\n\
-         | bounds | answered, of the capacity | 503 with `Retry-After` | anything else | half of the 503 within, 99 % | half of the answers within, 99 % | memory before, after | afterwards answered |\n\
-         |---|---|---|---|---|---|---|---|"
+         capacity. Bounds are `STORE_MAX_REQUESTS`, `STORE_MAX_WAITING`, `STORE_MAX_WAIT_MS` and\n\
+         `STORE_CROWD_MS`.\n\n\
+         | bounds | answered, of the capacity | turned away (503 with `Retry-After`) | 503 for another reason | anything else | half turned away within, 99 % | half answered within, 99 % | memory before, after a quarter, at the end | afterwards answered |\n\
+         |---|---|---|---|---|---|---|---|---|"
     );
     for one in all {
         let OverloadFigures { bounds, crowd, resident, calm, .. } = one;
         let bounds = bounds.map_or_else(|| "as they come".to_owned(), |bounds| bounds.to_string());
-        let asked = (crowd.good + crowd.turned_away + crowd.wrong).max(1) as f64;
+        let asked = crowd.answers().max(1) as f64;
         let share = |count: u64| format!("{:.1} %", count as f64 / asked * 100.0);
-        let calm_asked = (calm.good + calm.turned_away + calm.wrong).max(1) as f64;
+        let calm_asked = calm.answers().max(1) as f64;
         let _ = writeln!(
             page,
-            "| {bounds} | {:.0} % | {} | {} | {:.0} ms, {:.0} ms | {:.0} ms, {:.0} ms | {}, {} | {:.2} % |",
+            "| {bounds} | {:.0} % | {} | {} | {} | {:.0} ms, {:.0} ms | {:.0} ms, {:.0} ms | {}, {}, {} | {:.2} % |",
             one.goodput() * 100.0,
             share(crowd.turned_away),
+            share(crowd.unavailable),
             share(crowd.wrong),
             crowd.turned_away_ms.0,
             crowd.turned_away_ms.1,
@@ -226,6 +228,7 @@ fn overload_part(page: &mut String, all: &[OverloadFigures]) {
             crowd.good_ms.1,
             mib(resident.0),
             mib(resident.1),
+            mib(resident.2),
             calm.good as f64 / calm_asked * 100.0
         );
     }

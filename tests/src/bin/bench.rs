@@ -42,7 +42,7 @@ struct Arguments {
     /// Seconds of three times too much.
     #[arg(long, global = true, default_value_t = 60)]
     crowded: u64,
-    /// Other bounds than those of a shop that are tried, too, like 64/64/100.
+    /// Other bounds than those of a shop that are tried, too, like 64/64/100/500.
     #[arg(long, global = true, value_delimiter = ',')]
     bounds: Vec<Bounds>,
     /// Rounds of bringing three nodes up.

@@ -40,8 +40,12 @@ pub struct Press {
 pub struct Pressed {
     /// Answered with success.
     pub good: u64,
-    /// Answered with 503 and `Retry-After`.
+    /// Answered with 503 and `Retry-After`, because there were too many.
     pub turned_away: u64,
+    /// Answered with 503 and `Retry-After` for another reason.
+    pub unavailable: u64,
+    /// The first of these.
+    pub first_unavailable: Option<String>,
     /// Anything else, a connection that broke included.
     pub wrong: u64,
     /// The first of these.
@@ -56,10 +60,18 @@ pub struct Pressed {
     pub turned_away_ms: (f64, f64),
 }
 
+impl Pressed {
+    /// How many requests were answered in any way, or none.
+    pub const fn answers(&self) -> u64 {
+        self.good + self.turned_away + self.unavailable + self.wrong
+    }
+}
+
 /// How one request ended.
 enum End {
     Good,
     TurnedAway,
+    Unavailable(String),
     Wrong(String),
 }
 
@@ -67,6 +79,7 @@ enum End {
 struct Seen {
     good: Vec<f32>,
     turned_away: Vec<f32>,
+    unavailable: Vec<String>,
     wrong: Vec<String>,
     late: u64,
 }
@@ -85,12 +98,15 @@ pub async fn run(press: Press) -> Result<Pressed, LoopError> {
     for seen in seen {
         all.good.extend(seen.good);
         all.turned_away.extend(seen.turned_away);
+        all.unavailable.extend(seen.unavailable);
         all.wrong.extend(seen.wrong);
         all.late += seen.late;
     }
     Ok(Pressed {
         good: all.good.len() as u64,
         turned_away: all.turned_away.len() as u64,
+        unavailable: all.unavailable.len() as u64,
+        first_unavailable: all.unavailable.into_iter().next(),
         wrong: all.wrong.len() as u64,
         first_wrong: all.wrong.into_iter().next(),
         late: all.late,
@@ -129,6 +145,7 @@ async fn one(press: &Press, mut sender: Sender, next: &AtomicU64, began: Instant
         match end {
             End::Good => seen.good.push(millis),
             End::TurnedAway => seen.turned_away.push(millis),
+            End::Unavailable(what) => seen.unavailable.push(format!("{}: {what}", asked.path)),
             End::Wrong(what) => {
                 seen.wrong.push(format!("{}: {what}", asked.path));
                 if sender.is_closed() {
@@ -158,7 +175,10 @@ async fn ask(press: &Press, asked: &Asked, sender: &mut Sender) -> End {
     };
     match head.status {
         status if status.is_success() => End::Good,
-        StatusCode::SERVICE_UNAVAILABLE if head.headers.contains_key(RETRY_AFTER) => End::TurnedAway,
+        StatusCode::SERVICE_UNAVAILABLE if head.headers.contains_key(RETRY_AFTER) => {
+            let body = String::from_utf8_lossy(&body);
+            if body.contains(":overloaded\"") { End::TurnedAway } else { End::Unavailable(body.into_owned()) }
+        }
         status => End::Wrong(format!("{status} {}", String::from_utf8_lossy(&body))),
     }
 }
