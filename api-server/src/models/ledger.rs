@@ -35,18 +35,19 @@ pub struct Want {
     pub condition: Tags,
     pub reason: Option<String>,
     pub reference: Option<String>,
-    /// Nobody has tried this id before, so it need not be looked for.
+    /// Nobody has tried this id before, and nobody else does before the deadline of whoever wants the change: until then
+    /// it need not be looked for.
     pub fresh: bool,
 }
 
 impl Want {
-    /// Ids that must be looked for before the change is decided.
-    pub fn ids(&self) -> impl Iterator<Item = Uuid> {
+    /// Ids that must be looked for before the change is decided; `in_time`: on a balance from before the deadline.
+    pub fn ids(&self, in_time: bool) -> impl Iterator<Item = Uuid> {
         let take = match self.change {
             Change::Return { take, .. } => Some(take),
             _ => None,
         };
-        (!self.fresh).then_some(self.id).into_iter().chain(take)
+        (!(self.fresh && in_time)).then_some(self.id).into_iter().chain(take)
     }
 
     /// Days whose turnover must be known, given what was found of [`Want::ids`].

@@ -226,8 +226,12 @@ impl Lines {
         }
     }
 
+    /// What was made under the ids of jobs. Asked after the balance was read: a job may outlive its request, since
+    /// others that are committed with it have more time, and then the next try of the same request may have made it, or
+    /// the sweeper have given it up, in the version that was just read.
     async fn made(&self, cx: &Context, account: Account, jobs: &[Job]) -> Result<HashMap<Uuid, Movement>, DaoError> {
-        let ids: Vec<Uuid> = jobs.iter().flat_map(|job| job.want.ids()).collect();
+        let now = Instant::now();
+        let ids: Vec<Uuid> = jobs.iter().flat_map(|job| job.want.ids(now < job.deadline)).collect();
         if ids.is_empty() {
             return Ok(HashMap::new());
         }

@@ -32,6 +32,8 @@ struct Slow {
     gate: tokio::sync::Semaphore,
     lose_next_answer: AtomicBool,
     intrude: AtomicBool,
+    /// The next balance is read so much later.
+    dawdle: std::sync::Mutex<Option<Duration>>,
 }
 
 impl Slow {
@@ -42,6 +44,7 @@ impl Slow {
             gate: tokio::sync::Semaphore::new(permits),
             lose_next_answer: false.into(),
             intrude: false.into(),
+            dawdle: std::sync::Mutex::default(),
         })
     }
 }
@@ -54,6 +57,10 @@ impl LedgerDao for Slow {
 
     async fn load(&self, cx: &Context, account: Account) -> Result<Option<Balance>, DaoError> {
         tokio::task::yield_now().await;
+        let dawdle = self.dawdle.lock().unwrap().take();
+        if let Some(time) = dawdle {
+            tokio::time::sleep(time).await;
+        }
         self.inner.load(cx, account).await
     }
 
@@ -208,4 +215,24 @@ async fn nobody_is_refused_from_memory() {
         made(&lines, account, take(3)).await
     };
     assert_eq!(tokio::join!(first, second), (true, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_outlived_its_request_is_not_made_again_after_the_next_try_has_made_it() {
+    let dao = Slow::new(1);
+    let [ours, theirs] = [(); 2].map(|()| Lines::new(Arc::clone(&dao) as _, Figures::unseen()));
+    let account = Account::stock(Uuid::now_v7());
+    assert!(made(&ours, account, want(Change::Set { quantity: 10 })).await);
+    *dao.dawdle.lock().unwrap() = Some(Duration::from_secs(3));
+    let (first, beside) = (take(1), take(2));
+    let again = Want { fresh: false, ..first.clone() };
+    let short = Context::within(Duration::from_secs(1));
+    let next_try = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        made(&theirs, account, again).await
+    };
+    let (gone, other, tried_again) =
+        tokio::join!(ours.change(&short, account, first), made(&ours, account, beside), next_try);
+    assert!(gone.is_err() && other && tried_again);
+    assert_eq!(dao.load(&cx(), account).await.unwrap().unwrap().quantity, 10 - 1 - 2);
 }
