@@ -294,7 +294,9 @@ impl Database {
             let started = Instant::now();
             batch.set_request_timeout(cx.remaining().map(|left| left.min(self.statement_timeout)));
             let span = trace::batch(&self.keyspace, &batch);
-            let result = self.session.batch(&batch, &values).instrument(span.clone()).await;
+            // Pinned where it is made: to put it into the span would else move kilobytes.
+            let execution = pin!(self.session.batch(&batch, &values));
+            let result = execution.instrument(span.clone()).await;
             let result = result.map_err(|error| classify(&error, false));
             trace::answered(&span, &result);
             self.batches.record(started.elapsed(), result.as_ref().err());
@@ -384,7 +386,9 @@ impl Database {
         }
         let started = Instant::now();
         let span = trace::batch(&self.keyspace, &batch);
-        let result = self.session.batch(&batch, &values).instrument(span.clone()).await;
+        // Pinned where it is made: to put it into the span would else move kilobytes.
+        let execution = pin!(self.session.batch(&batch, &values));
+        let result = execution.instrument(span.clone()).await;
         let result = result.map_err(|error| classify(&error, true));
         trace::answered(&span, &result);
         if let Some((first, _)) = writes.first() {
