@@ -4,7 +4,7 @@
 //! A posting is one conditional batch of that partition: it changes the balance and records the
 //! movements together if the version is still the one that was read. So an id that was not found
 //! at that version is not used by any later posting of anybody else, and a posting whose outcome
-//! is unknown is resolved by a SERIAL read of its own first movement's row.
+//! is unknown is resolved by a SERIAL read of its own movements' rows.
 
 mod rows;
 mod settling;
@@ -37,7 +37,7 @@ pub struct CassandraLedger {
     settling: Arc<Settling>,
     find: Statement,
     load: Statement,
-    own_row: Statement,
+    own_rows: Statement,
     last: Statement,
     settled: Statement,
     load_day: Statement,
@@ -56,7 +56,7 @@ impl CassandraLedger {
         let balance = format!("SELECT DISTINCT {BALANCE} FROM {{ks}}.ledgers WHERE book = ? AND id = ?");
         let movements =
             format!("SELECT key, {MOVEMENT} FROM {{ks}}.ledgers WHERE book = ? AND id = ? AND part = {MOVEMENTS}");
-        let own_row = format!("{movements} AND key = ?");
+        let own_rows = format!("{movements} AND key >= ? AND key <= ?");
         let live = format!("{movements} AND key < ? LIMIT ?");
         let settled = "SELECT version FROM {ks}.ledger_settled WHERE book = ? AND id = ? AND movement = ?";
         let history = format!(
@@ -78,7 +78,7 @@ impl CassandraLedger {
             settling: Arc::new(Settling::prepare(Arc::clone(&database)).await?),
             find: database.plain("SELECT", table, &balance).await?,
             load: database.serial(table, &balance).await?,
-            own_row: database.serial(table, &own_row).await?,
+            own_rows: database.serial(table, &own_rows).await?,
             last: database.serial(table, &movements).await?,
             settled: database.plain("SELECT", "ledger_settled", settled).await?,
             load_day: database.serial(table, &load_day).await?,
@@ -122,20 +122,35 @@ impl CassandraLedger {
         writes
     }
 
-    /// Whether a movement was made by a posting of ours whose answer was lost.
-    pub(super) async fn is_made(&self, cx: &Context, account: Account, movement: &Movement) -> Result<bool, Failure> {
+    /// Whether all movements of a posting whose answer was lost are there, each in its version. The first of them alone
+    /// proves nothing: the next try of its request may have made it in that version, without the others.
+    pub(super) async fn is_made(
+        &self,
+        cx: &Context,
+        account: Account,
+        movements: &[Movement],
+    ) -> Result<bool, Failure> {
         let unsure = |error: DaoError| Failure::Unsure { level: "SERIAL", detail: error.to_string() };
-        let values = (account.book.name(), account.id, movement.version);
-        let result = self.database.run_serial(cx, &self.own_row, &values).await.map_err(unsure)?;
+        let (Some(first), Some(last)) = (movements.first(), movements.last()) else { return Ok(true) };
+        let values = (account.book.name(), account.id, first.version, last.version);
+        let result = self.database.run_serial(cx, &self.own_rows, &values).await.map_err(unsure)?;
         let rows = result.into_rows_result().map_err(|error| unsure(broken(error)))?;
-        match movements_of(&rows).map_err(unsure)?.first() {
-            Some(found) => Ok(found.id == movement.id),
-            // Settled since, or never made.
-            None => {
-                let version = self.settled_version(cx, account, movement.id).await.map_err(unsure)?;
-                Ok(version == Some(movement.version))
+        let live = movements_of(&rows).map_err(unsure)?;
+        let live: HashMap<i64, Uuid> = live.into_iter().map(|movement| (movement.version, movement.id)).collect();
+        for movement in movements {
+            let made = match live.get(&movement.version) {
+                Some(id) => *id == movement.id,
+                // Settled since, or never made.
+                None => {
+                    let version = self.settled_version(cx, account, movement.id).await.map_err(unsure)?;
+                    version == Some(movement.version)
+                }
+            };
+            if !made {
+                return Ok(false);
             }
         }
+        Ok(true)
     }
 
     async fn settled_version(&self, cx: &Context, account: Account, id: Uuid) -> Result<Option<i64>, DaoError> {
@@ -240,13 +255,13 @@ impl LedgerDao for CassandraLedger {
     }
 
     async fn post(&self, cx: &Context, account: Account, before: i64, posting: &Posting) -> Result<Posted, DaoError> {
-        let Some(first) = posting.movements.first() else {
+        if posting.movements.is_empty() {
             return Err(broken("a posting without movements"));
-        };
+        }
         let writes = self.writes(account, before, posting);
         let posted = decide!(cx, "change of a stock or of a user's spending", unsure => {
             let cas = self.database.cas_batch(cx, &writes).await?;
-            if cas.applied || (unsure && self.is_made(cx, account, first).await?) {
+            if cas.applied || (unsure && self.is_made(cx, account, &posting.movements).await?) {
                 return Ok(Posted::Done(cas.receipt));
             }
             Ok(Posted::Moved)
