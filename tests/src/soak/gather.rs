@@ -22,6 +22,28 @@ const AT_ONCE: usize = 8;
 /// A ring that has just healed may refuse some.
 const PATIENCE: Duration = Duration::from_secs(40);
 
+/// How often a stock is read until it stays as it is while its movements are read.
+const LOOKS: usize = 20;
+
+/// Version and quantity of a stock, and its movements, both of the same moment: the sweeper still gives back what orders
+/// took that a fault broke off.
+async fn stock_and_movements(front: &Front, product: &str) -> Result<((i64, i64), Vec<Value>), SoakError> {
+    let stock = async || {
+        let stock = read(front, &format!("/stocks/{product}")).await?.body;
+        Ok::<_, SoakError>((number(&stock, "version"), number(&stock, "quantity")))
+    };
+    let mut before = stock().await?;
+    for _ in 0..LOOKS {
+        let rows = pages(front, format!("/stocks/{product}/movements?limit=100")).await?;
+        let after = stock().await?;
+        if after == before {
+            return Ok((after, rows));
+        }
+        before = after;
+    }
+    Err(SoakError::Told(format!("the stock of {product} does not come to rest")))
+}
+
 /// Everything about what people saw.
 ///
 /// # Errors
@@ -29,9 +51,8 @@ const PATIENCE: Duration = Duration::from_secs(40);
 pub async fn gather(front: &Front, seen: &Seen) -> Result<Books, SoakError> {
     let mut books = Books::default();
     for product in &seen.products {
-        let stock = read(front, &format!("/stocks/{product}")).await?.body;
-        books.stocks.insert(product.clone(), (number(&stock, "version"), number(&stock, "quantity")));
-        let rows = pages(front, format!("/stocks/{product}/movements?limit=100")).await?;
+        let (stock, rows) = stock_and_movements(front, product).await?;
+        books.stocks.insert(product.clone(), stock);
         books.movements.insert(product.clone(), rows.iter().map(entry).collect());
     }
     for user in &seen.users {
