@@ -125,6 +125,12 @@ async fn lists_show_what_was_listed_and_what_became_of_it(daos: &Daos) {
     assert_eq!(found.iter().map(|order| order.id).collect::<Vec<_>>(), [two.order.id, one.order.id]);
     let first_day = Filter { day: Some(i32::try_from(one.order.created_at / DAY_MS).unwrap() - 400), ..today };
     assert_eq!(ids(daos, first_day).await, NONE);
+    // Before all buckets, and after all.
+    for day in [-719_162, -402_485, -1, 2_932_896] {
+        for user in [None, Some(two.order.user)] {
+            assert_eq!(ids(daos, Filter { day: Some(day), user, status: None }).await, NONE, "{day}");
+        }
+    }
 }
 
 async fn pages_lead_through_a_list_newest_first(daos: &Daos) {

@@ -167,9 +167,10 @@ fn range_of(filter: &Filter) -> Range {
     Range { lower: first_id(day * DAY_MS), upper: first_id((day + 1) * DAY_MS), begins_ms: day * DAY_MS }
 }
 
-/// Buckets that begin later hold nothing of the list.
+/// Buckets that begin later hold nothing of the list. The first begins in 1970; it is looked into for an earlier day, too,
+/// since a page tells how the database answered.
 fn last_ms(filter: &Filter) -> i64 {
-    filter.day.map_or(i64::MAX, |day| (i64::from(day) + 1) * DAY_MS - 1)
+    filter.day.map_or(i64::MAX, |day| ((i64::from(day) + 1) * DAY_MS - 1).max(0))
 }
 
 /// The least time-ordered id of a moment.
