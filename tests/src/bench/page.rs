@@ -1,5 +1,6 @@
 //! `docs/bench.md` from the last figures. Pure.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
@@ -15,8 +16,9 @@ use super::writes::{BUYERS, HOT, LINES, WriteFigures};
 /// The last figures of each part; a part that was never measured has none.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Measured {
-    /// Where and when.
-    pub machine: String,
+    /// When and where each part was measured, by its name.
+    #[serde(default)]
+    pub measured: BTreeMap<String, String>,
     /// The API.
     pub api: Option<ApiFigures>,
     /// Writes through the API.
@@ -41,24 +43,33 @@ pub fn render(measured: &Measured) -> String {
          figures themselves are those of a small machine that everything shared. Medians, ranges in parentheses.\n",
     );
     // Writing to a string cannot fail.
-    let _ = writeln!(page, "\n{}", measured.machine);
+    let told = |page: &mut String, part: &str| {
+        if let Some(text) = measured.measured.get(part) {
+            let _ = writeln!(page, "\n{text}");
+        }
+    };
     if let Some(api) = &measured.api {
         api_part(&mut page, api);
+        told(&mut page, "api");
     }
     if let Some(writes) = &measured.writes {
         writes_part(&mut page, writes);
+        told(&mut page, "writes");
     }
     if let Some(curve) = &measured.curve {
         curve_part(&mut page, curve);
+        told(&mut page, "curve");
     }
     if !measured.overload.is_empty() {
         overload_part(&mut page, &measured.overload);
+        told(&mut page, "overload");
     }
     if let Some(starts) = &measured.starts {
         starts_part(&mut page, starts);
     }
     if let Some(operator) = &measured.operator {
         operator_part(&mut page, operator);
+        told(&mut page, "operator");
     }
     page
 }

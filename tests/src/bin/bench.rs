@@ -73,14 +73,26 @@ enum Part {
     Operator,
 }
 
+impl Part {
+    /// As on the command line.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Writes => "writes",
+            Self::Curve => "curve",
+            Self::Overload => "overload",
+            Self::Operator => "operator",
+        }
+    }
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let target = target()?;
-    let file = target.join("bench.json");
+    let file = root().join("docs/bench.json");
     let mut measured: Measured =
         fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-    measured.machine = machine();
     let all = [Part::Api, Part::Writes, Part::Curve, Part::Overload, Part::Operator];
     let chosen = all.into_iter().filter(|part| arguments.part.is_none_or(|only| only == *part));
     let mut built = None;
@@ -94,6 +106,7 @@ async fn main() -> anyhow::Result<()> {
             };
             measure_api(part, parts, &arguments, &mut measured).await?;
         }
+        measured.measured.insert(part.name().to_owned(), machine());
         keep(&file, &measured)?;
     }
     println!("{}", render(&measured));
@@ -157,7 +170,7 @@ async fn measure_operator(arguments: &Arguments, measured: &mut Measured) -> any
     Ok(())
 }
 
-/// The figures for a later run of the other part, and the page.
+/// The figures, for a later run of another part, and the page.
 fn keep(file: &PathBuf, measured: &Measured) -> anyhow::Result<()> {
     fs::write(file, serde_json::to_vec_pretty(measured)?).with_context(|| format!("writing {}", file.display()))?;
     let page = root().join("docs/bench.md");
