@@ -71,6 +71,8 @@ enum Part {
     Overload,
     /// The operator alone.
     Operator,
+    /// Nothing: the page is written anew from the figures in docs/bench.json.
+    Page,
 }
 
 impl Part {
@@ -82,6 +84,7 @@ impl Part {
             Self::Curve => "curve",
             Self::Overload => "overload",
             Self::Operator => "operator",
+            Self::Page => "page",
         }
     }
 }
@@ -94,6 +97,9 @@ async fn main() -> anyhow::Result<()> {
     let mut measured: Measured =
         fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     let all = [Part::Api, Part::Writes, Part::Curve, Part::Overload, Part::Operator];
+    if arguments.part == Some(Part::Page) {
+        keep(&file, &measured)?;
+    }
     let chosen = all.into_iter().filter(|part| arguments.part.is_none_or(|only| only == *part));
     let mut built = None;
     for part in chosen {
@@ -150,7 +156,7 @@ async fn measure_api(part: Part, parts: &Parts, arguments: &Arguments, measured:
             let time = Duration::from_secs(arguments.crowded);
             measured.overload = overload::measure(parts, &bounds, time).await.context("measuring an overload")?;
         }
-        Part::Api | Part::Operator => {
+        Part::Api | Part::Operator | Part::Page => {
             measured.api = Some(api::measure(parts, effort).await.context("measuring the API")?);
         }
     }
