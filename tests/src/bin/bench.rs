@@ -71,8 +71,6 @@ enum Part {
     Overload,
     /// The operator alone.
     Operator,
-    /// Nothing: the page is written anew from the figures in docs/bench.json.
-    Page,
 }
 
 impl Part {
@@ -84,7 +82,6 @@ impl Part {
             Self::Curve => "curve",
             Self::Overload => "overload",
             Self::Operator => "operator",
-            Self::Page => "page",
         }
     }
 }
@@ -94,12 +91,8 @@ async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let target = target()?;
     let file = root().join("docs/bench.json");
-    let mut measured: Measured =
-        fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    let mut measured = kept(&file)?;
     let all = [Part::Api, Part::Writes, Part::Curve, Part::Overload, Part::Operator];
-    if arguments.part == Some(Part::Page) {
-        keep(&file, &measured)?;
-    }
     let chosen = all.into_iter().filter(|part| arguments.part.is_none_or(|only| only == *part));
     let mut built = None;
     for part in chosen {
@@ -156,7 +149,7 @@ async fn measure_api(part: Part, parts: &Parts, arguments: &Arguments, measured:
             let time = Duration::from_secs(arguments.crowded);
             measured.overload = overload::measure(parts, &bounds, time).await.context("measuring an overload")?;
         }
-        Part::Api | Part::Operator | Part::Page => {
+        Part::Api | Part::Operator => {
             measured.api = Some(api::measure(parts, effort).await.context("measuring the API")?);
         }
     }
@@ -174,6 +167,16 @@ async fn measure_operator(arguments: &Arguments, measured: &mut Measured) -> any
     measured.starts = Some(starts);
     measured.operator = Some(operator);
     Ok(())
+}
+
+/// The figures of earlier runs. Ones that cannot be read are not written over.
+fn kept(file: &Path) -> anyhow::Result<Measured> {
+    match fs::read(file) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .with_context(|| format!("{} has figures of another form: mend or delete it", file.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Measured::default()),
+        Err(error) => Err(error).with_context(|| format!("reading {}", file.display())),
+    }
 }
 
 /// The figures, for a later run of another part, and the page.
