@@ -145,6 +145,10 @@ pub trait LedgerDao: Send + Sync {
     /// The balance at the level of the context, `None` before the first movement.
     async fn find(&self, cx: &Context, account: Account) -> Result<(Option<Balance>, Receipt), DaoError>;
 
+    /// The balance and the turnover of a day, both of one moment. Cheaper than [`LedgerDao::load`], and may be behind a
+    /// posting that is being made. `None` where it cannot tell: before the first turnover of that day and those before it.
+    async fn glimpse(&self, cx: &Context, account: Account, day: i32) -> Result<Option<(Balance, i64)>, DaoError>;
+
     /// The balance as every posting before has left it.
     async fn load(&self, cx: &Context, account: Account) -> Result<Option<Balance>, DaoError>;
 

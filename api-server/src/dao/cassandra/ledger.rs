@@ -18,7 +18,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use scylla::value::MaybeUnset;
 use uuid::Uuid;
 
-use self::rows::{BALANCE, BLOCK, DAYS, MOVEMENT, MOVEMENTS, balance_of, key_of, movements_of, values_of};
+use self::rows::{BALANCE, BLOCK, DAYS, MOVEMENT, MOVEMENTS, balance_of, day_of, key_of, movements_of, values_of};
 use self::settling::Settling;
 use super::StartError;
 use super::execute::{Bound, Database, Failure, Statement};
@@ -36,6 +36,7 @@ pub struct CassandraLedger {
     database: Arc<Database>,
     settling: Arc<Settling>,
     find: Statement,
+    glimpse: Statement,
     load: Statement,
     own_rows: Statement,
     last: Statement,
@@ -64,6 +65,8 @@ impl CassandraLedger {
              WHERE book = ? AND id = ? AND block = ? AND version <= ? LIMIT ?"
         );
         let days = format!("FROM {{ks}}.ledgers WHERE book = ? AND id = ? AND part = {DAYS}");
+        // The newest day up to one: a row that is not there would leave out the balance with it.
+        let glimpse = format!("SELECT {BALANCE}, key, day_turnover {days} AND key <= ? LIMIT 1");
         let load_day = format!("SELECT day_turnover {days} AND key = ?");
         let turnover = format!("SELECT day_turnover {days} AND key >= ? AND key <= ?");
         let change = "UPDATE {ks}.ledgers SET quantity = ?, turnover = ?, version = ?, updated_at = ? \
@@ -77,6 +80,7 @@ impl CassandraLedger {
         Ok(Self {
             settling: Arc::new(Settling::prepare(Arc::clone(&database)).await?),
             find: database.plain("SELECT", table, &balance).await?,
+            glimpse: database.plain("SELECT", table, &glimpse).await?,
             load: database.serial(table, &balance).await?,
             own_rows: database.serial(table, &own_rows).await?,
             last: database.serial(table, &movements).await?,
@@ -196,6 +200,14 @@ impl LedgerDao for CassandraLedger {
         let receipt = self.database.receipt(cx, &result);
         let found = balance_of(&result.into_rows_result().map_err(broken)?)?;
         Ok((found.map(|(balance, _)| balance), receipt))
+    }
+
+    /// One query of one partition: a replica reads it whole as some mutation has left it, and of several answers the
+    /// newest, which has all that the older ones have, makes the result.
+    async fn glimpse(&self, cx: &Context, account: Account, day: i32) -> Result<Option<(Balance, i64)>, DaoError> {
+        let values = (account.book.name(), account.id, i64::from(day));
+        let result = self.database.run(cx, &self.glimpse, &values).await?;
+        day_of(&result.into_rows_result().map_err(broken)?, day)
     }
 
     async fn load(&self, cx: &Context, account: Account) -> Result<Option<Balance>, DaoError> {

@@ -13,6 +13,7 @@ pub async fn hold(daos: &Daos) {
     of_many_postings_on_one_version_one_is_done(daos).await;
     movements_are_listed_newest_first_and_found_by_their_ids(daos).await;
     turnover_is_kept_by_day(daos).await;
+    a_glimpse_shows_balance_and_day_of_one_moment(daos).await;
 }
 
 /// A posting of `count` movements of one unit each after a version.
@@ -127,4 +128,20 @@ async fn turnover_is_kept_by_day(daos: &Daos) {
     assert_eq!(days, [(20_000, 5), (20_001, 9)]);
     let (movements, _) = daos.ledger.movements(&cx(), account, 2, 1).await.unwrap();
     assert_eq!((movements[0].day, movements[0].turned), (Some(20_000), 12));
+}
+
+async fn a_glimpse_shows_balance_and_day_of_one_moment(daos: &Daos) {
+    let account = Account::spending(Uuid::now_v7());
+    let glimpse = async |day| daos.ledger.glimpse(&cx(), account, day).await;
+    assert_eq!(glimpse(20_000).await, Ok(None), "no movement yet");
+    let first = posting(0, 1);
+    post(daos, account, 0, &first).await;
+    assert_eq!(glimpse(20_000).await, Ok(None), "no turnover yet");
+    let mut second = posting(1, 2);
+    second.days = vec![(20_000, 5), (20_003, 7)];
+    post(daos, account, 1, &second).await;
+    let seen = [19_999, 20_000, 20_001, 20_003, 30_000].map(glimpse);
+    let seen = futures::future::try_join_all(seen).await.unwrap();
+    let on = |turnover| Some((second.after, turnover));
+    assert_eq!(seen, [None, on(5), on(0), on(7), on(0)]);
 }

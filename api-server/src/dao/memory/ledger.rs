@@ -39,6 +39,13 @@ impl LedgerDao for MemoryLedger {
         Ok((self.accounts().get(&account).map(|entry| entry.balance), receipt(cx)))
     }
 
+    async fn glimpse(&self, _cx: &Context, account: Account, day: i32) -> Result<Option<(Balance, i64)>, DaoError> {
+        let accounts = self.accounts();
+        let Some(entry) = accounts.get(&account) else { return Ok(None) };
+        let newest = entry.days.range(..=day).next_back();
+        Ok(newest.map(|(at, turnover)| (entry.balance, if *at == day { *turnover } else { 0 })))
+    }
+
     async fn load(&self, _cx: &Context, account: Account) -> Result<Option<Balance>, DaoError> {
         Ok(self.accounts().get(&account).map(|entry| entry.balance))
     }

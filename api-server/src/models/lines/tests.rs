@@ -34,6 +34,8 @@ struct Slow {
     intrude: AtomicBool,
     /// The next balance is read so much later.
     dawdle: std::sync::Mutex<Option<Duration>>,
+    /// What a plain read shows instead, as a replica that is behind would.
+    behind: std::sync::Mutex<Option<Balance>>,
 }
 
 impl Slow {
@@ -45,22 +47,37 @@ impl Slow {
             lose_next_answer: false.into(),
             intrude: false.into(),
             dawdle: std::sync::Mutex::default(),
+            behind: std::sync::Mutex::default(),
         })
+    }
+
+    async fn dawdle(&self) {
+        let dawdle = self.dawdle.lock().unwrap().take();
+        if let Some(time) = dawdle {
+            tokio::time::sleep(time).await;
+        }
     }
 }
 
 #[async_trait]
 impl LedgerDao for Slow {
     async fn find(&self, cx: &Context, account: Account) -> Result<(Option<Balance>, Receipt), DaoError> {
-        self.inner.find(cx, account).await
+        self.dawdle().await;
+        let (balance, receipt) = self.inner.find(cx, account).await?;
+        let behind = *self.behind.lock().unwrap();
+        Ok((behind.or(balance), receipt))
+    }
+
+    async fn glimpse(&self, cx: &Context, account: Account, day: i32) -> Result<Option<(Balance, i64)>, DaoError> {
+        self.dawdle().await;
+        let behind = *self.behind.lock().unwrap();
+        let seen = self.inner.glimpse(cx, account, day).await?;
+        Ok(behind.map(|balance| (balance, 0)).or(seen))
     }
 
     async fn load(&self, cx: &Context, account: Account) -> Result<Option<Balance>, DaoError> {
         tokio::task::yield_now().await;
-        let dawdle = self.dawdle.lock().unwrap().take();
-        if let Some(time) = dawdle {
-            tokio::time::sleep(time).await;
-        }
+        self.dawdle().await;
         self.inner.load(cx, account).await
     }
 
@@ -235,4 +252,30 @@ async fn a_change_that_outlived_its_request_is_not_made_again_after_the_next_try
         tokio::join!(ours.change(&short, account, first), made(&ours, account, beside), next_try);
     assert!(gone.is_err() && other && tried_again);
     assert_eq!(dao.load(&cx(), account).await.unwrap().unwrap().quantity, 10 - 1 - 2);
+}
+
+#[tokio::test]
+async fn a_read_that_is_behind_costs_a_race_and_no_answer() {
+    let dao = Slow::new(1);
+    let lines = Lines::new(Arc::clone(&dao) as _, Figures::unseen());
+    let account = Account::stock(Uuid::now_v7());
+    assert!(made(&lines, account, want(Change::Set { quantity: 0 })).await);
+    let empty = dao.load(&cx(), account).await.unwrap();
+    assert!(made(&lines, account, want(Change::Set { quantity: 10 })).await);
+    let first = take(1);
+    let returned = want(Change::Return { take: first.id, opens: false });
+    assert!(made(&lines, account, first).await);
+    let is_behind = |balance| *dao.behind.lock().unwrap() = balance;
+    // Of nothing a take would be refused.
+    is_behind(empty);
+    assert!(made(&lines, account, take(3)).await);
+    // On ten units a count would make version 3 again.
+    is_behind(Some(Balance { quantity: 10, turnover: 0, version: 2, updated_at: 0 }));
+    let before = dao.postings.load(Ordering::SeqCst);
+    assert!(made(&lines, account, want(Change::Add { delta: -6 })).await);
+    assert_eq!(dao.postings.load(Ordering::SeqCst) - before, 2, "one that lost, one that was made");
+    assert!(!made(&lines, account, take(1)).await, "nothing is left");
+    assert!(made(&lines, account, returned).await);
+    let balance = dao.load(&cx(), account).await.unwrap().unwrap();
+    assert_eq!((balance.quantity, balance.turnover, balance.version), (1, 3, 6));
 }

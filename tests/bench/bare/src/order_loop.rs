@@ -1,8 +1,8 @@
 //! The statements of an order without the API: what store-api sends for a confirmed order of some lines, in the same
 //! order and with the same things at once, by the driver alone. IO: CQL.
 //!
-//! Left out is what it does now and then: asking for the buckets, moving an account to another class of the reports,
-//! settling movements.
+//! Left out is what it does now and then: asking for the buckets, the first turnover of an account, moving an account to
+//! another class of the reports, settling movements.
 
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -74,8 +74,7 @@ struct Statements {
     forget: PreparedStatement,
     insert: PreparedStatement,
     confirm: PreparedStatement,
-    balance: PreparedStatement,
-    day: PreparedStatement,
+    account: PreparedStatement,
     change: PreparedStatement,
     record: PreparedStatement,
     count_day: PreparedStatement,
@@ -225,30 +224,19 @@ impl Order<'_> {
 
     /// Reads an account and its day, then changes both and records the movement if nobody was faster.
     async fn take(&mut self, book: &str, account: Uuid, (delta, turned): (i64, i64)) -> Result<(), DriverLoopError> {
-        type Balance = (Option<i64>, Option<i64>, Option<i64>, Option<CqlTimestamp>, Option<i64>);
+        type Account = (i64, i64, i64, Option<CqlTimestamp>, Option<i64>, i64, i64);
         let Shop { session, statements, .. } = self.shop;
         let day = self.at.div_euclid(86_400_000);
-        let rows = self.shop.rows(&statements.balance, (book, account)).await?;
-        let balance = rows.maybe_first_row::<Balance>().map_err(failed("decoding a balance"))?;
-        let (quantity, turnover, version) = match balance {
-            Some((quantity, turnover, version, ..)) => {
-                (quantity.unwrap_or_default(), turnover.unwrap_or_default(), version)
-            }
-            None => (0, 0, None),
-        };
-        let mut on_day = 0;
+        let rows = self.shop.rows(&statements.account, (book, account, day)).await?;
+        let known = rows.first_row::<Account>().map_err(failed("decoding an account that has turned over"))?;
+        let (quantity, turnover, version, _, _, newest, on_newest) = known;
+        let on_day = if newest == day { on_newest } else { 0 };
         self.statements += 2;
-        if version.is_some() {
-            let rows = self.shop.rows(&statements.day, (book, account, day)).await?;
-            let row = rows.maybe_first_row::<(Option<i64>,)>().map_err(failed("decoding a day"))?;
-            on_day = row.and_then(|(turnover,)| turnover).unwrap_or_default();
-            self.statements += 1;
-        }
-        let next = version.unwrap_or_default() + 1;
+        let next = version + 1;
         let key = || [text(book), set(CqlValue::Uuid(account))];
         let mut change = vec![bigint(quantity + delta), bigint(turnover + turned), bigint(next), time(self.at)];
         change.extend(key());
-        change.push(version.map_or(MaybeUnset::Set(None), bigint));
+        change.push(bigint(version));
         let mut record = Vec::from(key());
         record.extend([bigint(next), set(CqlValue::Uuid(Uuid::new_v4())), text("order"), bigint(delta)]);
         record.extend([
@@ -295,11 +283,6 @@ impl Order<'_> {
 impl Statements {
     async fn prepare(session: &Session) -> Result<Self, DriverLoopError> {
         let prepare = async |text: &str| session.prepare(text).await.map_err(failed("preparing"));
-        let serial = async |text: &str| {
-            let mut statement = prepare(text).await?;
-            statement.set_consistency(Consistency::LocalSerial);
-            Ok::<_, DriverLoopError>(statement)
-        };
         let conditional = async |text: &str| {
             let mut statement = prepare(text).await?;
             statement.set_serial_consistency(Some(SerialConsistency::LocalSerial));
@@ -332,12 +315,11 @@ impl Statements {
                  operations = ? WHERE id = ? IF version = ?",
             )
             .await?,
-            balance: serial(
-                "SELECT DISTINCT quantity, turnover, version, updated_at, settled FROM ledgers \
-                 WHERE book = ? AND id = ?",
+            account: prepare(
+                "SELECT quantity, turnover, version, updated_at, settled, key, day_turnover FROM ledgers \
+                 WHERE book = ? AND id = ? AND part = 1 AND key <= ? LIMIT 1",
             )
             .await?,
-            day: serial("SELECT day_turnover FROM ledgers WHERE book = ? AND id = ? AND part = 1 AND key = ?").await?,
             change: conditional(
                 "UPDATE ledgers SET quantity = ?, turnover = ?, version = ?, updated_at = ? \
                  WHERE book = ? AND id = ? IF version = ?",

@@ -40,16 +40,27 @@ type MovementRow<'f> = (
 
 /// The balance of a result of at most one row, and the version up to which movements are settled.
 pub fn balance_of(rows: &QueryRowsResult) -> Result<Option<(Balance, i64)>, DaoError> {
-    let Some((quantity, turnover, version, updated_at, settled)) =
-        rows.maybe_first_row::<BalanceRow>().map_err(broken)?
-    else {
-        return Ok(None);
-    };
-    let (Some(quantity), Some(turnover), Some(version)) = (quantity, turnover, version) else {
-        return Ok(None);
-    };
-    let balance = Balance { quantity, turnover, version, updated_at: updated_at.map_or(0, |time| time.0) };
-    Ok(Some((balance, settled.unwrap_or(0))))
+    let row = rows.maybe_first_row::<BalanceRow>().map_err(broken)?;
+    Ok(row.and_then(|row| Some((balance(row)?, row.4.unwrap_or(0)))))
+}
+
+/// The balance and the turnover of a day, from a result of the newest row of a day up to that one.
+pub fn day_of(rows: &QueryRowsResult, day: i32) -> Result<Option<(Balance, i64)>, DaoError> {
+    type Row = (Option<i64>, Option<i64>, Option<i64>, Option<CqlTimestamp>, Option<i64>, i64, Option<i64>);
+    let row = rows.maybe_first_row::<Row>().map_err(broken)?;
+    Ok(row.and_then(|(quantity, turnover, version, updated_at, settled, key, on_day)| {
+        let balance = balance((quantity, turnover, version, updated_at, settled))?;
+        Some((balance, if key == i64::from(day) { on_day.unwrap_or(0) } else { 0 }))
+    }))
+}
+
+fn balance((quantity, turnover, version, updated_at, _): BalanceRow) -> Option<Balance> {
+    Some(Balance {
+        quantity: quantity?,
+        turnover: turnover?,
+        version: version?,
+        updated_at: updated_at.map_or(0, |time| time.0),
+    })
 }
 
 /// The movements of a result whose first column is the version.

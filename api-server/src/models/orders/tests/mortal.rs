@@ -58,6 +58,11 @@ impl LedgerDao for Mortal<dyn LedgerDao> {
         self.0.find(cx, account).await
     }
 
+    async fn glimpse(&self, cx: &Context, account: Account, day: i32) -> Result<Option<(Balance, i64)>, DaoError> {
+        self.1.read()?;
+        self.0.glimpse(cx, account, day).await
+    }
+
     async fn load(&self, cx: &Context, account: Account) -> Result<Option<Balance>, DaoError> {
         self.1.read()?;
         self.0.load(cx, account).await
