@@ -187,7 +187,7 @@ impl Order<'_> {
         self.list(cart.user_id).await?;
         let forget = (self.at.div_euclid(60_000), at, operation);
         session.execute_unpaged(&statements.forget, forget).await.map_err(failed("forgetting"))?;
-        self.statements += 5;
+        self.statements += 4;
         Ok(())
     }
 
