@@ -4,6 +4,9 @@
 //! Rival postings on one partition starve each other, so a process sends one at a time for each
 //! account. Several processes are right together because a posting names the version it was
 //! decided on; the one that lost reads again and decides again.
+//!
+//! Most accounts are changed by one at a time: who finds nobody before him commits by himself, and a task of its own
+//! takes over where others have lined up behind him.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -48,6 +51,14 @@ pub struct Settled {
     pub turnover: Option<i64>,
 }
 
+/// A change that is to be committed now.
+struct Asked<'a> {
+    want: &'a Want,
+    deadline: Instant,
+}
+
+type Reply = Result<Settled, DaoError>;
+
 /// A change that waits, and who waits for it.
 struct Job {
     want: Want,
@@ -56,7 +67,7 @@ struct Job {
     /// Of the one who waits: the first of those that are committed together shows the statements.
     span: Span,
     stage: Arc<AtomicU8>,
-    reply: oneshot::Sender<Result<Settled, DaoError>>,
+    reply: oneshot::Sender<Reply>,
 }
 
 /// Stages of a job: whoever moves it on from waiting has it.
@@ -90,6 +101,32 @@ impl Drop for Place {
     }
 }
 
+/// Who commits what is first in a queue. When that is done, or given up, the queue ends or goes to a task of its own.
+struct Head<'a> {
+    lines: &'a Lines,
+    account: Account,
+    known: Option<Known>,
+}
+
+impl Drop for Head<'_> {
+    fn drop(&mut self) {
+        let account = self.account;
+        let mut waiting = self.lines.waiting();
+        if waiting.get(&account).is_none_or(VecDeque::is_empty) {
+            waiting.remove(&account);
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            // At the end of the process. Nobody is there to be told.
+            waiting.remove(&account);
+            return;
+        };
+        drop(waiting);
+        let (lines, known) = (self.lines.clone(), self.known.take());
+        runtime.spawn(async move { lines.work(account, known).await });
+    }
+}
+
 impl Lines {
     /// Queues over a DAO; what they commit is counted.
     pub fn new(dao: Arc<dyn LedgerDao>, figures: Figures) -> Self {
@@ -104,19 +141,24 @@ impl Lines {
     /// Makes one change of an account, together with those that wait with it.
     #[tracing::instrument(name = "model.lines.change", skip_all)]
     pub async fn change(&self, cx: &Context, account: Account, want: Want) -> Result<Settled, ModelError> {
-        let (reply, answer) = oneshot::channel();
-        let stage = Arc::new(AtomicU8::new(WAITING));
-        let place = Place(Arc::clone(&stage));
-        self.line_up(
-            account,
-            Job { want, deadline: cx.deadline, trace: cx.trace, span: Span::current(), stage, reply },
-        )?;
+        let Some((place, answer)) = self.line_up(cx, account, &want)? else {
+            let mut head = Head { lines: self, account, known: None };
+            let asked = [Asked { want: &want, deadline: cx.deadline }];
+            let cx = Context { level: None, now_ms: crate::dao::now_ms(), ..*cx };
+            let (settled, after) = self.commit(&cx, account, &asked, None).await?;
+            head.known = Some(after);
+            return settled
+                .into_iter()
+                .next()
+                .ok_or_else(|| DaoError::Broken("a change without an outcome".into()).into());
+        };
         match tokio::time::timeout_at(cx.deadline, answer).await {
             Ok(Ok(settled)) => Ok(settled?),
-            // The queue was given up, as at the end of the process.
-            Ok(Err(_)) => Err(DaoError::Unknown { operation: "change of an account" }.into()),
-            Err(_) if place.leave() => Err(ModelError::Overloaded("the changes of this stock wait too long")),
-            Err(_) => Err(DaoError::Unknown { operation: "change of an account" }.into()),
+            Ok(Err(_)) | Err(_) if place.leave() => {
+                Err(ModelError::Overloaded("the changes of this stock wait too long"))
+            }
+            // Too late, or the queue was given up as at the end of the process.
+            Ok(Err(_)) | Err(_) => Err(DaoError::Unknown { operation: "change of an account" }.into()),
         }
     }
 
@@ -124,37 +166,40 @@ impl Lines {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn line_up(&self, account: Account, job: Job) -> Result<(), ModelError> {
+    /// A place in the queue of an account and where its answer comes; `None` for who is the first and opens the queue.
+    fn line_up(
+        &self,
+        cx: &Context,
+        account: Account,
+        want: &Want,
+    ) -> Result<Option<(Place, oneshot::Receiver<Reply>)>, ModelError> {
         let mut waiting = self.waiting();
-        let begun = waiting.contains_key(&account);
-        let queue = waiting.entry(account).or_default();
+        let Some(queue) = waiting.get_mut(&account) else {
+            waiting.insert(account, VecDeque::new());
+            return Ok(None);
+        };
         if queue.len() == WAITING_MAX {
             return Err(ModelError::Overloaded("too many changes of this stock wait"));
         }
-        queue.push_back(job);
-        drop(waiting);
-        if !begun {
-            let lines = self.clone();
-            tokio::spawn(async move { lines.work(account).await });
-        }
-        Ok(())
+        let (reply, answer) = oneshot::channel();
+        let stage = Arc::new(AtomicU8::new(WAITING));
+        let place = Place(Arc::clone(&stage));
+        let (want, span) = (want.clone(), Span::current());
+        queue.push_back(Job { want, deadline: cx.deadline, trace: cx.trace, span, stage, reply });
+        Ok(Some((place, answer)))
     }
 
-    /// The next changes to be committed together; without any the queue is closed.
+    /// The next changes to be committed together.
     fn next(&self, account: Account) -> Option<Vec<Job>> {
         let mut waiting = self.waiting();
-        let queue = waiting.get_mut(&account)?;
-        if queue.is_empty() {
-            waiting.remove(&account);
-            return None;
-        }
+        let queue = waiting.get_mut(&account).filter(|queue| !queue.is_empty())?;
         let together = queue.len().min(TOGETHER_MAX);
         Some(queue.drain(..together).collect())
     }
 
     /// Commits what waits for one account until nothing does.
-    async fn work(&self, account: Account) {
-        let mut known = None;
+    async fn work(&self, account: Account, known: Option<Known>) {
+        let mut head = Head { lines: self, account, known };
         while let Some(mut jobs) = self.next(account) {
             let now = Instant::now();
             jobs.retain(|job| job.begin(now));
@@ -162,9 +207,11 @@ impl Lines {
             let trace = jobs.iter().any(|job| job.trace);
             let cx = Context { deadline, now_ms: crate::dao::now_ms(), level: None, trace };
             let span = jobs.first().map_or_else(Span::none, |job| job.span.clone());
-            match self.commit(&cx, account, &jobs, known.take()).instrument(span).await {
+            let asked: Vec<Asked<'_>> =
+                jobs.iter().map(|job| Asked { want: &job.want, deadline: job.deadline }).collect();
+            match self.commit(&cx, account, &asked, head.known.take()).instrument(span).await {
                 Ok((settled, after)) => {
-                    known = Some(after);
+                    head.known = Some(after);
                     for (job, settled) in jobs.into_iter().zip(settled) {
                         // Whoever has gone meanwhile finds the movement under its id.
                         let _ = job.reply.send(Ok(settled));
@@ -186,7 +233,7 @@ impl Lines {
         &self,
         cx: &Context,
         account: Account,
-        jobs: &[Job],
+        jobs: &[Asked<'_>],
         known: Option<Known>,
     ) -> Result<(Vec<Settled>, Known), DaoError> {
         let mut races = 0;
@@ -202,7 +249,7 @@ impl Lines {
             };
             let made = self.made(cx, account, jobs).await?;
             self.learn_days(cx, account, jobs, &made, &mut before).await?;
-            let decision = decide(&before, made, jobs.iter().map(|job| &job.want), cx.now_ms);
+            let decision = decide(&before, made, jobs.iter().map(|job| job.want), cx.now_ms);
             let Some(posting) = decision.posting else {
                 // What was found under its id is made, whatever the account has become since.
                 let found = decision.outcomes.iter().all(|outcome| matches!(outcome, Outcome::Made(_)));
@@ -234,8 +281,8 @@ impl Lines {
 
     /// The account at the price of a plain read, if that can tell all that the jobs need. A SERIAL read costs Cassandra as
     /// much as the posting itself.
-    async fn glimpse(&self, cx: &Context, account: Account, jobs: &[Job]) -> Result<Option<Known>, DaoError> {
-        let wants = jobs.iter().map(|job| &job.want);
+    async fn glimpse(&self, cx: &Context, account: Account, jobs: &[Asked<'_>]) -> Result<Option<Known>, DaoError> {
+        let wants = jobs.iter().map(|job| job.want);
         let known = match days_of(wants, &HashMap::new())[..] {
             [] => {
                 let (balance, _) = self.dao.find(cx, account).await?;
@@ -254,7 +301,12 @@ impl Lines {
     /// What was made under the ids of jobs. Asked after the balance was read: a job may outlive its request, since
     /// others that are committed with it have more time, and then the next try of the same request may have made it, or
     /// the sweeper have given it up, in the version that was just read.
-    async fn made(&self, cx: &Context, account: Account, jobs: &[Job]) -> Result<HashMap<Uuid, Movement>, DaoError> {
+    async fn made(
+        &self,
+        cx: &Context,
+        account: Account,
+        jobs: &[Asked<'_>],
+    ) -> Result<HashMap<Uuid, Movement>, DaoError> {
         let now = Instant::now();
         let ids: Vec<Uuid> = jobs.iter().flat_map(|job| job.want.ids(now < job.deadline)).collect();
         if ids.is_empty() {
@@ -268,11 +320,11 @@ impl Lines {
         &self,
         cx: &Context,
         account: Account,
-        jobs: &[Job],
+        jobs: &[Asked<'_>],
         made: &HashMap<Uuid, Movement>,
         known: &mut Known,
     ) -> Result<(), DaoError> {
-        let mut days = days_of(jobs.iter().map(|job| &job.want), made);
+        let mut days = days_of(jobs.iter().map(|job| job.want), made);
         days.retain(|day| !known.days.contains_key(day));
         if days.is_empty() || known.balance.is_none() {
             return Ok(());
