@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::access_log::AccessLog;
 use crate::app::{App, LEASE_SLACK, Limits, Services};
 use crate::dao::cassandra::migrations::{KeyspaceToCreate, MigrationError, Migrator, expected_version};
-use crate::dao::cassandra::session::{Target, connect};
+use crate::dao::cassandra::session::{Connected, Target, connect};
 use crate::dao::cassandra::{self, Observer, StartError, Sweeper, Usage};
 use crate::edge::Edge;
 use crate::metrics::Metrics;
@@ -108,12 +108,12 @@ async fn connect_in_time(app: Arc<App>, settings: Settings, observer: Observer) 
 }
 
 async fn connect_once(app: &App, settings: &Settings, observer: &Observer) -> Result<Vec<Sweeper>, RunError> {
-    let session = open(settings).await?.map_err(|error| unreachable(settings, &error))?;
+    let connected = open(settings).await?.map_err(|error| unreachable(settings, &error))?;
     if settings.migrate {
-        migrate_with(&session, settings, Level::LocalQuorum, None).await?;
+        migrate_with(&connected.session, settings, Level::LocalQuorum, None).await?;
     }
-    check_schema(&session, settings).await?;
-    let (daos, sweepers) = cassandra::daos(Arc::new(session), &usage(settings), observer)
+    check_schema(&connected.session, settings).await?;
+    let (daos, sweepers) = cassandra::daos(connected, &usage(settings), observer)
         .await
         .map_err(|error: StartError| RunError::Start(error.to_string()))?;
     app.connect(daos);
@@ -139,28 +139,28 @@ async fn check_schema(session: &Session, settings: &Settings) -> Result<(), RunE
 pub async fn migrate(settings: &Settings, args: &MigrateArgs) -> Result<(), RunError> {
     settings.credentials()?;
     let deadline = Instant::now() + Duration::from_secs(settings.migrate_timeout_seconds);
-    let session = open_until(settings, deadline).await?;
+    let connected = open_until(settings, deadline).await?;
     let create = match (args.create_keyspace, &args.datacenter, args.replication_factor) {
         (true, Some(datacenter), Some(replication_factor)) => {
             Some(KeyspaceToCreate { datacenter: datacenter.clone(), replication_factor })
         }
         _ => None,
     };
-    migrate_with(&session, settings, settings.consistency, create.as_ref()).await
+    migrate_with(&connected.session, settings, settings.consistency, create.as_ref()).await
 }
 
 /// Puts the demo catalogue into the store.
 pub async fn seed(settings: &Settings, args: &SeedArgs) -> Result<(), RunError> {
     settings.credentials()?;
     let deadline = Instant::now() + Duration::from_secs(settings.migrate_timeout_seconds);
-    let session = open_until(settings, deadline).await?;
-    check_schema(&session, settings).await?;
+    let connected = open_until(settings, deadline).await?;
+    check_schema(&connected.session, settings).await?;
     let start = |error: &dyn std::fmt::Display| RunError::Start(error.to_string());
     // Nobody scrapes a command that ends.
     let unseen = Catalogue::new();
     let observer = Observer::register(&unseen).map_err(|error| start(&error))?;
     let figures = Figures::register(&unseen, i64::from(settings.low_stock)).map_err(|error| start(&error))?;
-    let daos = cassandra::daos(Arc::new(session), &usage(settings), &observer).await;
+    let daos = cassandra::daos(connected, &usage(settings), &observer).await;
     // The sweepers end with this function; what it leaves half-way those of the store finish.
     let (daos, _sweepers) = daos.map_err(|error| start(&error))?;
     // No cursor and no key of an idempotent request is given out here.
@@ -177,10 +177,10 @@ pub async fn seed(settings: &Settings, args: &SeedArgs) -> Result<(), RunError> 
 }
 
 /// Reaches the database within a deadline.
-async fn open_until(settings: &Settings, deadline: Instant) -> Result<Session, RunError> {
+async fn open_until(settings: &Settings, deadline: Instant) -> Result<Connected, RunError> {
     loop {
         match open(settings).await? {
-            Ok(session) => return Ok(session),
+            Ok(connected) => return Ok(connected),
             Err(error) if Instant::now() + TRY_AGAIN >= deadline => {
                 return Err(unreachable(settings, &error));
             }
@@ -210,7 +210,7 @@ async fn migrate_with(
     Ok(())
 }
 
-async fn open(settings: &Settings) -> Result<Result<Session, NewSessionError>, RunError> {
+async fn open(settings: &Settings) -> Result<Result<Connected, NewSessionError>, RunError> {
     let credentials = settings.credentials()?.map(|(user, password)| (user, password.expose().to_owned()));
     let hosts = settings.cassandra_host.iter().map(|host| host.trim());
     let target = Target {

@@ -64,11 +64,11 @@ async fn open(ring: &LocalRing) -> Shop {
         rack: None,
         statement_timeout: STATEMENT,
     };
-    let session = connect(&target).await.unwrap();
+    let connected = connect(&target).await.unwrap();
     let serial = SerialConsistency::LocalSerial;
     let deadline = tokio::time::Instant::now() + Duration::from_secs(120);
     let create = KeyspaceToCreate { datacenter: "dc1".into(), replication_factor: 3 };
-    let migrator = Migrator::new(&session, KEYSPACE, serial, deadline);
+    let migrator = Migrator::new(&connected.session, KEYSPACE, serial, deadline);
     migrator.migrate(Some(&create)).await.unwrap();
     let usage = Usage {
         keyspace: KEYSPACE.into(),
@@ -80,7 +80,7 @@ async fn open(ring: &LocalRing) -> Shop {
     };
     let metrics = Metrics::new(10).unwrap();
     let observer = Observer::register(metrics.catalogue()).unwrap();
-    let (daos, sweepers) = cassandra::daos(Arc::new(session), &usage, &observer).await.unwrap();
+    let (daos, sweepers) = cassandra::daos(connected, &usage, &observer).await.unwrap();
     let limits = Limits { request_timeout: REQUEST, bounds: BOUNDS };
     let cursors = CursorKey::new(b"0123456789abcdef");
     let app = App::new(limits, Level::LocalQuorum, Some("dc1".into()), cursors, metrics, Gate::Off);

@@ -26,10 +26,10 @@ mod wary;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scylla::client::session::Session;
 use scylla::statement::{Consistency, SerialConsistency};
 use thiserror::Error;
 
+use self::session::Connected;
 use super::{Daos, Level};
 
 pub use cluster::CassandraCluster;
@@ -71,18 +71,18 @@ pub enum StartError {
 /// Makes the DAOs over a session whose keyspace has the expected schema, and the sweepers that
 /// finish what crashes left.
 pub async fn daos(
-    session: Arc<Session>,
+    connected: Connected,
     usage: &Usage,
     observer: &Observer,
 ) -> Result<(Daos, Vec<Sweeper>), StartError> {
-    let database = Arc::new(execute::Database::new(session, usage, observer));
+    let database = Arc::new(execute::Database::new(connected, usage, observer));
     let products = Arc::new(CassandraProducts::prepare(Arc::clone(&database)).await?);
     let users = Arc::new(CassandraUsers::prepare(Arc::clone(&database)).await?);
     let idempotency = CassandraIdempotency::prepare(Arc::clone(&database)).await?;
     let ledger = CassandraLedger::prepare(Arc::clone(&database)).await?;
     let orders = CassandraOrders::prepare(Arc::clone(&database)).await?;
     let ranks = CassandraRanks::prepare(Arc::clone(&database)).await?;
-    let cluster = CassandraCluster::new(database);
+    let cluster = CassandraCluster::prepare(database).await?;
     let sweepers = vec![Sweeper::start(&products), Sweeper::start(&users)];
     let daos = Daos {
         products,

@@ -59,16 +59,16 @@ pub async fn daos_on_cassandra(processes: usize) -> Option<(Vec<Daos>, String)> 
     };
     let mut found = Vec::new();
     for process in 0..processes {
-        let session = Arc::new(connect(&target).await.unwrap());
+        let connected = connect(&target).await.unwrap();
         if process == 0 {
-            let datacenter = session.get_cluster_state().get_nodes_info()[0].datacenter.clone().unwrap();
+            let datacenter = connected.session.get_cluster_state().get_nodes_info()[0].datacenter.clone().unwrap();
             let replicas = std::env::var("STORE_TEST_REPLICATION").ok().and_then(|text| text.parse().ok());
             let create = KeyspaceToCreate { datacenter, replication_factor: replicas.unwrap_or(1) };
             let deadline = tokio::time::Instant::now() + Duration::from_secs(120);
-            Migrator::new(&session, &keyspace, serial, deadline).migrate(Some(&create)).await.unwrap();
+            Migrator::new(&connected.session, &keyspace, serial, deadline).migrate(Some(&create)).await.unwrap();
         }
         let observer = Observer::register(&store_telemetry::Catalogue::new()).unwrap();
-        let (daos, _) = cassandra::daos(session, &usage, &observer).await.unwrap();
+        let (daos, _) = cassandra::daos(connected, &usage, &observer).await.unwrap();
         found.push(daos);
     }
     Some((found, keyspace))
@@ -79,8 +79,8 @@ pub async fn drop_keyspace(keyspace: &str) {
     let hosts = hosts.split(',').map(str::to_owned).collect();
     let statement_timeout = Duration::from_secs(30);
     let target = Target { hosts, credentials: None, datacenter: None, rack: None, statement_timeout };
-    let session = connect(&target).await.unwrap();
-    session.query_unpaged(format!("DROP KEYSPACE {keyspace}"), ()).await.unwrap();
+    let connected = connect(&target).await.unwrap();
+    connected.session.query_unpaged(format!("DROP KEYSPACE {keyspace}"), ()).await.unwrap();
 }
 
 fn body_of(user: &str, items: &[&str]) -> String {

@@ -18,7 +18,8 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::execute::Database;
+use super::StartError;
+use super::execute::{self, Database};
 use super::products::broken;
 use crate::dao::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Range, Replication, Ring};
 use crate::dao::{Context, DaoError, Level};
@@ -40,12 +41,15 @@ type Version = (Option<String>, Option<Uuid>);
 pub struct CassandraCluster {
     database: Arc<Database>,
     refreshed: Mutex<Option<Instant>>,
+    ready: execute::Statement,
 }
 
 impl CassandraCluster {
     /// A view over a session.
-    pub fn new(database: Arc<Database>) -> Self {
-        Self { database, refreshed: Mutex::new(None) }
+    pub async fn prepare(database: Arc<Database>) -> Result<Self, StartError> {
+        let ready = "SELECT version FROM {ks}.schema_migrations WHERE scope = 'store' LIMIT 1";
+        let ready = database.plain("SELECT", "schema_migrations", ready).await?;
+        Ok(Self { database, refreshed: Mutex::new(None), ready })
     }
 
     /// The cluster as the driver sees it after asking again, once a second at most.
@@ -200,14 +204,8 @@ impl ClusterDao for CassandraCluster {
     /// Only that a replica answers: the schema was checked before these DAOs were made, and while a
     /// keyspace gets more copies, one replica alone may not have the row yet that tells its version.
     async fn ready(&self, cx: &Context) -> Result<(), DaoError> {
-        let cql =
-            format!("SELECT version FROM {}.schema_migrations WHERE scope = 'store' LIMIT 1", self.database.keyspace);
-        let mut statement = Statement::new(cql);
-        statement.set_is_idempotent(true);
-        statement.set_consistency(Consistency::LocalOne);
-        statement.set_request_timeout(cx.remaining());
-        let answer = self.database.session.query_unpaged(statement, ()).await;
-        answer.map(drop).map_err(|error| DaoError::Unreachable(error.to_string()))
+        let one = Context { level: Some(Level::LocalOne), ..*cx };
+        self.database.run(&one, &self.ready, &()).await.map(drop)
     }
 
     fn keyspace(&self) -> &str {

@@ -13,6 +13,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt as _;
 use scylla::client::session::Session;
 use scylla::cluster::metadata::Strategy;
 use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
@@ -25,7 +26,9 @@ use scylla::statement::{Consistency, SerialConsistency};
 use scylla::value::{CqlValue, MaybeUnset, Row};
 use tracing::Instrument as _;
 
+use super::hedging::Hedging;
 use super::observe::{Meter, Observer};
+use super::session::Connected;
 use super::trace;
 use super::tries::Tries;
 use super::{StartError, Usage, consistency, name, serial_read};
@@ -118,6 +121,7 @@ impl Cas {
 /// The session with the store's rules of use.
 pub struct Database {
     pub session: Arc<Session>,
+    hedging: Hedging,
     pub keyspace: String,
     pub level: Level,
     pub serial: SerialConsistency,
@@ -133,9 +137,10 @@ const PARTITIONS_OF_A_BATCH: usize = 10;
 
 impl Database {
     /// Rules over a session.
-    pub fn new(session: Arc<Session>, usage: &Usage, observer: &Observer) -> Self {
+    pub fn new(Connected { session, hedging }: Connected, usage: &Usage, observer: &Observer) -> Self {
         Self {
             session,
+            hedging,
             keyspace: usage.keyspace.clone(),
             level: usage.level,
             serial: usage.serial,
@@ -155,7 +160,7 @@ impl Database {
         cql: &str,
     ) -> Result<Statement, StartError> {
         let mut prepared = self.prepare(table, cql).await?;
-        prepared.set_is_idempotent(true);
+        self.may_be_made_twice(&mut prepared);
         know_columns(&mut prepared);
         prepared.set_consistency(consistency(self.level, self.serial));
         Ok(self.named(prepared, operation, table))
@@ -164,7 +169,7 @@ impl Database {
     /// Prepares a read that sees every LWT before it.
     pub async fn serial(&self, table: &'static str, cql: &str) -> Result<Statement, StartError> {
         let mut prepared = self.prepare(table, cql).await?;
-        prepared.set_is_idempotent(true);
+        self.may_be_made_twice(&mut prepared);
         know_columns(&mut prepared);
         prepared.set_consistency(serial_read(self.serial));
         // A round of Paxos like a conditional write. One that is given up goes on in Cassandra, and the next one
@@ -189,6 +194,11 @@ impl Database {
         prepared.set_serial_consistency(Some(self.serial));
         prepared.set_request_timeout(Some(self.conditional_timeout));
         Ok(self.named(prepared, operation, table))
+    }
+
+    fn may_be_made_twice(&self, prepared: &mut PreparedStatement) {
+        prepared.set_is_idempotent(true);
+        prepared.set_execution_profile_handle(Some(self.hedging.profile()));
     }
 
     async fn prepare(&self, table: &'static str, cql: &str) -> Result<PreparedStatement, StartError> {
@@ -281,6 +291,7 @@ impl Database {
     async fn write_batch(&self, cx: &Context, writes: &[(&Statement, Vec<Bound>)]) -> Result<Receipt, DaoError> {
         let mut batch = Batch::new(BatchType::Unlogged);
         batch.set_is_idempotent(true);
+        batch.set_execution_profile_handle(Some(self.hedging.profile()));
         batch.set_tracing(cx.trace);
         let level = cx.level.unwrap_or(self.level);
         batch.set_consistency(consistency(level, self.serial));
@@ -292,10 +303,17 @@ impl Database {
         let mut tries = Tries::of_idempotent();
         loop {
             let started = Instant::now();
-            batch.set_request_timeout(cx.remaining().map(|left| left.min(self.statement_timeout)));
+            let limit = bounded(cx, started, self.statement_timeout).map_err(Failure::of_read)?;
             let span = trace::batch(&self.keyspace, &batch);
             // Pinned where it is made: to put it into the span would else move kilobytes.
-            let execution = pin!(self.session.batch(&batch, &values));
+            let first = pin!(self.session.batch(&batch, &values));
+            let again = |policy| {
+                let mut batch = batch.clone();
+                batch.set_load_balancing_policy(Some(policy));
+                let values = &values;
+                async move { self.session.batch(&batch, values).await }.boxed()
+            };
+            let execution = pin!(self.hedging.run(limit, first, again));
             let result = execution.instrument(span.clone()).await;
             let result = result.map_err(|error| classify(&error, false));
             trace::answered(&span, &result);
@@ -315,10 +333,16 @@ impl Database {
         values: &(impl SerializeRow + Sync),
     ) -> Result<QueryResult, Failure> {
         let started = Instant::now();
-        let prepared = self.within_deadline(cx, started, prepared)?;
-        let span = trace::statement(&self.keyspace, meter, &prepared);
+        let limit = bounded(cx, started, prepared.get_request_timeout().unwrap_or(self.statement_timeout))?;
+        let span = trace::statement(&self.keyspace, meter, prepared);
         // Pinned where it is made: to put it into the span would else move kilobytes.
-        let execution = pin!(self.session.execute_unpaged(&prepared, values));
+        let first = pin!(self.session.execute_unpaged(prepared, values));
+        let again = |policy| {
+            let mut prepared = prepared.clone();
+            prepared.set_load_balancing_policy(Some(policy));
+            async move { self.session.execute_unpaged(&prepared, values).await }.boxed()
+        };
+        let execution = pin!(self.hedging.run(limit, first, again));
         let result = execution.instrument(span.clone()).await;
         let result = result.map_err(|error| classify(&error, false));
         trace::answered(&span, &result);
@@ -326,22 +350,19 @@ impl Database {
         result
     }
 
-    /// The statement as it is, or with a shorter wait near the deadline. Nothing is sent after it.
+    /// A conditional statement as it is, or with a shorter wait near the deadline. Nothing is sent after it.
     fn within_deadline<'s>(
         &self,
         cx: &Context,
         now: Instant,
         prepared: &'s PreparedStatement,
     ) -> Result<Cow<'s, PreparedStatement>, Failure> {
-        let left = cx.deadline.into_std().saturating_duration_since(now);
-        if left >= prepared.get_request_timeout().unwrap_or(self.statement_timeout) {
+        let limit = bounded(cx, now, self.conditional_timeout)?;
+        if limit == self.conditional_timeout {
             return Ok(Cow::Borrowed(prepared));
         }
-        if left.is_zero() {
-            return Err(Failure::NotSent("the deadline has passed".into()));
-        }
         let mut shortened = prepared.clone();
-        shortened.set_request_timeout(Some(left));
+        shortened.set_request_timeout(Some(limit));
         Ok(Cow::Owned(shortened))
     }
 
@@ -369,22 +390,20 @@ impl Database {
 
     /// Runs a conditional batch of one partition once.
     pub async fn cas_batch(&self, cx: &Context, writes: &[(&Statement, Vec<Bound>)]) -> Result<Cas, Failure> {
-        let Some(left) = cx.remaining() else {
-            return Err(Failure::NotSent("the deadline has passed".into()));
-        };
+        let started = Instant::now();
+        let limit = bounded(cx, started, self.conditional_timeout)?;
         let mut batch = Batch::new(BatchType::Unlogged);
         batch.set_retry_policy(Some(Arc::new(FallthroughRetryPolicy)));
         batch.set_is_idempotent(false);
         batch.set_consistency(Consistency::LocalQuorum);
         batch.set_serial_consistency(Some(self.serial));
-        batch.set_request_timeout(Some(left.min(self.conditional_timeout)));
+        batch.set_request_timeout(Some(limit));
         batch.set_tracing(cx.trace);
         let mut values = Vec::with_capacity(writes.len());
         for (statement, bound) in writes {
             batch.append_statement(statement.prepared.clone());
             values.push(bound);
         }
-        let started = Instant::now();
         let span = trace::batch(&self.keyspace, &batch);
         // Pinned where it is made: to put it into the span would else move kilobytes.
         let execution = pin!(self.session.batch(&batch, &values));
@@ -419,6 +438,14 @@ impl Database {
             level: cx.level.unwrap_or(self.level),
             trace: result.tracing_id(),
         }
+    }
+}
+
+/// How long to wait for a statement that is sent now: not beyond the deadline, and nothing is sent after it.
+fn bounded(cx: &Context, now: Instant, longest: Duration) -> Result<Duration, Failure> {
+    match cx.deadline.into_std().saturating_duration_since(now) {
+        Duration::ZERO => Err(Failure::NotSent("the deadline has passed".into())),
+        left => Ok(left.min(longest)),
     }
 }
 

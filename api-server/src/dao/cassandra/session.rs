@@ -36,8 +36,15 @@ pub struct Target {
 /// Longest wait for a question about the ring or the schema.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Opens the session. The default profile is that of reads and idempotent writes.
-pub async fn connect(target: &Target) -> Result<Session, NewSessionError> {
+/// A session, and how requests are run on it that may be made twice.
+#[derive(Clone)]
+pub struct Connected {
+    pub session: Arc<Session>,
+    pub hedging: Hedging,
+}
+
+/// Opens the session.
+pub async fn connect(target: &Target) -> Result<Connected, NewSessionError> {
     let mut policy = DefaultPolicy::builder().token_aware(true);
     match (&target.datacenter, &target.rack) {
         (Some(datacenter), Some(rack)) => {
@@ -47,13 +54,15 @@ pub async fn connect(target: &Target) -> Result<Session, NewSessionError> {
         (None, _) => {}
     }
     let answers = Arc::new(Answers::default());
+    let policy = Wary::over(policy.build(), Arc::clone(&answers));
     let profile = ExecutionProfile::builder()
         .consistency(Consistency::LocalQuorum)
         .request_timeout(Some(target.statement_timeout))
         .retry_policy(Arc::new(DefaultRetryPolicy::new()))
-        .speculative_execution_policy(Some(Arc::new(Hedging::within(target.statement_timeout, Arc::clone(&answers)))))
-        .load_balancing_policy(Wary::over(policy.build(), answers))
+        .load_balancing_policy(Arc::clone(&policy) as _)
         .build();
+    let hedged = profile.to_builder().request_timeout(None).build();
+    let hedging = Hedging::new(policy, answers, hedged);
     let mut builder = SessionBuilder::new()
         .known_nodes(&target.hosts)
         .default_execution_profile_handle(profile.into_handle())
@@ -80,5 +89,5 @@ pub async fn connect(target: &Target) -> Result<Session, NewSessionError> {
     if let Some((user, password)) = &target.credentials {
         builder = builder.user(user, password);
     }
-    builder.build().await
+    Ok(Connected { session: Arc::new(builder.build().await?), hedging })
 }

@@ -7,14 +7,13 @@ mod users;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scylla::client::session::Session;
 use scylla::statement::SerialConsistency;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::migrations::{KeyspaceToCreate, Migrator, expected_version};
 use super::products::Intent;
-use super::session::{Target, connect};
+use super::session::{Connected, Target, connect};
 use super::{CassandraLedger, CassandraProducts, CassandraUsers, Observer, Usage, execute, sweeper};
 use crate::dao::cluster::{PlacementError, Replication};
 use crate::dao::contract::{self, ledger as contract_ledger, lists, products};
@@ -25,7 +24,7 @@ use crate::dao::{Context, DaoError, Daos, Level, now_ms};
 
 /// A keyspace for one test.
 struct Ground {
-    session: Arc<Session>,
+    connected: Connected,
     keyspace: String,
 }
 
@@ -52,18 +51,18 @@ impl Ground {
             rack: None,
             statement_timeout: Duration::from_secs(10),
         };
-        let session = connect(&target).await.expect("STORE_TEST_CASSANDRA answers");
-        Some(Self { session: Arc::new(session), keyspace: format!("t_{}", Uuid::new_v4().simple()) })
+        let connected = connect(&target).await.expect("STORE_TEST_CASSANDRA answers");
+        Some(Self { connected, keyspace: format!("t_{}", Uuid::new_v4().simple()) })
     }
 
     fn migrator(&self) -> Migrator<'_> {
         let deadline = Instant::now() + Duration::from_secs(120);
         let serial = SerialConsistency::LocalSerial;
-        Migrator::new(&self.session, &self.keyspace, serial, deadline)
+        Migrator::new(&self.connected.session, &self.keyspace, serial, deadline)
     }
 
     fn to_create(&self) -> KeyspaceToCreate {
-        let state = self.session.get_cluster_state();
+        let state = self.connected.session.get_cluster_state();
         let datacenter = state.get_nodes_info()[0].datacenter.clone().unwrap();
         let replicas = std::env::var("STORE_TEST_REPLICATION").ok();
         KeyspaceToCreate { datacenter, replication_factor: replicas.and_then(|text| text.parse().ok()).unwrap_or(1) }
@@ -86,30 +85,29 @@ impl Ground {
 
     /// DAOs as a process has them, without its sweepers.
     async fn daos(&self) -> Daos {
-        let session = Arc::clone(&self.session);
-        let (daos, sweepers) = super::daos(session, &self.usage(), &Self::observer()).await.unwrap();
+        let (daos, sweepers) = super::daos(self.connected.clone(), &self.usage(), &Self::observer()).await.unwrap();
         drop(sweepers);
         daos
     }
 
     async fn products(&self) -> Arc<CassandraProducts> {
-        let database = execute::Database::new(Arc::clone(&self.session), &self.usage(), &Self::observer());
+        let database = execute::Database::new(self.connected.clone(), &self.usage(), &Self::observer());
         Arc::new(CassandraProducts::prepare(Arc::new(database)).await.unwrap())
     }
 
     async fn users(&self) -> Arc<CassandraUsers> {
-        let database = execute::Database::new(Arc::clone(&self.session), &self.usage(), &Self::observer());
+        let database = execute::Database::new(self.connected.clone(), &self.usage(), &Self::observer());
         Arc::new(CassandraUsers::prepare(Arc::new(database)).await.unwrap())
     }
 
     async fn ledger(&self) -> CassandraLedger {
-        let database = execute::Database::new(Arc::clone(&self.session), &self.usage(), &Self::observer());
+        let database = execute::Database::new(self.connected.clone(), &self.usage(), &Self::observer());
         CassandraLedger::prepare(Arc::new(database)).await.unwrap()
     }
 
     async fn cql(&self, cql: &str) {
         let cql = cql.replace("{ks}", &self.keyspace);
-        self.session.query_unpaged(cql, ()).await.unwrap();
+        self.connected.session.query_unpaged(cql, ()).await.unwrap();
     }
 
     async fn drop_keyspace(self) {
@@ -168,8 +166,12 @@ async fn of_many_migrating_writers_each_ends_well_and_one_does_the_work() {
     let from = futures::future::join_all(writers).await;
     assert!(from.contains(&0), "{from:?}");
     assert_eq!(fresh.migrator().version().await.unwrap(), Some(expected_version()));
-    let result =
-        fresh.session.query_unpaged(format!("SELECT owner FROM {}.schema_lease", fresh.keyspace), ()).await.unwrap();
+    let result = fresh
+        .connected
+        .session
+        .query_unpaged(format!("SELECT owner FROM {}.schema_lease", fresh.keyspace), ())
+        .await
+        .unwrap();
     assert_eq!(result.into_rows_result().unwrap().rows_num(), 0, "the lease was given back");
     fresh.drop_keyspace().await;
 }
@@ -177,7 +179,7 @@ async fn of_many_migrating_writers_each_ends_well_and_one_does_the_work() {
 #[tokio::test]
 async fn a_keyspace_whose_nodes_are_still_to_come_is_migrated_at_one() {
     let Some(ground) = Ground::bare().await else { return };
-    let nodes = u16::try_from(ground.session.get_cluster_state().get_nodes_info().len()).unwrap();
+    let nodes = u16::try_from(ground.connected.session.get_cluster_state().get_nodes_info().len()).unwrap();
     let create = KeyspaceToCreate { replication_factor: 2 * nodes, ..ground.to_create() };
     let done = ground.migrator().at(Level::One).migrate(Some(&create)).await.unwrap();
     assert_eq!((done.from, done.to), (0, expected_version()));
@@ -275,8 +277,12 @@ async fn a_change_that_a_crash_left_half_way_is_finished_by_the_sweeper() {
     assert_eq!(names(lists::all(&daos, kind("coffee"), 10).await), ["Renamed"]);
     let prefix = |text: &str| Filter { name_prefix: Some(text.into()), ..Filter::default() };
     assert!(lists::all(&daos, prefix("changed"), 10).await.is_empty());
-    let result =
-        ground.session.query_unpaged(format!("SELECT at FROM {}.product_intents", ground.keyspace), ()).await.unwrap();
+    let result = ground
+        .connected
+        .session
+        .query_unpaged(format!("SELECT at FROM {}.product_intents", ground.keyspace), ())
+        .await
+        .unwrap();
     assert_eq!(result.into_rows_result().unwrap().rows_num(), 0, "no intent is left");
     ground.drop_keyspace().await;
 }
@@ -439,7 +445,8 @@ async fn settled_movements_move_on_to_the_history_and_their_ids_stay_refused() {
     let deadline = Instant::now() + Duration::from_secs(30);
     let left = loop {
         ledger.settle(&cx(), account).await;
-        let rows = ground.session.query_unpaged(count.as_str(), ()).await.unwrap().into_rows_result().unwrap();
+        let rows =
+            ground.connected.session.query_unpaged(count.as_str(), ()).await.unwrap().into_rows_result().unwrap();
         let (left,) = rows.first_row::<(i64,)>().unwrap();
         if left < 512 || Instant::now() > deadline {
             break left;
@@ -528,6 +535,7 @@ async fn the_ring_is_shown_with_its_nodes_keyspaces_and_placement() {
     let place = cluster.placement(&cx(), "products", std::slice::from_ref(&id)).await.unwrap();
     assert_eq!(place.replicas.len(), factor);
     let token = ground
+        .connected
         .session
         .query_unpaged(format!("SELECT token(id) FROM {}.products WHERE id = {id}", ground.keyspace), ())
         .await;
@@ -542,7 +550,7 @@ async fn the_ring_is_shown_with_its_nodes_keyspaces_and_placement() {
     // As it is on a replica that has just become one.
     ground.cql("TRUNCATE {ks}.schema_migrations").await;
     assert_eq!(cluster.ready(&cx()).await, Ok(()));
-    let session = Arc::clone(&ground.session);
+    let session = Arc::clone(&ground.connected.session);
     ground.drop_keyspace().await;
     session.await_schema_agreement().await.unwrap();
     assert!(cluster.ready(&cx()).await.is_err());

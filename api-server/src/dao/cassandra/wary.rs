@@ -15,7 +15,7 @@ use scylla::policies::load_balancing::{FallbackPlan, LoadBalancingPolicy, Routin
 use scylla::routing::Shard;
 use uuid::Uuid;
 
-use super::hedging::Answers;
+use super::hedging::{Answers, note_picked};
 
 /// How long a node goes last. Then one is tried again that may still be cut off: longer costs fewer time-outs, shorter
 /// brings one that is back its work sooner.
@@ -38,14 +38,15 @@ impl Wary {
 
 impl LoadBalancingPolicy for Wary {
     fn pick<'a>(&'a self, request: &'a RoutingInfo, cluster: &'a ClusterState) -> Option<(NodeRef<'a>, Option<Shard>)> {
-        let picked = self.inner.pick(request, cluster)?;
+        let mut picked = self.inner.pick(request, cluster)?;
         let now = self.failed.now();
-        if !self.failed.lately(picked.0.host_id, now) {
-            return Some(picked);
+        if self.failed.lately(picked.0.host_id, now) {
+            let others = self.inner.fallback(request, cluster);
+            // Where all failed, it is not the nodes.
+            picked = others.into_iter().find(|(node, _)| !self.failed.lately(node.host_id, now)).unwrap_or(picked);
         }
-        let others = self.inner.fallback(request, cluster);
-        // Where all failed, it is not the nodes.
-        Some(others.into_iter().find(|(node, _)| !self.failed.lately(node.host_id, now)).unwrap_or(picked))
+        note_picked(picked.0.host_id);
+        Some(picked)
     }
 
     fn fallback<'a>(&'a self, request: &'a RoutingInfo, cluster: &'a ClusterState) -> FallbackPlan<'a> {
