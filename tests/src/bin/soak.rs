@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::builder::PossibleValuesParser;
 use store_tests::api_suite;
 use store_tests::cache::Cache;
 use store_tests::soak::traffic::Size;
@@ -22,9 +23,9 @@ struct Arguments {
     /// Only the loss of the database's answers.
     #[arg(long)]
     replies: bool,
-    /// Only schemathesis with every role, and with a node down.
-    #[arg(long)]
-    requests: bool,
+    /// Only schemathesis: with every role, and the administrator's requests while a node is down; or with those named.
+    #[arg(long, num_args = 0.., require_equals = true, value_delimiter = ',', value_parser = PossibleValuesParser::new(api_suite::WHO))]
+    requests: Option<Vec<String>>,
     /// How often all of them.
     #[arg(long, default_value_t = 1)]
     rounds: u64,
@@ -54,10 +55,10 @@ async fn main() -> anyhow::Result<ExitCode> {
         "{} has the ring of another run: name an empty directory",
         directory.display()
     );
-    if arguments.requests {
+    if let Some(who) = arguments.requests {
         let mut steps = Steps::default();
         let tools = tools::ensure(&Cache::open()?)?;
-        api_suite::run_long(&mut steps, &tools, &directory).await?;
+        api_suite::run_long(&mut steps, &tools, &directory, &who).await?;
         return Ok(if steps.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let chosen: Vec<_> = match (arguments.short, arguments.faults.is_empty()) {
