@@ -420,14 +420,17 @@ impl Database {
         let receipt = self.receipt(cx, &result);
         let broken = |detail: String| Failure::Refused(format!("answer to an LWT: {detail}"));
         let rows = result.into_rows_result().map_err(|error| broken(error.to_string()))?;
-        let names: Vec<String> = rows.column_specs().iter().map(|spec| spec.name().to_owned()).collect();
         let row: Row = rows.first_row().map_err(|error| broken(error.to_string()))?;
-        let mut columns: HashMap<String, CqlValue> =
-            names.into_iter().zip(row.columns).filter_map(|(name, value)| Some((name, value?))).collect();
-        let applied = columns
-            .remove("[applied]")
-            .and_then(|value| value.as_boolean())
-            .ok_or_else(|| broken("no [applied]".into()))?;
+        let mut values = row.columns.into_iter();
+        // Cassandra puts it first.
+        let applied = values.next().flatten().and_then(|value| value.as_boolean());
+        let applied = applied.ok_or_else(|| broken("no [applied]".into()))?;
+        let columns = if applied {
+            HashMap::new()
+        } else {
+            let names = rows.column_specs().iter().skip(1).map(|spec| spec.name().to_owned());
+            names.zip(values).filter_map(|(name, value)| Some((name, value?))).collect()
+        };
         Ok(Cas { applied, columns, receipt })
     }
 
