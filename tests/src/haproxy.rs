@@ -125,6 +125,7 @@ pub fn start(layout: &Layout) -> Result<(), HaproxyError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::packages;
     use std::path::PathBuf;
 
     fn config() -> String {
@@ -150,6 +151,7 @@ mod tests {
 
     #[test]
     fn haproxy_accepts_the_configuration() {
+        packages::ensure(&[packages::HAPROXY]).expect("haproxy");
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().join("haproxy.cfg");
         fs::write(&path, config()).expect("write");

@@ -15,6 +15,8 @@ pub struct Package {
     pub purpose: &'static str,
 }
 
+/// The balancer.
+pub const HAPROXY: Package = Package { name: "haproxy", purpose: "the load-balancer in front of the nodes" };
 /// What every cluster needs.
 pub const CLUSTER: &[Package] = &[
     Package { name: "containerd", purpose: "the nodes' container runtime" },
@@ -28,7 +30,7 @@ pub const CLUSTER: &[Package] = &[
     Package { name: "socat", purpose: "kubectl port-forward" },
     Package { name: "ethtool", purpose: "the kubelet's checks" },
     Package { name: "openssl", purpose: "the cluster's certificates" },
-    Package { name: "haproxy", purpose: "the load-balancer in front of the nodes" },
+    HAPROXY,
     Package { name: "curl", purpose: "trying the shop out" },
     Package { name: "unzip", purpose: "unpacking kubectl and helm" },
     Package { name: "tar", purpose: "unpacking kubectl and helm" },
