@@ -67,12 +67,19 @@ pub struct Hedging {
     answers: Arc<Answers>,
     policy: Arc<dyn LoadBalancingPolicy>,
     profile: ExecutionProfileHandle,
+    latest: Duration,
 }
 
 impl Hedging {
-    /// Over the policy and the profile of requests; `answers` are those that the policy notes.
-    pub fn new(policy: Arc<dyn LoadBalancingPolicy>, answers: Arc<Answers>, profile: ExecutionProfile) -> Self {
-        Self { answers, policy, profile: profile.into_handle() }
+    /// Over the policy and the profile of requests; `answers` are those that the policy notes. After `latest` another node
+    /// is asked however long answers take.
+    pub fn new(
+        policy: Arc<dyn LoadBalancingPolicy>,
+        answers: Arc<Answers>,
+        profile: ExecutionProfile,
+        latest: Duration,
+    ) -> Self {
+        Self { answers, policy, profile: profile.into_handle(), latest: latest.max(SOONEST) }
     }
 
     /// What requests run with that [`Hedging::run`] bounds: the driver itself has neither time-out nor second node.
@@ -92,7 +99,7 @@ impl Hedging {
         again: impl Fn(Arc<dyn LoadBalancingPolicy>) -> BoxFuture<'a, Result<T, ExecutionError>>,
     ) -> Result<T, ExecutionError> {
         let end = Instant::now() + limit;
-        let wait = (self.answers.mean() * TIMES).clamp(SOONEST, (limit / 2).max(SOONEST));
+        let wait = (self.answers.mean() * TIMES).clamp(SOONEST, self.latest);
         let mut timer = pin!(tokio::time::sleep(wait.min(limit)));
         PICKED.set(None);
         if let Poll::Ready(answer) = poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx))).await {
@@ -191,11 +198,12 @@ mod tests {
 
     use super::*;
 
-    const LIMIT: Duration = Duration::from_secs(2);
+    const LIMIT: Duration = Duration::from_secs(4);
+    const LATEST: Duration = Duration::from_secs(1);
 
     fn hedging(answers: &Arc<Answers>) -> Hedging {
         let policy: Arc<dyn LoadBalancingPolicy> = DefaultPolicy::builder().build();
-        Hedging::new(policy, Arc::clone(answers), ExecutionProfile::builder().build())
+        Hedging::new(policy, Arc::clone(answers), ExecutionProfile::builder().build(), LATEST)
     }
 
     async fn after(millis: u64, answer: Result<&'static str, ExecutionError>) -> Result<&'static str, ExecutionError> {
@@ -256,7 +264,7 @@ mod tests {
         assert_eq!(wait(5).await, SOONEST.as_millis());
         let busy = wait(150).await;
         assert!((580..=601).contains(&busy), "{busy}");
-        assert_eq!(wait(3_000).await, LIMIT.as_millis() / 2);
+        assert_eq!(wait(3_000).await, LATEST.as_millis());
         assert_eq!(wait(5).await, SOONEST.as_millis());
     }
 

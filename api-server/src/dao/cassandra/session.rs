@@ -62,7 +62,8 @@ pub async fn connect(target: &Target) -> Result<Connected, NewSessionError> {
         .load_balancing_policy(Arc::clone(&policy) as _)
         .build();
     let hedged = profile.to_builder().request_timeout(None).build();
-    let hedging = Hedging::new(policy, answers, hedged);
+    // In time for the second answer to come before the time of a plain statement is over.
+    let hedging = Hedging::new(policy, answers, hedged, target.statement_timeout / 2);
     let mut builder = SessionBuilder::new()
         .known_nodes(&target.hosts)
         .default_execution_profile_handle(profile.into_handle())
