@@ -17,6 +17,7 @@ pub struct Package {
 
 /// The balancer.
 pub const HAPROXY: Package = Package { name: "haproxy", purpose: "the load-balancer in front of the nodes" };
+
 /// What every cluster needs.
 pub const CLUSTER: &[Package] = &[
     Package { name: "containerd", purpose: "the nodes' container runtime" },

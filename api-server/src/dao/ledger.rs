@@ -153,7 +153,7 @@ pub trait LedgerDao: Send + Sync {
     async fn load(&self, cx: &Context, account: Account) -> Result<Option<Balance>, DaoError>;
 
     /// Those of the movements that were made under these ids, however long ago. Read after
-    /// [`LedgerDao::load`]: an id that is not found was not used up to the version loaded.
+    /// the balance: an id that is not found was not used up to the version that was read.
     async fn made(&self, cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Movement>, DaoError>;
 
     /// Turnover of single days as every posting before has left it; days without any are left out.

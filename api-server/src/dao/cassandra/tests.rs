@@ -7,6 +7,7 @@ mod users;
 use std::sync::Arc;
 use std::time::Duration;
 
+use scylla::response::query_result::QueryResult;
 use scylla::statement::SerialConsistency;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -105,9 +106,9 @@ impl Ground {
         CassandraLedger::prepare(Arc::new(database)).await.unwrap()
     }
 
-    async fn cql(&self, cql: &str) {
+    async fn cql(&self, cql: &str) -> QueryResult {
         let cql = cql.replace("{ks}", &self.keyspace);
-        self.connected.session.query_unpaged(cql, ()).await.unwrap();
+        self.connected.session.query_unpaged(cql, ()).await.unwrap()
     }
 
     async fn drop_keyspace(self) {
@@ -166,12 +167,7 @@ async fn of_many_migrating_writers_each_ends_well_and_one_does_the_work() {
     let from = futures::future::join_all(writers).await;
     assert!(from.contains(&0), "{from:?}");
     assert_eq!(fresh.migrator().version().await.unwrap(), Some(expected_version()));
-    let result = fresh
-        .connected
-        .session
-        .query_unpaged(format!("SELECT owner FROM {}.schema_lease", fresh.keyspace), ())
-        .await
-        .unwrap();
+    let result = fresh.cql("SELECT owner FROM {ks}.schema_lease").await;
     assert_eq!(result.into_rows_result().unwrap().rows_num(), 0, "the lease was given back");
     fresh.drop_keyspace().await;
 }
@@ -277,12 +273,7 @@ async fn a_change_that_a_crash_left_half_way_is_finished_by_the_sweeper() {
     assert_eq!(names(lists::all(&daos, kind("coffee"), 10).await), ["Renamed"]);
     let prefix = |text: &str| Filter { name_prefix: Some(text.into()), ..Filter::default() };
     assert!(lists::all(&daos, prefix("changed"), 10).await.is_empty());
-    let result = ground
-        .connected
-        .session
-        .query_unpaged(format!("SELECT at FROM {}.product_intents", ground.keyspace), ())
-        .await
-        .unwrap();
+    let result = ground.cql("SELECT at FROM {ks}.product_intents").await;
     assert_eq!(result.into_rows_result().unwrap().rows_num(), 0, "no intent is left");
     ground.drop_keyspace().await;
 }
@@ -439,14 +430,12 @@ async fn settled_movements_move_on_to_the_history_and_their_ids_stay_refused() {
         contract_ledger::post(&daos, account, before, &posting).await;
         all.extend(posting.movements);
     }
-    let count =
-        format!("SELECT count(*) FROM {}.ledgers WHERE book = 'stock' AND id = {}", ground.keyspace, account.id);
+    let count = format!("SELECT count(*) FROM {{ks}}.ledgers WHERE book = 'stock' AND id = {}", account.id);
     // Postings settle in the background, too: who meets another one at it leaves the rest to that one.
     let deadline = Instant::now() + Duration::from_secs(30);
     let left = loop {
         ledger.settle(&cx(), account).await;
-        let rows =
-            ground.connected.session.query_unpaged(count.as_str(), ()).await.unwrap().into_rows_result().unwrap();
+        let rows = ground.cql(&count).await.into_rows_result().unwrap();
         let (left,) = rows.first_row::<(i64,)>().unwrap();
         if left < 512 || Instant::now() > deadline {
             break left;
@@ -534,12 +523,7 @@ async fn the_ring_is_shown_with_its_nodes_keyspaces_and_placement() {
     let id = Uuid::now_v7().to_string();
     let place = cluster.placement(&cx(), "products", std::slice::from_ref(&id)).await.unwrap();
     assert_eq!(place.replicas.len(), factor);
-    let token = ground
-        .connected
-        .session
-        .query_unpaged(format!("SELECT token(id) FROM {}.products WHERE id = {id}", ground.keyspace), ())
-        .await;
-    assert!(token.is_ok());
+    ground.cql(&format!("SELECT token(id) FROM {{ks}}.products WHERE id = {id}")).await;
     let two = ["tea".to_owned(), "0".to_owned()];
     assert!(cluster.placement(&cx(), "products_by_category", &two).await.is_ok());
     for (table, key) in [("nothing", &two[..1]), ("products", &two), ("products", &two[..1])] {

@@ -15,9 +15,7 @@ use crate::dao::users::{Inserted, Removed, User, fold_email};
 impl Ground {
     /// Every row of a table as text, to look for what must not be there.
     async fn dump(&self, table: &str) -> String {
-        let result =
-            self.connected.session.query_unpaged(format!("SELECT JSON * FROM {}.{table}", self.keyspace), ()).await;
-        let rows = result.unwrap().into_rows_result().unwrap();
+        let rows = self.cql(&format!("SELECT JSON * FROM {{ks}}.{table}")).await.into_rows_result().unwrap();
         rows.rows::<(String,)>().unwrap().map(|row| row.unwrap().0).collect()
     }
 
