@@ -1,12 +1,14 @@
 //! What is exported of a request, by a collector that decodes it: the way from HTTP to the statement,
 //! and nothing else.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use store_telemetry::Traces;
 use store_telemetry::logs::{self, Form};
 use store_tests::otlp::{Collector, Mood, Seen};
-use tracing::subscriber::DefaultGuard;
+use tracing::Dispatch;
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
 use tracing_subscriber::EnvFilter;
 
 use crate::buyers::{daos_on_cassandra, drop_keyspace};
@@ -22,8 +24,13 @@ struct Traced {
     _subscriber: DefaultGuard,
 }
 
+/// While a process has one subscriber only, `tracing` asks that of the thread which comes to a span first whether anybody
+/// wants it, for ever: a test without a subscriber would answer no for all. With two it asks both.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+
 impl Traced {
     async fn start() -> Self {
+        LazyLock::force(&SECOND);
         let collector = Collector::start().await.unwrap();
         let traces = Traces::to(&collector.traces_url(), "store-api").unwrap();
         let quiet = EnvFilter::new("off");
