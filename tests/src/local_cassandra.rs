@@ -238,7 +238,18 @@ impl LocalRing {
     /// # Errors
     /// [`RingError`] when there is no such node or it cannot be signalled.
     pub fn kill_node(&mut self, index: usize) -> Result<(), RingError> {
-        self.node(index)?.kill()
+        let node = self.node(index)?;
+        node.kill()?;
+        node.reap()
+    }
+
+    /// Kills all nodes at the same moment (SIGKILL) and reaps them.
+    ///
+    /// # Errors
+    /// [`RingError`] when one cannot be signalled.
+    pub fn kill_all_nodes(&mut self) -> Result<(), RingError> {
+        self.nodes.iter_mut().try_for_each(Node::kill)?;
+        self.nodes.iter_mut().try_for_each(Node::reap)
     }
 
     /// Starts node `index` again on its data, without waiting: see [`LocalRing::ready`].

@@ -3,8 +3,10 @@
 
 #![allow(clippy::expect_used, reason = "a test ends where it finds a fault")]
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use scylla::client::execution_profile::ExecutionProfile;
@@ -15,6 +17,8 @@ use scylla::statement::{Consistency, Statement};
 use store_tests::local_cassandra::{LocalRing, Options, SUPERUSER, Version};
 use store_tests::progress::wait_until;
 
+/// Writes at the same time.
+const WRITERS: i32 = 16;
 /// Longer than any time-out of Cassandra itself.
 const ATTEMPT: Duration = Duration::from_secs(6);
 
@@ -52,13 +56,46 @@ async fn write(session: &Session, id: i32) {
     wait_until("a write at QUORUM", Duration::from_secs(30), write).await.expect("written");
 }
 
-async fn rows_at_all(session: &Session) -> usize {
-    let select = at(Consistency::All, "SELECT id FROM ring_test.rows");
-    let count = || async {
+async fn ids_at(level: Consistency, session: &Session) -> HashSet<i32> {
+    let select = at(level, "SELECT id FROM ring_test.rows");
+    let read = || async {
         let result = session.query_unpaged(select.clone(), ()).await.map_err(|error| error.to_string())?;
-        Ok(result.into_rows_result().map_err(|error| error.to_string())?.rows_num())
+        let rows = result.into_rows_result().map_err(|error| error.to_string())?;
+        let ids: Result<HashSet<i32>, _> = rows.rows::<(i32,)>().expect("ids").map(|row| row.map(|(id,)| id)).collect();
+        ids.map_err(|error| error.to_string())
     };
-    wait_until("a read at ALL", Duration::from_secs(30), count).await.expect("read")
+    wait_until("a read of all rows", Duration::from_secs(30), read).await.expect("read")
+}
+
+/// Writes without pause while all nodes are killed; the ids whose writing was acknowledged.
+async fn write_until_all_are_killed(session: &Session, ring: &mut LocalRing) -> Vec<i32> {
+    let insert = at(Consistency::Quorum, "INSERT INTO ring_test.rows (id) VALUES (?)");
+    let insert = session.prepare(insert).await.expect("prepared");
+    let acknowledged = AtomicUsize::new(0);
+    let writers = futures::future::join_all((0..WRITERS).map(|writer| {
+        let (insert, acknowledged) = (&insert, &acknowledged);
+        async move {
+            let mut written = Vec::new();
+            for id in (1_000 + writer..).step_by(WRITERS as usize).take(100_000) {
+                if session.execute_unpaged(insert, (id,)).await.is_err() {
+                    break;
+                }
+                written.push(id);
+                acknowledged.fetch_add(1, Ordering::Relaxed);
+            }
+            written
+        }
+    }));
+    let kill = async {
+        let enough = || async {
+            let written = acknowledged.load(Ordering::Relaxed);
+            if written >= 500 { Ok(()) } else { Err(format!("{written} writes")) }
+        };
+        wait_until("enough writes", Duration::from_secs(30), enough).await.expect("written");
+        ring.kill_all_nodes().expect("killed");
+    };
+    let (written, ()) = tokio::join!(writers, kill);
+    written.concat()
 }
 
 async fn a_ring_serves_through_the_loss_of_a_node(version: Version) {
@@ -90,7 +127,15 @@ async fn a_ring_serves_through_the_loss_of_a_node(version: Version) {
     write(&session, 4).await;
     ring.start_node(0).expect("started");
     ring.ready().await.expect("ready again");
-    assert_eq!(rows_at_all(&session).await, 4);
+    assert_eq!(ids_at(Consistency::All, &session).await, HashSet::from([1, 2, 3, 4]));
+
+    let written = write_until_all_are_killed(&session, &mut ring).await;
+    assert!(written.len() > 100, "{} writes", written.len());
+    (0..3).for_each(|node| ring.start_node(node).expect("started"));
+    ring.ready().await.expect("ready again");
+    let kept = ids_at(Consistency::Quorum, &session).await;
+    let lost: Vec<&i32> = written.iter().filter(|id| !kept.contains(id)).collect();
+    assert!(lost.is_empty(), "{} of {} acknowledged writes are lost: {lost:?}", lost.len(), written.len());
 
     drop(ring);
     assert!(pids.iter().all(|pid| !Path::new("/proc").join(pid.to_string()).exists()));

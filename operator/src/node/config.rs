@@ -156,8 +156,10 @@ fn write_cassandra_yaml(args: &ConfigArgs, seeds: &[String], overrides: &str, fa
         tokens: tokens(&args.data_dir)?,
     };
     let mut settings = yaml::parse(&read_original(&path)?, "the image's cassandra.yaml")?;
+    let overrides = yaml::parse(overrides, "spec.cassandra.cassandraYaml")?;
     yaml::merge(&mut settings, decided::defaults(&identity.version, factor));
-    yaml::merge(&mut settings, yaml::parse(overrides, "spec.cassandra.cassandraYaml")?);
+    yaml::merge(&mut settings, decided::commit_log(&overrides));
+    yaml::merge(&mut settings, overrides);
     yaml::merge(&mut settings, decided::decided(&identity, seeds));
     write(&path, yaml::print(&settings).as_bytes())
 }

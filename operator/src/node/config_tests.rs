@@ -165,6 +165,9 @@ async fn both_versions_keep_their_own_defaults_and_get_what_the_operator_decides
         assert_eq!(settings["authenticator"], "PasswordAuthenticator");
         assert_eq!(settings["endpoint_snitch"], "GossipingPropertyFileSnitch");
         assert_eq!(settings["paxos_variant"], "v2");
+        assert_eq!(settings["commitlog_sync"], "batch");
+        assert_eq!(settings["commitlog_sync_period"], "0ms");
+        assert_eq!(settings["commitlog_compression"], json!([{"class_name": "LZ4Compressor"}]));
         let skipped = &settings["skip_paxos_repair_on_topology_change_keyspaces"];
         assert_eq!(*skipped, json!(["system_auth", "system_distributed", "system_traces"]));
         assert_eq!(settings["num_tokens"], 4);
@@ -196,6 +199,22 @@ async fn the_user_s_settings_win_over_defaults_and_not_over_what_is_decided() {
     assert_eq!(settings["concurrent_reads"], 8);
     assert_eq!(settings["key_cache_size"], "16MiB");
     assert_eq!(settings["authenticator"], "PasswordAuthenticator");
+}
+
+#[tokio::test]
+async fn whoever_says_anything_about_the_sync_of_the_commit_log_says_it_all() {
+    for (version, image, setting, sync, period) in [
+        ("4.1", YAML_4_1, "commitlog_sync_period_in_ms: 5000\n", json!("periodic"), Value::Null),
+        ("4.1", YAML_4_1, "commitlog_sync: periodic\n", json!("periodic"), json!("10000ms")),
+        ("5.0", YAML_5_0, "commitlog_sync_period: 5s\n", Value::Null, json!("5s")),
+    ] {
+        let pod = Pod::new(version, image);
+        pod.put("settings/cassandra.yaml", setting);
+        pod.configure().await.unwrap();
+        let settings = pod.yaml();
+        assert_eq!((&settings["commitlog_sync"], &settings["commitlog_sync_period"]), (&sync, &period), "{setting}");
+        assert_eq!(settings.get("commitlog_compression"), None, "what is compressed waits in the process");
+    }
 }
 
 #[tokio::test]

@@ -52,8 +52,8 @@ native_transport_port: {}
 authenticator: {authenticator}
 authorizer: {authorizer}
 role_manager: CassandraRoleManager
-commitlog_sync: periodic
-commitlog_sync_period: 10000ms
+commitlog_sync: batch
+commitlog_compression: [{{class_name: LZ4Compressor}}]
 paxos_variant: v2
 ",
         options.cql_port

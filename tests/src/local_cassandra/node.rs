@@ -129,12 +129,16 @@ impl Node {
         Ok(())
     }
 
+    /// Sends SIGKILL without waiting for the end, which [`Node::reap`] does.
     pub(super) fn kill(&mut self) -> Result<(), RingError> {
-        if let Some(mut process) = self.process.take() {
-            let ended = process.kill().and_then(|()| process.wait());
-            ended.map_err(io_error(format!("killing the node {}", self.address)))?;
-        }
-        Ok(())
+        let killed = self.process.as_mut().map_or(Ok(()), Child::kill);
+        killed.map_err(io_error(format!("killing the node {}", self.address)))
+    }
+
+    /// Waits for the end of a node that was killed.
+    pub(super) fn reap(&mut self) -> Result<(), RingError> {
+        let Some(mut process) = self.process.take() else { return Ok(()) };
+        process.wait().map(drop).map_err(io_error(format!("waiting for the end of the node {}", self.address)))
     }
 
     pub(super) fn pause(&mut self) -> Result<(), RingError> {
@@ -161,7 +165,7 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         // The kernel does it too when this program ends; nothing better is left if it fails here.
-        let _ = self.kill();
+        let _ = self.kill().and_then(|()| self.reap());
     }
 }
 

@@ -101,9 +101,7 @@ impl Fault {
                 ring.start_node(victim)?;
             }
             Self::KillAll => {
-                for node in 0..3 {
-                    ring.kill_node(node)?;
-                }
+                ring.kill_all_nodes()?;
                 for node in 0..3 {
                     ring.start_node(node)?;
                 }
