@@ -127,15 +127,26 @@ pub struct Posting {
     pub movements: Vec<Movement>,
     /// The account after the last of them.
     pub after: Balance,
-    /// Turnover of each day that changes, after the last movement.
-    pub days: Vec<(i32, i64)>,
+    /// Each day whose turnover changes.
+    pub days: Vec<DayTurnover>,
+}
+
+/// The turnover of a day and what it was before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DayTurnover {
+    /// In days since 1970.
+    pub day: i32,
+    /// As it was read; `None` where the day had none yet.
+    pub before: Option<i64>,
+    /// After the last movement.
+    pub after: i64,
 }
 
 /// Outcome of a posting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Posted {
     Done(Receipt),
-    /// The account is no longer at the version that was read; nothing was done.
+    /// The account is no longer at the version, or one of the days at the turnover, that was read; nothing was done.
     Moved,
 }
 
@@ -145,9 +156,14 @@ pub trait LedgerDao: Send + Sync {
     /// The balance at the level of the context, `None` before the first movement.
     async fn find(&self, cx: &Context, account: Account) -> Result<(Option<Balance>, Receipt), DaoError>;
 
-    /// The balance and the turnover of a day, both of one moment. Cheaper than [`LedgerDao::load`], and may be behind a
+    /// The balance and the turnover of a day, if it has one. Cheaper than [`LedgerDao::load`], and either may be behind a
     /// posting that is being made. `None` where it cannot tell: before the first turnover of that day and those before it.
-    async fn glimpse(&self, cx: &Context, account: Account, day: i32) -> Result<Option<(Balance, i64)>, DaoError>;
+    async fn glimpse(
+        &self,
+        cx: &Context,
+        account: Account,
+        day: i32,
+    ) -> Result<Option<(Balance, Option<i64>)>, DaoError>;
 
     /// The balance as every posting before has left it.
     async fn load(&self, cx: &Context, account: Account) -> Result<Option<Balance>, DaoError>;
@@ -163,7 +179,7 @@ pub trait LedgerDao: Send + Sync {
     async fn turnover(&self, cx: &Context, account: Account, days: RangeInclusive<i32>) -> Result<i64, DaoError>;
 
     /// Makes all movements of the posting if the account is still at version `before`, 0 for an
-    /// account without movements.
+    /// account without movements, and its days at the turnovers that the posting names.
     async fn post(&self, cx: &Context, account: Account, before: i64, posting: &Posting) -> Result<Posted, DaoError>;
 
     /// At most `limit` movements with versions below `before`, newest first.

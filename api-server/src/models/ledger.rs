@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::precondition::Tags;
-use crate::dao::ledger::Posting;
 pub use crate::dao::ledger::{Balance, Book, Kind, Movement};
+use crate::dao::ledger::{DayTurnover, Posting};
 
 /// Units that a stock may have at most.
 pub const QUANTITY_MAX: i64 = 1_000_000_000;
@@ -98,8 +98,8 @@ pub enum Outcome {
 pub struct Known {
     /// `None` before the first movement.
     pub balance: Option<Balance>,
-    /// Turnover of days that were asked for.
-    pub days: HashMap<i32, i64>,
+    /// Turnover of days that were asked for; `None` where a day has none yet.
+    pub days: HashMap<i32, Option<i64>>,
 }
 
 impl Known {
@@ -116,7 +116,7 @@ impl Known {
     /// The account after a posting that was made.
     pub fn follow(&mut self, posting: &Posting) {
         self.balance = Some(posting.after);
-        self.days.extend(posting.days.iter().copied());
+        self.days.extend(posting.days.iter().map(|on| (on.day, Some(on.after))));
     }
 }
 
@@ -155,7 +155,11 @@ pub fn decide<'w>(
             }
         })
         .collect();
-    let days = books.touched.iter().filter_map(|day| Some((*day, *books.days.get(day)?))).collect();
+    let turnover = |day: i32| {
+        let before = known.days.get(&day).copied().flatten();
+        DayTurnover { day, before, after: books.days.get(&day).copied().flatten().unwrap_or(0) }
+    };
+    let days = books.touched.iter().copied().map(turnover).collect();
     let posting = (!movements.is_empty()).then_some(Posting { movements, after: books.now, days });
     Decision { posting, outcomes }
 }
@@ -164,7 +168,7 @@ pub fn decide<'w>(
 struct Books {
     now: Balance,
     exists: bool,
-    days: HashMap<i32, i64>,
+    days: HashMap<i32, Option<i64>>,
     touched: Vec<i32>,
 }
 
@@ -175,7 +179,7 @@ impl Books {
         self.now.quantity = movement.quantity;
         self.now.turnover += movement.turned;
         if let Some(day) = movement.day {
-            *self.days.entry(day).or_insert(0) += movement.turned;
+            *self.days.entry(day).or_default().get_or_insert(0) += movement.turned;
             if !self.touched.contains(&day) {
                 self.touched.push(day);
             }

@@ -227,8 +227,8 @@ impl Lines {
     }
 
     /// Commits jobs together, starting from what is known of the account, or else from a glimpse of it. Either may be
-    /// behind what other processes have posted: a posting names its version and so finds out, and nobody is told anything
-    /// else on the strength of it.
+    /// behind what other processes have posted: a posting names all that it was decided on and so finds out, and nobody is
+    /// told anything else on the strength of it.
     async fn commit(
         &self,
         cx: &Context,
@@ -330,8 +330,8 @@ impl Lines {
             return Ok(());
         }
         let found = self.dao.load_days(cx, account, &days).await?;
-        known.days.extend(days.into_iter().map(|day| (day, 0)));
-        known.days.extend(found);
+        known.days.extend(days.into_iter().map(|day| (day, None)));
+        known.days.extend(found.into_iter().map(|(day, turnover)| (day, Some(turnover))));
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //! movement, one row a day with turnover.
 //!
 //! A posting is one conditional batch of that partition: it changes the balance and records the
-//! movements together if the version is still the one that was read. So an id that was not found
+//! movements together if version and turnover of days are still those that were read. So an id that was not found
 //! at that version is not used by any later posting of anybody else, and a posting whose outcome
 //! is unknown is resolved by a SERIAL read of its own movements' rows.
 
@@ -18,7 +18,9 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use scylla::value::MaybeUnset;
 use uuid::Uuid;
 
-use self::rows::{BALANCE, BLOCK, DAYS, MOVEMENT, MOVEMENTS, balance_of, day_of, key_of, movements_of, values_of};
+use self::rows::{
+    BALANCE, BLOCK, DAYS, MOVEMENT, MOVEMENTS, balance_of, day_of, key_of, listed, movements_of, values_of,
+};
 use self::settling::Settling;
 use super::StartError;
 use super::execute::{Bound, Database, Failure, Statement};
@@ -47,6 +49,7 @@ pub struct CassandraLedger {
     record: Statement,
     count_day: Statement,
     live: Statement,
+    live_for_certain: Statement,
     history: Statement,
 }
 
@@ -75,8 +78,10 @@ impl CassandraLedger {
             "INSERT INTO {{ks}}.ledgers (book, id, part, key, {MOVEMENT}) \
              VALUES (?, ?, {MOVEMENTS}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         );
-        let count_day =
-            format!("INSERT INTO {{ks}}.ledgers (book, id, part, key, day_turnover) VALUES (?, ?, {DAYS}, ?, ?)");
+        let count_day = format!(
+            "UPDATE {{ks}}.ledgers SET day_turnover = ? \
+             WHERE book = ? AND id = ? AND part = {DAYS} AND key = ? IF day_turnover = ?"
+        );
         Ok(Self {
             settling: Arc::new(Settling::prepare(Arc::clone(&database)).await?),
             find: database.plain("SELECT", table, &balance).await?,
@@ -89,8 +94,9 @@ impl CassandraLedger {
             turnover: database.plain("SELECT", table, &turnover).await?,
             change: database.conditional("UPDATE", table, change).await?,
             record: database.conditional("INSERT", table, &record).await?,
-            count_day: database.conditional("INSERT", table, &count_day).await?,
+            count_day: database.conditional("UPDATE", table, &count_day).await?,
             live: database.plain("SELECT", table, &live).await?,
+            live_for_certain: database.serial(table, &live).await?,
             history: database.plain("SELECT", "ledger_history", &history).await?,
             database,
         })
@@ -118,9 +124,10 @@ impl CassandraLedger {
             record.extend(values_of(movement));
             writes.push((&self.record, record));
         }
-        for (day, turnover) in &posting.days {
-            let mut count = Vec::from(key_of(account));
-            count.extend([bigint(i64::from(*day)), bigint(*turnover)]);
+        for on in &posting.days {
+            let mut count = vec![bigint(on.after)];
+            count.extend(key_of(account));
+            count.extend([bigint(i64::from(on.day)), on.before.map_or(MaybeUnset::Set(None), bigint)]);
             writes.push((&self.count_day, count));
         }
         writes
@@ -202,9 +209,14 @@ impl LedgerDao for CassandraLedger {
         Ok((found.map(|(balance, _)| balance), receipt))
     }
 
-    /// One query of one partition: a replica reads it whole as some mutation has left it, and of several answers the
-    /// newest, which has all that the older ones have, makes the result.
-    async fn glimpse(&self, cx: &Context, account: Account, day: i32) -> Result<Option<(Balance, i64)>, DaoError> {
+    /// The two may be of different moments, though it is one query of one partition: a read repairs what it has asked
+    /// for, so a replica may have got the balance of a posting without its days. A posting therefore names both.
+    async fn glimpse(
+        &self,
+        cx: &Context,
+        account: Account,
+        day: i32,
+    ) -> Result<Option<(Balance, Option<i64>)>, DaoError> {
         let values = (account.book.name(), account.id, i64::from(day));
         let result = self.database.run(cx, &self.glimpse, &values).await?;
         day_of(&result.into_rows_result().map_err(broken)?, day)
@@ -295,7 +307,14 @@ impl LedgerDao for CassandraLedger {
         let values = (account.book.name(), account.id, before, most);
         let result = self.database.run(cx, &self.live, &values).await?;
         let mut receipt = self.database.receipt(cx, &result);
-        let mut found = movements_of(&result.into_rows_result().map_err(broken)?)?;
+        let mut found = match listed(&result.into_rows_result().map_err(broken)?, before)? {
+            Some(found) => found,
+            None => {
+                let result = self.database.run_serial(cx, &self.live_for_certain, &values).await?;
+                receipt = self.database.receipt(cx, &result);
+                movements_of(&result.into_rows_result().map_err(broken)?)?
+            }
+        };
         let mut next = match found.last() {
             Some(last) => last.version - 1,
             // Below the live ones, or an account without movements.

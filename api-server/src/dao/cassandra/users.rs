@@ -77,7 +77,9 @@ impl CassandraUsers {
     pub async fn prepare(database: Arc<Database>) -> Result<Self, StartError> {
         let (users, copies) = ("users", "users_by_time");
         let find = format!("SELECT {LIST_COLUMNS} FROM {{ks}}.users WHERE id = ?");
-        let exists = "SELECT version, erased_at FROM {ks}.users WHERE id = ?";
+        // Not the version: a read repairs what it has asked for, and a replica would then have the version of a change
+        // without the name.
+        let exists = "SELECT created_at, erased_at FROM {ks}.users WHERE id = ?";
         let load = format!("SELECT {} FROM {{ks}}.users WHERE id = ?", rows::KEPT_COLUMNS);
         let insert = "INSERT INTO {ks}.users (id, name, email, version, created_at, updated_at, bucket, \
              email_claim, operations) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS";
@@ -268,7 +270,7 @@ impl UserDao for CassandraUsers {
         let plain = Context { level: None, trace: false, ..*cx };
         let result = self.database.run(&plain, &self.exists, &(id,)).await?;
         let rows = result.into_rows_result().map_err(broken)?;
-        let row = rows.maybe_first_row::<(Option<i64>, Option<CqlTimestamp>)>().map_err(broken)?;
+        let row = rows.maybe_first_row::<(Option<CqlTimestamp>, Option<CqlTimestamp>)>().map_err(broken)?;
         Ok(matches!(row, Some((Some(_), None))))
     }
 

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::cx;
 use crate::dao::Daos;
-use crate::dao::ledger::{Account, Balance, Kind, Movement, Posted, Posting};
+use crate::dao::ledger::{Account, Balance, DayTurnover, Kind, Movement, Posted, Posting};
 
 pub async fn hold(daos: &Daos) {
     an_account_begins_with_its_first_posting(daos).await;
@@ -13,7 +13,8 @@ pub async fn hold(daos: &Daos) {
     of_many_postings_on_one_version_one_is_done(daos).await;
     movements_are_listed_newest_first_and_found_by_their_ids(daos).await;
     turnover_is_kept_by_day(daos).await;
-    a_glimpse_shows_balance_and_day_of_one_moment(daos).await;
+    a_glimpse_shows_the_balance_and_one_day(daos).await;
+    a_posting_needs_the_turnover_that_was_read(daos).await;
 }
 
 /// A posting of `count` movements of one unit each after a version.
@@ -112,12 +113,12 @@ async fn movements_are_listed_newest_first_and_found_by_their_ids(daos: &Daos) {
 async fn turnover_is_kept_by_day(daos: &Daos) {
     let account = Account::spending(Uuid::now_v7());
     let mut first = posting(0, 1);
-    first.days = vec![(20_000, 5), (20_001, 7)];
+    first.days = vec![turnover_of(20_000, None, 5), turnover_of(20_001, None, 7)];
     first.movements[0].day = Some(20_000);
     first.movements[0].turned = 12;
     post(daos, account, 0, &first).await;
     let mut second = posting(1, 1);
-    second.days = vec![(20_001, 9)];
+    second.days = vec![turnover_of(20_001, Some(7), 9)];
     post(daos, account, 1, &second).await;
     let turnover = async |from, to| daos.ledger.turnover(&cx(), account, from..=to).await;
     assert_eq!(turnover(19_000, 30_000).await, Ok(14));
@@ -130,7 +131,7 @@ async fn turnover_is_kept_by_day(daos: &Daos) {
     assert_eq!((movements[0].day, movements[0].turned), (Some(20_000), 12));
 }
 
-async fn a_glimpse_shows_balance_and_day_of_one_moment(daos: &Daos) {
+async fn a_glimpse_shows_the_balance_and_one_day(daos: &Daos) {
     let account = Account::spending(Uuid::now_v7());
     let glimpse = async |day| daos.ledger.glimpse(&cx(), account, day).await;
     assert_eq!(glimpse(20_000).await, Ok(None), "no movement yet");
@@ -138,10 +139,34 @@ async fn a_glimpse_shows_balance_and_day_of_one_moment(daos: &Daos) {
     post(daos, account, 0, &first).await;
     assert_eq!(glimpse(20_000).await, Ok(None), "no turnover yet");
     let mut second = posting(1, 2);
-    second.days = vec![(20_000, 5), (20_003, 7)];
+    second.days = vec![turnover_of(20_000, None, 5), turnover_of(20_003, None, 0)];
     post(daos, account, 1, &second).await;
     let seen = [19_999, 20_000, 20_001, 20_003, 30_000].map(glimpse);
     let seen = futures::future::try_join_all(seen).await.unwrap();
     let on = |turnover| Some((second.after, turnover));
-    assert_eq!(seen, [None, on(5), on(0), on(7), on(0)]);
+    assert_eq!(seen, [None, on(Some(5)), on(None), on(Some(0)), on(None)]);
+}
+
+async fn a_posting_needs_the_turnover_that_was_read(daos: &Daos) {
+    let account = Account::spending(Uuid::now_v7());
+    let mut first = posting(0, 1);
+    first.days = vec![turnover_of(20_000, None, 0), turnover_of(20_001, None, 7)];
+    post(daos, account, 0, &first).await;
+    let on = |days: &[DayTurnover]| Posting { days: days.to_vec(), ..posting(1, 1) };
+    for stale in [
+        &[turnover_of(20_000, None, 5)][..],
+        &[turnover_of(20_001, Some(6), 9)],
+        &[turnover_of(20_002, Some(0), 9)],
+        &[turnover_of(20_000, Some(0), 5), turnover_of(20_001, None, 9)],
+    ] {
+        assert_eq!(daos.ledger.post(&cx(), account, 1, &on(stale)).await, Ok(Posted::Moved), "{stale:?}");
+    }
+    assert_eq!(daos.ledger.load(&cx(), account).await, Ok(Some(first.after)), "nothing of a refused posting is there");
+    let days = [turnover_of(20_000, Some(0), 5), turnover_of(20_001, Some(7), 9), turnover_of(20_002, None, 1)];
+    post(daos, account, 1, &on(&days)).await;
+    assert_eq!(daos.ledger.turnover(&cx(), account, 19_000..=30_000).await, Ok(15));
+}
+
+const fn turnover_of(day: i32, before: Option<i64>, after: i64) -> DayTurnover {
+    DayTurnover { day, before, after }
 }

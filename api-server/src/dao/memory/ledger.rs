@@ -39,11 +39,16 @@ impl LedgerDao for MemoryLedger {
         Ok((self.accounts().get(&account).map(|entry| entry.balance), receipt(cx)))
     }
 
-    async fn glimpse(&self, _cx: &Context, account: Account, day: i32) -> Result<Option<(Balance, i64)>, DaoError> {
+    async fn glimpse(
+        &self,
+        _cx: &Context,
+        account: Account,
+        day: i32,
+    ) -> Result<Option<(Balance, Option<i64>)>, DaoError> {
         let accounts = self.accounts();
         let Some(entry) = accounts.get(&account) else { return Ok(None) };
         let newest = entry.days.range(..=day).next_back();
-        Ok(newest.map(|(at, turnover)| (entry.balance, if *at == day { *turnover } else { 0 })))
+        Ok(newest.map(|(at, turnover)| (entry.balance, (*at == day).then_some(*turnover))))
     }
 
     async fn load(&self, _cx: &Context, account: Account) -> Result<Option<Balance>, DaoError> {
@@ -74,12 +79,13 @@ impl LedgerDao for MemoryLedger {
             movements: Vec::new(),
             days: BTreeMap::new(),
         });
-        if entry.balance.version != before {
+        let days_are_as_read = posting.days.iter().all(|on| entry.days.get(&on.day).copied() == on.before);
+        if entry.balance.version != before || !days_are_as_read {
             return Ok(Posted::Moved);
         }
         entry.balance = posting.after;
         entry.movements.extend(posting.movements.iter().cloned());
-        entry.days.extend(posting.days.iter().copied());
+        entry.days.extend(posting.days.iter().map(|on| (on.day, on.after)));
         Ok(Posted::Done(receipt(cx)))
     }
 

@@ -31,7 +31,7 @@ fn changes_of_one_batch_see_each_other_and_make_one_version_each() {
     let quantities: Vec<i64> = posting.movements.iter().map(|movement| movement.quantity).collect();
     assert_eq!(quantities, [2, 4, 0]);
     assert_eq!(posting.after, Balance { quantity: 0, turnover: 7, version: 10, updated_at: 10 });
-    assert_eq!(posting.days, [(3, 7)]);
+    assert_eq!(posting.days, [DayTurnover { day: 3, before: None, after: 7 }]);
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_return_gives_back_what_was_taken_on_its_day_and_once() {
     let posting = decided(&known(5, 1), &wants).posting.unwrap();
     assert_eq!(posting.movements.len(), 2);
     assert_eq!((posting.after.quantity, posting.after.turnover), (5, 0));
-    assert_eq!(posting.days, [(3, 0)]);
+    assert_eq!(posting.days, [DayTurnover { day: 3, before: None, after: 0 }]);
 }
 
 #[test]
@@ -143,7 +143,7 @@ proptest! {
         let balance = known.balance.unwrap_or(Balance { quantity: 0, turnover: 0, version: 0, updated_at: 0 });
         prop_assert_eq!(all.values().map(|movement| movement.delta).sum::<i64>(), balance.quantity);
         prop_assert_eq!(all.values().map(|movement| movement.turned).sum::<i64>(), balance.turnover);
-        prop_assert_eq!(known.days.values().sum::<i64>(), balance.turnover);
+        prop_assert_eq!(known.days.values().flatten().sum::<i64>(), balance.turnover);
         prop_assert!(all.values().all(|movement| movement.quantity >= 0));
     }
 }

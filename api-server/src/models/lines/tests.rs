@@ -68,10 +68,15 @@ impl LedgerDao for Slow {
         Ok((behind.or(balance), receipt))
     }
 
-    async fn glimpse(&self, cx: &Context, account: Account, day: i32) -> Result<Option<(Balance, i64)>, DaoError> {
+    async fn glimpse(
+        &self,
+        cx: &Context,
+        account: Account,
+        day: i32,
+    ) -> Result<Option<(Balance, Option<i64>)>, DaoError> {
         let behind = *self.behind.lock().unwrap();
         let seen = self.inner.glimpse(cx, account, day).await?;
-        Ok(behind.map(|balance| (balance, 0)).or(seen))
+        Ok(behind.map(|balance| (balance, None)).or(seen))
     }
 
     async fn load(&self, cx: &Context, account: Account) -> Result<Option<Balance>, DaoError> {

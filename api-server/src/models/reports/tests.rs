@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::dao::ledger::{Balance, Kind, Movement, Posting};
+use crate::dao::ledger::{Balance, DayTurnover, Kind, Movement, Posting};
 use crate::dao::memory::{MemoryLedger, MemoryRanks};
 
 fn cx() -> Context {
@@ -28,7 +28,8 @@ async fn reports_on(accounts: &[Vec<(i32, i64)>]) -> (Reports, Vec<Account>) {
             reference: None,
             at: 0,
         };
-        let posting = Posting { movements: vec![movement], after, days: days.clone() };
+        let days = days.iter().map(|(day, after)| DayTurnover { day: *day, before: None, after: *after }).collect();
+        let posting = Posting { movements: vec![movement], after, days };
         ledger.post(&cx(), account, 0, &posting).await.unwrap();
         if let Some(slot) = Slot::of(account.id, turnover) {
             ranks.put(&cx(), account, slot, 1).await.unwrap();

@@ -215,7 +215,7 @@ impl Order<'_> {
         });
         let user = async {
             let rows = self.shop.rows(&statements.user, (cart.user_id,)).await?;
-            rows.first_row::<(Option<i64>, Option<CqlTimestamp>)>().map_err(failed("decoding a user"))
+            rows.first_row::<(Option<CqlTimestamp>, Option<CqlTimestamp>)>().map_err(failed("decoding a user"))
         };
         let (_, prices) = try_join(user, try_join_all(products)).await?;
         self.statements += 1 + cart.items.len() as u64;
@@ -230,7 +230,7 @@ impl Order<'_> {
         let rows = self.shop.rows(&statements.account, (book, account, day)).await?;
         let known = rows.first_row::<Account>().map_err(failed("decoding an account that has turned over"))?;
         let (quantity, turnover, version, _, _, newest, on_newest) = known;
-        let on_day = if newest == day { on_newest } else { 0 };
+        let on_day = (newest == day).then_some(on_newest);
         self.statements += 2;
         let next = version + 1;
         let key = || [text(book), set(CqlValue::Uuid(account))];
@@ -245,8 +245,9 @@ impl Order<'_> {
             set(CqlValue::Int(i32::try_from(day).unwrap_or_default())),
         ]);
         record.extend([MaybeUnset::Unset, text(&self.id.to_string()), time(self.at)]);
-        let mut count_day = Vec::from(key());
-        count_day.extend([bigint(day), bigint(on_day + turned)]);
+        let mut count_day = vec![bigint(on_day.unwrap_or(0) + turned)];
+        count_day.extend(key());
+        count_day.extend([bigint(day), on_day.map_or(MaybeUnset::Set(None), bigint)]);
         let mut batch = Batch::new(BatchType::Unlogged);
         batch.set_consistency(Consistency::LocalQuorum);
         batch.set_serial_consistency(Some(SerialConsistency::LocalSerial));
@@ -297,7 +298,7 @@ impl Statements {
         ];
         let [by_time, by_user, user_bucket, by_status, status_bucket] = lists;
         Ok(Self {
-            user: prepare("SELECT version, erased_at FROM users WHERE id = ?").await?,
+            user: prepare("SELECT created_at, erased_at FROM users WHERE id = ?").await?,
             product: prepare(
                 "SELECT id, sku, name, price, brand, description, category, version, created_at, updated_at, \
                  archived_at FROM products WHERE id = ?",
@@ -330,8 +331,11 @@ impl Statements {
                  reference, at) VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )
             .await?,
-            count_day: conditional("INSERT INTO ledgers (book, id, part, key, day_turnover) VALUES (?, ?, 1, ?, ?)")
-                .await?,
+            count_day: conditional(
+                "UPDATE ledgers SET day_turnover = ? WHERE book = ? AND id = ? AND part = 1 AND key = ? \
+                 IF day_turnover = ?",
+            )
+            .await?,
             lists: [
                 prepare(by_time).await?,
                 prepare(by_user).await?,

@@ -44,13 +44,13 @@ pub fn balance_of(rows: &QueryRowsResult) -> Result<Option<(Balance, i64)>, DaoE
     Ok(row.and_then(|row| Some((balance(row)?, row.4.unwrap_or(0)))))
 }
 
-/// The balance and the turnover of a day, from a result of the newest row of a day up to that one.
-pub fn day_of(rows: &QueryRowsResult, day: i32) -> Result<Option<(Balance, i64)>, DaoError> {
+/// The balance and the turnover of a day, if it has one, from a result of the newest row of a day up to that one.
+pub fn day_of(rows: &QueryRowsResult, day: i32) -> Result<Option<(Balance, Option<i64>)>, DaoError> {
     type Row = (Option<i64>, Option<i64>, Option<i64>, Option<CqlTimestamp>, Option<i64>, i64, Option<i64>);
     let row = rows.maybe_first_row::<Row>().map_err(broken)?;
     Ok(row.and_then(|(quantity, turnover, version, updated_at, settled, key, on_day)| {
         let balance = balance((quantity, turnover, version, updated_at, settled))?;
-        Some((balance, if key == i64::from(day) { on_day.unwrap_or(0) } else { 0 }))
+        Some((balance, on_day.filter(|_| key == i64::from(day))))
     }))
 }
 
@@ -63,29 +63,54 @@ fn balance((quantity, turnover, version, updated_at, _): BalanceRow) -> Option<B
     })
 }
 
-/// The movements of a result whose first column is the version.
+/// The movements of a result whose first column is the version. Each has all of its columns once its posting is complete,
+/// as a SERIAL read leaves it.
 pub fn movements_of(rows: &QueryRowsResult) -> Result<Vec<Movement>, DaoError> {
+    let found = rows.rows::<MovementRow<'_>>().map_err(broken)?.map(|row| {
+        let row = row.map_err(broken)?;
+        movement_of(row).ok_or_else(|| broken(format!("movement {} of an account is not whole", row.0)))
+    });
+    found.collect()
+}
+
+/// The movements with versions below `before` of a plain read, newest first; `None` where it met a posting that is being
+/// made: a movement is missing between others, or not whole. A read repairs what it has asked for, and asks for the newest
+/// row of a partition when it wants the balance: so a replica may have a row without its columns.
+pub fn listed(rows: &QueryRowsResult, before: i64) -> Result<Option<Vec<Movement>>, DaoError> {
     let mut found = Vec::with_capacity(rows.rows_num());
     for row in rows.rows::<MovementRow<'_>>().map_err(broken)? {
-        let (version, movement, kind, delta, after, turned, day, reason, reference, at) = row.map_err(broken)?;
-        let (Some(movement), Some(kind), Some(delta), Some(after)) = (movement, kind.and_then(Kind::of), delta, after)
-        else {
-            return Err(broken(format!("movement {version} of an account is not whole")));
-        };
-        found.push(Movement {
-            id: movement,
-            version,
-            kind,
-            delta,
-            quantity: after,
-            turned: turned.unwrap_or(0),
-            day,
-            reason: reason.map(str::to_owned),
-            reference: reference.map(str::to_owned),
-            at: at.map_or(0, |time| time.0),
-        });
+        let Some(movement) = movement_of(row.map_err(broken)?) else { return Ok(None) };
+        found.push(movement);
     }
-    Ok(found)
+    Ok(are_gapless(found.iter().map(|movement| movement.version), before).then_some(found))
+}
+
+/// Whether versions descend one by one from below `before`, which is the highest number where a list begins.
+fn are_gapless(versions: impl Iterator<Item = i64>, before: i64) -> bool {
+    let mut above = (before < i64::MAX).then_some(before);
+    for version in versions {
+        if above.is_some_and(|above| version != above - 1) {
+            return false;
+        }
+        above = Some(version);
+    }
+    true
+}
+
+fn movement_of(row: MovementRow<'_>) -> Option<Movement> {
+    let (version, movement, kind, delta, after, turned, day, reason, reference, at) = row;
+    Some(Movement {
+        id: movement?,
+        version,
+        kind: kind.and_then(Kind::of)?,
+        delta: delta?,
+        quantity: after?,
+        turned: turned.unwrap_or(0),
+        day,
+        reason: reason.map(str::to_owned),
+        reference: reference.map(str::to_owned),
+        at: at.map_or(0, |time| time.0),
+    })
 }
 
 /// The key of a partition.
@@ -111,4 +136,23 @@ pub fn values_of(movement: &Movement) -> [Bound; 9] {
 fn optional(value: Option<&str>) -> Bound {
     // A null would be a tombstone; the row is new.
     value.map_or(MaybeUnset::Unset, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_with_a_gap_met_a_posting_that_is_being_made() {
+        for (versions, before, whole) in [
+            (&[][..], i64::MAX, true),
+            (&[9, 8, 7], i64::MAX, true),
+            (&[9, 7], i64::MAX, false),
+            (&[8, 7], 9, true),
+            (&[7, 6], 9, false),
+            (&[], 9, true),
+        ] {
+            assert_eq!(are_gapless(versions.iter().copied(), before), whole, "{versions:?} below {before}");
+        }
+    }
 }

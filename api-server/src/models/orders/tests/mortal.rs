@@ -58,7 +58,12 @@ impl LedgerDao for Mortal<dyn LedgerDao> {
         self.0.find(cx, account).await
     }
 
-    async fn glimpse(&self, cx: &Context, account: Account, day: i32) -> Result<Option<(Balance, i64)>, DaoError> {
+    async fn glimpse(
+        &self,
+        cx: &Context,
+        account: Account,
+        day: i32,
+    ) -> Result<Option<(Balance, Option<i64>)>, DaoError> {
         self.1.read()?;
         self.0.glimpse(cx, account, day).await
     }
