@@ -29,7 +29,9 @@ const CROWD: usize = 1200;
 /// Connections with which the capacity is looked for.
 const CAPACITY: [usize; 3] = [32, 64, 128];
 /// For so long each.
-const LOOKING: Duration = Duration::from_secs(8);
+const LOOKING: Duration = Duration::from_secs(20);
+/// Before that nothing is measured.
+const WARMING: Duration = Duration::from_secs(24);
 /// After which it must be as before.
 const RECOVERY: Duration = Duration::from_secs(10);
 /// What is asked for after that, of the capacity.
@@ -140,7 +142,7 @@ async fn under(
     let asked = |connections| Asked { requests, connections };
     let resident = || resident_kib(api.pid()?).map_err(|error| ApiBenchError::Io("reading the API's memory", error));
     // For Java to compile what is hot.
-    parts.load(address, asked(CAPACITY[1]), Until::Time(LOOKING * 3)).await?;
+    parts.load(address, asked(CAPACITY[1]), Until::Time(WARMING)).await?;
     let mut capacity = 0.0_f64;
     for connections in CAPACITY {
         let done = parts.load(address, asked(connections), Until::Time(LOOKING)).await?;
