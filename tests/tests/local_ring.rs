@@ -17,6 +17,7 @@ use scylla::statement::{Consistency, Statement};
 use store_tests::local_cassandra::{LocalRing, Options, SUPERUSER, Version};
 use store_tests::progress::wait_until;
 
+const INSERT: &str = "INSERT INTO ring_test.rows (id) VALUES (?)";
 /// Writes at the same time.
 const WRITERS: i32 = 16;
 /// Longer than any time-out of Cassandra itself.
@@ -50,7 +51,7 @@ fn at(level: Consistency, text: &str) -> Statement {
 }
 
 async fn write(session: &Session, id: i32) {
-    let insert = at(Consistency::Quorum, "INSERT INTO ring_test.rows (id) VALUES (?)");
+    let insert = at(Consistency::Quorum, INSERT);
     let write =
         || async { session.query_unpaged(insert.clone(), (id,)).await.map(drop).map_err(|error| error.to_string()) };
     wait_until("a write at QUORUM", Duration::from_secs(30), write).await.expect("written");
@@ -69,7 +70,7 @@ async fn ids_at(level: Consistency, session: &Session) -> HashSet<i32> {
 
 /// Writes without pause while all nodes are killed; the ids whose writing was acknowledged.
 async fn write_until_all_are_killed(session: &Session, ring: &mut LocalRing) -> Vec<i32> {
-    let insert = at(Consistency::Quorum, "INSERT INTO ring_test.rows (id) VALUES (?)");
+    let insert = at(Consistency::Quorum, INSERT);
     let insert = session.prepare(insert).await.expect("prepared");
     let acknowledged = AtomicUsize::new(0);
     let writers = futures::future::join_all((0..WRITERS).map(|writer| {

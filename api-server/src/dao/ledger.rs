@@ -142,6 +142,9 @@ pub struct DayTurnover {
     pub after: i64,
 }
 
+/// A balance, and the turnover of a day if it has one.
+pub type Glimpse = (Balance, Option<i64>);
+
 /// Outcome of a posting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Posted {
@@ -158,12 +161,7 @@ pub trait LedgerDao: Send + Sync {
 
     /// The balance and the turnover of a day, if it has one. Cheaper than [`LedgerDao::load`], and either may be behind a
     /// posting that is being made. `None` where it cannot tell: before the first turnover of that day and those before it.
-    async fn glimpse(
-        &self,
-        cx: &Context,
-        account: Account,
-        day: i32,
-    ) -> Result<Option<(Balance, Option<i64>)>, DaoError>;
+    async fn glimpse(&self, cx: &Context, account: Account, day: i32) -> Result<Option<Glimpse>, DaoError>;
 
     /// The balance as every posting before has left it.
     async fn load(&self, cx: &Context, account: Account) -> Result<Option<Balance>, DaoError>;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Ring};
 use super::idempotency::{Answer, Begun, Claim, IdempotencyDao};
-use super::ledger::{Account, Balance, Book, LedgerDao, Movement, Posted, Posting};
+use super::ledger::{Account, Balance, Book, Glimpse, LedgerDao, Movement, Posted, Posting};
 use super::orders::{self, Note, Order, OrderDao};
 use super::page::{PageEnd, Position};
 use super::products::{self, PageQuery, Product, ProductDao, ProductSink};
@@ -83,7 +83,7 @@ traced!(IdempotencyDao, "idempotency", {
 
 traced!(LedgerDao, "ledger", {
     fn find(cx: &Context, account: Account) -> Result<(Option<Balance>, Receipt), DaoError>;
-    fn glimpse(cx: &Context, account: Account, day: i32) -> Result<Option<(Balance, Option<i64>)>, DaoError>;
+    fn glimpse(cx: &Context, account: Account, day: i32) -> Result<Option<Glimpse>, DaoError>;
     fn load(cx: &Context, account: Account) -> Result<Option<Balance>, DaoError>;
     fn made(cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Movement>, DaoError>;
     fn load_days(cx: &Context, account: Account, days: &[i32]) -> Result<Vec<(i32, i64)>, DaoError>;

@@ -136,8 +136,7 @@ pub fn decide<'w>(
     now_ms: i64,
 ) -> Decision {
     let start = known.balance.unwrap_or(Balance { quantity: 0, turnover: 0, version: 0, updated_at: 0 });
-    let mut books =
-        Books { now: start, exists: known.balance.is_some(), days: known.days.clone(), touched: Vec::new() };
+    let mut books = Books { now: start, exists: known.balance.is_some(), known: &known.days, turned: Vec::new() };
     books.now.updated_at = now_ms.max(start.updated_at);
     let mut movements: Vec<Movement> = Vec::new();
     let outcomes = wants
@@ -155,33 +154,32 @@ pub fn decide<'w>(
             }
         })
         .collect();
-    let turnover = |day: i32| {
-        let before = known.days.get(&day).copied().flatten();
-        DayTurnover { day, before, after: books.days.get(&day).copied().flatten().unwrap_or(0) }
-    };
-    let days = books.touched.iter().copied().map(turnover).collect();
-    let posting = (!movements.is_empty()).then_some(Posting { movements, after: books.now, days });
+    let posting = (!movements.is_empty()).then_some(Posting { movements, after: books.now, days: books.turned });
     Decision { posting, outcomes }
 }
 
 /// An account while changes are decided.
-struct Books {
+struct Books<'k> {
     now: Balance,
     exists: bool,
-    days: HashMap<i32, Option<i64>>,
-    touched: Vec<i32>,
+    /// Turnover of days as it was read.
+    known: &'k HashMap<i32, Option<i64>>,
+    /// Days whose turnover changes.
+    turned: Vec<DayTurnover>,
 }
 
-impl Books {
+impl Books<'_> {
     fn follow(&mut self, movement: &Movement) {
         self.exists = true;
         self.now.version = movement.version;
         self.now.quantity = movement.quantity;
         self.now.turnover += movement.turned;
         if let Some(day) = movement.day {
-            *self.days.entry(day).or_default().get_or_insert(0) += movement.turned;
-            if !self.touched.contains(&day) {
-                self.touched.push(day);
+            if let Some(on) = self.turned.iter_mut().find(|on| on.day == day) {
+                on.after += movement.turned;
+            } else {
+                let before = self.known.get(&day).copied().flatten();
+                self.turned.push(DayTurnover { day, before, after: before.unwrap_or(0) + movement.turned });
             }
         }
     }
@@ -222,7 +220,7 @@ impl Books {
 }
 
 /// The movement that a change makes next, or what became of it without one.
-fn next(books: &Books, made: &HashMap<Uuid, Movement>, want: &Want) -> Result<Movement, Outcome> {
+fn next(books: &Books<'_>, made: &HashMap<Uuid, Movement>, want: &Want) -> Result<Movement, Outcome> {
     if let Some(before) = made.get(&want.id) {
         return Err(match before.kind {
             Kind::Void => Outcome::Refused(Refusal::GivenUp),

@@ -27,7 +27,7 @@ use super::execute::{Bound, Database, Failure, Statement};
 use super::listing::copies::{bigint, time};
 use super::products::broken;
 use super::tries::decide;
-use crate::dao::ledger::{Account, Balance, LedgerDao, Movement, Posted, Posting};
+use crate::dao::ledger::{Account, Balance, Glimpse, LedgerDao, Movement, Posted, Posting};
 use crate::dao::{Context, DaoError, Receipt};
 
 /// Settled ids that are looked for at the same time.
@@ -211,12 +211,7 @@ impl LedgerDao for CassandraLedger {
 
     /// The two may be of different moments, though it is one query of one partition: a read repairs what it has asked
     /// for, so a replica may have got the balance of a posting without its days. A posting therefore names both.
-    async fn glimpse(
-        &self,
-        cx: &Context,
-        account: Account,
-        day: i32,
-    ) -> Result<Option<(Balance, Option<i64>)>, DaoError> {
+    async fn glimpse(&self, cx: &Context, account: Account, day: i32) -> Result<Option<Glimpse>, DaoError> {
         let values = (account.book.name(), account.id, i64::from(day));
         let result = self.database.run(cx, &self.glimpse, &values).await?;
         day_of(&result.into_rows_result().map_err(broken)?, day)

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::dao::ledger::{Account, Balance, LedgerDao, Movement, Posted, Posting};
+use crate::dao::ledger::{Account, Balance, Glimpse, LedgerDao, Movement, Posted, Posting};
 use crate::dao::{Context, DaoError, Level, Receipt};
 
 #[derive(Debug)]
@@ -39,12 +39,7 @@ impl LedgerDao for MemoryLedger {
         Ok((self.accounts().get(&account).map(|entry| entry.balance), receipt(cx)))
     }
 
-    async fn glimpse(
-        &self,
-        _cx: &Context,
-        account: Account,
-        day: i32,
-    ) -> Result<Option<(Balance, Option<i64>)>, DaoError> {
+    async fn glimpse(&self, _cx: &Context, account: Account, day: i32) -> Result<Option<Glimpse>, DaoError> {
         let accounts = self.accounts();
         let Some(entry) = accounts.get(&account) else { return Ok(None) };
         let newest = entry.days.range(..=day).next_back();

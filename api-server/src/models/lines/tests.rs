@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use async_trait::async_trait;
 
 use super::*;
-use crate::dao::ledger::{Balance, Posting};
+use crate::dao::ledger::{Balance, Glimpse, Posting};
 use crate::dao::memory::MemoryLedger;
 use crate::models::ledger::Change;
 use crate::models::precondition::Tags;
@@ -68,12 +68,7 @@ impl LedgerDao for Slow {
         Ok((behind.or(balance), receipt))
     }
 
-    async fn glimpse(
-        &self,
-        cx: &Context,
-        account: Account,
-        day: i32,
-    ) -> Result<Option<(Balance, Option<i64>)>, DaoError> {
+    async fn glimpse(&self, cx: &Context, account: Account, day: i32) -> Result<Option<Glimpse>, DaoError> {
         let behind = *self.behind.lock().unwrap();
         let seen = self.inner.glimpse(cx, account, day).await?;
         Ok(behind.map(|balance| (balance, None)).or(seen))

@@ -8,7 +8,7 @@ use crate::dao::DaoError;
 use crate::dao::cassandra::execute::Bound;
 use crate::dao::cassandra::listing::copies::{bigint, id, text, time};
 use crate::dao::cassandra::products::broken;
-use crate::dao::ledger::{Account, Balance, Kind, Movement};
+use crate::dao::ledger::{Account, Balance, Glimpse, Kind, Movement};
 
 /// The part of a partition that holds movements, by version.
 pub const MOVEMENTS: i8 = 0;
@@ -45,7 +45,7 @@ pub fn balance_of(rows: &QueryRowsResult) -> Result<Option<(Balance, i64)>, DaoE
 }
 
 /// The balance and the turnover of a day, if it has one, from a result of the newest row of a day up to that one.
-pub fn day_of(rows: &QueryRowsResult, day: i32) -> Result<Option<(Balance, Option<i64>)>, DaoError> {
+pub fn day_of(rows: &QueryRowsResult, day: i32) -> Result<Option<Glimpse>, DaoError> {
     type Row = (Option<i64>, Option<i64>, Option<i64>, Option<CqlTimestamp>, Option<i64>, i64, Option<i64>);
     let row = rows.maybe_first_row::<Row>().map_err(broken)?;
     Ok(row.and_then(|(quantity, turnover, version, updated_at, settled, key, on_day)| {
@@ -77,12 +77,9 @@ pub fn movements_of(rows: &QueryRowsResult) -> Result<Vec<Movement>, DaoError> {
 /// made: a movement is missing between others, or not whole. A read repairs what it has asked for, and asks for the newest
 /// row of a partition when it wants the balance: so a replica may have a row without its columns.
 pub fn listed(rows: &QueryRowsResult, before: i64) -> Result<Option<Vec<Movement>>, DaoError> {
-    let mut found = Vec::with_capacity(rows.rows_num());
-    for row in rows.rows::<MovementRow<'_>>().map_err(broken)? {
-        let Some(movement) = movement_of(row.map_err(broken)?) else { return Ok(None) };
-        found.push(movement);
-    }
-    Ok(are_gapless(found.iter().map(|movement| movement.version), before).then_some(found))
+    let found = rows.rows::<MovementRow<'_>>().map_err(broken)?.map(|row| row.map(movement_of));
+    let found: Option<Vec<Movement>> = found.collect::<Result<_, _>>().map_err(broken)?;
+    Ok(found.filter(|found| are_gapless(found.iter().map(|movement| movement.version), before)))
 }
 
 /// Whether versions descend one by one from below `before`, which is the highest number where a list begins.

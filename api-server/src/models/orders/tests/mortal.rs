@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::dao::ledger::{Account, Balance, Book, LedgerDao, Movement, Posted, Posting};
+use crate::dao::ledger::{Account, Balance, Book, Glimpse, LedgerDao, Movement, Posted, Posting};
 use crate::dao::orders::{Filter, Inserted, Note, Order, OrderDao, Replaced, Stored};
 use crate::dao::page::{PageEnd, Position};
 use crate::dao::ranks::{RankDao, Slot};
@@ -58,12 +58,7 @@ impl LedgerDao for Mortal<dyn LedgerDao> {
         self.0.find(cx, account).await
     }
 
-    async fn glimpse(
-        &self,
-        cx: &Context,
-        account: Account,
-        day: i32,
-    ) -> Result<Option<(Balance, Option<i64>)>, DaoError> {
+    async fn glimpse(&self, cx: &Context, account: Account, day: i32) -> Result<Option<Glimpse>, DaoError> {
         self.1.read()?;
         self.0.glimpse(cx, account, day).await
     }
