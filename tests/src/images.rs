@@ -16,7 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use base::ensure;
-pub use project::project;
+pub use project::{Profile, project};
 
 use crate::cache::CacheError;
 use crate::command::CommandError;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::cache::Cache;
 use crate::cluster::{Cluster, ClusterError, blocking};
 use crate::command::SHORT;
-use crate::images;
+use crate::images::{self, Profile};
 use crate::node::Node;
 
 /// The images, without tags.
@@ -17,8 +17,8 @@ const REPOSITORIES: [&str; 2] = ["docker.io/library/store-api", "docker.io/libra
 ///
 /// # Errors
 /// [`ClusterError::Images`] with the compiler's words.
-pub async fn build() -> Result<PathBuf, ClusterError> {
-    blocking(|| Ok(images::project(&Cache::open()?)?)).await
+pub async fn build(profile: Profile) -> Result<PathBuf, ClusterError> {
+    blocking(move || Ok(images::project(&Cache::open()?, profile)?)).await
 }
 
 /// Imports the archive that [`build`] made into every node that is on, and answers the tag that

@@ -17,6 +17,7 @@ use crate::cache::Cache;
 use crate::checks::root;
 use crate::cluster::{ClusterError, blocking, io_error, kube_error, state_root};
 use crate::command::CommandError;
+use crate::images::Profile;
 use crate::progress::{WaitError, say, wait_until};
 use crate::suites::install;
 use crate::suites::kubectl::Kubectl;
@@ -106,7 +107,7 @@ pub async fn up(target: Target, values: Option<&Path>) -> Result<(), ShopUpError
 }
 
 async fn testbed() -> Result<Place, ShopUpError> {
-    let (cluster, tag) = install::testbed("shop").await?;
+    let (cluster, tag) = install::testbed("shop", Profile::Testbed).await?;
     Ok(Place {
         kubectl: Kubectl::new(cluster.tools(), &cluster.kubeconfig()),
         client: cluster.client(),

@@ -10,6 +10,7 @@ use store_tests::cache::Cache;
 use store_tests::checks::root;
 use store_tests::cluster::Cluster;
 use store_tests::host::machine;
+use store_tests::images::Profile;
 use store_tests::progress::say;
 use store_tests::suites::chart_life;
 use store_tests::suites::install::{OPERATOR_NAMESPACE, chart, testbed};
@@ -96,7 +97,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 async fn suites(arguments: &Arguments, tally: &mut Tally) -> anyhow::Result<()> {
     // What an earlier run left behind would be part of the story: volumes are kept by policy.
     Cluster::down(&arguments.cluster).await.context("ending what an earlier run left")?;
-    let (cluster, tag) = testbed(&arguments.cluster).await.context("starting the testbed")?;
+    let (cluster, tag) = testbed(&arguments.cluster, Profile::Testbed).await.context("starting the testbed")?;
     let kubectl = Kubectl::new(cluster.tools(), &cluster.kubeconfig());
     if arguments.only != Suites::Chart {
         chart(&kubectl, Some(&tag), None).await.context("installing the chart")?;

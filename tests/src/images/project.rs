@@ -1,6 +1,6 @@
 //! The project's own images, by the recipe of `api-server/Dockerfile` and `operator/Dockerfile` but
-//! without a container daemon: the release build here, put on the Debian layer that the base images
-//! have too. Blocking IO, into the cache. What they depend on has its own directory of cargo's there, so
+//! without a container daemon: a build by the profile `testbed` here, put on the Debian layer that the
+//! base images have too. Blocking IO, into the cache. What they depend on has its own directory of cargo's there, so
 //! that a clean checkout compiles the project alone.
 
 use std::path::{Path, PathBuf};
@@ -16,6 +16,25 @@ use crate::cache::{Cache, Key};
 use crate::command::{LONG, SHORT, run};
 use crate::packages;
 use crate::progress::say;
+
+/// A profile of Cargo.toml that the programs are compiled by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Without link-time optimisation, so that a change of the code is soon on the testbed.
+    Testbed,
+    /// What the Dockerfiles ship and the benchmark measures.
+    Release,
+}
+
+impl Profile {
+    /// Its name for cargo, and the directory that it compiles into.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Testbed => "testbed",
+            Self::Release => "release",
+        }
+    }
+}
 
 const ARCHIVE: &str = "project-images.tar";
 /// The user without rights that the programs run as.
@@ -69,11 +88,11 @@ const SOURCES: [&str; 12] = [
 ///
 /// # Errors
 /// The compiler's, or [`ImageError`] when a layer cannot be made.
-pub fn project(cache: &Cache) -> Result<PathBuf, ImageError> {
+pub fn project(cache: &Cache, profile: Profile) -> Result<PathBuf, ImageError> {
     packages::ensure(PACKAGES)?;
     let debian = debian::ensure(cache)?;
     let agent = jolokia_agent(cache)?;
-    let mut key = Key::new("project-images", &format!("v{WRITER}")).with(&debian.slim.digest).with(entry_name(&agent));
+    let mut key = Key::new("project-images", &format!("{}-v{WRITER}", profile.name())).with(&debian.slim.digest).with(entry_name(&agent));
     for recipe in [&API, &OPERATOR] {
         key = key.with(recipe.image).with(env!("CARGO_PKG_VERSION")).with(image_config(recipe).to_string());
     }
@@ -83,7 +102,7 @@ pub fn project(cache: &Cache) -> Result<PathBuf, ImageError> {
         key = key.with(source).with_files(&root().join(source))?;
     }
     let entry = cache.ensure(&key, |directory| {
-        let built = build(cache, &compiler)?;
+        let built = build(cache, profile, &compiler)?;
         let mut images = Vec::new();
         for recipe in [&API, &OPERATOR] {
             let mut tree = Tree::default();
@@ -119,22 +138,22 @@ fn image_config(recipe: &Recipe) -> Value {
 }
 
 /// Compiles both programs; the directory that they are in.
-fn build(cache: &Cache, compiler: &str) -> Result<PathBuf, ImageError> {
-    say("building store-api and store-operator (cargo build --release)");
+fn build(cache: &Cache, profile: Profile, compiler: &str) -> Result<PathBuf, ImageError> {
+    say(format!("building store-api and store-operator (cargo build --profile {})", profile.name()));
     // Not keyed by Cargo.lock: cargo itself knows what of a dependency's build is still good.
-    let key = Key::new("cargo-target", &format!("v{WRITER}")).with(compiler);
+    let key = Key::new("cargo-target", &format!("{}-v{WRITER}", profile.name())).with(compiler);
     let target = cache.ensure(&key, |_| Ok::<(), ImageError>(()))?;
     let packages = ["-p", API.package, "-p", OPERATOR.package];
     let cargo = |command: &str| {
         let mut cargo = Command::new("cargo");
-        cargo.current_dir(root()).args([command, "--quiet", "--release", "--locked", "--target-dir"]).arg(&target);
+        cargo.current_dir(root()).args([command, "--quiet", "--profile", profile.name(), "--locked", "--target-dir"]).arg(&target);
         cargo.args(packages);
         cargo
     };
     // What other checkouts have compiled of the project itself is of no use to this one.
     run(cargo("clean").args(["-p", "store-crds"]), SHORT)?;
     run(&mut cargo("build"), LONG)?;
-    Ok(target.join("release"))
+    Ok(target.join(profile.name()))
 }
 
 /// The directory of the workspace.

@@ -6,6 +6,7 @@ use super::kubectl::Kubectl;
 use crate::checks::root;
 use crate::cluster::{Cluster, ClusterError};
 use crate::command::CommandError;
+use crate::images::Profile;
 use crate::progress::say;
 use crate::project_images;
 
@@ -24,12 +25,12 @@ pub enum InstallError {
     Command(#[from] CommandError),
 }
 
-/// The chart on the testbed's cluster `name`.
+/// The chart on the testbed's cluster `name`, with the programs as they are shipped.
 ///
 /// # Errors
 /// [`InstallError`] with what the testbed, the compiler, kubectl or helm said.
 pub async fn install(name: &str) -> Result<(Cluster, Kubectl), InstallError> {
-    let (cluster, tag) = testbed(name).await?;
+    let (cluster, tag) = testbed(name, Profile::Release).await?;
     let kubectl = Kubectl::new(cluster.tools(), &cluster.kubeconfig());
     chart(&kubectl, Some(&tag), None).await?;
     Ok((cluster, kubectl))
@@ -40,8 +41,8 @@ pub async fn install(name: &str) -> Result<(Cluster, Kubectl), InstallError> {
 ///
 /// # Errors
 /// [`ClusterError`] with what the testbed or the compiler said.
-pub async fn testbed(name: &str) -> Result<(Cluster, String), ClusterError> {
-    let (cluster, archive) = tokio::try_join!(Cluster::start(name), project_images::build())?;
+pub async fn testbed(name: &str, profile: Profile) -> Result<(Cluster, String), ClusterError> {
+    let (cluster, archive) = tokio::try_join!(Cluster::start(name), project_images::build(profile))?;
     let tag = project_images::import(&cluster, &archive).await?;
     Ok((cluster, tag))
 }
