@@ -101,8 +101,10 @@ const KUBERNETES_MODULE: GoModule = GoModule {
     minutes: "6",
     replaced: None,
 };
-const ETCD_MODULE: GoModule = GoModule { directory: "etcd", version: ETCD, packages: &["."], minutes: "1", replaced: None };
-const COREDNS_MODULE: GoModule = GoModule { directory: "coredns", version: COREDNS, packages: &["."], minutes: "1", replaced: None };
+const ETCD_MODULE: GoModule =
+    GoModule { directory: "etcd", version: ETCD, packages: &["."], minutes: "1", replaced: None };
+const COREDNS_MODULE: GoModule =
+    GoModule { directory: "coredns", version: COREDNS, packages: &["."], minutes: "1", replaced: None };
 const PROVISIONER_MODULE: GoModule = GoModule {
     directory: "local-path-provisioner",
     version: LOCAL_PATH_PROVISIONER,
@@ -133,7 +135,8 @@ const TRAEFIK_MODULE: GoModule = GoModule {
     minutes: "5",
     replaced: Some((DNS_PROVIDERS, NO_DNS_PROVIDER)),
 };
-const PAUSE_MODULE: GoModule = GoModule { directory: "pause", version: PAUSE, packages: &["."], minutes: "1", replaced: None };
+const PAUSE_MODULE: GoModule =
+    GoModule { directory: "pause", version: PAUSE, packages: &["."], minutes: "1", replaced: None };
 const PORCUPINE_MODULE: GoModule =
     GoModule { directory: "porcupine", version: PORCUPINE, packages: &["."], minutes: "1", replaced: None };
 

@@ -6,6 +6,7 @@ pub mod cassandra_log;
 pub mod chart_life;
 pub mod install;
 pub mod kubectl;
+pub mod mishaps;
 pub mod shop;
 pub mod story;
 pub mod tally;

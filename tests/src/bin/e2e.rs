@@ -11,12 +11,14 @@ use store_tests::checks::root;
 use store_tests::cluster::Cluster;
 use store_tests::host::machine;
 use store_tests::images::Profile;
+use store_tests::load::LoadReport;
 use store_tests::progress::say;
 use store_tests::suites::chart_life;
 use store_tests::suites::install::{OPERATOR_NAMESPACE, chart, testbed};
 use store_tests::suites::kubectl::Kubectl;
+use store_tests::suites::mishaps;
 use store_tests::suites::story::page::page;
-use store_tests::suites::story::{Plan, Stage, tell};
+use store_tests::suites::story::{Plan, Stage, Timeline, tell};
 use store_tests::suites::tally::Tally;
 use store_tests::tools;
 
@@ -67,6 +69,8 @@ enum Suites {
     All,
     /// The stories.
     Stories,
+    /// A shop under load that is treated as users and neighbours treat things.
+    Mishaps,
     /// The life of the chart beside a small shop.
     Chart,
     /// Nothing but the page of the last reports.
@@ -99,15 +103,22 @@ async fn suites(arguments: &Arguments, tally: &mut Tally) -> anyhow::Result<()> 
     Cluster::down(&arguments.cluster).await.context("ending what an earlier run left")?;
     let (cluster, tag) = testbed(&arguments.cluster, Profile::Testbed).await.context("starting the testbed")?;
     let kubectl = Kubectl::new(cluster.tools(), &cluster.kubeconfig());
-    if arguments.only != Suites::Chart {
+    let wants = |suite| arguments.only == Suites::All || arguments.only == suite;
+    if wants(Suites::Stories) || wants(Suites::Mishaps) {
         chart(&kubectl, Some(&tag), None).await.context("installing the chart")?;
         let stage =
             Stage { cluster: &cluster, kubectl: kubectl.clone(), operator_namespace: OPERATOR_NAMESPACE.to_owned() };
-        all_versions(arguments, &stage, tally).await?;
+        if wants(Suites::Stories) {
+            all_versions(arguments, &stage, tally).await?;
+        }
+        if wants(Suites::Mishaps) {
+            let (timeline, report) = mishaps::tell(&stage, arguments.rate, tally).await;
+            take_down(arguments, "mishaps", &timeline, report.as_ref())?;
+        }
         let uninstall = ["uninstall", "store-manager", "--namespace", OPERATOR_NAMESPACE, "--wait", "--timeout", "3m"];
         kubectl.helm(&uninstall).await.context("removing the chart")?;
     }
-    if arguments.only != Suites::Stories {
+    if wants(Suites::Chart) {
         let tools = tools::ensure(&Cache::open()?)?;
         let stage = chart_life::Stage {
             client: cluster.client(),
@@ -141,12 +152,22 @@ async fn all_versions(arguments: &Arguments, stage: &Stage<'_>, tally: &mut Tall
 async fn one(arguments: &Arguments, stage: &Stage<'_>, plan: &Plan, tally: &mut Tally) -> anyhow::Result<()> {
     let (timeline, report) = tell(stage, plan, tally).await;
     say(format!("the story on Cassandra {}:\n{}", plan.version, timeline.table()));
-    let directory = root().join(&arguments.reports);
-    std::fs::create_dir_all(&directory).with_context(|| format!("making {}", directory.display()))?;
     if let Some(report) = &report {
         say(format!("the load on it:\n{}", report.table()));
     }
-    let file = report_file(arguments, &plan.version);
+    take_down(arguments, &format!("story-{}", plan.version), &timeline, report.as_ref())
+}
+
+/// Writes a report.
+fn take_down(
+    arguments: &Arguments,
+    name: &str,
+    timeline: &Timeline,
+    report: Option<&LoadReport>,
+) -> anyhow::Result<()> {
+    let directory = root().join(&arguments.reports);
+    std::fs::create_dir_all(&directory).with_context(|| format!("making {}", directory.display()))?;
+    let file = report_file(arguments, name);
     let text = serde_json::json!({ "timeline": timeline, "load": report });
     std::fs::write(&file, format!("{text:#}")).with_context(|| format!("writing {}", file.display()))
 }
@@ -155,15 +176,20 @@ async fn one(arguments: &Arguments, stage: &Stage<'_>, plan: &Plan, tally: &mut 
 fn document(arguments: &Arguments) -> anyhow::Result<()> {
     let Some(path) = &arguments.document else { return Ok(()) };
     let mut stories = Vec::new();
-    for version in ["5.0", "4.1"] {
-        let file = report_file(arguments, version);
+    let titles = [
+        ("story-5.0", "Cassandra 5.0"),
+        ("story-4.1", "Cassandra 4.1"),
+        ("mishaps", "As users and their neighbours treat things, on Cassandra 5.0"),
+    ];
+    for (name, title) in titles {
+        let file = report_file(arguments, name);
         let Ok(bytes) = std::fs::read(&file) else { continue };
         let told = serde_json::from_slice(&bytes).with_context(|| format!("reading {}", file.display()))?;
-        stories.push((version, told));
+        stories.push((title, told));
     }
     std::fs::write(path, page(&machine(), &stories)).with_context(|| format!("writing {}", path.display()))
 }
 
-fn report_file(arguments: &Arguments, version: &str) -> PathBuf {
-    root().join(&arguments.reports).join(format!("story-{version}.json"))
+fn report_file(arguments: &Arguments, name: &str) -> PathBuf {
+    root().join(&arguments.reports).join(format!("{name}.json"))
 }

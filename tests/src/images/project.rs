@@ -92,7 +92,9 @@ pub fn project(cache: &Cache, profile: Profile) -> Result<PathBuf, ImageError> {
     packages::ensure(PACKAGES)?;
     let debian = debian::ensure(cache)?;
     let agent = jolokia_agent(cache)?;
-    let mut key = Key::new("project-images", &format!("{}-v{WRITER}", profile.name())).with(&debian.slim.digest).with(entry_name(&agent));
+    let mut key = Key::new("project-images", &format!("{}-v{WRITER}", profile.name()))
+        .with(&debian.slim.digest)
+        .with(entry_name(&agent));
     for recipe in [&API, &OPERATOR] {
         key = key.with(recipe.image).with(env!("CARGO_PKG_VERSION")).with(image_config(recipe).to_string());
     }
@@ -146,7 +148,10 @@ fn build(cache: &Cache, profile: Profile, compiler: &str) -> Result<PathBuf, Ima
     let packages = ["-p", API.package, "-p", OPERATOR.package];
     let cargo = |command: &str| {
         let mut cargo = Command::new("cargo");
-        cargo.current_dir(root()).args([command, "--quiet", "--profile", profile.name(), "--locked", "--target-dir"]).arg(&target);
+        cargo
+            .current_dir(root())
+            .args([command, "--quiet", "--profile", profile.name(), "--locked", "--target-dir"])
+            .arg(&target);
         cargo.args(packages);
         cargo
     };

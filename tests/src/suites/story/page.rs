@@ -53,15 +53,17 @@ impl Seen {
     }
 }
 
-/// The page; `machine` says where and when, stories are told with the version of Cassandra.
+/// The page; `machine` says where and when, each story has its title.
 pub fn page(machine: &str, stories: &[(&str, Told)]) -> String {
     let mut page = format!(
         "# The story in figures\n\nWritten by `make e2e`; do not edit. {machine} Everything shared it: Kubernetes, the ring, the \
-         shop, the load, Prometheus. What each step does and what may fail in it stands in [testing.md](testing.md).\n"
+         shop, the load, Prometheus. What each step does and what may fail in it stands in [testing.md](testing.md). The nodes wait \
+         5 s for gossip when they join, in place of Cassandra's 30 (`-Dcassandra.ring_delay_ms`), and do not wait for it to \
+         settle when they start.\n"
     );
-    for (version, told) in stories {
+    for (title, told) in stories {
         // Writing to a string cannot fail.
-        let _ = writeln!(page, "\n## Cassandra {version}\n\n{HEAD}");
+        let _ = writeln!(page, "\n## {title}\n\n{HEAD}");
         for Time { step, seconds, cassandra } in &told.timeline.rows {
             let of_step = |load: &Load| load.steps.iter().find(|seen| seen.step == *step).map(|step| step.seen.cells());
             let seen = told.load.as_ref().and_then(of_step).unwrap_or_else(|| " | | | | ".into());
@@ -100,7 +102,7 @@ mod tests {
             ]},
             "load": { "total": seen, "steps": [step], "products": 364, "failures": [] },
         });
-        let page = page("Measured here.", &[("5.0", serde_json::from_value(told).expect("a report"))]);
+        let page = page("Measured here.", &[("Cassandra 5.0", serde_json::from_value(told).expect("a report"))]);
         assert!(page.contains("\n| apply | 31.0 | 9.5 |  | | | |  |\n"), "{page}");
         assert!(page.contains("\n| kill | 18.5 | 13.4 | 20 | 1 | 7 | 50 | 151 |\n"), "{page}");
         assert!(page.contains("\n| all | | | 20 | 1 |") && page.contains("364 products"), "{page}");

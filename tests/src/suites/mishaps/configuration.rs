@@ -1,0 +1,51 @@
+//! A configuration that no Cassandra starts with, and an image that nobody has. IO.
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::DeleteParams;
+use serde_json::json;
+
+use super::ring::one_at_a_time;
+use super::{MENDED, Mishaps, ROLLED, expect, spec};
+use crate::progress::wait_until;
+use crate::suites::shop::{ask, is_ready};
+use crate::suites::story::StoryError;
+
+/// For the check of a new configuration to run beside the ring, and for what it found to be told.
+const TRIED: std::time::Duration = std::time::Duration::from_secs(180);
+
+impl Mishaps<'_> {
+    /// The setting is told by Cassandra's own words; a pod that is killed meanwhile comes back with the old one.
+    pub(super) async fn unknown_setting(&self) -> Result<String, StoryError> {
+        let watch = self.watch();
+        let mut wrong = spec();
+        wrong["cassandra"]["cassandraYaml"] = json!({ "concurent_reads": 64 });
+        self.shop.apply(&wrong).await?;
+        let told = self.told_within(TRIED, &["concurent_reads"]).await?;
+        let killed = self.pod("c");
+        let pods = self.shop.api::<Pod>();
+        let kill = DeleteParams::default().grace_period(0);
+        let before = ask("reading a Cassandra pod", pods.get(&killed)).await?.metadata.uid;
+        ask("killing a Cassandra pod", pods.delete(&killed, &kill)).await?;
+        wait_until("the killed pod to be back", MENDED, || async {
+            let now = pods.get(&killed).await.map_err(|error| error.to_string())?;
+            if now.metadata.uid != before && is_ready(&now) { Ok(()) } else { Err("it is not ready".to_owned()) }
+        })
+        .await?;
+        self.shop.apply(&spec()).await?;
+        self.settle(ROLLED).await?;
+        one_at_a_time(&watch.seen())?;
+        Ok(told)
+    }
+
+    /// Told before a healthy node is touched, and taken back.
+    pub(super) async fn image_that_cannot_be_pulled(&self) -> Result<String, StoryError> {
+        let watch = self.watch();
+        self.patch(json!({ "cassandra": { "image": "docker.io/library/cassandra:5.0.99" } })).await?;
+        let told = self.told_within(TRIED, &["5.0.99"]).await?;
+        self.patch(json!({ "cassandra": { "image": null } })).await?;
+        self.settle(MENDED).await?;
+        let seen = watch.seen();
+        let touched: Vec<_> = seen.uids.iter().filter(|(_, uids)| uids.len() > 1).map(|(pod, _)| pod).collect();
+        expect(touched.is_empty(), format!("pods made again: {touched:?}; {told}"))
+    }
+}

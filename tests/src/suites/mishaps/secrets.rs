@@ -1,0 +1,158 @@
+//! The Secrets of a ring that lives are deleted, edited, stripped of a key or of their label. IO.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::ResourceExt as _;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use serde_json::json;
+use store_crds::NodeState;
+
+use super::{MENDED, Mishaps, TOLD, expect};
+use crate::progress::wait_until;
+use crate::suites::shop::{ask, is_ready};
+use crate::suites::story::StoryError;
+
+/// The label that the operator finds its objects by.
+const LABEL: &str = "storemanager.io/store";
+
+impl Mishaps<'_> {
+    pub(super) async fn superuser_without_password(&self) -> Result<String, StoryError> {
+        let name = self.secret_name("superuser");
+        let saved = self.secret(&name).await?;
+        let gone = json!([{ "op": "remove", "path": "/data/password" }]).to_string();
+        self.run(&["patch", "secret", &name, "--type=json", "-p", &gone]).await?;
+        let told = self.told(&[&name, "password"]).await?;
+        // The status lives: a node that dies meanwhile is told.
+        let dead = self.pod("b");
+        let kill = DeleteParams::default().grace_period(0);
+        ask("killing a Cassandra pod", self.shop.api::<Pod>().delete(&dead, &kill)).await?;
+        self.shop
+            .wait("the dead node to be told", TOLD, |store| {
+                let nodes = store.status.iter().flat_map(|status| &status.nodes);
+                let state = nodes.filter(|node| node.pod == dead).map(|node| node.state).next();
+                if state == Some(NodeState::Normal) { Err("it is told as Normal".to_owned()) } else { Ok(()) }
+            })
+            .await?;
+        self.put_back(&saved).await?;
+        self.settle(MENDED).await?;
+        no_advice_to_delete(&told)
+    }
+
+    pub(super) async fn superuser_deleted(&self) -> Result<String, StoryError> {
+        let name = self.secret_name("superuser");
+        let saved = self.secret(&name).await?;
+        self.delete_secret(&name).await?;
+        let told = self.told(&[&name]).await?;
+        // It is not there, or there with the password that the ring knows: never with another.
+        let now = ask("reading the Secret", self.shop.api::<Secret>().get_opt(&name)).await?;
+        if now.is_some_and(|now| now.data != saved.data) {
+            return Err(StoryError::Wrong(format!("the Secret {name} was made anew with another password")));
+        }
+        self.put_back(&saved).await?;
+        self.settle(MENDED).await?;
+        no_advice_to_delete(&told)
+    }
+
+    pub(super) async fn label_taken_off(&self) -> Result<String, StoryError> {
+        let name = self.secret_name("superuser");
+        let before = self.secret(&name).await?;
+        self.run(&["label", "secret", &name, &format!("{LABEL}-")]).await?;
+        // Whether that is told or mended, the shop goes on, and nobody is locked out.
+        let healed = self.shop.wait("the Secret to be told or labelled", TOLD, |store| {
+            let degraded = crate::suites::shop::condition(store, store_crds::conditions::DEGRADED);
+            let told = degraded.is_some_and(|one| one.status == "True" && one.message.contains(&name));
+            if told { Ok(()) } else { Err("it is not told".to_owned()) }
+        });
+        let told = healed.await.is_ok();
+        let now = self.secret(&name).await?;
+        let labelled = now.labels().contains_key(LABEL);
+        if now.data != before.data || now.uid() != before.uid() {
+            return Err(StoryError::Wrong(format!("the Secret {name} was changed")));
+        }
+        self.put_back(&before).await?;
+        self.settle(MENDED).await?;
+        expect(told || labelled, format!("told: {told}, labelled again: {labelled}"))
+    }
+
+    pub(super) async fn jolokia_deleted(&self) -> Result<String, StoryError> {
+        let name = self.secret_name("jolokia");
+        let saved = self.secret(&name).await?;
+        let watch = self.watch();
+        self.delete_secret(&name).await?;
+        let told = self.told(&[&name]).await?;
+        let nodes = self.shop.get().await?.status.map(|status| status.summary.nodes).unwrap_or_default();
+        self.put_back(&saved).await?;
+        self.settle(MENDED).await?;
+        let down: Vec<String> = watch
+            .seen()
+            .changes
+            .iter()
+            .filter(|change| change.text.contains("NodeDown"))
+            .map(|c| c.text.clone())
+            .collect();
+        expect(down.is_empty(), format!("{nodes} nodes meanwhile, told as down: {down:?}; {told}"))
+    }
+
+    /// A new password in the API's Secret reaches Cassandra and every API pod by itself.
+    pub(super) async fn api_log_in_changed(&self) -> Result<String, StoryError> {
+        let name = self.secret_name("api");
+        let before = self.api_pods().await?;
+        let password = uuid::Uuid::new_v4().simple().to_string();
+        let patch = json!({ "stringData": { "password": password } }).to_string();
+        self.run(&["patch", "secret", &name, "--type=merge", "-p", &patch]).await?;
+        wait_until("every API pod to be another one", MENDED, || async {
+            let now = self.shop.pods("api").await.map_err(|error| error.to_string())?;
+            let ready = now.values().filter(|pod| is_ready(pod)).count();
+            let old = now.values().filter(|pod| before.values().any(|uid| pod.uid() == *uid)).count();
+            if old == 0 && ready == before.len() { Ok(()) } else { Err(format!("{ready} ready, {old} of before")) }
+        })
+        .await?;
+        self.settle(MENDED).await?;
+        // A node that starts anew knows only what the ring knows: the API must log in there, too.
+        let restarted = self.pod("a");
+        ask("deleting a Cassandra pod", self.shop.api::<Pod>().delete(&restarted, &DeleteParams::default())).await?;
+        self.settle(MENDED).await?;
+        Ok(format!("{} API pods made again by themselves", before.len()))
+    }
+
+    async fn api_pods(&self) -> Result<BTreeMap<String, Option<String>>, StoryError> {
+        let pods = self.shop.pods("api").await?;
+        Ok(pods.into_iter().map(|(name, pod)| (name, pod.uid())).collect())
+    }
+
+    fn secret_name(&self, purpose: &str) -> String {
+        format!("{}-{purpose}", self.shop.name())
+    }
+
+    async fn secret(&self, name: &str) -> Result<Secret, StoryError> {
+        Ok(ask("reading a Secret", self.shop.api::<Secret>().get(name)).await?)
+    }
+
+    async fn delete_secret(&self, name: &str) -> Result<(), StoryError> {
+        ask("deleting a Secret", self.shop.api::<Secret>().delete(name, &DeleteParams::default())).await?;
+        Ok(())
+    }
+
+    /// As somebody does who saved it with `kubectl get -o yaml`.
+    async fn put_back(&self, saved: &Secret) -> Result<(), StoryError> {
+        let mut again = saved.clone();
+        again.metadata.resource_version = None;
+        again.metadata.uid = None;
+        again.metadata.creation_timestamp = None;
+        again.metadata.managed_fields = None;
+        let (secrets, name) = (self.shop.api::<Secret>(), saved.name_any());
+        if ask("looking for the Secret", secrets.get_opt(&name)).await?.is_none() {
+            ask("making the Secret again", secrets.create(&PostParams::default(), &again)).await?;
+            return Ok(());
+        }
+        let params = PatchParams::apply(super::super::shop::MANAGER).force();
+        let all = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "labels": again.labels() }, "data": again.data });
+        ask("putting the Secret back", secrets.patch(&name, &params, &Patch::Apply(all))).await?;
+        Ok(())
+    }
+}
+
+fn no_advice_to_delete(told: &str) -> Result<String, StoryError> {
+    expect(!told.contains("delete it"), told)
+}
