@@ -13,7 +13,7 @@ use store_crds::{FIELD_MANAGER, FINALIZER, LABEL_COMPONENT, LABEL_STORE, StoreCl
 
 use crate::context::Context;
 use crate::kinds::find_resource;
-use crate::observation::{ANNOTATION_LEFT_RING, PodObservation};
+use crate::observation::{ANNOTATION_DATACENTER, ANNOTATION_LEFT_RING, ANNOTATION_VERSION, PodObservation};
 use crate::observe::pod_observation;
 use crate::plan::{ClaimChange, ClaimEdit, Delete};
 use crate::resources::{self, Write};
@@ -205,6 +205,10 @@ pub async fn change_claim(context: &Context, store: &StoreCluster, change: &Clai
         }
         ClaimEdit::MarkLeft(host_id) => {
             ("mark-left", json!({ "metadata": { "annotations": { ANNOTATION_LEFT_RING: host_id } } }))
+        }
+        ClaimEdit::Note(note) => {
+            let annotations = json!({ ANNOTATION_DATACENTER: note.datacenter, ANNOTATION_VERSION: note.version });
+            ("note", json!({ "metadata": { "annotations": annotations } }))
         }
     };
     // The uid in the patch makes the API server refuse it for another claim of that name.

@@ -12,6 +12,11 @@ use store_crds::StoreClusterStatus;
 /// Annotation on the claim of a node that is proved to have left the ring: its host id.
 pub const ANNOTATION_LEFT_RING: &str = "storemanager.io/left-ring";
 
+/// Annotation on the claim of a member: the datacenter that its volume is of. Cassandra starts with no other.
+pub const ANNOTATION_DATACENTER: &str = "storemanager.io/datacenter";
+/// Annotation on the claim of a member: the version of Cassandra that last ran on its volume.
+pub const ANNOTATION_VERSION: &str = "storemanager.io/cassandra-version";
+
 /// Everything that a pass knows.
 #[derive(Clone, Debug)]
 pub struct Observation {
@@ -93,6 +98,21 @@ pub struct ClaimObservation {
     /// has been streamed to the others, and Cassandra would refuse to start with it.
     pub left: Option<String>,
     pub deleting: bool,
+    /// What the operator has noted on it for whoever makes the StoreCluster again.
+    pub note: VolumeNote,
+    /// StorageClass that it asks for.
+    pub class: Option<String>,
+    /// Its volume is gone: nothing mounts this claim any more.
+    pub lost: bool,
+}
+
+/// What a claim tells of its volume when the StoreCluster that filled it is gone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VolumeNote {
+    /// `ANNOTATION_DATACENTER`.
+    pub datacenter: Option<String>,
+    /// `ANNOTATION_VERSION`.
+    pub version: Option<String>,
 }
 
 /// Answer of one Cassandra pod.

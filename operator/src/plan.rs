@@ -12,6 +12,7 @@ mod lifecycle;
 mod repair;
 mod replication;
 mod report;
+mod retained;
 mod ring;
 mod rollout;
 mod scale;
@@ -23,7 +24,7 @@ use std::time::Duration;
 use store_crds::{Consistency, Debt, KeyspaceStatus, NodeStatus, OperationStatus};
 
 use crate::desired::Desired;
-use crate::observation::Observation;
+use crate::observation::{Observation, VolumeNote};
 use crate::settings::Settings;
 pub use draft::Hold;
 use draft::{Context, Draft};
@@ -70,6 +71,8 @@ pub fn plan(desired: &Desired, observation: &Observation, settings: &Settings) -
     volumes::tell_deleted(&context, &mut draft);
     volumes::grow(&context, &mut draft);
     volumes::delete_left(&context, &mut draft);
+    retained::note(&context, &mut draft);
+    retained::tell_unbound(&context, &mut draft);
     api::run(&context, &mut draft, hold.is_none());
     report::finish(&context, draft, hold)
 }
@@ -138,6 +141,8 @@ pub enum ClaimEdit {
     Grow(u64),
     /// Write the host id of the node that has left to `ANNOTATION_LEFT_RING`.
     MarkLeft(String),
+    /// Write what whoever makes the StoreCluster again must know of the volume.
+    Note(VolumeNote),
 }
 
 /// A deletion with its precondition.

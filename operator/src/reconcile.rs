@@ -149,7 +149,8 @@ async fn observe(
 ) -> Result<Option<(StoreCluster, Desired, Observed)>, ObserveError> {
     let Some(store) = observe::find_store(context, namespace, name).await? else { return Ok(None) };
     let children = observe::children(context, namespace, name)?;
-    let desired = Desired::read(&store, observe::accepted_spec(&children, name).as_deref());
+    let uid = store.uid().unwrap_or_default();
+    let desired = Desired::read(&store, observe::accepted_spec(&children, name, &uid).as_deref());
     let observed = observe::observe(context, &store, &desired, children).await?;
     Ok(Some((store, desired, observed)))
 }

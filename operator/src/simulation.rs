@@ -9,6 +9,7 @@ mod sharp_stories;
 mod stories;
 mod tasks;
 mod tier;
+mod volume_stories;
 mod weather;
 mod world;
 

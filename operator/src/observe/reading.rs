@@ -8,7 +8,9 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 use store_crds::{ANNOTATION_TEMPLATE_HASH, LABEL_RACK};
 
-use crate::observation::{ANNOTATION_LEFT_RING, ClaimObservation, PodObservation};
+use crate::observation::{
+    ANNOTATION_DATACENTER, ANNOTATION_LEFT_RING, ANNOTATION_VERSION, ClaimObservation, PodObservation, VolumeNote,
+};
 
 /// What a pass knows of a Cassandra pod.
 pub fn pod_observation(pod: &DynamicObject) -> PodObservation {
@@ -30,6 +32,7 @@ pub fn pod_observation(pod: &DynamicObject) -> PodObservation {
 /// What a pass knows of a volume claim.
 pub fn claim_observation(claim: &DynamicObject) -> ClaimObservation {
     let bytes = |quantity: &Value| text(quantity).and_then(store_crds::quantity_units).unwrap_or_default();
+    let noted = |annotation: &str| claim.annotations().get(annotation).cloned();
     ClaimObservation {
         uid: claim.uid().unwrap_or_default(),
         rack: claim.labels().get(LABEL_RACK).cloned().unwrap_or_default(),
@@ -37,8 +40,11 @@ pub fn claim_observation(claim: &DynamicObject) -> ClaimObservation {
         requested_bytes: bytes(&claim.data["spec"]["resources"]["requests"]["storage"]),
         capacity_bytes: bytes(&claim.data["status"]["capacity"]["storage"]),
         expandable: None,
-        left: claim.annotations().get(ANNOTATION_LEFT_RING).cloned(),
+        left: noted(ANNOTATION_LEFT_RING),
         deleting: claim.metadata.deletion_timestamp.is_some(),
+        note: VolumeNote { datacenter: noted(ANNOTATION_DATACENTER), version: noted(ANNOTATION_VERSION) },
+        class: text(&claim.data["spec"]["storageClassName"]).map(str::to_owned),
+        lost: claim.data["status"]["phase"] == "Lost",
     }
 }
 
@@ -166,14 +172,17 @@ mod tests {
                 "metadata": {
                     "name": "data-shop-cassandra-a-1", "uid": "u-2", "deletionTimestamp": "2026-01-02T03:04:05Z",
                     "labels": {"storemanager.io/rack": "a"},
-                    "annotations": {"storemanager.io/left-ring": "host"}
+                    "annotations": {
+                        "storemanager.io/left-ring": "host", "storemanager.io/datacenter": "dc1",
+                        "storemanager.io/cassandra-version": "5.0.6"
+                    }
                 },
-                "spec": {"resources": {"requests": {"storage": "2Gi"}}},
+                "spec": {"resources": {"requests": {"storage": "2Gi"}}, "storageClassName": "fast"},
                 "status": status
             }))
             .unwrap()
         };
-        let seen = claim_observation(&claim(json!({"capacity": {"storage": "1Gi"}})));
+        let seen = claim_observation(&claim(json!({"capacity": {"storage": "1Gi"}, "phase": "Lost"})));
         let expected = ClaimObservation {
             uid: "u-2".into(),
             rack: "a".into(),
@@ -183,9 +192,13 @@ mod tests {
             expandable: None,
             left: Some("host".into()),
             deleting: true,
+            note: VolumeNote { datacenter: Some("dc1".into()), version: Some("5.0.6".into()) },
+            class: Some("fast".into()),
+            lost: true,
         };
         assert_eq!(seen, expected);
-        assert_eq!(claim_observation(&claim(Value::Null)), ClaimObservation { capacity_bytes: 0, ..expected });
+        let unbound = ClaimObservation { capacity_bytes: 0, lost: false, ..expected };
+        assert_eq!(claim_observation(&claim(Value::Null)), unbound);
     }
 
     fn waiting(reason: &str, message: &str) -> Value {

@@ -7,7 +7,7 @@ use store_crds::conditions::PROGRESSING;
 use super::RingAction;
 use super::draft::{Context, Draft, Hold, operation};
 use super::ring::Membership;
-use super::{api, calm, replication};
+use super::{api, calm, replication, retained};
 use crate::observation::{CqlAnswer, Superuser};
 
 const CQL_UNREACHABLE: &str = "CqlUnreachable";
@@ -18,6 +18,10 @@ pub fn first_node(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let begun = context.operation_of(OperationKind::Bootstrap).and_then(|operation| operation.pod.clone());
     let pod = match begun {
         Some(pod) => pod,
+        // a ring is never founded beside data, whatever has become of the memory of it
+        None if context.taken.values().all(|taken| *taken == 0) && !retained::foreign(context).is_empty() => {
+            return Some(retained::of_other_racks(context));
+        }
         None if context.taken.values().all(|taken| *taken == 0) => {
             context.desired.pod_name(&context.desired.cassandra.racks.first()?.name, 0)
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use store_crds::OperationKind;
 
-use super::{Context, Hold};
+use super::{Context, Hold, retained};
 use crate::observation::NodeView;
 use crate::plan::ring::Node;
 
@@ -95,12 +95,18 @@ pub fn away_for(context: &Context, node: &Node) -> i64 {
 fn strangers(context: &Context) -> Option<Hold> {
     let strangers = context.ring.strangers();
     let host = strangers.first()?;
-    Some(Hold::wrong(
-        "UnknownMember",
-        format!(
-            "the ring has a member {host} that no pod is known to be: bring that node back, or remove it with nodetool removenode"
+    // a member whose volume is still there must not be thrown out of the ring: its rows are on it
+    let foreign = retained::foreign(context);
+    let cure = match foreign.is_empty() {
+        true => "bring that node back, or remove it with nodetool removenode".to_owned(),
+        false => format!(
+            "the volume of {} may be its own: name its rack in spec.cassandra.racks again, and its node comes back \
+             with what is on it",
+            foreign.join(", ")
         ),
-    ))
+    };
+    let message = format!("the ring has a member {host} that no pod is known to be: {cure}");
+    Some(Hold::wrong("UnknownMember", message))
 }
 
 fn moving(node: &Node) -> Option<Hold> {

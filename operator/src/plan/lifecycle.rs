@@ -5,7 +5,7 @@ use std::time::Duration;
 use store_crds::DeletionPolicy;
 
 use super::draft::{Context, Draft, Hold};
-use super::{Delete, Memory, Plan, Report, Shape, report, rollout};
+use super::{Delete, Memory, Plan, Report, Shape, report, retained, rollout};
 use crate::desired::ANNOTATION_ACCEPTED_SPEC;
 use crate::resources;
 
@@ -18,11 +18,12 @@ pub fn outside_the_runbook(context: &Context) -> Option<Plan> {
     if !context.desired.usable {
         return Some(plan_refused(context));
     }
+    let held = retained::refuse(context).map(|hold| plan_held(context, hold));
     if !store.has_finalizer {
-        let waiting = Hold::waiting("Starting", "the finalizer is put on before anything is made");
-        return Some(Plan { finalizer: Some(true), ..nothing(context, waiting) });
+        let waiting = || nothing(context, Hold::waiting("Starting", "the finalizer is put on before anything is made"));
+        return Some(Plan { finalizer: Some(true), ..held.unwrap_or_else(waiting) });
     }
-    None
+    held
 }
 
 /// A spec that was accepted just now is written down, with the objects as they stand, before
@@ -44,13 +45,23 @@ fn plan_refused(context: &Context) -> Plan {
     nothing(context, Hold::wrong(hold, message))
 }
 
+/// Nothing starts beside volumes that it would not start with. What still runs is an earlier StoreCluster's,
+/// and goes: this one remembers no node of it.
+fn plan_held(context: &Context, hold: Hold) -> Plan {
+    let mut plan = nothing(context, hold);
+    plan.report.nodes.clear();
+    plan
+}
+
 /// Ends whatever Cassandra says: it is not asked. Volumes go by UID, and only under Delete.
 fn plan_deletion(context: &Context) -> Plan {
     let mut plan = nothing(context, Hold::waiting("Deleting", "the StoreCluster is being deleted"));
     if !context.observation.store.has_finalizer {
         return plan;
     }
-    if context.desired.cassandra.deletion_policy == DeletionPolicy::Retain {
+    // a StoreCluster that was held has taken up no volume: those that are there are another's
+    let is_held = retained::refuse(context).is_some();
+    if is_held || context.desired.cassandra.deletion_policy == DeletionPolicy::Retain {
         plan.finalizer = Some(false);
         return plan;
     }

@@ -184,7 +184,9 @@ fn places<'a>(desired: &Desired, observation: &'a Observation) -> Vec<Node<'a>> 
     for pod in observation.pods.values() {
         place(&pod.rack, pod.ordinal);
     }
-    for claim in observation.claims.values().filter(|claim| claim.left.is_none()) {
+    // a volume of a rack that nobody wants is no place: its node is not to start
+    let wanted = |rack: &str| desired.cassandra.racks.iter().any(|known| known.name == rack);
+    for claim in observation.claims.values().filter(|claim| claim.left.is_none() && wanted(&claim.rack)) {
         place(&claim.rack, claim.ordinal);
     }
     for node in observation.status.nodes.iter().filter(|node| node.host_id.is_some()) {

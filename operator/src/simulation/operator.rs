@@ -9,7 +9,7 @@ use store_crds::{StoreCluster, StoreClusterStatus};
 use super::ring::{Disk, TrueRing, cql};
 use super::tasks::Tasks;
 use super::world::World;
-use crate::desired::{ANNOTATION_ACCEPTED_SPEC, Desired};
+use crate::desired::Desired;
 use crate::observation::{ChildKey, CqlAnswer, NodeAnswer, Observation, PodObservation, StoreIdentity, TaskKind};
 use crate::plan::{ClaimChange, ClaimEdit, Delete, Plan, RingAction, Shape, plan};
 use crate::resources::{self, Write};
@@ -106,10 +106,8 @@ impl Operator {
         let Some(store) = world.store.clone() else { return };
         let cache = std::mem::take(&mut self.cache);
         let version = cache.version;
-        let service = ChildKey { kind: "Service".into(), name: "shop-cassandra".into() };
-        let accepted = cache.children.get(&service).map(|service| &service["metadata"]["annotations"]);
-        let accepted = accepted.and_then(|annotations| annotations[ANNOTATION_ACCEPTED_SPEC].as_str());
-        let desired = self.read(&store, accepted);
+        let accepted = crate::observe::accepted_spec(&cache.children, "shop", uid(&store));
+        let desired = self.read(&store, accepted.as_deref());
         let observation = self.observe(world, &desired, cache, fault.silent);
 
         let plan = plan(&desired, &observation, &settings());
@@ -254,6 +252,7 @@ impl Operator {
                 match change.edit {
                     ClaimEdit::Grow(bytes) if claim.expandable == Some(true) => claim.requested_bytes = bytes,
                     ClaimEdit::Grow(_) => world.violate(format!("{} is grown and its class cannot", change.name)),
+                    ClaimEdit::Note(note) => claim.note = note,
                     ClaimEdit::MarkLeft(host) => {
                         claim.left = Some(host.clone());
                         if world.ring.members.contains_key(&host) {
@@ -282,6 +281,8 @@ impl Operator {
         });
         world.version += 1;
         match write {
+            // the API server lets no object have two controllers
+            Write::Apply { key, object } if is_of_another(world, &key, &object) => return Err(()),
             Write::Apply { key, object } => {
                 let uid = world.objects.get(&key).map(|live| live["metadata"]["uid"].clone());
                 let before = world.objects.get(&key).cloned().unwrap_or(Value::Null);
@@ -386,6 +387,12 @@ impl Operator {
         }
         Ok(())
     }
+}
+
+fn is_of_another(world: &World, key: &ChildKey, object: &Value) -> bool {
+    let owner = |object: &Value| object["metadata"]["ownerReferences"][0]["uid"].as_str().map(str::to_owned);
+    let live = world.objects.get(key).and_then(owner);
+    live.is_some() && live != owner(object)
 }
 
 fn uid(store: &StoreCluster) -> &str {

@@ -74,6 +74,10 @@ pub struct World {
     /// Schema Jobs do not come to an end.
     pub hanging_jobs: bool,
     pub tier: Tier,
+    /// What a StoreCluster owned that is gone goes only after so many ticks: its UID, and the ticks.
+    garbage: Option<(String, u32)>,
+    /// Ticks that the garbage collector takes.
+    pub collects: u32,
     uids: u64,
 }
 
@@ -97,6 +101,8 @@ impl World {
             failing_jobs: 0,
             hanging_jobs: false,
             tier: Tier::default(),
+            garbage: None,
+            collects: 0,
             uids: 0,
         }
     }
@@ -147,11 +153,25 @@ impl World {
             store.metadata.deletion_timestamp.is_some() && store.metadata.finalizers.iter().flatten().count() == 0
         });
         if gone {
-            self.store = None;
-            self.objects.retain(|_, object| object["metadata"]["ownerReferences"].is_null());
-            self.version += 1;
-            self.pods.clear();
+            let uid = self.store.take().and_then(|store| store.metadata.uid).unwrap_or_default();
+            self.garbage = Some((uid, self.collects));
+            self.collect();
         }
+    }
+
+    /// A tick of the garbage collector.
+    fn collect(&mut self) {
+        let Some((uid, ticks)) = self.garbage.take() else { return };
+        if ticks > 0 {
+            self.garbage = Some((uid, ticks - 1));
+            return;
+        }
+        let owned = |object: &Value| object["metadata"]["ownerReferences"][0]["uid"] == uid.as_str();
+        let sets: Vec<String> =
+            self.of_kind("StatefulSet").filter(|set| owned(set)).map(|set| SetSeen::of(set).name).collect();
+        self.pods.retain(|pod, _| !sets.iter().any(|set| pod.starts_with(&format!("{set}-"))));
+        self.objects.retain(|_, object| !owned(object));
+        self.version += 1;
     }
 
     pub fn is_being_deleted(&self) -> bool {
@@ -192,6 +212,7 @@ impl World {
     /// One tick of everything but the operator.
     pub fn tick(&mut self) {
         self.now += SignedDuration::from_secs(2);
+        self.collect();
         self.run_stateful_sets();
         for name in self.pods.keys().cloned().collect::<Vec<_>>() {
             self.run_process(&name);

@@ -1,0 +1,117 @@
+//! Stories in the model of volumes that are there before their StoreCluster is, or that are gone before it.
+
+use serde_json::{Value, json};
+
+use super::Simulation;
+use super::ring::TrueRing;
+use super::stories::{degraded, settled, spec};
+
+/// The shop with these racks.
+fn with_racks(size: i32, racks: &[&str]) -> Value {
+    let mut spec = spec(size, 1, 1);
+    spec["cassandra"]["racks"] = racks.iter().map(|rack| json!({"name": rack})).collect();
+    spec
+}
+
+/// Somebody deletes the StoreCluster and makes it again so, after so many ticks.
+fn made_again(simulation: &mut Simulation, spec: Value, after: usize) {
+    simulation.world.delete_store();
+    while simulation.world.store.is_some() {
+        simulation.steps(1).unwrap();
+    }
+    simulation.steps(after).unwrap();
+    simulation.world.set_spec(spec);
+}
+
+fn members(simulation: &Simulation) -> Vec<String> {
+    simulation.world.ring.members.keys().cloned().collect()
+}
+
+/// Nothing was made, and all that is told is why.
+fn is_held(simulation: &mut Simulation, reason: &str, claims: &[&str]) {
+    let before = (members(simulation), simulation.world.claims.len());
+    simulation.steps(2).unwrap();
+    for _ in 0..40 {
+        simulation.steps(1).unwrap();
+        let told = degraded(simulation);
+        assert!(told.starts_with(&format!("True {reason}: ")), "{told}");
+        for claim in claims {
+            assert!(told.contains(claim), "{claim} is not named: {told}");
+        }
+        assert!(told.contains("kubectl delete pvc") && told.contains("spec.cassandra."), "both ways out: {told}");
+        let status = simulation.world.store.as_ref().and_then(|store| store.status.clone()).unwrap();
+        assert!(status.nodes.is_empty(), "no node of it is told: {:?}", status.nodes);
+    }
+    assert!(simulation.world.pods.is_empty() && simulation.world.of_kind("StatefulSet").count() == 0);
+    assert_eq!((members(simulation), simulation.world.claims.len()), before);
+}
+
+#[test]
+fn a_shop_made_again_with_other_racks_beside_its_volumes_starts_nothing_and_names_them() {
+    let all = ["data-shop-cassandra-a-0", "data-shop-cassandra-b-0", "data-shop-cassandra-c-0"];
+    for (racks, left_out) in [(&["x", "y", "z"][..], &all[..]), (&["a", "b"], &all[2..])] {
+        for (after, collects) in [(5, 0), (0, 0), (0, 6)] {
+            let mut simulation = settled(3, 3, 3);
+            let before = members(&simulation);
+            simulation.world.collects = collects;
+            made_again(&mut simulation, with_racks(3, racks), after);
+            simulation.steps(usize::try_from(collects).unwrap() + 1).unwrap();
+            is_held(&mut simulation, "VolumesOfOtherRacks", left_out);
+            // the first way out
+            made_again(&mut simulation, spec(3, 3, 3), 1);
+            simulation.settle().unwrap();
+            assert_eq!(members(&simulation), before);
+        }
+    }
+}
+
+#[test]
+fn volumes_that_nobody_needs_are_deleted_by_name_and_the_shop_is_founded() {
+    let mut simulation = settled(3, 3, 3);
+    made_again(&mut simulation, with_racks(3, &["x", "y", "z"]), 5);
+    is_held(&mut simulation, "VolumesOfOtherRacks", &[]);
+    simulation.world.claims.clear();
+    simulation.world.ring = TrueRing::new();
+    simulation.world.migrated.clear();
+    simulation.world.set_spec(with_racks(3, &["x", "y", "z"]));
+    simulation.settle().unwrap();
+}
+
+#[test]
+fn a_shop_that_was_held_takes_no_volume_with_it_whatever_its_policy() {
+    let mut simulation = settled(3, 3, 3);
+    let mut renamed = with_racks(3, &["x", "y", "z"]);
+    renamed["cassandra"]["deletionPolicy"] = json!("Delete");
+    made_again(&mut simulation, renamed, 5);
+    is_held(&mut simulation, "VolumesOfOtherRacks", &[]);
+    made_again(&mut simulation, spec(3, 3, 3), 5);
+    simulation.settle().unwrap();
+    assert_eq!(members(&simulation).len(), 3);
+}
+
+#[test]
+fn another_datacenter_or_an_older_version_than_the_volumes_have_is_told_before_anything_starts() {
+    for (field, value, reason) in
+        [("datacenter", "dc2", "VolumesOfOtherDatacenter"), ("version", "4.1", "VolumesOfNewerVersion")]
+    {
+        let mut simulation = settled(3, 3, 3);
+        let mut other = spec(3, 3, 3);
+        other["cassandra"][field] = json!(value);
+        made_again(&mut simulation, other, 5);
+        is_held(&mut simulation, reason, &["data-shop-cassandra-a-0", "data-shop-cassandra-c-0"]);
+        made_again(&mut simulation, spec(3, 3, 3), 1);
+        simulation.settle().unwrap();
+    }
+}
+
+#[test]
+fn a_shop_made_again_smaller_takes_up_all_its_volumes_and_the_surplus_leaves_with_its_data() {
+    let mut simulation = settled(5, 3, 3);
+    let before = members(&simulation);
+    made_again(&mut simulation, spec(3, 3, 3), 5);
+    simulation.steps(6).unwrap();
+    assert_eq!(simulation.world.pods.len(), 5, "all start");
+    assert_eq!(members(&simulation), before);
+    simulation.settle().unwrap();
+    assert_eq!(simulation.world.claims.values().filter(|claim| claim.left.is_some()).count(), 2);
+}
