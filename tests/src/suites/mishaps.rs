@@ -213,7 +213,8 @@ impl Mishaps<'_> {
 
     async fn told_within(&self, deadline: Duration, words: &[&str]) -> Result<String, StoryError> {
         let began = Timestamp::now();
-        let found = self.shop.wait(&format!("Degraded to say {words:?}"), deadline, |store| {
+        let what = format!("Degraded to say {words:?}");
+        let found = self.shop.wait(&what, deadline, |store| {
             let degraded = condition(store, conditions::DEGRADED).ok_or("no condition yet")?;
             let says = |word: &&str| degraded.message.contains(*word) || degraded.reason.contains(*word);
             if degraded.status == "True" && words.iter().all(says) {
