@@ -156,7 +156,7 @@ pub async fn write_children(
 }
 
 /// Deletes one object, if it is still the one that was decided on and, for pods, if all the other
-/// pods are still as observed.
+/// pods are still as observed. A pod that serves is evicted, so that the budget of disruptions counts.
 ///
 /// # Errors
 /// `Stale` when the world has moved on; otherwise what the API server refused.
@@ -182,6 +182,9 @@ pub async fn remove(
         "PersistentVolumeClaim" => guard_claim(context, store, &delete.name).await?,
         _ => {}
     }
+    if delete.kind == "Pod" && pod_observation(&live).ready {
+        return evict(context, store, &api, &live).await;
+    }
     let mut params = if delete.orphan { DeleteParams::orphan() } else { DeleteParams::background() };
     params.preconditions = Some(Preconditions { uid: live.uid(), resource_version: live.resource_version() });
     match api.delete(&delete.name, &params).await {
@@ -192,6 +195,46 @@ pub async fn remove(
     context.metrics.write(delete.kind, "delete");
     tracing::info!(kind = delete.kind, object = delete.name, uid = delete.uid, "deleted");
     Ok(())
+}
+
+/// Evicts a pod. That a budget has nothing left is no error: somebody else has taken a pod away, and the
+/// next pass waits, with the server's words.
+async fn evict(
+    context: &Context,
+    store: &StoreCluster,
+    api: &Api<DynamicObject>,
+    pod: &DynamicObject,
+) -> Result<(), ApplyError> {
+    let (namespace, name) = (store.namespace().unwrap_or_default(), store.name_any());
+    let (pod_name, uid) = (pod.name_any(), pod.uid().unwrap_or_default());
+    let answer: Result<Value, kube::Error> =
+        api.create_subresource("eviction", &pod_name, &PostParams::default(), &eviction(pod)).await;
+    match answer {
+        Ok(_) => {}
+        Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 429 => {
+            tracing::info!(pod = pod_name, uid, words = status.message, "eviction refused");
+            context.evictions.refuse(&namespace, &name, &uid, &status.message, crate::clock::now());
+            return Ok(());
+        }
+        Err(error) => return Err(ApplyError::kube(format!("the eviction of Pod {pod_name}"))(error)),
+    }
+    context.evictions.forget(&namespace, &name);
+    context.metrics.write("Pod", "evict");
+    tracing::info!(pod = pod_name, uid, "evicted");
+    Ok(())
+}
+
+/// The request to evict this very pod, as it was read just now.
+fn eviction(pod: &DynamicObject) -> Value {
+    json!({
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": { "name": pod.name_any(), "namespace": pod.namespace() },
+        "deleteOptions": {
+            "preconditions": { "uid": pod.uid(), "resourceVersion": pod.resource_version() },
+        },
+    })
 }
 
 /// Changes a claim: asks for a larger volume, or notes that its node has left.
@@ -243,7 +286,11 @@ async fn guard_shrink(
 }
 
 /// The decision was made for these pods in these states; any difference and it is made anew.
-async fn guard_pods(
+///
+/// # Errors
+/// `Stale` when a pod came, went, began to end or changed its readiness since; otherwise what the API
+/// server refused.
+pub async fn guard_pods(
     context: &Context,
     store: &StoreCluster,
     observed: &BTreeMap<String, PodObservation>,
@@ -329,6 +376,28 @@ mod tests {
         assert!(!same_pods(&observed, &pods(&[("a-0", "u0", false), ("a-1", "u1", true)])));
         assert!(!same_pods(&observed, &pods(&[("a-0", "u0", true), ("a-1", "other", true)])));
         assert!(!same_pods(&observed, &pods(&[("a-0", "u0", true), ("b-1", "u1", true)])));
+    }
+
+    #[test]
+    fn a_pod_that_began_to_end_since_the_decision_stops_the_next_one() {
+        let observed = pods(&[("a-0", "u0", true), ("b-0", "u1", true)]);
+        let mut live = observed.clone();
+        live.entry("b-0".to_owned()).and_modify(|pod| pod.deleting = true);
+        assert!(!same_pods(&observed, &live));
+    }
+
+    #[test]
+    fn an_eviction_is_of_the_very_pod_that_was_looked_at() {
+        let pod: DynamicObject = serde_json::from_value(json!({
+            "metadata": {"name": "shop-cassandra-a-0", "namespace": "store", "uid": "u0", "resourceVersion": "7"}
+        }))
+        .unwrap();
+        let expected = json!({
+            "apiVersion": "policy/v1", "kind": "Eviction",
+            "metadata": {"name": "shop-cassandra-a-0", "namespace": "store"},
+            "deleteOptions": {"preconditions": {"uid": "u0", "resourceVersion": "7"}},
+        });
+        assert_eq!(eviction(&pod), expected);
     }
 
     #[test]

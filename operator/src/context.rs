@@ -10,6 +10,7 @@ use rand::Rng as _;
 
 use crate::cache::Cache;
 use crate::cassandra::{Credentials, Ring};
+use crate::evictions::Evictions;
 use crate::leader::WriteGate;
 use crate::metrics::Metrics;
 use crate::settings::Settings;
@@ -29,6 +30,7 @@ pub struct Context {
     pub cache: Cache,
     pub secrets: Arc<SecretMemo>,
     pub failures: Arc<Failures>,
+    pub evictions: Arc<Evictions>,
 }
 
 /// Credentials by namespace and name of their Secret, with the version they were read at.

@@ -10,6 +10,7 @@ pub mod context;
 pub mod controller;
 pub mod desired;
 pub mod events;
+pub mod evictions;
 pub mod health;
 pub mod hooks;
 pub mod kinds;

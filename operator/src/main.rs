@@ -194,6 +194,7 @@ async fn work_on_stores(
                 cache,
                 secrets: Arc::default(),
                 failures: Arc::default(),
+                evictions: Arc::default(),
             }
         };
         let (heartbeat, stop) = (heartbeat.clone(), stop.clone());

@@ -34,6 +34,8 @@ pub struct Observation {
     pub pods: BTreeMap<String, PodObservation>,
     /// Volume claims of Cassandra pods, by name.
     pub claims: BTreeMap<String, ClaimObservation>,
+    /// An eviction that the API server refused, and that is not made since.
+    pub eviction_refused: Option<EvictionRefused>,
     /// Each Cassandra pod's own view of the ring, by pod name; every pod that exists has an entry.
     pub views: BTreeMap<String, NodeAnswer>,
     /// What CQL says, asked of the ring as a whole.
@@ -80,6 +82,19 @@ pub struct PodObservation {
     pub trouble: Option<String>,
     /// When it was created.
     pub created_at: Timestamp,
+}
+
+/// An eviction that was refused: a budget of disruptions has nothing left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvictionRefused {
+    /// UID of the pod.
+    pub uid: String,
+    /// The API server's words.
+    pub words: String,
+    /// When it was refused first.
+    pub since: Timestamp,
+    /// When it was refused last.
+    pub at: Timestamp,
 }
 
 /// A volume claim of a Cassandra pod.

@@ -157,6 +157,7 @@ pub async fn observe(
         views,
         cql,
         tasks: context.ring.tasks(&desired.uid),
+        eviction_refused: context.evictions.refused(namespace, name),
     };
     Ok(Observed { observation, access, nodes, serving })
 }

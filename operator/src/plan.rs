@@ -9,6 +9,7 @@ mod bootstrap;
 mod calm;
 mod draft;
 mod lifecycle;
+mod quorum;
 mod repair;
 mod replication;
 mod report;

@@ -178,6 +178,10 @@ async fn apply(
         if !context.gate.is_open() {
             return Err(PassError::NotLeading);
         }
+        // a node that is told to leave serves no more in a while: not while another one goes
+        if matches!(action, RingAction::Decommission { .. }) {
+            apply::guard_pods(context, store, &observation.pods).await?;
+        }
         let (namespace, name) = (&desired.namespace, &desired.name);
         tracing::info!(namespace, name, ?action, "changing the ring");
         context.ring.act(access, nodes, serving, action).await?;

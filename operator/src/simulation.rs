@@ -1,6 +1,7 @@
 //! A model of Kubernetes and Cassandra in which the real `plan`, `resources` and `status` run a store
 //! through random specs and faults. Safe at every tick; settled, as wanted and silent in the end.
 
+mod away_stories;
 mod founding;
 mod operator;
 mod ring;
@@ -95,9 +96,7 @@ impl Simulation {
     pub fn weather(&mut self, seed: u64, ticks: usize) -> Result<(), Story> {
         let mut weather = Weather::new(seed);
         for _ in 0..ticks {
-            if let Some(dead) = weather.strike(&mut self.world) {
-                self.history.push(format!("{dead} dies"));
-            }
+            self.history.extend(weather.strike(&mut self.world));
             self.step(&weather.fault())?;
         }
         Ok(())
@@ -119,6 +118,10 @@ enum Event {
     /// A process dies, or its machine is cut off for so many ticks.
     Kill(usize, u32),
     DeletePod(usize),
+    /// Somebody drains its machine: the pod is evicted, if the budget lets it.
+    Evict(usize),
+    /// A process answers nobody for so many ticks, and goes on then.
+    Pause(usize, u32),
     /// Somebody sets a StatefulSet's replicas.
     HandEdit(usize, i64),
     /// Faults tick after tick, by a seed.
@@ -166,6 +169,8 @@ fn event() -> impl Strategy<Value = Event> {
         4 => spec().prop_map(Event::Spec),
         1 => (0usize..6, 1u32..40).prop_map(|(node, ticks)| Event::Kill(node, ticks)),
         1 => (0usize..6).prop_map(Event::DeletePod),
+        2 => (0usize..6).prop_map(Event::Evict),
+        1 => (0usize..6, 1u32..40).prop_map(|(node, ticks)| Event::Pause(node, ticks)),
         1 => (0usize..3, 0i64..5).prop_map(|(rack, replicas)| Event::HandEdit(rack, replicas)),
         6 => (any::<u64>().no_shrink(), 1usize..40).prop_map(|(seed, ticks)| Event::Weather(seed, ticks)),
         1 => prop::bool::ANY.prop_map(Event::Full),
@@ -199,7 +204,17 @@ fn happen(simulation: &mut Simulation, event: Event) -> Result<(), Story> {
         }
         Event::DeletePod(number) => {
             if let Some(name) = nth(world, number) {
-                world.pods.remove(&name);
+                world.terminate(&name);
+            }
+        }
+        Event::Evict(number) => {
+            if let Some(name) = nth(world, number).filter(|_| world.may_evict()) {
+                world.terminate(&name);
+            }
+        }
+        Event::Pause(number, ticks) => {
+            if let Some(name) = nth(world, number) {
+                world.pause(&name, ticks);
             }
         }
         Event::HandEdit(number, replicas) => {

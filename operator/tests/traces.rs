@@ -122,6 +122,7 @@ async fn context() -> Context {
         cache,
         secrets: Arc::default(),
         failures: Arc::default(),
+        evictions: Arc::default(),
     }
 }
 

@@ -38,7 +38,8 @@ pub fn down(context: &Context, node: &Node) -> Option<Hold> {
     let Some(running) = node.running else {
         return Some(Hold::waiting("NodeStarting", format!("{pod} is to be started: its pod does not exist yet")));
     };
-    if running.deleting && node.view.is_none() {
+    // it may still answer and serve for a while, and nobody can keep it any more
+    if running.deleting {
         return Some(away(context, node, running.created_at, "its pod is being deleted"));
     }
     let Some(view) = node.view else {
@@ -54,7 +55,12 @@ pub fn down(context: &Context, node: &Node) -> Option<Hold> {
         return Some(away(context, node, running.created_at, &cause));
     }
     let serves = view.native_transport || view.operation_mode == "JOINING";
-    (!serves).then(|| away(context, node, running.created_at, "it takes no clients"))
+    if !serves {
+        return Some(away(context, node, running.created_at, "it takes no clients"));
+    }
+    // what Kubernetes does not find ready, its budget of evictions counts as away, too
+    let unready = super::ring::is_live(view) && !running.ready;
+    unready.then(|| away(context, node, running.created_at, "Kubernetes does not find its pod ready"))
 }
 
 /// A node that is away. Of one that is on its way in, out or through a restart that is expected until

@@ -9,7 +9,7 @@ use store_crds::{DebtKind, OperationKind};
 
 use super::RingAction;
 use super::draft::{Context, Draft, Hold, operation};
-use crate::desired::DesiredKeyspace;
+use crate::desired::{DesiredKeyspace, SYSTEM_KEYSPACES};
 use crate::observation::Replication;
 
 /// A factor that is written is seen before anything is built on it; until then it is written again.
@@ -62,7 +62,7 @@ pub fn alter_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
 /// The keyspaces that nobody waits for at QUORUM get the factor of the ring that is to come.
 pub fn alter_expendable(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let cql = context.cql()?;
-    let mut expendable = context.desired.keyspaces.iter().filter(|keyspace| is_expendable(keyspace));
+    let mut expendable = context.desired.keyspaces.iter().filter(|keyspace| is_expendable(&keyspace.name));
     let (keyspace, step) = expendable.find_map(|keyspace| {
         let seen = cql.keyspaces.get(&keyspace.name)?;
         Some((keyspace, next_step(context, keyspace, seen)?))
@@ -126,7 +126,7 @@ fn next_step(context: &Context, keyspace: &DesiredKeyspace, seen: &Replication) 
     if !moves && now == wanted && is_network(context, seen).is_some() {
         return None;
     }
-    let replication = match (is_expendable(keyspace), moves) {
+    let replication = match (is_expendable(&keyspace.name), moves) {
         (true, _) => wanted,
         (false, true) => now.min(context.member_count()),
         (false, false) => now + (wanted - now).signum(),
@@ -138,8 +138,8 @@ fn next_step(context: &Context, keyspace: &DesiredKeyspace, seen: &Replication) 
 }
 
 /// Nobody waits at QUORUM for traces and the history of repairs.
-fn is_expendable(keyspace: &DesiredKeyspace) -> bool {
-    keyspace.system && keyspace.name != "system_auth"
+pub fn is_expendable(keyspace: &str) -> bool {
+    SYSTEM_KEYSPACES.contains(&keyspace) && keyspace != "system_auth"
 }
 
 fn above_nodes(context: &Context, keyspace: &DesiredKeyspace, replication: i32) -> Option<Hold> {

@@ -147,10 +147,10 @@ impl<'a> Ring<'a> {
             return if was_there { NodeState::Down } else { NodeState::Starting };
         };
         match view.operation_mode.as_str() {
-            "NORMAL" | "MOVING" => match self.seen_down_by(node) {
-                Some(_) => NodeState::Down,
-                None => NodeState::Normal,
-            },
+            "NORMAL" | "MOVING" => {
+                let stays = node.running.is_some_and(|pod| pod.ready && !pod.deleting);
+                if stays && self.seen_down_by(node).is_none() { NodeState::Normal } else { NodeState::Down }
+            }
             "JOINING" => NodeState::Joining,
             "LEAVING" => NodeState::Leaving,
             "DECOMMISSIONED" => NodeState::Decommissioned,

@@ -1,25 +1,58 @@
-//! Pods get a new template by being deleted: one at a time while the ring is calm, and at once where
-//! they do not run anyway, so that mending the spec always mends the shop. Pure.
+//! Pods get a new template by being evicted: one at a time while the ring is calm. Where they do not run
+//! anyway they are deleted at once, so that mending the spec always mends the shop. Pure.
 
 use store_crds::{ANNOTATION_TEMPLATE_HASH, OperationKind};
 
 use super::draft::{Context, Draft, Hold, operation};
 use super::ring::Node;
-use super::{calm, volumes};
+use super::{calm, quorum, volumes};
+use crate::observation::{EvictionRefused, PodObservation};
 use crate::resources;
 
-/// Deletes every pod that does not run and has an old template. The ring loses nothing by it.
+/// How often an eviction that was refused is asked for again, in seconds.
+const EVICT_AGAIN: i64 = 5;
+/// How long evictions may be refused before that is told as trouble, in seconds.
+const EVICTION_DEADLINE: i64 = 600;
+
+/// Deletes pods that do not run and have an old template. The ring loses nothing by it.
+///
+/// Hazard: a node that is only silent may come back by itself, as after a pause of its collector, and serve.
+/// So one that had joined is taken for hung only after a long silence, alone, and never where its peers see
+/// it up and a keyspace would lose its quorum.
 pub fn replace_broken(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let mut alone = others_on_their_way(context) == 0;
     for node in &context.ring.nodes {
         let Some(pod) = node.running else { continue };
-        if !pod.deleting && is_outdated(context, node) && is_broken(context, node) {
+        if pod.deleting || !is_outdated(context, node) {
+            continue;
+        }
+        let may_serve = quorum::may_serve(context, node);
+        let taken = match how_broken(context, node) {
+            Broken::No => false,
+            Broken::DoesNotRun if !may_serve => true,
+            Broken::DoesNotRun => alone && quorum::cost(context, node).is_empty(),
+            Broken::Silent => alone && (!may_serve || quorum::cost(context, node).is_empty()),
+        };
+        if taken {
             draft.delete_pod(&node.pod, &pod.uid);
+            alone &= node.host_id.is_none();
         }
     }
     None
 }
 
-/// Deletes the next outdated pod. The ring is calm: every other node is up, and stays so until this
+/// Members that end, or that start with the newest template and have not answered yet.
+fn others_on_their_way(context: &Context) -> usize {
+    let on_its_way = |node: &&Node| {
+        node.running.is_some_and(|pod| {
+            let starts = node.view.is_none() && pod.trouble.is_none() && !is_outdated(context, node);
+            pod.deleting || starts && age(context, pod) <= calm::START_DEADLINE
+        })
+    };
+    context.ring.members().filter(|node| node.host_id.is_some()).filter(on_its_way).count()
+}
+
+/// Evicts the next outdated pod. The ring is calm: every other node is up, and stays so until this
 /// one is back.
 pub fn replace_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let outdated: Vec<&Node> = context.ring.nodes.iter().filter(|node| is_outdated(context, node)).collect();
@@ -29,13 +62,46 @@ pub fn replace_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
         let message = format!("{} keeps its old configuration: its volume claim is being deleted", left.pod);
         return Some(Hold::wrong("VolumeBeingDeleted", message));
     };
-    draft.delete_pod(&node.pod, &pod.uid);
     let mut rollout = operation(context, OperationKind::Rollout, format!("{} is replaced", node.pod));
     rollout.pod = Some(node.pod.clone());
     let done = context.ring.nodes.len() - outdated.len();
     rollout.progress = Some(format!("{done} of {} nodes", context.ring.nodes.len()));
     draft.operate(context, rollout);
-    Some(Hold::waiting("RollingOut", format!("{} is restarted with the new configuration", node.pod)))
+    let refused = context.observation.eviction_refused.as_ref().filter(|refused| refused.uid == pod.uid);
+    let now = context.observation.now.as_second();
+    if refused.is_none_or(|refused| now - refused.at.as_second() >= EVICT_AGAIN) {
+        draft.delete_pod(&node.pod, &pod.uid);
+    }
+    Some(match refused {
+        Some(refused) => eviction_waits(context, node, refused),
+        None => Hold::waiting("RollingOut", restarted(context, node)),
+    })
+}
+
+fn restarted(context: &Context, node: &Node) -> String {
+    let pod = &node.pod;
+    let cost = quorum::cost(context, node);
+    if cost.is_empty() {
+        return format!("{pod} is restarted with the new configuration");
+    }
+    let cost: Vec<String> = cost.iter().map(|(name, factor)| format!("{name} (factor {factor})")).collect();
+    format!(
+        "{pod} is restarted with the new configuration; until it is back, requests at LOCAL_QUORUM of keyspace {} \
+         may fail",
+        cost.join(", ")
+    )
+}
+
+fn eviction_waits(context: &Context, node: &Node, refused: &EvictionRefused) -> Hold {
+    let message = format!(
+        "{} waits to be restarted since {}, since the API server does not let it be evicted: {}; it is asked again \
+         every {EVICT_AGAIN} s; `kubectl get poddisruptionbudgets -n {}` tells which budget has nothing left",
+        node.pod, refused.since, refused.words, context.desired.namespace
+    );
+    match context.observation.now.as_second() - refused.since.as_second() > EVICTION_DEADLINE {
+        true => Hold::wrong("EvictionRefused", message),
+        false => Hold::waiting("EvictionRefused", message),
+    }
 }
 
 /// The StatefulSets have the templates that the spec asks for.
@@ -61,12 +127,30 @@ fn template(set: &serde_json::Value) -> Option<&str> {
     set["spec"]["template"]["metadata"]["annotations"][ANNOTATION_TEMPLATE_HASH].as_str()
 }
 
-/// It does not run: it has no address, reports trouble, or has been silent past its deadline.
-fn is_broken(context: &Context, node: &Node) -> bool {
-    let Some(pod) = node.running else { return false };
-    if node.view.is_some() || pod.ready {
-        return false;
+/// Whether and how a pod is broken.
+enum Broken {
+    No,
+    /// It has no address, reports trouble, or never came up.
+    DoesNotRun,
+    /// It ran, and has been silent for too long.
+    Silent,
+}
+
+fn how_broken(context: &Context, node: &Node) -> Broken {
+    let Some(pod) = node.running.filter(|pod| node.view.is_none() && !pod.ready) else { return Broken::No };
+    if pod.ip.is_none() || pod.trouble.is_some() {
+        return Broken::DoesNotRun;
     }
-    let age = context.observation.now.as_second() - pod.created_at.as_second();
-    pod.ip.is_none() || pod.trouble.is_some() || age > calm::START_DEADLINE
+    if age(context, pod) <= calm::START_DEADLINE {
+        return Broken::No;
+    }
+    match node.host_id {
+        None => Broken::DoesNotRun,
+        Some(_) if calm::away_for(context, node) > calm::START_DEADLINE => Broken::Silent,
+        Some(_) => Broken::No,
+    }
+}
+
+fn age(context: &Context, pod: &PodObservation) -> i64 {
+    context.observation.now.as_second() - pod.created_at.as_second()
 }

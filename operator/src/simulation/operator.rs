@@ -10,7 +10,9 @@ use super::ring::{Disk, TrueRing, cql};
 use super::tasks::Tasks;
 use super::world::World;
 use crate::desired::Desired;
-use crate::observation::{ChildKey, CqlAnswer, NodeAnswer, Observation, PodObservation, StoreIdentity, TaskKind};
+use crate::observation::{
+    ChildKey, CqlAnswer, EvictionRefused, NodeAnswer, Observation, PodObservation, StoreIdentity, TaskKind,
+};
 use crate::plan::{ClaimChange, ClaimEdit, Delete, Plan, RingAction, Shape, plan};
 use crate::resources::{self, Write};
 use crate::settings::Settings;
@@ -65,6 +67,8 @@ pub struct Operator {
     /// Writes of the last pass that was not cut off.
     pub writes: Vec<String>,
     pub last: Option<Plan>,
+    /// The eviction that was refused last.
+    refused: Option<EvictionRefused>,
     /// What the spec of this generation, with this one accepted before, was read as.
     read: Option<(Option<i64>, Option<String>, Desired)>,
     /// What was found to need no write of an object.
@@ -130,11 +134,13 @@ impl Operator {
         let mut ended = fault.crash_after != Some(0);
         if !ended {
             self.tasks.clear();
+            self.refused = None;
             effects.clear();
         }
         for (number, effect) in effects.into_iter().enumerate() {
             if fault.crash_after == Some(number) {
                 self.tasks.clear();
+                self.refused = None;
                 ended = false;
                 break;
             }
@@ -225,6 +231,7 @@ impl Operator {
             cql,
             serves_routes: true,
             tasks: self.tasks.states(),
+            eviction_refused: self.refused.clone(),
         }
     }
 
@@ -334,8 +341,19 @@ impl Operator {
                 if observation.pods != seen_pods(world) {
                     return Err(());
                 }
+                let Some(pod) = world.pods.get(&delete.name).filter(|pod| pod.seen.uid == delete.uid) else {
+                    return Err(());
+                };
+                if pod.seen.deleting {
+                    return Ok(());
+                }
+                if pod.seen.ready && !world.may_evict() {
+                    self.refuse(&delete.uid, world);
+                    return Ok(());
+                }
+                self.refused = None;
                 super::safety::check_pod_delete(world, &delete.name);
-                world.pods.remove(&delete.name);
+                world.terminate(&delete.name);
             }
             "PersistentVolumeClaim" => {
                 let claim = world.claims.get(&delete.name).filter(|claim| claim.uid == delete.uid).ok_or(())?.clone();
@@ -356,6 +374,13 @@ impl Operator {
             }
         }
         Ok(())
+    }
+
+    /// The budget of disruptions has nothing left.
+    fn refuse(&mut self, uid: &str, world: &World) {
+        let since = self.refused.as_ref().filter(|before| before.uid == uid).map_or(world.now, |before| before.since);
+        let words = "Cannot evict pod as it would violate the pod's disruption budget.".to_owned();
+        self.refused = Some(EvictionRefused { uid: uid.to_owned(), words, since, at: world.now });
     }
 
     fn act(&mut self, world: &mut World, desired: &Desired, action: RingAction, fault: &Fault) -> Result<(), ()> {

@@ -11,6 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 pub const STARTS: u32 = 2;
 pub const JOINS: u32 = 3;
 pub const STREAMS: u32 = 3;
+/// Ticks that a pod goes on after it was asked to end.
+pub const TERMINATES: u32 = 3;
 pub const DELIVERS: u32 = 4;
 /// Ticks until a node that came up has heard of all others.
 pub const YOUNG: u32 = 3;
@@ -31,6 +33,8 @@ pub enum Disk {
 pub enum Process {
     /// It is down for so many ticks: killed, or its machine is cut off.
     Down(u32),
+    /// It is alive and answers nobody for so many ticks, as in a long collection of garbage.
+    Paused(u32, Box<Process>),
     Starting(u32),
     /// It refuses to start.
     Crashing(&'static str),
@@ -45,7 +49,15 @@ impl Process {
         match self {
             Process::Joining(_, host) | Process::Normal(host) | Process::Leaving(_, host) => Some(host),
             Process::Decommissioned(host) => Some(host),
-            _ => None,
+            Process::Down(_) | Process::Paused(..) | Process::Starting(_) | Process::Crashing(_) => None,
+        }
+    }
+
+    /// The state that it goes on in when its pause is over.
+    pub fn kept(&self) -> &Process {
+        match self {
+            Process::Paused(_, kept) => kept.kept(),
+            process => process,
         }
     }
 
@@ -56,7 +68,7 @@ impl Process {
 
     /// It moves ranges.
     pub fn is_moving(&self) -> bool {
-        matches!(self, Process::Joining(..) | Process::Leaving(..))
+        matches!(self.kept(), Process::Joining(..) | Process::Leaving(..))
     }
 }
 
@@ -297,8 +309,8 @@ pub fn view(
         native_transport: process.is_up(),
         unreachable: members.keys().filter(|address| !up.contains(*address)).cloned().collect(),
         live: up,
-        joining: moving(|process| matches!(process, Process::Joining(..))),
-        leaving: moving(|process| matches!(process, Process::Leaving(..))),
+        joining: moving(|process| matches!(process.kept(), Process::Joining(..))),
+        leaving: moving(|process| matches!(process.kept(), Process::Leaving(..))),
         moving: BTreeSet::new(),
         members,
         schema_version: format!("schema-{}", ring.schema_of(host)),

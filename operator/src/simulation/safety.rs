@@ -13,6 +13,8 @@ use crate::plan::RingAction;
 
 /// Seconds after which hints that wait are no ordinary ones.
 const HINTS_WAIT: i64 = 40;
+/// Ticks of a pause after which a process counts as hung.
+const HANGS: u32 = 1000;
 
 /// A volume goes only with a node that is out of the ring, or with the whole store under Delete.
 pub fn check_claim_delete(world: &mut World, desired: &Desired, name: &str, claim: &ClaimObservation) {
@@ -88,16 +90,25 @@ fn check_schema(world: &mut World, what: &str) {
     }
 }
 
-/// A pod that runs is deleted only while every other member is up.
+/// A pod that runs, or would go on by itself, is taken away only while every other member is up, and stays
+/// up: one that is asked to end is away already, whatever it still answers.
 pub fn check_pod_delete(world: &mut World, name: &str) {
     let Some(pod) = world.pods.get(name) else { return };
-    if !matches!(pod.process, Process::Normal(_) | Process::Leaving(..) | Process::Joining(..)) {
+    let kept = pod.process.kept();
+    // one that hangs for good does not go on by itself
+    if matches!(pod.process, Process::Paused(ticks, _) if ticks > HANGS) {
         return;
     }
-    let down = world.ring.members.len() - world.live_members();
+    if !matches!(kept, Process::Normal(_) | Process::Leaving(..) | Process::Joining(..)) {
+        return;
+    }
+    let staying: BTreeSet<&String> =
+        world.pods.values().filter(|pod| pod.stays_up()).filter_map(|pod| pod.process.host()).collect();
+    let others = world.ring.members.keys().filter(|host| Some(*host) != kept.host());
+    let away = others.filter(|host| !staying.contains(host)).count();
     let moving = world.pods.values().any(|pod| pod.process.is_moving());
-    if down > 0 || moving {
-        world.violate(format!("{name} is restarted while {down} others are down or one moves"));
+    if away > 0 || moving {
+        world.violate(format!("{name} is restarted while {away} others are away or one moves"));
     }
     check_hints(world, &format!("{name} is restarted"));
     check_schema(world, &format!("{name} is restarted"));

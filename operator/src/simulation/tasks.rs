@@ -39,7 +39,16 @@ impl Tasks {
     /// Background operations go on for a tick.
     pub fn tick(&mut self, world: &mut World) {
         for (key, task) in &mut self.0 {
-            if !matches!(task.state, TaskState::Running(_)) || key.kind == TaskKind::Decommission {
+            if !matches!(task.state, TaskState::Running(_)) {
+                continue;
+            }
+            if key.kind == TaskKind::Decommission {
+                let process = world.pods.get(&key.pod).map(|pod| pod.process.kept());
+                match process {
+                    Some(Process::Leaving(..)) => {}
+                    Some(Process::Decommissioned(_)) | None => task.state = TaskState::Succeeded,
+                    Some(_) => task.state = TaskState::Failed("the decommission was broken off".into()),
+                }
                 continue;
             }
             let runs = world.pods.get(&key.pod).is_some_and(|pod| pod.process.host() == Some(&task.host));

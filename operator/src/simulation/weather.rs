@@ -31,15 +31,29 @@ impl Weather {
         }
     }
 
-    /// Now and then a process dies; its name.
+    /// Now and then a process dies or is paused, or a machine is drained; what happened.
     pub fn strike(&mut self, world: &mut World) -> Option<String> {
-        if !self.one_in(50) || world.pods.is_empty() {
+        if !self.one_in(30) || world.pods.is_empty() {
             return None;
         }
         let number = self.0.random_range(0..world.pods.len());
         let (name, pod) = world.pods.iter_mut().nth(number)?;
-        pod.process = Process::Down(self.0.random_range(1..40));
-        Some(name.clone())
+        let name = name.clone();
+        let ticks = self.0.random_range(1..40);
+        match self.0.random_range(0..4) {
+            0 | 1 => {
+                pod.process = Process::Down(ticks);
+                Some(format!("{name} dies"))
+            }
+            2 => {
+                world.pause(&name, ticks);
+                Some(format!("{name} is paused for {ticks} ticks"))
+            }
+            _ => world.may_evict().then(|| {
+                world.terminate(&name);
+                format!("{name} is evicted by somebody")
+            }),
+        }
     }
 
     fn one_in(&mut self, count: u32) -> bool {

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use store_crds::{ANNOTATION_TEMPLATE_HASH, StoreCluster};
 
-use super::ring::{self, Disk, JOINS, Machines, Process, STARTS, TrueRing, YOUNG};
+use super::ring::{self, Disk, JOINS, Machines, Process, STARTS, TERMINATES, TrueRing, YOUNG};
 use super::tier::{self, Tier};
 use crate::node::files;
 use crate::observation::{ChildKey, ClaimObservation, PodObservation};
@@ -19,8 +19,17 @@ pub const BAD_OPTION: &str = "-XX:+NoSuchOption";
 pub struct Pod {
     pub seen: PodObservation,
     pub process: Process,
+    /// It ends in so many ticks, and what is in it goes on until then.
+    pub ends: Option<u32>,
     /// It was made while the configuration had what no Cassandra starts with.
     pub bad_template: bool,
+}
+
+impl Pod {
+    /// It serves its part of the ring, and goes on to.
+    pub fn stays_up(&self) -> bool {
+        self.process.is_up() && !self.seen.deleting
+    }
 }
 
 /// What the controller of StatefulSets reads of one.
@@ -69,6 +78,10 @@ pub struct World {
     pub full: bool,
     /// Hints for nodes that are up come and go, as under any load.
     pub chatter: bool,
+    /// Pods that their probes find unready, although what is in them runs.
+    pub unready: BTreeSet<String>,
+    /// A budget of somebody else lets no pod be evicted.
+    pub foreign_budget: bool,
     /// So many schema Jobs are going to fail.
     pub failing_jobs: u32,
     /// Schema Jobs do not come to an end.
@@ -98,6 +111,8 @@ impl World {
             growable: true,
             full: false,
             chatter: false,
+            unready: BTreeSet::new(),
+            foreign_budget: false,
             failing_jobs: 0,
             hanging_jobs: false,
             tier: Tier::default(),
@@ -197,6 +212,28 @@ impl World {
         claim.left.is_some() || matches!(self.disks.get(&claim.uid), Some(Disk::Decommissioned(_)))
     }
 
+    /// A pod is asked to end: it goes on for some ticks.
+    pub fn terminate(&mut self, name: &str) {
+        if let Some(pod) = self.pods.get_mut(name).filter(|pod| !pod.seen.deleting) {
+            pod.seen.deleting = true;
+            pod.ends = Some(TERMINATES);
+        }
+    }
+
+    /// A process answers nobody for so many ticks.
+    pub fn pause(&mut self, name: &str, ticks: u32) {
+        if let Some(pod) = self.pods.get_mut(name) {
+            pod.process = Process::Paused(ticks, Box::new(pod.process.kept().clone()));
+        }
+    }
+
+    /// Whether the budget of disruptions has room for one pod more: one at most may be missing.
+    pub fn may_evict(&self) -> bool {
+        let wanted: i64 = self.of_kind("StatefulSet").filter_map(|set| set["spec"]["replicas"].as_i64()).sum();
+        let healthy = self.pods.values().filter(|pod| pod.seen.ready && !pod.seen.deleting).count();
+        !self.foreign_budget && i64::try_from(healthy).unwrap() >= wanted
+    }
+
     /// Live members, by their own process.
     pub fn live_members(&self) -> usize {
         self.pods.values().filter(|pod| pod.process.is_up()).count()
@@ -213,6 +250,7 @@ impl World {
     pub fn tick(&mut self) {
         self.now += SignedDuration::from_secs(2);
         self.collect();
+        self.end_pods();
         self.run_stateful_sets();
         for name in self.pods.keys().cloned().collect::<Vec<_>>() {
             self.run_process(&name);
@@ -225,11 +263,22 @@ impl World {
         self.claims.retain(|name, claim| !claim.deleting || self.pods.contains_key(name.trim_start_matches("data-")));
     }
 
+    fn end_pods(&mut self) {
+        for pod in self.pods.values_mut() {
+            pod.ends = pod.ends.map(|ticks| ticks.saturating_sub(1));
+        }
+        self.pods.retain(|_, pod| pod.ends != Some(0));
+    }
+
     fn run_stateful_sets(&mut self) {
         let sets: Vec<SetSeen> = self.of_kind("StatefulSet").map(SetSeen::of).collect();
         for set in sets {
             let SetSeen { name, replicas, .. } = &set;
-            self.pods.retain(|pod, seen| !pod.starts_with(&format!("{name}-")) || seen.seen.ordinal < *replicas);
+            let surplus = |(pod, seen): (&String, &Pod)| {
+                (pod.starts_with(&format!("{name}-")) && seen.seen.ordinal >= *replicas).then(|| pod.clone())
+            };
+            let surplus: Vec<String> = self.pods.iter().filter_map(surplus).collect();
+            surplus.iter().for_each(|pod| self.terminate(pod));
             for ordinal in 0..*replicas {
                 self.make_pod(&set, &format!("{name}-{ordinal}"), ordinal);
             }
@@ -274,7 +323,7 @@ impl World {
             created_at: self.now,
         };
         let bad_template = self.of_kind("ConfigMap").any(|config| config["data"].to_string().contains(BAD_OPTION));
-        self.pods.insert(name.to_owned(), Pod { seen, process: Process::Starting(STARTS), bad_template });
+        self.pods.insert(name.to_owned(), Pod { seen, process: Process::Starting(STARTS), ends: None, bad_template });
     }
 
     fn run_process(&mut self, name: &str) {
@@ -282,6 +331,8 @@ impl World {
         pod.process = match pod.process {
             Process::Down(0) => Process::Starting(STARTS),
             Process::Down(ticks) => Process::Down(ticks - 1),
+            Process::Paused(0, kept) => *kept,
+            Process::Paused(ticks, kept) => Process::Paused(ticks - 1, kept),
             Process::Starting(0) => self.start(name, &pod),
             Process::Starting(ticks) => Process::Starting(ticks - 1),
             Process::Joining(0, host) => {
@@ -299,7 +350,7 @@ impl World {
             Process::Crashing(_) => self.start(name, &pod),
             rest => rest,
         };
-        pod.seen.ready = pod.process.is_up();
+        pod.seen.ready = pod.process.is_up() && !self.unready.contains(name);
         pod.seen.trouble = match pod.process {
             Process::Crashing(cause) => Some(cause.to_owned()),
             _ => None,

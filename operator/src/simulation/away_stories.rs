@@ -1,0 +1,110 @@
+//! Stories in the model of nodes that are taken away: by the operator one at a time, whoever else takes one.
+
+use serde_json::{Value, json};
+
+use super::Simulation;
+use super::operator::Fault;
+use super::ring::Process;
+use super::stories::{degraded, settled, spec};
+
+fn heap(mib: u32) -> Value {
+    let mut spec = spec(3, 3, 3);
+    spec["cassandra"]["heap"] = json!(format!("{mib}Mi"));
+    spec
+}
+
+fn progressing(simulation: &Simulation) -> String {
+    let plan = simulation.operator.last.as_ref().unwrap();
+    plan.report.progressing.as_ref().map(|(reason, message)| format!("{reason}: {message}")).unwrap_or_default()
+}
+
+fn uids(simulation: &Simulation) -> Vec<String> {
+    simulation.world.pods.values().map(|pod| pod.seen.uid.clone()).collect()
+}
+
+#[test]
+fn nobody_is_restarted_while_a_pod_that_somebody_evicted_still_serves_on_its_way_out() {
+    let mut simulation = settled(3, 3, 3);
+    assert!(simulation.world.may_evict());
+    simulation.world.terminate("shop-cassandra-c-0");
+    simulation.world.set_spec(heap(257));
+    simulation.steps(2).unwrap();
+    let pods = &simulation.world.pods;
+    assert!(pods["shop-cassandra-c-0"].process.is_up(), "it still serves");
+    assert_eq!(pods.values().filter(|pod| pod.seen.deleting).count(), 1, "and the others stay");
+    let told = progressing(&simulation);
+    assert!(told.contains("shop-cassandra-c-0") && told.contains("its pod is being deleted"), "{told}");
+    let status = simulation.world.store.as_ref().and_then(|store| store.status.as_ref()).unwrap();
+    assert_eq!(status.summary.nodes, "2/3");
+    simulation.settle().unwrap();
+}
+
+#[test]
+fn nobody_is_restarted_while_kubernetes_finds_another_pod_unready() {
+    let mut simulation = settled(3, 3, 3);
+    simulation.world.unready.insert("shop-cassandra-b-0".to_owned());
+    simulation.steps(1).unwrap();
+    let before = uids(&simulation);
+    simulation.world.set_spec(heap(257));
+    simulation.steps(30).unwrap();
+    assert_eq!(uids(&simulation), before);
+    assert!(degraded(&simulation).contains("NodeDown: shop-cassandra-b-0"), "{}", degraded(&simulation));
+    simulation.world.unready.clear();
+    simulation.settle().unwrap();
+}
+
+#[test]
+fn an_eviction_that_a_budget_refuses_is_told_with_its_words_and_made_once_it_may_be() {
+    let mut simulation = settled(3, 3, 3);
+    simulation.world.foreign_budget = true;
+    let before = uids(&simulation);
+    simulation.world.set_spec(heap(257));
+    simulation.steps(40).unwrap();
+    assert_eq!(uids(&simulation), before, "whoever serves is not deleted past the budget");
+    let told = progressing(&simulation);
+    assert!(told.starts_with("EvictionRefused: shop-cassandra-a-0") && told.contains("disruption budget"), "{told}");
+    assert!(degraded(&simulation).starts_with("False"), "{}", degraded(&simulation));
+    simulation.steps(300).unwrap();
+    assert!(degraded(&simulation).starts_with("True EvictionRefused"), "{}", degraded(&simulation));
+    simulation.world.foreign_budget = false;
+    simulation.settle().unwrap();
+}
+
+#[test]
+fn a_node_that_is_silent_for_a_moment_is_not_taken_for_broken_while_another_one_is_down() {
+    let mut simulation = settled(3, 3, 3);
+    simulation.steps(400).unwrap();
+    simulation.world.pods.get_mut("shop-cassandra-c-0").unwrap().process = Process::Down(100);
+    simulation.steps(3).unwrap();
+    // meant as a help; it waits for c, so a and b stay outdated
+    simulation.world.set_spec(heap(257));
+    simulation.steps(3).unwrap();
+    let before = simulation.world.pods["shop-cassandra-b-0"].seen.uid.clone();
+    simulation.world.pause("shop-cassandra-b-0", 5);
+    simulation.steps(20).unwrap();
+    assert_eq!(simulation.world.pods["shop-cassandra-b-0"].seen.uid, before);
+    simulation.settle().unwrap();
+}
+
+#[test]
+fn nodes_that_hang_for_good_are_replaced_one_after_another() {
+    let mut simulation = settled(3, 3, 3);
+    for pod in ["shop-cassandra-b-0", "shop-cassandra-c-0"] {
+        simulation.world.pause(pod, 100_000);
+    }
+    simulation.world.set_spec(heap(257));
+    simulation.steps(250).unwrap();
+    let hung = |simulation: &Simulation| {
+        let pods = simulation.world.pods.values();
+        pods.filter(|pod| matches!(pod.process, Process::Paused(..))).count()
+    };
+    assert_eq!(hung(&simulation), 2, "not before the deadline of a start");
+    let mut ending = 0;
+    for _ in 0..200 {
+        simulation.step(&Fault::default()).unwrap();
+        let deleting = simulation.world.pods.values().filter(|pod| pod.seen.deleting).count();
+        ending = ending.max(deleting);
+    }
+    assert_eq!((hung(&simulation), ending), (0, 1));
+    simulation.settle().unwrap();
+}
