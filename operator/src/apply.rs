@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::ApiResource;
 use kube::{Resource as _, ResourceExt as _};
@@ -13,8 +14,9 @@ use store_crds::{FIELD_MANAGER, FINALIZER, LABEL_COMPONENT, LABEL_STORE, StoreCl
 
 use crate::context::Context;
 use crate::kinds::find_resource;
-use crate::observation::{ANNOTATION_DATACENTER, ANNOTATION_LEFT_RING, ANNOTATION_VERSION, PodObservation};
-use crate::observe::pod_observation;
+use crate::observation::{ANNOTATION_DATACENTER, ANNOTATION_LEFT_RING, ANNOTATION_VERSION, ChildKey, PodObservation};
+use crate::observe::{identity, pod_observation};
+use crate::ownership::{Standing, standing};
 use crate::plan::{ClaimChange, ClaimEdit, Delete};
 use crate::resources::{self, Write};
 
@@ -25,6 +27,10 @@ pub enum ApplyError {
     Kube { what: String, source: Box<kube::Error> },
     #[error("{what} has changed since this pass looked; looking again")]
     Stale { what: String },
+    #[error("{what} is there already and belongs to {owner}; nothing of it was changed")]
+    Taken { what: String, owner: String },
+    #[error("{what} still belongs to a StoreCluster of this name that is no more; waiting until it is gone")]
+    Former { what: String },
     #[error("kind {0} is not among those that this operator owns")]
     UnknownKind(String),
     #[error("the system has no randomness for a password: {0}")]
@@ -43,6 +49,8 @@ impl ApplyError {
                 _ => "ApiUnreachable",
             },
             ApplyError::Stale { .. } => "Stale",
+            ApplyError::Taken { .. } => "NameTaken",
+            ApplyError::Former { .. } => "FormerObject",
             ApplyError::UnknownKind(_) => "UnknownKind",
             ApplyError::Randomness(_) => "NoRandomness",
         }
@@ -108,51 +116,125 @@ fn finalizer_patch(store: &StoreCluster, present: bool) -> Value {
     json!({ "metadata": { "finalizers": finalizers, "resourceVersion": store.resource_version() } })
 }
 
-/// Writes owned objects. A StatefulSet is made smaller only if the pods are still as observed.
+/// Writes one owned object, never one that is somebody else's: the first write of a name is a POST, and what is
+/// there is looked at live before it is applied to. A StatefulSet is made smaller only if the pods are still as
+/// observed.
 ///
 /// # Errors
-/// At the first write that fails; the next pass goes on from there.
-pub async fn write_children(
+/// `Taken` and `Former` when the name is not free; otherwise what the API server refused.
+pub async fn write_child(
     context: &Context,
     store: &StoreCluster,
     pods: &BTreeMap<String, PodObservation>,
-    writes: Vec<Write>,
+    write: &Write,
 ) -> Result<(), ApplyError> {
-    for write in writes {
-        match write {
-            Write::Apply { key, mut object } => {
-                let resource = resource(&key.kind)?;
-                let api = objects(context, store, &resource);
-                if key.kind == "StatefulSet" {
-                    guard_shrink(context, store, &api, pods, &mut object).await?;
-                }
-                let what = format!("{} {}", key.kind, key.name);
-                api.patch(&key.name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&object))
-                    .await
-                    .map_err(ApplyError::kube(what))?;
-                context.metrics.write(&key.kind, "apply");
-                tracing::info!(kind = key.kind, object = key.name, "applied");
-            }
-            Write::Create { key, object, random } => {
-                let api = objects(context, store, &resource(&key.kind)?);
-                let object = with_secrets(object, &random)?;
-                let what = format!("{} {}", key.kind, key.name);
-                let object = serde_json::from_value(object)
-                    .map_err(|error| ApplyError::kube(what.clone())(kube::Error::SerdeError(error)))?;
-                match api.create(&PostParams::default(), &object).await {
-                    Ok(_) => tracing::info!(kind = key.kind, object = key.name, "created"),
-                    Err(kube::Error::Api(status)) if status.code == 409 => {}
-                    Err(error) => return Err(ApplyError::kube(what)(error)),
-                }
-                context.metrics.write(&key.kind, "create");
-            }
-            Write::Delete { key, uid } => {
-                let delete = Delete { kind: kind_name(&key.kind)?, name: key.name, uid, orphan: false };
-                remove(context, store, pods, &delete).await?;
+    match write {
+        Write::Apply { key, object, live: None } => match create(context, store, key, object.clone()).await? {
+            Created::New => Ok(()),
+            // its label was taken off, or the cache is behind
+            Created::WasThere => apply_to_own(context, store, pods, key, object.clone()).await,
+        },
+        Write::Apply { key, object, live: Some(_) } => apply_to_own(context, store, pods, key, object.clone()).await,
+        Write::Create { key, object, random } => {
+            let object = with_secrets(object.clone(), random)?;
+            match create(context, store, key, object).await? {
+                Created::New => Ok(()),
+                // Secrets are the plan's to judge: they are read, not changed
+                Created::WasThere if key.kind == "Secret" => Ok(()),
+                Created::WasThere => own(context, store, key).await.map(drop),
             }
         }
+        Write::Delete { key, uid } => {
+            let delete =
+                Delete { kind: kind_name(&key.kind)?, name: key.name.clone(), uid: uid.clone(), orphan: false };
+            remove(context, store, pods, &delete).await
+        }
     }
+}
+
+/// Whether a POST made an object.
+enum Created {
+    New,
+    WasThere,
+}
+
+async fn create(context: &Context, store: &StoreCluster, key: &ChildKey, object: Value) -> Result<Created, ApplyError> {
+    let api = objects(context, store, &resource(&key.kind)?);
+    let what = format!("{} {}", key.kind, key.name);
+    if key.kind == "StatefulSet" {
+        guard_claims(context, store, &object, 0).await?;
+    }
+    let object = serde_json::from_value(object)
+        .map_err(|error| ApplyError::kube(what.clone())(kube::Error::SerdeError(error)))?;
+    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    match api.create(&params, &object).await {
+        Ok(_) => {}
+        Err(kube::Error::Api(status)) if status.code == 409 && status.reason == "AlreadyExists" => {
+            return Ok(Created::WasThere);
+        }
+        Err(error) => return Err(ApplyError::kube(what)(error)),
+    }
+    context.metrics.write(&key.kind, "create");
+    tracing::info!(kind = key.kind, object = key.name, "created");
+    Ok(Created::New)
+}
+
+/// The live object of that name, if it is this store's.
+async fn own(context: &Context, store: &StoreCluster, key: &ChildKey) -> Result<DynamicObject, ApplyError> {
+    let what = format!("{} {}", key.kind, key.name);
+    let api = objects(context, store, &resource(&key.kind)?);
+    let live = api.get_opt(&key.name).await.map_err(ApplyError::kube(what.clone()))?;
+    let live = live.ok_or_else(|| ApplyError::Stale { what: what.clone() })?;
+    match standing(&identity(store), &json!({ "metadata": live.metadata })) {
+        Standing::Ours | Standing::Orphaned => Ok(live),
+        Standing::Former => Err(ApplyError::Former { what }),
+        Standing::Foreign(owner) => Err(ApplyError::Taken { what, owner }),
+    }
+}
+
+async fn apply_to_own(
+    context: &Context,
+    store: &StoreCluster,
+    pods: &BTreeMap<String, PodObservation>,
+    key: &ChildKey,
+    mut object: Value,
+) -> Result<(), ApplyError> {
+    let what = format!("{} {}", key.kind, key.name);
+    let api = objects(context, store, &resource(&key.kind)?);
+    let live = own(context, store, key).await?;
+    // the API server refuses it for another object of that name
+    object["metadata"]["uid"] = json!(live.uid());
+    if key.kind == "StatefulSet" {
+        guard_size(context, store, &live, pods, &mut object).await?;
+    }
+    if let Some(patch) = as_applied(&live) {
+        let taken_over = api.patch(&key.name, &PatchParams::default(), &Patch::Merge(patch)).await;
+        let taken_over = taken_over.map_err(ApplyError::kube(what.clone()))?;
+        if object["metadata"].get("resourceVersion").is_some() {
+            object["metadata"]["resourceVersion"] = json!(taken_over.resource_version());
+        }
+    }
+    api.patch(&key.name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&object))
+        .await
+        .map_err(ApplyError::kube(what))?;
+    context.metrics.write(&key.kind, "apply");
+    tracing::info!(kind = key.kind, object = key.name, "applied");
     Ok(())
+}
+
+/// The fields of an object that was made by a POST belong to an `Update`, and an apply would never take one of
+/// them away again. So they become those of an apply first, as `kubectl apply --server-side` does it.
+fn as_applied(live: &DynamicObject) -> Option<Value> {
+    let mut entries = live.metadata.managed_fields.clone()?;
+    let is_ours = |entry: &ManagedFieldsEntry| {
+        entry.manager.as_deref() == Some(FIELD_MANAGER) && entry.subresource.as_deref().unwrap_or_default().is_empty()
+    };
+    let with = |operation: &str| {
+        entries.iter().position(|entry| is_ours(entry) && entry.operation.as_deref() == Some(operation))
+    };
+    let (None, Some(made)) = (with("Apply"), with("Update")) else { return None };
+    entries[made].operation = Some("Apply".to_owned());
+    Some(json!({ "metadata": { "managedFields": entries, "resourceVersion": live.resource_version() } }))
 }
 
 /// Deletes one object, if it is still the one that was decided on and, for pods, if all the other
@@ -176,6 +258,10 @@ pub async fn remove(
     }
     if live.meta().deletion_timestamp.is_some() {
         return Ok(());
+    }
+    let judged = !["Pod", "PersistentVolumeClaim", "Secret"].contains(&delete.kind);
+    if judged && !standing(&identity(store), &json!({ "metadata": live.metadata })).is_ours() {
+        return Err(ApplyError::Stale { what });
     }
     match delete.kind {
         "Pod" => guard_pods(context, store, pods).await?,
@@ -266,21 +352,35 @@ pub async fn change_claim(context: &Context, store: &StoreCluster, change: &Clai
 }
 
 /// A StatefulSet that gets smaller loses its highest pod: that is checked against live pods, and
-/// the write carries the version that was checked.
-async fn guard_shrink(
+/// the write carries the version that was checked. One that grows takes up claims by their name.
+async fn guard_size(
     context: &Context,
     store: &StoreCluster,
-    api: &Api<DynamicObject>,
+    live: &DynamicObject,
     pods: &BTreeMap<String, PodObservation>,
     object: &mut Value,
 ) -> Result<(), ApplyError> {
-    let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-    let what = format!("StatefulSet {name}");
-    let Some(live) = api.get_opt(&name).await.map_err(ApplyError::kube(what))? else { return Ok(()) };
     let live_replicas = live.data["spec"]["replicas"].as_i64().unwrap_or(1);
     if object["spec"]["replicas"].as_i64().unwrap_or(1) < live_replicas {
         guard_pods(context, store, pods).await?;
         object["metadata"]["resourceVersion"] = json!(live.resource_version());
+    }
+    guard_claims(context, store, object, live_replicas).await
+}
+
+/// A pod takes up the claim of its name, whosever it is: the volume of another shop must not become one of this.
+async fn guard_claims(context: &Context, store: &StoreCluster, set: &Value, from: i64) -> Result<(), ApplyError> {
+    let kind = "PersistentVolumeClaim";
+    let api = objects(context, store, &resource(kind)?);
+    for ordinal in from..set["spec"]["replicas"].as_i64().unwrap_or(1) {
+        let name = format!("data-{}-{ordinal}", set["metadata"]["name"].as_str().unwrap_or_default());
+        let what = format!("{kind} {name}");
+        let Some(claim) = api.get_opt(&name).await.map_err(ApplyError::kube(what.clone()))? else { continue };
+        match claim.labels().get(LABEL_STORE) {
+            Some(of) if *of == store.name_any() => {}
+            Some(of) => return Err(ApplyError::Taken { what, owner: format!("StoreCluster {of}") }),
+            None => return Err(ApplyError::Taken { what, owner: "no StoreCluster that it names".to_owned() }),
+        }
     }
     Ok(())
 }
@@ -412,6 +512,32 @@ mod tests {
         let source = include_str!("apply.rs");
         let writes = source.matches("stores(context, store)\n        .").count();
         assert_eq!(writes, 2, "the status and the finalizers");
+    }
+
+    #[test]
+    fn what_a_post_made_becomes_what_an_apply_made() {
+        let entry = |manager: &str, operation: &str, subresource: &str| {
+            json!({
+                "manager": manager, "operation": operation, "apiVersion": "v1", "subresource": subresource,
+                "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {}}
+            })
+        };
+        let live = |entries: Vec<Value>| -> DynamicObject {
+            let metadata = json!({"name": "shop-api", "resourceVersion": "7", "managedFields": entries});
+            serde_json::from_value(json!({"metadata": metadata})).unwrap()
+        };
+        let (made, other, status) = (
+            entry(FIELD_MANAGER, "Update", ""),
+            entry("kubectl", "Update", ""),
+            entry(FIELD_MANAGER, "Update", "status"),
+        );
+        let patch = as_applied(&live(vec![other.clone(), made.clone()])).unwrap();
+        assert_eq!(patch["metadata"]["resourceVersion"], "7");
+        assert_eq!(patch["metadata"]["managedFields"][1]["operation"], "Apply");
+        assert_eq!(patch["metadata"]["managedFields"][0]["operation"], "Update", "those of others stay theirs");
+        let applied = entry(FIELD_MANAGER, "Apply", "");
+        assert_eq!(as_applied(&live(vec![applied, made])), None, "it has been applied since");
+        assert_eq!(as_applied(&live(vec![other, status])), None);
     }
 
     #[test]

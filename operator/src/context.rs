@@ -13,6 +13,7 @@ use crate::cassandra::{Credentials, Ring};
 use crate::evictions::Evictions;
 use crate::leader::WriteGate;
 use crate::metrics::Metrics;
+use crate::refusals::Refusals;
 use crate::settings::Settings;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -31,6 +32,28 @@ pub struct Context {
     pub secrets: Arc<SecretMemo>,
     pub failures: Arc<Failures>,
     pub evictions: Arc<Evictions>,
+    pub refused: Arc<RefusedWrites>,
+}
+
+/// What was refused, by UID of the StoreCluster.
+#[derive(Default)]
+pub struct RefusedWrites {
+    known: Mutex<HashMap<String, Refusals>>,
+}
+
+impl RefusedWrites {
+    pub fn of(&self, uid: &str) -> Refusals {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned().unwrap_or_default()
+    }
+
+    pub fn put(&self, uid: &str, refusals: Refusals) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), refusals);
+    }
+
+    /// Forgets those of stores that are not in `alive`.
+    pub fn retain(&self, alive: &BTreeSet<String>) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).retain(|uid, _| alive.contains(uid));
+    }
 }
 
 /// Credentials by namespace and name of their Secret, with the version they were read at.

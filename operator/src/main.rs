@@ -195,6 +195,7 @@ async fn work_on_stores(
                 secrets: Arc::default(),
                 failures: Arc::default(),
                 evictions: Arc::default(),
+                refused: Arc::default(),
             }
         };
         let (heartbeat, stop) = (heartbeat.clone(), stop.clone());

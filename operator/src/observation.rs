@@ -43,6 +43,35 @@ pub struct Observation {
     /// Node operations that this operator process started, by pod and kind. Empty after a restart of
     /// the operator: whatever is still owed is then begun again, which is harmless.
     pub tasks: BTreeMap<TaskKey, TaskState>,
+    /// What was refused when it was last tried, and is wanted still; `None`: this operator process has tried
+    /// nothing yet.
+    pub refused: Option<Vec<Refusal>>,
+}
+
+/// Something that was tried and refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What was to be done, such as `write Ingress shop-api`.
+    pub deed: String,
+    /// To which object; of a change of the ring none.
+    pub object: Option<ChildKey>,
+    pub cause: Cause,
+    /// The words of whoever refused.
+    pub words: String,
+    pub since: Timestamp,
+}
+
+/// Why something was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// There is such an object, and it is somebody else's: the owner in words.
+    Taken(String),
+    /// There is such an object of a former StoreCluster of this name, which Kubernetes takes away.
+    Former,
+    /// Whoever was asked will not have it as it is.
+    Refused,
+    /// It failed, and may not the next time.
+    Failed,
 }
 
 /// Metadata of the StoreCluster.

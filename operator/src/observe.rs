@@ -25,6 +25,7 @@ use crate::kinds::{HTTP_ROUTE, WATCHED};
 use crate::observation::{
     ChildKey, ClaimObservation, CqlAnswer, NodeAnswer, Observation, PodObservation, StoreIdentity,
 };
+use crate::ownership;
 
 /// What could not be read, so that there is nothing to decide on.
 #[derive(Debug, thiserror::Error)]
@@ -91,14 +92,15 @@ pub fn accepted_spec(children: &BTreeMap<ChildKey, Value>, store: &str, uid: &st
     Some(annotations.get(ANNOTATION_ACCEPTED_SPEC)?.as_str()?.to_owned())
 }
 
-/// Owned objects as cached, but for pods and claims.
+/// Owned objects as cached, but for pods and claims. What only bears the store's label is not among them.
 ///
 /// # Errors
 /// When an object is not JSON any more, which cannot be.
-pub fn children(context: &Context, namespace: &str, store: &str) -> Result<BTreeMap<ChildKey, Value>, ObserveError> {
+pub fn children(context: &Context, store: &StoreCluster) -> Result<BTreeMap<ChildKey, Value>, ObserveError> {
+    let store = identity(store);
     let mut children = BTreeMap::new();
     for kind in WATCHED.iter().filter(|kind| !["Pod", "PersistentVolumeClaim"].contains(&kind.kind)) {
-        for object in context.cache.of_store(kind.kind, namespace, store) {
+        for object in context.cache.of_store(kind.kind, &store.namespace, &store.name) {
             let name = object.name_any();
             let value = serde_json::to_value(&*object).map_err(|source| ObserveError::Object {
                 kind: kind.kind,
@@ -108,7 +110,7 @@ pub fn children(context: &Context, namespace: &str, store: &str) -> Result<BTree
             children.insert(ChildKey { kind: kind.kind.to_owned(), name }, value);
         }
     }
-    Ok(children)
+    Ok(ownership::ours(&store, children))
 }
 
 /// Gathers everything that a pass decides on.
@@ -158,11 +160,13 @@ pub async fn observe(
         cql,
         tasks: context.ring.tasks(&desired.uid),
         eviction_refused: context.evictions.refused(namespace, name),
+        refused: context.refused.of(&desired.uid).told(now),
     };
     Ok(Observed { observation, access, nodes, serving })
 }
 
-fn identity(store: &StoreCluster) -> StoreIdentity {
+/// The StoreCluster's own metadata.
+pub fn identity(store: &StoreCluster) -> StoreIdentity {
     StoreIdentity {
         namespace: store.namespace().unwrap_or_default(),
         name: store.name_any(),

@@ -10,6 +10,7 @@ mod calm;
 mod draft;
 mod lifecycle;
 mod quorum;
+mod refused;
 mod repair;
 mod replication;
 mod report;
@@ -61,7 +62,7 @@ const RUNBOOK: [(&str, Guard); 19] = [
 pub fn plan(desired: &Desired, observation: &Observation, settings: &Settings) -> Plan {
     let context = Context::new(desired, observation, settings);
     if let Some(plan) = lifecycle::outside_the_runbook(&context) {
-        return plan;
+        return refused::beside(&context, plan);
     }
     let mut draft = Draft::standing(&context);
     repair::discharge(&context, &mut draft);
@@ -75,6 +76,7 @@ pub fn plan(desired: &Desired, observation: &Observation, settings: &Settings) -
     retained::note(&context, &mut draft);
     retained::tell_unbound(&context, &mut draft);
     api::run(&context, &mut draft, hold.is_none());
+    refused::tell(&context, &mut draft);
     report::finish(&context, draft, hold)
 }
 

@@ -14,8 +14,10 @@ use tracing::{Instrument as _, Span, info_span, instrument};
 use crate::apply::{self, ApplyError};
 use crate::cache::NotSynced;
 use crate::cassandra::RingError;
+use crate::commit;
 use crate::context::Context;
 use crate::desired::Desired;
+use crate::effects::{self, Effect};
 use crate::events;
 use crate::metrics::Outcome;
 use crate::observation::{NodeAnswer, Observation};
@@ -125,19 +127,26 @@ async fn pass(context: &Context, namespace: &str, name: &str) -> Result<Action, 
         return Ok(Action::await_change());
     };
     let observation = &observed.observation;
-    let plan = info_span!("plan").in_scope(|| plan::plan(&desired, observation, &context.settings));
+    let (plan, effects) = info_span!("plan").in_scope(|| {
+        let plan = plan::plan(&desired, observation, &context.settings);
+        let wanted = resources::build(&desired, &plan.shape, &context.settings);
+        let writes = resources::diff(&wanted, &observation.children);
+        let plan = plan.with_writes(&writes);
+        let effects = effects::in_order(&desired, &plan, writes);
+        (plan, effects)
+    });
     if plan.finalizer == Some(true) {
         store = apply::set_finalizer(context, &store, true).await?;
     }
     let after = status::status(&desired, observation, &plan);
     let store = report(context, store, &after).await?;
     context.ring.settle(&desired.uid, &plan.memory, &hosts(observation));
-    apply(context, &store, &desired, &observed, &plan).await?;
+    let again = commit(context, &store, &desired, &observed, effects).await?;
     if plan.finalizer == Some(false) {
         apply::set_finalizer(context, &store, false).await?;
         context.metrics.forget(namespace, name);
     }
-    Ok(next(&plan))
+    Ok(next(&plan, again))
 }
 
 /// The StoreCluster, what it asks for, and the world; `None`: there is no such StoreCluster.
@@ -148,7 +157,7 @@ async fn observe(
     name: &str,
 ) -> Result<Option<(StoreCluster, Desired, Observed)>, ObserveError> {
     let Some(store) = observe::find_store(context, namespace, name).await? else { return Ok(None) };
-    let children = observe::children(context, namespace, name)?;
+    let children = observe::children(context, &store)?;
     let uid = store.uid().unwrap_or_default();
     let desired = Desired::read(&store, observe::accepted_spec(&children, name, &uid).as_deref());
     let observed = observe::observe(context, &store, &desired, children).await?;
@@ -156,46 +165,26 @@ async fn observe(
 }
 
 /// Makes the world as planned.
-#[instrument(skip_all)]
-async fn apply(
+#[instrument(name = "apply", skip_all)]
+async fn commit(
     context: &Context,
     store: &StoreCluster,
     desired: &Desired,
     observed: &Observed,
-    plan: &Plan,
-) -> Result<(), PassError> {
-    let Observed { observation, access, nodes, serving } = observed;
-    let wanted = resources::build(desired, &plan.shape, &context.settings);
-    let writes = resources::diff(&wanted, &observation.children);
-    apply::write_children(context, store, &observation.pods, writes).await?;
-    for delete in &plan.deletes {
-        apply::remove(context, store, &observation.pods, delete).await?;
-    }
-    for change in &plan.claims {
-        apply::change_claim(context, store, change).await?;
-    }
-    if let Some(action) = &plan.ring {
-        if !context.gate.is_open() {
-            return Err(PassError::NotLeading);
-        }
-        // a node that is told to leave serves no more in a while: not while another one goes
-        if matches!(action, RingAction::Decommission { .. }) {
-            apply::guard_pods(context, store, &observation.pods).await?;
-        }
-        let (namespace, name) = (&desired.namespace, &desired.name);
-        tracing::info!(namespace, name, ?action, "changing the ring");
-        context.ring.act(access, nodes, serving, action).await?;
-    }
-    Ok(())
+    effects: Vec<Effect>,
+) -> Result<Option<Duration>, PassError> {
+    commit::commit(context, store, desired, observed, effects).await
 }
 
-/// What was changed over CQL is done when the pass ends, so the next one can begin at once.
-fn next(plan: &Plan) -> Action {
+/// What was changed over CQL is done when the pass ends, so the next one can begin at once. `again` is when to look
+/// because of what was refused.
+fn next(plan: &Plan, again: Option<Duration>) -> Action {
     let done = match &plan.ring {
         None | Some(RingAction::Decommission { .. } | RingAction::Cleanup { .. } | RingAction::Repair { .. }) => false,
         Some(_) => true,
     };
-    Action::requeue(if done { plan.requeue.min(AFTER_CHANGE) } else { plan.requeue })
+    let requeue = if done && again.is_none() { plan.requeue.min(AFTER_CHANGE) } else { plan.requeue };
+    Action::requeue(again.map_or(requeue, |again| requeue.min(again)))
 }
 
 /// Writes the status, and tells of it in metrics and events. Returns the StoreCluster as it is then.

@@ -13,7 +13,7 @@ mod protection;
 mod services;
 mod telemetry;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -49,9 +49,10 @@ pub enum Mode {
 /// One request that brings an object to what is rendered.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Write {
-    /// Server-side apply, forced, by `store_crds::FIELD_MANAGER`.
-    Apply { key: ChildKey, object: Value },
-    /// POST; that it exists already is success. `random` as in `Mode::CreateOnce`.
+    /// Server-side apply, forced, by `store_crds::FIELD_MANAGER`, to the object of the UID `live`; where none was
+    /// seen a POST, so that nothing is taken that is somebody else's.
+    Apply { key: ChildKey, object: Value, live: Option<String> },
+    /// POST; that it exists already, as this shop's, is success. `random` as in `Mode::CreateOnce`.
     Create { key: ChildKey, object: Value, random: Vec<&'static str> },
     /// DELETE with this UID as precondition: the object is no longer wanted.
     Delete { key: ChildKey, uid: String },

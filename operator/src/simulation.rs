@@ -4,6 +4,7 @@
 mod away_stories;
 mod founding;
 mod operator;
+mod refused_stories;
 mod ring;
 mod safety;
 mod sharp_stories;

@@ -123,6 +123,7 @@ async fn context() -> Context {
         secrets: Arc::default(),
         failures: Arc::default(),
         evictions: Arc::default(),
+        refused: Arc::default(),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::observation::{TaskKind, TaskState};
 
 /// While work goes on. Watches wake the operator sooner, but nothing wakes it when a node has joined
 /// or a repair has ended.
-const WORKING: Duration = Duration::from_secs(1);
+pub const WORKING: Duration = Duration::from_secs(1);
 /// While something is wrong that only somebody else can mend.
 const WRONG: Duration = Duration::from_secs(10);
 /// When everything is done.

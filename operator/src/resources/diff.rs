@@ -41,11 +41,12 @@ fn write(child: &Child, live: Option<&Value>) -> Option<Write> {
             Some(Write::Create { key, object: child.object.clone(), random: random.clone() })
         }
         (Mode::CreateOnce { .. }, Some(_)) => None,
-        (Mode::Apply, None) => Some(Write::Apply { key, object: child.object.clone() }),
+        (Mode::Apply, None) => Some(Write::Apply { key, object: child.object.clone(), live: None }),
         (Mode::Apply, Some(live)) => {
             let object = with_immutable_fields(&child.object, live);
             let same_rendering = applied_hash(&object).is_some() && applied_hash(&object) == applied_hash(live);
-            (!same_rendering || !holds(live, &object)).then_some(Write::Apply { key, object })
+            let uid = live.pointer("/metadata/uid").and_then(Value::as_str).map(str::to_owned);
+            (!same_rendering || !holds(live, &object)).then_some(Write::Apply { key, object, live: uid })
         }
     }
 }

@@ -164,7 +164,7 @@ fn what_is_missing_is_made_in_the_order_it_is_rendered() {
     let made: Vec<ChildKey> = diff(&children, &BTreeMap::new())
         .into_iter()
         .map(|write| match write {
-            Write::Apply { key, .. } => key,
+            Write::Apply { key, live: None, .. } => key,
             other => panic!("{other:?}"),
         })
         .collect();

@@ -10,10 +10,13 @@ use super::ring::{Disk, TrueRing, cql};
 use super::tasks::Tasks;
 use super::world::World;
 use crate::desired::Desired;
+use crate::effects::{self, Course, Effect};
 use crate::observation::{
-    ChildKey, CqlAnswer, EvictionRefused, NodeAnswer, Observation, PodObservation, StoreIdentity, TaskKind,
+    Cause, ChildKey, CqlAnswer, EvictionRefused, NodeAnswer, Observation, PodObservation, StoreIdentity, TaskKind,
 };
-use crate::plan::{ClaimChange, ClaimEdit, Delete, Plan, RingAction, Shape, plan};
+use crate::ownership::{self, Standing, standing};
+use crate::plan::{ClaimEdit, Delete, Plan, RingAction, Shape, plan};
+use crate::refusals::Refusals;
 use crate::resources::{self, Write};
 use crate::settings::Settings;
 use crate::status;
@@ -73,14 +76,25 @@ pub struct Operator {
     read: Option<(Option<i64>, Option<String>, Desired)>,
     /// What was found to need no write of an object.
     quiet: Option<(Desired, Shape, Option<u64>)>,
+    /// What was refused, and of which store.
+    refusals: (String, Refusals),
 }
 
-enum Effect {
+/// Why an effect was not made.
+enum Failure {
+    /// Its precondition does not hold any more.
+    Race,
+    Refused(Cause, String),
+}
+
+/// Cassandra did not do it, or did not say so.
+fn failed() -> Failure {
+    Failure::Refused(Cause::Failed, "no answer".into())
+}
+
+enum Step {
     Status(Box<StoreClusterStatus>),
-    Child(Write),
-    Delete(Delete),
-    Claim(ClaimChange),
-    Ring(RingAction),
+    Effect(Effect),
     Finalizer(bool),
 }
 
@@ -102,57 +116,69 @@ impl Operator {
         self.writes.clear();
         if !fault.stale {
             if self.cache.version != Some(world.version) {
-                self.cache.children.clone_from(&world.objects);
+                self.cache.children = world.labelled();
                 self.cache.version = Some(world.version);
             }
             self.cache.pods = seen_pods(world);
         }
         let Some(store) = world.store.clone() else { return };
-        let cache = std::mem::take(&mut self.cache);
+        if self.refusals.0 != uid(&store) {
+            self.refusals = (uid(&store).to_owned(), Refusals::default());
+        }
+        let mut cache = std::mem::take(&mut self.cache);
+        cache.children = ownership::ours(&identity(&store), cache.children);
         let version = cache.version;
         let accepted = crate::observe::accepted_spec(&cache.children, "shop", uid(&store));
         let desired = self.read(&store, accepted.as_deref());
         let observation = self.observe(world, &desired, cache, fault.silent);
 
         let plan = plan(&desired, &observation, &settings());
+        let writes = self.diff(&desired, &plan.shape, &observation.children, version);
+        let plan = plan.with_writes(&writes);
         let after = status::status(&desired, &observation, &plan);
-        let mut effects = Vec::new();
+        let mut steps = Vec::new();
         if plan.finalizer == Some(true) {
-            effects.push(Effect::Finalizer(true));
+            steps.push(Step::Finalizer(true));
         }
         if observation.status != after {
-            effects.push(Effect::Status(Box::new(after)));
+            steps.push(Step::Status(Box::new(after)));
         }
-        let writes = self.diff(&desired, &plan.shape, &observation.children, version);
-        effects.extend(writes.into_iter().map(Effect::Child));
-        effects.extend(plan.deletes.iter().cloned().map(Effect::Delete));
-        effects.extend(plan.claims.iter().cloned().map(Effect::Claim));
-        effects.extend(plan.ring.clone().map(Effect::Ring));
+        steps.extend(effects::in_order(&desired, &plan, writes).into_iter().map(Step::Effect));
         if plan.finalizer == Some(false) {
-            effects.push(Effect::Finalizer(false));
+            steps.push(Step::Finalizer(false));
         }
         let mut ended = fault.crash_after != Some(0);
         if !ended {
-            self.tasks.clear();
-            self.refused = None;
-            effects.clear();
+            self.crash();
+            steps.clear();
         }
-        for (number, effect) in effects.into_iter().enumerate() {
+        let (mut course, mut wanted) = (Course::default(), BTreeSet::new());
+        for (number, step) in steps.into_iter().enumerate() {
             if fault.crash_after == Some(number) {
-                self.tasks.clear();
-                self.refused = None;
+                self.crash();
                 ended = false;
                 break;
             }
-            let is_status = matches!(effect, Effect::Status(_));
-            if self.commit(world, &desired, &observation, effect, fault).is_err() {
-                ended = false;
-                break; // somebody wrote first, or Cassandra refused: the next pass looks again
-            }
-            if is_status {
-                self.tasks.settle(&plan);
+            match step {
+                Step::Status(status) => {
+                    if self.write_status(world, &status).is_err() {
+                        ended = false;
+                        break;
+                    }
+                    self.tasks.settle(&plan);
+                }
+                Step::Finalizer(false) if course.has_raced() => {}
+                Step::Finalizer(on) => self.set_finalizer(world, on),
+                Step::Effect(effect) => {
+                    wanted.insert(effect.deed());
+                    self.make(world, &desired, &observation, &effect, fault, &mut course);
+                }
             }
         }
+        if ended {
+            self.refusals.1.end_of_pass(&wanted);
+        }
+        ended &= course.is_whole();
         self.last = ended.then_some(plan);
         self.cache = Cache { version, children: observation.children, pods: observation.pods };
     }
@@ -215,14 +241,7 @@ impl Operator {
         };
         Observation {
             now: world.now,
-            store: StoreIdentity {
-                namespace: "default".into(),
-                name: "shop".into(),
-                uid: desired.uid.clone(),
-                generation: store.metadata.generation.unwrap_or_default(),
-                deletion_requested: store.metadata.deletion_timestamp.is_some(),
-                has_finalizer: store.metadata.finalizers.iter().flatten().count() > 0,
-            },
+            store: identity(store),
             status: store.status.clone().unwrap_or_default(),
             children: cache.children,
             pods: cache.pods,
@@ -232,10 +251,62 @@ impl Operator {
             serves_routes: true,
             tasks: self.tasks.states(),
             eviction_refused: self.refused.clone(),
+            refused: self.refusals.1.told(world.now),
         }
     }
 
-    /// Makes one write. `Err`: its precondition does not hold any more.
+    /// It starts anew, and knows nothing but what is written.
+    fn crash(&mut self) {
+        self.tasks.clear();
+        self.refusals = Default::default();
+        self.refused = None;
+    }
+
+    fn write_status(&mut self, world: &mut World, status: &StoreClusterStatus) -> Result<(), ()> {
+        self.writes.push("status".into());
+        // what the API server stores is JSON, with times in seconds
+        let stored = serde_json::from_value(serde_json::to_value(status).unwrap()).unwrap();
+        world.store.as_mut().ok_or(())?.status = Some(stored);
+        Ok(())
+    }
+
+    fn set_finalizer(&mut self, world: &mut World, on: bool) {
+        self.writes.push(format!("finalizer {on}"));
+        let finalizer = vec![store_crds::FINALIZER.to_owned()];
+        if let Some(store) = &mut world.store {
+            store.metadata.finalizers = on.then_some(finalizer);
+        }
+        world.collect_garbage();
+    }
+
+    /// Makes one effect as the driver does, unless something stops it.
+    fn make(
+        &mut self,
+        world: &mut World,
+        desired: &Desired,
+        observation: &Observation,
+        effect: &Effect,
+        fault: &Fault,
+        course: &mut Course,
+    ) {
+        let (part, deed, content, now) = (effect.part(desired), effect.deed(), effect.content(), world.now);
+        if !course.allows(part) {
+            return;
+        }
+        if self.refusals.1.holds_back(&deed, &content, now) {
+            course.refused(part);
+            return;
+        }
+        match self.commit(world, desired, observation, effect.clone(), fault) {
+            Ok(()) => self.refusals.1.done(&deed),
+            Err(Failure::Race) => course.raced(part),
+            Err(Failure::Refused(cause, words)) => {
+                self.refusals.1.refused(&deed, &content, cause, &words, now);
+                course.refused(part);
+            }
+        }
+    }
+
     fn commit(
         &mut self,
         world: &mut World,
@@ -243,19 +314,17 @@ impl Operator {
         observation: &Observation,
         effect: Effect,
         fault: &Fault,
-    ) -> Result<(), ()> {
+    ) -> Result<(), Failure> {
+        if let Some(words) = effect.deed().object.and_then(|object| world.refuses(&object.kind)) {
+            return Err(Failure::Refused(Cause::Refused, words));
+        }
         match effect {
-            Effect::Status(status) => {
-                self.writes.push("status".into());
-                // what the API server stores is JSON, with times in seconds
-                let stored = serde_json::from_value(serde_json::to_value(&*status).unwrap()).unwrap();
-                world.store.as_mut().ok_or(())?.status = Some(stored);
-            }
-            Effect::Child(write) => self.write_child(world, observation, write)?,
+            Effect::Write(write) => self.write_child(world, observation, write)?,
             Effect::Delete(delete) => self.delete(world, desired, observation, &delete)?,
             Effect::Claim(change) => {
                 self.writes.push(format!("{change:?}"));
-                let claim = world.claims.get_mut(&change.name).filter(|claim| claim.uid == change.uid).ok_or(())?;
+                let claim = world.claims.get_mut(&change.name).filter(|claim| claim.uid == change.uid);
+                let claim = claim.ok_or(Failure::Race)?;
                 match change.edit {
                     ClaimEdit::Grow(bytes) if claim.expandable == Some(true) => claim.requested_bytes = bytes,
                     ClaimEdit::Grow(_) => world.violate(format!("{} is grown and its class cannot", change.name)),
@@ -268,35 +337,42 @@ impl Operator {
                     }
                 }
             }
-            Effect::Ring(action) => self.act(world, desired, action, fault)?,
-            Effect::Finalizer(on) => {
-                self.writes.push(format!("finalizer {on}"));
-                let finalizer = vec![store_crds::FINALIZER.to_owned()];
-                world.store.as_mut().ok_or(())?.metadata.finalizers = on.then_some(finalizer);
-                world.collect_garbage();
-            }
+            Effect::Act(action) => self.act(world, desired, action, fault)?,
         }
         Ok(())
     }
 
-    fn write_child(&mut self, world: &mut World, observation: &Observation, write: Write) -> Result<(), ()> {
+    fn write_child(&mut self, world: &mut World, observation: &Observation, write: Write) -> Result<(), Failure> {
         let kind = |key: &ChildKey| format!("{} {}", key.kind, key.name);
         self.writes.push(match &write {
-            Write::Apply { key, object } => format!("apply {} {}", kind(key), object["spec"]["replicas"]),
+            Write::Apply { key, object, .. } => format!("apply {} {}", kind(key), object["spec"]["replicas"]),
             Write::Create { key, .. } => format!("create {}", kind(key)),
             Write::Delete { key, .. } => format!("delete {}", kind(key)),
         });
+        if let Write::Apply { key, .. } | Write::Create { key, .. } = &write {
+            let own = world.objects.get(key).filter(|_| key.kind != "Secret");
+            let there = world.foreign.get(key).or(own).map(|object| standing(&observation.store, object));
+            match there {
+                None => {}
+                Some(Standing::Former) => return Err(Failure::Refused(Cause::Former, "it is there".into())),
+                Some(Standing::Foreign(owner)) => {
+                    return Err(Failure::Refused(Cause::Taken(owner), "it is there".into()));
+                }
+                Some(Standing::Ours | Standing::Orphaned) if world.foreign.contains_key(key) => {
+                    world.violate(format!("{key:?} is changed and is another's"));
+                }
+                Some(Standing::Ours | Standing::Orphaned) => {}
+            }
+        }
         world.version += 1;
         match write {
-            // the API server lets no object have two controllers
-            Write::Apply { key, object } if is_of_another(world, &key, &object) => return Err(()),
-            Write::Apply { key, object } => {
+            Write::Apply { key, object, .. } => {
                 let uid = world.objects.get(&key).map(|live| live["metadata"]["uid"].clone());
                 let before = world.objects.get(&key).cloned().unwrap_or(Value::Null);
                 let replicas = |object: &Value| object["spec"]["replicas"].as_i64().unwrap_or(0);
                 if key.kind == "StatefulSet" && replicas(&object) < replicas(&before) {
                     if observation.pods != seen_pods(world) {
-                        return Err(());
+                        return Err(Failure::Race);
                     }
                     super::safety::check_shrink(world, &key.name, replicas(&object));
                 }
@@ -320,6 +396,9 @@ impl Operator {
                 world.objects.entry(key).or_insert(object);
             }
             Write::Delete { key, uid } => {
+                if world.foreign.contains_key(&key) {
+                    world.violate(format!("{key:?} is deleted and is another's"));
+                }
                 if world.objects.get(&key).is_some_and(|live| live["metadata"]["uid"] == uid.as_str()) {
                     world.objects.remove(&key);
                 }
@@ -334,15 +413,15 @@ impl Operator {
         desired: &Desired,
         observation: &Observation,
         delete: &Delete,
-    ) -> Result<(), ()> {
+    ) -> Result<(), Failure> {
         self.writes.push(format!("{delete:?}"));
         match delete.kind {
             "Pod" => {
                 if observation.pods != seen_pods(world) {
-                    return Err(());
+                    return Err(Failure::Race);
                 }
                 let Some(pod) = world.pods.get(&delete.name).filter(|pod| pod.seen.uid == delete.uid) else {
-                    return Err(());
+                    return Err(Failure::Race);
                 };
                 if pod.seen.deleting {
                     return Ok(());
@@ -356,15 +435,16 @@ impl Operator {
                 world.terminate(&delete.name);
             }
             "PersistentVolumeClaim" => {
-                let claim = world.claims.get(&delete.name).filter(|claim| claim.uid == delete.uid).ok_or(())?.clone();
+                let claim = world.claims.get(&delete.name).filter(|claim| claim.uid == delete.uid);
+                let claim = claim.ok_or(Failure::Race)?.clone();
                 super::safety::check_claim_delete(world, desired, &delete.name, &claim);
                 world.claims.entry(delete.name.clone()).and_modify(|claim| claim.deleting = true);
             }
             kind => {
                 let key = ChildKey { kind: kind.into(), name: delete.name.clone() };
-                let live = world.objects.get(&key).ok_or(())?;
+                let live = world.objects.get(&key).ok_or(Failure::Race)?;
                 if live["metadata"]["uid"] != delete.uid.as_str() {
-                    return Err(());
+                    return Err(Failure::Race);
                 }
                 world.objects.remove(&key);
                 world.version += 1;
@@ -383,11 +463,11 @@ impl Operator {
         self.refused = Some(EvictionRefused { uid: uid.to_owned(), words, since, at: world.now });
     }
 
-    fn act(&mut self, world: &mut World, desired: &Desired, action: RingAction, fault: &Fault) -> Result<(), ()> {
+    fn act(&mut self, world: &mut World, desired: &Desired, action: RingAction, fault: &Fault) -> Result<(), Failure> {
         self.writes.push(format!("{action:?}"));
         super::safety::check_action(world, &action);
         if world.live_members() == 0 {
-            return Err(());
+            return Err(failed());
         }
         match action {
             RingAction::CreateSuperuser => world.ring.own_superuser = true,
@@ -396,15 +476,15 @@ impl Operator {
             RingAction::CreateKeyspace { keyspace, replication } => {
                 let create = |ring: &mut TrueRing| ring.create(keyspace, replication);
                 world.ring.change_schema(fault.lag, create);
-                return if fault.lag > 0 { Err(()) } else { Ok(()) };
+                return if fault.lag > 0 { Err(failed()) } else { Ok(()) };
             }
             RingAction::AlterReplication { keyspace, replication } if fault.late => {
                 world.ring.late.push((2, keyspace, replication));
-                return Err(());
+                return Err(failed());
             }
             RingAction::AlterReplication { keyspace, replication } => {
                 world.ring.change_schema(fault.lag, |ring| ring.alter(&keyspace, replication));
-                return if fault.lag > 0 { Err(()) } else { Ok(()) };
+                return if fault.lag > 0 { Err(failed()) } else { Ok(()) };
             }
             RingAction::Decommission { pod } => self.tasks.begin(world, &pod, TaskKind::Decommission, None),
             RingAction::Cleanup { pod, keyspace } => self.tasks.begin(world, &pod, TaskKind::Cleanup, keyspace),
@@ -414,10 +494,15 @@ impl Operator {
     }
 }
 
-fn is_of_another(world: &World, key: &ChildKey, object: &Value) -> bool {
-    let owner = |object: &Value| object["metadata"]["ownerReferences"][0]["uid"].as_str().map(str::to_owned);
-    let live = world.objects.get(key).and_then(owner);
-    live.is_some() && live != owner(object)
+fn identity(store: &StoreCluster) -> StoreIdentity {
+    StoreIdentity {
+        namespace: "default".into(),
+        name: "shop".into(),
+        uid: uid(store).to_owned(),
+        generation: store.metadata.generation.unwrap_or_default(),
+        deletion_requested: store.metadata.deletion_timestamp.is_some(),
+        has_finalizer: store.metadata.finalizers.iter().flatten().count() > 0,
+    }
 }
 
 fn uid(store: &StoreCluster) -> &str {

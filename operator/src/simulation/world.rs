@@ -91,6 +91,10 @@ pub struct World {
     garbage: Option<(String, u32)>,
     /// Ticks that the garbage collector takes.
     pub collects: u32,
+    /// Objects of others under names that the shop's have, or with its label.
+    pub foreign: BTreeMap<ChildKey, Value>,
+    /// Kinds that the API server refuses to write, each for so many ticks.
+    pub refusing: BTreeMap<String, u32>,
     uids: u64,
 }
 
@@ -118,6 +122,8 @@ impl World {
             tier: Tier::default(),
             garbage: None,
             collects: 0,
+            foreign: BTreeMap::new(),
+            refusing: BTreeMap::new(),
             uids: 0,
         }
     }
@@ -246,11 +252,45 @@ impl World {
         self.pods.iter().map(of).collect()
     }
 
+    /// What the API server answers to a write of that kind, if it refuses.
+    pub fn refuses(&self, kind: &str) -> Option<String> {
+        let ticks = self.refusing.get(kind)?;
+        Some(format!("admission webhook \"policy\" denied the {kind} for {ticks} ticks"))
+    }
+
+    /// What a watch by the store's label sees.
+    pub fn labelled(&self) -> BTreeMap<ChildKey, Value> {
+        let labelled = |object: &Value| object["metadata"]["labels"][store_crds::LABEL_STORE] == "shop";
+        let foreign = self.foreign.iter().filter(|(_, object)| labelled(object));
+        foreign.chain(&self.objects).map(|(key, object)| (key.clone(), object.clone())).collect()
+    }
+
+    /// Somebody makes an object of his own, with the shop's label or without it, unless the name is in use.
+    pub fn make_foreign(&mut self, kind: &str, name: &str, labelled: bool) {
+        let key = ChildKey { kind: kind.to_owned(), name: name.to_owned() };
+        if self.objects.contains_key(&key) {
+            return;
+        }
+        let labels = if labelled { json!({store_crds::LABEL_STORE: "shop"}) } else { json!({"team": "billing"}) };
+        let metadata = json!({"name": name, "uid": self.uid(), "labels": labels});
+        self.foreign.insert(key, json!({"kind": kind, "metadata": metadata}));
+        self.version += 1;
+    }
+
+    pub fn drop_foreign(&mut self) {
+        self.foreign.clear();
+        self.version += 1;
+    }
+
     /// One tick of everything but the operator.
     pub fn tick(&mut self) {
         self.now += SignedDuration::from_secs(2);
         self.collect();
         self.end_pods();
+        self.refusing.retain(|_, ticks| {
+            *ticks -= 1;
+            *ticks > 0
+        });
         self.run_stateful_sets();
         for name in self.pods.keys().cloned().collect::<Vec<_>>() {
             self.run_process(&name);

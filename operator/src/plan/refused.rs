@@ -1,0 +1,127 @@
+//! What was refused is told in the words of whoever refused it; and a pass that still writes objects does not say
+//! that everything is done. Pure.
+
+use super::draft::{Context, Draft, Hold};
+use super::{Plan, RingAction};
+use crate::observation::{Cause, Refusal};
+use crate::resources::Write;
+
+/// Tells each refusal.
+pub fn tell(context: &Context, draft: &mut Draft) {
+    draft.wrongs.extend(context.observation.refused.iter().flatten().map(hold));
+}
+
+/// The same for a plan that no guard had a part in.
+pub fn beside(context: &Context, mut plan: Plan) -> Plan {
+    let first = context.observation.refused.iter().flatten().map(hold).next();
+    if plan.report.degraded.is_none() {
+        plan.report.degraded = first.map(|hold| (hold.reason.to_owned(), hold.message));
+    }
+    plan
+}
+
+fn hold(refusal: &Refusal) -> Hold {
+    let Refusal { deed, object, cause, words, .. } = refusal;
+    let name = object.as_ref().map(|object| format!("{} {}", object.kind, object.name)).unwrap_or_default();
+    match cause {
+        Cause::Taken(owner) => Hold::wrong(
+            "NameTaken",
+            format!(
+                "{name} is there already and belongs to {owner}: it stays as it is, and what the shop needs of that \
+                 name is missing; rename or delete it, or give the shop another name"
+            ),
+        ),
+        Cause::Former => Hold::wrong(
+            "FormerObject",
+            format!(
+                "{name} still belongs to a StoreCluster of this name that is no more, and Kubernetes has not taken it \
+                 away; delete it, and it is made again"
+            ),
+        ),
+        Cause::Refused | Cause::Failed if object.is_none() => {
+            Hold::wrong("ActionFailed", format!("could not {deed}: {words}"))
+        }
+        Cause::Refused | Cause::Failed => Hold::wrong("WriteRefused", format!("could not {deed}: {words}")),
+    }
+}
+
+impl Plan {
+    /// Takes into account the writes that the objects still need: as long as there are any, not everything is done,
+    /// whether they are refused or not.
+    pub fn with_writes(mut self, writes: &[Write]) -> Plan {
+        let key = writes.iter().map(|write| match write {
+            Write::Apply { key, .. } | Write::Create { key, .. } | Write::Delete { key, .. } => key,
+        });
+        let mut names = key.map(|key| format!("{} {}", key.kind, key.name));
+        if let (None, Some(first)) = (&self.report.progressing, names.next()) {
+            let more = names.count();
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            self.report.progressing = Some(("WritingObjects".to_owned(), format!("{first}{more} is written")));
+            self.requeue = self.requeue.min(super::report::WORKING);
+        }
+        self
+    }
+}
+
+impl std::fmt::Display for RingAction {
+    /// What is to be done, in words that follow "could not".
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            RingAction::CreateSuperuser => f.write_str("make the operator's own superuser"),
+            RingAction::DisableDefaultSuperuser => f.write_str("disable the default superuser"),
+            RingAction::EnsureRoles => f.write_str("set up the roles of the schema writer and of the API"),
+            RingAction::CreateKeyspace { keyspace, replication } => {
+                write!(f, "make keyspace {keyspace} with replication factor {replication}")
+            }
+            RingAction::AlterReplication { keyspace, replication } => {
+                write!(f, "give keyspace {keyspace} replication factor {replication}")
+            }
+            RingAction::Decommission { pod } => write!(f, "begin the decommission of {pod}"),
+            RingAction::Cleanup { pod, keyspace: None } => write!(f, "begin the clean-up of {pod}"),
+            RingAction::Cleanup { pod, keyspace: Some(keyspace) } => {
+                write!(f, "begin the clean-up of keyspace {keyspace} on {pod}")
+            }
+            RingAction::Repair { pod, keyspace } => write!(f, "begin the repair of keyspace {keyspace} on {pod}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::observation::ChildKey;
+
+    fn told(cause: Cause, object: Option<(&str, &str)>) -> (String, String) {
+        let key = |(kind, name): (&str, &str)| ChildKey { kind: kind.into(), name: name.into() };
+        let hold = hold(&Refusal {
+            deed: object
+                .map_or("give keyspace k replication factor 2".into(), |(kind, name)| format!("write {kind} {name}")),
+            object: object.map(key),
+            cause,
+            words: "the server's words".into(),
+            since: Timestamp::UNIX_EPOCH,
+        });
+        (hold.reason.to_string(), hold.message)
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_the_words_of_whoever_refused() {
+        let ingress = Some(("Ingress", "shop-api"));
+        let expected = "could not write Ingress shop-api: the server's words";
+        assert_eq!(told(Cause::Refused, ingress), ("WriteRefused".into(), expected.into()));
+        let (reason, message) = told(Cause::Failed, None);
+        assert_eq!(reason, "ActionFailed");
+        assert_eq!(message, "could not give keyspace k replication factor 2: the server's words");
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_told_with_its_owner() {
+        let (reason, message) =
+            told(Cause::Taken("StoreCluster s".into()), Some(("StatefulSet", "s-cassandra-cassandra-a")));
+        assert_eq!(reason, "NameTaken");
+        let expected = "StatefulSet s-cassandra-cassandra-a is there already and belongs to StoreCluster s";
+        assert!(message.starts_with(expected), "{message}");
+    }
+}
