@@ -10,12 +10,14 @@ pub const FIELD_MANAGER: &str = "store-operator";
 pub const LABEL_STORE: &str = "storemanager.io/store";
 /// Label: rack of a Cassandra pod or volume claim.
 pub const LABEL_RACK: &str = "storemanager.io/rack";
-/// Label: `cassandra`, `api` or `schema`.
+/// Label: `cassandra`, `api`, `schema` or `check`.
 pub const LABEL_COMPONENT: &str = "app.kubernetes.io/component";
 /// Annotation on applied objects: SHA-256 of what the operator rendered, in hex.
 pub const ANNOTATION_APPLIED_HASH: &str = "storemanager.io/applied-hash";
 /// Annotation on Cassandra pods: SHA-256 of the pod template they were made from, in hex.
 pub const ANNOTATION_TEMPLATE_HASH: &str = "storemanager.io/template-hash";
+/// Annotation on Cassandra pods and on the ConfigMaps that they are configured by: the configuration's hash.
+pub const ANNOTATION_CONFIGURATION: &str = "storemanager.io/configuration";
 
 /// Port of the Cassandra native protocol.
 pub const CQL_PORT: i32 = 9042;

@@ -27,6 +27,8 @@ pub struct StoreClusterStatus {
     pub nodes: Vec<NodeStatus>,
     /// The keyspaces of the spec and the replicated system keyspaces.
     pub keyspaces: Vec<KeyspaceStatus>,
+    /// What the nodes are configured by, as hashes that names of ConfigMaps end in.
+    pub configuration: ConfigurationStatus,
     /// The operation in hand. At most one changes the ring at a time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<OperationStatus>,
@@ -119,6 +121,28 @@ pub enum RepairState {
     Owed,
     /// Running.
     Running,
+}
+
+/// Configurations of the nodes.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ConfigurationStatus {
+    /// The newest that a node has come up with: what a pod gets that is made again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub good: Option<String>,
+    /// A newer one that no node has come up with yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tried: Option<ConfigurationTrial>,
+}
+
+/// A configuration that no node has come up with yet.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ConfigurationTrial {
+    /// Its hash.
+    pub configuration: String,
+    /// The pods that try it: no other starts with it.
+    pub pods: Vec<String>,
 }
 
 /// The operation in hand.

@@ -38,7 +38,7 @@ pub enum Part {
     Ground,
     /// The Service by which clients find nodes.
     Contact,
-    /// Disruption budget and policies of the nodes.
+    /// Disruption budget and policies of the nodes, the trial run of a configuration.
     Guard,
     /// StatefulSets.
     Nodes,
@@ -62,7 +62,7 @@ pub enum Part {
     Api,
     /// Ingress and HTTPRoute.
     WayIn,
-    /// Jobs that are done, ways in that are no longer wanted.
+    /// Jobs that are done, ways in that are no longer wanted, ConfigMaps that no pod refers to.
     ApiGoing,
 }
 
@@ -96,7 +96,8 @@ impl Effect {
                 written(desired, key, of_ring)
             }
             Effect::Write(Write::Delete { .. }) => Part::ApiGoing,
-            Effect::Delete(delete) if delete.kind == "Job" => Part::ApiGoing,
+            // what no pod refers to any more keeps nothing up
+            Effect::Delete(delete) if ["Job", "ConfigMap"].contains(&delete.kind) => Part::ApiGoing,
             Effect::Delete(_) => Part::Going,
             Effect::Claim(_) => Part::Claims,
             Effect::Act(RingAction::Decommission { .. }) => Part::Leave,
@@ -135,7 +136,8 @@ impl Effect {
 fn written(desired: &Desired, key: &ChildKey, of_ring: bool) -> Part {
     match (key.kind.as_str(), of_ring) {
         ("StatefulSet", _) => Part::Nodes,
-        ("PodDisruptionBudget" | "NetworkPolicy", true) => Part::Guard,
+        // the only pod that is made is one that tries a configuration
+        ("PodDisruptionBudget" | "NetworkPolicy", true) | ("Pod", _) => Part::Guard,
         ("Service", true) if key.name == resources::client_name(desired) => Part::Contact,
         (_, true) => Part::Ground,
         ("PodDisruptionBudget" | "NetworkPolicy", false) => Part::ApiGuard,

@@ -7,6 +7,7 @@ pub mod cassandra;
 pub mod client;
 pub mod clock;
 pub mod commit;
+pub mod configuration;
 pub mod context;
 pub mod controller;
 pub mod desired;

@@ -2,6 +2,7 @@
 //! configuration before Cassandra starts, `node-agent` tells how the node is while it runs.
 
 pub mod agent;
+mod check;
 pub mod config;
 mod decided;
 pub mod files;

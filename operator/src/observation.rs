@@ -36,6 +36,8 @@ pub struct Observation {
     pub claims: BTreeMap<String, ClaimObservation>,
     /// An eviction that the API server refused, and that is not made since.
     pub eviction_refused: Option<EvictionRefused>,
+    /// Pods that try a configuration, by name.
+    pub checks: BTreeMap<String, CheckObservation>,
     /// Each Cassandra pod's own view of the ring, by pod name; every pod that exists has an entry.
     pub views: BTreeMap<String, NodeAnswer>,
     /// What CQL says, asked of the ring as a whole.
@@ -107,6 +109,9 @@ pub struct PodObservation {
     pub deleting: bool,
     /// `storemanager.io/template-hash` of the template it was made from.
     pub template_hash: String,
+    /// `storemanager.io/configuration`: the hash of what it was configured by; empty: it was made by an operator that
+    /// knew none.
+    pub configuration: String,
     /// Why it does not run, in words: unschedulable, image pull, crash loop with the last exit.
     pub trouble: Option<String>,
     /// When it was created.
@@ -124,6 +129,33 @@ pub struct EvictionRefused {
     pub since: Timestamp,
     /// When it was refused last.
     pub at: Timestamp,
+}
+
+/// A pod that tries a configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckObservation {
+    pub uid: String,
+    pub deleting: bool,
+    pub created_at: Timestamp,
+    pub outcome: CheckOutcome,
+}
+
+/// How a trial run of a configuration stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CheckOutcome {
+    /// It has not ended, and perhaps why it does not run.
+    Running(Option<String>),
+    Passed,
+    /// Cassandra or Java refuses the configuration, in their words.
+    Refused(String),
+    /// It ended without a word on the configuration: its machine is lost, or had no room for it.
+    Lost,
+}
+
+impl Default for CheckOutcome {
+    fn default() -> CheckOutcome {
+        CheckOutcome::Running(None)
+    }
 }
 
 /// A volume claim of a Cassandra pod.

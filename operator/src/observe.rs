@@ -15,7 +15,7 @@ use kube::{Resource as _, ResourceExt as _};
 use serde_json::Value;
 use store_crds::{FINALIZER, LABEL_COMPONENT, StoreCluster};
 
-pub use reading::{claim_observation, pod_observation};
+pub use reading::{check_observation, claim_observation, pod_observation};
 
 use crate::cassandra::{Credentials, NodeTarget, StoreAccess};
 use crate::clock;
@@ -23,9 +23,10 @@ use crate::context::Context;
 use crate::desired::{ANNOTATION_ACCEPTED_SPEC, Desired};
 use crate::kinds::{HTTP_ROUTE, WATCHED};
 use crate::observation::{
-    ChildKey, ClaimObservation, CqlAnswer, NodeAnswer, Observation, PodObservation, StoreIdentity,
+    CheckObservation, ChildKey, ClaimObservation, CqlAnswer, NodeAnswer, Observation, PodObservation, StoreIdentity,
 };
 use crate::ownership;
+use crate::resources;
 
 /// What could not be read, so that there is nothing to decide on.
 #[derive(Debug, thiserror::Error)]
@@ -156,6 +157,7 @@ pub async fn observe(
         serves_routes: context.cache.serves(HTTP_ROUTE),
         pods,
         claims,
+        checks: checks(context, namespace, name),
         views,
         cql,
         tasks: context.ring.tasks(&desired.uid),
@@ -227,6 +229,12 @@ fn pods(context: &Context, namespace: &str, store: &str) -> BTreeMap<String, Pod
     let pods = context.cache.of_store("Pod", namespace, store);
     let cassandra = |pod: &&Arc<DynamicObject>| pod.labels().get(LABEL_COMPONENT).is_some_and(|of| of == "cassandra");
     pods.iter().filter(cassandra).map(|pod| (pod.name_any(), pod_observation(pod))).collect()
+}
+
+fn checks(context: &Context, namespace: &str, store: &str) -> BTreeMap<String, CheckObservation> {
+    let pods = context.cache.of_store("Pod", namespace, store);
+    let tries = |pod: &&Arc<DynamicObject>| pod.labels().get(LABEL_COMPONENT).is_some_and(|of| of == resources::CHECK);
+    pods.iter().filter(tries).map(|pod| (pod.name_any(), check_observation(pod))).collect()
 }
 
 async fn claims(context: &Context, desired: &Desired) -> BTreeMap<String, ClaimObservation> {

@@ -7,6 +7,8 @@
 mod api;
 mod bootstrap;
 mod calm;
+mod check;
+mod configuration;
 mod draft;
 mod lifecycle;
 mod quorum;
@@ -20,11 +22,12 @@ mod rollout;
 mod scale;
 mod volumes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use store_crds::{Consistency, Debt, KeyspaceStatus, NodeStatus, OperationStatus};
+use store_crds::{ConfigurationStatus, Consistency, Debt, KeyspaceStatus, NodeStatus, OperationStatus};
 
+use crate::configuration::Configuration;
 use crate::desired::Desired;
 use crate::observation::{Observation, VolumeNote};
 use crate::settings::Settings;
@@ -75,6 +78,8 @@ pub fn plan(desired: &Desired, observation: &Observation, settings: &Settings) -
     volumes::delete_left(&context, &mut draft);
     retained::note(&context, &mut draft);
     retained::tell_unbound(&context, &mut draft);
+    configuration::place(&context, &mut draft);
+    configuration::prune(&context, &mut draft);
     api::run(&context, &mut draft, hold.is_none());
     refused::tell(&context, &mut draft);
     report::finish(&context, draft, hold)
@@ -118,8 +123,23 @@ pub struct Shape {
     /// Size of the volumes in each rack's claim template, as a canonical quantity. It is immutable
     /// in a StatefulSet, so it stays as it is until the StatefulSet is made again.
     pub storage: BTreeMap<String, String>,
+    /// Racks whose template is not the newest, since that one is only tried.
+    pub earlier: Option<Earlier>,
+    /// A configuration that is only tried, by its hash, and then the pods that may start with it.
+    pub trial: Vec<String>,
+    /// There are pods that know of no ConfigMap but the one that changes: it still says how they are configured.
+    pub legacy: bool,
+    /// The trial run of the newest configuration is to be made.
+    pub check: bool,
     /// StoreCluster is being deleted, or refused before anything was made: build nothing.
     pub nothing: bool,
+}
+
+/// The racks that get a configuration which has run, and not the newest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Earlier {
+    pub good: Configuration,
+    pub racks: BTreeSet<String>,
 }
 
 /// Image and keyspace of the API whose schema migrations have been applied.
@@ -151,7 +171,7 @@ pub enum ClaimEdit {
 /// A deletion with its precondition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delete {
-    /// Pod, PersistentVolumeClaim, StatefulSet, Job or Secret.
+    /// Pod, PersistentVolumeClaim, StatefulSet, ConfigMap, Job or Secret.
     pub kind: &'static str,
     pub name: String,
     pub uid: String,
@@ -198,6 +218,7 @@ pub enum RingAction {
 pub struct Memory {
     pub operation: Option<OperationStatus>,
     pub owed: Vec<Debt>,
+    pub configuration: ConfigurationStatus,
     pub roles_ready: bool,
     pub migrated: Option<ApiShape>,
 }

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod api;
 mod cassandra;
+mod check;
 mod diff;
 mod meta;
 mod pod;
@@ -22,8 +23,10 @@ use crate::desired::Desired;
 pub use crate::observation::ChildKey;
 use crate::plan::Shape;
 use crate::settings::Settings;
-pub use cassandra::template_hash;
+pub use cassandra::{configuration_name, template_hash};
+pub use check::name as check_name;
 pub use diff::diff;
+pub use meta::CHECK;
 pub use services::{client_name, headless_name};
 
 /// An owned object as it is to be.
@@ -67,6 +70,7 @@ pub fn build(desired: &Desired, shape: &Shape, settings: &Settings) -> Vec<Child
     let mut children = vec![services::build_headless(desired), services::build_client(desired)];
     children.extend(access::build_service_accounts(desired));
     children.extend(access::build_secrets(desired));
+    children.push(cassandra::build_configuration(desired, settings));
     children.push(cassandra::build_config_map(desired, shape));
     children.extend(protection::build_disruption_budgets(desired));
     children.extend(protection::build_network_policies(desired, settings));
@@ -75,6 +79,7 @@ pub fn build(desired: &Desired, shape: &Shape, settings: &Settings) -> Vec<Child
     let route = desired.api.gateway.as_ref().filter(|_| shape.route);
     children.extend(route.map(|gateway| api::build_route(desired, gateway)));
     children.extend(cassandra::build_stateful_sets(desired, shape, settings));
+    children.extend(shape.check.then(|| check::build(desired, settings)));
     children.extend(shape.migrate.map(|level| api::build_schema_job(desired, level, settings)));
     children.extend(shape.api.as_ref().map(|api| api::build_deployment(&desired.as_migrated(api), settings)));
     children
@@ -94,7 +99,7 @@ pub fn with_random_values(mut secret: Value, keys: &[&'static str], mut random: 
 }
 
 /// SHA-256 of a JSON value with sorted keys, in hex.
-fn hash(value: &Value) -> String {
+pub fn hash(value: &Value) -> String {
     hex(&Sha256::digest(value.to_string()))
 }
 

@@ -2,6 +2,7 @@
 //! through random specs and faults. Safe at every tick; settled, as wanted and silent in the end.
 
 mod away_stories;
+mod configuration_stories;
 mod founding;
 mod operator;
 mod refused_stories;
@@ -23,7 +24,7 @@ use operator::{Fault, Operator};
 use ring::Process;
 use tier::BROKEN_API;
 use weather::Weather;
-use world::{BAD_OPTION, World};
+use world::{BAD_OPTION, MISSING_IMAGE, REFUSED_OPTION, World};
 
 /// Ticks that any store needs to settle once nothing disturbs it.
 const SETTLES: usize = 900;
@@ -140,10 +141,20 @@ fn racks(count: usize) -> Value {
     ["a", "b", "c"].iter().take(count).map(|name| json!({"name": name})).collect()
 }
 
+/// What a configuration may have that no node comes up with.
+fn bad() -> impl Strategy<Value = Option<&'static str>> {
+    prop_oneof![
+        16 => Just(None),
+        3 => Just(Some(BAD_OPTION)),
+        1 => Just(Some(REFUSED_OPTION)),
+        1 => Just(Some(MISSING_IMAGE)),
+    ]
+}
+
 prop_compose! {
     fn spec()(
         rack_count in 1usize..=3, extra in 0i32..=2, factor in 1i32..=3, second in prop::option::of(1i32..=3),
-        heap in 0u32..=1, bad in prop::bool::weighted(0.15), policy in prop::bool::ANY, storage in 1u32..=2,
+        heap in 0u32..=1, bad in bad(), policy in prop::bool::ANY, storage in 1u32..=2,
         image in prop_oneof![4 => Just("api:0"), 4 => Just("api:1"), 1 => Just(BROKEN_API)], on_second in prop::bool::ANY,
     ) -> Value {
         let size = i32::try_from(rack_count).unwrap() + extra;
@@ -152,10 +163,14 @@ prop_compose! {
             keyspaces.push(json!({"name": "reports", "replicationFactor": second.min(size)}));
         }
         let keyspace = if on_second && second.is_some() { "reports" } else { "store_manager" };
+        let (options, cassandra) = match bad {
+            Some(MISSING_IMAGE) => (Vec::new(), Some(MISSING_IMAGE)),
+            option => (option.into_iter().collect(), None),
+        };
         json!({
             "cassandra": {
                 "size": size, "racks": racks(rack_count), "heap": format!("{}Mi", 256 + heap),
-                "jvmOptions": if bad { vec![BAD_OPTION] } else { vec![] },
+                "jvmOptions": options, "image": cassandra,
                 "storage": {"size": format!("{storage}Gi")},
                 "deletionPolicy": if policy { "Delete" } else { "Retain" },
             },
@@ -272,6 +287,7 @@ proptest! {
         let current = || serde_json::to_value(&simulation.world.store.as_ref().unwrap().spec).unwrap();
         let mut good = if allowed(&simulation.world, &last) { last } else { current() };
         good["cassandra"]["jvmOptions"] = json!([]);
+        good["cassandra"]["image"] = Value::Null;
         if good["api"]["image"] == BROKEN_API {
             good["api"]["image"] = json!("api:1");
         }

@@ -24,6 +24,7 @@ pub fn status(desired: &Desired, observation: &Observation, plan: &Plan) -> Stor
         selector: format!("{LABEL_STORE}={},{LABEL_COMPONENT}=cassandra", desired.name),
         nodes: plan.report.nodes.iter().map(|node| quiet_load(before, node)).collect(),
         keyspaces: plan.report.keyspaces.clone(),
+        configuration: plan.memory.configuration.clone(),
         operation: plan.memory.operation.clone(),
         owed: plan.memory.owed.clone(),
         roles_ready: plan.memory.roles_ready,

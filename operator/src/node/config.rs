@@ -20,7 +20,7 @@ use thiserror::Error;
 use super::decided::{self, Identity};
 use super::seeds::{self, Network, PodNetwork, SeedError, Surroundings};
 use super::yaml::{self, YamlError};
-use super::{files, jolokia, jvm, logback};
+use super::{check, files, jolokia, jvm, logback};
 
 /// Suffix of the kept originals.
 const ORIGINAL: &str = "image";
@@ -61,6 +61,15 @@ pub struct ConfigArgs {
     /// Directory of the operator's settings.
     #[arg(long, default_value = files::SETTINGS_DIR)]
     pub settings_dir: PathBuf,
+    /// Directory of the configuration that this pod was made for.
+    #[arg(long, default_value = files::CONFIGURATION_DIR)]
+    pub configuration_dir: PathBuf,
+    /// Hash of that configuration.
+    #[arg(long, env = "STORE_CONFIGURATION", default_value = "")]
+    pub configuration: String,
+    /// Prepare a trial run of the configuration, which takes part in no ring.
+    #[arg(long)]
+    pub check: bool,
     /// Directory with user name and password of the management port.
     #[arg(long, default_value = files::CREDENTIALS_DIR)]
     pub credentials_dir: PathBuf,
@@ -83,6 +92,11 @@ pub enum ConfigError {
     Yaml(#[from] YamlError),
     #[error(transparent)]
     Seeds(#[from] SeedError),
+    #[error(
+        "configuration {configuration} is tried by {pods} first, and this pod was made while that one was made, too; \
+         the operator makes it again with the configuration before"
+    )]
+    NotItsTurn { configuration: String, pods: String },
     #[error("reading {path}: '{text}' is not a replication factor; the operator writes 2 or 3 there")]
     TokenReplication { path: PathBuf, text: String },
     #[error(
@@ -93,6 +107,7 @@ pub enum ConfigError {
 
 const IMAGE_ADVICE: &str = "the Cassandra image must have the official image's /etc/cassandra";
 const SETTINGS_ADVICE: &str = "the operator's ConfigMap must be mounted there with all its keys";
+const CONFIGURATION_ADVICE: &str = "the ConfigMap of the pod's configuration must be mounted there with all its keys";
 const CREDENTIALS_ADVICE: &str = "the Secret of the management port must be mounted there with username and password";
 const DATA_ADVICE: &str = "the node's volume must be readable for user 999";
 const JAR_ADVICE: &str = "the operator's image must carry the management agent";
@@ -106,7 +121,17 @@ pub async fn node_config(args: &ConfigArgs) -> Result<(), ConfigError> {
 }
 
 async fn prepare(args: &ConfigArgs, network: &impl Network) -> Result<(), ConfigError> {
+    let configured = |key: &str| read(&args.configuration_dir.join(key), CONFIGURATION_ADVICE);
+    if args.check {
+        let seeds = [args.pod_ip.to_string()];
+        write_cassandra_yaml(args, &seeds, &configured(files::OVERRIDES)?, CHECK_FACTOR)?;
+        write_rack(args)?;
+        write_java_options(args, &configured(files::JVM_OPTIONS)?)?;
+        cap_logs(&args.config_dir)?;
+        return write_check(args);
+    }
     let setting = |key: &str| read(&args.settings_dir.join(key), SETTINGS_ADVICE);
+    await_turn(args, &setting(files::TRIAL)?)?;
     let listed = setting(files::SEEDS)?.lines().map(str::to_owned).collect();
     let surroundings = Surroundings {
         pod: args.pod_name.clone(),
@@ -119,11 +144,39 @@ async fn prepare(args: &ConfigArgs, network: &impl Network) -> Result<(), Config
     let seeds = seeds::choose(&surroundings, network).await?;
     tracing::info!(seeds = seeds.join(","), has_data = surroundings.has_data, "seeds chosen");
 
-    write_cassandra_yaml(args, &seeds, &setting(files::OVERRIDES)?, &setting(files::TOKEN_REPLICATION)?)?;
+    write_cassandra_yaml(args, &seeds, &configured(files::OVERRIDES)?, &setting(files::TOKEN_REPLICATION)?)?;
     write_rack(args)?;
-    write_java_options(args, &setting(files::JVM_OPTIONS)?)?;
+    write_java_options(args, &configured(files::JVM_OPTIONS)?)?;
     cap_logs(&args.config_dir)?;
     write_agent(args)
+}
+
+/// A configuration that no node has come up with yet is tried by the pods that are named, and by no other: one that
+/// was made with it all the same, since its pod was lost in the moment when the other was made, does not start.
+fn await_turn(args: &ConfigArgs, trial: &str) -> Result<(), ConfigError> {
+    let mut lines = trial.lines();
+    let tried = lines.next().filter(|tried| *tried == args.configuration);
+    let pods: Vec<&str> = lines.collect();
+    match tried {
+        Some(tried) if !pods.contains(&args.pod_name.as_str()) => {
+            Err(ConfigError::NotItsTurn { configuration: tried.to_owned(), pods: pods.join(", ") })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Replication factor that a trial run is told to choose tokens for: it chooses none.
+const CHECK_FACTOR: &str = "3";
+
+/// What the container of a trial run starts.
+fn write_check(args: &ConfigArgs) -> Result<(), ConfigError> {
+    let java = args.config_dir.join(files::CHECK_JAVA);
+    if let Some(directory) = java.parent() {
+        fs::create_dir_all(directory).map_err(|source| ConfigError::Write { path: directory.to_owned(), source })?;
+    }
+    write_with_mode(&java, check::java(files::CHECK_CLASS).as_bytes(), 0o755)?;
+    let class = args.config_dir.join(format!("{}.class", files::CHECK_CLASS));
+    write(&class, &check::class_file(files::CHECK_CLASS))
 }
 
 /// Whether Cassandra has run on the volume before.
@@ -186,7 +239,9 @@ fn write_java_options(args: &ConfigArgs, options: &str) -> Result<(), ConfigErro
     }
     // The default superuser is there as soon as CQL is, instead of ten seconds later.
     options.insert(0, "-Dcassandra.superuser_setup_delay_ms=0".to_owned());
-    options.push(jolokia::java_option());
+    if !args.check {
+        options.push(jolokia::java_option());
+    }
     let main = args.config_dir.join(jvm::MAIN_FILE);
     let text = jvm::with_options(&read(&main, IMAGE_ADVICE)?, &options);
     write(&main, text.as_bytes())

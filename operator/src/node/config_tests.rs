@@ -111,11 +111,14 @@ impl Pod {
             config_dir: at("config"),
             data_dir: at("data"),
             settings_dir: at("settings"),
+            configuration_dir: at("configuration"),
+            configuration: "c-1".into(),
+            check: false,
             credentials_dir: at("credentials"),
             agent_dir: at("agent"),
             agent_jar: at("agent.jar"),
         };
-        for directory in ["config", "data", "settings", "credentials", "agent"] {
+        for directory in ["config", "data", "settings", "configuration", "credentials", "agent"] {
             fs::create_dir(at(directory)).unwrap();
         }
         let pod = Pod { dir, args };
@@ -126,10 +129,11 @@ impl Pod {
         pod.put("config/jvm11-server.options", "-XX:+UseConcMarkSweepGC\n");
         pod.put("config/jvm-clients.options", "-Xss1m\n");
         pod.put("config/logback.xml", "<totalSizeCap>5GB</totalSizeCap>");
-        pod.put("settings/cassandra.yaml", "");
-        pod.put("settings/jvm.options", "");
+        pod.put("configuration/cassandra.yaml", "");
+        pod.put("configuration/jvm.options", "");
         pod.put("settings/seeds", "shop-cassandra-a-0\nshop-cassandra-b-0\nshop-cassandra-c-0\n");
         pod.put("settings/token-replication", "3");
+        pod.put("settings/trial", "");
         pod.put("credentials/username", "store_operator");
         pod.put("credentials/password", "s3cr=t\n");
         pod.put("agent.jar", "jar");
@@ -187,7 +191,7 @@ async fn both_versions_keep_their_own_defaults_and_get_what_the_operator_decides
 async fn the_user_s_settings_win_over_defaults_and_not_over_what_is_decided() {
     let pod = Pod::new("4.1", YAML_4_1);
     pod.put(
-        "settings/cassandra.yaml",
+        "configuration/cassandra.yaml",
         "read_request_timeout_in_ms: 7000\nroles_validity: 10s\nconcurrent_reads: 8\nauthenticator: AllowAllAuthenticator\n\
          key_cache_size: 16MiB\n",
     );
@@ -209,7 +213,7 @@ async fn whoever_says_anything_about_the_sync_of_the_commit_log_says_it_all() {
         ("5.0", YAML_5_0, "commitlog_sync_period: 5s\n", Value::Null, json!("5s")),
     ] {
         let pod = Pod::new(version, image);
-        pod.put("settings/cassandra.yaml", setting);
+        pod.put("configuration/cassandra.yaml", setting);
         pod.configure().await.unwrap();
         let settings = pod.yaml();
         assert_eq!((&settings["commitlog_sync"], &settings["commitlog_sync_period"]), (&sync, &period), "{setting}");
@@ -218,17 +222,76 @@ async fn whoever_says_anything_about_the_sync_of_the_commit_log_says_it_all() {
 }
 
 #[tokio::test]
+async fn whoever_names_batch_or_group_alone_gets_the_rest_that_cassandra_wants() {
+    for (version, image) in [("4.1", YAML_4_1), ("5.0", YAML_5_0)] {
+        for (setting, sync, window) in [
+            ("commitlog_sync: batch\n", "batch", Value::Null),
+            ("commitlog_sync: group\n", "group", json!("10ms")),
+            ("commitlog_sync: group\ncommitlog_sync_group_window: 5ms\n", "group", json!("5ms")),
+        ] {
+            let pod = Pod::new(version, image);
+            pod.put("configuration/cassandra.yaml", setting);
+            pod.configure().await.unwrap();
+            let settings = pod.yaml();
+            assert_eq!(settings["commitlog_sync"], sync);
+            assert_eq!(settings["commitlog_sync_period"], "0ms", "a period beside it is refused: {setting}");
+            assert_eq!(settings["commitlog_sync_group_window"], window, "{setting}");
+            assert_eq!(settings["commitlog_compression"], json!([{"class_name": "LZ4Compressor"}]));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_tried_starts_with_the_pods_that_try_it_only() {
+    let pod = Pod::new("5.0", YAML_5_0);
+    for (trial, starts) in [
+        ("c-1\nshop-cassandra-b-0\nshop-cassandra-a-0\n", true),
+        ("c-2\nshop-cassandra-b-0\n", true),
+        ("c-1\nshop-cassandra-a-00\n", false),
+    ] {
+        pod.put("settings/trial", trial);
+        assert_eq!(pod.configure().await.is_ok(), starts, "{trial}");
+    }
+}
+
+#[tokio::test]
+async fn a_trial_run_needs_no_ring_and_no_password_and_finds_a_java_of_its_own() {
+    let mut pod = Pod::new("5.0", YAML_5_0);
+    pod.args.check = true;
+    for directory in ["settings", "credentials"] {
+        fs::remove_dir_all(pod.dir.path().join(directory)).unwrap();
+    }
+    pod.put("configuration/cassandra.yaml", "concurrent_reads: 8\n");
+    pod.put("configuration/jvm.options", "-Dx=1\n");
+    pod.configure().await.unwrap();
+    assert_eq!(pod.yaml()["concurrent_reads"], 8);
+    let options = pod.get("config/jvm-server.options");
+    assert!(options.contains("-Dx=1") && !options.contains("javaagent"), "{options}");
+    let java = pod.dir.path().join("config/check/bin/java");
+    assert_eq!(fs::metadata(&java).unwrap().permissions().mode() & 0o777, 0o755);
+    // it runs the check in place of Cassandra, and nothing else in place of anything else
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new(&java).env("REAL_JAVA", "echo").args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let cassandra = ["-Xmx1G", "-Dname=a  b", "org.apache.cassandra.service.CassandraDaemon"];
+    assert_eq!(run(&cassandra), "-Xmx1G -Dname=a  b StoreCheck\n");
+    assert_eq!(run(&["-version"]), "-version\n");
+    assert!(pod.dir.path().join("config/StoreCheck.class").exists());
+}
+
+#[tokio::test]
 async fn another_run_gives_the_same_and_forgets_what_the_user_took_back() {
     let pod = Pod::new("5.0", YAML_5_0);
     pod.configure().await.unwrap();
     let files = ["cassandra.yaml", "jvm-server.options", "jvm11-server.options", "logback.xml"];
     let first = files.map(|file| pod.get(&format!("config/{file}")));
-    pod.put("settings/cassandra.yaml", "read_request_timeout_in_ms: 7000\n");
-    pod.put("settings/jvm.options", "-XX:+UseG1GC\n-Xss512k\n");
+    pod.put("configuration/cassandra.yaml", "read_request_timeout_in_ms: 7000\n");
+    pod.put("configuration/jvm.options", "-XX:+UseG1GC\n-Xss512k\n");
     pod.configure().await.unwrap();
     assert_eq!(pod.yaml()["read_request_timeout_in_ms"], 7000);
-    pod.put("settings/cassandra.yaml", "");
-    pod.put("settings/jvm.options", "");
+    pod.put("configuration/cassandra.yaml", "");
+    pod.put("configuration/jvm.options", "");
     pod.configure().await.unwrap();
     assert_eq!(files.map(|file| pod.get(&format!("config/{file}"))), first);
 }
@@ -236,7 +299,7 @@ async fn another_run_gives_the_same_and_forgets_what_the_user_took_back() {
 #[tokio::test]
 async fn java_options_of_the_user_replace_those_of_the_image() {
     let pod = Pod::new("4.1", YAML_4_1);
-    pod.put("settings/jvm.options", "-XX:+UseG1GC\n-Xss512k\n-Dcassandra.ring_delay_ms=5000\n");
+    pod.put("configuration/jvm.options", "-XX:+UseG1GC\n-Xss512k\n-Dcassandra.ring_delay_ms=5000\n");
     pod.configure().await.unwrap();
     let active = |file: &str| -> Vec<String> {
         pod.get(&format!("config/{file}")).lines().filter(|line| line.starts_with('-')).map(str::to_owned).collect()
@@ -273,7 +336,7 @@ async fn rack_logs_and_agent_are_set_and_the_example_topology_goes() {
 #[tokio::test]
 async fn what_is_missing_or_wrong_is_named_with_its_cure() {
     type Damage = fn(&Pod);
-    let cases: [(Damage, &str); 6] = [
+    let cases: [(Damage, &str); 8] = [
         (
             |pod| fs::remove_file(pod.dir.path().join("config/cassandra.yaml")).unwrap(),
             "official image's /etc/cassandra",
@@ -281,7 +344,12 @@ async fn what_is_missing_or_wrong_is_named_with_its_cure() {
         (|pod| fs::remove_file(pod.dir.path().join("settings/seeds")).unwrap(), "operator's ConfigMap must be mounted"),
         (|pod| fs::remove_file(pod.dir.path().join("credentials/password")).unwrap(), "username and password"),
         (|pod| fs::remove_file(pod.dir.path().join("agent.jar")).unwrap(), "operator's image must carry"),
-        (|pod| pod.put("settings/cassandra.yaml", "- concurrent_reads: 8\n"), "spec.cassandra.cassandraYaml"),
+        (|pod| pod.put("configuration/cassandra.yaml", "- concurrent_reads: 8\n"), "spec.cassandra.cassandraYaml"),
+        (
+            |pod| fs::remove_file(pod.dir.path().join("configuration/jvm.options")).unwrap(),
+            "ConfigMap of the pod's configuration must be mounted",
+        ),
+        (|pod| pod.put("settings/trial", "c-1\nshop-cassandra-b-0\n"), "is tried by shop-cassandra-b-0 first"),
         (|pod| pod.put("settings/token-replication", "many"), "'many' is not a replication factor"),
     ];
     for (damage, cure) in cases {

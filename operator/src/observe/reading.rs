@@ -6,11 +6,15 @@
 use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 use serde_json::Value;
-use store_crds::{ANNOTATION_TEMPLATE_HASH, LABEL_RACK};
+use store_crds::{ANNOTATION_CONFIGURATION, ANNOTATION_TEMPLATE_HASH, LABEL_RACK};
 
 use crate::observation::{
-    ANNOTATION_DATACENTER, ANNOTATION_LEFT_RING, ANNOTATION_VERSION, ClaimObservation, PodObservation, VolumeNote,
+    ANNOTATION_DATACENTER, ANNOTATION_LEFT_RING, ANNOTATION_VERSION, CheckObservation, CheckOutcome, ClaimObservation,
+    PodObservation, VolumeNote,
 };
+
+/// Most characters of a container's last words that are told.
+const LAST_WORDS: usize = 400;
 
 /// What a pass knows of a Cassandra pod.
 pub fn pod_observation(pod: &DynamicObject) -> PodObservation {
@@ -24,6 +28,7 @@ pub fn pod_observation(pod: &DynamicObject) -> PodObservation {
         ready: condition(status, "Ready").is_some_and(|ready| ready["status"] == "True"),
         deleting: pod.metadata.deletion_timestamp.is_some(),
         template_hash: pod.annotations().get(ANNOTATION_TEMPLATE_HASH).cloned().unwrap_or_default(),
+        configuration: pod.annotations().get(ANNOTATION_CONFIGURATION).cloned().unwrap_or_default(),
         trouble: trouble(status),
         created_at: pod.creation_timestamp().map(|time| time.0).unwrap_or_default(),
     }
@@ -46,6 +51,50 @@ pub fn claim_observation(claim: &DynamicObject) -> ClaimObservation {
         class: text(&claim.data["spec"]["storageClassName"]).map(str::to_owned),
         lost: claim.data["status"]["phase"] == "Lost",
     }
+}
+
+/// What a pass knows of a pod that tries a configuration.
+pub fn check_observation(pod: &DynamicObject) -> CheckObservation {
+    let status = &pod.data["status"];
+    CheckObservation {
+        uid: pod.uid().unwrap_or_default(),
+        deleting: pod.metadata.deletion_timestamp.is_some(),
+        created_at: pod.creation_timestamp().map(|time| time.0).unwrap_or_default(),
+        outcome: match text(&status["phase"]) {
+            Some("Succeeded") => CheckOutcome::Passed,
+            Some("Failed") => refusal(status).map_or(CheckOutcome::Lost, CheckOutcome::Refused),
+            _ => CheckOutcome::Running(trouble(status)),
+        },
+    }
+}
+
+/// Last words of the container that ended by itself and not well.
+fn refusal(status: &Value) -> Option<String> {
+    let containers = items(&status["initContainerStatuses"]).chain(items(&status["containerStatuses"]));
+    containers.into_iter().find_map(|container| {
+        let ended = &container["state"]["terminated"];
+        // what was killed by a signal has said nothing about the configuration
+        let code = ended["exitCode"].as_i64().filter(|code| (1..128).contains(code))?;
+        let said = text(&ended["message"]).map(last_words).filter(|said| !said.is_empty());
+        Some(said.unwrap_or_else(|| {
+            let name = text(&container["name"]).unwrap_or_default();
+            format!("container {name} ended with exit code {code}, see its log")
+        }))
+    })
+}
+
+/// What is worth telling of them, on one line: the innermost cause, or else how it began.
+fn last_words(said: &str) -> String {
+    let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
+    let cause = lines().filter(|line| line.starts_with("Caused by:")).last().or_else(|| lines().next());
+    let words = cause.unwrap_or_default().trim_start_matches("Caused by:").trim();
+    let words = words.strip_prefix("Exception in thread \"main\"").unwrap_or(words).trim();
+    // the class of an exception says nothing to whoever wrote the spec
+    let words = match words.split_once(": ") {
+        Some((class, rest)) if class.contains('.') && !class.contains(' ') => rest,
+        _ => words,
+    };
+    words.chars().take(LAST_WORDS).collect()
 }
 
 fn ordinal(name: &str) -> i32 {
@@ -133,6 +182,7 @@ mod tests {
                 ready: true,
                 deleting: false,
                 template_hash: "abc".into(),
+                configuration: String::new(),
                 trouble: None,
                 created_at: "2026-01-02T03:04:05Z".parse().unwrap(),
             }
@@ -163,6 +213,33 @@ mod tests {
         for (status, expected) in cases {
             assert_eq!(pod_observation(&pod(status)).trouble.as_deref(), expected);
         }
+    }
+
+    #[test]
+    fn a_trial_run_that_failed_tells_what_cassandra_said() {
+        let outcome = |status: Value| check_observation(&pod(status)).outcome;
+        let ended = |code: i64, message: &str| {
+            let terminated = json!({"exitCode": code, "message": message});
+            json!({"phase": "Failed", "containerStatuses": [
+                {"name": "cassandra", "state": {"terminated": terminated}}
+            ]})
+        };
+        let refused = |words: &str| CheckOutcome::Refused(words.to_owned());
+        let java = "Unrecognized VM option 'NoSuchOption'\nError: Could not create the Java Virtual Machine.\n";
+        assert_eq!(outcome(ended(1, java)), refused("Unrecognized VM option 'NoSuchOption'"));
+        let yaml = "Exception in thread \"main\" org.apache.cassandra.exceptions.ConfigurationException: Invalid yaml. \
+                    Please remove properties [concurent_reads] from your cassandra.yaml\n";
+        let said = "Invalid yaml. Please remove properties [concurent_reads] from your cassandra.yaml";
+        assert_eq!(outcome(ended(1, yaml)), refused(said));
+        let nested = "Exception in thread \"main\" java.lang.ExceptionInInitializerError\n\
+                      Caused by: org.apache.cassandra.exceptions.ConfigurationException: no such snitch\n";
+        assert_eq!(outcome(ended(1, nested)), refused("no such snitch"));
+        assert_eq!(outcome(ended(3, "")), refused("container cassandra ended with exit code 3, see its log"));
+        assert_eq!(outcome(ended(137, "")), CheckOutcome::Lost);
+        assert_eq!(outcome(json!({"phase": "Failed", "reason": "Evicted"})), CheckOutcome::Lost);
+        assert_eq!(outcome(json!({"phase": "Succeeded"})), CheckOutcome::Passed);
+        let pulls = json!({"phase": "Pending", "containerStatuses": [waiting("ErrImagePull", "not found")]});
+        assert_eq!(outcome(pulls), CheckOutcome::Running(Some("container cassandra: ErrImagePull: not found".into())));
     }
 
     #[test]

@@ -7,8 +7,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::Value;
 use store_crds::{Debt, DebtKind, OperationKind, OperationStatus};
 
+use super::configuration::Wanted;
 use super::ring::{Membership, Node, Ring};
 use super::{ApiShape, ClaimChange, ClaimEdit, Delete, Memory, RingAction, Shape};
+use crate::configuration::Configuration;
 use crate::desired::Desired;
 use crate::observation::{ChildKey, ClaimObservation, CqlAnswer, CqlView, Observation};
 use crate::settings::Settings;
@@ -21,6 +23,8 @@ pub struct Context<'a> {
     pub ring: Ring<'a>,
     /// Ordinals taken in each rack: what its StatefulSet must have, whatever somebody set it to.
     pub taken: BTreeMap<String, i32>,
+    /// The configuration that the spec asks for.
+    pub wanted: Wanted,
 }
 
 /// Why the ladder goes no further on this pass.
@@ -58,7 +62,8 @@ impl<'a> Context<'a> {
         let ring = Ring::gather(desired, observation);
         let racks = desired.cassandra.racks.iter();
         let taken = racks.map(|rack| (rack.name.clone(), ring.taken(&rack.name, observation))).collect();
-        Context { desired, observation, settings, ring, taken }
+        let wanted = Wanted::of(desired, settings);
+        Context { desired, observation, settings, ring, taken, wanted }
     }
 
     /// The operation in hand, by the last status.
@@ -135,6 +140,9 @@ pub struct Draft {
     pub claims: Vec<ClaimChange>,
     pub ring: Option<RingAction>,
     pub memory: Memory,
+    /// What pods that are made again get, where that is not the newest configuration: no node has come up with that
+    /// one yet.
+    pub good: Option<Configuration>,
     /// What is wrong besides the hold: shown in Degraded, stops nothing.
     pub wrongs: Vec<Hold>,
     /// Work besides the ladder: shown in Progressing.
@@ -150,7 +158,9 @@ impl Draft {
             (Some(image), Some(keyspace)) => Some(ApiShape { image: image.clone(), keyspace: keyspace.clone() }),
             _ => None,
         };
+        let configuration = super::configuration::standing(context);
         Draft {
+            good: super::configuration::good(context, &configuration),
             shape: Shape {
                 replicas: context.taken.clone(),
                 seeds: seeds(context),
@@ -160,7 +170,13 @@ impl Draft {
             deletes: Vec::new(),
             claims: Vec::new(),
             ring: None,
-            memory: Memory { operation: None, owed: status.owed.clone(), roles_ready: status.roles_ready, migrated },
+            memory: Memory {
+                operation: None,
+                owed: status.owed.clone(),
+                configuration,
+                roles_ready: status.roles_ready,
+                migrated,
+            },
             wrongs: Vec::new(),
             works: Vec::new(),
         }

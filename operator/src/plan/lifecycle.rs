@@ -5,7 +5,7 @@ use std::time::Duration;
 use store_crds::DeletionPolicy;
 
 use super::draft::{Context, Draft, Hold};
-use super::{Delete, Memory, Plan, Report, Shape, report, retained, rollout};
+use super::{Delete, Memory, Plan, Report, Shape, report, retained};
 use crate::desired::ANNOTATION_ACCEPTED_SPEC;
 use crate::resources;
 
@@ -28,12 +28,11 @@ pub fn outside_the_runbook(context: &Context) -> Option<Plan> {
 
 /// A spec that was accepted just now is written down, with the objects as they stand, before
 /// anything is done for it: a node must not join with one half of a change while the other half
-/// still waits for a restart. So the templates of the pods must be there, too: until they are, no pod
-/// counts as outdated.
+/// still waits for a restart.
 pub fn take_up_spec(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let service = context.child("Service", &resources::headless_name(context.desired))?;
     let accepted = service["metadata"]["annotations"][ANNOTATION_ACCEPTED_SPEC].as_str();
-    if accepted == Some(context.desired.accepted_spec.as_str()) && rollout::templates_are_new(context) {
+    if accepted == Some(context.desired.accepted_spec.as_str()) {
         return None;
     }
     draft.keep_operation(context);

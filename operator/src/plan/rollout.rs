@@ -1,29 +1,31 @@
 //! Pods get a new template by being evicted: one at a time while the ring is calm. Where they do not run
 //! anyway they are deleted at once, so that mending the spec always mends the shop. Pure.
 
-use store_crds::{ANNOTATION_TEMPLATE_HASH, OperationKind};
+use store_crds::OperationKind;
 
+use super::configuration::{self, Wanted};
 use super::draft::{Context, Draft, Hold, operation};
 use super::ring::Node;
-use super::{calm, quorum, volumes};
+use super::{calm, check, quorum, volumes};
+use crate::configuration::Configuration;
 use crate::observation::{EvictionRefused, PodObservation};
-use crate::resources;
 
 /// How often an eviction that was refused is asked for again, in seconds.
 const EVICT_AGAIN: i64 = 5;
 /// How long evictions may be refused before that is told as trouble, in seconds.
 const EVICTION_DEADLINE: i64 = 600;
 
-/// Deletes pods that do not run and have an old template. The ring loses nothing by it.
+/// Deletes pods that do not run and would be made again with another configuration. The ring loses nothing by it.
 ///
 /// Hazard: a node that is only silent may come back by itself, as after a pause of its collector, and serve.
 /// So one that had joined is taken for hung only after a long silence, alone, and never where its peers see
 /// it up and a keyspace would lose its quorum.
 pub fn replace_broken(context: &Context, draft: &mut Draft) -> Option<Hold> {
-    let mut alone = others_on_their_way(context) == 0;
+    let mut alone = others_on_their_way(context, draft) == 0;
     for node in &context.ring.nodes {
-        let Some(pod) = node.running else { continue };
-        if pod.deleting || !is_outdated(context, node) {
+        let Some(pod) = node.running.filter(|pod| !pod.deleting) else { continue };
+        let turn = turn(context, draft, node, pod);
+        if turn == Turn::Keeps {
             continue;
         }
         let may_serve = quorum::may_serve(context, node);
@@ -34,6 +36,9 @@ pub fn replace_broken(context: &Context, draft: &mut Draft) -> Option<Hold> {
             Broken::Silent => alone && (!may_serve || quorum::cost(context, node).is_empty()),
         };
         if taken {
+            if turn == Turn::Tries {
+                configuration::try_with(context, draft, &node.pod);
+            }
             draft.delete_pod(&node.pod, &pod.uid);
             alone &= node.host_id.is_none();
         }
@@ -41,11 +46,42 @@ pub fn replace_broken(context: &Context, draft: &mut Draft) -> Option<Hold> {
     None
 }
 
-/// Members that end, or that start with the newest template and have not answered yet.
-fn others_on_their_way(context: &Context) -> usize {
+/// What a pod that is made again would have.
+#[derive(PartialEq, Eq)]
+enum Turn {
+    /// The same, or what it is not to have yet.
+    Keeps,
+    /// Another configuration: the newest, if that has run or the pod tries it anyway; else the newest that has run.
+    Changes,
+    /// The newest configuration, which nobody tries yet.
+    Tries,
+}
+
+/// Hazard: a pod that does not run with what has run may just be on its way up, as after its machine was restarted; and
+/// what is tried may be what keeps another from running. So of these one at a time tries the newest, and only if it
+/// fails with what it has.
+fn turn(context: &Context, draft: &Draft, node: &Node, pod: &PodObservation) -> Turn {
+    let outdated = is_outdated(context, node);
+    let Some(good) = &draft.good else { return if outdated { Turn::Changes } else { Turn::Keeps } };
+    match (outdated, configuration::tried(draft).contains(&node.pod)) {
+        (false, true) => Turn::Keeps,
+        // it was made in the moment when the template was another pod's
+        (false, false) if configuration::gets_newest(context, draft, &node.rack) => Turn::Keeps,
+        (false, false) | (true, true) => Turn::Changes,
+        (true, false) if !has(context, good, node, pod) => Turn::Changes,
+        (true, false) => {
+            let fails = pod.trouble.is_some() || age(context, pod) > calm::START_DEADLINE;
+            if fails && configuration::tried(draft).is_empty() { Turn::Tries } else { Turn::Keeps }
+        }
+    }
+}
+
+/// Members that end, or that start with what they are to have and have not answered yet.
+fn others_on_their_way(context: &Context, draft: &Draft) -> usize {
     let on_its_way = |node: &&Node| {
         node.running.is_some_and(|pod| {
-            let starts = node.view.is_none() && pod.trouble.is_none() && !is_outdated(context, node);
+            let waits = node.view.is_none() && pod.trouble.is_none();
+            let starts = waits && turn(context, draft, node, pod) == Turn::Keeps;
             pod.deleting || starts && age(context, pod) <= calm::START_DEADLINE
         })
     };
@@ -53,15 +89,27 @@ fn others_on_their_way(context: &Context) -> usize {
 }
 
 /// Evicts the next outdated pod. The ring is calm: every other node is up, and stays so until this
-/// one is back.
+/// one is back. Of a configuration that no node has come up with yet, the first is tried beforehand by a pod that is
+/// no node.
 pub fn replace_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let outdated: Vec<&Node> = context.ring.nodes.iter().filter(|node| is_outdated(context, node)).collect();
     let kept = |node: &&&Node| !volumes::is_being_lost(context, node);
-    let Some((node, pod)) = outdated.iter().filter(kept).find_map(|node| Some((node, node.running?))) else {
+    // the one that tries it already goes first
+    let tries = |node: &&&Node| configuration::tried(draft).contains(&node.pod);
+    let next = outdated.iter().filter(kept).filter(tries).chain(outdated.iter().filter(kept));
+    let Some((node, pod)) = next.into_iter().find_map(|node| Some((node, node.running?))) else {
         let left = outdated.iter().find(|node| node.running.is_some())?;
         let message = format!("{} keeps its old configuration: its volume claim is being deleted", left.pod);
         return Some(Hold::wrong("VolumeBeingDeleted", message));
     };
+    if configuration::is_unproved(context, draft) {
+        if configuration::tried(draft).is_empty()
+            && let Some(hold) = check::unfit(context, draft)
+        {
+            return Some(hold);
+        }
+        configuration::try_with(context, draft, &node.pod);
+    }
     let mut rollout = operation(context, OperationKind::Rollout, format!("{} is replaced", node.pod));
     rollout.pod = Some(node.pod.clone());
     let done = context.ring.nodes.len() - outdated.len();
@@ -104,27 +152,20 @@ fn eviction_waits(context: &Context, node: &Node, refused: &EvictionRefused) -> 
     }
 }
 
-/// The StatefulSets have the templates that the spec asks for.
-pub fn templates_are_new(context: &Context) -> bool {
-    context.desired.cassandra.racks.iter().all(|rack| {
-        let wanted = || resources::template_hash(context.desired, rack, context.settings);
-        context.stateful_set(&rack.name).and_then(template).is_none_or(|template| template == wanted())
-    })
-}
-
-/// A pod that runs has another template than the newest.
+/// A pod that runs has another configuration than the newest.
 pub fn is_due(context: &Context) -> bool {
     context.ring.nodes.iter().any(|node| is_outdated(context, node))
 }
 
-/// Made from another template than its StatefulSet has now.
+/// Made for another configuration than the newest.
 fn is_outdated(context: &Context, node: &Node) -> bool {
-    let wanted = context.stateful_set(&node.rack).and_then(template);
-    wanted.is_some_and(|wanted| node.running.is_some_and(|pod| pod.template_hash != wanted))
+    node.running.is_some_and(|pod| !context.wanted.is_of(node, pod))
 }
 
-fn template(set: &serde_json::Value) -> Option<&str> {
-    set["spec"]["template"]["metadata"]["annotations"][ANNOTATION_TEMPLATE_HASH].as_str()
+/// Made for this configuration.
+fn has(context: &Context, configuration: &Configuration, node: &Node, pod: &PodObservation) -> bool {
+    let desired = configuration.applied_to(context.desired);
+    Wanted::of(&desired, context.settings).is_of(node, pod)
 }
 
 /// Whether and how a pod is broken.

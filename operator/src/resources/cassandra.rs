@@ -1,14 +1,17 @@
-//! The Cassandra tier: its ConfigMap and one StatefulSet per rack. Pure.
+//! The Cassandra tier: its ConfigMaps and one StatefulSet per rack. Pure.
 //!
-//! Pods are replaced by the plan, one at a time, never by Kubernetes (`OnDelete`). What makes a pod
+//! Pods are replaced by the plan, one at a time, never by Kubernetes (`OnDelete`). A pod that is made again for
+//! whatever reason gets the template that its StatefulSet has: while a configuration is tried that no node has come
+//! up with, that is the one before it, but where the pod is made that tries it. What makes a pod
 //! outdated is its template hash, and that is made from the StoreCluster's own wishes only: an
 //! upgrade of the operator changes templates, and yet restarts no node.
 
 use serde_json::{Value, json};
-use store_crds::ANNOTATION_TEMPLATE_HASH;
+use store_crds::{ANNOTATION_CONFIGURATION, ANNOTATION_TEMPLATE_HASH};
 
 use super::meta::{self, Component};
 use super::{Child, hash, pod, services};
+use crate::configuration::Configuration;
 use crate::desired::{Desired, DesiredRack};
 use crate::node::{files, jvm};
 use crate::plan::Shape;
@@ -18,26 +21,56 @@ use crate::settings::Settings;
 /// rolling restart of every ring.
 const TEMPLATE_REVISION: u32 = 1;
 
-/// Name of the ConfigMap that `node-config` reads.
+/// Name of the ConfigMap of what may change while nodes run.
 pub fn config_map_name(desired: &Desired) -> String {
     meta::component_name(desired, Component::Cassandra)
 }
 
-/// What `node-config` reads beside the pod's own identity. Seeds and the token allocation only
-/// matter to a node that starts, so they change here without making pods outdated.
-pub fn build_config_map(desired: &Desired, shape: &Shape) -> Child {
-    let cassandra = &desired.cassandra;
-    let overrides = cassandra.cassandra_yaml.clone().into_iter().collect();
+/// Name of the ConfigMap of a configuration.
+pub fn configuration_name(desired: &Desired, hash: &str) -> String {
+    format!("{}-{hash}", meta::component_name(desired, Component::Cassandra))
+}
+
+/// The configuration that is wanted: made once and never changed, so that whatever restarts, and whenever, finds
+/// what it was made for.
+pub fn build_configuration(desired: &Desired, settings: &Settings) -> Child {
+    let configuration = Configuration::wanted(desired, settings);
+    let hash = configuration.hash();
+    let mut data = overrides(desired);
+    data[files::CONFIGURATION] = json!(json!(configuration).to_string());
     let body = json!({
-        "data": {
-            files::OVERRIDES: crate::node::yaml::print(&overrides),
-            files::JVM_OPTIONS: lines(&jvm::with_collector(cassandra.heap_mib, &cassandra.jvm_options)),
-            files::SEEDS: lines(&shape.seeds),
-            files::TOKEN_REPLICATION: token_replication(cassandra.racks.len()).to_string(),
-        },
+        "metadata": { "annotations": { ANNOTATION_CONFIGURATION: hash } },
+        "immutable": true,
+        "data": data,
     });
     let labels = meta::labels(desired, Component::Cassandra);
-    meta::applied(desired, "v1", "ConfigMap", config_map_name(desired), labels, body)
+    let name = configuration_name(desired, &hash);
+    meta::created_once(desired, "v1", "ConfigMap", name, labels, body, (true, Vec::new()))
+}
+
+/// What the user lays over the image's own files.
+fn overrides(desired: &Desired) -> Value {
+    let cassandra = &desired.cassandra;
+    let overrides = cassandra.cassandra_yaml.clone().into_iter().collect();
+    json!({
+        files::OVERRIDES: crate::node::yaml::print(&overrides),
+        files::JVM_OPTIONS: lines(&jvm::with_collector(cassandra.heap_mib, &cassandra.jvm_options)),
+    })
+}
+
+/// What `node-config` reads beside the pod's own identity and its configuration. Seeds and the token allocation
+/// only matter to a node that starts, so they change here without making pods outdated.
+pub fn build_config_map(desired: &Desired, shape: &Shape) -> Child {
+    let mut data = json!({});
+    if shape.legacy {
+        // Their pods know of no other ConfigMap. They get what has run, not what is tried.
+        data = overrides(&shape.earlier.as_ref().map_or_else(|| desired.clone(), |of| of.good.applied_to(desired)));
+    }
+    data[files::SEEDS] = json!(lines(&shape.seeds));
+    data[files::TOKEN_REPLICATION] = json!(token_replication(desired.cassandra.racks.len()).to_string());
+    data[files::TRIAL] = json!(lines(&shape.trial));
+    let labels = meta::labels(desired, Component::Cassandra);
+    meta::applied(desired, "v1", "ConfigMap", config_map_name(desired), labels, json!({ "data": data }))
 }
 
 fn lines(items: &[String]) -> String {
@@ -52,9 +85,15 @@ fn token_replication(racks: usize) -> usize {
 
 /// One StatefulSet per rack that the shape names.
 pub fn build_stateful_sets(desired: &Desired, shape: &Shape, settings: &Settings) -> Vec<Child> {
+    let earlier = shape.earlier.as_ref().map(|earlier| (earlier, earlier.good.applied_to(desired)));
     let racks = desired.cassandra.racks.iter();
     racks
-        .filter_map(|rack| Some(build_stateful_set(desired, rack, shape, *shape.replicas.get(&rack.name)?, settings)))
+        .filter_map(|rack| {
+            let replicas = *shape.replicas.get(&rack.name)?;
+            let earlier = earlier.as_ref().filter(|(earlier, _)| earlier.racks.contains(&rack.name));
+            let configured = earlier.map_or(desired, |(_, configured)| configured);
+            Some(build_stateful_set(configured, rack, shape, replicas, settings))
+        })
         .collect()
 }
 
@@ -80,6 +119,7 @@ fn build_stateful_set(
                     "labels": meta::rack_labels(desired, &rack.name),
                     "annotations": {
                         ANNOTATION_TEMPLATE_HASH: template_hash(desired, rack, settings),
+                        ANNOTATION_CONFIGURATION: Configuration::wanted(desired, settings).hash(),
                         "kubectl.kubernetes.io/default-container": "cassandra",
                     },
                 },
@@ -141,6 +181,7 @@ pub fn template_hash(desired: &Desired, rack: &DesiredRack, settings: &Settings)
 mod tests {
     use super::super::tests::{desired, production, settings};
     use super::*;
+    use crate::plan::Earlier;
 
     fn hash_of(desired: &Desired, settings: &Settings) -> String {
         template_hash(desired, &desired.cassandra.racks[0], settings)
@@ -151,6 +192,43 @@ mod tests {
         let before = hash_of(&production(), &settings());
         let upgraded = Settings { operator_image: "store-operator:2".into(), ..settings() };
         assert_eq!(hash_of(&production(), &upgraded), before);
+    }
+
+    #[test]
+    fn a_configuration_is_read_again_as_it_was_written() {
+        let child = build_configuration(&production(), &settings());
+        let wanted = Configuration::wanted(&production(), &settings());
+        assert_eq!(Configuration::read(&child.object), Some(wanted.clone()));
+        assert_eq!(child.key.name, format!("shop-cassandra-{}", wanted.hash()));
+        assert_eq!(child.object["immutable"], true);
+        // and gives the template that it was made for, whatever is asked for now
+        let again = wanted.applied_to(&desired(json!({})));
+        let rack = &production().cassandra.racks[0];
+        let datacenter = |mut desired: Desired| {
+            desired.cassandra.datacenter = "dc".into();
+            desired
+        };
+        assert_eq!(
+            template_hash(&datacenter(again), rack, &settings()),
+            template_hash(&datacenter(production()), rack, &settings())
+        );
+    }
+
+    #[test]
+    fn while_a_configuration_is_tried_the_other_racks_keep_the_one_before_it() {
+        let mut before = production();
+        before.cassandra.heap_mib += 1;
+        let good = Configuration::wanted(&before, &settings());
+        let replicas = ["a", "b", "c"].map(|rack| (rack.to_owned(), 1)).into();
+        let earlier = Some(Earlier { good, racks: ["b".to_owned(), "c".to_owned()].into() });
+        let shape = Shape { replicas, earlier, legacy: true, ..Shape::default() };
+        let hashes: Vec<Value> = build_stateful_sets(&production(), &shape, &settings())
+            .into_iter()
+            .map(|child| child.object["spec"]["template"]["metadata"]["annotations"][ANNOTATION_TEMPLATE_HASH].clone())
+            .collect();
+        let of =
+            |desired: &Desired, rack: usize| json!(template_hash(desired, &desired.cassandra.racks[rack], &settings()));
+        assert_eq!(hashes, [of(&production(), 0), of(&before, 1), of(&before, 2)]);
     }
 
     #[test]

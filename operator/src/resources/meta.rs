@@ -13,7 +13,12 @@ pub enum Component {
     Cassandra,
     Api,
     Schema,
+    /// A trial run of a configuration.
+    Check,
 }
+
+/// Value of the label on pods that try a configuration.
+pub const CHECK: &str = "check";
 
 impl Component {
     pub fn name(self) -> &'static str {
@@ -21,6 +26,7 @@ impl Component {
             Component::Cassandra => "cassandra",
             Component::Api => "api",
             Component::Schema => "schema",
+            Component::Check => CHECK,
         }
     }
 }

@@ -10,12 +10,13 @@ use store_crds::{CQL_PORT, INTERNODE_PORT, JOLOKIA_PORT, NODE_AGENT_PORT};
 
 use super::meta::{self, Component, env, env_field};
 use super::{access, cassandra, services};
+use crate::configuration::Configuration;
 use crate::desired::{Desired, DesiredRack};
 use crate::node::files;
 use crate::settings::Settings;
 
 /// User and group `cassandra` of the official image.
-const CASSANDRA_USER: i64 = 999;
+pub(super) const CASSANDRA_USER: i64 = 999;
 
 /// Time for `PRE_STOP` and Cassandra's own shutdown.
 const GRACE_SECONDS: i64 = 180;
@@ -49,7 +50,7 @@ pub fn build(desired: &Desired, rack: &DesiredRack, settings: &Settings) -> Valu
         "topologySpreadConstraints": [meta::spread(meta::HOSTNAME, &selector), meta::spread(meta::ZONE, &selector)],
         "initContainers": [copy_config(desired, settings), node_config(desired, rack, settings)],
         "containers": [cassandra_container(desired, settings), node_agent(settings)],
-        "volumes": volumes(desired),
+        "volumes": volumes(desired, settings),
     });
     meta::with_pull_secrets(desired, pod)
 }
@@ -72,7 +73,7 @@ fn affinity(rack: &DesiredRack, selector: &Value) -> Value {
     affinity
 }
 
-fn copy_config(desired: &Desired, settings: &Settings) -> Value {
+pub(super) fn copy_config(desired: &Desired, settings: &Settings) -> Value {
     json!({
         "name": "copy-config",
         "image": desired.cassandra.image(&settings.cassandra_repository),
@@ -84,7 +85,7 @@ fn copy_config(desired: &Desired, settings: &Settings) -> Value {
     })
 }
 
-fn node_config(desired: &Desired, rack: &DesiredRack, settings: &Settings) -> Value {
+pub(super) fn node_config(desired: &Desired, rack: &DesiredRack, settings: &Settings) -> Value {
     let cassandra = &desired.cassandra;
     json!({
         "name": "node-config",
@@ -97,6 +98,7 @@ fn node_config(desired: &Desired, rack: &DesiredRack, settings: &Settings) -> Va
             env("STORE_RACK", &rack.name),
             env("STORE_CASSANDRA_VERSION", &cassandra.version),
             env("STORE_HEADLESS_SERVICE", services::headless_name(desired)),
+            env("STORE_CONFIGURATION", Configuration::wanted(desired, settings).hash()),
             env_field("POD_NAME", "metadata.name"),
             env_field("POD_NAMESPACE", "metadata.namespace"),
             env_field("POD_IP", "status.podIP"),
@@ -107,6 +109,7 @@ fn node_config(desired: &Desired, rack: &DesiredRack, settings: &Settings) -> Va
             mount("config", files::CONFIG_DIR),
             mount("agent", files::AGENT_DIR),
             read_only_mount("settings", files::SETTINGS_DIR),
+            read_only_mount("configuration", files::CONFIGURATION_DIR),
             read_only_mount("credentials", files::CREDENTIALS_DIR),
             mount("data", files::DATA_DIR),
         ],
@@ -168,23 +171,30 @@ fn node_agent(settings: &Settings) -> Value {
     })
 }
 
-fn volumes(desired: &Desired) -> Value {
+fn volumes(desired: &Desired, settings: &Settings) -> Value {
     json!([
         { "name": "config", "emptyDir": { "sizeLimit": "16Mi" } },
         // in memory: the password of the management port never reaches a disk
         { "name": "agent", "emptyDir": { "medium": "Memory", "sizeLimit": "16Mi" } },
         { "name": "settings", "configMap": { "name": cassandra::config_map_name(desired) } },
+        configuration_volume(desired, settings),
         { "name": "credentials", "secret": { "secretName": access::jolokia_secret(desired), "defaultMode": 0o440 } },
         { "name": "logs", "emptyDir": { "sizeLimit": "1Gi" } },
         { "name": "tmp", "emptyDir": { "sizeLimit": "1Gi" } },
     ])
 }
 
-fn mount(volume: &str, path: &str) -> Value {
+/// The ConfigMap of this configuration and no other.
+pub(super) fn configuration_volume(desired: &Desired, settings: &Settings) -> Value {
+    let hash = Configuration::wanted(desired, settings).hash();
+    json!({ "name": "configuration", "configMap": { "name": cassandra::configuration_name(desired, &hash) } })
+}
+
+pub(super) fn mount(volume: &str, path: &str) -> Value {
     json!({ "name": volume, "mountPath": path })
 }
 
-fn read_only_mount(volume: &str, path: &str) -> Value {
+pub(super) fn read_only_mount(volume: &str, path: &str) -> Value {
     json!({ "name": volume, "mountPath": path, "readOnly": true })
 }
 

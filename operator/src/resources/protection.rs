@@ -18,7 +18,7 @@ pub fn build_disruption_budgets(desired: &Desired) -> [Child; 2] {
                     // one that is not ready may be streaming its data
                     Component::Cassandra => "IfHealthyBudget",
                     // one that is not ready serves nobody, and must not keep a machine from being drained
-                    Component::Api | Component::Schema => "AlwaysAllow",
+                    Component::Api | Component::Schema | Component::Check => "AlwaysAllow",
                 },
                 "selector": { "matchLabels": meta::selector(desired, component) },
             },

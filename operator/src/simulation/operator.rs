@@ -12,7 +12,8 @@ use super::world::World;
 use crate::desired::Desired;
 use crate::effects::{self, Course, Effect};
 use crate::observation::{
-    Cause, ChildKey, CqlAnswer, EvictionRefused, NodeAnswer, Observation, PodObservation, StoreIdentity, TaskKind,
+    Cause, CheckObservation, ChildKey, CqlAnswer, EvictionRefused, NodeAnswer, Observation, PodObservation,
+    StoreIdentity, TaskKind,
 };
 use crate::ownership::{self, Standing, standing};
 use crate::plan::{ClaimEdit, Delete, Plan, RingAction, Shape, plan};
@@ -61,6 +62,7 @@ struct Cache {
     version: Option<u64>,
     children: BTreeMap<ChildKey, Value>,
     pods: BTreeMap<String, PodObservation>,
+    checks: BTreeMap<String, CheckObservation>,
 }
 
 #[derive(Default)]
@@ -120,6 +122,7 @@ impl Operator {
                 self.cache.version = Some(world.version);
             }
             self.cache.pods = seen_pods(world);
+            self.cache.checks = world.checks.iter().map(|(name, check)| (name.clone(), check.seen.clone())).collect();
         }
         let Some(store) = world.store.clone() else { return };
         if self.refusals.0 != uid(&store) {
@@ -180,7 +183,8 @@ impl Operator {
         }
         ended &= course.is_whole();
         self.last = ended.then_some(plan);
-        self.cache = Cache { version, children: observation.children, pods: observation.pods };
+        let Observation { children, pods, checks, .. } = observation;
+        self.cache = Cache { version, children, pods, checks };
     }
 
     /// The spec as it is read; reading is a good part of a pass, and most find the same spec.
@@ -245,6 +249,7 @@ impl Operator {
             status: store.status.clone().unwrap_or_default(),
             children: cache.children,
             pods: cache.pods,
+            checks: cache.checks,
             claims: world.claims.clone(),
             views,
             cql,
@@ -390,6 +395,7 @@ impl Operator {
                 }
                 world.objects.insert(key, object);
             }
+            Write::Create { key, object, .. } if key.kind == "Pod" => world.make_check(&key.name, &object),
             Write::Create { key, mut object, .. } => {
                 object["metadata"]["uid"] = json!(world.uid());
                 object["metadata"]["creationTimestamp"] = json!(world.now.to_string());
@@ -416,6 +422,9 @@ impl Operator {
     ) -> Result<(), Failure> {
         self.writes.push(format!("{delete:?}"));
         match delete.kind {
+            "Pod" if world.checks.contains_key(&delete.name) => {
+                world.checks.retain(|name, check| *name != delete.name || check.seen.uid != delete.uid);
+            }
             "Pod" => {
                 if observation.pods != seen_pods(world) {
                     return Err(Failure::Race);

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::operator::{Operator, hosts_on_disks};
 use super::ring::{Disk, Process};
-use super::world::World;
+use super::world::{Pod, World};
 use crate::desired::Desired;
 use crate::observation::ClaimObservation;
 use crate::plan::RingAction;
@@ -193,10 +193,24 @@ pub fn check_tick(world: &mut World) {
     if fresh > 1 && !world.by_hand {
         world.violate(format!("{fresh} nodes are on their way in at once"));
     }
+    check_tried(world);
     let on_disks = hosts_on_disks(world);
     let lost: Vec<String> = world.ring.members.keys().filter(|host| !on_disks.contains(*host)).cloned().collect();
     if world.store.is_some() && !lost.is_empty() && !world.is_being_deleted() {
         world.violate(format!("the volumes of members {lost:?} are gone"));
+    }
+}
+
+/// What no node has ever come up with is tried by one member at most, whatever else restarts.
+fn check_tried(world: &mut World) {
+    let is_member =
+        |name: &String| world.claims.get(&format!("data-{name}")).is_some_and(|claim| world.claim_is_of_member(claim));
+    let tries = |(name, pod): &(&String, &Pod)| {
+        pod.has_tried && !world.ran.contains(&pod.seen.template_hash) && is_member(name)
+    };
+    let pods = world.pods.iter().filter(tries).map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    if pods.len() > 1 {
+        world.violate(format!("{pods:?} try a configuration that never ran"));
     }
 }
 
@@ -240,6 +254,10 @@ pub fn check_end(world: &World, operator: &Operator) -> Result<(), String> {
     let templates: BTreeSet<&str> = world.of_kind("StatefulSet").filter_map(template).collect();
     if world.pods.values().any(|pod| !templates.contains(pod.seen.template_hash.as_str())) {
         return Err("a pod has an old template".into());
+    }
+    let configurations = world.of_kind("ConfigMap").filter(|config| config["immutable"] == true).count();
+    if configurations != 1 || !world.checks.is_empty() {
+        return Err(format!("{configurations} configurations are kept, and the trial runs {:?}", world.checks.keys()));
     }
     let small = world.claims.values().any(|claim| {
         claim.left.is_none()

@@ -5,15 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use store_crds::{ANNOTATION_TEMPLATE_HASH, StoreCluster};
+use store_crds::{ANNOTATION_CONFIGURATION, ANNOTATION_TEMPLATE_HASH, StoreCluster};
 
 use super::ring::{self, Disk, JOINS, Machines, Process, STARTS, TERMINATES, TrueRing, YOUNG};
 use super::tier::{self, Tier};
 use crate::node::files;
-use crate::observation::{ChildKey, ClaimObservation, PodObservation};
+use crate::observation::{CheckObservation, CheckOutcome, ChildKey, ClaimObservation, PodObservation};
 
+/// Option that Java and Cassandra read, and that no node comes up with.
+pub const BAD_OPTION: &str = "-Dcassandra.crashes=later";
 /// Option that no Java virtual machine starts with.
-pub const BAD_OPTION: &str = "-XX:+NoSuchOption";
+pub const REFUSED_OPTION: &str = "-XX:+NoSuchOption";
+/// Image that no registry has.
+pub const MISSING_IMAGE: &str = "cassandra:missing";
+
+/// Ticks that a trial run of a configuration takes.
+const CHECKS: i64 = 2;
 
 #[derive(Clone, Debug)]
 pub struct Pod {
@@ -21,8 +28,30 @@ pub struct Pod {
     pub process: Process,
     /// It ends in so many ticks, and what is in it goes on until then.
     pub ends: Option<u32>,
-    /// It was made while the configuration had what no Cassandra starts with.
-    pub bad_template: bool,
+    pub image: String,
+    /// Name of the ConfigMap that it is configured by.
+    pub config_map: String,
+    /// It has started with what it is configured by.
+    pub has_tried: bool,
+}
+
+/// A pod that tries a configuration.
+#[derive(Clone, Debug)]
+pub struct Check {
+    pub seen: CheckObservation,
+    image: String,
+    config_map: String,
+}
+
+/// Name of the ConfigMap that a pod is configured by: of those from before there were several, the only one.
+fn config_map(pod: &Value) -> String {
+    let volumes = pod["volumes"].as_array().unwrap();
+    let named = volumes.iter().find(|volume| volume["name"] == "configuration");
+    named.map_or("shop-cassandra", |volume| volume["configMap"]["name"].as_str().unwrap()).to_owned()
+}
+
+fn image(pod: &Value) -> String {
+    pod["containers"][0]["image"].as_str().unwrap().to_owned()
 }
 
 impl Pod {
@@ -38,6 +67,9 @@ struct SetSeen {
     rack: String,
     replicas: i32,
     template_hash: String,
+    configuration: String,
+    image: String,
+    config_map: String,
     storage: String,
 }
 
@@ -49,6 +81,12 @@ impl SetSeen {
             rack: text(&set["metadata"]["labels"][store_crds::LABEL_RACK]),
             replicas: i32::try_from(set["spec"]["replicas"].as_i64().unwrap()).unwrap(),
             template_hash: text(&set["spec"]["template"]["metadata"]["annotations"][ANNOTATION_TEMPLATE_HASH]),
+            configuration: set["spec"]["template"]["metadata"]["annotations"][ANNOTATION_CONFIGURATION]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+            image: image(&set["spec"]["template"]["spec"]),
+            config_map: config_map(&set["spec"]["template"]["spec"]),
             storage: text(&set["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"]),
         }
     }
@@ -62,6 +100,10 @@ pub struct World {
     /// Counts the changes of `objects`.
     pub version: u64,
     pub pods: BTreeMap<String, Pod>,
+    /// Pods that try a configuration.
+    pub checks: BTreeMap<String, Check>,
+    /// Templates, by hash, that a node has come up with.
+    pub ran: BTreeSet<String>,
     pub claims: BTreeMap<String, ClaimObservation>,
     /// What is on the volume of each claim, by its UID.
     pub disks: BTreeMap<String, Disk>,
@@ -86,6 +128,10 @@ pub struct World {
     pub failing_jobs: u32,
     /// Schema Jobs do not come to an end.
     pub hanging_jobs: bool,
+    /// Trial runs of configurations do not come to an end.
+    pub hanging_checks: bool,
+    /// So many trial runs are lost with their machine.
+    pub lost_checks: u32,
     pub tier: Tier,
     /// What a StoreCluster owned that is gone goes only after so many ticks: its UID, and the ticks.
     garbage: Option<(String, u32)>,
@@ -106,6 +152,8 @@ impl World {
             objects: BTreeMap::new(),
             version: 0,
             pods: BTreeMap::new(),
+            checks: BTreeMap::new(),
+            ran: BTreeSet::new(),
             claims: BTreeMap::new(),
             disks: BTreeMap::new(),
             ring: TrueRing::new(),
@@ -119,6 +167,8 @@ impl World {
             foreign_budget: false,
             failing_jobs: 0,
             hanging_jobs: false,
+            hanging_checks: false,
+            lost_checks: 0,
             tier: Tier::default(),
             garbage: None,
             collects: 0,
@@ -177,6 +227,11 @@ impl World {
             let uid = self.store.take().and_then(|store| store.metadata.uid).unwrap_or_default();
             self.garbage = Some((uid, self.collects));
             self.collect();
+            self.store = None;
+            self.objects.retain(|_, object| object["metadata"]["ownerReferences"].is_null());
+            self.version += 1;
+            self.pods.clear();
+            self.checks.clear();
         }
     }
 
@@ -299,6 +354,7 @@ impl World {
         let up = up.collect();
         self.ring.tick(self.now, &up);
         tier::tick(self);
+        self.run_checks();
         self.claims.values_mut().for_each(|claim| claim.capacity_bytes = claim.requested_bytes);
         self.claims.retain(|name, claim| !claim.deleting || self.pods.contains_key(name.trim_start_matches("data-")));
     }
@@ -359,11 +415,55 @@ impl World {
             ready: false,
             deleting: false,
             template_hash: set.template_hash.clone(),
+            configuration: set.configuration.clone(),
             trouble: None,
             created_at: self.now,
         };
-        let bad_template = self.of_kind("ConfigMap").any(|config| config["data"].to_string().contains(BAD_OPTION));
-        self.pods.insert(name.to_owned(), Pod { seen, process: Process::Starting(STARTS), ends: None, bad_template });
+        let (image, config_map) = (set.image.clone(), set.config_map.clone());
+        let pod = Pod { seen, process: Process::Starting(STARTS), ends: None, image, config_map, has_tried: false };
+        self.pods.insert(name.to_owned(), pod);
+    }
+
+    fn config_map(&self, name: &str) -> Option<&Value> {
+        self.objects.get(&ChildKey { kind: "ConfigMap".into(), name: name.into() })
+    }
+
+    /// Somebody makes a pod that tries a configuration.
+    pub fn make_check(&mut self, name: &str, pod: &Value) {
+        let seen = CheckObservation { uid: self.uid(), created_at: self.now, ..CheckObservation::default() };
+        let check = Check { seen, image: image(&pod["spec"]), config_map: config_map(&pod["spec"]) };
+        self.checks.entry(name.to_owned()).or_insert(check);
+    }
+
+    fn run_checks(&mut self) {
+        let ended = |check: &Check| (self.now.as_second() - check.seen.created_at.as_second()) / 2 >= CHECKS;
+        let outcome = |check: &Check| {
+            let configuration = self.config_map(&check.config_map).map(ToString::to_string).unwrap_or_default();
+            match check.image.as_str() {
+                _ if self.hanging_checks => CheckOutcome::Running(None),
+                MISSING_IMAGE => CheckOutcome::Running(Some("container copy-config: ErrImagePull: not found".into())),
+                _ if configuration.contains(REFUSED_OPTION) => {
+                    CheckOutcome::Refused("Unrecognized VM option 'NoSuchOption'".into())
+                }
+                _ => CheckOutcome::Passed,
+            }
+        };
+        let running = |check: &&Check| matches!(check.seen.outcome, CheckOutcome::Running(_)) && ended(check);
+        let mut news: Vec<(String, CheckOutcome)> = self
+            .checks
+            .iter()
+            .filter(|(_, check)| running(check))
+            .map(|(name, check)| (name.clone(), outcome(check)))
+            .collect();
+        for (name, outcome) in &mut news {
+            if self.lost_checks > 0 {
+                self.lost_checks -= 1;
+                *outcome = CheckOutcome::Lost;
+            }
+            if let Some(check) = self.checks.get_mut(name) {
+                check.seen.outcome = outcome.clone();
+            }
+        }
     }
 
     fn run_process(&mut self, name: &str) {
@@ -395,13 +495,37 @@ impl World {
             Process::Crashing(cause) => Some(cause.to_owned()),
             _ => None,
         };
+        if pod.process.is_up() {
+            self.ran.insert(pod.seen.template_hash.clone());
+        }
+        pod.has_tried |= self.pods[name].has_tried;
         self.pods.insert(name.to_owned(), pod);
+    }
+
+    /// What keeps a pod from even starting Cassandra: its image, or what `node-config` finds.
+    fn held_back(&self, name: &str, pod: &Pod) -> Option<&'static str> {
+        if pod.image == MISSING_IMAGE {
+            return Some("container copy-config: ErrImagePull: not found");
+        }
+        let trial = self.config_map("shop-cassandra")?["data"][files::TRIAL].as_str().unwrap_or_default();
+        let mut lines = trial.lines();
+        let tried = lines.next() == Some(pod.seen.configuration.as_str());
+        (tried && lines.all(|tries| tries != name)).then_some("it is not its turn to try its configuration")
     }
 
     /// What Cassandra does when its process comes up: it goes by what is on its disk.
     fn start(&mut self, name: &str, pod: &Pod) -> Process {
-        if pod.bad_template {
-            return Process::Crashing("the Java options are not understood");
+        if let Some(cause) = self.held_back(name, pod) {
+            return Process::Crashing(cause);
+        }
+        let Some(configuration) = self.config_map(&pod.config_map).map(ToString::to_string) else {
+            return Process::Starting(1);
+        };
+        if let Some(pod) = self.pods.get_mut(name) {
+            pod.has_tried = true;
+        }
+        if [BAD_OPTION, REFUSED_OPTION].iter().any(|option| configuration.contains(option)) {
+            return Process::Crashing("it ends with exit code 3");
         }
         let address = pod.seen.ip.clone().unwrap();
         let uid = self.claims[&format!("data-{name}")].uid.clone();
@@ -417,7 +541,7 @@ impl World {
     }
 
     fn start_fresh(&mut self, name: &str, uid: &str, address: &str) -> Process {
-        let config = self.of_kind("ConfigMap").next().unwrap();
+        let config = self.config_map("shop-cassandra").unwrap();
         let named: Vec<String> = config["data"][files::SEEDS].as_str().unwrap().lines().map(str::to_owned).collect();
         let alone = named.len() == 1 && named[0] == name;
         if alone {
