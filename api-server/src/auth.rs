@@ -80,6 +80,17 @@ impl Gate {
     }
 }
 
+/// Refuses a trace to whoever neither runs the store nor sells in it: it is written to Cassandra, row by row.
+pub fn may_trace(role: Option<Role>) -> Result<(), Problem> {
+    match role {
+        None | Some(Role::Admin | Role::Seller) => Ok(()),
+        Some(role @ (Role::Director | Role::Supplier)) => {
+            let detail = format!("a {} may not ask for a trace, leave Cassandra-Trace out", role.name());
+            Err(Problem { detail: detail.into(), ..forbidden(role) })
+        }
+    }
+}
+
 /// The bearer token of a request (RFC 6750), `None` where there is no `Authorization`.
 fn token(headers: &HeaderMap) -> Result<Option<&str>, Denied> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();

@@ -17,6 +17,8 @@ pub mod price;
 pub mod products;
 pub mod ranks;
 pub mod row;
+pub mod set_aside;
+pub mod trace_turn;
 pub mod traced;
 pub mod users;
 
@@ -29,6 +31,7 @@ use uuid::Uuid;
 
 pub use error::DaoError;
 pub use level::Level;
+pub use trace_turn::{TraceAsk, TraceTurn};
 
 /// The DAOs of one database, as the models receive them.
 #[derive(Clone)]
@@ -51,14 +54,23 @@ pub struct Context {
     pub now_ms: i64,
     /// Consistency level of plain reads and writes; `None` is the configured default.
     pub level: Option<Level>,
-    /// Ask Cassandra to trace the first statement of the call.
-    pub trace: bool,
+    /// Lists end here with what they have found, long before the deadline.
+    pub enough_at: Instant,
+    /// Ask Cassandra to trace a statement: the first of the request that may be.
+    pub trace: TraceAsk,
 }
 
 impl Context {
     /// A context that ends `timeout` from now.
     pub fn within(timeout: Duration) -> Self {
-        Self { deadline: Instant::now() + timeout, now_ms: now_ms(), level: None, trace: false }
+        let now = Instant::now();
+        let (deadline, enough_at) = (now + timeout, now + timeout / 2);
+        Self { deadline, enough_at, now_ms: now_ms(), level: None, trace: TraceAsk::NONE }
+    }
+
+    /// Whether a list ends with what it has found.
+    pub fn has_enough(&self) -> bool {
+        self.enough_at <= Instant::now()
     }
 
     /// What is left until the deadline, `None` when it has passed.

@@ -21,6 +21,9 @@ use tracing::{Instrument as _, Span};
 use crate::access_log::{AccessLog, Entry};
 use crate::admission::slow_body::{Held, SlowBody};
 use crate::app::App;
+use crate::auth::{self, roles::Role};
+use crate::controllers::request::TRACE;
+use crate::models::TraceTurn;
 use crate::problem::Problem;
 use crate::proxies::{Proxies, lead_back};
 use crate::route::Route;
@@ -115,14 +118,20 @@ impl Edge {
                 Problem::overloaded().into_response()
             }
             None | Some(Some(_)) => match self.app.gate.admit(route, &method, request.headers()).await {
-                Ok(admitted) => {
-                    role = admitted;
-                    // An import takes its time, and there are few at once.
-                    if !request.body().is_end_stream() && !route.is_import() {
-                        held = slot.take().flatten().map(Held::new);
+                Ok(admitted) => match self.trace_turn(request.headers(), admitted) {
+                    Err(problem) => {
+                        role = admitted;
+                        problem.into_response()
                     }
-                    self.routed(route, request, held.as_ref(), &span, &id).await
-                }
+                    Ok(_turn) => {
+                        role = admitted;
+                        // An import takes its time, and there are few at once.
+                        if !request.body().is_end_stream() && !route.is_import() {
+                            held = slot.take().flatten().map(Held::new);
+                        }
+                        self.routed(route, request, held.as_ref(), &span, &id).await
+                    }
+                },
                 Err(problem) => problem.into_response(),
             },
         };
@@ -156,6 +165,18 @@ impl Edge {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         Ok(response)
+    }
+
+    /// The turn of a request that asks Cassandra to trace, `None` for all others; who may not, or has to wait, is told.
+    fn trace_turn(&self, headers: &HeaderMap, role: Option<Role>) -> Result<Option<TraceTurn>, Problem> {
+        // Anything but true or false is refused where headers are read.
+        if headers.get(&TRACE).is_none_or(|asked| asked != "true") {
+            return Ok(None);
+        }
+        auth::may_trace(role)?;
+        TraceTurn::enter()
+            .map(Some)
+            .ok_or_else(|| Problem::unavailable("trace_under_way", "another request is being traced, one is at a time"))
     }
 
     /// The controller's answer; what is logged meanwhile carries the ids of the request.

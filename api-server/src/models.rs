@@ -26,7 +26,8 @@ pub use error::{ModelError, Violation};
 /// What a caller of a use case gives and gets beside its data, re-exported so that whoever speaks
 /// HTTP needs nothing from the DAOs.
 pub use crate::dao::cluster as ring;
+pub use crate::dao::page::LOOKED_AT_MAX;
 pub use crate::dao::price::{Price, PriceError};
 pub use crate::dao::products::{Filter, Product, ProductRef, ProductSink};
 pub use crate::dao::users::{User, UserRef, UserSink};
-pub use crate::dao::{Context, DaoError, Level, Receipt, level::UnknownLevel, now_ms};
+pub use crate::dao::{Context, DaoError, Level, Receipt, TraceAsk, TraceTurn, level::UnknownLevel, now_ms};

@@ -256,6 +256,11 @@ impl From<DaoError> for Problem {
                 problem.replicas = Some((*required, *alive));
                 problem
             }
+            DaoError::RolesUnread(_) => {
+                let detail =
+                    "too few replicas of the database's own roles and permissions are alive, nothing was changed";
+                Self::unavailable("too_few_replicas", detail)
+            }
             DaoError::Unreachable(_) => {
                 Self::unavailable("database_unreachable", "the database took no request, nothing was changed")
             }
@@ -301,10 +306,19 @@ mod tests {
     }
 
     #[test]
+    fn without_a_quorum_for_its_roles_the_database_is_away_for_now_and_without_a_right_something_is_wrong() {
+        let words = "Unable to perform authorization of permissions: Cannot achieve consistency level LOCAL_QUORUM";
+        let away = Problem::from(DaoError::RolesUnread(words.into()));
+        assert_eq!((away.status.as_u16(), away.code, away.retry_after), (503, "too_few_replicas", Some(1)));
+        assert_eq!(Problem::from(DaoError::Broken("User store has no permission".into())).status, 500);
+    }
+
+    #[test]
     fn text_of_the_database_never_reaches_the_client() {
         for error in [
             DaoError::Unreachable("secret host".into()),
             DaoError::Broken("secret row".into()),
+            DaoError::RolesUnread("secret role".into()),
             DaoError::Timeout { level: "ONE", detail: "secret".into() },
         ] {
             assert!(!Problem::from(error).detail.contains("secret"));

@@ -101,7 +101,8 @@ async fn connect_in_time(app: Arc<App>, settings: Settings, observer: Observer) 
         }
     };
     let lease = app.limits.request_timeout + LEASE_SLACK;
-    let orders = app.services().map(|services| sweep::Sweeper::start(services.orders.clone(), lease));
+    let orders =
+        app.services().map(|services| sweep::Sweeper::start(services.orders.clone(), lease, observer.sweeps()));
     tracing::info!("connected to Cassandra, the schema is there");
     std::future::pending::<()>().await;
     drop((sweepers, orders));

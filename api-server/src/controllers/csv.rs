@@ -291,8 +291,13 @@ pub async fn export_products(State(app): State<Arc<App>>, request: Request) -> R
     let page = |app: Arc<App>, parts: Arc<Parts>, cursor: Option<String>| async move {
         let cx = request::context(&app, &parts.headers, Access::Read)?;
         let mut lines = if cursor.is_none() { products::Lines::with_head() } else { products::Lines::default() };
-        let page =
-            request::services(&app)?.products.page(&cx, Filter::default(), MAX_LIMIT, cursor.as_deref(), &mut lines);
+        let page = request::services(&app)?.products.page(
+            &cx,
+            Filter::default(),
+            (MAX_LIMIT, 0),
+            cursor.as_deref(),
+            &mut lines,
+        );
         Ok((page.await?, lines.0))
     };
     export(app, parts, "products.csv", page).await

@@ -11,7 +11,7 @@ use super::answer;
 use super::once::{Created, Once};
 use super::request::{self, Access, JSON, JSON_OR_PATCH, Query};
 use crate::app::{App, Services};
-use crate::models::{Context, Filter, Identity, ModelError, product as rules};
+use crate::models::{Context, Filter, Identity, LOOKED_AT_MAX, ModelError, product as rules};
 use crate::problem::{Problem, ProblemDoc};
 use crate::views::json;
 use crate::views::product::{self as view, NewProductDoc, ProductChangeDoc, ProductDoc};
@@ -106,7 +106,7 @@ pub async fn list(State(app): State<Arc<App>>, parts: Parts) -> Result<Response,
     let services = request::services(&app)?;
     let link = next_link(&filter, limit);
     let mut rows = json::List::with_room_for(limit);
-    let page = services.products.page(&cx, filter, limit, cursor.as_deref(), &mut rows).await?;
+    let page = services.products.page(&cx, filter, (limit, LOOKED_AT_MAX), cursor.as_deref(), &mut rows).await?;
     Ok(answer::page(services, rows.finish(), page, &link).await)
 }
 

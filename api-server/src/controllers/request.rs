@@ -6,13 +6,12 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::admission::slow_body::TurnedAway;
 use crate::app::{App, MAX_BODY, Services};
 use crate::models::precondition::Tags;
-use crate::models::{Context, Level};
+use crate::models::{Context, Level, TraceAsk};
 use crate::problem::Problem;
 use crate::views::json;
 
@@ -51,12 +50,7 @@ pub fn services(app: &App) -> Result<&Services, Problem> {
 
 /// The context of a request that begins now.
 pub fn context(app: &App, headers: &HeaderMap, access: Access) -> Result<Context, Problem> {
-    let mut cx = Context {
-        deadline: Instant::now() + app.limits.request_timeout,
-        now_ms: crate::models::now_ms(),
-        level: None,
-        trace: false,
-    };
+    let mut cx = Context::within(app.limits.request_timeout);
     if let Some(value) = headers.get(&CONSISTENCY_LEVEL) {
         let level: Level = value.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(|| {
             Problem::malformed_at("header:Consistency-Level", "unknown_level", crate::models::UnknownLevel.to_string())
@@ -69,8 +63,9 @@ pub fn context(app: &App, headers: &HeaderMap, access: Access) -> Result<Context
     }
     if let Some(value) = headers.get(&TRACE) {
         cx.trace = match value.as_bytes() {
-            b"true" => true,
-            b"false" => false,
+            // The edge has given it its turn.
+            b"true" => TraceAsk::of_turn(),
+            b"false" => TraceAsk::NONE,
             _ => {
                 let detail = "Cassandra-Trace is true or false";
                 return Err(Problem::malformed_at("header:Cassandra-Trace", "not_a_boolean", detail));

@@ -83,7 +83,7 @@ pub async fn daos(
     let orders = CassandraOrders::prepare(Arc::clone(&database)).await?;
     let ranks = CassandraRanks::prepare(Arc::clone(&database)).await?;
     let cluster = CassandraCluster::prepare(database).await?;
-    let sweepers = vec![Sweeper::start(&products), Sweeper::start(&users)];
+    let sweepers = vec![Sweeper::start(&products, observer.sweeps()), Sweeper::start(&users, observer.sweeps())];
     let daos = Daos {
         products,
         users,

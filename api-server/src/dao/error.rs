@@ -10,6 +10,9 @@ pub enum DaoError {
     /// Too few replicas are alive for the level: nothing was done.
     #[error("{alive} of the {required} replicas that {level} requires are alive")]
     Unavailable { level: &'static str, required: i32, alive: i32 },
+    /// Too few replicas of the database's own roles and permissions are alive: nothing was done.
+    #[error("the database could not read its own roles and permissions: {0}")]
+    RolesUnread(String),
     /// No node could be asked, or the database turned the request away before doing anything.
     #[error("no node took the request: {0}")]
     Unreachable(String),
@@ -28,10 +31,22 @@ pub enum DaoError {
 }
 
 impl DaoError {
+    /// Whether it is the database's state of the moment that failed, and not what was asked of it.
+    pub const fn passes(&self) -> bool {
+        match self {
+            Self::Unavailable { .. }
+            | Self::RolesUnread(_)
+            | Self::Unreachable(_)
+            | Self::Timeout { .. }
+            | Self::Unknown { .. } => true,
+            Self::Level { .. } | Self::Broken(_) => false,
+        }
+    }
+
     /// Static label for metrics and logs.
     pub const fn reason(&self) -> &'static str {
         match self {
-            Self::Unavailable { .. } => "unavailable",
+            Self::Unavailable { .. } | Self::RolesUnread(_) => "unavailable",
             Self::Unreachable(_) => "unreachable",
             Self::Timeout { .. } => "timeout",
             Self::Unknown { .. } => "unknown_outcome",

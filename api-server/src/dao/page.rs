@@ -4,6 +4,10 @@ use uuid::Uuid;
 
 use super::Receipt;
 
+/// Rows that the filters of one request look at, at most. A page that has to look at more ends there: it shows what was
+/// found, be it nothing, and the next one goes on.
+pub const LOOKED_AT_MAX: usize = 250;
+
 /// Where a page ends: the last row that was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
@@ -17,5 +21,7 @@ pub struct PageEnd {
     /// Where the next page begins; `None` after the last. A page with a next one may hold fewer
     /// rows than asked for, so that its cost stays bounded.
     pub next: Option<Position>,
+    /// Rows that a filter looked at for it.
+    pub looked_at: usize,
     pub receipt: Receipt,
 }

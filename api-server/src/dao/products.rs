@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::price::Price;
 use super::{Context, DaoError, Receipt};
 
-pub use super::page::{PageEnd, Position};
+pub use super::page::{LOOKED_AT_MAX, PageEnd, Position};
 pub use super::row::{Inserted, Marks, Removed, Replaced};
 
 /// A product as it is kept.
@@ -134,6 +134,8 @@ pub struct PageQuery {
     pub limit: usize,
     /// Continue after this position; `None` begins with the newest.
     pub after: Option<Position>,
+    /// Rows that the filter may look at; see [`LOOKED_AT_MAX`].
+    pub look_at: usize,
 }
 
 /// Keeps products. Every method is bounded by the deadline of its context.

@@ -26,6 +26,8 @@ pub struct List<'a> {
 #[derive(Debug)]
 pub struct PageOf {
     pub next: Option<String>,
+    /// Rows that a filter looked at for the page.
+    pub looked_at: usize,
     pub receipt: Receipt,
 }
 

@@ -87,6 +87,21 @@ pub enum ModelError {
 }
 
 impl ModelError {
+    /// Whether the same may well be done a little later.
+    pub const fn passes(&self) -> bool {
+        match self {
+            Self::Dao(error) => error.passes(),
+            Self::Overloaded(_) | Self::Busy(_) | Self::KeyInFlight => true,
+            Self::Malformed(_)
+            | Self::Invalid(_)
+            | Self::NotFound(_)
+            | Self::PreconditionFailed(_)
+            | Self::Conflict(_)
+            | Self::Short(_)
+            | Self::KeyReused => false,
+        }
+    }
+
     /// Too many writers of one row: nothing of this request was done.
     pub fn contended() -> Self {
         Self::Dao(DaoError::Unreachable("other writers of the same row were always faster".into()))

@@ -184,7 +184,8 @@ impl Books<'_> {
         }
     }
 
-    /// The next movement, if the amounts stay in their range.
+    /// The next movement, if the amounts stay in their range. What comes back is taken whatever is there by then, and
+    /// what leaves makes it less: the bound is for what people ask to have more of.
     fn movement(
         &self,
         want: &Want,
@@ -194,7 +195,8 @@ impl Books<'_> {
         day: Option<i32>,
     ) -> Result<Movement, Outcome> {
         let quantity = self.now.quantity.checked_add(delta);
-        let Some(quantity) = quantity.filter(|quantity| *quantity <= QUANTITY_MAX) else {
+        let free = kind == Kind::Return || delta <= 0;
+        let Some(quantity) = quantity.filter(|quantity| free || *quantity <= QUANTITY_MAX) else {
             return Err(Outcome::Refused(Refusal::OutOfRange));
         };
         if quantity < 0 {

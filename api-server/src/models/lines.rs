@@ -23,7 +23,7 @@ use super::error::ModelError;
 use super::figures::Figures;
 use super::ledger::{Known, Outcome, Want, days_of, decide};
 use crate::dao::ledger::{Account, LedgerDao, Movement, Posted, Posting};
-use crate::dao::{Context, DaoError, Receipt};
+use crate::dao::{Context, DaoError, Receipt, TraceAsk};
 
 /// Changes that may wait for one account.
 const WAITING_MAX: usize = 256;
@@ -63,7 +63,7 @@ type Reply = Result<Settled, DaoError>;
 struct Job {
     want: Want,
     deadline: Instant,
-    trace: bool,
+    trace: TraceAsk,
     /// Of the one who waits: the first of those that are committed together shows the statements.
     span: Span,
     stage: Arc<AtomicU8>,
@@ -204,8 +204,8 @@ impl Lines {
             let now = Instant::now();
             jobs.retain(|job| job.begin(now));
             let Some(deadline) = jobs.iter().map(|job| job.deadline).max() else { continue };
-            let trace = jobs.iter().any(|job| job.trace);
-            let cx = Context { deadline, now_ms: crate::dao::now_ms(), level: None, trace };
+            let trace = jobs.iter().map(|job| job.trace).find(|trace| trace.is_wanted()).unwrap_or(TraceAsk::NONE);
+            let cx = Context { deadline, enough_at: deadline, now_ms: crate::dao::now_ms(), level: None, trace };
             let span = jobs.first().map_or_else(Span::none, |job| job.span.clone());
             let asked: Vec<Asked<'_>> =
                 jobs.iter().map(|job| Asked { want: &job.want, deadline: job.deadline }).collect();

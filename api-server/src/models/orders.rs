@@ -27,7 +27,7 @@ use crate::dao::price::Price;
 use crate::dao::products::ProductDao;
 use crate::dao::ranks::RankDao;
 use crate::dao::users::UserDao;
-use crate::dao::{Context, DaoError, Receipt};
+use crate::dao::{Context, DaoError, Receipt, TraceAsk};
 
 /// Orders of the store.
 #[derive(Clone)]
@@ -117,7 +117,7 @@ impl Orders {
 
     /// The price of each item, if the user and all products are there.
     async fn prices(&self, cx: &Context, draft: &Draft) -> Result<Vec<Price>, ModelError> {
-        let plain = Context { level: None, trace: false, ..*cx };
+        let plain = Context { level: None, trace: TraceAsk::NONE, ..*cx };
         let products = draft.items.iter().map(|(product, _)| async {
             let mut found = Vec::with_capacity(1);
             self.daos.products.find(&plain, *product, &mut found).await?;
@@ -166,7 +166,14 @@ impl Orders {
         let list = List { name: "orders", conditions: &conditions };
         let after = self.cursors.resume(list, cursor)?;
         let (orders, end) = self.daos.orders.page(cx, filter, limit, after).await?;
-        Ok((orders, PageOf { next: end.next.map(|next| self.cursors.seal(list, next)), receipt: end.receipt }))
+        Ok((
+            orders,
+            PageOf {
+                next: end.next.map(|next| self.cursors.seal(list, next)),
+                looked_at: end.looked_at,
+                receipt: end.receipt,
+            },
+        ))
     }
 
     /// Applies a change to the order as it is when the change is made; a change that changes

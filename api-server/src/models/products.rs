@@ -13,7 +13,7 @@ use super::precondition::Tags;
 use super::product::{Change, Draft, archived};
 use crate::dao::ledger::{Account, LedgerDao};
 use crate::dao::products::{Filter, Inserted, PageQuery, Product, ProductDao, ProductSink, Removed, Replaced};
-use crate::dao::{Context, Receipt};
+use crate::dao::{Context, Receipt, TraceAsk};
 
 /// Products of the store.
 #[derive(Clone)]
@@ -51,22 +51,26 @@ impl Products {
         Ok(self.dao.find(cx, id, sink).await?)
     }
 
-    /// Gives one page of a list to the sink.
+    /// Gives one page of a list to the sink; its filter looks at `look_at` rows at most.
     #[tracing::instrument(name = "model.products.page", skip_all)]
     pub async fn page(
         &self,
         cx: &Context,
         filter: Filter,
-        limit: usize,
+        (limit, look_at): (usize, usize),
         cursor: Option<&str>,
         sink: &mut dyn ProductSink,
     ) -> Result<PageOf, ModelError> {
         let conditions = [&filter.sku, &filter.name_prefix, &filter.category].map(Option::as_deref);
         let list = List { name: "products", conditions: &conditions };
         let after = self.cursors.resume(list, cursor)?;
-        let query = PageQuery { filter: filter.clone(), limit, after };
+        let query = PageQuery { filter: filter.clone(), limit, after, look_at };
         let end = self.dao.page(cx, &query, sink).await?;
-        Ok(PageOf { next: end.next.map(|next| self.cursors.seal(list, next)), receipt: end.receipt })
+        Ok(PageOf {
+            next: end.next.map(|next| self.cursors.seal(list, next)),
+            looked_at: end.looked_at,
+            receipt: end.receipt,
+        })
     }
 
     /// Applies a change to the product as it is when the change is made. Returns the product after
@@ -126,7 +130,7 @@ impl Products {
                     }
                 }
             };
-            let plain = Context { level: None, trace: false, ..*cx };
+            let plain = Context { level: None, trace: TraceAsk::NONE, ..*cx };
             let stock = self.ledger.load(&plain, Account::stock(id)).await?;
             if let (Some(_), Some(receipt)) = (stock, archived) {
                 return Ok(receipt);

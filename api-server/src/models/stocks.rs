@@ -16,8 +16,8 @@ use super::precondition::Tags;
 use super::products::product_archived;
 use crate::dao::ledger::{Account, Balance, LedgerDao, Movement};
 use crate::dao::page::Position;
-use crate::dao::products::{Filter, PageQuery, Product, ProductDao};
-use crate::dao::{Context, DaoError, Receipt};
+use crate::dao::products::{Filter, LOOKED_AT_MAX, PageQuery, Product, ProductDao};
+use crate::dao::{Context, DaoError, Receipt, TraceAsk};
 
 /// Stocks of the store's products.
 #[derive(Clone)]
@@ -51,7 +51,7 @@ impl Stocks {
         identity: Identity,
     ) -> Result<(Movement, Option<Receipt>), ModelError> {
         let mut found = Vec::with_capacity(1);
-        let plain = Context { level: None, trace: false, ..*cx };
+        let plain = Context { level: None, trace: TraceAsk::NONE, ..*cx };
         self.products.find(&plain, product, &mut found).await?;
         match found.first() {
             None => return Err(unknown_product()),
@@ -128,10 +128,10 @@ impl Stocks {
     ) -> Result<(Vec<Row>, PageOf), ModelError> {
         let list = List { name: list, conditions: &[] };
         let after = self.cursors.resume(list, cursor)?;
-        let query = PageQuery { filter: Filter::default(), limit, after };
+        let query = PageQuery { filter: Filter::default(), limit, after, look_at: LOOKED_AT_MAX };
         let mut products = Vec::with_capacity(limit);
         let end = self.products.page(cx, &query, &mut products).await?;
-        let quiet = Context { trace: false, ..*cx };
+        let quiet = Context { trace: TraceAsk::NONE, ..*cx };
         let rows = stream::iter(products)
             .map(|product| async {
                 let (balance, _) = self.ledger.find(&quiet, Account::stock(product.id)).await?;
@@ -140,7 +140,14 @@ impl Stocks {
             .buffered(READ_AT_ONCE)
             .try_collect()
             .await?;
-        Ok((rows, PageOf { next: end.next.map(|next| self.cursors.seal(list, next)), receipt: end.receipt }))
+        Ok((
+            rows,
+            PageOf {
+                next: end.next.map(|next| self.cursors.seal(list, next)),
+                looked_at: end.looked_at,
+                receipt: end.receipt,
+            },
+        ))
     }
 
     /// One page of the movements of a product's stock, newest first.
@@ -162,7 +169,7 @@ impl Stocks {
         // Versions have no gaps: the first of them ends the list.
         let next = movements.last().filter(|last| last.version > 1);
         let next = next.map(|last| self.cursors.seal(list, Position { bucket: last.version, id: last.id }));
-        Ok((movements, PageOf { next, receipt }))
+        Ok((movements, PageOf { next, looked_at: 0, receipt }))
     }
 }
 

@@ -55,7 +55,11 @@ impl Users {
     ) -> Result<PageOf, ModelError> {
         let after = self.cursors.resume(LIST, cursor)?;
         let end = self.dao.page(cx, limit, after, sink).await?;
-        Ok(PageOf { next: end.next.map(|next| self.cursors.seal(LIST, next)), receipt: end.receipt })
+        Ok(PageOf {
+            next: end.next.map(|next| self.cursors.seal(LIST, next)),
+            looked_at: end.looked_at,
+            receipt: end.receipt,
+        })
     }
 
     /// Applies a change to the user as it is when the change is made. Returns the user after it; a

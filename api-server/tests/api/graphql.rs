@@ -261,3 +261,51 @@ async fn tools_can_learn_the_schema() {
     let schema = data(&store, query, json!({})).await;
     assert_eq!(schema["__schema"]["queryType"]["name"], "Query");
 }
+
+/// A shop of one supplier's dreams: so many products whose names begin alike, the oldest one alone in its category.
+pub async fn alike(count: usize) -> Store {
+    let store = Store::new();
+    for at in 0..count {
+        let category = if at == 0 { ",\"category\":\"oldest\"" } else { "" };
+        let body = format!(r#"{{"name":"Load {at}","sku":"load-{at}","price":1{category}}}"#);
+        assert_eq!(store.create(&body).await.status, 201);
+    }
+    store
+}
+
+#[tokio::test]
+async fn the_filters_of_one_query_look_at_250_rows_together() {
+    let store = alike(300).await;
+    let field = |name: &str, after: Option<&str>| {
+        let after = after.map(|after| format!(", after: \"{after}\"")).unwrap_or_default();
+        format!(
+            "{name}: products(first: 1, namePrefix: \"load\", category: \"oldest\"{after}) \
+             {{ nodes {{ name }} pageInfo {{ hasNextPage endCursor }} }}"
+        )
+    };
+    let first = data(&store, &format!("{{ {} {} }}", field("a", None), field("b", None)), json!({})).await;
+    for name in ["a", "b"] {
+        assert_eq!(first[name]["nodes"], json!([]), "{name}");
+        assert_eq!(first[name]["pageInfo"]["hasNextPage"], true, "{name}");
+    }
+    let cursor = |name: &str| first[name]["pageInfo"]["endCursor"].as_str().unwrap().to_owned();
+    let next = async |name: &str| {
+        data(&store, &format!("{{ {} }}", field("next", Some(&cursor(name)))), json!({})).await["next"].clone()
+    };
+    assert_eq!(next("a").await["nodes"][0]["name"], "Load 0", "250 were looked at, the next page finds it");
+    assert_eq!(next("b").await["nodes"], json!([]), "nothing was left to look at: it goes on where it began");
+}
+
+#[tokio::test]
+async fn what_a_filter_may_look_at_counts_as_cost() {
+    let store = Store::new();
+    let aliases = |count: usize, filter: &str| {
+        let fields: Vec<String> =
+            (0..count).map(|at| format!("a{at}: products(first: 1{filter}) {{ nodes {{ id }} }}")).collect();
+        format!("{{ {} }}", fields.join(" "))
+    };
+    assert_eq!(codes(&store, &aliases(200, "")).await.0, 200);
+    let (status, refused) = codes(&store, &aliases(200, ", namePrefix: \"load\"")).await;
+    assert_eq!((status, refused), (400, vec!["bad_query".to_owned()]));
+    assert_eq!(codes(&store, &aliases(10, ", namePrefix: \"load\"")).await.1, Vec::<String>::new());
+}

@@ -193,3 +193,18 @@ async fn the_level_that_was_asked_for_is_used_and_told() {
     let answer = call.json(r#"{"brand":"x"}"#).send().await;
     assert_eq!(answer.header("consistency-level"), Some("ALL"));
 }
+
+#[tokio::test]
+async fn a_filter_that_admits_next_to_nothing_is_read_on_page_by_page_to_its_end() {
+    let store = super::graphql::alike(600).await;
+    let mut target = "/products?limit=100&name_prefix=load&category=oldest".to_owned();
+    let mut pages = Vec::new();
+    loop {
+        let page = store.get(&target).await;
+        assert_eq!(page.status, 200, "{}", page.text());
+        pages.push(page.json().as_array().unwrap().len());
+        let Some(link) = page.header("link") else { break };
+        target = link.trim_start_matches('<').split('>').next().unwrap().to_owned();
+    }
+    assert_eq!(pages, [0, 0, 1], "250 rows a page");
+}

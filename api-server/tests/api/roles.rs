@@ -6,6 +6,7 @@ use http::Method;
 use store_api::auth::Gate;
 use store_api::auth::roles::{Role, Who, cells, who};
 use store_api::auth::tokens::Tokens;
+use store_api::models::TraceTurn;
 use store_api::openapi;
 use store_api::route::Route;
 
@@ -147,4 +148,37 @@ async fn without_roles_everybody_may_do_everything_and_the_document_says_so() {
     let told = |document: serde_json::Value| document["paths"]["/products"]["get"].get("security").is_some();
     assert!(!told(open.get("/openapi.json").await.json()));
     assert!(told(guarded().get("/openapi.json").await.json()));
+}
+
+#[tokio::test]
+async fn a_trace_is_for_those_who_sell_or_run_the_store_and_one_at_a_time() {
+    let store = guarded();
+    let ask = |role: Role, path: &'static str| {
+        let call = store.call("GET", path).header("authorization", &format!("Bearer {}", token_of(role)));
+        call.header("cassandra-trace", "true").send()
+    };
+    for (role, path, status) in [
+        (Role::Director, "/orders/reports/best-sellers?limit=100", 403),
+        (Role::Supplier, "/stocks/reports/overview-stocks", 403),
+        (Role::Seller, "/products", 200),
+        (Role::Admin, "/products", 200),
+    ] {
+        // Another test of this process may have the turn.
+        let mut answer = ask(role, path).await;
+        while answer.status == 503 {
+            answer = ask(role, path).await;
+        }
+        assert_eq!(answer.status, status, "{role:?} {path}: {}", answer.text());
+    }
+    let detail = ask(Role::Director, "/users").await.json()["detail"].clone();
+    assert_eq!(detail, "a director may not ask for a trace, leave Cassandra-Trace out");
+    let turn = loop {
+        if let Some(turn) = TraceTurn::enter() {
+            break turn;
+        }
+    };
+    let busy = ask(Role::Admin, "/products").await;
+    assert_eq!((busy.status.as_u16(), busy.header("retry-after")), (503, Some("1")), "{}", busy.text());
+    assert!(busy.json()["type"].as_str().unwrap().ends_with(":trace_under_way"));
+    drop(turn);
 }

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use super::super::request::{self, MAX_LIMIT};
 use crate::app::{App, Services};
 use crate::models::product::{self as rules, Rule};
-use crate::models::{Context, Filter, ModelError, Product, Receipt};
+use crate::models::{Context, Filter, LOOKED_AT_MAX, ModelError, Product, Receipt};
 use crate::problem::Problem;
 use crate::views::graphql::{Id, MovementPage, ProductObject, ProductPage, StockLevelPage, StockObject};
 
@@ -40,32 +40,34 @@ pub struct Reads {
     app: Arc<App>,
     cx: Context,
     turns: Semaphore,
-    told: Mutex<Told>,
-}
-
-/// How the database answered so far.
-#[derive(Default)]
-struct Told {
-    traced: bool,
-    receipt: Option<Receipt>,
+    /// How the database answered so far.
+    told: Mutex<Option<Receipt>>,
+    /// Rows that filters of the query may still look at; one of them looks at a time.
+    look_at: tokio::sync::Mutex<usize>,
 }
 
 impl Reads {
     /// Reads in the context of one request.
     pub fn new(app: Arc<App>, cx: Context) -> Self {
-        Self { app, cx, turns: Semaphore::new(READ_AT_ONCE), told: Mutex::default() }
+        Self {
+            app,
+            cx,
+            turns: Semaphore::new(READ_AT_ONCE),
+            told: Mutex::default(),
+            look_at: tokio::sync::Mutex::new(LOOKED_AT_MAX),
+        }
     }
 
     /// How the database answered: the read that was traced, or else the last one.
     pub fn receipt(&self) -> Option<Receipt> {
-        self.told().receipt
+        *self.told()
     }
 
-    fn told(&self) -> MutexGuard<'_, Told> {
+    fn told(&self) -> MutexGuard<'_, Option<Receipt>> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads something when it is its turn. The first read is the one that is traced.
+    /// Reads something when it is its turn.
     async fn read<'a, T, F>(&'a self, read: impl FnOnce(&'a Services, Context) -> F) -> Result<Option<T>>
     where
         F: Future<Output = Result<(T, Receipt), ModelError>>,
@@ -73,12 +75,11 @@ impl Reads {
         // It is closed never.
         let _turn = self.turns.acquire().await?;
         let services = request::services(&self.app).map_err(failed)?;
-        let trace = self.cx.trace && !std::mem::replace(&mut self.told().traced, true);
-        match read(services, Context { trace, ..self.cx }).await {
+        match read(services, self.cx).await {
             Ok((found, receipt)) => {
                 let mut told = self.told();
-                if told.receipt.is_none_or(|known| known.trace.is_none()) {
-                    told.receipt = Some(receipt);
+                if told.is_none_or(|known| known.trace.is_none()) {
+                    *told = Some(receipt);
                 }
                 Ok(Some(found))
             }
@@ -140,6 +141,11 @@ fn page_cost(first: i32, each: usize) -> usize {
     READ + usize::try_from(first).unwrap_or(0).min(MAX_LIMIT) * each
 }
 
+/// What a filter adds to that: the rows it may look at without showing them.
+const fn filter_cost(looks: bool) -> usize {
+    if looks { LOOKED_AT_MAX } else { 0 }
+}
+
 /// What can be asked of the store's stock.
 pub struct Root;
 
@@ -157,8 +163,9 @@ impl Root {
         reads.data::<Arc<Reads>>()?.stock(product_id).await
     }
 
-    /// Products, the newest first; all given conditions hold.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    /// Products, the newest first; all given conditions hold. A query looks at 250 rows for its beginnings of names; a page
+    /// that would need more ends there, be it empty, and has a next one.
+    #[graphql(complexity = "page_cost(first, child_complexity) + filter_cost(name_prefix.is_some())")]
     async fn products(
         &self,
         reads: &async_graphql::Context<'_>,
@@ -174,13 +181,26 @@ impl Root {
             name_prefix: checked("namePrefix", name_prefix, |text| rules::check_prefix(text, rules::NAME_MAX))?,
             category: checked("category", category, |text| rules::check_line(text, rules::CATEGORY_MAX))?,
         };
-        let found = reads.data::<Arc<Reads>>()?.read(async |services: &Services, cx| {
+        let reads = reads.data::<Arc<Reads>>()?;
+        // One filter after the other: each has what those before it have left.
+        let mut left = match &filter.name_prefix {
+            Some(_) => Some(reads.look_at.lock().await),
+            None => None,
+        };
+        let look_at = left.as_deref().copied().unwrap_or(0);
+        let found = reads.read(async |services: &Services, cx| {
             let mut rows: Vec<Product> = Vec::with_capacity(limit);
-            let page = services.products.page(&cx, filter, limit, after.as_deref(), &mut rows).await?;
+            let page = services.products.page(&cx, filter, (limit, look_at), after.as_deref(), &mut rows).await?;
             let receipt = page.receipt;
             Ok(((rows, page), receipt))
         });
-        let page = found.await?;
+        let page = found.await;
+        if let Some(left) = left.as_deref_mut() {
+            // What a failed one looked at is not known.
+            let looked_at = page.as_ref().ok().and_then(Option::as_ref).map_or(look_at, |(_, page)| page.looked_at);
+            *left -= looked_at.min(look_at);
+        }
+        let page = page?;
         Ok(page.map(|(rows, page)| ProductPage {
             nodes: rows.into_iter().map(ProductObject::from).collect(),
             page_info: page.into(),

@@ -32,7 +32,7 @@ use super::session::Connected;
 use super::trace;
 use super::tries::Tries;
 use super::{StartError, Usage, consistency, name, serial_read};
-use crate::dao::{Context, DaoError, Level, Receipt};
+use crate::dao::{Context, DaoError, Level, Receipt, trace_turn};
 
 /// A value of a batch; `Unset` writes nothing, `Set(None)` writes a null.
 pub type Bound = MaybeUnset<Option<CqlValue>>;
@@ -46,6 +46,8 @@ pub enum Failure {
     NotSent(String),
     /// Anything may have happened.
     Unsure { level: &'static str, detail: String },
+    /// Cassandra could not read its own roles and permissions, so it did nothing: too few of their replicas are alive.
+    RolesUnread(String),
     /// Cassandra understood and refused: a bug, or rights that are missing.
     Refused(String),
 }
@@ -57,6 +59,7 @@ impl Failure {
             Self::Unavailable { level, required, alive } => DaoError::Unavailable { level, required, alive },
             Self::NotSent(detail) => DaoError::Unreachable(detail),
             Self::Unsure { level, detail } => DaoError::Timeout { level, detail },
+            Self::RolesUnread(detail) => DaoError::RolesUnread(detail),
             Self::Refused(detail) => DaoError::Broken(detail),
         }
     }
@@ -66,6 +69,18 @@ impl Failure {
 pub struct Statement {
     prepared: PreparedStatement,
     meter: Meter,
+}
+
+impl Statement {
+    /// Whether Cassandra may keep what it binds.
+    fn may_be_kept(&self) -> bool {
+        trace_turn::may_be_kept(self.meter.operation(), self.meter.table())
+    }
+
+    /// Whether this is the statement of the request that is traced.
+    fn is_traced(&self, cx: &Context) -> bool {
+        cx.trace.is_wanted() && self.may_be_kept() && cx.trace.take()
+    }
 }
 
 /// Outcome of one conditional statement.
@@ -218,13 +233,14 @@ impl Database {
         statement: &Statement,
         values: &(impl SerializeRow + Sync),
     ) -> Result<QueryResult, DaoError> {
-        let changed = cx.level.is_some() || cx.trace;
-        let prepared = if changed {
+        let traced = statement.is_traced(cx);
+        let changed = cx.level.is_some() || traced;
+        let mut prepared = if changed {
             let mut prepared = statement.prepared.clone();
             if let Some(level) = cx.level {
                 prepared.set_consistency(consistency(level, self.serial));
             }
-            prepared.set_tracing(cx.trace);
+            prepared.set_tracing(traced);
             Cow::Owned(prepared)
         } else {
             Cow::Borrowed(&statement.prepared)
@@ -234,6 +250,9 @@ impl Database {
             match self.attempt(cx, &prepared, &statement.meter, values).await {
                 Ok(result) => return Ok(result),
                 Err(failure) => self.after(&mut tries, cx, failure).await?,
+            }
+            if traced {
+                prepared.to_mut().set_tracing(false);
             }
         }
     }
@@ -292,7 +311,7 @@ impl Database {
         let mut batch = Batch::new(BatchType::Unlogged);
         batch.set_is_idempotent(true);
         batch.set_execution_profile_handle(Some(self.hedging.profile()));
-        batch.set_tracing(cx.trace);
+        let mut traced = writes.iter().all(|(statement, _)| statement.may_be_kept()) && cx.trace.take();
         let level = cx.level.unwrap_or(self.level);
         batch.set_consistency(consistency(level, self.serial));
         let mut values = Vec::with_capacity(writes.len());
@@ -304,6 +323,7 @@ impl Database {
         loop {
             let started = Instant::now();
             let limit = bounded(cx, started, self.statement_timeout).map_err(Failure::of_read)?;
+            batch.set_tracing(std::mem::take(&mut traced));
             let span = trace::batch(&self.keyspace, &batch);
             // Pinned where it is made: to put it into the span would else move kilobytes.
             let first = pin!(self.session.batch(&batch, &values));
@@ -339,6 +359,7 @@ impl Database {
         let first = pin!(self.session.execute_unpaged(prepared, values));
         let again = |policy| {
             let mut prepared = prepared.clone();
+            prepared.set_tracing(false);
             prepared.set_load_balancing_policy(Some(policy));
             async move { self.session.execute_unpaged(&prepared, values).await }.boxed()
         };
@@ -375,7 +396,7 @@ impl Database {
     ) -> Result<Cas, Failure> {
         let started = Instant::now();
         let mut prepared = self.within_deadline(cx, started, &statement.prepared)?;
-        if cx.trace {
+        if statement.is_traced(cx) {
             prepared.to_mut().set_tracing(true);
         }
         let span = trace::statement(&self.keyspace, &statement.meter, &prepared);
@@ -398,7 +419,7 @@ impl Database {
         batch.set_consistency(Consistency::LocalQuorum);
         batch.set_serial_consistency(Some(self.serial));
         batch.set_request_timeout(Some(limit));
-        batch.set_tracing(cx.trace);
+        batch.set_tracing(writes.iter().all(|(statement, _)| statement.may_be_kept()) && cx.trace.take());
         let mut values = Vec::with_capacity(writes.len());
         for (statement, bound) in writes {
             batch.append_statement(statement.prepared.clone());
@@ -459,6 +480,15 @@ fn know_columns(prepared: &mut PreparedStatement) {
     prepared.set_use_cached_result_metadata(true);
 }
 
+/// How Cassandra 4.1 and 5.0 begin what they say when a read of their own tables of roles, at LOCAL_QUORUM, has failed.
+/// They answer by the same codes as to somebody without the right, whatever the level of the statement.
+const ROLES_UNREAD: [&str; 2] = ["Unable to perform authorization of ", "Unable to perform authentication"];
+
+/// Whether a refusal is for want of replicas of the roles, not of a right. It comes before the statement is run.
+fn are_of_roles_unread(words: &str) -> bool {
+    ROLES_UNREAD.iter().any(|beginning| words.starts_with(beginning))
+}
+
 /// What a failed execution proves. For an LWT more is uncertain: Cassandra checks for enough live
 /// replicas again when it commits what Paxos has accepted, so Unavailable proves something only
 /// at the serial level.
@@ -466,7 +496,10 @@ fn classify(error: &ExecutionError, lwt: bool) -> Failure {
     let unsure = |level| Failure::Unsure { level, detail: error.to_string() };
     match error {
         ExecutionError::LastAttemptError(attempt) => match attempt {
-            RequestAttemptError::DbError(db, _) => match db {
+            RequestAttemptError::DbError(db, words) => match db {
+                DbError::Unauthorized | DbError::AuthenticationError if are_of_roles_unread(words) => {
+                    Failure::RolesUnread(error.to_string())
+                }
                 DbError::Unavailable { consistency, required, alive } => {
                     let serial = matches!(consistency, Consistency::Serial | Consistency::LocalSerial);
                     if lwt && !serial {
@@ -498,5 +531,58 @@ fn classify(error: &ExecutionError, lwt: bool) -> Failure {
         ExecutionError::EmptyPlan | ExecutionError::ConnectionPoolError(_) => Failure::NotSent(error.to_string()),
         ExecutionError::BadQuery(_) | ExecutionError::PrepareError(_) => Failure::Refused(error.to_string()),
         _ => unsure("the level asked for"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(db: DbError, words: &str) -> ExecutionError {
+        ExecutionError::LastAttemptError(RequestAttemptError::DbError(db, words.to_owned()))
+    }
+
+    #[test]
+    fn without_a_quorum_of_its_roles_cassandra_did_nothing_and_will_again_and_a_missing_right_stays_one() {
+        for (db, words) in [
+            (
+                DbError::Unauthorized,
+                "Unable to perform authorization of permissions: Cannot achieve consistency level LOCAL_QUORUM",
+            ),
+            (
+                DbError::Unauthorized,
+                "Unable to perform authorization of permissions: Operation timed out - received only 1 responses.",
+            ),
+            (
+                DbError::Unauthorized,
+                "Unable to perform authorization of super-user permission: Cannot achieve consistency level LOCAL_QUORUM",
+            ),
+            (
+                DbError::Unauthorized,
+                "Unable to perform authorization of permissions: Unable to perform authorization of super-user permission: \
+                 Cannot achieve consistency level LOCAL_QUORUM",
+            ),
+            (
+                DbError::AuthenticationError,
+                "Unable to perform authentication: Cannot achieve consistency level LOCAL_QUORUM",
+            ),
+        ] {
+            for lwt in [false, true] {
+                let failure = classify(&answered(db.clone(), words), lwt);
+                assert!(matches!(failure, Failure::RolesUnread(_)), "{words}: {failure:?}");
+                assert!(matches!(failure.of_read(), DaoError::RolesUnread(_)), "{words}");
+            }
+        }
+        for (db, words) in [
+            (
+                DbError::Unauthorized,
+                "User store_api has no SELECT permission on <table shop.products> or any of its parents",
+            ),
+            (DbError::AuthenticationError, "Provided username store_api and/or password are incorrect"),
+        ] {
+            let failure = classify(&answered(db, words), false);
+            assert!(matches!(failure, Failure::Refused(_)), "{words}: {failure:?}");
+            assert!(matches!(failure.of_read(), DaoError::Broken(_)), "{words}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use super::StartError;
 use super::execute::{Cas, Database, Statement};
 use super::tries::decide;
 use crate::dao::idempotency::{Answer, Begun, Claim, IdempotencyDao, KEPT_SECONDS};
-use crate::dao::{Context, DaoError};
+use crate::dao::{Context, DaoError, TraceAsk};
 
 /// See the module.
 pub struct CassandraIdempotency {
@@ -72,7 +72,7 @@ impl CassandraIdempotency {
 }
 
 fn without_trace(cx: &Context) -> Context {
-    Context { trace: false, ..*cx }
+    Context { trace: TraceAsk::NONE, ..*cx }
 }
 
 #[async_trait]

@@ -7,6 +7,7 @@ use prometheus::{Histogram, HistogramOpts, HistogramVec};
 use store_telemetry::Catalogue;
 
 use super::execute::Failure;
+use crate::dao::set_aside::SweepFigures;
 
 const BUCKETS: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
 
@@ -17,17 +18,23 @@ const ERRORS: [&str; 5] = ["", "unavailable", "not_sent", "unsure", "refused"];
 #[derive(Clone)]
 pub struct Observer {
     durations: HistogramVec,
+    sweeps: SweepFigures,
 }
 
 impl Observer {
-    /// Registers the metric.
+    /// Registers the metrics.
     pub fn register(catalogue: &Catalogue) -> Result<Self, prometheus::Error> {
         let durations = HistogramVec::new(
             HistogramOpts::new("db_client_operation_duration_seconds", "Duration of database client operations, each try of a statement by itself. BATCH: several tables, or several rows.")
                 .buckets(BUCKETS.to_vec()),
             &["db_system_name", "db_operation_name", "db_collection_name", "error_type"],
         )?;
-        Ok(Self { durations: catalogue.add(durations)? })
+        Ok(Self { durations: catalogue.add(durations)?, sweeps: SweepFigures::register(catalogue)? })
+    }
+
+    /// What sweepers tell of themselves.
+    pub const fn sweeps(&self) -> &SweepFigures {
+        &self.sweeps
     }
 
     /// The meter of one prepared statement.
@@ -56,7 +63,7 @@ struct Handles {
 fn error_index(failure: Option<&Failure>) -> usize {
     match failure {
         None => 0,
-        Some(Failure::Unavailable { .. }) => 1,
+        Some(Failure::Unavailable { .. } | Failure::RolesUnread(_)) => 1,
         Some(Failure::NotSent(_)) => 2,
         Some(Failure::Unsure { .. }) => 3,
         Some(Failure::Refused(_)) => 4,

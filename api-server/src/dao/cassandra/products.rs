@@ -271,7 +271,7 @@ impl CassandraProducts {
                 sink.product(product.borrowed());
             }
         }
-        Ok(PageEnd { next: None, receipt })
+        Ok(PageEnd { next: None, looked_at: 0, receipt })
     }
 }
 

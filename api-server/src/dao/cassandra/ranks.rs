@@ -16,7 +16,7 @@ use super::execute::{Database, Statement};
 use super::products::broken;
 use crate::dao::ledger::{Account, Book};
 use crate::dao::ranks::{RankDao, Slot};
-use crate::dao::{Context, DaoError};
+use crate::dao::{Context, DaoError, TraceAsk};
 
 /// See the module.
 pub struct CassandraRanks {
@@ -71,7 +71,7 @@ impl CassandraRanks {
 
     /// The level of the rank is the store's own, whatever a client asks for its reads.
     const fn plain(cx: &Context) -> Context {
-        Context { level: None, trace: false, ..*cx }
+        Context { level: None, trace: TraceAsk::NONE, ..*cx }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Finishes what crashes left: looks through the intents that are older than any request and has
 //! each finished by whoever wrote it.
 //!
+//! A change that cannot be finished is set aside and keeps no other waiting.
+//!
 //! Every process runs one for each kind of rows; all steps are idempotent. A position that is kept in the database says
 //! how far the intents have been looked through, so a shop that was off for days goes on there.
 
@@ -11,6 +13,7 @@ use async_trait::async_trait;
 use tokio::task::JoinHandle;
 
 use super::intents::{Detail, Intent, Intents, minute_of};
+use crate::dao::set_aside::{self, Aside, SweepFigures};
 use crate::dao::{Context, DaoError, now_ms};
 
 /// Between two looks.
@@ -24,6 +27,8 @@ const MAY_STILL_COME_MS: i64 = 600_000;
 const OVERLAP_MS: i64 = 120_000;
 /// How far back a first look goes when no position is known.
 const FIRST_LOOK_MS: i64 = 24 * 3_600_000;
+/// While the database cannot be reached the notes stay where they are so long.
+const PASSES_WITHIN_MS: i64 = 120_000;
 /// Deadline of the work on one intent.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// The position is kept when it has moved so far.
@@ -58,13 +63,13 @@ pub fn may_still_come<D>(intent: &Intent<D>) -> bool {
 
 impl Sweeper {
     /// Starts sweeping for as long as the rows' DAO lives.
-    pub fn start<S: Sweeps>(rows: &Arc<S>) -> Self {
-        let rows = Arc::downgrade(rows);
-        Self(tokio::spawn(sweep_on(rows)))
+    pub fn start<S: Sweeps>(rows: &Arc<S>, figures: &SweepFigures) -> Self {
+        let (rows, aside) = (Arc::downgrade(rows), figures.of(S::Detail::TABLE));
+        Self(tokio::spawn(sweep_on(rows, aside)))
     }
 }
 
-async fn sweep_on<S: Sweeps>(rows: Weak<S>) {
+async fn sweep_on<S: Sweeps>(rows: Weak<S>, mut aside: Aside) {
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut position = None;
@@ -75,7 +80,7 @@ async fn sweep_on<S: Sweeps>(rows: Weak<S>) {
             return;
         };
         let upto = now_ms() - OLD_ENOUGH_MS;
-        match sweep(&*rows, position, upto).await {
+        match sweep(&*rows, position, upto, &mut aside).await {
             Ok(next) => {
                 position = Some(next);
                 if kept.is_none_or(|kept| next - kept > KEEP_EVERY_MS) {
@@ -85,14 +90,19 @@ async fn sweep_on<S: Sweeps>(rows: Weak<S>) {
                     }
                 }
             }
-            Err(error) => tracing::debug!(%error, "sweep broke off, the next one goes on"),
+            Err(error) => {
+                tracing::debug!(%error, "sweep broke off, the next one goes on");
+                if let Some(position) = position {
+                    aside.age(position, now_ms());
+                }
+            }
         }
     }
 }
 
 /// Looks through all intents from `from` (or the kept position) to `upto`; returns where the next
 /// look begins.
-pub async fn sweep<S: Sweeps>(rows: &S, from: Option<i64>, upto: i64) -> Result<i64, DaoError> {
+pub async fn sweep<S: Sweeps>(rows: &S, from: Option<i64>, upto: i64, aside: &mut Aside) -> Result<i64, DaoError> {
     let from = match from {
         Some(from) => from,
         None => {
@@ -108,11 +118,18 @@ pub async fn sweep<S: Sweeps>(rows: &S, from: Option<i64>, upto: i64) -> Result<
             let cx = Context::within(DEADLINE);
             let (intents, all) = rows.intents().read(&cx, minute, after, upto).await?;
             for intent in &intents {
-                let finished = rows.finish(&Context::within(DEADLINE), intent).await?;
-                if finished {
-                    tracing::info!(table = S::Detail::TABLE, row = %intent.owner, "finished a change that was left half-way");
-                }
-                if !finished && unfinished.is_none() {
+                let done = match rows.finish(&Context::within(DEADLINE), intent).await {
+                    Ok(finished) => {
+                        if finished {
+                            aside.finished(intent.owner);
+                            tracing::info!(table = S::Detail::TABLE, row = %intent.owner, "finished a change that was left half-way");
+                        }
+                        finished
+                    }
+                    // One that cannot be finished must not keep the others.
+                    Err(error) => set_aside(rows, intent, upto, &error, aside).await,
+                };
+                if !done && unfinished.is_none() {
                     unfinished = Some(intent.at - 1);
                 }
             }
@@ -124,5 +141,33 @@ pub async fn sweep<S: Sweeps>(rows: &S, from: Option<i64>, upto: i64) -> Result<
             }
         }
     }
-    Ok(unfinished.unwrap_or(upto))
+    let next = unfinished.unwrap_or(upto);
+    aside.swept(next, now_ms());
+    Ok(next)
+}
+
+/// Moves the note of a change that could not be finished on to a later minute; false where the next sweep is to try again.
+async fn set_aside<S: Sweeps>(
+    rows: &S,
+    intent: &Intent<S::Detail>,
+    upto: i64,
+    error: &DaoError,
+    aside: &mut Aside,
+) -> bool {
+    let (table, row) = (S::Detail::TABLE, intent.owner);
+    if error.passes() && set_aside::times(intent.operation) == 0 && intent.at + PASSES_WITHIN_MS > upto {
+        tracing::warn!(table, %row, %error, "a change is not finished yet, the next sweep tries again");
+        return false;
+    }
+    let (at, operation) = set_aside::later(intent.at, intent.operation, now_ms());
+    let later = Intent { at, operation, ..intent.clone() };
+    let cx = Context::within(DEADLINE);
+    if let Err(error) = rows.intents().write(&cx, &later).await {
+        tracing::debug!(table, %row, %error, "a note could not be moved on");
+        return false;
+    }
+    rows.intents().forget(&cx, intent).await;
+    aside.put(row, at);
+    tracing::warn!(table, %row, %error, again_in_seconds = (at - now_ms()) / 1000, "a change cannot be finished now and was set aside");
+    true
 }

@@ -20,8 +20,9 @@ use crate::dao::cluster::{PlacementError, Replication};
 use crate::dao::contract::{self, ledger as contract_ledger, lists, products};
 use crate::dao::ledger::Account;
 use crate::dao::price::Price;
-use crate::dao::products::{Filter, Inserted, PageQuery, Product, ProductDao};
-use crate::dao::{Context, DaoError, Daos, Level, now_ms};
+use crate::dao::products::{Filter, Inserted, LOOKED_AT_MAX, PageQuery, Product, ProductDao};
+use crate::dao::set_aside::Aside;
+use crate::dao::{Context, DaoError, Daos, Level, TraceTurn, now_ms};
 
 /// A keyspace for one test.
 struct Ground {
@@ -265,7 +266,7 @@ async fn a_change_that_a_crash_left_half_way_is_finished_by_the_sweeper() {
     }
     let names = |products: Vec<Product>| -> Vec<String> { products.into_iter().map(|product| product.name).collect() };
     assert_eq!(names(everything(&daos, 10).await), ["Removed", "Changed"]);
-    let next = sweeper::sweep(&*dao, Some(cx.now_ms - 1000), now_ms()).await.unwrap();
+    let next = sweeper::sweep(&*dao, Some(cx.now_ms - 1000), now_ms(), &mut Aside::unseen()).await.unwrap();
     assert!(next > cx.now_ms);
     assert_eq!(names(everything(&daos, 10).await), ["Renamed", "Made"]);
     let kind = |name: &str| Filter { category: Some(name.into()), ..Filter::default() };
@@ -282,7 +283,7 @@ async fn a_change_that_a_crash_left_half_way_is_finished_by_the_sweeper() {
 async fn the_sweeper_of_a_process_sweeps_and_keeps_its_position() {
     let Some(ground) = Ground::new().await else { return };
     let dao = ground.products().await;
-    let _sweeper = sweeper::Sweeper::start(&dao);
+    let _sweeper = sweeper::Sweeper::start(&dao, Ground::observer().sweeps());
     let mut kept = None;
     for _ in 0..200 {
         kept = dao.intents.done_until(&cx()).await.unwrap();
@@ -303,7 +304,7 @@ async fn an_intent_of_a_creation_that_may_still_come_is_kept() {
     let cx = cx();
     let intent = Intent::of_new(&cx, Uuid::now_v7(), Uuid::new_v4());
     dao.intents.write(&cx, &intent).await.unwrap();
-    let next = sweeper::sweep(&*dao, Some(cx.now_ms - 1000), now_ms()).await.unwrap();
+    let next = sweeper::sweep(&*dao, Some(cx.now_ms - 1000), now_ms(), &mut Aside::unseen()).await.unwrap();
     assert_eq!(next, intent.at - 1, "the next sweep looks at it again");
     ground.drop_keyspace().await;
 }
@@ -410,7 +411,7 @@ async fn a_level_that_cannot_be_reached_is_refused_before_anything_is_done() {
         let receipt = daos.products.find(&cx, product.id, &mut found).await.unwrap();
         assert_eq!((found.len(), receipt.level), (1, level));
         assert!(receipt.coordinator.is_some());
-        let query = PageQuery { filter: Filter::default(), limit: 5, after: None };
+        let query = PageQuery { filter: Filter::default(), limit: 5, after: None, look_at: LOOKED_AT_MAX };
         daos.products.page(&cx, &query, &mut found).await.unwrap();
         assert_eq!(found.len(), 2);
     }
@@ -478,16 +479,32 @@ async fn settled_movements_move_on_to_the_history_and_their_ids_stay_refused() {
 async fn a_trace_is_taken_and_summed_up() {
     let Some(ground) = Ground::new().await else { return };
     let daos = ground.daos().await;
-    let traced = Context { trace: true, ..cx() };
+    let turn = TraceTurn::enter().unwrap();
+    let traced = Context { trace: turn.ask(), ..cx() };
     let mut found = Vec::new();
     let receipt = daos.products.find(&traced, Uuid::now_v7(), &mut found).await.unwrap();
     let summary = daos.cluster.trace_summary(receipt.trace.unwrap()).await.unwrap();
     assert!(summary.starts_with("coordinator=127."), "{summary}");
     assert!(summary.contains("duration_us="), "{summary}");
+    let mut again = Vec::new();
+    let receipt = daos.products.find(&traced, Uuid::now_v7(), &mut again).await.unwrap();
+    assert_eq!(receipt.trace, None, "of one request one statement is traced");
+    drop(turn);
+    let turn = TraceTurn::enter().unwrap();
+    let traced = Context { trace: turn.ask(), ..cx() };
     let product = product("Traced");
     let done = daos.products.insert(&traced, &product, Uuid::new_v4()).await;
     let Ok(Inserted::Done(receipt)) = done else { panic!("{done:?}") };
     assert!(receipt.trace.is_some());
+    drop(turn);
+    let turn = TraceTurn::enter().unwrap();
+    let traced = Context { trace: turn.ask(), ..cx() };
+    let person = contract::users::user("Nobody reads this");
+    let done = daos.users.insert(&traced, &person, Uuid::new_v4()).await;
+    let Ok(Inserted::Done(receipt)) = done else { panic!("{done:?}") };
+    assert_eq!(receipt.trace, None, "nothing of people is in a trace");
+    assert_eq!(daos.users.find(&traced, person.id, &mut Vec::new()).await.unwrap().trace, None);
+    assert!(traced.trace.take(), "nobody took it");
     ground.drop_keyspace().await;
 }
 

@@ -43,7 +43,7 @@ impl Tries {
         let mut stays = false;
         match &failure {
             Failure::Refused(_) => stays = true,
-            Failure::Unavailable { .. } => {
+            Failure::Unavailable { .. } | Failure::RolesUnread(_) => {
                 self.unavailable += 1;
                 stays = self.unavailable == UNAVAILABLE_TRIES && !self.unsure;
             }

@@ -5,13 +5,15 @@ use uuid::Uuid;
 
 use super::products::insert;
 use super::{cx, product, unique};
+use crate::dao::Context;
 use crate::dao::Daos;
-use crate::dao::products::{Filter, PageQuery, Product, Removed, Replaced};
+use crate::dao::products::{Filter, LOOKED_AT_MAX, PageQuery, Product, Removed, Replaced};
 
 pub async fn hold(daos: &Daos) {
     a_new_product_is_the_first_of_the_list(daos).await;
     pages_of_a_list_show_everything_once_newest_first(daos).await;
     filters_show_what_they_name_and_nothing_else(daos).await;
+    a_filter_looks_at_so_many_rows_and_its_list_goes_on_after_them(daos).await;
     lists_follow_every_change(daos).await;
 }
 
@@ -28,7 +30,7 @@ pub async fn all(daos: &Daos, filter: Filter, limit: usize) -> Vec<Product> {
     let mut found = Vec::new();
     let mut after = None;
     for _ in 0..1000 {
-        let query = PageQuery { filter: filter.clone(), limit, after };
+        let query = PageQuery { filter: filter.clone(), limit, after, look_at: LOOKED_AT_MAX };
         let before = found.len();
         let page = daos.products.page(&cx(), &query, &mut found).await.unwrap();
         assert!(found.len() - before <= limit);
@@ -48,7 +50,7 @@ async fn a_new_product_is_the_first_of_the_list(daos: &Daos) {
     for _ in 0..3 {
         let product = product("Newest");
         insert(daos, &product).await;
-        let query = PageQuery { filter: Filter::default(), limit: 5, after: None };
+        let query = PageQuery { filter: Filter::default(), limit: 5, after: None, look_at: LOOKED_AT_MAX };
         let mut page = Vec::new();
         daos.products.page(&cx(), &query, &mut page).await.unwrap();
         assert_eq!(page.first(), Some(&product));
@@ -69,7 +71,7 @@ async fn pages_of_a_list_show_everything_once_newest_first(daos: &Daos) {
         assert_eq!(all(daos, prefix(&tea.to_uppercase()), limit).await, made, "limit {limit}");
     }
     // The list of everything holds them in the same order, among others.
-    let query = PageQuery { filter: Filter::default(), limit: 11, after: None };
+    let query = PageQuery { filter: Filter::default(), limit: 11, after: None, look_at: LOOKED_AT_MAX };
     let mut page = Vec::new();
     let end = daos.products.page(&cx(), &query, &mut page).await.unwrap();
     assert_eq!(page, made);
@@ -101,6 +103,39 @@ async fn filters_show_what_they_name_and_nothing_else(daos: &Daos) {
     assert!(all(daos, category(&unique("nothing")), 10).await.is_empty());
 }
 
+async fn a_filter_looks_at_so_many_rows_and_its_list_goes_on_after_them(daos: &Daos) {
+    let (word, kind) = (unique("word"), unique("kind"));
+    let oldest = Product { category: Some(kind.clone()), ..product(&format!("{word} 0")) };
+    insert(daos, &oldest).await;
+    for at in 1..12 {
+        insert(daos, &product(&format!("{word} {at}"))).await;
+    }
+    let filter = Filter { name_prefix: Some(word), category: Some(kind), sku: None };
+    // Time is up before it begins: it looks at something all the same.
+    let late = || Context { enough_at: tokio::time::Instant::now(), ..cx() };
+    for (look_at, hurried) in [(5, false), (LOOKED_AT_MAX, true)] {
+        let mut found = Vec::new();
+        let mut query = PageQuery { filter: filter.clone(), limit: 10, after: None, look_at };
+        let mut pages = 0;
+        loop {
+            let context = if hurried { late() } else { cx() };
+            let page = daos.products.page(&context, &query, &mut found).await.unwrap();
+            assert!(page.looked_at <= look_at, "{page:?}");
+            pages += 1;
+            match page.next {
+                Some(next) => query.after = Some(next),
+                None => break,
+            }
+            assert!(pages < 100, "the list does not end");
+        }
+        assert_eq!(found, std::slice::from_ref(&oldest), "{look_at}");
+        assert!(pages >= 3 || hurried, "{pages} pages of {look_at} rows");
+    }
+    let query = PageQuery { filter, limit: 10, after: None, look_at: 0 };
+    let page = daos.products.page(&cx(), &query, &mut Vec::new()).await.unwrap();
+    assert!(page.next.is_some() && page.looked_at == 0, "nothing was looked at, and the list goes on: {page:?}");
+}
+
 async fn lists_follow_every_change(daos: &Daos) {
     let (old_kind, new_kind, word) = (unique("old"), unique("new"), unique("word"));
     let before = Product { category: Some(old_kind.clone()), ..product(&format!("{word} before")) };
@@ -119,7 +154,7 @@ async fn lists_follow_every_change(daos: &Daos) {
     assert!(all(daos, prefix(&word), 10).await.is_empty());
     assert_eq!(all(daos, category(&new_kind), 10).await, std::slice::from_ref(&after));
     assert_eq!(names(&all(daos, prefix(&after.name), 10).await), [after.name.as_str()]);
-    let query = PageQuery { filter: Filter::default(), limit: 1, after: None };
+    let query = PageQuery { filter: Filter::default(), limit: 1, after: None, look_at: LOOKED_AT_MAX };
     let mut page = Vec::new();
     daos.products.page(&cx(), &query, &mut page).await.unwrap();
     assert_eq!(page, std::slice::from_ref(&after));

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::{cx, product, unique};
 use crate::dao::Daos;
 use crate::dao::price::Price;
-use crate::dao::products::{Filter, Inserted, PageQuery, Product, Removed, Replaced};
+use crate::dao::products::{Filter, Inserted, LOOKED_AT_MAX, PageQuery, Product, Removed, Replaced};
 
 pub async fn hold(daos: &Daos) {
     what_is_inserted_is_read_back_exactly(daos).await;
@@ -179,7 +179,7 @@ async fn an_archived_product_is_found_by_its_id_alone_and_its_sku_is_free(daos: 
     ] {
         assert_eq!(super::lists::all(daos, filter, 10).await, std::slice::from_ref(&heir));
     }
-    let query = PageQuery { filter: Filter::default(), limit: 5, after: None };
+    let query = PageQuery { filter: Filter::default(), limit: 5, after: None, look_at: LOOKED_AT_MAX };
     let mut page = Vec::new();
     daos.products.page(&cx(), &query, &mut page).await.unwrap();
     assert!(page.iter().all(|product| product.id != before.id));

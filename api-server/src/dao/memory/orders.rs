@@ -103,7 +103,7 @@ impl OrderDao for MemoryOrders {
         let page: Vec<Order> = found.by_ref().take(limit).map(|stored| stored.order.clone()).collect();
         let last = page.last().map(|order| Position { bucket: 0, id: order.id });
         let next = found.next().and(last);
-        Ok((page, PageEnd { next, receipt: receipt(cx) }))
+        Ok((page, PageEnd { next, looked_at: 0, receipt: receipt(cx) }))
     }
 
     async fn note(&self, _cx: &Context, note: &Note) -> Result<(), DaoError> {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::dao::products::{
-    Inserted, Marks, PageEnd, PageQuery, Position, Product, ProductDao, ProductSink, Removed, Replaced, Stored,
+    Filter, Inserted, Marks, PageEnd, PageQuery, Position, Product, ProductDao, ProductSink, Removed, Replaced, Stored,
 };
 use crate::dao::{Context, DaoError, Level, Receipt};
 
@@ -46,17 +46,33 @@ impl ProductDao for MemoryProducts {
 
     async fn page(&self, cx: &Context, query: &PageQuery, sink: &mut dyn ProductSink) -> Result<PageEnd, DaoError> {
         let rows = self.rows();
-        let mut found = rows
-            .values()
-            .rev()
-            .filter(|row| query.after.is_none_or(|after| row.product.id < after.id))
-            .filter(|row| query.filter.admits(&row.product.borrowed()));
-        let mut last = None;
-        for row in found.by_ref().take(query.limit) {
+        // What an index by names would give: of these the others are picked out one by one.
+        let listed = Filter { name_prefix: query.filter.name_prefix.clone(), ..Filter::default() };
+        let start = query.after.unwrap_or(Position { bucket: i64::MAX, id: Uuid::max() });
+        let mut page = PageEnd { next: None, looked_at: 0, receipt: receipt(cx) };
+        let (mut shown, mut last, mut upto) = (0, start, start);
+        for row in rows.values().rev().filter(|row| row.product.id < start.id) {
+            if !listed.admits(&row.product.borrowed()) {
+                continue;
+            }
+            if listed.name_prefix.is_some() {
+                if page.looked_at == query.look_at {
+                    return Ok(PageEnd { next: Some(upto), ..page });
+                }
+                page.looked_at += 1;
+            }
+            upto = Position { bucket: row.marks.bucket, id: row.product.id };
+            if !query.filter.admits(&row.product.borrowed()) {
+                continue;
+            }
+            if shown == query.limit {
+                return Ok(PageEnd { next: Some(last), ..page });
+            }
             sink.product(row.product.borrowed());
-            last = Some(Position { bucket: row.marks.bucket, id: row.product.id });
+            shown += 1;
+            last = upto;
         }
-        Ok(PageEnd { next: found.next().and(last), receipt: receipt(cx) })
+        Ok(page)
     }
 
     async fn insert(&self, cx: &Context, product: &Product, operation: Uuid) -> Result<Inserted, DaoError> {

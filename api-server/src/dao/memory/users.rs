@@ -63,7 +63,7 @@ impl UserDao for MemoryUsers {
             sink.user(row.user.borrowed());
             last = Some(Position { bucket: row.marks.bucket, id: row.user.id });
         }
-        Ok(PageEnd { next: found.next().and(last), receipt: receipt(cx) })
+        Ok(PageEnd { next: found.next().and(last), looked_at: 0, receipt: receipt(cx) })
     }
 
     async fn insert(&self, cx: &Context, user: &User, operation: Uuid) -> Result<Inserted, DaoError> {

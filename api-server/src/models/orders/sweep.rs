@@ -1,6 +1,8 @@
 //! Finishes orders that a crash left half-way: looks through the notes that are older than any
 //! request, undoes what was never confirmed and publishes what was decided.
 //!
+//! An order that cannot be finished is set aside: its note moves on to a later minute, and keeps no other waiting.
+//!
 //! Every process runs one; all steps are idempotent, also while the order's own request or another
 //! sweeper is at them. How far the notes were looked through is kept in the database, so a shop
 //! that was off for days goes on there.
@@ -12,6 +14,7 @@ use uuid::Uuid;
 
 use super::Orders;
 use crate::dao::orders::{Note, Replaced, Status};
+use crate::dao::set_aside::{self, Aside, SweepFigures};
 use crate::dao::{Context, DaoError, now_ms};
 use crate::models::ModelError;
 
@@ -26,6 +29,10 @@ const MAY_STILL_COME_MS: i64 = 600_000;
 const OVERLAP_MS: i64 = 120_000;
 /// How far back a first look goes when no position is known.
 const FIRST_LOOK_MS: i64 = 24 * 3_600_000;
+/// While the database cannot be reached the notes stay where they are so long.
+const PASSES_WITHIN_MS: i64 = 120_000;
+/// The notes' name in metrics.
+const TABLE: &str = "order_intents";
 /// Deadline of the work on one note.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// The position is kept when it has moved so far.
@@ -42,20 +49,21 @@ impl Drop for Sweeper {
 
 impl Sweeper {
     /// Starts sweeping; no request lives longer than `lease`.
-    pub fn start(orders: Orders, lease: Duration) -> Self {
+    pub fn start(orders: Orders, lease: Duration, figures: &SweepFigures) -> Self {
+        let aside = figures.of(TABLE);
         let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
-        Self(tokio::spawn(async move { sweep_on(&orders, lease_ms.max(OLD_ENOUGH_MS)).await }))
+        Self(tokio::spawn(async move { sweep_on(&orders, lease_ms.max(OLD_ENOUGH_MS), aside).await }))
     }
 }
 
-async fn sweep_on(orders: &Orders, old_enough_ms: i64) {
+async fn sweep_on(orders: &Orders, old_enough_ms: i64, mut aside: Aside) {
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut position = None;
     let mut kept: Option<i64> = None;
     loop {
         ticks.tick().await;
-        match sweep(orders, position, now_ms() - old_enough_ms).await {
+        match sweep(orders, position, now_ms() - old_enough_ms, &mut aside).await {
             Ok(next) => {
                 position = Some(next);
                 if kept.is_none_or(|kept| next - kept > KEEP_EVERY_MS) {
@@ -65,14 +73,19 @@ async fn sweep_on(orders: &Orders, old_enough_ms: i64) {
                     }
                 }
             }
-            Err(error) => tracing::debug!(%error, "sweep of the orders broke off, the next one goes on"),
+            Err(error) => {
+                tracing::debug!(%error, "sweep of the orders broke off, the next one goes on");
+                if let Some(position) = position {
+                    aside.age(position, now_ms());
+                }
+            }
         }
     }
 }
 
 /// Looks through all notes from `from` (or the kept position) to `upto`; returns where the next
 /// look begins.
-pub async fn sweep(orders: &Orders, from: Option<i64>, upto: i64) -> Result<i64, DaoError> {
+pub async fn sweep(orders: &Orders, from: Option<i64>, upto: i64, aside: &mut Aside) -> Result<i64, DaoError> {
     let from = match from {
         Some(from) => from,
         None => {
@@ -86,12 +99,17 @@ pub async fn sweep(orders: &Orders, from: Option<i64>, upto: i64) -> Result<i64,
         loop {
             let (notes, all) = orders.daos.orders.notes(&Context::within(DEADLINE), minute, after, upto).await?;
             for note in &notes {
-                let finished = finish(orders, note).await.unwrap_or_else(|error| {
+                let done = match finish(orders, note).await {
+                    Ok(finished) => {
+                        if finished {
+                            aside.finished(note.order);
+                        }
+                        finished
+                    }
                     // One order that cannot be finished now must not keep the others.
-                    tracing::warn!(order = %note.order, %error, "an order is not finished yet, the next sweep tries again");
-                    false
-                });
-                if !finished && unfinished.is_none() {
+                    Err(error) => set_aside(orders, note, upto, &error, aside).await,
+                };
+                if !done && unfinished.is_none() {
                     unfinished = Some(note.at - 1);
                 }
             }
@@ -103,7 +121,28 @@ pub async fn sweep(orders: &Orders, from: Option<i64>, upto: i64) -> Result<i64,
             }
         }
     }
-    Ok(unfinished.unwrap_or(upto))
+    let next = unfinished.unwrap_or(upto);
+    aside.swept(next, now_ms());
+    Ok(next)
+}
+
+/// Moves the note of an order that could not be finished on to a later minute; false where the next sweep is to try again.
+async fn set_aside(orders: &Orders, note: &Note, upto: i64, error: &ModelError, aside: &mut Aside) -> bool {
+    let order = note.order;
+    if error.passes() && set_aside::times(note.operation) == 0 && note.at + PASSES_WITHIN_MS > upto {
+        tracing::warn!(%order, %error, "an order is not finished yet, the next sweep tries again");
+        return false;
+    }
+    let (at, operation) = set_aside::later(note.at, note.operation, now_ms());
+    let cx = Context::within(DEADLINE);
+    if let Err(error) = orders.daos.orders.note(&cx, &Note { at, operation, order }).await {
+        tracing::debug!(%order, %error, "a note could not be moved on");
+        return false;
+    }
+    orders.daos.orders.forget(&cx, note).await;
+    aside.put(order, at);
+    tracing::warn!(%order, %error, again_in_seconds = (at - now_ms()) / 1000, "an order cannot be finished now and was set aside");
+    true
 }
 
 /// Does what the work behind a note still owes; false when it is too early to tell.

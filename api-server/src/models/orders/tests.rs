@@ -10,6 +10,7 @@ use crate::dao::memory;
 use crate::dao::orders::day_of;
 use crate::dao::products::Product;
 use crate::dao::ranks::{bound_of, class_of};
+use crate::dao::set_aside::Aside;
 use crate::dao::users::User;
 use crate::models::figures::Figures;
 use crate::models::ledger::{Change as Movement, Want};
@@ -148,7 +149,7 @@ impl Shop {
     /// What a sweeper of another process does once the notes are old enough.
     async fn sweep(&self) {
         let now = crate::dao::now_ms();
-        sweep::sweep(&self.process(), Some(now - 60_000), now + 1_000).await.unwrap();
+        sweep::sweep(&self.process(), Some(now - 60_000), now + 1_000, &mut Aside::unseen()).await.unwrap();
     }
 
     async fn notes(&self) -> usize {
@@ -394,4 +395,101 @@ async fn reports_follow_the_orders_day_by_day() {
     assert_eq!(top(10, Some(today - 1..=today + 1)).await, [(one, 5), (two, 2)]);
     assert_eq!(top(10, Some(today + 2..=today + 9)).await, []);
     shop.audit(&made, "reported").await;
+}
+
+/// Units that an earlier program, or a fault, may have left in a stock.
+async fn fill(shop: &Shop, product: Uuid, quantity: i64) {
+    let account = Account::stock(product);
+    let before = shop.daos.ledger.load(&cx(), account).await.unwrap().unwrap();
+    let version = before.version + 1;
+    let movement = crate::dao::ledger::Movement {
+        id: Uuid::new_v4(),
+        version,
+        kind: Kind::Set,
+        delta: quantity - before.quantity,
+        quantity,
+        turned: 0,
+        day: None,
+        reason: None,
+        reference: None,
+        at: before.updated_at,
+    };
+    let after = crate::dao::ledger::Balance { quantity, version, ..before };
+    let posting = crate::dao::ledger::Posting { movements: vec![movement], after, days: Vec::new() };
+    shop.daos.ledger.post(&cx(), account, before.version, &posting).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_comes_back_of_a_cancelled_order_is_taken_into_a_stock_that_is_full() {
+    let shop = Shop::open(1).await;
+    let orders = shop.process();
+    let full = crate::models::ledger::QUANTITY_MAX;
+    let made = orders.create(&cx(), shop.draft(&[3]), Identity::generate()).await.unwrap().0.id;
+    shop.set(shop.products[0], full).await;
+    orders.cancel(&cx(), made, &Tags::Absent).await.unwrap();
+    assert_eq!(shop.quantity(shop.products[0]).await, full + 3);
+    assert_eq!(shop.notes().await, 0, "nothing is left to be done");
+    // More cannot be asked for, and what is there can be sold.
+    let want = |change| Want {
+        id: Uuid::new_v4(),
+        change,
+        condition: Tags::Absent,
+        reason: None,
+        reference: None,
+        fresh: true,
+    };
+    let lines = Lines::new(Arc::clone(&shop.daos.ledger), Figures::unseen());
+    let account = Account::stock(shop.products[0]);
+    let more = lines.change(&cx(), account, want(Movement::Add { delta: 1 })).await.unwrap();
+    assert!(matches!(more.outcome, crate::models::ledger::Outcome::Refused(_)), "{more:?}");
+    orders.create(&cx(), shop.draft(&[1]), Identity::generate()).await.unwrap();
+    assert_eq!(shop.quantity(shop.products[0]).await, full + 2);
+}
+
+#[tokio::test]
+async fn an_order_that_cannot_be_finished_keeps_no_other_waiting_and_is_tried_again_later() {
+    let shop = Shop::open(2).await;
+    let began = crate::dao::now_ms();
+    let mut cancelled = Vec::new();
+    for quantities in [[1, 0], [0, 4]] {
+        let items = shop.products.iter().copied().zip(quantities).filter(|(_, units)| *units > 0).collect();
+        let draft = Draft { user: shop.user, items };
+        let id = shop.process().create(&cx(), draft, Identity::generate()).await.unwrap().0.id;
+        // The process dies when the order is cancelled, with all that follows from it still to be done.
+        let _ = shop.mortal(&Life::of(2, false)).cancel(&cx(), id, &Tags::Absent).await;
+        cancelled.push(id);
+    }
+    fill(&shop, shop.products[0], i64::MAX).await;
+    let mut aside = Aside::unseen();
+    let upto = crate::dao::now_ms() + 1;
+    let position = sweep::sweep(&shop.process(), Some(began - 1), upto, &mut aside).await.unwrap();
+    assert_eq!(position, upto, "the sweep goes on");
+    assert_eq!(aside.len(), 1, "and it is told");
+    assert_eq!(shop.quantity(shop.products[1]).await, STOCK, "the other order is finished");
+    // Later it can be.
+    fill(&shop, shop.products[0], STOCK - 1).await;
+    let again = upto + 61_000;
+    let position = sweep::sweep(&shop.process(), Some(position), again, &mut aside).await.unwrap();
+    assert_eq!(position, again);
+    assert!(aside.is_empty());
+    assert_eq!(shop.quantity(shop.products[0]).await, STOCK);
+    let left = sweep::sweep(&shop.process(), Some(began - 1), again + 7_200_000, &mut aside).await.unwrap();
+    assert_eq!(left, again + 7_200_000, "no note is left");
+    shop.audit(&cancelled, "both cancelled").await;
+}
+
+#[tokio::test]
+async fn while_the_database_is_away_notes_stay_where_they_are() {
+    let shop = Shop::open(1).await;
+    let id = shop.process().create(&cx(), shop.draft(&[1]), Identity::generate()).await.unwrap().0.id;
+    let began = crate::dao::now_ms();
+    let _ = shop.mortal(&Life::of(2, false)).cancel(&cx(), id, &Tags::Absent).await;
+    // Its reads still come through, its writes do not.
+    let mut aside = Aside::unseen();
+    let away = shop.mortal(&Life::of(0, false));
+    let position = sweep::sweep(&away, Some(began - 1), crate::dao::now_ms() + 1, &mut aside).await.unwrap();
+    assert!(position < crate::dao::now_ms(), "the next sweep looks at it again");
+    assert!(aside.is_empty());
+    sweep::sweep(&shop.process(), Some(position), crate::dao::now_ms() + 1, &mut aside).await.unwrap();
+    shop.audit(&[id], "finished").await;
 }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use futures::stream::{Stream, StreamExt as _};
 use scylla::response::query_result::{QueryResult, QueryRowsResult};
 use uuid::Uuid;
 
@@ -100,11 +101,35 @@ impl Newest {
     }
 }
 
+/// What comes next of rows that are read one by one.
+pub enum Next<T> {
+    Row(T),
+    /// Time is up: the list ends after this row.
+    Enough(Uuid),
+    End,
+}
+
+/// The next row of a list that has come as far as `upto`. The first is waited for as long as the request lives, so that
+/// a list always goes on.
+pub async fn next<T>(cx: &Context, upto: Option<Uuid>, rows: &mut (impl Stream<Item = T> + Unpin)) -> Next<T> {
+    let row = match upto {
+        None => rows.next().await,
+        Some(upto) if cx.has_enough() => return Next::Enough(upto),
+        Some(upto) => match tokio::time::timeout_at(cx.enough_at, rows.next()).await {
+            Ok(row) => row,
+            Err(_) => return Next::Enough(upto),
+        },
+    };
+    row.map_or(Next::End, Next::Row)
+}
+
 /// A page being filled.
 pub struct Filling {
     pub limit: usize,
     pub shown: usize,
     pub partitions: usize,
+    /// Rows that a filter looked at.
+    pub looked_at: usize,
     pub last: Option<Position>,
     pub receipt: Option<Receipt>,
 }
@@ -112,7 +137,7 @@ pub struct Filling {
 impl Filling {
     /// An empty page.
     pub const fn new(limit: usize) -> Self {
-        Self { limit, shown: 0, partitions: 0, last: None, receipt: None }
+        Self { limit, shown: 0, partitions: 0, looked_at: 0, last: None, receipt: None }
     }
 
     /// Rows to ask for: one more than fits tells whether there is a next page.
@@ -141,14 +166,18 @@ impl Filling {
         self.receipt.ok_or_else(|| DaoError::Broken("the list has no bucket".into()))
     }
 
+    fn ended(&self, next: Option<Position>) -> Result<PageEnd, DaoError> {
+        Ok(PageEnd { next, looked_at: self.looked_at, receipt: self.receipt()? })
+    }
+
     /// The end of a list.
     pub fn end(&self) -> Result<PageEnd, DaoError> {
-        Ok(PageEnd { next: None, receipt: self.receipt()? })
+        self.ended(None)
     }
 
     /// The end of a full page; the next one begins after its last row.
     pub fn end_full(&self) -> Result<PageEnd, DaoError> {
-        Ok(PageEnd { next: self.last, receipt: self.receipt()? })
+        self.ended(self.last)
     }
 
     /// The end of a page that may read no further; the next one begins with `bucket`.
@@ -158,6 +187,6 @@ impl Filling {
 
     /// The same at a position inside a bucket.
     pub fn cut_at(&self, next: Position) -> Result<PageEnd, DaoError> {
-        Ok(PageEnd { next: Some(next), receipt: self.receipt()? })
+        self.ended(Some(next))
     }
 }

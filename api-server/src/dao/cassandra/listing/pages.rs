@@ -2,6 +2,7 @@
 //! the size of the list; where the bound ends a page early, the page is short and the next one
 //! goes on.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt as _};
@@ -9,7 +10,7 @@ use scylla::response::query_result::{QueryResult, QueryRowsResult};
 use uuid::Uuid;
 
 use super::buckets::Buckets;
-use super::newest::{BEFORE_FIRST, Filling, MAX_PARTITIONS, Newest, Taken};
+use super::newest::{BEFORE_FIRST, Filling, MAX_PARTITIONS, Newest, Next, Taken, next};
 use super::prefixes_of;
 use crate::dao::cassandra::StartError;
 use crate::dao::cassandra::execute::{Database, Statement};
@@ -17,9 +18,6 @@ use crate::dao::cassandra::products::{LIST_COLUMNS, ListedRow, broken};
 use crate::dao::products::{Filter, PageEnd, PageQuery, Position, Product, ProductSink, fold_name};
 use crate::dao::{Context, DaoError, Receipt};
 
-/// Rows of a list by name that one page may look at, and that one statement reads.
-const MAX_LOOKED_AT: usize = 2_000;
-const LOOK_AT_ONCE: usize = 500;
 /// Products read at the same time for a list by name.
 const READ_AT_ONCE: usize = 16;
 
@@ -118,23 +116,27 @@ impl Pages {
         let buckets = self.buckets(cx, &self.prefix_buckets, key, upto).await?;
         let mut page = Filling::new(query.limit);
         page.receipt = Some(buckets.receipt);
-        let mut looked_at = 0;
         for bucket in buckets.begins {
             let mut after = query.after.filter(|after| after.bucket == bucket).map_or(BEFORE_FIRST, |after| after.id);
             loop {
-                if page.partitions == MAX_PARTITIONS || looked_at >= MAX_LOOKED_AT {
+                let room = query.look_at.saturating_sub(page.looked_at);
+                // A page that has begun looks at something, so that the next one goes on.
+                let enough = page.looked_at > 0 && cx.has_enough();
+                if page.partitions == MAX_PARTITIONS || room == 0 || enough {
                     return page.cut_at(Position { bucket, id: after });
                 }
                 page.partitions += 1;
-                let values = (key, bucket, after, i32::try_from(LOOK_AT_ONCE).unwrap_or(500));
+                let values = (key, bucket, after, i32::try_from(room).unwrap_or(i32::MAX));
                 let result = self.database.run(cx, &self.by_prefix, &values).await?;
                 let (found, read) = candidates(result, &folded)?;
-                looked_at += read.count;
-                if self.show(cx, truth, &query.filter, &mut page, bucket, found, sink).await? {
-                    return page.end_full();
+                page.looked_at += read.count;
+                match self.show(cx, truth, &query.filter, &mut page, bucket, found, sink).await? {
+                    Shown::All => {}
+                    Shown::Full => return page.end_full(),
+                    Shown::UpTo(id) => return page.cut_at(Position { bucket, id }),
                 }
                 match read.last {
-                    Some(last) if read.count == LOOK_AT_ONCE => after = last,
+                    Some(last) if read.count == room => after = last,
                     _ => break,
                 }
             }
@@ -143,7 +145,6 @@ impl Pages {
     }
 
     /// Reads the truth about candidates in their order and shows those that the filter admits.
-    /// True when the page is full and there is more.
     #[expect(clippy::too_many_arguments, reason = "the page under construction and its sink")]
     async fn show(
         &self,
@@ -154,23 +155,29 @@ impl Pages {
         bucket: i64,
         found: Vec<Uuid>,
         sink: &mut dyn ProductSink,
-    ) -> Result<bool, DaoError> {
-        let mut products = stream::iter(found).map(|id| truth.read(cx, id)).buffered(READ_AT_ONCE);
-        while let Some(read) = products.next().await {
+    ) -> Result<Shown, DaoError> {
+        let read = |id| async move { (id, truth.read(cx, id).await) };
+        let mut products = pin!(stream::iter(found).map(read).buffered(READ_AT_ONCE));
+        let mut upto = None;
+        loop {
+            let (id, read) = match next(cx, upto, &mut products).await {
+                Next::Row(row) => row,
+                Next::Enough(id) => return Ok(Shown::UpTo(id)),
+                Next::End => return Ok(Shown::All),
+            };
             let (product, receipt) = read?;
             page.receipt = Some(receipt);
-            let Some(product) = product else { continue };
-            if !filter.admits(&product.borrowed()) {
-                continue;
+            let admitted = product.filter(|product| filter.admits(&product.borrowed()));
+            if let Some(product) = admitted {
+                if page.shown == page.limit {
+                    return Ok(Shown::Full);
+                }
+                page.shown += 1;
+                page.last = Some(Position { bucket, id: product.id });
+                sink.product(product.borrowed());
             }
-            if page.shown == page.limit {
-                return Ok(true);
-            }
-            page.shown += 1;
-            page.last = Some(Position { bucket, id: product.id });
-            sink.product(product.borrowed());
+            upto = Some(id);
         }
-        Ok(false)
     }
 
     async fn buckets(&self, cx: &Context, statement: &Statement, key: &str, upto: i64) -> Result<Begins, DaoError> {
@@ -208,6 +215,15 @@ fn show(
         sink.product(product);
     }
     Ok(taken)
+}
+
+/// How far the candidates of one statement were shown.
+enum Shown {
+    All,
+    /// The page is full and there is more.
+    Full,
+    /// There was no time for those after this one.
+    UpTo(Uuid),
 }
 
 struct Begins {

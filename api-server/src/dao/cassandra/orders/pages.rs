@@ -11,14 +11,12 @@ use uuid::Uuid;
 use crate::dao::cassandra::StartError;
 use crate::dao::cassandra::execute::{Database, Statement};
 use crate::dao::cassandra::listing::buckets::Buckets;
-use crate::dao::cassandra::listing::newest::{BEFORE_FIRST, Filling, MAX_PARTITIONS};
+use crate::dao::cassandra::listing::newest::{BEFORE_FIRST, Filling, MAX_PARTITIONS, Next, next};
 use crate::dao::cassandra::products::broken;
 use crate::dao::orders::{DAY_MS, Filter, Order, OrderDao};
-use crate::dao::page::{PageEnd, Position};
+use crate::dao::page::{LOOKED_AT_MAX, PageEnd, Position};
 use crate::dao::{Context, DaoError};
 
-/// Rows that one page may look at.
-const MAX_LOOKED_AT: usize = 1_000;
 /// Orders read at the same time.
 const READ_AT_ONCE: usize = 16;
 
@@ -75,27 +73,36 @@ impl Pages {
         let mut page = Filling::new(limit);
         let begins = self.begins(cx, buckets, filter, newest, &mut page).await?;
         let mut found = Vec::with_capacity(limit);
-        let mut looked_at = 0;
         for bucket in begins {
             let mut upper = after.filter(|after| after.bucket == bucket).map_or(range.upper, |after| after.id);
             loop {
-                if page.partitions == MAX_PARTITIONS || looked_at >= MAX_LOOKED_AT {
+                let room = LOOKED_AT_MAX.saturating_sub(page.looked_at);
+                let enough = page.looked_at > 0 && cx.has_enough();
+                if page.partitions == MAX_PARTITIONS || room == 0 || enough {
                     return Ok((found, page.cut_at(Position { bucket, id: upper })?));
                 }
                 // One more than fits tells whether there is a next page.
-                let want = limit - found.len() + 1;
+                let want = room.min(limit - found.len() + 1);
                 page.partitions += 1;
                 let ids = self.ids(cx, filter, bucket, Range { upper, ..range }, want, &mut page).await?;
-                looked_at += ids.len();
-                let mut orders = stream::iter(ids.clone()).map(|id| truth.find(cx, id)).buffered(READ_AT_ONCE);
-                while let Some(read) = orders.next().await {
+                page.looked_at += ids.len();
+                let read = |id| async move { (id, truth.find(cx, id).await) };
+                let mut orders = stream::iter(ids.clone()).map(read).buffered(READ_AT_ONCE);
+                let mut upto = None;
+                loop {
+                    let (id, read) = match next(cx, upto, &mut orders).await {
+                        Next::Row(row) => row,
+                        Next::Enough(id) => return Ok((found, page.cut_at(Position { bucket, id })?)),
+                        Next::End => break,
+                    };
                     let (order, receipt) = read?;
                     page.receipt = Some(receipt);
+                    upto = Some(id);
                     let Some(order) = order.filter(|order| filter.admits(order)) else { continue };
                     if found.len() == limit {
                         return Ok((found, page.end_full()?));
                     }
-                    page.last = Some(Position { bucket, id: order.id });
+                    page.last = Some(Position { bucket, id });
                     found.push(order);
                 }
                 drop(orders);

@@ -10,6 +10,7 @@ use crate::dao::cassandra::sweeper::{Sweeps as _, sweep};
 use crate::dao::cassandra::users::ClaimsTouched;
 use crate::dao::contract::users::{everybody, find, insert, load, user};
 use crate::dao::now_ms;
+use crate::dao::set_aside::Aside;
 use crate::dao::users::{Inserted, Removed, User, fold_email};
 
 impl Ground {
@@ -70,7 +71,7 @@ async fn an_erasure_that_a_crash_left_half_way_is_finished_by_the_sweeper() {
     );
     ground.cql(&erase).await;
     assert_eq!(ground.holds(&gone.email).await, ["user_emails", "users_by_time", "user_intents"]);
-    sweep(&*dao, Some(intent.at - 1000), now_ms()).await.unwrap();
+    sweep(&*dao, Some(intent.at - 1000), now_ms(), &mut Aside::unseen()).await.unwrap();
     assert!(ground.holds(&gone.email).await.is_empty());
     assert!(ground.holds(&gone.name).await.is_empty());
     assert!(everybody(&daos, 10).await.is_empty());
@@ -106,7 +107,7 @@ async fn a_creation_and_a_change_of_address_that_crashed_are_finished_or_given_u
     dao.intents.write(&cx(), &noted(&moves, &claims)).await.unwrap();
     let young = noted(&never, &[(&never.email, operation)]);
     dao.intents.write(&cx(), &young).await.unwrap();
-    let next = sweep(&*dao, Some(young.at - 1000), now_ms()).await.unwrap();
+    let next = sweep(&*dao, Some(young.at - 1000), now_ms(), &mut Aside::unseen()).await.unwrap();
     assert_eq!(next, young.at - 1, "a creation may still come");
     let names: Vec<String> = everybody(&daos, 10).await.into_iter().map(|user| user.name).collect();
     assert_eq!(names, ["Moves", "Made"]);
