@@ -25,6 +25,9 @@ pub struct StoreClusterStatus {
     pub selector: String,
     /// The Cassandra nodes, by pod name.
     pub nodes: Vec<NodeStatus>,
+    /// Name of the ring, Cassandra's cluster_name: nodes of another name are none of it. It never changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_name: Option<String>,
     /// The keyspaces of the spec and the replicated system keyspaces.
     pub keyspaces: Vec<KeyspaceStatus>,
     /// What the nodes are configured by, as hashes that names of ConfigMaps end in.
@@ -34,6 +37,8 @@ pub struct StoreClusterStatus {
     pub operation: Option<OperationStatus>,
     /// Work that an earlier change owes and that is not done: repairs and clean-ups.
     pub owed: Vec<Debt>,
+    /// Members whose data is gone, until others hold all of it again and a node has taken the place.
+    pub lost: Vec<LostNode>,
     /// Roles: own superuser made, default one disabled, and the roles of schema and API made.
     pub roles_ready: bool,
     /// The REST API.
@@ -74,6 +79,22 @@ pub struct NodeStatus {
     /// Since when a node that had joined has not been up in every view; absent while it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub away_since: Option<Time>,
+    /// UID of the volume claim that its data is on; absent until it has joined. With another claim its data is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume: Option<String>,
+}
+
+/// A member whose data is gone.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct LostNode {
+    /// Its host id in the ring.
+    pub host_id: String,
+    /// Pod that it was in; absent where no pod of the spec is known to have been it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+    /// When that was seen.
+    pub since: Time,
 }
 
 /// State of a node in the ring.
@@ -107,7 +128,7 @@ pub struct KeyspaceStatus {
     /// Replication factor that the ring has; absent until the keyspace exists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replication: Option<i32>,
-    /// Whether a raise of the factor still owes its repair.
+    /// Whether a change of the factor, a lost member or a long absence still owes its repair.
     pub repair: RepairState,
 }
 
@@ -217,7 +238,7 @@ pub struct Debt {
 /// Kinds of debts.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DebtKind {
-    /// A full repair, after a replication factor was raised.
+    /// A full repair: after a replication factor was raised, or a member was lost or away for too long.
     Repair,
     /// A clean-up, after ranges moved away from nodes.
     Cleanup,

@@ -14,7 +14,9 @@ use store_crds::{FIELD_MANAGER, FINALIZER, LABEL_COMPONENT, LABEL_STORE, StoreCl
 
 use crate::context::Context;
 use crate::kinds::find_resource;
-use crate::observation::{ANNOTATION_DATACENTER, ANNOTATION_LEFT_RING, ANNOTATION_VERSION, ChildKey, PodObservation};
+use crate::observation::{
+    ANNOTATION_CLUSTER_NAME, ANNOTATION_DATACENTER, ANNOTATION_LEFT_RING, ANNOTATION_VERSION, ChildKey, PodObservation,
+};
 use crate::observe::{identity, pod_observation};
 use crate::ownership::{Standing, standing};
 use crate::plan::{ClaimChange, ClaimEdit, Delete};
@@ -336,7 +338,11 @@ pub async fn change_claim(context: &Context, store: &StoreCluster, change: &Clai
             ("mark-left", json!({ "metadata": { "annotations": { ANNOTATION_LEFT_RING: host_id } } }))
         }
         ClaimEdit::Note(note) => {
-            let annotations = json!({ ANNOTATION_DATACENTER: note.datacenter, ANNOTATION_VERSION: note.version });
+            let annotations = json!({
+                ANNOTATION_DATACENTER: note.datacenter,
+                ANNOTATION_VERSION: note.version,
+                ANNOTATION_CLUSTER_NAME: note.cluster_name,
+            });
             ("note", json!({ "metadata": { "annotations": annotations } }))
         }
     };

@@ -16,6 +16,8 @@ pub const ANNOTATION_LEFT_RING: &str = "storemanager.io/left-ring";
 pub const ANNOTATION_DATACENTER: &str = "storemanager.io/datacenter";
 /// Annotation on the claim of a member: the version of Cassandra that last ran on its volume.
 pub const ANNOTATION_VERSION: &str = "storemanager.io/cassandra-version";
+/// Annotation on the claim of a member: the name of the ring that its volume is of.
+pub const ANNOTATION_CLUSTER_NAME: &str = "storemanager.io/cluster-name";
 
 /// Everything that a pass knows.
 #[derive(Clone, Debug)]
@@ -105,6 +107,8 @@ pub struct PodObservation {
     /// Kubernetes node that it is bound to.
     pub node: Option<String>,
     pub ready: bool,
+    /// Since when it has not been ready; absent while it is.
+    pub unready_since: Option<Timestamp>,
     /// A deletion of it has been asked for.
     pub deleting: bool,
     /// `storemanager.io/template-hash` of the template it was made from.
@@ -189,6 +193,8 @@ pub struct VolumeNote {
     pub datacenter: Option<String>,
     /// `ANNOTATION_VERSION`.
     pub version: Option<String>,
+    /// `ANNOTATION_CLUSTER_NAME`.
+    pub cluster_name: Option<String>,
 }
 
 /// Answer of one Cassandra pod.
@@ -204,6 +210,8 @@ pub enum NodeAnswer {
 pub struct NodeView {
     /// Its own host id.
     pub host_id: String,
+    /// Name of the ring that it is of.
+    pub cluster_name: String,
     /// STARTING, JOINING, NORMAL, LEAVING, DECOMMISSIONED, DRAINING, DRAINED, MOVING, …
     pub operation_mode: String,
     /// Whether it accepts CQL clients.

@@ -11,6 +11,7 @@ mod check;
 mod configuration;
 mod draft;
 mod lifecycle;
+mod losses;
 mod quorum;
 mod refused;
 mod repair;
@@ -25,7 +26,7 @@ mod volumes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use store_crds::{ConfigurationStatus, Consistency, Debt, KeyspaceStatus, NodeStatus, OperationStatus};
+use store_crds::{ConfigurationStatus, Consistency, Debt, KeyspaceStatus, LostNode, NodeStatus, OperationStatus};
 
 use crate::configuration::Configuration;
 use crate::desired::Desired;
@@ -69,11 +70,13 @@ pub fn plan(desired: &Desired, observation: &Observation, settings: &Settings) -
     }
     let mut draft = Draft::standing(&context);
     repair::discharge(&context, &mut draft);
+    losses::incur(&context, &mut draft);
     let mut hold = RUNBOOK.iter().find_map(|(_, guard)| guard(&context, &mut draft));
     if hold.is_none() {
         hold = scale::leave_next(&context, &mut draft);
     }
     volumes::tell_deleted(&context, &mut draft);
+    losses::tell(&context, &mut draft);
     volumes::grow(&context, &mut draft);
     volumes::delete_left(&context, &mut draft);
     retained::note(&context, &mut draft);
@@ -111,6 +114,8 @@ pub struct Plan {
 pub struct Shape {
     /// Replicas of each rack's StatefulSet: observed ±1, decided here, never copied from the spec.
     pub replicas: BTreeMap<String, i32>,
+    /// Name of the ring, for volumes that do not tell it.
+    pub cluster_name: String,
     /// Pods that a starting node asks for the ring, as pod names; joined nodes, at most one per rack.
     pub seeds: Vec<String>,
     /// The schema Job is to exist on this pass, and writes at this level.
@@ -219,6 +224,9 @@ pub struct Memory {
     pub operation: Option<OperationStatus>,
     pub owed: Vec<Debt>,
     pub configuration: ConfigurationStatus,
+    pub lost: Vec<LostNode>,
+    /// Name of the ring.
+    pub cluster_name: Option<String>,
     pub roles_ready: bool,
     pub migrated: Option<ApiShape>,
 }

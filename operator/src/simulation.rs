@@ -4,9 +4,11 @@
 mod away_stories;
 mod configuration_stories;
 mod founding;
+mod loss_stories;
 mod operator;
 mod refused_stories;
 mod ring;
+mod rows;
 mod safety;
 mod sharp_stories;
 mod stories;
@@ -19,6 +21,7 @@ mod world;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
+use store_crds::conditions::DEGRADED;
 
 use operator::{Fault, Operator};
 use ring::Process;
@@ -48,6 +51,8 @@ impl From<Story> for TestCaseError {
 pub struct Simulation {
     pub world: World,
     pub operator: Operator,
+    /// Somebody reads what is told of lost members, and does it.
+    pub obeyed: bool,
     history: Vec<String>,
 }
 
@@ -55,7 +60,7 @@ impl Simulation {
     pub fn new(spec: Value) -> Simulation {
         let mut world = World::new();
         world.set_spec(spec);
-        Simulation { world, operator: Operator::default(), history: Vec::new() }
+        Simulation { world, operator: Operator::default(), obeyed: false, history: Vec::new() }
     }
 
     /// One tick, with one pass of the operator in it.
@@ -67,10 +72,25 @@ impl Simulation {
         }
         self.operator.tasks.tick(&mut self.world);
         self.world.tick();
+        if self.obeyed {
+            self.obey();
+        }
         safety::check_tick(&mut self.world);
         match self.world.violations.first() {
             Some(violation) => Err(Story(format!("{violation}\n{}", self.tail()))),
             None => Ok(()),
+        }
+    }
+
+    /// Removes a dead member from the ring as Degraded says.
+    fn obey(&mut self) {
+        let status = self.world.store.as_ref().and_then(|store| store.status.as_ref());
+        let degraded = status.and_then(|status| status.conditions.iter().find(|told| told.type_ == DEGRADED));
+        let Some(told) = degraded.map(|told| told.message.clone()) else { return };
+        let host = self.world.gone.iter().find(|host| told.contains(&format!("removenode {host}"))).cloned();
+        if let Some(host) = host.filter(|_| self.world.live_members() > 0) {
+            self.history.push(format!("{host} is removed from the ring by hand"));
+            self.world.remove_node(&host);
         }
     }
 
@@ -135,6 +155,10 @@ enum Event {
     Growable(bool),
     /// The next schema Job fails.
     FailJob,
+    /// A member's volume is lost.
+    LoseVolume(usize),
+    /// A member is away for longer than the others keep its writes.
+    LongAway(usize),
 }
 
 fn racks(count: usize) -> Value {
@@ -192,6 +216,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => prop::bool::ANY.prop_map(Event::Full),
         1 => prop::bool::ANY.prop_map(Event::Growable),
         1 => Just(Event::FailJob),
+        1 => (0usize..6).prop_map(Event::LoseVolume),
+        1 => (0usize..6).prop_map(Event::LongAway),
         4 => (1usize..30).prop_map(Event::Pass),
     ]
 }
@@ -245,6 +271,23 @@ fn happen(simulation: &mut Simulation, event: Event) -> Result<(), Story> {
         Event::Full(full) => world.full = full,
         Event::Growable(growable) => world.set_growable(growable),
         Event::FailJob => world.failing_jobs = 1,
+        Event::LoseVolume(number) => {
+            let name = nth(world, number);
+            let is_member = |name: &String| matches!(world.pods[name].process, Process::Normal(_));
+            // of two, the last copy may be lost; and a second loss is for when the first is over
+            let may = world.gone.is_empty() && world.live_members() > 2;
+            if let Some(name) = name.filter(is_member).filter(|_| may) {
+                world.lose_volume(&name);
+            }
+        }
+        Event::LongAway(number) => {
+            if let Some(pod) = nth(world, number).and_then(|name| world.pods.get_mut(&name)) {
+                pod.process = Process::Down(12);
+            }
+            simulation.steps(5)?;
+            simulation.world.jump(4);
+            return simulation.steps(2);
+        }
         Event::Pass(ticks) => return simulation.steps(ticks),
     }
     Ok(())
@@ -281,6 +324,7 @@ proptest! {
     ) {
         let mut simulation = Simulation::new(first);
         simulation.world.chatter = chatter;
+        simulation.obeyed = true;
         for event in events {
             happen(&mut simulation, event)?;
         }

@@ -23,10 +23,12 @@ pub fn status(desired: &Desired, observation: &Observation, plan: &Plan) -> Stor
         replicas: i32::try_from(observation.pods.len()).unwrap_or(i32::MAX),
         selector: format!("{LABEL_STORE}={},{LABEL_COMPONENT}=cassandra", desired.name),
         nodes: plan.report.nodes.iter().map(|node| quiet_load(before, node)).collect(),
+        cluster_name: plan.memory.cluster_name.clone(),
         keyspaces: plan.report.keyspaces.clone(),
         configuration: plan.memory.configuration.clone(),
         operation: plan.memory.operation.clone(),
         owed: plan.memory.owed.clone(),
+        lost: plan.memory.lost.clone(),
         roles_ready: plan.memory.roles_ready,
         api: api(desired, observation, plan),
     }

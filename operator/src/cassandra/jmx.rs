@@ -277,6 +277,7 @@ fn view_questions() -> Vec<Value> {
         read(HINTS_SERVICE, json!("PendingHints")),
     ];
     questions.extend(lists.map(|list| read(STORAGE_SERVICE, json!(list))));
+    questions.push(read(STORAGE_SERVICE, json!("ClusterName")));
     questions
 }
 
@@ -298,6 +299,7 @@ fn read_view(answers: &[Value]) -> Result<NodeView, JmxError> {
     Ok(NodeView {
         // A node that has not joined yet has no host id in its ring: it throws here.
         host_id: text(answers, 1).unwrap_or_default(),
+        cluster_name: text(answers, 13).unwrap_or_default(),
         operation_mode,
         native_transport: value(answers, 5).and_then(Value::as_bool).unwrap_or(false),
         live,

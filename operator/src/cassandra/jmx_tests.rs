@@ -61,6 +61,7 @@ fn answers() -> Vec<Value> {
         ok(json!(["10.0.0.3"])),
         ok(json!([])),
         ok(json!([])),
+        ok(json!("store/shop")),
     ]
 }
 
@@ -78,6 +79,7 @@ fn a_joining_node_is_not_a_member_and_hints_for_departed_or_dead_hosts_do_not_co
     assert_eq!(view.oldest_hint, Timestamp::from_millisecond(1_700_000_000_000).ok());
     assert_eq!(view.load_bytes, 4096);
     assert!(view.native_transport);
+    assert_eq!(view.cluster_name, "store/shop");
 }
 
 #[test]

@@ -28,7 +28,7 @@ const ORIGINAL: &str = "image";
 /// Identity of the pod and places of its files.
 #[derive(Args, Clone, Debug)]
 pub struct ConfigArgs {
-    /// Name of the ring.
+    /// Name of the ring, for a volume that does not tell it: namespace/name, or the bare name of an old ring.
     #[arg(long, env = "STORE_CLUSTER_NAME")]
     pub cluster_name: String,
     /// Datacenter of the node.
@@ -196,6 +196,20 @@ fn tokens(data_dir: &Path) -> Result<u32, ConfigError> {
     Ok(tokens)
 }
 
+/// The name of the ring that the volume tells; a new one is told it.
+fn cluster_name(args: &ConfigArgs) -> Result<String, ConfigError> {
+    let path = args.data_dir.join(files::CLUSTER_NAME);
+    if path.exists() {
+        return Ok(read(&path, DATA_ADVICE)?.trim().to_owned());
+    }
+    let told = args.cluster_name.as_str();
+    // before volumes told it, every ring had the bare name of its shop
+    let bare = told.rsplit('/').next().unwrap_or(told);
+    let name = if has_data(&args.data_dir) { bare } else { told };
+    write(&path, format!("{name}\n").as_bytes())?;
+    Ok(name.to_owned())
+}
+
 fn write_cassandra_yaml(args: &ConfigArgs, seeds: &[String], overrides: &str, factor: &str) -> Result<(), ConfigError> {
     let factor = factor.trim().parse().map_err(|_| ConfigError::TokenReplication {
         path: args.settings_dir.join(files::TOKEN_REPLICATION),
@@ -203,7 +217,7 @@ fn write_cassandra_yaml(args: &ConfigArgs, seeds: &[String], overrides: &str, fa
     })?;
     let path = args.config_dir.join("cassandra.yaml");
     let identity = Identity {
-        cluster_name: args.cluster_name.clone(),
+        cluster_name: cluster_name(args)?,
         version: args.cassandra_version.clone(),
         address: args.pod_ip.to_string(),
         tokens: tokens(&args.data_dir)?,

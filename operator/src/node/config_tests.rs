@@ -361,6 +361,35 @@ async fn what_is_missing_or_wrong_is_named_with_its_cure() {
 }
 
 #[tokio::test]
+async fn a_node_keeps_the_name_of_its_ring_and_two_shops_of_one_name_have_two() {
+    for (volume, told, wanted) in [
+        ("new", "store/shop", "store/shop"),
+        ("new", "other/shop", "other/shop"),
+        // a node more in a ring from before
+        ("new", "shop", "shop"),
+        ("from before", "store/shop", "shop"),
+        ("from before", "shop", "shop"),
+        ("told", "shop", "store/shop"),
+    ] {
+        let mut pod = Pod::new("5.0", YAML_5_0);
+        pod.args.cluster_name = told.into();
+        if volume == "from before" {
+            fs::create_dir_all(pod.dir.path().join("data/data/system/local-1")).unwrap();
+        }
+        if volume == "told" {
+            pod.put("data/cluster_name", "store/shop\n");
+        }
+        pod.configure().await.unwrap();
+        assert_eq!(pod.yaml()["cluster_name"], wanted, "{volume} {told}");
+        // Cassandra has run meanwhile, and the operator says something else: what the volume tells counts
+        fs::create_dir_all(pod.dir.path().join("data/data/system/local-1")).unwrap();
+        pod.args.cluster_name = "elsewhere/shop".into();
+        pod.configure().await.unwrap();
+        assert_eq!(pod.yaml()["cluster_name"], wanted, "{volume} {told}, again");
+    }
+}
+
+#[tokio::test]
 async fn a_node_keeps_the_number_of_its_tokens() {
     for (volume, wanted) in [("new", 4), ("from before", 8), ("told", 16)] {
         let pod = Pod::new("5.0", YAML_5_0);

@@ -6,6 +6,8 @@ pub const CONFIG_DIR: &str = "/etc/cassandra";
 pub const DATA_DIR: &str = "/var/lib/cassandra";
 /// Number of the node's tokens, in [`DATA_DIR`]: Cassandra does not start with another one.
 pub const TOKENS: &str = "num_tokens";
+/// Name of the ring that the node is of, in [`DATA_DIR`]: Cassandra does not start with another one.
+pub const CLUSTER_NAME: &str = "cluster_name";
 /// Management agent with its settings.
 pub const AGENT_DIR: &str = "/agent";
 /// The operator's ConfigMap of what may change while nodes run.

@@ -9,8 +9,8 @@ use serde_json::Value;
 use store_crds::{ANNOTATION_CONFIGURATION, ANNOTATION_TEMPLATE_HASH, LABEL_RACK};
 
 use crate::observation::{
-    ANNOTATION_DATACENTER, ANNOTATION_LEFT_RING, ANNOTATION_VERSION, CheckObservation, CheckOutcome, ClaimObservation,
-    PodObservation, VolumeNote,
+    ANNOTATION_CLUSTER_NAME, ANNOTATION_DATACENTER, ANNOTATION_LEFT_RING, ANNOTATION_VERSION, CheckObservation,
+    CheckOutcome, ClaimObservation, PodObservation, VolumeNote,
 };
 
 /// Most characters of a container's last words that are told.
@@ -26,6 +26,9 @@ pub fn pod_observation(pod: &DynamicObject) -> PodObservation {
         ip: text(&status["podIP"]).filter(|ip| !ip.is_empty()).map(str::to_owned),
         node: text(&pod.data["spec"]["nodeName"]).map(str::to_owned),
         ready: condition(status, "Ready").is_some_and(|ready| ready["status"] == "True"),
+        unready_since: condition(status, "Ready")
+            .filter(|ready| ready["status"] != "True")
+            .and_then(|ready| text(&ready["lastTransitionTime"])?.parse().ok()),
         deleting: pod.metadata.deletion_timestamp.is_some(),
         template_hash: pod.annotations().get(ANNOTATION_TEMPLATE_HASH).cloned().unwrap_or_default(),
         configuration: pod.annotations().get(ANNOTATION_CONFIGURATION).cloned().unwrap_or_default(),
@@ -47,7 +50,11 @@ pub fn claim_observation(claim: &DynamicObject) -> ClaimObservation {
         expandable: None,
         left: noted(ANNOTATION_LEFT_RING),
         deleting: claim.metadata.deletion_timestamp.is_some(),
-        note: VolumeNote { datacenter: noted(ANNOTATION_DATACENTER), version: noted(ANNOTATION_VERSION) },
+        note: VolumeNote {
+            datacenter: noted(ANNOTATION_DATACENTER),
+            version: noted(ANNOTATION_VERSION),
+            cluster_name: noted(ANNOTATION_CLUSTER_NAME),
+        },
         class: text(&claim.data["spec"]["storageClassName"]).map(str::to_owned),
         lost: claim.data["status"]["phase"] == "Lost",
     }
@@ -180,6 +187,7 @@ mod tests {
                 ip: Some("10.0.0.7".into()),
                 node: Some("node-1".into()),
                 ready: true,
+                unready_since: None,
                 deleting: false,
                 template_hash: "abc".into(),
                 configuration: String::new(),
@@ -187,6 +195,17 @@ mod tests {
                 created_at: "2026-01-02T03:04:05Z".parse().unwrap(),
             }
         );
+    }
+
+    #[test]
+    fn a_pod_tells_since_when_it_is_not_ready() {
+        let ready = |status: &str| {
+            json!({"conditions": [
+                {"type": "Ready", "status": status, "lastTransitionTime": "2026-01-02T04:00:00Z"}
+            ]})
+        };
+        let since = |status| pod_observation(&pod(ready(status))).unready_since.map(|since| since.to_string());
+        assert_eq!((since("True"), since("False").as_deref()), (None, Some("2026-01-02T04:00:00Z")));
     }
 
     #[test]
@@ -251,7 +270,7 @@ mod tests {
                     "labels": {"storemanager.io/rack": "a"},
                     "annotations": {
                         "storemanager.io/left-ring": "host", "storemanager.io/datacenter": "dc1",
-                        "storemanager.io/cassandra-version": "5.0.6"
+                        "storemanager.io/cassandra-version": "5.0.6", "storemanager.io/cluster-name": "default/shop"
                     }
                 },
                 "spec": {"resources": {"requests": {"storage": "2Gi"}}, "storageClassName": "fast"},
@@ -269,7 +288,11 @@ mod tests {
             expandable: None,
             left: Some("host".into()),
             deleting: true,
-            note: VolumeNote { datacenter: Some("dc1".into()), version: Some("5.0.6".into()) },
+            note: VolumeNote {
+                datacenter: Some("dc1".into()),
+                version: Some("5.0.6".into()),
+                cluster_name: Some("default/shop".into()),
+            },
             class: Some("fast".into()),
             lost: true,
         };

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use store_crds::OperationKind;
 
-use super::{Context, Hold, retained};
+use super::{Context, Hold, losses, retained};
 use crate::observation::NodeView;
 use crate::plan::ring::Node;
 
@@ -32,8 +32,13 @@ pub fn unrest(context: &Context) -> Option<Hold> {
         .or_else(|| hints(context))
 }
 
-/// Why a node is not up and serving, if it is not.
+/// Why a node is not up and serving, if it is not. What is gone for good is told before why nothing runs.
 pub fn down(context: &Context, node: &Node) -> Option<Hold> {
+    let hold = not_serving(context, node)?;
+    Some(losses::told_of(context, node).unwrap_or(hold))
+}
+
+fn not_serving(context: &Context, node: &Node) -> Option<Hold> {
     let pod = &node.pod;
     let Some(running) = node.running else {
         return Some(Hold::waiting("NodeStarting", format!("{pod} is to be started: its pod does not exist yet")));
@@ -104,7 +109,7 @@ fn strangers(context: &Context) -> Option<Hold> {
     // a member whose volume is still there must not be thrown out of the ring: its rows are on it
     let foreign = retained::foreign(context);
     let cure = match foreign.is_empty() {
-        true => "bring that node back, or remove it with nodetool removenode".to_owned(),
+        true => format!("bring that node back, or remove it: {}", losses::removal(context, "", host)),
         false => format!(
             "the volume of {} may be its own: name its rack in spec.cassandra.racks again, and its node comes back \
              with what is on it",

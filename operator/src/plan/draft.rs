@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::Value;
-use store_crds::{Debt, DebtKind, OperationKind, OperationStatus};
+use store_crds::{Debt, DebtKind, LostNode, OperationKind, OperationStatus};
 
 use super::configuration::Wanted;
 use super::ring::{Membership, Node, Ring};
@@ -25,6 +25,8 @@ pub struct Context<'a> {
     pub taken: BTreeMap<String, i32>,
     /// The configuration that the spec asks for.
     pub wanted: Wanted,
+    /// Members whose data is gone.
+    pub lost: Vec<LostNode>,
 }
 
 /// Why the ladder goes no further on this pass.
@@ -63,7 +65,8 @@ impl<'a> Context<'a> {
         let racks = desired.cassandra.racks.iter();
         let taken = racks.map(|rack| (rack.name.clone(), ring.taken(&rack.name, observation))).collect();
         let wanted = Wanted::of(desired, settings);
-        Context { desired, observation, settings, ring, taken, wanted }
+        let lost = super::losses::gather(desired, observation, &ring);
+        Context { desired, observation, settings, ring, taken, wanted, lost }
     }
 
     /// The operation in hand, by the last status.
@@ -164,6 +167,7 @@ impl Draft {
             shape: Shape {
                 replicas: context.taken.clone(),
                 seeds: seeds(context),
+                cluster_name: super::retained::cluster_name(context),
                 storage: super::volumes::standing(context),
                 ..Shape::default()
             },
@@ -174,6 +178,8 @@ impl Draft {
                 operation: None,
                 owed: status.owed.clone(),
                 configuration,
+                lost: status.lost.clone(),
+                cluster_name: Some(super::retained::cluster_name(context)),
                 roles_ready: status.roles_ready,
                 migrated,
             },

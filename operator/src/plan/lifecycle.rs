@@ -49,6 +49,7 @@ fn plan_refused(context: &Context) -> Plan {
 fn plan_held(context: &Context, hold: Hold) -> Plan {
     let mut plan = nothing(context, hold);
     plan.report.nodes.clear();
+    plan.memory.cluster_name = None;
     plan
 }
 

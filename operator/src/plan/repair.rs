@@ -53,7 +53,9 @@ pub fn cleanups(context: &Context, draft: &mut Draft) -> Option<Hold> {
 }
 
 fn begin_next(context: &Context, draft: &mut Draft, kind: DebtKind) -> Option<Hold> {
-    let debt: Debt = draft.memory.owed.iter().find(|debt| debt.kind == kind)?.clone();
+    // what every keyspace owes is not known before the schema is
+    let is_next = |debt: &&Debt| debt.kind == kind && (kind == DebtKind::Cleanup || debt.keyspace.is_some());
+    let debt: Debt = draft.memory.owed.iter().find(is_next)?.clone();
     let node = debt
         .host_ids
         .iter()

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use store_crds::{Debt, DebtKind, KeyspaceStatus, NodeState, NodeStatus, RepairState};
 
 use super::draft::{Context, Draft, Hold};
 use super::ring::Node;
-use super::{Plan, Report, calm, replication};
+use super::{Plan, Report, calm, losses, replication};
 use crate::desired::Desired;
 use crate::observation::{TaskKind, TaskState};
 
@@ -25,7 +26,9 @@ pub fn finish(context: &Context, draft: Draft, hold: Option<Hold>) -> Plan {
         progressing: progressing(context, &draft, hold.as_ref()),
         degraded: degraded(context, &draft, hold.as_ref()),
         not_ready: not_ready(context, &draft, hold.as_ref()),
-        replication: replication_lag(context, &draft.memory.owed),
+        replication: losses::lag(context, &draft)
+            .map(|message| ("RepairOwed".to_owned(), message))
+            .or_else(|| replication_lag(context, &draft.memory.owed)),
         nodes: nodes(context),
         keyspaces: keyspaces(context, &draft.memory.owed),
     };
@@ -86,7 +89,7 @@ fn nodes(context: &Context) -> Vec<NodeStatus> {
         let away = |node: &&Node| node.host_id.is_some() && calm::down(context, node).is_some();
         let Some(node) = context.ring.find(&told.pod).filter(away) else { continue };
         let before = context.observation.status.nodes.iter().find(|before| before.pod == told.pod);
-        told.away_since = before.and_then(|before| before.away_since.clone()).or(Some(Time(context.observation.now)));
+        told.away_since = before.and_then(|before| before.away_since.clone()).or(Some(Time(away_from(context, node))));
         let ready = node.running.is_some_and(|pod| pod.ready && !pod.deleting);
         let before = before.filter(|before| before.state == NodeState::Normal);
         if let Some(before) = before.filter(|_| ready && calm::away_for(context, node) <= calm::LASTS) {
@@ -96,11 +99,20 @@ fn nodes(context: &Context) -> Vec<NodeStatus> {
     nodes
 }
 
+/// Since when a node that is seen away for the first time has been so: an operator that was away itself asks
+/// Kubernetes.
+fn away_from(context: &Context, node: &Node) -> Timestamp {
+    let now = context.observation.now;
+    node.running.and_then(|pod| pod.unready_since).map_or(now, |since| since.min(now))
+}
+
 fn degraded(context: &Context, draft: &Draft, hold: Option<&Hold>) -> Option<(String, String)> {
     if !context.desired.refused.is_empty() {
         return Some(("SpecRefused".into(), refusal(context.desired)));
     }
-    let wrong = hold.filter(|hold| hold.wrong).or(draft.wrongs.first());
+    // data that is gone is told before all that follows from it
+    let lost = draft.wrongs.first().filter(|wrong| wrong.reason == "VolumeLost");
+    let wrong = lost.or(hold.filter(|hold| hold.wrong)).or(draft.wrongs.first());
     // a node that is down is told even while a guard before it holds for another reason
     let down = || {
         let nodes = context.ring.nodes.iter().filter(|node| context.expects(node));
@@ -155,11 +167,8 @@ fn replication_lag(context: &Context, owed: &[Debt]) -> Option<(String, String)>
     });
     let repair = || {
         let debt = owed.iter().find(|debt| debt.kind == DebtKind::Repair)?;
-        let keyspace = debt.keyspace.as_deref().unwrap_or_default();
-        Some((
-            "RepairOwed".to_owned(),
-            format!("{} nodes still owe a repair of keyspace {keyspace}", debt.host_ids.len()),
-        ))
+        let of = debt.keyspace.as_ref().map_or("every keyspace".to_owned(), |name| format!("keyspace {name}"));
+        Some(("RepairOwed".to_owned(), format!("{} nodes still owe a repair of {of}", debt.host_ids.len())))
     };
     lag.map(|message| ("AlteringReplication".to_owned(), message)).or_else(repair)
 }
@@ -173,7 +182,8 @@ fn before(context: &Context, keyspace: &str) -> Option<i32> {
 /// What `status.keyspaces` says.
 pub fn keyspaces(context: &Context, owed: &[Debt]) -> Vec<KeyspaceStatus> {
     let repair = |name: &str| {
-        let owes = owed.iter().any(|debt| debt.kind == DebtKind::Repair && debt.keyspace.as_deref() == Some(name));
+        let is_its = |debt: &Debt| debt.keyspace.as_deref().is_none_or(|keyspace| keyspace == name);
+        let owes = owed.iter().any(|debt| debt.kind == DebtKind::Repair && is_its(debt));
         let runs = context.observation.tasks.iter().any(|(key, state)| {
             let repairs = key.kind == TaskKind::Repair && key.keyspace.as_deref() == Some(name);
             repairs && matches!(state, TaskState::Running(_))

@@ -58,6 +58,20 @@ fn of_newer_version(context: &Context) -> Option<Hold> {
     Some(held(context, "VolumesOfNewerVersion", &claims, &cause, &cure))
 }
 
+/// The name of the ring. Gossip takes nobody of another name for a member, so two shops that share the name alone stay
+/// apart, and one ring must keep one name: by the word of a node that is up, by the memory of it, or by what a claim
+/// tells. Where something is there and nothing tells, it is from before namespaces were a part of the name.
+pub fn cluster_name(context: &Context) -> String {
+    let (desired, observation) = (context.desired, context.observation);
+    let told = context.ring.live().map(|(_, view)| &view.cluster_name).find(|name| !name.is_empty());
+    let noted = || kept(context).find_map(|(_, claim)| claim.note.cluster_name.as_ref());
+    if let Some(name) = told.or(observation.status.cluster_name.as_ref()).or_else(noted) {
+        return name.clone();
+    }
+    let is_old = kept(context).next().is_some() || !observation.pods.is_empty() || has_begun(context);
+    if is_old { desired.name.clone() } else { format!("{}/{}", desired.namespace, desired.name) }
+}
+
 /// Notes on the claims of members what their volumes are of, for the next StoreCluster of this name.
 pub fn note(context: &Context, draft: &mut Draft) {
     for node in &context.ring.nodes {
@@ -69,6 +83,7 @@ pub fn note(context: &Context, draft: &mut Draft) {
         let note = VolumeNote {
             datacenter: Some(context.desired.cassandra.datacenter.clone()),
             version: Some(view.release_version.clone()),
+            cluster_name: Some(&view.cluster_name).filter(|name| !name.is_empty()).cloned(),
         };
         if claim.note != note {
             let (name, uid) = (context.desired.claim_name(&node.pod), claim.uid.clone());

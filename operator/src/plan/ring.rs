@@ -32,6 +32,8 @@ pub struct Node<'a> {
     pub silence: String,
     /// Its host id, by its own word or by the last status.
     pub host_id: Option<String>,
+    /// What the last status says of it.
+    pub remembered: Option<&'a NodeStatus>,
     pub membership: Membership,
 }
 
@@ -137,8 +139,18 @@ impl<'a> Ring<'a> {
             version: node.view.map(|view| view.release_version.clone()).filter(|version| !version.is_empty()),
             load_mib: node.view.map(|view| i64::try_from(view.load_bytes.div_ceil(1 << 20)).unwrap_or(i64::MAX)),
             away_since: None,
+            volume: volume(node),
         })
         .collect()
+    }
+
+    /// Whether live peers prove that no member has this host id: two of them, or the only one there is, and
+    /// none that says otherwise.
+    pub fn is_out(&self, host_id: &str) -> bool {
+        let views: Vec<&NodeView> = self.live().map(|(_, view)| view).filter(|view| is_sane(view)).collect();
+        let whole = views.iter().filter(|view| is_whole(view, &views)).count();
+        let needed = self.members().count().clamp(1, 2);
+        whole >= needed && !views.iter().any(|view| names(view, host_id))
     }
 
     fn state(&self, node: &Node) -> NodeState {
@@ -168,6 +180,15 @@ impl<'a> Ring<'a> {
         };
         self.live().find(|(peer, view)| peer.pod != node.pod && sees_down(view)).map(|(peer, _)| peer)
     }
+}
+
+/// The claim that a member's data is on: while it is up, the one of its pod; before and after, the one that it had.
+fn volume(node: &Node) -> Option<String> {
+    if node.view.is_some_and(is_live) {
+        return node.claim.map(|claim| claim.uid.clone());
+    }
+    let known = node.remembered.filter(|known| known.host_id == node.host_id && known.host_id.is_some());
+    known.and_then(|known| known.volume.clone()).filter(|_| node.membership != Membership::NotMember)
 }
 
 /// Every place that a pod, a claim or the last status speaks of.
@@ -205,12 +226,14 @@ fn node<'a>(desired: &Desired, observation: &'a Observation, pod: String, rack: 
         Some(NodeAnswer::Unreachable(cause)) => (None, cause.clone()),
         None => (None, "its pod does not exist".to_owned()),
     };
-    let remembered = observation.status.nodes.iter().find(|node| node.pod == pod).and_then(|node| node.host_id.clone());
+    let known = observation.status.nodes.iter().find(|node| node.pod == pod);
+    let remembered = known.and_then(|node| node.host_id.clone());
     let own = view.filter(|view| has_joined(view)).map(|view| view.host_id.clone());
     Node {
         running: observation.pods.get(&pod),
         claim: observation.claims.get(&desired.claim_name(&pod)),
         host_id: own.or(remembered).filter(|host| !host.is_empty()),
+        remembered: known,
         view,
         silence,
         membership: Membership::Unknown,

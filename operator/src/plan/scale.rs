@@ -8,7 +8,7 @@ use store_crds::{DebtKind, OperationKind, OperationStatus};
 
 use super::draft::{Context, Draft, Hold, operation};
 use super::ring::{Membership, Node};
-use super::{RingAction, calm, replication, rollout};
+use super::{RingAction, calm, losses, replication, rollout};
 use crate::desired::DesiredRack;
 use crate::observation::{NodeView, TaskKey, TaskKind, TaskState};
 
@@ -63,8 +63,8 @@ pub fn finish_join(context: &Context, draft: &mut Draft) -> Option<Hold> {
 /// A node that joins although nothing is in memory, since somebody's hand started it: it is let in,
 /// with the clean-up that it leaves to the others, and leaves again if the spec does not want it.
 fn adopt_join(context: &Context) -> Option<OperationStatus> {
-    let joins = |node: &&Node| node.membership == Membership::Joining && node.host_id.is_none();
-    let node = context.ring.nodes.iter().find(joins)?;
+    // one that had been a member and joins has lost its volume: the host id that is remembered is not its own
+    let node = context.ring.nodes.iter().find(|node| node.membership == Membership::Joining)?;
     let mut adopted = operation(context, OperationKind::Join, format!("{} joins rack {}", node.pod, node.rack));
     adopted.pod = Some(node.pod.clone());
     Some(adopted)
@@ -109,7 +109,7 @@ fn make_room(context: &Context, draft: &mut Draft, pod: &str) -> Option<Hold> {
 
 /// One node more takes ranges from the others, which leaves data behind on them: some keyspace of users
 /// will have fewer copies than there are nodes.
-fn takes_ranges(context: &Context) -> bool {
+pub fn takes_ranges(context: &Context) -> bool {
     let nodes = context.member_count() + 1;
     let shrinks = |(name, replication): (&String, _)| {
         let factor = replication::factor(context, replication);
@@ -183,6 +183,9 @@ fn prove(context: &Context, draft: &mut Draft, node: &Node, host_id: &str) -> Ho
     let pod = &node.pod;
     if let Err(missing) = context.ring.proof_of_leaving(pod, host_id) {
         let message = format!("{pod} is to leave the ring, and that is not proved yet: {missing}");
+        if let Some(told) = losses::told_of(context, node) {
+            return told;
+        }
         return match node.view {
             Some(_) => Hold::waiting("ScalingDown", message),
             None if calm::away_for(context, node) <= calm::LASTS => Hold::waiting("ScalingDown", message),

@@ -10,7 +10,7 @@ use store_crds::{DeletionPolicy, OperationKind, quantity_units};
 
 use super::draft::{Context, Draft, Hold, operation};
 use super::ring::{Membership, Node};
-use super::{ClaimChange, ClaimEdit, Delete};
+use super::{ClaimChange, ClaimEdit, Delete, losses};
 
 /// Volume sizes as the StatefulSets have them, by rack; those that do not exist get the wanted one.
 pub fn standing(context: &Context) -> BTreeMap<String, String> {
@@ -69,10 +69,13 @@ pub fn grow(context: &Context, draft: &mut Draft) {
 pub fn tell_deleted(context: &Context, draft: &mut Draft) {
     for node in context.ring.nodes.iter().filter(|node| is_being_lost(context, node)) {
         let (pod, claim) = (&node.pod, context.desired.claim_name(&node.pod));
+        let namespace = &context.desired.namespace;
+        let host = node.host_id.as_deref().unwrap_or_default();
         let message = format!(
             "volume claim {claim} was deleted by somebody and goes with its data when {pod} ends, so {pod} is not \
-             restarted any more; see that every keyspace has other copies, then delete the pod: a new node joins in \
-             its place, and the old one is to be taken out with nodetool removenode"
+             restarted any more; see that every keyspace has other copies, then let it go: kubectl delete -n {namespace} \
+             pod/{pod}, and when it is gone {}; then every keyspace is repaired, and a node joins in its place by itself",
+            losses::removal(context, pod, host)
         );
         draft.wrongs.push(Hold::wrong("VolumeBeingDeleted", message));
     }

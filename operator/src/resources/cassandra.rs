@@ -123,7 +123,7 @@ fn build_stateful_set(
                         "kubectl.kubernetes.io/default-container": "cassandra",
                     },
                 },
-                "spec": pod::build(desired, rack, settings),
+                "spec": pod::build(desired, rack, &shape.cluster_name, settings),
             },
             "volumeClaimTemplates": [claim_template(desired, rack, storage)],
         },

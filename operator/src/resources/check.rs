@@ -53,7 +53,7 @@ pub fn name(desired: &Desired, hash: &str) -> String {
 pub fn build(desired: &Desired, settings: &Settings) -> Child {
     let hash = Configuration::wanted(desired, settings).hash();
     let rack = desired.cassandra.racks.first().cloned().unwrap_or_default();
-    let mut render = node_config(desired, &rack, settings);
+    let mut render = node_config(desired, &rack, &desired.name, settings);
     render["args"] = json!(["node-config", "--check"]);
     render["volumeMounts"] = json!([
         mount("config", files::CONFIG_DIR),

@@ -37,7 +37,8 @@ cp -R /etc/cassandra/. /config/
 ";
 
 /// The pod's spec.
-pub fn build(desired: &Desired, rack: &DesiredRack, settings: &Settings) -> Value {
+/// `cluster_name` is the name of the ring, for a volume that does not tell it.
+pub fn build(desired: &Desired, rack: &DesiredRack, cluster_name: &str, settings: &Settings) -> Value {
     let selector = meta::selector(desired, Component::Cassandra);
     let pod = json!({
         "serviceAccountName": meta::component_name(desired, Component::Cassandra),
@@ -48,7 +49,7 @@ pub fn build(desired: &Desired, rack: &DesiredRack, settings: &Settings) -> Valu
         "securityContext": meta::pod_security(CASSANDRA_USER),
         "affinity": affinity(rack, &selector),
         "topologySpreadConstraints": [meta::spread(meta::HOSTNAME, &selector), meta::spread(meta::ZONE, &selector)],
-        "initContainers": [copy_config(desired, settings), node_config(desired, rack, settings)],
+        "initContainers": [copy_config(desired, settings), node_config(desired, rack, cluster_name, settings)],
         "containers": [cassandra_container(desired, settings), node_agent(settings)],
         "volumes": volumes(desired, settings),
     });
@@ -85,7 +86,7 @@ pub(super) fn copy_config(desired: &Desired, settings: &Settings) -> Value {
     })
 }
 
-pub(super) fn node_config(desired: &Desired, rack: &DesiredRack, settings: &Settings) -> Value {
+pub(super) fn node_config(desired: &Desired, rack: &DesiredRack, cluster_name: &str, settings: &Settings) -> Value {
     let cassandra = &desired.cassandra;
     json!({
         "name": "node-config",
@@ -93,7 +94,7 @@ pub(super) fn node_config(desired: &Desired, rack: &DesiredRack, settings: &Sett
         "imagePullPolicy": "IfNotPresent",
         "args": ["node-config"],
         "env": [
-            env("STORE_CLUSTER_NAME", &desired.name),
+            env("STORE_CLUSTER_NAME", cluster_name),
             env("STORE_DATACENTER", &cassandra.datacenter),
             env("STORE_RACK", &rack.name),
             env("STORE_CASSANDRA_VERSION", &cassandra.version),

@@ -75,6 +75,7 @@ fn shape(replicas: &[(&str, i32)], seeds: &[&str]) -> Shape {
     Shape {
         replicas: replicas.iter().map(|(rack, number)| ((*rack).to_owned(), *number)).collect(),
         seeds: seeds.iter().map(|pod| (*pod).to_owned()).collect(),
+        cluster_name: "shop".into(),
         migrate: Some(Consistency::LocalQuorum),
         route: true,
         api: Some(ApiShape { image: "store-api:migrated".into(), keyspace: "store_manager".into() }),

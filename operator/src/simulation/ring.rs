@@ -7,6 +7,8 @@ use crate::observation::{CqlAnswer, CqlView, NodeAnswer, NodeView, Replication, 
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::rows::{HINT_WINDOW, Rows};
+
 /// Ticks that a process takes to start, a node to join, an operation to run, hints to be delivered.
 pub const STARTS: u32 = 2;
 pub const JOINS: u32 = 3;
@@ -75,6 +77,8 @@ impl Process {
 /// The ring as it truly is.
 #[derive(Clone, Debug, Default)]
 pub struct TrueRing {
+    /// Cassandra's cluster_name.
+    pub name: String,
     /// Host id → address it was last at.
     pub members: BTreeMap<String, String>,
     pub keyspaces: BTreeMap<String, Replication>,
@@ -98,6 +102,8 @@ pub struct TrueRing {
     pub young: BTreeMap<String, u32>,
     /// Hints that wait for a host: since when, and ticks until they are delivered once it is up.
     pub hints: BTreeMap<String, (Timestamp, u32)>,
+    /// What was acknowledged, and who has it.
+    pub rows: Rows,
     schema: u32,
     next_host: u32,
 }
@@ -128,11 +134,7 @@ impl TrueRing {
     }
 
     pub fn factor(&self, keyspace: &str) -> i32 {
-        match self.keyspaces.get(keyspace) {
-            Some(Replication::Simple(factor)) => *factor,
-            Some(Replication::Network(factors)) => factors.get("dc1").copied().unwrap_or(0),
-            None => 0,
-        }
+        factor(&self.keyspaces, keyspace)
     }
 
     /// A node becomes a member; those before it keep ranges that are no longer theirs.
@@ -146,10 +148,13 @@ impl TrueRing {
             self.unclean.entry(keyspace).or_default().extend(before.clone());
         }
         self.moves += 1;
+        self.rows.join(host, &self.members, |keyspace| factor(&self.keyspaces, keyspace));
         self.members.insert(host.to_owned(), address.to_owned());
     }
 
-    pub fn leave(&mut self, host: &str) {
+    /// A node leaves with all it has handed over, or is removed by the others.
+    pub fn leave(&mut self, host: &str, hands_over: bool) {
+        self.rows.leave(host, &self.members, |keyspace| factor(&self.keyspaces, keyspace), hands_over);
         self.members.remove(host);
         self.hints.remove(host);
         for owing in self.unrepaired.values_mut().chain(self.unclean.values_mut()) {
@@ -218,6 +223,17 @@ impl TrueRing {
             *ticks -= u32::from(up.contains(host) && *ticks > 0);
         }
         self.hints.retain(|_, (_, ticks)| *ticks > 0);
+        up.iter().filter(|host| !self.hints.contains_key(*host)).for_each(|host| self.rows.deliver(host));
+        self.write(now, up);
+    }
+
+    /// Clients write, all the time.
+    fn write(&mut self, now: Timestamp, up: &BTreeSet<String>) {
+        let late = self.hints.iter().filter(|(_, (since, _))| now.as_second() - since.as_second() > HINT_WINDOW);
+        let late = late.map(|(host, _)| host.clone()).collect();
+        for keyspace in self.keyspaces.keys().filter(|keyspace| !keyspace.starts_with("system")) {
+            self.rows.write(keyspace, factor(&self.keyspaces, keyspace), &self.members, up, &late);
+        }
     }
 
     /// When the oldest hint was written that waits for one of these hosts.
@@ -239,9 +255,11 @@ impl TrueRing {
         if let Some(owing) = self.unrepaired.get_mut(keyspace) {
             owing.remove(host);
         }
+        self.rows.repair(keyspace, host, &self.members, factor(&self.keyspaces, keyspace));
     }
 
     pub fn cleaned(&mut self, keyspace: Option<&str>, host: &str) {
+        self.rows.clean(keyspace, host, &self.members, |name| factor(&self.keyspaces, name));
         for (name, owing) in &mut self.unclean {
             if keyspace.is_none_or(|keyspace| keyspace == name) {
                 owing.remove(host);
@@ -256,6 +274,14 @@ impl TrueRing {
             owing.map(|(keyspace, hosts)| format!("{what} {keyspace} {hosts:?}")).collect::<Vec<_>>()
         };
         [of("repair", &self.unrepaired), of("clean up", &self.unclean)].concat()
+    }
+}
+
+fn factor(keyspaces: &BTreeMap<String, Replication>, keyspace: &str) -> i32 {
+    match keyspaces.get(keyspace) {
+        Some(Replication::Simple(factor)) => *factor,
+        Some(Replication::Network(factors)) => factors.get("dc1").copied().unwrap_or(0),
+        None => 0,
     }
 }
 
@@ -305,6 +331,7 @@ pub fn view(
     let oldest_hint = ring.oldest_hint(is_up).or(young);
     NodeAnswer::Reachable(Box::new(NodeView {
         host_id: host.clone(),
+        cluster_name: ring.name.clone(),
         operation_mode: mode.to_owned(),
         native_transport: process.is_up(),
         unreachable: members.keys().filter(|address| !up.contains(*address)).cloned().collect(),

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::Value;
+use store_crds::conditions::REPLICATION_SYNCED;
 
 use super::operator::{Operator, hosts_on_disks};
 use super::ring::{Disk, Process};
@@ -195,9 +197,25 @@ pub fn check_tick(world: &mut World) {
     }
     check_tried(world);
     let on_disks = hosts_on_disks(world);
-    let lost: Vec<String> = world.ring.members.keys().filter(|host| !on_disks.contains(*host)).cloned().collect();
+    let lost = world.ring.members.keys().filter(|host| !on_disks.contains(*host) && !world.gone.contains(*host));
+    let lost: Vec<String> = lost.cloned().collect();
     if world.store.is_some() && !lost.is_empty() && !world.is_being_deleted() {
         world.violate(format!("the volumes of members {lost:?} are gone"));
+    }
+    check_rows(world);
+}
+
+/// What is told to be in order is: a read at QUORUM sees all that was acknowledged, and who lacks a row gets it.
+fn check_rows(world: &mut World) {
+    let status = world.store.as_ref().filter(|_| !world.is_being_deleted()).and_then(|store| store.status.as_ref());
+    let synced = status.is_some_and(|status| {
+        let told = |condition: &&Condition| condition.type_ == REPLICATION_SYNCED;
+        status.conditions.iter().find(told).is_some_and(|condition| condition.status == "True")
+    });
+    let factor = |keyspace: &str| world.ring.factor(keyspace);
+    let fault = world.ring.rows.fault(&world.ring.members, &world.hosts_up(), factor);
+    if let Some(fault) = fault.filter(|_| synced) {
+        world.violate(format!("the copies are told to be in order: {fault}"));
     }
 }
 

@@ -342,9 +342,7 @@ fn a_claim_that_somebody_deletes_is_told_and_its_pod_runs_on_until_a_new_node_ta
     assert_eq!(simulation.world.pods[pod].seen.uid, before);
     // somebody does as the message says
     let host = simulation.world.pods[pod].process.host().unwrap().clone();
-    simulation.world.pods.remove(pod);
-    simulation.world.claims.remove(claim);
-    simulation.world.ring.leave(&host);
-    simulation.world.by_hand = true;
+    simulation.world.lose_volume(pod);
+    simulation.world.remove_node(&host);
     simulation.settle().unwrap();
 }

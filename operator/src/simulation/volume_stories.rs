@@ -1,10 +1,13 @@
 //! Stories in the model of volumes that are there before their StoreCluster is, or that are gone before it.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::Simulation;
 use super::ring::TrueRing;
 use super::stories::{degraded, settled, spec};
+use crate::observation::VolumeNote;
 
 /// The shop with these racks.
 fn with_racks(size: i32, racks: &[&str]) -> Value {
@@ -114,4 +117,50 @@ fn a_shop_made_again_smaller_takes_up_all_its_volumes_and_the_surplus_leaves_wit
     assert_eq!(members(&simulation), before);
     simulation.settle().unwrap();
     assert_eq!(simulation.world.claims.values().filter(|claim| claim.left.is_some()).count(), 2);
+}
+
+/// The shop as an operator made it that knew nothing of names of rings, nor of notes on claims.
+fn from_before(simulation: &mut Simulation) {
+    let world = &mut simulation.world;
+    world.ring.name = "shop".into();
+    world.ring_names.clear();
+    world.claims.values_mut().for_each(|claim| claim.note = VolumeNote::default());
+    world.store.as_mut().and_then(|store| store.status.as_mut()).unwrap().cluster_name = None;
+}
+
+fn ring_names(simulation: &Simulation) -> BTreeSet<String> {
+    let told = simulation.world.store.as_ref().and_then(|store| store.status.as_ref()).unwrap();
+    simulation
+        .world
+        .claims
+        .values()
+        .filter_map(|claim| claim.note.cluster_name.clone())
+        .chain(told.cluster_name.clone())
+        .collect()
+}
+
+#[test]
+fn a_ring_keeps_its_name_through_everything_and_only_new_ones_have_the_namespace_in_it() {
+    for (old, name) in [(false, "default/shop"), (true, "shop")] {
+        let mut simulation = settled(3, 3, 3);
+        if old {
+            from_before(&mut simulation);
+        }
+        simulation.settle().unwrap();
+        assert_eq!(ring_names(&simulation), [name.to_owned()].into());
+        // a node more
+        simulation.world.set_spec(spec(4, 3, 3));
+        simulation.settle().unwrap();
+        // and made again, with all volumes or without one
+        made_again(&mut simulation, spec(4, 3, 3), 5);
+        simulation.settle().unwrap();
+        let lost = simulation.world.pods["shop-cassandra-a-0"].process.host().unwrap().clone();
+        simulation.world.lose_volume("shop-cassandra-a-0");
+        made_again(&mut simulation, spec(4, 3, 3), 5);
+        simulation.steps(30).unwrap();
+        simulation.world.remove_node(&lost);
+        simulation.settle().unwrap();
+        assert_eq!(ring_names(&simulation), [name.to_owned()].into());
+        assert!(simulation.world.ring_names.values().all(|told| told == name), "{:?}", simulation.world.ring_names);
+    }
 }

@@ -33,6 +33,8 @@ pub struct Pod {
     pub config_map: String,
     /// It has started with what it is configured by.
     pub has_tried: bool,
+    /// Name of the ring that node-config was told.
+    pub ring_name: String,
 }
 
 /// A pod that tries a configuration.
@@ -71,12 +73,17 @@ struct SetSeen {
     image: String,
     config_map: String,
     storage: String,
+    ring_name: String,
 }
 
 impl SetSeen {
     fn of(set: &Value) -> SetSeen {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let variables = set["spec"]["template"]["spec"]["initContainers"][1]["env"].as_array().into_iter().flatten();
+        let ring_name =
+            variables.filter(|variable| variable["name"] == "STORE_CLUSTER_NAME").map(|name| &name["value"]);
         SetSeen {
+            ring_name: ring_name.map(text).collect(),
             name: text(&set["metadata"]["name"]),
             rack: text(&set["metadata"]["labels"][store_crds::LABEL_RACK]),
             replicas: i32::try_from(set["spec"]["replicas"].as_i64().unwrap()).unwrap(),
@@ -114,6 +121,10 @@ pub struct World {
     pub violations: Vec<String>,
     /// Somebody changed a StatefulSet, which may start more nodes than the operator would.
     pub by_hand: bool,
+    /// The name of the ring that the volume of each claim tells, by its UID.
+    pub ring_names: BTreeMap<String, String>,
+    /// Members whose volume is gone.
+    pub gone: BTreeSet<String>,
     /// The StorageClass allows volumes to grow.
     growable: bool,
     /// No node has room for another's data.
@@ -160,6 +171,8 @@ impl World {
             migrated: BTreeSet::new(),
             violations: Vec::new(),
             by_hand: false,
+            ring_names: BTreeMap::new(),
+            gone: BTreeSet::new(),
             growable: true,
             full: false,
             chatter: false,
@@ -260,6 +273,36 @@ impl World {
         self.claims.values_mut().for_each(|claim| claim.expandable = Some(growable));
     }
 
+    /// A volume is lost with its claim, and its pod with it.
+    pub fn lose_volume(&mut self, pod: &str) {
+        let claim = self.claims.remove(&format!("data-{pod}"));
+        let disk = claim.and_then(|claim| self.disks.remove(&claim.uid));
+        self.pods.remove(pod);
+        if let Some(Disk::Node(host)) = disk {
+            self.ring.rows.lose(&host);
+            self.gone.insert(host);
+        }
+        // what its StatefulSet starts in its place nobody has asked for
+        self.by_hand = true;
+    }
+
+    /// Somebody removes a dead member: nodetool removenode.
+    pub fn remove_node(&mut self, host: &str) {
+        self.ring.leave(host, false);
+        self.gone.remove(host);
+    }
+
+    /// Time passes in which nothing happens.
+    pub fn jump(&mut self, hours: i64) {
+        self.now += SignedDuration::from_hours(hours);
+    }
+
+    /// Hosts whose process serves.
+    pub fn hosts_up(&self) -> BTreeSet<String> {
+        let up = self.pods.values().filter(|pod| pod.process.is_up());
+        up.filter_map(|pod| pod.process.host().cloned()).collect()
+    }
+
     /// Whether the node of a claim is a member.
     pub fn claim_is_of_member(&self, claim: &ClaimObservation) -> bool {
         match self.disks.get(&claim.uid) {
@@ -350,8 +393,7 @@ impl World {
         for name in self.pods.keys().cloned().collect::<Vec<_>>() {
             self.run_process(&name);
         }
-        let up = self.pods.values().filter(|pod| pod.process.is_up()).filter_map(|pod| pod.process.host().cloned());
-        let up = up.collect();
+        let up = self.hosts_up();
         self.ring.tick(self.now, &up);
         tier::tick(self);
         self.run_checks();
@@ -413,14 +455,23 @@ impl World {
             ordinal,
             node: None,
             ready: false,
+            unready_since: None,
             deleting: false,
             template_hash: set.template_hash.clone(),
             configuration: set.configuration.clone(),
             trouble: None,
             created_at: self.now,
         };
-        let (image, config_map) = (set.image.clone(), set.config_map.clone());
-        let pod = Pod { seen, process: Process::Starting(STARTS), ends: None, image, config_map, has_tried: false };
+        let (image, config_map, ring_name) = (set.image.clone(), set.config_map.clone(), set.ring_name.clone());
+        let pod = Pod {
+            seen,
+            process: Process::Starting(STARTS),
+            ends: None,
+            image,
+            config_map,
+            has_tried: false,
+            ring_name,
+        };
         self.pods.insert(name.to_owned(), pod);
     }
 
@@ -482,7 +533,7 @@ impl World {
             }
             Process::Joining(ticks, host) => Process::Joining(ticks - 1, host),
             Process::Leaving(0, host) => {
-                self.ring.leave(&host);
+                self.ring.leave(&host, true);
                 self.disks.insert(self.claims[&format!("data-{name}")].uid.clone(), Disk::Decommissioned(host.clone()));
                 Process::Decommissioned(host)
             }
@@ -529,6 +580,13 @@ impl World {
         }
         let address = pod.seen.ip.clone().unwrap();
         let uid = self.claims[&format!("data-{name}")].uid.clone();
+        let is_old = self.disks[&uid] != Disk::Empty;
+        let told = if is_old { pod.ring_name.rsplit('/').next().unwrap().to_owned() } else { pod.ring_name.clone() };
+        let ring_name = self.ring_names.entry(uid.clone()).or_insert(told).clone();
+        if !self.ring.members.is_empty() && ring_name != self.ring.name {
+            return Process::Crashing("the cluster name is not that of the ring");
+        }
+        self.ring.name = ring_name;
         match self.disks[&uid].clone() {
             Disk::Node(host) => {
                 self.ring.members.insert(host.clone(), address);
@@ -556,7 +614,10 @@ impl World {
         let seeds_up = named.iter().filter_map(|seed| self.pods.get(seed));
         let found = seeds_up.filter(|seed| seed.process.is_up()).count() > 0;
         let busy = self.pods.values().any(|pod| pod.process.is_moving());
+        // what a newcomer takes over it streams from whoever gives it up, and from nobody else
+        let dead = self.ring.members.len() > self.live_members();
         match (found, busy) {
+            (true, false) if dead => Process::Crashing("a node that gives up ranges is down: strict consistency"),
             (false, _) => Process::Crashing("unable to contact any seeds"),
             (true, true) => Process::Crashing("other bootstrapping or leaving nodes detected"),
             (true, false) => Process::Joining(JOINS, self.ring.new_host()),
