@@ -14,11 +14,18 @@ pub struct StoreClusterStatus {
     /// Generation of the spec that this status is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Ready, Progressing, Degraded and ReplicationSynced.
+    /// Available, Ready, Progressing, Degraded and ReplicationSynced. `lastTransitionTime` is when the status
+    /// changed; since when its reason holds is in the message, and in `faults` and `waits`.
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
     /// Figures of the columns of `kubectl get`.
     pub summary: Summary,
+    /// All that is wrong, the worst first; Degraded tells of the same. At most 16.
+    pub faults: Vec<Fault>,
+    /// What the next step waits for, and until when before it counts as a fault. At most 16.
+    pub waits: Vec<Wait>,
+    /// The last changes of the spec that were taken up, the newest last: why a node is restarted or joins.
+    pub changes: Vec<Change>,
     /// Cassandra pods that exist; `kubectl scale` and autoscalers read it.
     pub replicas: i32,
     /// Label selector of the Cassandra pods; `kubectl scale` and autoscalers read it.
@@ -55,6 +62,55 @@ pub struct Summary {
     pub replication: String,
     /// API pods ready, of those wanted: 2/2.
     pub api: String,
+    /// Reason of the worst fault and how many there are besides: NodeDown, NodeDown +2; No where nothing is wrong.
+    pub degraded: String,
+    /// Since when the worst fault is there, or else what is being done goes on, or else nothing is left to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+    /// The worst fault in words, or else what is being done; empty where there is nothing to tell.
+    pub message: String,
+}
+
+/// Something that is wrong and was not asked for.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Fault {
+    /// What is wrong, in one word: NodeDown, SpecRefused.
+    pub reason: String,
+    /// Pod, keyspace or object that it is about, where several of its reason may stand side by side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// What is wrong and what to do, in the words of whoever refused.
+    pub message: String,
+    /// Since when.
+    pub since: Time,
+}
+
+/// Something that is waited for.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Wait {
+    /// What is waited for, in one word: NodeStarting, HintsPending.
+    pub reason: String,
+    /// Pod, keyspace or object that it is about, where several of its reason may stand side by side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// Since when.
+    pub since: Time,
+    /// When it becomes a fault if it lasts. Work that comes further moves it.
+    pub until: Time,
+}
+
+/// A change of the spec that was taken up.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// Generation of the spec that made it.
+    pub generation: i64,
+    /// Fields that differ from the spec accepted before: spec.cassandra.jvmOptions. At most 16.
+    pub fields: Vec<String>,
+    /// When it was taken up.
+    pub at: Time,
 }
 
 /// One Cassandra node.
@@ -111,7 +167,7 @@ pub enum NodeState {
     Leaving,
     /// It has left the ring.
     Decommissioned,
-    /// It is flushed and takes no writes.
+    /// It stops: it is flushed and takes no writes, or its pod is being deleted.
     Drained,
     /// It does not answer, or a peer sees it down.
     Down,
@@ -128,8 +184,10 @@ pub struct KeyspaceStatus {
     /// Replication factor that the ring has; absent until the keyspace exists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replication: Option<i32>,
-    /// Whether a change of the factor, a lost member or a long absence still owes its repair.
-    pub repair: RepairState,
+    /// Whether a change of the factor, a lost member or a long absence still owes its repair; absent until the
+    /// keyspace exists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repair: Option<RepairState>,
 }
 
 /// Whether a repair is owed.
@@ -188,9 +246,18 @@ pub struct OperationStatus {
     pub replication: Option<i32>,
     /// When it began.
     pub started_at: Time,
-    /// How far it is: nodes done of total, bytes to stream, ranges done.
+    /// How far it is: nodes done of total, bytes to stream, ranges done. It is told every ten seconds at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<String>,
+    /// When its step or its progress last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_at: Option<Time>,
+    /// Why: the fields of the spec that were changed, and in which generation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// Generation of the spec that asked for it; absent where it is none of the changes known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
 }
 
 /// Kinds of operations.
@@ -259,4 +326,35 @@ pub struct ApiStatus {
     /// Keyspace that they have been applied to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub migrated_keyspace: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_that_an_older_operator_wrote_is_read_and_what_it_lacks_is_empty() {
+        let status: StoreClusterStatus = serde_json::from_str(
+            r#"{
+                "summary": {"nodes": "2/3", "replication": "3", "api": "1/1"},
+                "keyspaces": [{"name": "shop", "wantedReplication": 3, "replication": 3, "repair": "Owed"}],
+                "operation": {"kind": "Join", "step": "b-0 joins", "startedAt": "2026-01-02T03:04:05Z"}
+            }"#,
+        )
+        .unwrap();
+        let operation = status.operation.unwrap();
+        assert_eq!((operation.moved_at, operation.cause, operation.generation), (None, None, None));
+        assert_eq!(status.keyspaces[0].repair, Some(RepairState::Owed));
+        assert!(status.faults.is_empty() && status.waits.is_empty() && status.changes.is_empty());
+    }
+
+    #[test]
+    fn what_an_older_operator_does_not_know_is_beside_what_it_reads() {
+        // it ignores fields that it does not know, and takes the default for those that are not there
+        let keyspace = KeyspaceStatus { name: "shop".into(), wanted_replication: 3, ..KeyspaceStatus::default() };
+        assert_eq!(
+            serde_json::to_value(&keyspace).unwrap(),
+            serde_json::json!({"name": "shop", "wantedReplication": 3})
+        );
+    }
 }

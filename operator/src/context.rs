@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kube::Client;
-use kube::runtime::events::Recorder;
 use rand::Rng as _;
 
 use crate::cache::Cache;
 use crate::cassandra::{Credentials, Ring};
+use crate::events::Publisher;
 use crate::evictions::Evictions;
 use crate::leader::WriteGate;
 use crate::metrics::Metrics;
@@ -26,7 +26,7 @@ pub struct Context {
     pub settings: Arc<Settings>,
     pub ring: Arc<dyn Ring>,
     pub metrics: Metrics,
-    pub recorder: Recorder,
+    pub events: Publisher,
     pub gate: WriteGate,
     pub cache: Cache,
     pub secrets: Arc<SecretMemo>,

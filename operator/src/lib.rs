@@ -25,6 +25,7 @@ pub mod observation;
 pub mod observe;
 pub mod ownership;
 pub mod plan;
+pub mod quorum;
 pub mod reconcile;
 pub mod refusals;
 pub mod resources;

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use kube::runtime::events::{Recorder, Reporter};
 use store_operator::args::{Cli, Command, LogFormat, Metered, Run};
 use store_operator::cassandra::jmx;
 use store_operator::cassandra::live::{LiveRing, Ports};
 use store_operator::context::Context;
+use store_operator::events::Publisher;
 use store_operator::health::{self, Health, Heartbeat};
 use store_operator::leader::{Candidate, WriteGate};
 use store_operator::metrics::Metrics;
@@ -173,13 +173,12 @@ async fn work_on_stores(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let client = client::gated(config, metrics.clone(), gate.clone()).context("made a client")?;
-    let reporter = Reporter { controller: "store-operator".to_owned(), instance: Some(run.identity()) };
-    let recorder = Recorder::new(client.clone(), reporter);
+    let events = Publisher::new(client.clone(), run.identity());
     let http = jmx::http_client().context("made the client of the Jolokia agents")?;
     let settings = Arc::new(run.settings.clone().with_telemetry_of_the_environment());
     let controllers = run.namespaces().into_iter().map(|namespace| {
         let (client, metrics, gate) = (client.clone(), metrics.clone(), gate.clone());
-        let (recorder, settings) = (recorder.clone(), settings.clone());
+        let (events, settings) = (events.clone(), settings.clone());
         let (sender, ended) = mpsc::channel(ENDED_OPERATIONS);
         let ring = Arc::new(LiveRing::new(http.clone(), Ports::default(), sender));
         let with_cache = {
@@ -189,7 +188,7 @@ async fn work_on_stores(
                 settings,
                 ring,
                 metrics,
-                recorder,
+                events,
                 gate,
                 cache,
                 secrets: Arc::default(),

@@ -111,6 +111,12 @@ pub struct PodObservation {
     pub unready_since: Option<Timestamp>,
     /// A deletion of it has been asked for.
     pub deleting: bool,
+    /// When that was.
+    pub deleting_since: Option<Timestamp>,
+    /// Who takes it away or is about to, in words: an eviction, Kubernetes on behalf of its machine.
+    pub disrupted: Option<String>,
+    /// Since when the machine that it is on does not answer Kubernetes.
+    pub machine_silent_since: Option<Timestamp>,
     /// `storemanager.io/template-hash` of the template it was made from.
     pub template_hash: String,
     /// `storemanager.io/configuration`: the hash of what it was configured by; empty: it was made by an operator that

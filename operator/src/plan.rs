@@ -7,6 +7,7 @@
 mod api;
 mod bootstrap;
 mod calm;
+mod causes;
 mod check;
 mod configuration;
 mod draft;
@@ -21,12 +22,16 @@ mod retained;
 mod ring;
 mod rollout;
 mod scale;
+mod service;
 mod volumes;
+mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use store_crds::{ConfigurationStatus, Consistency, Debt, KeyspaceStatus, LostNode, NodeStatus, OperationStatus};
+use store_crds::{
+    Change, ConfigurationStatus, Consistency, Debt, Fault, KeyspaceStatus, LostNode, NodeStatus, OperationStatus, Wait,
+};
 
 use crate::configuration::Configuration;
 use crate::desired::Desired;
@@ -66,7 +71,7 @@ const RUNBOOK: [(&str, Guard); 19] = [
 pub fn plan(desired: &Desired, observation: &Observation, settings: &Settings) -> Plan {
     let context = Context::new(desired, observation, settings);
     if let Some(plan) = lifecycle::outside_the_runbook(&context) {
-        return refused::beside(&context, plan);
+        return plan;
     }
     let mut draft = Draft::standing(&context);
     repair::discharge(&context, &mut draft);
@@ -229,12 +234,16 @@ pub struct Memory {
     pub cluster_name: Option<String>,
     pub roles_ready: bool,
     pub migrated: Option<ApiShape>,
+    /// The last changes of the spec, the newest last.
+    pub changes: Vec<Change>,
 }
 
 /// What is told to the user; `status.rs` makes conditions of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
-    /// Why the shop is not ready, reason and message; None: it is ready.
+    /// Why clients are not served, reason and message; None: they are.
+    pub unavailable: Option<(String, String)>,
+    /// Why the shop is not ready; None: it is.
     pub not_ready: Option<(String, String)>,
     /// What is still being done; None: everything owed for the generation is done.
     pub progressing: Option<(String, String)>,
@@ -242,6 +251,10 @@ pub struct Report {
     pub degraded: Option<(String, String)>,
     /// What keeps the replication from being as wanted; None: synced.
     pub replication: Option<(String, String)>,
+    /// All that is wrong, the worst first.
+    pub faults: Vec<Fault>,
+    /// What is waited for.
+    pub waits: Vec<Wait>,
     pub nodes: Vec<NodeStatus>,
     pub keyspaces: Vec<KeyspaceStatus>,
 }

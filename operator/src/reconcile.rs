@@ -14,6 +14,7 @@ use tracing::{Instrument as _, Span, info_span, instrument};
 use crate::apply::{self, ApplyError};
 use crate::cache::NotSynced;
 use crate::cassandra::RingError;
+use crate::clock;
 use crate::commit;
 use crate::context::Context;
 use crate::desired::Desired;
@@ -198,7 +199,7 @@ async fn report(
     let store = apply::write_status(context, &store, after).await?.unwrap_or(store);
     let wanted = store.spec.cassandra.size;
     context.metrics.show(&store.namespace().unwrap_or_default(), &store.name_any(), wanted, after);
-    events::publish(context, &store, events::notes(&before, after)).await;
+    context.events.publish(&store, events::notes(&before, after, clock::now())).await;
     Ok(store)
 }
 

@@ -11,6 +11,7 @@ mod ring;
 mod rows;
 mod safety;
 mod sharp_stories;
+mod status_stories;
 mod stories;
 mod tasks;
 mod tier;
@@ -76,6 +77,7 @@ impl Simulation {
             self.obey();
         }
         safety::check_tick(&mut self.world);
+        safety::check_status(&mut self.world, &self.operator);
         match self.world.violations.first() {
             Some(violation) => Err(Story(format!("{violation}\n{}", self.tail()))),
             None => Ok(()),

@@ -2,12 +2,12 @@
 //! there is nothing new to tell, so that a settled shop costs no write.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use store_crds::conditions::{DEGRADED, PROGRESSING, READY, REPLICATION_SYNCED};
+use store_crds::conditions::{AVAILABLE, DEGRADED, PROGRESSING, READY, REPLICATION_SYNCED};
 use store_crds::{ApiStatus, LABEL_COMPONENT, LABEL_STORE, NodeState, NodeStatus, StoreClusterStatus, Summary};
 
 use crate::desired::Desired;
 use crate::observation::{ChildKey, Observation};
-use crate::plan::Plan;
+use crate::plan::{Plan, Report};
 use crate::resources;
 
 /// A load that differs less than this from the one last told, in MiB or in tenths of it, is not news.
@@ -20,6 +20,9 @@ pub fn status(desired: &Desired, observation: &Observation, plan: &Plan) -> Stor
         observed_generation: Some(observation.store.generation),
         conditions: conditions(observation, plan),
         summary: summary(desired, observation, plan),
+        faults: plan.report.faults.clone(),
+        waits: plan.report.waits.clone(),
+        changes: plan.memory.changes.clone(),
         replicas: i32::try_from(observation.pods.len()).unwrap_or(i32::MAX),
         selector: format!("{LABEL_STORE}={},{LABEL_COMPONENT}=cassandra", desired.name),
         nodes: plan.report.nodes.iter().map(|node| quiet_load(before, node)).collect(),
@@ -40,8 +43,14 @@ fn conditions(observation: &Observation, plan: &Plan) -> Vec<Condition> {
     let report = &plan.report;
     let good = |reason: &str, message: &str| (reason.to_owned(), message.to_owned());
     // (type, status while there is something to tell, what there is, what is said otherwise)
-    let rows: [(&str, &str, &Told, (String, String)); 4] = [
-        (READY, "False", &report.not_ready, good("Serving", "every node is up and the API answers")),
+    let rows: [(&str, &str, &Told, (String, String)); 5] = [
+        (
+            AVAILABLE,
+            "False",
+            &report.unavailable,
+            good("Serving", "an API pod is ready, and of every row enough copies answer at LOCAL_QUORUM"),
+        ),
+        (READY, "False", &report.not_ready, ready(report)),
         (PROGRESSING, "True", &report.progressing, good("Settled", "everything owed for this generation is done")),
         (DEGRADED, "True", &report.degraded, good("AsExpected", "nothing is wrong")),
         (
@@ -59,6 +68,15 @@ fn conditions(observation: &Observation, plan: &Plan) -> Vec<Condition> {
             condition(observation, kind, status, reason, message)
         })
         .collect()
+}
+
+/// What is said of a shop that is ready: it says no more than is true while something is being done.
+fn ready(report: &Report) -> (String, String) {
+    let words = match &report.progressing {
+        None => "every node is up and the API pods are ready".to_owned(),
+        Some((doing, _)) => format!("the shop serves while {doing} goes on"),
+    };
+    ("Serving".to_owned(), words)
 }
 
 fn condition(observation: &Observation, kind: &str, status: &str, reason: String, message: String) -> Condition {
@@ -80,9 +98,26 @@ fn summary(desired: &Desired, observation: &Observation, plan: &Plan) -> Summary
     let replication = keyspace.map(|keyspace| match keyspace.replication {
         Some(actual) if actual == keyspace.wanted_replication => actual.to_string(),
         Some(actual) => format!("{actual}→{}", keyspace.wanted_replication),
-        None => format!("0→{}", keyspace.wanted_replication),
+        None => format!("-→{}", keyspace.wanted_replication),
     });
+    let report = &plan.report;
+    let degraded = match report.faults.split_first() {
+        None => "No".to_owned(),
+        Some((worst, [])) => worst.reason.clone(),
+        Some((worst, others)) => format!("{} +{}", worst.reason, others.len()),
+    };
+    let operation = plan.memory.operation.as_ref().map(|operation| &operation.started_at);
+    let doing = operation.or(report.waits.first().map(|wait| &wait.since));
+    let since = report.faults.first().map(|fault| &fault.since).or(doing.filter(|_| report.progressing.is_some()));
+    let settled = || {
+        let condition = condition(observation, PROGRESSING, "False", String::new(), String::new());
+        condition.last_transition_time
+    };
+    let told = report.degraded.as_ref().or(report.progressing.as_ref());
     Summary {
+        degraded,
+        since: Some(since.cloned().unwrap_or_else(settled)),
+        message: told.map(|(_, message)| message.clone()).unwrap_or_default(),
         nodes: format!("{normal}/{}", desired.cassandra.size),
         replication: replication.unwrap_or_default(),
         api: format!("{}/{}", ready_api_pods(desired, observation), desired.api.replicas),

@@ -39,7 +39,7 @@ async fn jolokia(State(asked): State<Arc<AtomicU64>>, Json(questions): Json<Vec<
 fn status() -> StoreClusterStatus {
     let node = |rack: &str| json!({ "pod": format!("shop-cassandra-{rack}-0"), "rack": rack, "hostId": rack, "state": "Normal", "loadMib": 5 });
     let condition = |kind: &str| json!({ "type": kind, "status": "True", "reason": "Tested", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z" });
-    let conditions = ["Ready", "Progressing", "Degraded", "ReplicationSynced"].map(condition);
+    let conditions = ["Available", "Ready", "Progressing", "Degraded", "ReplicationSynced"].map(condition);
     let nodes = ["a", "b", "c"].map(node);
     serde_json::from_value(json!({
         "conditions": conditions,

@@ -11,7 +11,6 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use futures::StreamExt as _;
 use kube::api::PartialObjectMeta;
-use kube::runtime::events::{Recorder, Reporter};
 use serde_json::{Value, json};
 use store_crds::{FINALIZER, LABEL_COMPONENT, LABEL_STORE, StoreCluster};
 use store_operator::cache::Cache;
@@ -19,6 +18,7 @@ use store_operator::cassandra::jmx;
 use store_operator::cassandra::live::{LiveRing, Ports};
 use store_operator::client;
 use store_operator::context::Context;
+use store_operator::events::Publisher;
 use store_operator::leader::WriteGate;
 use store_operator::metrics::Metrics;
 use store_operator::reconcile::reconcile;
@@ -113,7 +113,7 @@ async fn context() -> Context {
     let ports = Ports { jolokia: agent.port(), ..Ports::default() };
     let ring = LiveRing::new(jmx::http_client().unwrap(), ports, mpsc::channel(1).0);
     Context {
-        recorder: Recorder::new(client.clone(), Reporter { controller: "it".into(), instance: None }),
+        events: Publisher::new(client.clone(), "it".into()),
         client,
         settings: Arc::new(settings()),
         ring: Arc::new(ring),

@@ -1,12 +1,14 @@
 //! The stores' own figures, made from their statuses at each scrape, so that no series outlives what it
 //! is about. Labels: names of the store and of what the spec bounds (pods, racks, keyspaces), and kinds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use prometheus::{GaugeVec, Opts};
-use store_crds::{DebtKind, NodeState, NodeStatus, OperationKind, OperationStatus, StoreClusterStatus};
+use store_crds::{DebtKind, NodeState, OperationKind, OperationStatus, StoreClusterStatus};
 use store_telemetry::Catalogue;
+
+use crate::quorum;
 
 const NODE_STATES: [NodeState; 7] = [
     NodeState::Starting,
@@ -30,7 +32,8 @@ const OPERATIONS: [OperationKind; 11] = [
     OperationKind::GrowVolumes,
     OperationKind::Migrate,
 ];
-const CONDITIONS: [&str; 4] = [
+const CONDITIONS: [&str; 5] = [
+    store_crds::conditions::AVAILABLE,
     store_crds::conditions::READY,
     store_crds::conditions::PROGRESSING,
     store_crds::conditions::DEGRADED,
@@ -186,7 +189,7 @@ impl Stores {
             set(&self.replication_wanted, &[&keyspace.name], f64::from(keyspace.wanted_replication));
             if let Some(replication) = keyspace.replication {
                 set(&self.replication, &[&keyspace.name], f64::from(replication));
-                set(&self.tolerated, &[&keyspace.name], f64::from(tolerated(&status.nodes, replication)));
+                set(&self.tolerated, &[&keyspace.name], f64::from(quorum::tolerated(&status.nodes, replication)));
             }
         }
         for kind in CONDITIONS {
@@ -222,57 +225,9 @@ fn seconds(at: Timestamp) -> f64 {
     at.as_millisecond() as f64 / 1000.0
 }
 
-/// Nodes that may fail before QUORUM of some row is not there. Cassandra puts the replicas of a row into
-/// different racks as long as there are enough, so nodes that are away in one rack then cost a row one
-/// replica together; otherwise each may cost it one.
-fn tolerated(nodes: &[NodeStatus], replication: i32) -> i32 {
-    let members = || nodes.iter().filter(|node| node.host_id.is_some() && node.state != NodeState::Decommissioned);
-    let away =
-        || members().filter(|node| !matches!(node.state, NodeState::Normal | NodeState::Leaving | NodeState::Joining));
-    let racks: BTreeSet<&str> = members().map(|node| node.rack.as_str()).collect();
-    let lost = if i32::try_from(racks.len()).is_ok_and(|racks| racks >= replication) {
-        away().map(|node| node.rack.as_str()).collect::<BTreeSet<_>>().len()
-    } else {
-        away().count()
-    };
-    let lost = i32::try_from(lost).unwrap_or(i32::MAX).min(replication);
-    replication - lost - (replication / 2 + 1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn ring(nodes: &[(&str, NodeState)]) -> Vec<NodeStatus> {
-        let node = |(at, (rack, state)): (usize, &(&str, NodeState))| NodeStatus {
-            pod: format!("shop-cassandra-{rack}-{at}"),
-            rack: (*rack).to_owned(),
-            host_id: Some(at.to_string()),
-            state: *state,
-            ..NodeStatus::default()
-        };
-        nodes.iter().enumerate().map(node).collect()
-    }
-
-    #[test]
-    fn what_may_fail_is_counted_by_racks_where_each_has_a_replica_of_its_own() {
-        use NodeState::{Decommissioned, Down, Drained, Joining, Normal};
-        for (nodes, replication, expected) in [
-            (&[("a", Normal), ("b", Normal), ("c", Normal)][..], 3, 1),
-            (&[("a", Normal), ("b", Normal), ("c", Down)], 3, 0),
-            (&[("a", Normal), ("b", Drained), ("c", Down)], 3, -1),
-            (&[("a", Down), ("a", Down), ("b", Normal), ("c", Normal)], 3, 0),
-            (&[("a", Down), ("a", Down), ("a", Normal)], 3, -1),
-            (&[("a", Normal), ("a", Joining), ("a", Decommissioned)], 1, 0),
-            (&[("a", Down), ("b", Normal)], 1, -1),
-            (&[("a", Normal), ("b", Normal)], 2, 0),
-        ] {
-            assert_eq!(tolerated(&ring(nodes), replication), expected, "{nodes:?} with {replication}");
-        }
-        let mut starting = ring(&[("a", Normal), ("b", Normal), ("c", Normal), ("a", NodeState::Starting)]);
-        starting[3].host_id = None;
-        assert_eq!(tolerated(&starting, 3), 1, "one that has not joined has no rows");
-    }
 
     #[test]
     fn an_operation_that_stands_still_keeps_the_time_at_which_it_last_moved() {
@@ -287,6 +242,9 @@ mod tests {
                 replication: None,
                 started_at: k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(5)),
                 progress: Some(progress.into()),
+                moved_at: None,
+                cause: None,
+                generation: None,
             }),
             ..StoreClusterStatus::default()
         };

@@ -3,6 +3,7 @@
 //! They are read field by field: the types of these two alone would be a good part of the program and of
 //! its memory.
 
+use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 use serde_json::Value;
@@ -30,6 +31,9 @@ pub fn pod_observation(pod: &DynamicObject) -> PodObservation {
             .filter(|ready| ready["status"] != "True")
             .and_then(|ready| text(&ready["lastTransitionTime"])?.parse().ok()),
         deleting: pod.metadata.deletion_timestamp.is_some(),
+        deleting_since: deleting_since(pod),
+        disrupted: disrupted(status),
+        machine_silent_since: machine_silent_since(status),
         template_hash: pod.annotations().get(ANNOTATION_TEMPLATE_HASH).cloned().unwrap_or_default(),
         configuration: pod.annotations().get(ANNOTATION_CONFIGURATION).cloned().unwrap_or_default(),
         trouble: trouble(status),
@@ -120,6 +124,36 @@ fn condition<'a>(status: &'a Value, kind: &str) -> Option<&'a Value> {
     items(&status["conditions"]).find(|condition| condition["type"] == kind)
 }
 
+/// When its deletion was asked for: its timestamp is when the time to end is over.
+fn deleting_since(pod: &DynamicObject) -> Option<Timestamp> {
+    let ends = pod.metadata.deletion_timestamp.as_ref()?.0;
+    Some(ends - SignedDuration::from_secs(pod.metadata.deletion_grace_period_seconds.unwrap_or(0)))
+}
+
+/// Who takes the pod away, by the condition that Kubernetes leaves on it.
+fn disrupted(status: &Value) -> Option<String> {
+    let target = condition(status, "DisruptionTarget").filter(|target| target["status"] == "True")?;
+    let message = text(&target["message"]).unwrap_or_default();
+    Some(match text(&target["reason"]).unwrap_or_default() {
+        "EvictionByEvictionAPI" => "it was evicted, as by a drain of its machine".to_owned(),
+        "DeletionByTaintManager" => {
+            "Kubernetes takes it from its machine, which does not answer or is tainted".to_owned()
+        }
+        "PreemptionByScheduler" => "a pod of higher priority takes its place".to_owned(),
+        "DeletionByPodGC" => "its machine is no part of the cluster any more".to_owned(),
+        "TerminationByKubelet" => format!("its machine ends it: {message}"),
+        other => format!("{other}: {message}"),
+    })
+}
+
+/// Kubernetes itself takes `Ready` from the pods of a machine that does not answer; the kubelet, which would
+/// have to do so for any other reason, takes `ContainersReady` first.
+fn machine_silent_since(status: &Value) -> Option<Timestamp> {
+    let of = |kind: &str, value: &str| condition(status, kind).filter(|condition| condition["status"] == value);
+    of("ContainersReady", "True")?;
+    text(&of("Ready", "False")?["lastTransitionTime"])?.parse().ok()
+}
+
 /// Why the pod does not run, in words; `None` while it starts as it should.
 fn trouble(status: &Value) -> Option<String> {
     if let Some(unschedulable) = condition(status, "PodScheduled").filter(|scheduled| scheduled["status"] == "False") {
@@ -189,6 +223,9 @@ mod tests {
                 ready: true,
                 unready_since: None,
                 deleting: false,
+                deleting_since: None,
+                disrupted: None,
+                machine_silent_since: None,
                 template_hash: "abc".into(),
                 configuration: String::new(),
                 trouble: None,

@@ -141,9 +141,7 @@ fn roll_out(context: &Context, draft: &mut Draft, wanted: &ApiShape) {
     let asked = deployment["spec"]["replicas"].as_i64() == Some(replicas);
     let done = asked && observed && counts == [replicas; 3] && draft.shape.api.as_ref() == Some(wanted);
     if !done {
-        let [_, updated, ready] = counts;
-        let message = format!("{updated} of {replicas} API pods are up to date, {ready} are ready");
-        draft.works.push(Hold::waiting("RollingOutApi", message));
+        draft.works.push(rolling_out(replicas, counts, observed));
         let stuck =
             deployment["status"]["conditions"].as_array().into_iter().flatten().find(|condition| {
                 condition["type"] == "Progressing" && condition["reason"] == "ProgressDeadlineExceeded"
@@ -153,6 +151,26 @@ fn roll_out(context: &Context, draft: &mut Draft, wanted: &ApiShape) {
             draft.wrongs.push(Hold::wrong("ApiRolloutStuck", format!("the API's pods do not become ready: {cause}")));
         }
     }
+}
+
+/// What the Deployment has not done yet, of its counts of all, updated and ready pods.
+fn rolling_out(replicas: i64, [all, updated, ready]: [i64; 3], observed: bool) -> Hold {
+    if observed && replicas > 0 && ready == 0 {
+        let message = format!("none of {replicas} API pods is ready");
+        return Hold::waiting("ApiDown", message);
+    }
+    let message = if !observed {
+        "the Deployment of the API takes up its new template".to_owned()
+    } else if updated < replicas {
+        format!("{updated} of {replicas} API pods are of the newest version, {ready} are ready")
+    } else if ready < replicas {
+        format!("{ready} of {replicas} API pods are ready")
+    } else if all > replicas {
+        format!("of {all} API pods {} are still ending", all - replicas)
+    } else {
+        "the Deployment of the API is brought up to date".to_owned()
+    };
+    Hold::waiting("RollingOutApi", message)
 }
 
 /// Jobs that are done leave no pods behind.
@@ -188,6 +206,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_a_roll_out_of_the_api_waits_for_is_never_told_as_what_is_done() {
+        for (counts, observed, expected) in [
+            ([2, 1, 2], true, "1 of 2 API pods are of the newest version, 2 are ready"),
+            ([2, 2, 1], true, "1 of 2 API pods are ready"),
+            ([3, 2, 2], true, "of 3 API pods 1 are still ending"),
+            ([2, 2, 2], false, "the Deployment of the API takes up its new template"),
+            ([2, 2, 2], true, "the Deployment of the API is brought up to date"),
+            ([2, 2, 0], true, "none of 2 API pods is ready"),
+        ] {
+            assert_eq!(rolling_out(2, counts, observed).message, expected);
+        }
+    }
 
     fn told(serves: bool, live: Option<&Value>) -> Option<(String, String)> {
         route_trouble(serves, live).map(|hold| (hold.reason.to_string(), hold.message))

@@ -2,15 +2,12 @@
 //! comes back after a full stop. Pure.
 
 use store_crds::OperationKind;
-use store_crds::conditions::PROGRESSING;
 
 use super::RingAction;
 use super::draft::{Context, Draft, Hold, operation};
 use super::ring::Membership;
 use super::{api, calm, replication, retained};
 use crate::observation::{CqlAnswer, Superuser};
-
-const CQL_UNREACHABLE: &str = "CqlUnreachable";
 
 /// Where there is no node and no volume, one node starts alone, with itself as its seed. Nodes that
 /// left volumes behind are taken places already: they all start at once and find each other.
@@ -52,18 +49,11 @@ pub fn calm_ring(context: &Context, draft: &mut Draft) -> Option<Hold> {
     Some(unrest)
 }
 
-/// What follows needs the schema. That it cannot be read is trouble once it lasts: when the last passes
-/// have waited for it, too.
+/// What follows needs the schema. That it cannot be read is a fault once it lasts.
 pub fn schema_readable(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let CqlAnswer::Unreachable(cause) = &context.observation.cql else { return None };
     draft.keep_operation(context);
-    let message = format!("the schema cannot be read over CQL: {cause}");
-    let now = context.observation.now.as_second();
-    let lasts = context.observation.status.conditions.iter().any(|condition| {
-        let waited = condition.type_ == PROGRESSING && condition.reason == CQL_UNREACHABLE;
-        waited && now - condition.last_transition_time.0.as_second() > calm::LASTS
-    });
-    Some(if lasts { Hold::wrong(CQL_UNREACHABLE, message) } else { Hold::waiting(CQL_UNREACHABLE, message) })
+    Some(Hold::waiting("CqlUnreachable", format!("the schema cannot be read over CQL: {cause}")))
 }
 
 /// The operator's own superuser is made and proved by a log-in; then the default one is disabled.

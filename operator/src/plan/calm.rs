@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use store_crds::OperationKind;
+use store_crds::{NodeState, OperationKind};
 
 use super::{Context, Hold, losses, retained};
-use crate::observation::NodeView;
+use crate::clock;
+use crate::observation::{NodeView, PodObservation};
 use crate::plan::ring::Node;
 
 /// How old hints for a node that is up may be, in seconds. Under any load some wait for a moment: a
@@ -41,66 +42,152 @@ pub fn down(context: &Context, node: &Node) -> Option<Hold> {
 fn not_serving(context: &Context, node: &Node) -> Option<Hold> {
     let pod = &node.pod;
     let Some(running) = node.running else {
-        return Some(Hold::waiting("NodeStarting", format!("{pod} is to be started: its pod does not exist yet")));
+        let message = format!("{pod} is to be started, and its pod does not exist yet");
+        return Some(Hold::waiting("PodMissing", message).of(pod));
     };
+    let absence = |verb: &'static str, cause: String| Some(away(context, node, running, verb, &cause));
+    if let Some(since) = running.machine_silent_since.filter(|_| node.view.is_none()) {
+        let machine = running.node.as_deref().unwrap_or("of its pod");
+        let cause = format!("its machine {machine} does not answer since {}", clock::told(since));
+        return absence(SILENT, cause);
+    }
     // it may still answer and serve for a while, and nobody can keep it any more
     if running.deleting {
-        return Some(away(context, node, running.created_at, "its pod is being deleted"));
+        return absence(STOPPING, why_it_stops(context, node, running));
     }
     let Some(view) = node.view else {
-        let cause = running.trouble.as_deref().unwrap_or(&node.silence);
-        return Some(away(context, node, running.created_at, cause));
+        let cause = match (&running.trouble, &running.ip) {
+            (Some(trouble), None) => format!("{trouble}{}", what_it_needs(context, node, trouble)),
+            (Some(trouble), Some(_)) => trouble.clone(),
+            (None, None) => "its pod has no address yet".to_owned(),
+            // that a port is not open yet is no error of a node that starts
+            (None, Some(_)) if is_expected(context, node, running) => "Cassandra does not answer yet".to_owned(),
+            (None, Some(_)) => node.silence.clone(),
+        };
+        return absence(STARTING, cause);
     };
     match view.operation_mode.as_str() {
         "NORMAL" | "JOINING" | "LEAVING" | "MOVING" => {}
-        mode => return Some(away(context, node, running.created_at, &format!("it is {mode}"))),
+        "STARTING" => return absence(STARTING, "Cassandra starts".into()),
+        mode @ ("DRAINING" | "DRAINED") => return absence(STOPPING, format!("it is {mode} and takes no writes")),
+        mode => return absence(STARTING, format!("it is {mode}")),
     }
     if let Some(peer) = context.ring.seen_down_by(node) {
-        let cause = format!("{} does not see it up", peer.pod);
-        return Some(away(context, node, running.created_at, &cause));
+        return absence(STARTING, format!("{} does not see it up", peer.pod));
     }
     let serves = view.native_transport || view.operation_mode == "JOINING";
     if !serves {
-        return Some(away(context, node, running.created_at, "it takes no clients"));
+        return absence(STARTING, "it takes no clients".into());
     }
     // what Kubernetes does not find ready, its budget of evictions counts as away, too
     let unready = super::ring::is_live(view) && !running.ready;
-    unready.then(|| away(context, node, running.created_at, "Kubernetes does not find its pod ready"))
+    if unready { absence(STARTING, "Kubernetes does not find its pod ready".into()) } else { None }
 }
 
-/// A node that is away. Of one that is on its way in, out or through a restart that is expected until
-/// its deadline. Any other that had joined is in trouble once that lasts: an answer may come late.
-fn away(context: &Context, node: &Node, created_at: Timestamp, cause: &str) -> Hold {
-    let pod = &node.pod;
-    let age = context.observation.now.as_second() - created_at.as_second();
-    let joined = node.host_id.is_some();
-    let away_for = if joined { away_for(context, node) } else { age };
-    let troubled = node.running.is_some_and(|pod| pod.trouble.is_some()) && age > TROUBLE_GRACE;
-    let planned = context.operation().is_some_and(|operation| match operation.kind {
+/// What of the spec a pod that cannot be scheduled asks for: the scheduler names neither.
+fn what_it_needs(context: &Context, node: &Node, trouble: &str) -> String {
+    if !trouble.starts_with("it cannot be scheduled") {
+        return String::new();
+    }
+    let racks = &context.desired.cassandra.racks;
+    let zone = racks.iter().find(|rack| rack.name == node.rack).and_then(|rack| rack.zone.as_ref());
+    let zone = zone.map(|zone| format!("rack {} is for zone {zone}", node.rack));
+    let class = context.desired.cassandra.storage_class.as_ref().map(|class| format!("its volume is of class {class}"));
+    let asked: Vec<String> = zone.into_iter().chain(class).collect();
+    if asked.is_empty() { String::new() } else { format!(" ({})", asked.join("; ")) }
+}
+
+/// How a node that is away is spoken of.
+const STARTING: &str = "starting";
+const STOPPING: &str = "stopping";
+const SILENT: &str = "silent";
+
+/// Who takes the pod away, as far as that is known, and since when.
+fn why_it_stops(context: &Context, node: &Node, running: &PodObservation) -> String {
+    let since = running.deleting_since.map(|since| format!(" since {}", clock::told(since))).unwrap_or_default();
+    let own = context.operation().filter(|operation| operation.pod.as_ref() == Some(&node.pod));
+    let by = match (own.map(|operation| operation.kind), &running.disrupted) {
+        (Some(OperationKind::Rollout), _) => ", for the roll-out".to_owned(),
+        (Some(OperationKind::Decommission), _) => ", since its node has left the ring".to_owned(),
+        (_, Some(who)) => format!(": {who}"),
+        _ => String::new(),
+    };
+    format!("its pod is being deleted{since}{by}")
+}
+
+/// An operation in hand takes the node down or brings it up.
+fn is_planned(context: &Context, node: &Node) -> bool {
+    context.operation().is_some_and(|operation| match operation.kind {
         OperationKind::Rollout | OperationKind::Join | OperationKind::Bootstrap | OperationKind::Decommission => {
-            operation.pod.as_ref() == Some(pod)
+            operation.pod.as_ref() == Some(&node.pod)
         }
         // at first start, when a node has more to do than to answer
         OperationKind::Roles | OperationKind::AlterReplication | OperationKind::Migrate => context.is_founding(),
         _ => false,
-    });
-    let deadline = if joined && !planned { LASTS } else { START_DEADLINE };
-    if troubled && (away_for > LASTS || !joined) {
+    })
+}
+
+/// It is known to be on its way: planned, never up before, or in a pod that was made in place of another one.
+fn is_expected(context: &Context, node: &Node, running: &PodObservation) -> bool {
+    let age = context.observation.now.as_second() - running.created_at.as_second();
+    let since = away_since(context, node).unwrap_or(context.observation.now);
+    let is_new = age <= START_DEADLINE && running.created_at.as_second() + LASTS >= since.as_second();
+    node.host_id.is_none() || is_planned(context, node) || running.deleting || is_new
+}
+
+/// A node that is away. Of one that is on its way in, out or through a restart that is expected until
+/// its deadline. Any other that had joined is in trouble once that lasts: an answer may come late.
+fn away(context: &Context, node: &Node, running: &PodObservation, verb: &'static str, cause: &str) -> Hold {
+    let pod = &node.pod;
+    let now = context.observation.now;
+    let since = match node.host_id {
+        Some(_) => away_since(context, node),
+        None => Some(running.created_at),
+    };
+    let away_for = since.map_or(0, |since| now.as_second() - since.as_second());
+    let never_up = node.host_id.is_none() || comes_up_first(context, node);
+    let age = now.as_second() - running.created_at.as_second();
+    // what a container that is told to end says of it is no trouble
+    let troubled = running.trouble.is_some() && !running.deleting && age > TROUBLE_GRACE;
+    let expected = is_expected(context, node, running) && verb != SILENT;
+    let deadline = if expected { START_DEADLINE } else { LASTS };
+    let hold = if troubled && (away_for > LASTS || never_up) {
         Hold::wrong("PodNotRunning", format!("{pod} does not run: {cause}"))
     } else if away_for > deadline {
         Hold::wrong("NodeDown", format!("{pod} is down: {cause}"))
-    } else if joined && !planned {
+    } else if !expected {
         Hold::passing("NodeAway", format!("{pod} may be down: {cause}"))
+    } else if verb == STOPPING {
+        Hold::waiting("NodeStopping", format!("{pod} is stopping: {cause}"))
     } else {
         Hold::waiting("NodeStarting", format!("{pod} is starting: {cause}"))
+    };
+    let hold = hold.of(pod).within(deadline);
+    match since {
+        Some(since) => hold.since(since),
+        None => hold,
     }
+}
+
+/// The node has joined just now and was not up yet, and the operation that brought it in still waits for it.
+pub fn comes_up_first(context: &Context, node: &Node) -> bool {
+    let joins = context.operation().is_some_and(|operation| {
+        let brings_in = matches!(operation.kind, OperationKind::Join | OperationKind::Bootstrap);
+        brings_in && operation.pod.as_ref() == Some(&node.pod)
+    });
+    let before = context.observation.status.nodes.iter().find(|known| known.pod == node.pod);
+    joins && before.is_none_or(|before| before.state != NodeState::Normal && before.away_since.is_none())
+}
+
+/// Since when a node has been away, as the last statuses remember it.
+fn away_since(context: &Context, node: &Node) -> Option<Timestamp> {
+    let known = context.observation.status.nodes.iter().find(|known| known.pod == node.pod);
+    known.and_then(|known| known.away_since.as_ref()).map(|since| since.0)
 }
 
 /// How long a node has been away, in seconds, as the last statuses remember it.
 pub fn away_for(context: &Context, node: &Node) -> i64 {
-    let known = context.observation.status.nodes.iter().find(|known| known.pod == node.pod);
-    let since = known.and_then(|known| known.away_since.as_ref());
-    since.map_or(0, |since| context.observation.now.as_second() - since.0.as_second())
+    away_since(context, node).map_or(0, |since| context.observation.now.as_second() - since.as_second())
 }
 
 fn strangers(context: &Context) -> Option<Hold> {
@@ -158,11 +245,8 @@ fn major(view: &NodeView) -> &str {
 fn hints(context: &Context) -> Option<Hold> {
     let now = context.observation.now.as_second();
     let old = |view: &NodeView| view.oldest_hint.is_some_and(|oldest| now - oldest.as_second() > HINTS_CALM);
-    let (node, view) = context.ring.live().find(|(_, view)| old(view))?;
-    let message = format!(
-        "{} still has {} files of hints to deliver to nodes that were away; if that does not end, repair these and \
-         drop the hints with nodetool truncatehints",
-        node.pod, view.pending_hints
-    );
+    let (node, _) = context.ring.live().find(|(_, view)| old(view))?;
+    // without their number: each file that is delivered would be a write of the status
+    let message = format!("{} still delivers what nodes that were away have missed (hints)", node.pod);
     Some(Hold::waiting("HintsPending", message))
 }

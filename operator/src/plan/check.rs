@@ -29,9 +29,10 @@ pub fn unfit(context: &Context, draft: &mut Draft) -> Option<Hold> {
             refused(cause, "mend spec.cassandra, or delete that pod to have the same tried again")
         }
         CheckOutcome::Running(Some(trouble)) => refused(trouble, "it is tried again by itself; or mend spec.cassandra"),
-        CheckOutcome::Running(None) if age > SECONDS => {
-            refused(&format!("it has not ended for {age} s"), "see kubectl describe pod, and mend spec.cassandra")
-        }
+        CheckOutcome::Running(None) if age > SECONDS => refused(
+            &format!("it has not ended within {SECONDS} s"),
+            "see kubectl describe pod, and mend spec.cassandra",
+        ),
         CheckOutcome::Running(None) => {
             Some(Hold::waiting(CHECKING, format!("pod {name} tries the new configuration before any node does")))
         }

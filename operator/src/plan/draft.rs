@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::Value;
 use store_crds::{Debt, DebtKind, LostNode, OperationKind, OperationStatus};
@@ -14,6 +15,9 @@ use crate::configuration::Configuration;
 use crate::desired::Desired;
 use crate::observation::{ChildKey, ClaimObservation, CqlAnswer, CqlView, Observation};
 use crate::settings::Settings;
+
+/// How often the progress of an operation is told, in seconds.
+const PROGRESS_EVERY: i64 = 10;
 
 /// What is known on this pass.
 pub struct Context<'a> {
@@ -40,12 +44,19 @@ pub struct Hold {
     pub wrong: bool,
     /// It is not told yet, since it may be over in a moment.
     pub passing: bool,
+    /// Pod, keyspace or object that it is about, where several of its reason may stand side by side.
+    pub object: Option<String>,
+    /// Since when, where that is known; else since the first status that tells it.
+    pub since: Option<Timestamp>,
+    /// Seconds that it may last, where that is not what `waits` says for its reason.
+    pub limit: Option<i64>,
 }
 
 impl Hold {
-    /// Work goes on, or something is waited for.
+    /// Work goes on, or something is waited for. It becomes a fault when it lasts too long (`waits`).
     pub fn waiting(reason: &'static str, message: impl Into<String>) -> Hold {
-        Hold { reason, message: message.into(), wrong: false, passing: false }
+        let message = message.into();
+        Hold { reason, message, wrong: false, passing: false, object: None, since: None, limit: None }
     }
 
     /// Something may be wrong, and is if it lasts.
@@ -55,7 +66,22 @@ impl Hold {
 
     /// Something is wrong that was not asked for.
     pub fn wrong(reason: &'static str, message: impl Into<String>) -> Hold {
-        Hold { reason, message: message.into(), wrong: true, passing: false }
+        Hold { wrong: true, ..Hold::waiting(reason, message) }
+    }
+
+    /// It is about this pod, keyspace or object, and others may have the same trouble.
+    pub fn of(self, object: impl Into<String>) -> Hold {
+        Hold { object: Some(object.into()), ..self }
+    }
+
+    /// It began then.
+    pub fn since(self, since: Timestamp) -> Hold {
+        Hold { since: Some(since), ..self }
+    }
+
+    /// It becomes a fault after so many seconds.
+    pub fn within(self, seconds: i64) -> Hold {
+        Hold { limit: Some(seconds), ..self }
     }
 }
 
@@ -182,21 +208,39 @@ impl Draft {
                 cluster_name: Some(super::retained::cluster_name(context)),
                 roles_ready: status.roles_ready,
                 migrated,
+                changes: status.changes.clone(),
             },
             wrongs: Vec::new(),
             works: Vec::new(),
         }
     }
 
-    /// Takes up an operation; one of the same kind on the same object keeps its start.
+    /// Takes up an operation; one of the same kind on the same object keeps its start. How far it is is told
+    /// every ten seconds at most: each time is a write.
     pub fn operate(&mut self, context: &Context, mut operation: OperationStatus) {
-        if let Some(before) = context.operation() {
-            let same = before.kind == operation.kind
+        let same = |before: &&OperationStatus| {
+            before.kind == operation.kind
                 && before.pod == operation.pod
                 && before.keyspace == operation.keyspace
-                && before.replication == operation.replication;
-            if same {
+                && before.replication == operation.replication
+        };
+        let now = Time(context.observation.now);
+        match context.operation().filter(same) {
+            Some(before) => {
                 operation.started_at = before.started_at.clone();
+                operation.cause.clone_from(&before.cause);
+                operation.generation = before.generation;
+                let moved_at = before.moved_at.as_ref().unwrap_or(&before.started_at);
+                let early = now.0.as_second() - moved_at.0.as_second() < PROGRESS_EVERY;
+                if operation.step == before.step && early && before.progress.is_some() {
+                    operation.progress.clone_from(&before.progress);
+                }
+                let stands = operation.step == before.step && operation.progress == before.progress;
+                operation.moved_at = Some(if stands { moved_at.clone() } else { now });
+            }
+            None => {
+                super::causes::explain(context, &mut operation);
+                operation.moved_at = Some(now);
             }
         }
         self.memory.operation = Some(operation);
@@ -243,6 +287,9 @@ pub fn operation(context: &Context, kind: OperationKind, step: impl Into<String>
         replication: None,
         started_at: Time(context.observation.now),
         progress: None,
+        moved_at: None,
+        cause: None,
+        generation: None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use store_crds::DeletionPolicy;
 
 use super::draft::{Context, Draft, Hold};
-use super::{Delete, Memory, Plan, Report, Shape, report, retained};
+use super::{Delete, Memory, Plan, Shape, causes, report, retained};
 use crate::desired::ANNOTATION_ACCEPTED_SPEC;
 use crate::resources;
 
@@ -35,8 +35,15 @@ pub fn take_up_spec(context: &Context, draft: &mut Draft) -> Option<Hold> {
     if accepted == Some(context.desired.accepted_spec.as_str()) {
         return None;
     }
+    if let Some(accepted) = accepted {
+        causes::take_up(context, draft, accepted);
+    }
     draft.keep_operation(context);
-    Some(Hold::waiting("SpecAccepted", "the new spec is taken up"))
+    let generation = context.observation.store.generation;
+    Some(Hold::waiting(
+        "SpecAccepted",
+        format!("the spec of generation {generation} is written into the shop's objects"),
+    ))
 }
 
 fn plan_refused(context: &Context) -> Plan {
@@ -92,21 +99,13 @@ fn delete(kind: &'static str, name: &str, uid: &str) -> Delete {
 /// A plan that builds nothing and remembers everything.
 fn nothing(context: &Context, hold: Hold) -> Plan {
     let draft = Draft::standing(context);
-    let told = Some((hold.reason.to_owned(), hold.message.clone()));
     Plan {
         shape: Shape { nothing: true, ..Shape::default() },
         deletes: Vec::new(),
         claims: Vec::new(),
         ring: None,
         memory: Memory { operation: context.operation().cloned(), ..draft.memory },
-        report: Report {
-            not_ready: told.clone(),
-            progressing: told.clone(),
-            degraded: told.clone().filter(|_| hold.wrong),
-            replication: told,
-            nodes: context.ring.status(),
-            keyspaces: report::keyspaces(context, &context.observation.status.owed),
-        },
+        report: report::nothing(context, &hold),
         finalizer: None,
         requeue: if hold.wrong { Duration::from_secs(300) } else { Duration::from_secs(1) },
     }

@@ -1,6 +1,8 @@
 //! What was refused is told in the words of whoever refused it; and a pass that still writes objects does not say
 //! that everything is done. Pure.
 
+use store_crds::Fault;
+
 use super::draft::{Context, Draft, Hold};
 use super::{Plan, RingAction};
 use crate::observation::{Cause, Refusal};
@@ -8,41 +10,52 @@ use crate::resources::Write;
 
 /// Tells each refusal.
 pub fn tell(context: &Context, draft: &mut Draft) {
-    draft.wrongs.extend(context.observation.refused.iter().flatten().map(hold));
+    draft.wrongs.extend(holds(context));
 }
 
-/// The same for a plan that no guard had a part in.
-pub fn beside(context: &Context, mut plan: Plan) -> Plan {
-    let first = context.observation.refused.iter().flatten().map(hold).next();
-    if plan.report.degraded.is_none() {
-        plan.report.degraded = first.map(|hold| (hold.reason.to_owned(), hold.message));
+/// All that is refused; until this process has tried it, what the last status told.
+pub fn holds(context: &Context) -> Vec<Hold> {
+    match &context.observation.refused {
+        Some(refused) => refused.iter().map(hold).collect(),
+        None => context.observation.status.faults.iter().filter_map(remembered).collect(),
     }
-    plan
 }
+
+fn remembered(fault: &Fault) -> Option<Hold> {
+    let reason = REASONS.into_iter().find(|reason| *reason == fault.reason)?;
+    Some(Hold { object: fault.object.clone(), ..Hold::wrong(reason, fault.message.clone()) })
+}
+
+const NAME_TAKEN: &str = "NameTaken";
+const FORMER_OBJECT: &str = "FormerObject";
+const WRITE_REFUSED: &str = "WriteRefused";
+const ACTION_FAILED: &str = "ActionFailed";
+const REASONS: [&str; 4] = [NAME_TAKEN, FORMER_OBJECT, WRITE_REFUSED, ACTION_FAILED];
 
 fn hold(refusal: &Refusal) -> Hold {
     let Refusal { deed, object, cause, words, .. } = refusal;
     let name = object.as_ref().map(|object| format!("{} {}", object.kind, object.name)).unwrap_or_default();
-    match cause {
+    let hold = match cause {
         Cause::Taken(owner) => Hold::wrong(
-            "NameTaken",
+            NAME_TAKEN,
             format!(
                 "{name} is there already and belongs to {owner}: it stays as it is, and what the shop needs of that \
                  name is missing; rename or delete it, or give the shop another name"
             ),
         ),
         Cause::Former => Hold::wrong(
-            "FormerObject",
+            FORMER_OBJECT,
             format!(
                 "{name} still belongs to a StoreCluster of this name that is no more, and Kubernetes has not taken it \
                  away; delete it, and it is made again"
             ),
         ),
         Cause::Refused | Cause::Failed if object.is_none() => {
-            Hold::wrong("ActionFailed", format!("could not {deed}: {words}"))
+            Hold::wrong(ACTION_FAILED, format!("could not {deed}: {words}"))
         }
-        Cause::Refused | Cause::Failed => Hold::wrong("WriteRefused", format!("could not {deed}: {words}")),
-    }
+        Cause::Refused | Cause::Failed => Hold::wrong(WRITE_REFUSED, format!("could not {deed}: {words}")),
+    };
+    if name.is_empty() { hold } else { hold.of(name) }
 }
 
 impl Plan {

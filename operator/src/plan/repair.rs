@@ -38,7 +38,7 @@ pub fn await_tasks(context: &Context, draft: &mut Draft) -> Option<Hold> {
     );
     let of = key.keyspace.as_deref().map(|keyspace| format!(" {keyspace}")).unwrap_or_default();
     let told = progress.as_deref().map(|progress| format!(" ({progress})")).unwrap_or_default();
-    let message = format!("{} {}{of}{told}; {left} nodes still owe it", key.pod, words.verb);
+    let message = format!("{} {}{of}{told}; {}", key.pod, words.verb, still(left));
     Some(Hold::waiting(words.reason, message))
 }
 
@@ -76,7 +76,11 @@ fn begin_next(context: &Context, draft: &mut Draft, kind: DebtKind) -> Option<Ho
         let message = format!("{} {} failed and is begun again: {cause}", node.pod, words.verb);
         return Some(Hold::wrong(words.failed, message));
     }
-    Some(Hold::waiting(words.reason, format!("{} {}; {left} nodes owe it", node.pod, words.verb)))
+    Some(Hold::waiting(words.reason, format!("{} {}; {}", node.pod, words.verb, still(left))))
+}
+
+fn still(left: usize) -> String {
+    if left == 1 { "it is the last one".to_owned() } else { format!("{left} nodes still have to") }
 }
 
 fn task_operation(

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use store_crds::{Debt, DebtKind, KeyspaceStatus, NodeState, NodeStatus, RepairState};
+use store_crds::{Debt, DebtKind, Fault, KeyspaceStatus, NodeState, NodeStatus, OperationKind, RepairState};
 
 use super::draft::{Context, Draft, Hold};
 use super::ring::Node;
-use super::{Plan, Report, calm, losses, replication};
-use crate::desired::Desired;
+use super::waits::Standing;
+use super::{Plan, Report, calm, losses, refused, replication, service};
+use crate::clock;
+use crate::desired::{Desired, DesiredKeyspace};
 use crate::observation::{TaskKind, TaskState};
 
 /// While work goes on. Watches wake the operator sooner, but nothing wakes it when a node has joined
@@ -21,16 +23,43 @@ const WRONG: Duration = Duration::from_secs(10);
 const SETTLED: Duration = Duration::from_secs(300);
 
 /// Puts the plan together. `hold` is what stopped the ladder.
-pub fn finish(context: &Context, draft: Draft, hold: Option<Hold>) -> Plan {
+pub fn finish(context: &Context, mut draft: Draft, hold: Option<Hold>) -> Plan {
+    let refused = refused_spec(context);
+    let downs: Vec<Hold> = context
+        .ring
+        .nodes
+        .iter()
+        .filter(|node| context.expects(node))
+        .filter_map(|node| calm::down(context, node))
+        .filter(|down| down.wrong)
+        .collect();
+    // what may be over in a moment does not make a settled store unsettled
+    let hold_told = hold.as_ref().filter(|hold| !(hold.passing && was_settled(context)));
+    let owed = owed(&draft).filter(|_| hold.is_none() && draft.works.is_empty());
+    let holds = hold_told.into_iter().chain(&draft.works).chain(&draft.wrongs).chain(&refused).chain(&downs);
+    let operation = draft.memory.operation.as_ref();
+    let standing = Standing::of(context, operation, holds.chain(owed.as_ref()));
+    let doing = hold_told.or(draft.works.first()).or(draft.wrongs.first()).or(owed.as_ref());
+    if hold.is_none() && draft.works.is_empty() && draft.memory.owed.is_empty() {
+        // everything that they ask for is done
+        draft.memory.changes.clear();
+    }
+    let stuck = standing.overdue || !downs.is_empty() || hold.as_ref().is_some_and(|hold| hold.wrong);
+    let (nodes, keyspaces) = (nodes(context), keyspaces(context, &draft.memory.owed));
+    let unavailable = service::unavailable(context, &nodes, &keyspaces);
+    let not_ready = service::not_ready(context, &nodes, &unavailable, draft.memory.roles_ready, stuck);
     let report = Report {
-        progressing: progressing(context, &draft, hold.as_ref()),
-        degraded: degraded(context, &draft, hold.as_ref()),
-        not_ready: not_ready(context, &draft, hold.as_ref()),
+        unavailable,
+        not_ready,
+        progressing: progressing(&draft, refused.as_ref().or(doing), &standing),
+        degraded: degraded(&standing.faults),
         replication: losses::lag(context, &draft)
             .map(|message| ("RepairOwed".to_owned(), message))
             .or_else(|| replication_lag(context, &draft.memory.owed)),
-        nodes: nodes(context),
-        keyspaces: keyspaces(context, &draft.memory.owed),
+        faults: standing.faults,
+        waits: standing.waits,
+        nodes,
+        keyspaces,
     };
     let acts = draft.ring.is_some() || !draft.deletes.is_empty() || !draft.claims.is_empty();
     let requeue = match (&report.progressing, &report.degraded) {
@@ -50,25 +79,119 @@ pub fn finish(context: &Context, draft: Draft, hold: Option<Hold>) -> Plan {
     }
 }
 
+/// What is told while nothing is built: the one reason, of everything, and what is refused besides.
+pub fn nothing(context: &Context, hold: &Hold) -> Report {
+    let refused = refused::holds(context);
+    let standing = Standing::of(context, None, std::iter::once(hold).chain(&refused));
+    let told = Some((hold.reason.to_owned(), format!("{}{}", hold.message, standing.times(hold))));
+    Report {
+        unavailable: told.clone(),
+        not_ready: told.clone(),
+        progressing: told.clone(),
+        degraded: degraded(&standing.faults),
+        replication: told,
+        faults: standing.faults,
+        waits: standing.waits,
+        nodes: context.ring.status(),
+        keyspaces: keyspaces(context, &context.observation.status.owed),
+    }
+}
+
 /// What a refused spec is told.
 pub fn refusal(desired: &Desired) -> String {
     desired.refused.iter().map(|violation| violation.message.clone()).collect::<Vec<_>>().join("; ")
 }
 
-fn told(hold: &Hold) -> (String, String) {
-    (hold.reason.to_owned(), hold.message.clone())
+/// The newest spec is refused, and the last accepted one counts.
+fn refused_spec(context: &Context) -> Option<Hold> {
+    let is_refused = !context.desired.refused.is_empty();
+    is_refused.then(|| {
+        let generation = context.observation.store.generation;
+        let why = refusal(context.desired);
+        let message = format!("generation {generation} is refused, and the spec before it goes on counting: {why}");
+        Hold::wrong("SpecRefused", message)
+    })
 }
 
-fn progressing(context: &Context, draft: &Draft, hold: Option<&Hold>) -> Option<(String, String)> {
-    if !context.desired.refused.is_empty() {
-        return Some(("SpecRefused".into(), refusal(context.desired)));
+/// Debts that nothing in hand works off.
+fn owed(draft: &Draft) -> Option<Hold> {
+    let debt = draft.memory.owed.first()?;
+    let kind = match debt.kind {
+        DebtKind::Repair => "repair",
+        DebtKind::Cleanup => "clean-up",
+    };
+    let of = debt.keyspace.as_deref().map(|keyspace| format!(" of keyspace {keyspace}")).unwrap_or_default();
+    let message = format!("a {kind}{of} is still to be done on {}", nodes_in_words(debt.host_ids.len()));
+    Some(Hold::waiting("WorkOwed", message))
+}
+
+fn nodes_in_words(count: usize) -> String {
+    if count == 1 { "one node".to_owned() } else { format!("{count} nodes") }
+}
+
+/// What is being done: the operation in hand, why, and what it waits for just now.
+fn progressing(draft: &Draft, doing: Option<&Hold>, standing: &Standing) -> Option<(String, String)> {
+    let hold = doing?;
+    let message = format!("{}{}", hold.message, standing.times(hold));
+    let operation = draft.memory.operation.as_ref().filter(|_| !hold.wrong);
+    let Some(operation) = operation else { return Some((hold.reason.to_owned(), message)) };
+    let progress = operation.progress.as_deref().map(|progress| format!(" ({progress})")).unwrap_or_default();
+    let cause = operation.cause.as_deref().map(|cause| format!(", since {cause}")).unwrap_or_default();
+    let reason = if is_about_the_ring(hold.reason) { reason_of(operation.kind) } else { hold.reason };
+    let step = &operation.step;
+    Some((reason.to_owned(), format!("{step}{progress}{cause}; now {message}")))
+}
+
+/// A step of whatever is in hand waits for it.
+fn is_about_the_ring(reason: &str) -> bool {
+    let of_the_ring = [
+        "PodMissing",
+        "NodeStarting",
+        "NodeStopping",
+        "NodeAway",
+        "TopologyChanging",
+        "RingViewsDiffer",
+        "SchemaDisagreement",
+        "HintsPending",
+        "CqlUnreachable",
+    ];
+    of_the_ring.contains(&reason)
+}
+
+fn reason_of(kind: OperationKind) -> &'static str {
+    match kind {
+        OperationKind::Bootstrap => "Bootstrapping",
+        OperationKind::Join => "ScalingUp",
+        OperationKind::Decommission => "ScalingDown",
+        OperationKind::Start => "StartingAll",
+        OperationKind::Roles => "SettingUpRoles",
+        OperationKind::AlterReplication => "AlteringReplication",
+        OperationKind::Repair => "Repairing",
+        OperationKind::Cleanup => "CleaningUp",
+        OperationKind::Rollout => "RollingOut",
+        OperationKind::GrowVolumes => "GrowingVolumes",
+        OperationKind::Migrate => "MigratingSchema",
     }
-    // what may be over in a moment does not make a settled store unsettled
-    let hold = hold.filter(|hold| !(hold.passing && was_settled(context)));
-    hold.or(draft.works.first()).or(draft.wrongs.first()).map(told).or_else(|| {
-        let owed = draft.memory.owed.first()?;
-        Some(("WorkOwed".into(), format!("{} nodes still owe a {:?}", owed.host_ids.len(), owed.kind)))
-    })
+}
+
+/// All that is wrong in one message, the worst first.
+fn degraded(faults: &[Fault]) -> Option<(String, String)> {
+    let told = |fault: &Fault| format!("{}, since {}", fault.message, clock::told(fault.since.0));
+    let (worst, others) = faults.split_first()?;
+    let others: Vec<String> = others.iter().map(|fault| format!("{}: {}", fault.reason, told(fault))).collect();
+    let besides = if others.is_empty() { String::new() } else { format!(". Besides: {}", others.join(". ")) };
+    Some((worst.reason.clone(), shorten(format!("{}{besides}", told(worst)))))
+}
+
+/// A condition's message may have 32 KiB; long before that nobody reads it.
+fn shorten(mut message: String) -> String {
+    const MOST: usize = 4096;
+    if message.len() > MOST {
+        let end = (0..=MOST).rev().find(|end| message.is_char_boundary(*end)).unwrap_or(0);
+        message.truncate(end);
+        message.push_str(" … (all of them: status.faults)");
+    }
+    message
 }
 
 /// The last pass found nothing left to do for this generation.
@@ -89,10 +212,13 @@ fn nodes(context: &Context) -> Vec<NodeStatus> {
         let away = |node: &&Node| node.host_id.is_some() && calm::down(context, node).is_some();
         let Some(node) = context.ring.find(&told.pod).filter(away) else { continue };
         let before = context.observation.status.nodes.iter().find(|before| before.pod == told.pod);
-        told.away_since = before.and_then(|before| before.away_since.clone()).or(Some(Time(away_from(context, node))));
-        let ready = node.running.is_some_and(|pod| pod.ready && !pod.deleting);
+        let known = before.and_then(|before| before.away_since.clone());
+        // what was never up is not away
+        let comes_up_first = calm::comes_up_first(context, node);
+        told.away_since = known.or((!comes_up_first).then_some(Time(away_from(context, node))));
+        let running = node.running.filter(|pod| pod.ready && !pod.deleting);
         let before = before.filter(|before| before.state == NodeState::Normal);
-        if let Some(before) = before.filter(|_| ready && calm::away_for(context, node) <= calm::LASTS) {
+        if let Some(before) = before.filter(|_| running.is_some() && calm::away_for(context, node) <= calm::LASTS) {
             *told = NodeStatus { away_since: told.away_since.clone(), ..before.clone() };
         }
     }
@@ -106,71 +232,42 @@ fn away_from(context: &Context, node: &Node) -> Timestamp {
     node.running.and_then(|pod| pod.unready_since).map_or(now, |since| since.min(now))
 }
 
-fn degraded(context: &Context, draft: &Draft, hold: Option<&Hold>) -> Option<(String, String)> {
-    if !context.desired.refused.is_empty() {
-        return Some(("SpecRefused".into(), refusal(context.desired)));
-    }
-    // data that is gone is told before all that follows from it
-    let lost = draft.wrongs.first().filter(|wrong| wrong.reason == "VolumeLost");
-    let wrong = lost.or(hold.filter(|hold| hold.wrong)).or(draft.wrongs.first());
-    // a node that is down is told even while a guard before it holds for another reason
-    let down = || {
-        let nodes = context.ring.nodes.iter().filter(|node| context.expects(node));
-        nodes.filter_map(|node| calm::down(context, node)).find(|hold| hold.wrong)
-    };
-    wrong.map(told).or_else(|| down().as_ref().map(told))
-}
-
-fn not_ready(context: &Context, draft: &Draft, hold: Option<&Hold>) -> Option<(String, String)> {
-    let no = |reason: &str, message: String| Some((reason.to_owned(), message));
-    let wanted = usize::try_from(context.desired.cassandra.size).unwrap_or(0);
-    let normal = nodes(context).iter().filter(|node| node.state == NodeState::Normal).count();
-    if normal < wanted {
-        let cause = hold.map(|hold| hold.message.clone()).unwrap_or_default();
-        return no("NodesNotReady", format!("{normal} of {wanted} nodes are up and normal: {cause}"));
-    }
-    if let Some(cql) = context.cql() {
-        let missing = context.desired.keyspaces.iter().find(|keyspace| !cql.keyspaces.contains_key(&keyspace.name));
-        if let Some(keyspace) = missing {
-            return no("KeyspaceMissing", format!("keyspace {} does not exist yet", keyspace.name));
-        }
-    }
-    if !draft.memory.roles_ready {
-        return no("RolesMissing", "the roles of the schema writer and of the API are not set up yet".into());
-    }
-    let name = crate::resources::api_name(context.desired);
-    let deployment = context.child("Deployment", &name);
-    let ready = deployment.and_then(|deployment| deployment["status"]["readyReplicas"].as_i64()).unwrap_or(0);
-    let replicas = context.desired.api.replicas;
-    if ready < i64::from(replicas) || deployment.is_none() {
-        return no("ApiNotReady", format!("{ready} of {replicas} API pods are ready"));
-    }
-    None
-}
-
 /// What keeps the replication from being as wanted.
 fn replication_lag(context: &Context, owed: &[Debt]) -> Option<(String, String)> {
+    let told = |reason: &str, message: String| Some((reason.to_owned(), message));
     let lag = context.desired.keyspaces.iter().find_map(|keyspace| {
         let wanted = keyspace.replication;
         let name = &keyspace.name;
-        // what could not be asked is as it was
-        let now = match context.cql() {
-            Some(cql) => cql.keyspaces.get(name).map(|seen| replication::is_network(context, seen)),
-            None => before(context, name).map(Some),
+        let Some(cql) = context.cql() else {
+            // what could not be asked is as it was
+            return match before(context, name) {
+                Some(now) if now == wanted => None,
+                Some(now) => told("AlteringReplication", factor_lags(name, now, wanted)),
+                None => told("NotReadYet", format!("keyspace {name} was not read yet: no node has answered over CQL")),
+            };
         };
-        match now {
-            None => Some(format!("keyspace {name} does not exist yet")),
-            Some(Some(now)) if now == wanted => None,
-            Some(Some(now)) => Some(format!("keyspace {name} has replication factor {now} of {wanted}")),
-            Some(None) => Some(format!("keyspace {name} is not replicated by NetworkTopologyStrategy yet")),
+        let Some(seen) = cql.keyspaces.get(name) else {
+            return told("KeyspaceMissing", format!("keyspace {name} does not exist yet"));
+        };
+        match replication::is_network(context, seen) {
+            Some(now) if now == wanted => None,
+            Some(now) => told("AlteringReplication", factor_lags(name, now, wanted)),
+            None => {
+                told("AlteringReplication", format!("keyspace {name} is not replicated by NetworkTopologyStrategy yet"))
+            }
         }
     });
     let repair = || {
         let debt = owed.iter().find(|debt| debt.kind == DebtKind::Repair)?;
         let of = debt.keyspace.as_ref().map_or("every keyspace".to_owned(), |name| format!("keyspace {name}"));
-        Some(("RepairOwed".to_owned(), format!("{} nodes still owe a repair of {of}", debt.host_ids.len())))
+        let message = format!("a repair of {of} is still to be done on {}", nodes_in_words(debt.host_ids.len()));
+        Some(("RepairOwed".to_owned(), message))
     };
-    lag.map(|message| ("AlteringReplication".to_owned(), message)).or_else(repair)
+    lag.or_else(repair)
+}
+
+fn factor_lags(keyspace: &str, now: i32, wanted: i32) -> String {
+    format!("keyspace {keyspace} has replication factor {now}, and {wanted} is wanted")
 }
 
 /// The factor that the last status told.
@@ -194,17 +291,18 @@ pub fn keyspaces(context: &Context, owed: &[Debt]) -> Vec<KeyspaceStatus> {
             (false, _) => RepairState::Done,
         }
     };
-    let keyspaces = context.desired.keyspaces.iter();
-    keyspaces
-        .map(|keyspace| KeyspaceStatus {
+    let status = |keyspace: &DesiredKeyspace| {
+        // what could not be asked is as it was
+        let replication = match context.cql() {
+            Some(_) => replication::actual(context, &keyspace.name),
+            None => before(context, &keyspace.name),
+        };
+        KeyspaceStatus {
             name: keyspace.name.clone(),
             wanted_replication: keyspace.replication,
-            // what could not be asked is as it was
-            replication: match context.cql() {
-                Some(_) => replication::actual(context, &keyspace.name),
-                None => before(context, &keyspace.name),
-            },
-            repair: repair(&keyspace.name),
-        })
-        .collect()
+            replication,
+            repair: replication.map(|_| repair(&keyspace.name)),
+        }
+    };
+    context.desired.keyspaces.iter().map(status).collect()
 }

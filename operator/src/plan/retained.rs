@@ -105,7 +105,7 @@ pub fn tell_unbound(context: &Context, draft: &mut Draft) {
             "volume claim {name} asks for StorageClass {class}, never got a volume of it, and the spec names {wanted}: \
              delete it, it is made anew: kubectl delete -n {namespace} pvc/{name} pod/{pod}"
         );
-        draft.wrongs.push(Hold::wrong("ClaimOfOtherClass", message));
+        draft.wrongs.push(Hold::wrong("ClaimOfOtherClass", message).of(pod));
     }
 }
 

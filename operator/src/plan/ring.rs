@@ -160,8 +160,12 @@ impl<'a> Ring<'a> {
         };
         match view.operation_mode.as_str() {
             "NORMAL" | "MOVING" => {
-                let stays = node.running.is_some_and(|pod| pod.ready && !pod.deleting);
-                if stays && self.seen_down_by(node).is_none() { NodeState::Normal } else { NodeState::Down }
+                let is_ready = node.running.is_some_and(|pod| pod.ready);
+                match (node.running.is_some_and(|pod| pod.deleting), self.seen_down_by(node)) {
+                    (true, _) => NodeState::Drained,
+                    (false, None) if is_ready => NodeState::Normal,
+                    (false, _) => NodeState::Down,
+                }
             }
             "JOINING" => NodeState::Joining,
             "LEAVING" => NodeState::Leaving,

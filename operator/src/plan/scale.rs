@@ -20,7 +20,7 @@ const FILL_DENOMINATOR: u64 = 10;
 /// Goes on with a join until the node is a member and the ring is calm; `calm_ring` waits for that.
 /// One that the spec no longer wants and that does not even run is taken back.
 pub fn finish_join(context: &Context, draft: &mut Draft) -> Option<Hold> {
-    let join = match context.operation_of(OperationKind::Join).cloned() {
+    let mut join = match context.operation_of(OperationKind::Join).cloned() {
         Some(join) => join,
         None => {
             let adopted = adopt_join(context)?;
@@ -55,9 +55,19 @@ pub fn finish_join(context: &Context, draft: &mut Draft) -> Option<Hold> {
     // with a crash between memory and effect the place is not in the observation yet
     let ordinal = ordinal_of(pod)?;
     draft.shape.replicas.entry(rack.to_owned()).and_modify(|replicas| *replicas = (*replicas).max(ordinal + 1));
+    join.progress = Some(join_progress(context, pod));
     draft.operate(context, join.clone());
     let waits = node.and_then(|node| calm::down(context, node));
     Some(waits.unwrap_or_else(|| Hold::waiting("ScalingUp", format!("{pod} joins the ring"))))
+}
+
+/// How far a join is: members of the nodes wanted, and what the new one has streamed in so far.
+fn join_progress(context: &Context, pod: &str) -> String {
+    let members = format!("{} of {} nodes", context.member_count(), context.desired.cassandra.size);
+    // as it was told, which is not with every flush
+    let told = context.observation.status.nodes.iter().find(|node| node.pod == pod).and_then(|node| node.load_mib);
+    let has = told.map(|load| format!(", {pod} has {load} MiB")).unwrap_or_default();
+    format!("{members}{has}")
 }
 
 /// A node that joins although nothing is in memory, since somebody's hand started it: it is let in,
@@ -86,7 +96,7 @@ pub fn join_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     draft.shape.replicas.insert(rack.name.clone(), ordinal + 1);
     let mut join = operation(context, OperationKind::Join, format!("{pod} joins rack {}", rack.name));
     join.pod = Some(pod.clone());
-    join.progress = Some(format!("{} of {} nodes", context.member_count(), context.desired.cassandra.size));
+    join.progress = Some(join_progress(context, &pod));
     draft.operate(context, join);
     Some(Hold::waiting("ScalingUp", format!("{pod} joins the ring")))
 }

@@ -48,7 +48,7 @@ pub fn grow(context: &Context, draft: &mut Draft) {
                     "volume claim {name} cannot grow: its StorageClass does not allow it; set allowVolumeExpansion \
                      on the class, if its driver can grow volumes"
                 );
-                draft.wrongs.push(Hold::wrong("VolumeCannotGrow", message));
+                draft.wrongs.push(Hold::wrong("VolumeCannotGrow", message).of(name));
                 continue;
             }
             let edit = ClaimEdit::Grow(wanted);
@@ -77,7 +77,7 @@ pub fn tell_deleted(context: &Context, draft: &mut Draft) {
              pod/{pod}, and when it is gone {}; then every keyspace is repaired, and a node joins in its place by itself",
             losses::removal(context, pod, host)
         );
-        draft.wrongs.push(Hold::wrong("VolumeBeingDeleted", message));
+        draft.wrongs.push(Hold::wrong("VolumeBeingDeleted", message).of(pod));
     }
 }
 

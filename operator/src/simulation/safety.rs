@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::Value;
-use store_crds::conditions::REPLICATION_SYNCED;
+use store_crds::conditions::{DEGRADED, REPLICATION_SYNCED};
 
 use super::operator::{Operator, hosts_on_disks};
 use super::ring::{Disk, Process};
@@ -232,6 +233,23 @@ fn check_tried(world: &mut World) {
     }
 }
 
+/// What is told after a pass that came to its end: no wait outlives its limit untold, and Degraded tells of
+/// exactly what is listed.
+pub fn check_status(world: &mut World, operator: &Operator) {
+    let Some(status) = world.store.as_ref().and_then(|store| store.status.clone()) else { return };
+    if operator.last.is_none() {
+        return;
+    }
+    let began = world.now - SignedDuration::from_secs(2);
+    for wait in status.waits.iter().filter(|wait| wait.until.0 < began || wait.since.0 > began) {
+        world.violate(format!("at {began} this is told as a wait: {wait:?}"));
+    }
+    let degraded = status.conditions.iter().any(|condition| condition.type_ == DEGRADED && condition.status == "True");
+    if degraded == status.faults.is_empty() {
+        world.violate(format!("Degraded {degraded} with the faults {:?}", status.faults));
+    }
+}
+
 /// What must be true once nothing disturbs any more and everybody had time. A node that a hand started
 /// may have joined unseen, and nobody knows of its clean-up.
 pub fn check_end(world: &World, operator: &Operator) -> Result<(), String> {
@@ -242,6 +260,7 @@ pub fn check_end(world: &World, operator: &Operator) -> Result<(), String> {
     for (what, told) in [
         ("progressing", &report.progressing),
         ("degraded", &report.degraded),
+        ("not available", &report.unavailable),
         ("not ready", &report.not_ready),
         ("not synced", &report.replication),
     ] {

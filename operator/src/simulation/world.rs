@@ -143,6 +143,8 @@ pub struct World {
     pub hanging_checks: bool,
     /// So many trial runs are lost with their machine.
     pub lost_checks: u32,
+    /// No pod may be made: a quota is used up.
+    pub pods_refused: bool,
     pub tier: Tier,
     /// What a StoreCluster owned that is gone goes only after so many ticks: its UID, and the ticks.
     garbage: Option<(String, u32)>,
@@ -182,6 +184,7 @@ impl World {
             hanging_jobs: false,
             hanging_checks: false,
             lost_checks: 0,
+            pods_refused: false,
             tier: Tier::default(),
             garbage: None,
             collects: 0,
@@ -424,7 +427,7 @@ impl World {
     }
 
     fn make_pod(&mut self, set: &SetSeen, name: &str, ordinal: i32) {
-        if self.pods.contains_key(name) {
+        if self.pods.contains_key(name) || self.pods_refused {
             return;
         }
         let rack = set.rack.clone();
@@ -453,14 +456,10 @@ impl World {
             uid,
             rack,
             ordinal,
-            node: None,
-            ready: false,
-            unready_since: None,
-            deleting: false,
             template_hash: set.template_hash.clone(),
             configuration: set.configuration.clone(),
-            trouble: None,
             created_at: self.now,
+            ..PodObservation::default()
         };
         let (image, config_map, ring_name) = (set.image.clone(), set.config_map.clone(), set.ring_name.clone());
         let pod = Pod {
