@@ -97,7 +97,7 @@ fn refusal(status: &Value) -> Option<String> {
 /// What is worth telling of them, on one line: the innermost cause, or else how it began.
 fn last_words(said: &str) -> String {
     let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
-    let cause = lines().filter(|line| line.starts_with("Caused by:")).last().or_else(|| lines().next());
+    let cause = lines().rfind(|line| line.starts_with("Caused by:")).or_else(|| lines().next());
     let words = cause.unwrap_or_default().trim_start_matches("Caused by:").trim();
     let words = words.strip_prefix("Exception in thread \"main\"").unwrap_or(words).trim();
     // the class of an exception says nothing to whoever wrote the spec

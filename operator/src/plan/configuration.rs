@@ -94,7 +94,7 @@ pub fn try_with(context: &Context, draft: &mut Draft, pod: &str) {
 pub fn place(context: &Context, draft: &mut Draft) {
     draft.shape.legacy = context.observation.pods.values().any(|pod| pod.configuration.is_empty());
     let Some(good) = draft.good.clone() else { return };
-    draft.shape.trial = [&[context.wanted.hash.clone()], tried(draft)].concat();
+    draft.shape.trial = [std::slice::from_ref(&context.wanted.hash), tried(draft)].concat();
     let racks: BTreeSet<String> = context
         .desired
         .cassandra

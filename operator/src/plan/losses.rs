@@ -33,7 +33,7 @@ pub fn gather(desired: &Desired, observation: &Observation, ring: &Ring) -> Vec<
         (!known).then(|| LostNode { host_id, pod: Some(node.pod.clone()), since: Time(observation.now) })
     });
     let mut lost: Vec<LostNode> = told.chain(seen).collect();
-    // one that moved to another place with its pod's name is known by that name
+    // where the spec has no such place, nobody takes it
     for entry in &mut lost {
         let is_place = |pod: &String| desired.cassandra.racks.iter().any(|rack| is_in(desired, &rack.name, pod));
         entry.pod = entry.pod.take().filter(is_place);
@@ -252,8 +252,7 @@ fn is_filled(context: &Context, lost: &LostNode) -> bool {
         is_in(context.desired, &rack.name, pod) && ordinal.is_some_and(|ordinal| ordinal < rack.target)
     });
     let node = context.ring.find(pod);
-    let taken = node
-        .is_some_and(|node| node.membership == Membership::Member && node.view.is_some_and(|view| ring::is_live(view)));
+    let taken = node.is_some_and(|node| node.membership == Membership::Member && node.view.is_some_and(ring::is_live));
     taken || !wanted
 }
 
