@@ -152,9 +152,30 @@ pub struct CassandraSpec {
     /// again under the same name takes them up. Default: Retain.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
+    /// How nodes are restarted for a new version or configuration.
+    #[serde(default, skip_serializing_if = "UpdateStrategySpec::is_default")]
+    pub update_strategy: UpdateStrategySpec,
     /// Allows replication factors above 3, which cost disk and latency and rarely help.
     #[serde(default)]
     pub allow_replication_above_three: bool,
+}
+
+/// How nodes are restarted.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateStrategySpec {
+    /// Restarts nodes although some keyspace has one or two copies, so that its requests at LOCAL_QUORUM
+    /// fail while a node is away. Where it is not set, a ring of three nodes or more waits until every
+    /// keyspace has three copies; one of one or two nodes, which no factor would help, is restarted and the
+    /// status says so. Default: false.
+    #[serde(default)]
+    pub allow_unavailable: bool,
+}
+
+impl UpdateStrategySpec {
+    fn is_default(&self) -> bool {
+        *self == UpdateStrategySpec::default()
+    }
 }
 
 /// A rack of the ring.
@@ -546,6 +567,7 @@ impl Default for CassandraSpec {
             cassandra_yaml: BTreeMap::new(),
             jvm_options: Vec::new(),
             deletion_policy: DeletionPolicy::default(),
+            update_strategy: UpdateStrategySpec::default(),
             allow_replication_above_three: false,
         }
     }

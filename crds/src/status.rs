@@ -258,6 +258,35 @@ pub struct OperationStatus {
     /// Generation of the spec that asked for it; absent where it is none of the changes known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<i64>,
+    /// How much a node that joins has streamed in; absent: nothing yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub streamed: Option<Streamed>,
+    /// Its last failure, if it failed; what failed is begun again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+}
+
+/// How much a node has streamed.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Streamed {
+    /// MiB so far.
+    pub mib: i64,
+    /// Since when it is as much.
+    pub since: Time,
+}
+
+/// A failure of what is begun again after a pause, which grows with each failure in a row.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Retry {
+    /// How often it has failed in a row.
+    pub attempts: i32,
+    /// Why it failed last, in the words of the node.
+    pub cause: String,
+    /// When it is begun again; absent once it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
 }
 
 /// Kinds of operations.
@@ -300,6 +329,13 @@ pub struct Debt {
     pub host_ids: Vec<String>,
     /// When it was incurred.
     pub since: Time,
+    /// Replication factor before the change that owes this repair. While the repair fails, the factor may
+    /// go back to it, and nowhere else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<i32>,
+    /// The last failure of a node's part, if it failed; it is begun again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
 }
 
 /// Kinds of debts.
@@ -326,6 +362,10 @@ pub struct ApiStatus {
     /// Keyspace that they have been applied to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub migrated_keyspace: Option<String>,
+    /// Name of a schema Job that did not end in time and was taken away, so that the ring's work could go on.
+    /// It is made again once nothing else is to be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub postponed_job: Option<String>,
 }
 
 #[cfg(test)]

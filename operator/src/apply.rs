@@ -273,7 +273,12 @@ pub async fn remove(
     if delete.kind == "Pod" && pod_observation(&live).ready {
         return evict(context, store, &api, &live).await;
     }
-    let mut params = if delete.orphan { DeleteParams::orphan() } else { DeleteParams::background() };
+    let mut params = match delete.kind {
+        _ if delete.orphan => DeleteParams::orphan(),
+        // it is gone once its pods are, which may still write
+        "Job" => DeleteParams::foreground(),
+        _ => DeleteParams::background(),
+    };
     params.preconditions = Some(Preconditions { uid: live.uid(), resource_version: live.resource_version() });
     match api.delete(&delete.name, &params).await {
         Ok(_) => {}

@@ -73,6 +73,8 @@ pub struct DesiredCassandra {
     pub cassandra_yaml: BTreeMap<String, Value>,
     pub jvm_options: Vec<String>,
     pub deletion_policy: DeletionPolicy,
+    /// A roll-out may take the quorum of keyspaces with one or two copies.
+    pub allow_unavailable: bool,
 }
 
 /// A rack and how many nodes it is to have.
@@ -199,6 +201,7 @@ fn desired_cassandra(spec: &StoreClusterSpec) -> DesiredCassandra {
         cassandra_yaml: cassandra.cassandra_yaml.clone(),
         jvm_options: cassandra.jvm_options.clone(),
         deletion_policy: cassandra.deletion_policy,
+        allow_unavailable: cassandra.update_strategy.allow_unavailable,
     }
 }
 

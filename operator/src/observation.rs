@@ -233,6 +233,8 @@ pub struct NodeView {
     pub members: BTreeMap<String, String>,
     pub schema_version: String,
     pub release_version: String,
+    /// Bytes that the streams under way have moved, of those they will; of a node that joins only.
+    pub streamed: Option<(u64, u64)>,
     /// Bytes of live data on its disk.
     pub load_bytes: u64,
     /// Free bytes of the file system that holds its data; absent when the node agent did not answer.
@@ -294,6 +296,7 @@ pub struct TaskKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TaskKind {
     Decommission,
+    Join,
     Cleanup,
     Repair,
 }

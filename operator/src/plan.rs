@@ -19,10 +19,12 @@ mod repair;
 mod replication;
 mod report;
 mod retained;
+mod retry;
 mod ring;
 mod rollout;
 mod scale;
 mod service;
+mod streaming;
 mod volumes;
 mod waits;
 
@@ -45,7 +47,7 @@ type Guard = fn(&Context, &mut Draft) -> Option<Hold>;
 
 /// The runbook. The order is the point: what is in hand is finished first; nothing begins while the
 /// ring is not calm; nodes come before copies, copies before nodes go.
-const RUNBOOK: [(&str, Guard); 19] = [
+const RUNBOOK: [(&str, Guard); 20] = [
     ("a broken pod gets the newest template at once", rollout::replace_broken),
     ("a new spec is written down before anything is done for it", lifecycle::take_up_spec),
     ("a decommission in hand is finished", scale::finish_decommission),
@@ -53,6 +55,7 @@ const RUNBOOK: [(&str, Guard); 19] = [
     ("the very first node starts alone", bootstrap::first_node),
     ("a join in hand is finished, or taken back if it cannot even start", scale::finish_join),
     ("the ring is calm", bootstrap::calm_ring),
+    ("nothing begins while the schema Job runs", api::await_job),
     ("repairs and clean-ups under way end", repair::await_tasks),
     ("the schema can be read", bootstrap::schema_readable),
     ("an ALTER in hand is seen done", replication::finish_alter),
@@ -80,6 +83,8 @@ pub fn plan(desired: &Desired, observation: &Observation, settings: &Settings) -
     if hold.is_none() {
         hold = scale::leave_next(&context, &mut draft);
     }
+    let hold = hold.or(draft.rollout_waits.take());
+    repair::tell_failed(&mut draft);
     volumes::tell_deleted(&context, &mut draft);
     losses::tell(&context, &mut draft);
     volumes::grow(&context, &mut draft);
@@ -88,7 +93,7 @@ pub fn plan(desired: &Desired, observation: &Observation, settings: &Settings) -
     retained::tell_unbound(&context, &mut draft);
     configuration::place(&context, &mut draft);
     configuration::prune(&context, &mut draft);
-    api::run(&context, &mut draft, hold.is_none());
+    api::run(&context, &mut draft, hold.as_ref());
     refused::tell(&context, &mut draft);
     report::finish(&context, draft, hold)
 }
@@ -212,6 +217,10 @@ pub enum RingAction {
     Decommission {
         pod: String,
     },
+    /// Let the node of that pod go on with a bootstrap that broke off.
+    ResumeJoin {
+        pod: String,
+    },
     Cleanup {
         pod: String,
         keyspace: Option<String>,
@@ -236,6 +245,8 @@ pub struct Memory {
     pub migrated: Option<ApiShape>,
     /// The last changes of the spec, the newest last.
     pub changes: Vec<Change>,
+    /// The schema Job that was taken away, and waits until nothing else is to be done.
+    pub postponed_job: Option<String>,
 }
 
 /// What is told to the user; `status.rs` makes conditions of it.

@@ -181,7 +181,13 @@ async fn commit(
 /// because of what was refused.
 fn next(plan: &Plan, again: Option<Duration>) -> Action {
     let done = match &plan.ring {
-        None | Some(RingAction::Decommission { .. } | RingAction::Cleanup { .. } | RingAction::Repair { .. }) => false,
+        None
+        | Some(
+            RingAction::Decommission { .. }
+            | RingAction::ResumeJoin { .. }
+            | RingAction::Cleanup { .. }
+            | RingAction::Repair { .. },
+        ) => false,
         Some(_) => true,
     };
     let requeue = if done && again.is_none() { plan.requeue.min(AFTER_CHANGE) } else { plan.requeue };

@@ -7,12 +7,15 @@ mod founding;
 mod loss_stories;
 mod operator;
 mod refused_stories;
+mod repair_stories;
 mod ring;
 mod rows;
 mod safety;
+mod schema_stories;
 mod sharp_stories;
 mod status_stories;
 mod stories;
+mod stream_stories;
 mod tasks;
 mod tier;
 mod volume_stories;
@@ -155,6 +158,10 @@ enum Event {
     Full(bool),
     /// The StorageClass no longer allows growth, or allows it again.
     Growable(bool),
+    /// So many streams break, one after another.
+    FailStreams(u32),
+    /// So many repairs fail.
+    FailRepairs(u32),
     /// The next schema Job fails.
     FailJob,
     /// A member's volume is lost.
@@ -180,7 +187,8 @@ fn bad() -> impl Strategy<Value = Option<&'static str>> {
 prop_compose! {
     fn spec()(
         rack_count in 1usize..=3, extra in 0i32..=2, factor in 1i32..=3, second in prop::option::of(1i32..=3),
-        heap in 0u32..=1, bad in bad(), policy in prop::bool::ANY, storage in 1u32..=2,
+        heap in 0u32..=1, bad in bad(), policy in prop::bool::ANY, unavailable in prop::bool::ANY, storage in 1u32..=2,
+        version in prop_oneof![Just("4.1"), Just("5.0")],
         image in prop_oneof![4 => Just("api:0"), 4 => Just("api:1"), 1 => Just(BROKEN_API)], on_second in prop::bool::ANY,
     ) -> Value {
         let size = i32::try_from(rack_count).unwrap() + extra;
@@ -195,10 +203,11 @@ prop_compose! {
         };
         json!({
             "cassandra": {
-                "size": size, "racks": racks(rack_count), "heap": format!("{}Mi", 256 + heap),
+                "version": version, "size": size, "racks": racks(rack_count), "heap": format!("{}Mi", 256 + heap),
                 "jvmOptions": options, "image": cassandra,
                 "storage": {"size": format!("{storage}Gi")},
                 "deletionPolicy": if policy { "Delete" } else { "Retain" },
+                "updateStrategy": {"allowUnavailable": unavailable},
             },
             "keyspaces": keyspaces,
             "api": {"image": image, "keyspace": keyspace},
@@ -217,6 +226,8 @@ fn event() -> impl Strategy<Value = Event> {
         6 => (any::<u64>().no_shrink(), 1usize..40).prop_map(|(seed, ticks)| Event::Weather(seed, ticks)),
         1 => prop::bool::ANY.prop_map(Event::Full),
         1 => prop::bool::ANY.prop_map(Event::Growable),
+        1 => (1u32..5).prop_map(Event::FailStreams),
+        1 => (1u32..8).prop_map(Event::FailRepairs),
         1 => Just(Event::FailJob),
         1 => (0usize..6).prop_map(Event::LoseVolume),
         1 => (0usize..6).prop_map(Event::LongAway),
@@ -272,6 +283,8 @@ fn happen(simulation: &mut Simulation, event: Event) -> Result<(), Story> {
         Event::Weather(seed, ticks) => return simulation.weather(seed, ticks),
         Event::Full(full) => world.full = full,
         Event::Growable(growable) => world.set_growable(growable),
+        Event::FailStreams(streams) => world.failing_streams = streams,
+        Event::FailRepairs(repairs) => world.failing_repairs = repairs,
         Event::FailJob => world.failing_jobs = 1,
         Event::LoseVolume(number) => {
             let name = nth(world, number);
@@ -334,12 +347,15 @@ proptest! {
         let mut good = if allowed(&simulation.world, &last) { last } else { current() };
         good["cassandra"]["jvmOptions"] = json!([]);
         good["cassandra"]["image"] = Value::Null;
+        good["cassandra"]["updateStrategy"] = json!({"allowUnavailable": true});
         if good["api"]["image"] == BROKEN_API {
             good["api"]["image"] = json!("api:1");
         }
         keep_reports(&mut good);
         simulation.world.set_spec(good);
         simulation.world.full = false;
+        simulation.world.failing_streams = 0;
+        simulation.world.failing_repairs = 0;
         simulation.world.set_growable(true);
         simulation.weather(end, 30)?;
         simulation.settle()?;

@@ -143,6 +143,7 @@ fn api(desired: &Desired, observation: &Observation, plan: &Plan) -> ApiStatus {
         url: plan.shape.api.as_ref().map(|_| url(desired, observation)),
         migrated_image: migrated.map(|api| api.image.clone()),
         migrated_keyspace: migrated.map(|api| api.keyspace.clone()),
+        postponed_job: plan.memory.postponed_job.clone(),
     }
 }
 

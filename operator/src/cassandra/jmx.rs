@@ -126,6 +126,13 @@ impl Jolokia {
         self.command("decommission", call, deadline).await.map(|_| ())
     }
 
+    /// Lets a bootstrap that broke off go on. `false`: there is none.
+    pub async fn resume_bootstrap(&self) -> Result<bool, JmxError> {
+        let call = exec(STORAGE_SERVICE, "resumeBootstrap()", json!([]));
+        let answer = self.command("resuming the bootstrap", call, START_DEADLINE).await?;
+        answer.as_bool().ok_or(JmxError::Command("resuming the bootstrap", "no yes or no in the answer".into()))
+    }
+
     /// Drops the rows of ranges that the node no longer owns, of all tables of the keyspace.
     pub async fn cleanup(&self, keyspace: &str, deadline: Duration) -> Result<(), JmxError> {
         let call = exec(
@@ -314,6 +321,7 @@ fn read_view(answers: &[Value]) -> Result<NodeView, JmxError> {
         release_version: text(answers, 4).unwrap_or_default(),
         load_bytes: value(answers, 6).and_then(Value::as_u64).ok_or(JmxError::NotUp("its load"))?,
         free_bytes: None,
+        streamed: None,
     })
 }
 

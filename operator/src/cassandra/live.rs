@@ -86,6 +86,9 @@ impl LiveRing {
         match tokio::join!(jolokia.view(), disk) {
             (Ok(mut view), free_bytes) => {
                 view.free_bytes = free_bytes;
+                if view.operation_mode == "JOINING" {
+                    view.streamed = jolokia.streamed_bytes().await.unwrap_or_default();
+                }
                 NodeAnswer::Reachable(Box::new(view))
             }
             (Err(error), _) => NodeAnswer::Unreachable(error.to_string()),
@@ -213,7 +216,10 @@ impl LiveRing {
             RingAction::AlterReplication { keyspace, replication } => {
                 self.change_replication(&session, access, keyspace, *replication).await?;
             }
-            RingAction::Decommission { .. } | RingAction::Cleanup { .. } | RingAction::Repair { .. } => {}
+            RingAction::Decommission { .. }
+            | RingAction::ResumeJoin { .. }
+            | RingAction::Cleanup { .. }
+            | RingAction::Repair { .. } => {}
         }
         Ok(())
     }
@@ -283,6 +289,10 @@ impl Ring for LiveRing {
                 RingAction::Decommission { pod } => {
                     let key = key(pod, TaskKind::Decommission, None);
                     self.begin(access, nodes, key, |node, progress| operations::decommission(node, progress).boxed())
+                }
+                RingAction::ResumeJoin { pod } => {
+                    let key = key(pod, TaskKind::Join, None);
+                    self.begin(access, nodes, key, |node, progress| operations::resume_join(node, progress).boxed())
                 }
                 RingAction::Cleanup { pod, keyspace } => {
                     let key = key(pod, TaskKind::Cleanup, keyspace.as_ref());

@@ -12,6 +12,12 @@ use super::registry::Progress;
 const DECOMMISSION_DEADLINE: Duration = Duration::from_secs(48 * 3600);
 const CLEANUP_DEADLINE: Duration = Duration::from_secs(24 * 3600);
 const REPAIR_DEADLINE: Duration = Duration::from_secs(24 * 3600);
+/// A resumed join may take this long; the node itself goes on whatever happens here.
+const JOIN_DEADLINE: Duration = Duration::from_secs(48 * 3600);
+/// A node that is to stream and moves nothing for so long has failed, whatever it says.
+const STALLS: Duration = Duration::from_secs(300);
+/// Of Cassandra's words about a second call for a decommission that is under way.
+const STILL_LEAVING: &str = "still decommissioning";
 const ASK_EVERY: Duration = Duration::from_secs(2);
 /// A repair whose node has not answered for this long has failed: the node is down or restarted.
 const SILENCE: Duration = Duration::from_secs(120);
@@ -27,6 +33,8 @@ pub async fn decommission(node: Jolokia, progress: Progress) -> Result<(), Strin
         tokio::select! {
             result = &mut command => match result {
                 Ok(()) => return Ok(()),
+                // one that was begun before, whose caller is gone, is followed to its end
+                Err(error) if error.is_refusal() && error.to_string().contains(STILL_LEAVING) => break error,
                 Err(error) if error.is_refusal() => return Err(error.to_string()),
                 Err(error) => break error,
             },
@@ -37,21 +45,75 @@ pub async fn decommission(node: Jolokia, progress: Progress) -> Result<(), Strin
             }
         }
     };
-    follow_decommission(&node, &broken, until).await
+    follow_decommission(&node, &broken, until, &progress).await
 }
 
-async fn follow_decommission(node: &Jolokia, broken: &JmxError, until: Instant) -> Result<(), String> {
+async fn follow_decommission(
+    node: &Jolokia,
+    broken: &JmxError,
+    until: Instant,
+    progress: &Progress,
+) -> Result<(), String> {
     let mut heard = Instant::now();
+    let mut streamed = Instant::now();
     while Instant::now() < until && heard.elapsed() < SILENCE {
         match node.operation_mode().await.as_deref() {
             Ok("DECOMMISSIONED") => return Ok(()),
-            Ok("LEAVING") => heard = Instant::now(),
+            Ok("LEAVING") => {
+                heard = Instant::now();
+                if let Ok(Some((done, total))) = node.streamed_bytes().await {
+                    streamed = Instant::now();
+                    progress.tell(format!("{} of {} streamed", mib(done), mib(total)));
+                }
+                // before its first stream and after its last one it waits for its peers to hear of it
+                if streamed.elapsed() > STALLS {
+                    return Err(format!("nothing was streamed for {} minutes: {broken}", STALLS.as_secs() / 60));
+                }
+            }
             Ok(mode) => return Err(format!("the decommission was broken off, the node is {mode}: {broken}")),
             Err(_) => {}
         }
         sleep(ASK_EVERY).await;
     }
     Err(format!("the node that is being decommissioned no longer answers: {broken}"))
+}
+
+/// Lets a join whose stream broke go on, and follows it until the node is a member. What has arrived stays;
+/// only the rest is streamed.
+pub async fn resume_join(node: Jolokia, progress: Progress) -> Result<(), String> {
+    if !node.resume_bootstrap().await.map_err(|error| error.to_string())? {
+        return match node.operation_mode().await.as_deref() {
+            Ok("NORMAL") => Ok(()),
+            Ok(mode) => Err(format!("the node, which is {mode}, knows of no bootstrap to resume")),
+            Err(error) => Err(error.to_string()),
+        };
+    }
+    let begun = Instant::now();
+    let (mut heard, mut moved, mut bytes) = (begun, begun, None);
+    while begun.elapsed() < JOIN_DEADLINE {
+        match node.operation_mode().await.as_deref() {
+            Ok("NORMAL") => return Ok(()),
+            Ok("JOINING_FAILED") if begun.elapsed() > UNKNOWN => {
+                return Err("the bootstrap was resumed and its stream broke again".to_owned());
+            }
+            Ok("JOINING" | "JOINING_FAILED") => heard = Instant::now(),
+            Ok(mode) => return Err(format!("the bootstrap was broken off, the node is {mode}")),
+            Err(error) if heard.elapsed() > SILENCE => return Err(error.to_string()),
+            Err(_) => {}
+        }
+        let streams = node.streamed_bytes().await.unwrap_or_default();
+        if streams != bytes {
+            (bytes, moved) = (streams, Instant::now());
+        }
+        if let Some((done, total)) = streams {
+            progress.tell(format!("{} of {} streamed", mib(done), mib(total)));
+        }
+        if moved.elapsed() > STALLS {
+            return Err(format!("nothing was streamed for {} minutes", STALLS.as_secs() / 60));
+        }
+        sleep(ASK_EVERY).await;
+    }
+    Err(format!("the resumed bootstrap did not end within {} hours", JOIN_DEADLINE.as_secs() / 3600))
 }
 
 /// Cleans up one keyspace, or every replicated one, table after table.
@@ -169,6 +231,29 @@ mod tests {
         let busy = scripted(vec![ok(json!(1))]).await;
         let cause = cleanup(busy, Some("shop".into()), Progress::default()).await.unwrap_err();
         assert!(cause.starts_with("shop: cleanup failed: aborted"), "{cause}");
+    }
+
+    #[tokio::test]
+    async fn a_decommission_that_is_under_way_already_is_followed_to_its_end() {
+        let node = scripted(vec![
+            refused("Node is still decommissioning. Check nodetool netstats or nodetool info."),
+            ok(json!("LEAVING")),
+            ok(json!([])),
+            ok(json!("DECOMMISSIONED")),
+        ]);
+        assert_eq!(decommission(node.await, Progress::default()).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_join_that_is_resumed_is_followed_until_the_node_is_a_member_or_its_stream_breaks_again() {
+        let node = scripted(vec![ok(json!(true)), ok(json!("JOINING")), ok(json!([])), ok(json!("NORMAL"))]);
+        assert_eq!(resume_join(node.await, Progress::default()).await, Ok(()));
+        let nothing = scripted(vec![ok(json!(false)), ok(json!("JOINING"))]).await;
+        let cause = resume_join(nothing, Progress::default()).await.unwrap_err();
+        assert!(cause.contains("JOINING, knows of no bootstrap to resume"), "{cause}");
+        let unknown = scripted(vec![refused("No operation resumeBootstrap")]).await;
+        let cause = resume_join(unknown, Progress::default()).await.unwrap_err();
+        assert!(cause.contains("No operation"), "{cause}");
     }
 
     #[tokio::test]

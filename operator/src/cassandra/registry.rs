@@ -144,6 +144,11 @@ fn awaited(key: &TaskKey, started: Timestamp, memory: &Memory, hosts: &BTreeMap<
                     && operation.started_at.0 <= started
             });
         }
+        TaskKind::Join => {
+            return memory.operation.as_ref().is_some_and(|operation| {
+                operation.kind == OperationKind::Join && operation.pod.as_ref() == Some(&key.pod)
+            });
+        }
         TaskKind::Cleanup => DebtKind::Cleanup,
         TaskKind::Repair => DebtKind::Repair,
     };

@@ -245,6 +245,8 @@ mod tests {
                 moved_at: None,
                 cause: None,
                 generation: None,
+                streamed: None,
+                retry: None,
             }),
             ..StoreClusterStatus::default()
         };

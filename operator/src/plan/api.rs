@@ -1,5 +1,9 @@
 //! The API tier: its tables are brought to the newest version by one writer first, then its pods
 //! follow. Once it is there it stays, whatever becomes of the ring. Pure.
+//!
+//! Hazard: a node that joins while a table is made may not know it when the first row comes, and between two
+//! major versions a table that two coordinators make can get two ids. So the schema Job is made only while
+//! nothing moves, restarts or differs in version, and nothing begins until it has ended.
 
 use serde_json::Value;
 use store_crds::{Consistency, OperationKind};
@@ -16,21 +20,27 @@ const FAILED_JOB_STAYS: i64 = 60;
 /// reason to have no ring.
 const FIRST_TABLES: i64 = 60;
 
-/// Decides on the schema Job and the Deployment. `settled`: the ring has nothing to do.
-pub fn run(context: &Context, draft: &mut Draft, settled: bool) {
+/// How long anything else waits for a schema Job, in seconds. Then it is taken away, and made again once
+/// nothing else is to be done.
+const JOB_DEADLINE: i64 = 300;
+/// How long a schema Job that was decided on may not be seen yet, in seconds.
+const JOB_UNSEEN: i64 = 20;
+
+/// Decides on the schema Job and the Deployment. `hold`: what stopped the ladder.
+pub fn run(context: &Context, draft: &mut Draft, hold: Option<&Hold>) {
     let wanted = ApiShape {
         image: resources::api::image(context.desired, context.settings).to_owned(),
         keyspace: context.desired.api.keyspace.clone(),
     };
-    let job_name = resources::api::schema_job_name(context.desired, context.settings);
-    let job = context.child("Job", &job_name);
+    let job = context.child("Job", &job_name(context));
     if job.is_some_and(|job| condition(job, "Complete").is_some()) {
         draft.memory.migrated = Some(wanted.clone());
     }
     if draft.memory.migrated.as_ref() == Some(&wanted) {
+        draft.memory.postponed_job = None;
         delete_jobs(context, draft);
     } else {
-        migrate(context, draft, job, settled);
+        migrate(context, draft, job, hold);
     }
     // pods that could not have a quorum would only fail
     let deployed = context.child("Deployment", &resources::api_name(context.desired)).is_some();
@@ -68,7 +78,7 @@ fn route_trouble(serves: bool, live: Option<&Value>) -> Option<Hold> {
     })
 }
 
-fn migrate(context: &Context, draft: &mut Draft, job: Option<&Value>, settled: bool) {
+fn migrate(context: &Context, draft: &mut Draft, job: Option<&Value>, hold: Option<&Hold>) {
     let keyspace = &context.desired.api.keyspace;
     let there = context.cql().is_some_and(|cql| {
         // on the first node the Job's pod starts while that is made, and waits for its log-in
@@ -85,13 +95,26 @@ fn migrate(context: &Context, draft: &mut Draft, job: Option<&Value>, settled: b
         }
         return;
     }
-    // the schema changes only while all nodes can agree on it; one that is under way stays
-    let quiet = settled || !context.ring_is_restless();
-    if job.is_none() && !(there && quiet) {
+    // one that was taken away comes last
+    let postponed = draft.memory.postponed_job.as_deref() == Some(job_name(context).as_str());
+    if postponed {
+        let message = format!(
+            "the schema Job {} did not end in time and was taken away, so that other work goes on; it is made again \
+             once nothing else is to be done; is spec.api.image one that can be pulled?",
+            job_name(context)
+        );
+        draft.wrongs.push(Hold::wrong("MigrationPostponed", message));
+    }
+    let has_its_turn = !postponed || hold.is_none_or(|hold| hold.wrong);
+    if job.is_none() && !(there && has_its_turn && is_quiet(context, draft)) {
+        return;
+    }
+    if job.is_some_and(|job| job["metadata"]["deletionTimestamp"].is_string() || is_deleted(draft, job)) {
         return;
     }
     draft.shape.migrate = Some(level(context));
-    if draft.memory.operation.is_none() {
+    // written down before it is made: a cache that lags may not show it on the next pass
+    if draft.memory.operation.is_none() || job.is_none() && !context.is_founding() {
         draft.operate(
             context,
             operation(context, OperationKind::Migrate, "the schema Job brings the API's tables up to date"),
@@ -110,17 +133,79 @@ fn level(context: &Context) -> Consistency {
     if context.member_count() > factor / 2 { Consistency::LocalQuorum } else { Consistency::One }
 }
 
+/// Nothing moves, restarts or differs in version, and nothing of it begins on this pass. On a first node that
+/// is alone, keyspaces and roles may still be made.
+fn is_quiet(context: &Context, draft: &Draft) -> bool {
+    let takes_away = draft.deletes.iter().any(|delete| matches!(delete.kind, "Pod" | "StatefulSet"));
+    let acts = takes_away || draft.shape.replicas != context.taken || draft.ring.is_some() && !context.is_founding();
+    // what is in hand must be remembered, but for what is owed anyway
+    let in_hand = draft.memory.operation.as_ref().is_some_and(|operation| {
+        let owed = [OperationKind::Repair, OperationKind::Cleanup, OperationKind::Migrate].contains(&operation.kind);
+        !owed && !context.is_founding()
+    });
+    let mut versions = context.ring.live().map(|(_, view)| view.release_version.as_str());
+    let first = versions.next();
+    !acts && !in_hand && !context.ring_is_restless() && versions.all(|version| Some(version) == first)
+}
+
+/// A schema Job, of whichever image, that has not ended.
+fn live_job<'a>(context: &Context<'a>) -> Option<&'a Value> {
+    let jobs = context.observation.children.iter().filter(|(key, _)| key.kind == "Job").map(|(_, job)| job);
+    jobs.into_iter().find(|job| ["Complete", "Failed"].iter().all(|kind| condition(job, kind).is_none()))
+}
+
+/// Why nothing may begin: a schema Job runs, or was decided on and is not seen yet.
+pub fn job_runs(context: &Context) -> Option<Hold> {
+    let now = context.observation.now.as_second();
+    let decided = context.operation_of(OperationKind::Migrate).is_some_and(|migrate| {
+        let young = now - migrate.started_at.0.as_second() < JOB_UNSEEN;
+        young && context.child("Job", &job_name(context)).is_none()
+    });
+    let message = "nothing else begins while the schema Job runs, which takes five minutes at most";
+    (decided || live_job(context).is_some()).then(|| Hold::waiting("MigratingSchema", message))
+}
+
+/// Waits for the schema Job, but not for ever. While the first node is alone, the next one waits for it.
+pub fn await_job(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    if context.is_founding() {
+        return None;
+    }
+    let hold = job_runs(context)?;
+    draft.keep_operation(context);
+    postpone(context, draft, JOB_DEADLINE);
+    Some(hold)
+}
+
+/// Takes a schema Job away that has not ended in so many seconds.
+fn postpone(context: &Context, draft: &mut Draft, seconds: i64) {
+    let Some(job) = live_job(context) else { return };
+    if since(context, &job["metadata"]["creationTimestamp"]) > seconds {
+        draft.memory.postponed_job = job["metadata"]["name"].as_str().map(str::to_owned);
+        delete_job(context, draft, job);
+    }
+}
+
+fn is_deleted(draft: &Draft, job: &Value) -> bool {
+    let uid = job["metadata"]["uid"].as_str();
+    draft.deletes.iter().any(|delete| delete.kind == "Job" && Some(delete.uid.as_str()) == uid)
+}
+
+fn job_name(context: &Context) -> String {
+    resources::api::schema_job_name(context.desired, context.settings)
+}
+
 /// Holds the next node back until the first one has the API's tables, or something keeps them.
-pub fn await_first_tables(context: &Context) -> Option<Hold> {
+pub fn await_first_tables(context: &Context, draft: &mut Draft) -> Option<Hold> {
     if context.member_count() >= context.desired.cassandra.size {
         return None;
     }
-    let job = context.child("Job", &resources::api::schema_job_name(context.desired, context.settings));
-    let awaited = job.is_none_or(|job| {
-        let ended = ["Complete", "Failed"].iter().any(|kind| condition(job, kind).is_some());
-        !ended && since(context, &job["metadata"]["creationTimestamp"]) <= FIRST_TABLES
-    });
-    let message = "the schema Job makes the API's tables on the first node; then the next one joins";
+    postpone(context, draft, FIRST_TABLES);
+    let job = context.child("Job", &job_name(context));
+    let given_up = draft.memory.postponed_job.as_deref() == Some(job_name(context).as_str());
+    let ended = |job: &Value| ["Complete", "Failed"].iter().any(|kind| condition(job, kind).is_some());
+    let awaited = job.map_or(!given_up, |job| !ended(job));
+    let message =
+        "the schema Job makes the API's tables on the first node, for a minute at most; then the next one joins";
     awaited.then(|| Hold::waiting("MigratingSchema", message))
 }
 

@@ -82,7 +82,7 @@ pub fn found(context: &Context, draft: &mut Draft) -> Option<Hold> {
     replication::create_next(context, draft)
         .or_else(|| roles(context, draft))
         .or_else(|| replication::alter_expendable(context, draft))
-        .or_else(|| api::await_first_tables(context))
+        .or_else(|| api::await_first_tables(context, draft))
 }
 
 /// The roles of the schema writer and of the API, with their grants on the API's keyspace.

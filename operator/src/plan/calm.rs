@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use store_crds::{NodeState, OperationKind};
 
-use super::{Context, Hold, losses, retained};
+use super::{Context, Hold, losses, retained, ring};
 use crate::clock;
 use crate::observation::{NodeView, PodObservation};
 use crate::plan::ring::Node;
@@ -67,7 +67,7 @@ fn not_serving(context: &Context, node: &Node) -> Option<Hold> {
         return absence(STARTING, cause);
     };
     match view.operation_mode.as_str() {
-        "NORMAL" | "JOINING" | "LEAVING" | "MOVING" => {}
+        _ if ring::is_live(view) || ring::is_joining(view) => {}
         "STARTING" => return absence(STARTING, "Cassandra starts".into()),
         mode @ ("DRAINING" | "DRAINED") => return absence(STOPPING, format!("it is {mode} and takes no writes")),
         mode => return absence(STARTING, format!("it is {mode}")),
@@ -75,12 +75,12 @@ fn not_serving(context: &Context, node: &Node) -> Option<Hold> {
     if let Some(peer) = context.ring.seen_down_by(node) {
         return absence(STARTING, format!("{} does not see it up", peer.pod));
     }
-    let serves = view.native_transport || view.operation_mode == "JOINING";
+    let serves = view.native_transport || ring::is_joining(view);
     if !serves {
         return absence(STARTING, "it takes no clients".into());
     }
     // what Kubernetes does not find ready, its budget of evictions counts as away, too
-    let unready = super::ring::is_live(view) && !running.ready;
+    let unready = ring::is_live(view) && !running.ready;
     if unready { absence(STARTING, "Kubernetes does not find its pod ready".into()) } else { None }
 }
 

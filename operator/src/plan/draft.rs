@@ -172,6 +172,8 @@ pub struct Draft {
     /// What pods that are made again get, where that is not the newest configuration: no node has come up with that
     /// one yet.
     pub good: Option<Configuration>,
+    /// Why outdated pods are not replaced now, although nothing holds: a keyspace would lose its quorum.
+    pub rollout_waits: Option<Hold>,
     /// What is wrong besides the hold: shown in Degraded, stops nothing.
     pub wrongs: Vec<Hold>,
     /// Work besides the ladder: shown in Progressing.
@@ -209,7 +211,9 @@ impl Draft {
                 roles_ready: status.roles_ready,
                 migrated,
                 changes: status.changes.clone(),
+                postponed_job: status.api.postponed_job.clone(),
             },
+            rollout_waits: None,
             wrongs: Vec::new(),
             works: Vec::new(),
         }
@@ -260,9 +264,14 @@ impl Draft {
                 let more: Vec<String> = hosts.into_iter().filter(|host| !debt.host_ids.contains(host)).collect();
                 debt.host_ids.extend(more);
                 debt.since = since;
+                debt.before = None;
+                debt.retry = None;
             }
             None if hosts.is_empty() => {}
-            None => self.memory.owed.push(Debt { kind, keyspace: keyspace.map(str::to_owned), host_ids: hosts, since }),
+            None => {
+                let keyspace = keyspace.map(str::to_owned);
+                self.memory.owed.push(Debt { kind, keyspace, host_ids: hosts, since, before: None, retry: None });
+            }
         }
     }
 
@@ -290,6 +299,8 @@ pub fn operation(context: &Context, kind: OperationKind, step: impl Into<String>
         moved_at: None,
         cause: None,
         generation: None,
+        streamed: None,
+        retry: None,
     }
 }
 

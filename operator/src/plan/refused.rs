@@ -90,6 +90,7 @@ impl std::fmt::Display for RingAction {
                 write!(f, "give keyspace {keyspace} replication factor {replication}")
             }
             RingAction::Decommission { pod } => write!(f, "begin the decommission of {pod}"),
+            RingAction::ResumeJoin { pod } => write!(f, "resume the bootstrap of {pod}"),
             RingAction::Cleanup { pod, keyspace: None } => write!(f, "begin the clean-up of {pod}"),
             RingAction::Cleanup { pod, keyspace: Some(keyspace) } => {
                 write!(f, "begin the clean-up of keyspace {keyspace} on {pod}")

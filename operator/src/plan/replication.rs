@@ -4,8 +4,12 @@
 //! QUORUM of the step before in every case: among r+1 replicas, r/2+1 that were written and
 //! (r+1)/2+1 that are asked share one; among r−1 that are left, at least r/2 were written. Two steps
 //! at once would let reads miss rows, and a clean-up delete the last copy.
+//!
+//! A step whose repair fails may be taken back without it: what was written before is where it was, since
+//! nothing is cleaned up meanwhile, and what was written since is one step away. Then the repair is owed for
+//! the factor that it went back to, and no other step is taken before it is done.
 
-use store_crds::{DebtKind, OperationKind};
+use store_crds::{Debt, DebtKind, OperationKind};
 
 use super::RingAction;
 use super::draft::{Context, Draft, Hold, operation};
@@ -50,7 +54,8 @@ pub fn alter_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let cql = context.cql()?;
     let (keyspace, step) = context.desired.keyspaces.iter().find_map(|keyspace| {
         let seen = cql.keyspaces.get(&keyspace.name)?;
-        Some((keyspace, next_step(context, keyspace, seen)?))
+        let step = next_step(context, keyspace, seen)?;
+        is_free(draft, &keyspace.name, step.replication).then_some((keyspace, step))
     })?;
     let raises = actual(context, &keyspace.name).is_none_or(|now| step.replication > now);
     if let Some(hold) = above_nodes(context, keyspace, step.replication).filter(|_| raises) {
@@ -70,10 +75,23 @@ pub fn alter_expendable(context: &Context, draft: &mut Draft) -> Option<Hold> {
     Some(alter(context, draft, keyspace, &step))
 }
 
+/// No repair is owed that this step must wait for: it goes back where the one that owes it came from.
+fn is_free(draft: &Draft, keyspace: &str, replication: i32) -> bool {
+    let owed = |debt: &&Debt| debt.kind == DebtKind::Repair && debt.keyspace.as_deref() == Some(keyspace);
+    draft.memory.owed.iter().find(owed).is_none_or(|debt| debt.before == Some(replication))
+}
+
 fn alter(context: &Context, draft: &mut Draft, keyspace: &DesiredKeyspace, step: &Step) -> Hold {
     let name = keyspace.name.clone();
+    let owed = |debt: &&mut Debt| debt.kind == DebtKind::Repair && debt.keyspace.as_ref() == Some(&name);
     if step.repair {
+        let owes_already = draft.memory.owed.iter_mut().find(owed).is_some();
         draft.owe(context, DebtKind::Repair, Some(&name), context.member_hosts());
+        if let Some(debt) = draft.memory.owed.iter_mut().find(owed).filter(|_| !owes_already) {
+            debt.before = step.before;
+        }
+    } else if let Some(debt) = draft.memory.owed.iter_mut().find(owed) {
+        debt.before = None;
     }
     if step.cleanup {
         draft.owe(context, DebtKind::Cleanup, Some(&name), context.member_hosts());
@@ -111,6 +129,8 @@ pub fn is_network(context: &Context, replication: &Replication) -> Option<i32> {
 
 struct Step {
     replication: i32,
+    /// The factor before, where going back to it needs no repair.
+    before: Option<i32>,
     repair: bool,
     cleanup: bool,
 }
@@ -134,7 +154,8 @@ fn next_step(context: &Context, keyspace: &DesiredKeyspace, seen: &Replication) 
     let repair = replication > 1 && (replication != now || moves);
     // with one node there is nobody to lack a copy and nothing that is another's
     let owes = !context.is_alone();
-    Some(Step { replication, repair: owes && repair, cleanup: owes && (moves || replication < now) })
+    let before = (!moves).then_some(now);
+    Some(Step { replication, before, repair: owes && repair, cleanup: owes && (moves || replication < now) })
 }
 
 /// Nobody waits at QUORUM for traces and the history of repairs.

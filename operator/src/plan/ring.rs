@@ -105,7 +105,12 @@ impl<'a> Ring<'a> {
                 _ => false,
             })
         };
-        let taken = |node: &&Node| node.membership != Membership::NotMember || in_hand(node);
+        // one that was taken back on its way in ends, and nobody makes it anew
+        let goes = |node: &Node| {
+            let ends = node.running.is_some_and(|pod| pod.deleting);
+            node.membership == Membership::Joining && node.host_id.is_none() && ends
+        };
+        let taken = |node: &&Node| node.membership != Membership::NotMember && !goes(node) || in_hand(node);
         let highest = self.nodes.iter().filter(|node| node.rack == rack).filter(taken).map(|node| node.ordinal + 1);
         highest.max().unwrap_or(0)
     }
@@ -167,8 +172,8 @@ impl<'a> Ring<'a> {
                     (false, _) => NodeState::Down,
                 }
             }
-            "JOINING" => NodeState::Joining,
-            "LEAVING" => NodeState::Leaving,
+            "JOINING" | "JOINING_FAILED" => NodeState::Joining,
+            "LEAVING" | "DECOMMISSION_FAILED" => NodeState::Leaving,
             "DECOMMISSIONED" => NodeState::Decommissioned,
             "DRAINING" | "DRAINED" => NodeState::Drained,
             _ => NodeState::Starting,
@@ -249,7 +254,7 @@ fn node<'a>(desired: &Desired, observation: &'a Observation, pod: String, rack: 
 
 fn membership(nodes: &[Node], index: usize, known: &BTreeSet<String>) -> Membership {
     let Some(node) = nodes.get(index) else { return Membership::Unknown };
-    if node.view.is_some_and(|view| view.operation_mode == "JOINING") {
+    if node.view.is_some_and(is_joining) {
         return Membership::Joining;
     }
     if node.view.is_some_and(|view| is_live(view) && is_sane(view)) {
@@ -275,9 +280,14 @@ fn membership(nodes: &[Node], index: usize, known: &BTreeSet<String>) -> Members
     }
 }
 
-/// Up and a full member by its own word.
+/// Up and a full member by its own word. One whose decommission failed is one, and serves.
 pub fn is_live(view: &NodeView) -> bool {
-    matches!(view.operation_mode.as_str(), "NORMAL" | "LEAVING" | "MOVING")
+    matches!(view.operation_mode.as_str(), "NORMAL" | "LEAVING" | "DECOMMISSION_FAILED" | "MOVING")
+}
+
+/// On its way in, also after its stream broke.
+pub fn is_joining(view: &NodeView) -> bool {
+    matches!(view.operation_mode.as_str(), "JOINING" | "JOINING_FAILED")
 }
 
 /// It has an own host id that is, or was, a member.

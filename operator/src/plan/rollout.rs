@@ -1,15 +1,19 @@
 //! Pods get a new template by being evicted: one at a time while the ring is calm. Where they do not run
 //! anyway they are deleted at once, so that mending the spec always mends the shop. Pure.
 
+use std::collections::BTreeMap;
+
 use store_crds::OperationKind;
 
 use super::configuration::{self, Wanted};
 use super::draft::{Context, Draft, Hold, operation};
-use super::ring::Node;
+use super::ring::{Node, is_live};
 use super::{calm, check, quorum, volumes};
 use crate::configuration::Configuration;
 use crate::observation::{EvictionRefused, PodObservation};
 
+/// A quorum of so many copies bears that one is away.
+const QUORUM_BEARS_ONE: i32 = 3;
 /// How often an eviction that was refused is asked for again, in seconds.
 const EVICT_AGAIN: i64 = 5;
 /// How long evictions may be refused before that is told as trouble, in seconds.
@@ -31,6 +35,8 @@ pub fn replace_broken(context: &Context, draft: &mut Draft) -> Option<Hold> {
         let may_serve = quorum::may_serve(context, node);
         let taken = match how_broken(context, node) {
             Broken::No => false,
+            // it has its part of the rows, and nobody else takes it away meanwhile
+            Broken::Unready => alone && may_be_taken(context, node),
             Broken::DoesNotRun if !may_serve => true,
             Broken::DoesNotRun => alone && quorum::cost(context, node).is_empty(),
             Broken::Silent => alone && (!may_serve || quorum::cost(context, node).is_empty()),
@@ -76,6 +82,12 @@ fn turn(context: &Context, draft: &Draft, node: &Node, pod: &PodObservation) -> 
     }
 }
 
+/// Every other node is up, and no keyspace loses a quorum that it is to keep.
+fn may_be_taken(context: &Context, node: &Node) -> bool {
+    let mut others = context.ring.nodes.iter().filter(|other| other.pod != node.pod && context.expects(other));
+    others.all(|other| calm::down(context, other).is_none()) && would_interrupt(context, node).is_none()
+}
+
 /// Members that end, or that start with what they are to have and have not answered yet.
 fn others_on_their_way(context: &Context, draft: &Draft) -> usize {
     let on_its_way = |node: &&Node| {
@@ -102,6 +114,10 @@ pub fn replace_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
         let message = format!("{} keeps its old configuration: its volume claim is being deleted", left.pod);
         return Some(Hold::wrong("VolumeBeingDeleted", message));
     };
+    if let Some(waits) = would_interrupt(context, node) {
+        draft.rollout_waits = Some(waits);
+        return None;
+    }
     if configuration::is_unproved(context, draft) {
         if configuration::tried(draft).is_empty()
             && let Some(hold) = check::unfit(context, draft)
@@ -126,17 +142,42 @@ pub fn replace_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     })
 }
 
+/// Why a node is not restarted: a keyspace has so few copies that it would have no quorum. That holds nothing
+/// up that adds copies. In a ring of one or two nodes no factor would help, and there it is only told.
+fn would_interrupt(context: &Context, node: &Node) -> Option<Hold> {
+    let cost = quorum::cost(context, node);
+    if cost.is_empty() || context.desired.cassandra.allow_unavailable || context.member_count() < QUORUM_BEARS_ONE {
+        return None;
+    }
+    let pod = &node.pod;
+    let coming = |name: &String| context.desired.replication_of(name).is_some_and(|wanted| wanted >= QUORUM_BEARS_ONE);
+    if cost.keys().all(coming) {
+        let message = format!("{pod} is restarted once keyspace {} has its copies", named(&cost));
+        return Some(Hold::waiting("RolloutWaits", message));
+    }
+    let message = format!(
+        "{pod} is not restarted with the new configuration: requests at LOCAL_QUORUM of keyspace {} would fail until \
+         it is back; raise the replication factor to {QUORUM_BEARS_ONE}, or set \
+         spec.cassandra.updateStrategy.allowUnavailable",
+        named(&cost)
+    );
+    Some(Hold::wrong("RolloutWouldInterrupt", message))
+}
+
+fn named(keyspaces: &BTreeMap<String, i32>) -> String {
+    keyspaces.iter().map(|(name, factor)| format!("{name} (factor {factor})")).collect::<Vec<_>>().join(", ")
+}
+
 fn restarted(context: &Context, node: &Node) -> String {
     let pod = &node.pod;
     let cost = quorum::cost(context, node);
     if cost.is_empty() {
         return format!("{pod} is restarted with the new configuration");
     }
-    let cost: Vec<String> = cost.iter().map(|(name, factor)| format!("{name} (factor {factor})")).collect();
     format!(
         "{pod} is restarted with the new configuration; until it is back, requests at LOCAL_QUORUM of keyspace {} \
-         may fail",
-        cost.join(", ")
+         fail",
+        named(&cost)
     )
 }
 
@@ -173,12 +214,18 @@ enum Broken {
     No,
     /// It has no address, reports trouble, or never came up.
     DoesNotRun,
+    /// It runs, and Kubernetes does not find it ready.
+    Unready,
     /// It ran, and has been silent for too long.
     Silent,
 }
 
 fn how_broken(context: &Context, node: &Node) -> Broken {
-    let Some(pod) = node.running.filter(|pod| node.view.is_none() && !pod.ready) else { return Broken::No };
+    let Some(pod) = node.running.filter(|pod| !pod.ready) else { return Broken::No };
+    if let Some(view) = node.view {
+        let lasts = node.host_id.is_some() && calm::away_for(context, node) > calm::LASTS;
+        return if is_live(view) && lasts { Broken::Unready } else { Broken::No };
+    }
     if pod.ip.is_none() || pod.trouble.is_some() {
         return Broken::DoesNotRun;
     }

@@ -7,8 +7,9 @@
 use store_crds::{DebtKind, OperationKind, OperationStatus};
 
 use super::draft::{Context, Draft, Hold, operation};
+use super::retry::{self, Stands};
 use super::ring::{Membership, Node};
-use super::{RingAction, calm, losses, replication, rollout};
+use super::{RingAction, api, calm, losses, quorum, replication, rollout, streaming};
 use crate::desired::DesiredRack;
 use crate::observation::{NodeView, TaskKey, TaskKind, TaskState};
 
@@ -45,6 +46,11 @@ pub fn finish_join(context: &Context, draft: &mut Draft) -> Option<Hold> {
         node.view.is_some() || node.running.is_some_and(|pod| pod.ip.is_some() && pod.trouble.is_none())
     });
     let is_out = node.is_none_or(|node| node.membership == Membership::NotMember);
+    let failed = node.filter(|node| node.membership == Membership::Joining && join.retry.is_some());
+    let taken_back = failed.filter(|_| context.surplus(rack) > 0);
+    if let Some(hold) = taken_back.and_then(|node| streaming::take_back(context, draft, node)) {
+        return Some(hold);
+    }
     if context.surplus(rack) > 0 && !runs && is_out {
         draft.shape.replicas.entry(rack.to_owned()).and_modify(|replicas| *replicas -= 1);
         return Some(Hold::waiting(
@@ -56,6 +62,12 @@ pub fn finish_join(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let ordinal = ordinal_of(pod)?;
     draft.shape.replicas.entry(rack.to_owned()).and_modify(|replicas| *replicas = (*replicas).max(ordinal + 1));
     join.progress = Some(join_progress(context, pod));
+    let streams = node.filter(|node| node.membership == Membership::Joining);
+    if let Some((node, view)) = streams.and_then(|node| Some((node, node.view?)))
+        && node.running.is_some_and(|pod| !pod.deleting)
+    {
+        return Some(streaming::stream_in(context, draft, node, view, &join));
+    }
     draft.operate(context, join.clone());
     let waits = node.and_then(|node| calm::down(context, node));
     Some(waits.unwrap_or_else(|| Hold::waiting("ScalingUp", format!("{pod} joins the ring"))))
@@ -74,7 +86,11 @@ fn join_progress(context: &Context, pod: &str) -> String {
 /// with the clean-up that it leaves to the others, and leaves again if the spec does not want it.
 fn adopt_join(context: &Context) -> Option<OperationStatus> {
     // one that had been a member and joins has lost its volume: the host id that is remembered is not its own
-    let node = context.ring.nodes.iter().find(|node| node.membership == Membership::Joining)?;
+    let joins = |node: &&Node| {
+        let stays = node.running.is_some_and(|pod| !pod.deleting);
+        node.membership == Membership::Joining && stays
+    };
+    let node = context.ring.nodes.iter().find(joins)?;
     let mut adopted = operation(context, OperationKind::Join, format!("{} joins rack {}", node.pod, node.rack));
     adopted.pod = Some(node.pod.clone());
     Some(adopted)
@@ -87,6 +103,10 @@ pub fn join_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let rack = wanting.min_by_key(|rack| taken(rack))?;
     let ordinal = taken(rack);
     let pod = context.desired.pod_name(&rack.name, ordinal);
+    // it would run what the others do not run yet
+    if let Some(hold) = draft.rollout_waits.take() {
+        return Some(hold);
+    }
     if let Some(hold) = make_room(context, draft, &pod) {
         return Some(hold);
     }
@@ -137,6 +157,12 @@ pub fn leave_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let Some((node, host_id)) = highest.and_then(|node| Some((node, node.host_id.clone()?))) else {
         return Some(Hold::waiting("ScalingDown", format!("rack {} has pods that are no members yet", rack.name)));
     };
+    // a repair that waits for its next attempt holds nothing up but this: some row may have few copies
+    if let Some(debt) = draft.memory.owed.iter().find(|debt| debt.kind == DebtKind::Repair) {
+        let keyspace = debt.keyspace.as_deref().unwrap_or_default();
+        let message = format!("{} waits to leave until keyspace {keyspace} is repaired", node.pod);
+        return Some(Hold::waiting("ScaleDownWaits", message));
+    }
     if let Some(hold) = cannot_leave(context, node) {
         return Some(hold);
     }
@@ -164,12 +190,20 @@ pub fn finish_decommission(context: &Context, draft: &mut Draft) -> Option<Hold>
     let told = now.progress.as_deref().map(|progress| format!(" ({progress})")).unwrap_or_default();
     let mode = node.and_then(|node| node.view).map(|view| view.operation_mode.as_str());
     match (mode, task) {
-        (Some("NORMAL"), Some(TaskState::Running(_))) | (Some("LEAVING" | "MOVING"), _) => {
+        (Some("NORMAL" | "LEAVING" | "DECOMMISSION_FAILED"), Some(TaskState::Running(_))) | (Some("MOVING"), _) => {
             now.step = format!("{pod} streams its data to the others");
             draft.operate(context, now);
             return Some(Hold::waiting("ScalingDown", format!("{pod} leaves the ring{told}")));
         }
-        (Some("NORMAL"), task) => return begin_again(context, draft, node?, now, task),
+        (Some("NORMAL" | "LEAVING" | "DECOMMISSION_FAILED"), task) => {
+            return begin_again(context, draft, node?, now, task);
+        }
+        // restarted since it could not leave, and no longer wanted to
+        (None, _) if now.retry.is_some() && node.is_some_and(|node| context.surplus(&node.rack) <= 0) => {
+            let hold = node.and_then(|node| calm::down(context, node));
+            draft.operate(context, now);
+            return hold;
+        }
         _ => {}
     }
     now.step = format!("{pod} is proved to have left");
@@ -208,40 +242,96 @@ fn prove(context: &Context, draft: &mut Draft, node: &Node, host_id: &str) -> Ho
     Hold::waiting("ScalingDown", format!("{pod} has left the ring; its volume claim is marked so"))
 }
 
-/// A decommission that is in memory and not under way: the operator ended in between, or the node
-/// refused. It is begun again while it is wanted and possible.
+/// A decommission that is in memory and not under way: the operator ended in between, the node refused, or
+/// its stream broke, after which Cassandra 4.1 stays LEAVING and 5.0 says DECOMMISSION_FAILED. Both take the
+/// command again. It is begun again, after a pause, while it is wanted and possible.
 fn begin_again(
     context: &Context,
     draft: &mut Draft,
     node: &Node,
-    mut operation: OperationStatus,
+    mut leave: OperationStatus,
     task: Option<&TaskState>,
 ) -> Option<Hold> {
-    if context.surplus(&node.rack) <= 0 {
+    let pod = node.pod.clone();
+    let mode = node.view.map(|view| view.operation_mode.as_str()).unwrap_or_default();
+    let wanted = context.surplus(&node.rack) > 0;
+    if mode == "NORMAL" && !wanted {
         // still a full member, and no longer asked to leave
         draft.memory.operation = None;
         return None;
     }
-    let pod = node.pod.clone();
-    operation.step = format!("{pod} leaves the ring");
-    draft.operate(context, operation);
-    if let Some(hold) = calm::unrest(context).or_else(|| cannot_leave(context, node)) {
+    leave.step = format!("{pod} leaves the ring");
+    let failure = match task {
+        Some(TaskState::Failed(cause)) => Some(cause.clone()),
+        _ if mode == "DECOMMISSION_FAILED" && leave.retry.is_none() => {
+            Some("Cassandra says DECOMMISSION_FAILED; the last lines of its log tell more".to_owned())
+        }
+        _ => None,
+    };
+    let stands = retry::stands(context, leave.retry.as_ref());
+    if let Some(cause) = failure.filter(|_| stands == Stands::UnderWay) {
+        leave.retry = Some(retry::failed(context, leave.retry.as_ref(), &cause));
+    }
+    if let Some(failed) = leave.retry.clone().filter(|_| !wanted) {
+        draft.operate(context, leave);
+        return Some(restart(context, draft, node, &failed.cause));
+    }
+    if let Some(failed) = leave.retry.clone().filter(|_| retry::stands(context, leave.retry.as_ref()) == Stands::Waits)
+    {
+        draft.operate(context, leave);
+        let message = format!("{pod} could not leave: it {}; put the size back to keep it", retry::told(&failed));
+        return Some(Hold::wrong("DecommissionFailed", message));
+    }
+    // one whose caller is gone may still stream: it is asked again at once, and followed
+    let attached = mode == "LEAVING" && leave.retry.is_none();
+    let hold = match mode {
+        "NORMAL" => calm::unrest(context).or_else(|| cannot_leave(context, node)),
+        _ if attached => None,
+        _ => other_down(context, node).or_else(|| cannot_leave(context, node)),
+    };
+    let hold = api::job_runs(context).filter(|_| !attached).or(hold);
+    if let Some(hold) = hold {
+        draft.operate(context, leave);
         return Some(hold);
     }
+    leave.retry = retry::begun(leave.retry.as_ref());
+    draft.operate(context, leave);
     draft.ring = Some(RingAction::Decommission { pod: pod.clone() });
-    Some(match task {
-        Some(TaskState::Failed(cause)) => {
-            Hold::wrong("DecommissionFailed", format!("{pod} could not leave and is asked again: {cause}"))
-        }
-        _ => Hold::waiting("ScalingDown", format!("{pod} leaves the ring")),
-    })
+    Some(Hold::waiting("ScalingDown", format!("{pod} leaves the ring")))
+}
+
+/// Brings a node that could not leave back as a full member: Cassandra has no other way to cancel it.
+fn restart(context: &Context, draft: &mut Draft, node: &Node, cause: &str) -> Hold {
+    if let Some(hold) = other_down(context, node) {
+        return hold;
+    }
+    let pod = &node.pod;
+    if let Some(running) = node.running.filter(|running| !running.deleting) {
+        draft.delete_pod(pod, &running.uid);
+    }
+    let cost = quorum::cost(context, node);
+    let names = cost.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let interrupts = if cost.is_empty() { String::new() } else { format!("; meanwhile requests of {names} may fail") };
+    let message = format!(
+        "{pod} could not leave and is no longer asked to: a restart makes it a full member again{interrupts}; it had \
+         failed: {cause}"
+    );
+    Hold::waiting("ScalingDown", message)
+}
+
+/// Another node that is down.
+fn other_down(context: &Context, node: &Node) -> Option<Hold> {
+    let others = context.ring.nodes.iter().filter(|other| other.pod != node.pod && context.expects(other));
+    others.filter_map(|other| calm::down(context, other)).next()
 }
 
 /// A node that leaves although nothing is in memory, by somebody's hand or since the memory was lost:
 /// its departure is seen through like any other.
 fn adopt(context: &Context) -> Option<OperationStatus> {
     let leaves = |node: &&Node| {
-        node.view.is_some_and(|view| matches!(view.operation_mode.as_str(), "LEAVING" | "DECOMMISSIONED"))
+        node.view.is_some_and(|view| {
+            matches!(view.operation_mode.as_str(), "LEAVING" | "DECOMMISSION_FAILED" | "DECOMMISSIONED")
+        })
     };
     let node =
         context.ring.nodes.iter().filter(|node| node.claim.is_some_and(|claim| claim.left.is_none())).find(leaves)?;

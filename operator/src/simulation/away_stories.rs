@@ -46,9 +46,11 @@ fn nobody_is_restarted_while_kubernetes_finds_another_pod_unready() {
     simulation.steps(1).unwrap();
     let before = uids(&simulation);
     simulation.world.set_spec(heap(257));
-    simulation.steps(30).unwrap();
-    assert_eq!(uids(&simulation), before);
+    simulation.steps(60).unwrap();
     assert!(degraded(&simulation).contains("NodeDown: shop-cassandra-b-0"), "{}", degraded(&simulation));
+    // it alone may get the new template, in case that this is its cure
+    let after = uids(&simulation);
+    assert_eq!((&after[0], &after[2]), (&before[0], &before[2]));
     simulation.world.unready.clear();
     simulation.settle().unwrap();
 }
@@ -107,4 +109,46 @@ fn nodes_that_hang_for_good_are_replaced_one_after_another() {
     }
     assert_eq!((hung(&simulation), ending), (0, 1));
     simulation.settle().unwrap();
+}
+
+#[test]
+fn a_roll_out_that_would_interrupt_requests_waits_for_a_word_or_for_copies() {
+    let few = |factor: i32, allow: bool| {
+        let mut spec = spec(3, 3, factor);
+        spec["cassandra"]["heap"] = json!("257Mi");
+        spec["cassandra"]["updateStrategy"] = json!({"allowUnavailable": allow});
+        spec
+    };
+    for copies in [1, 2] {
+        let mut simulation = settled(3, 3, copies);
+        let before = uids(&simulation);
+        simulation.world.set_spec(few(copies, false));
+        simulation.steps(30).unwrap();
+        assert_eq!(uids(&simulation), before);
+        let told = degraded(&simulation);
+        assert!(told.starts_with("True RolloutWouldInterrupt: shop-cassandra-a-0 is not restarted"), "{told}");
+        assert!(told.contains(&format!("store_manager (factor {copies})")), "{told}");
+        // either of the two cures
+        let cure = if copies == 1 { few(1, true) } else { few(3, false) };
+        simulation.world.set_spec(cure);
+        simulation.settle().unwrap();
+        assert!(uids(&simulation).iter().all(|uid| !before.contains(uid)));
+    }
+}
+
+#[test]
+fn a_ring_that_no_factor_would_help_is_restarted_and_says_so() {
+    let mut simulation = settled(1, 1, 1);
+    let before = uids(&simulation);
+    let mut larger = spec(1, 1, 1);
+    larger["cassandra"]["heap"] = json!("257Mi");
+    simulation.world.set_spec(larger);
+    let mut told = Vec::new();
+    for _ in 0..40 {
+        simulation.steps(1).unwrap();
+        told.push(progressing(&simulation));
+    }
+    assert!(told.iter().any(|told| told.contains("requests at LOCAL_QUORUM of keyspace store_manager")), "{told:?}");
+    simulation.settle().unwrap();
+    assert_ne!(uids(&simulation), before);
 }

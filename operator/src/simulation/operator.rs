@@ -342,7 +342,13 @@ impl Operator {
                     }
                 }
             }
-            Effect::Act(action) => self.act(world, desired, action, fault)?,
+            Effect::Act(action) => {
+                let leaves = matches!(action, RingAction::Decommission { .. });
+                if leaves && observation.pods != seen_pods(world) {
+                    return Err(Failure::Race);
+                }
+                self.act(world, desired, action, fault)?;
+            }
         }
         Ok(())
     }
@@ -397,6 +403,9 @@ impl Operator {
             }
             Write::Create { key, object, .. } if key.kind == "Pod" => world.make_check(&key.name, &object),
             Write::Create { key, mut object, .. } => {
+                if key.kind == "Job" {
+                    super::safety::check_job(world);
+                }
                 object["metadata"]["uid"] = json!(world.uid());
                 object["metadata"]["creationTimestamp"] = json!(world.now.to_string());
                 world.objects.entry(key).or_insert(object);
@@ -496,6 +505,7 @@ impl Operator {
                 return if fault.lag > 0 { Err(failed()) } else { Ok(()) };
             }
             RingAction::Decommission { pod } => self.tasks.begin(world, &pod, TaskKind::Decommission, None),
+            RingAction::ResumeJoin { pod } => self.tasks.begin(world, &pod, TaskKind::Join, None),
             RingAction::Cleanup { pod, keyspace } => self.tasks.begin(world, &pod, TaskKind::Cleanup, keyspace),
             RingAction::Repair { pod, keyspace } => self.tasks.begin(world, &pod, TaskKind::Repair, Some(keyspace)),
         }

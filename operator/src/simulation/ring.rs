@@ -43,6 +43,10 @@ pub enum Process {
     Joining(u32, String),
     Normal(String),
     Leaving(u32, String),
+    /// Its stream into the ring broke, and it does not go on by itself.
+    JoinFailed(String),
+    /// Its stream out of the ring broke; it is a member and serves.
+    LeaveFailed(String),
     Decommissioned(String),
 }
 
@@ -50,7 +54,7 @@ impl Process {
     pub fn host(&self) -> Option<&String> {
         match self {
             Process::Joining(_, host) | Process::Normal(host) | Process::Leaving(_, host) => Some(host),
-            Process::Decommissioned(host) => Some(host),
+            Process::JoinFailed(host) | Process::LeaveFailed(host) | Process::Decommissioned(host) => Some(host),
             Process::Down(_) | Process::Paused(..) | Process::Starting(_) | Process::Crashing(_) => None,
         }
     }
@@ -65,12 +69,20 @@ impl Process {
 
     /// It serves its part of the ring.
     pub fn is_up(&self) -> bool {
-        matches!(self, Process::Normal(_) | Process::Leaving(..))
+        matches!(self, Process::Normal(_) | Process::Leaving(..) | Process::LeaveFailed(_))
     }
 
-    /// It moves ranges.
+    pub fn is_joining(&self) -> bool {
+        matches!(self.kept(), Process::Joining(..) | Process::JoinFailed(_))
+    }
+
+    pub fn is_leaving(&self) -> bool {
+        matches!(self.kept(), Process::Leaving(..) | Process::LeaveFailed(_))
+    }
+
+    /// It moves ranges, or hangs on the way.
     pub fn is_moving(&self) -> bool {
-        matches!(self.kept(), Process::Joining(..) | Process::Leaving(..))
+        self.kept().is_joining() || self.kept().is_leaving()
     }
 }
 
@@ -88,6 +100,8 @@ pub struct TrueRing {
     pub granted: BTreeSet<String>,
     /// Nodes that must repair a keyspace since its last ALTER.
     pub unrepaired: BTreeMap<String, BTreeSet<String>>,
+    /// Factor before the one change that is not repaired yet, by keyspace.
+    pub stepped_from: BTreeMap<String, i32>,
     /// Nodes that hold ranges that moved away, by keyspace.
     pub unclean: BTreeMap<String, BTreeSet<String>>,
     /// Counts ALTERs by keyspace: a repair is good for the copies of the one before it.
@@ -147,6 +161,10 @@ impl TrueRing {
         for keyspace in shrinking {
             self.unclean.entry(keyspace).or_default().extend(before.clone());
         }
+        // it has got what was not repaired
+        for owing in self.unrepaired.values_mut().filter(|owing| !owing.is_empty()) {
+            owing.insert(host.to_owned());
+        }
         self.moves += 1;
         self.rows.join(host, &self.members, |keyspace| factor(&self.keyspaces, keyspace));
         self.members.insert(host.to_owned(), address.to_owned());
@@ -172,6 +190,11 @@ impl TrueRing {
         let all: BTreeSet<String> = self.members.keys().cloned().collect();
         // the one node there is lacks nothing, and has nothing that is another's
         let alone = all.len() < 2;
+        let owes_already = self.unrepaired.get(keyspace).is_some_and(|hosts| !hosts.is_empty());
+        match owes_already || was_simple {
+            true => drop(self.stepped_from.remove(keyspace)),
+            false => drop(self.stepped_from.insert(keyspace.to_owned(), before)),
+        }
         if !alone && replication > 1 && (replication != before || (was_simple && before > 1)) {
             self.unrepaired.insert(keyspace.to_owned(), all.clone());
             *self.alters.entry(keyspace.to_owned()).or_default() += 1;
@@ -302,6 +325,7 @@ pub struct Machines {
 /// What a pod's process answers.
 pub fn view(
     process: &Process,
+    version: &str,
     ring: &TrueRing,
     processes: &BTreeMap<String, (String, Process)>,
     machines: Machines,
@@ -316,11 +340,18 @@ pub fn view(
     let moving = |wanted: fn(&Process) -> bool| -> BTreeSet<String> {
         processes.values().filter(|(_, process)| wanted(process)).map(|(address, _)| address.clone()).collect()
     };
+    let old = version.starts_with("4.");
     let mode = match process {
-        Process::Joining(..) => "JOINING",
-        Process::Leaving(..) => "LEAVING",
+        Process::JoinFailed(_) if !old => "JOINING_FAILED",
+        Process::LeaveFailed(_) if !old => "DECOMMISSION_FAILED",
+        Process::Joining(..) | Process::JoinFailed(_) => "JOINING",
+        Process::Leaving(..) | Process::LeaveFailed(_) => "LEAVING",
         Process::Decommissioned(_) => "DECOMMISSIONED",
         _ => "NORMAL",
+    };
+    let streamed = match process {
+        Process::Joining(ticks, _) => Some((u64::from(JOINS - ticks) << 20, u64::from(JOINS) << 20)),
+        _ => None,
     };
     // of two, each knows the other from its disk
     let is_young = ring.young.contains_key(host) && ring.members.len() > 2;
@@ -336,12 +367,13 @@ pub fn view(
         native_transport: process.is_up(),
         unreachable: members.keys().filter(|address| !up.contains(*address)).cloned().collect(),
         live: up,
-        joining: moving(|process| matches!(process.kept(), Process::Joining(..))),
-        leaving: moving(|process| matches!(process.kept(), Process::Leaving(..))),
+        joining: moving(Process::is_joining),
+        leaving: moving(Process::is_leaving),
         moving: BTreeSet::new(),
         members,
         schema_version: format!("schema-{}", ring.schema_of(host)),
-        release_version: "5.0.6".to_owned(),
+        release_version: version.to_owned(),
+        streamed,
         load_bytes: 1 << 20,
         free_bytes: Some(if machines.full { 1 << 10 } else { 1 << 30 }),
         pending_hints: u64::from(oldest_hint.is_some()),

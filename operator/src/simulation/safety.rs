@@ -74,6 +74,7 @@ pub fn check_newcomer(world: &mut World, name: &str) {
         world.violate(format!("{name} joins with a configuration that {other} does not run yet"));
     }
     check_hints(world, &format!("{name} joins"));
+    check_no_job(world, &format!("{name} joins"));
 }
 
 /// Nothing begins that takes a node away while another one has not had its writes yet.
@@ -113,8 +114,43 @@ pub fn check_pod_delete(world: &mut World, name: &str) {
     if away > 0 || moving {
         world.violate(format!("{name} is restarted while {away} others are away or one moves"));
     }
+    check_quorum(world, name);
     check_hints(world, &format!("{name} is restarted"));
     check_schema(world, &format!("{name} is restarted"));
+    check_no_job(world, &format!("{name} is restarted"));
+}
+
+/// A keyspace that has a quorum keeps it, unless the spec allows otherwise or there are too few nodes for it.
+fn check_quorum(world: &mut World, name: &str) {
+    let members = i32::try_from(world.ring.members.len()).unwrap();
+    let serves = world.pods.get(name).is_some_and(|pod| pod.process.is_up() && !pod.process.is_moving());
+    let allowed = world.store.as_ref().is_some_and(|store| store.spec.cassandra.update_strategy.allow_unavailable);
+    let expendable = |keyspace: &str| keyspace.starts_with("system") && keyspace != "system_auth";
+    let few = |keyspace: &&String| !expendable(keyspace) && (1..3).contains(&world.ring.factor(keyspace));
+    if let Some(keyspace) =
+        world.ring.keyspaces.keys().find(few).filter(|_| serves && !allowed && members > 2 && !world.by_hand)
+    {
+        world.violate(format!("{name} is restarted and {keyspace} has no quorum meanwhile"));
+    }
+}
+
+/// The schema Job is made only while nothing moves, is away or differs in version.
+pub fn check_job(world: &mut World) {
+    let moving = world.pods.values().any(|pod| pod.process.is_moving());
+    let away = world.ring.members.len() - world.live_members();
+    let versions: BTreeSet<&str> =
+        world.pods.values().filter(|pod| pod.process.is_up()).map(|pod| pod.version()).collect();
+    if moving || away > 0 || versions.len() > 1 {
+        let what = format!("the schema Job is made with versions {versions:?}, {away} away, moving: {moving}");
+        world.violate(what);
+    }
+}
+
+/// Nothing that moves a node begins while the schema Job runs. Only the first node may be alone with it.
+fn check_no_job(world: &mut World, what: &str) {
+    if world.of_kind("Job").any(|job| job["status"].is_null()) && !world.by_hand {
+        world.violate(format!("{what} while the schema Job runs"));
+    }
 }
 
 /// The API runs only what the schema was migrated for.
@@ -140,7 +176,8 @@ pub fn check_action(world: &mut World, action: &RingAction) {
             if !already && !needs.is_empty() {
                 world.violate(format!("{pod} is to leave and {left} nodes are too few for {needs:?}"));
             }
-            let down = world.ring.members.len() - world.live_members();
+            let staying = world.pods.values().filter(|pod| pod.stays_up()).count();
+            let down = world.ring.members.len() - staying;
             if !already && down > 0 {
                 world.violate(format!("{pod} is to leave while {down} nodes are down"));
             }
@@ -148,6 +185,7 @@ pub fn check_action(world: &mut World, action: &RingAction) {
                 world.violate(format!("{pod} is to leave and nobody has room for its data"));
             }
             if !already {
+                check_no_job(world, &format!("{pod} is to leave"));
                 check_hints(world, &format!("{pod} is to leave"));
             }
         }
@@ -157,7 +195,20 @@ pub fn check_action(world: &mut World, action: &RingAction) {
         {
             world.violate(format!("{keyspace} is made with more copies than nodes"));
         }
-        _ => {}
+        RingAction::Cleanup { keyspace, .. } => {
+            let unrepaired = world.ring.unrepaired.iter().filter(|(_, hosts)| !hosts.is_empty());
+            let unrepaired: Vec<String> = unrepaired.map(|(name, _)| name.clone()).collect();
+            if !world.by_hand && unrepaired.iter().any(|name| keyspace.as_ref().is_none_or(|keyspace| keyspace == name))
+            {
+                world.violate(format!("{keyspace:?} is cleaned up, and {unrepaired:?} are not repaired"));
+            }
+        }
+        RingAction::CreateSuperuser
+        | RingAction::DisableDefaultSuperuser
+        | RingAction::EnsureRoles
+        | RingAction::CreateKeyspace { .. }
+        | RingAction::ResumeJoin { .. }
+        | RingAction::Repair { .. } => {}
     }
 }
 
@@ -177,7 +228,8 @@ fn check_alter(world: &mut World, keyspace: &str, replication: i32) {
     if (replication - before).abs() > 1 {
         world.violate(format!("{keyspace} goes from {before} to {replication} copies at once"));
     }
-    if world.ring.unrepaired.get(keyspace).is_some_and(|hosts| !hosts.is_empty()) {
+    let goes_back = world.ring.stepped_from.get(keyspace) == Some(&replication);
+    if !goes_back && world.ring.unrepaired.get(keyspace).is_some_and(|hosts| !hosts.is_empty()) {
         world.violate(format!("{keyspace} goes from {before} to {replication} copies without the repair it owes"));
     }
 }

@@ -335,7 +335,9 @@ fn a_claim_that_somebody_deletes_is_told_and_its_pod_runs_on_until_a_new_node_ta
     let mut simulation = settled(3, 1, 2);
     let (pod, claim) = ("shop-cassandra-a-1", "data-shop-cassandra-a-1");
     simulation.world.claims.get_mut(claim).unwrap().deleting = true;
-    simulation.world.set_spec(with(spec(3, 1, 2), "cassandra", "heap", json!("257Mi")));
+    let larger = with(spec(3, 1, 2), "cassandra", "heap", json!("257Mi"));
+    let allowed = json!({"allowUnavailable": true});
+    simulation.world.set_spec(with(larger, "cassandra", "updateStrategy", allowed));
     let before = simulation.world.pods[pod].seen.uid.clone();
     simulation.steps(60).unwrap();
     assert!(degraded(&simulation).contains(&format!("VolumeBeingDeleted: {pod}")), "{}", degraded(&simulation));

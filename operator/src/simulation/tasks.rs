@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use store_crds::{DebtKind, OperationKind};
 
-use super::ring::{Process, STREAMS};
+use super::ring::{JOINS, Process, STREAMS};
 use super::world::World;
 use crate::observation::{TaskKey, TaskKind, TaskState};
 use crate::plan::Plan;
@@ -47,7 +47,17 @@ impl Tasks {
                 match process {
                     Some(Process::Leaving(..)) => {}
                     Some(Process::Decommissioned(_)) | None => task.state = TaskState::Succeeded,
+                    Some(Process::LeaveFailed(_)) => task.state = TaskState::Failed("a stream broke".into()),
                     Some(_) => task.state = TaskState::Failed("the decommission was broken off".into()),
+                }
+                continue;
+            }
+            if key.kind == TaskKind::Join {
+                let process = world.pods.get(&key.pod).map(|pod| pod.process.kept());
+                match process {
+                    Some(Process::Joining(..)) => {}
+                    Some(Process::Normal(_)) => task.state = TaskState::Succeeded,
+                    Some(_) | None => task.state = TaskState::Failed("a stream broke again".into()),
                 }
                 continue;
             }
@@ -60,8 +70,14 @@ impl Tasks {
                 // Cassandra repairs with all replicas or not at all; what changed meanwhile is not done
                 let all_up = world.live_members() == world.ring.members.len();
                 let current = task.knows == knows(world, key);
+                let there = key.keyspace.as_ref().is_none_or(|keyspace| world.ring.keyspaces.contains_key(keyspace));
                 task.state = match (key.kind, all_up) {
+                    (TaskKind::Repair, _) if !there => TaskState::Failed(String::new()),
                     (TaskKind::Repair, false) => TaskState::Failed("an endpoint is dead".into()),
+                    (TaskKind::Repair, true) if world.failing_repairs > 0 => {
+                        world.failing_repairs -= 1;
+                        TaskState::Failed("no space left on device".into())
+                    }
                     _ => TaskState::Succeeded,
                 };
                 match (&task.state, key.kind) {
@@ -86,6 +102,11 @@ impl Tasks {
                         operation.kind == OperationKind::Decommission && operation.pod.as_ref() == Some(&key.pod)
                     });
                 }
+                TaskKind::Join => {
+                    return plan.memory.operation.as_ref().is_some_and(|operation| {
+                        operation.kind == OperationKind::Join && operation.pod.as_ref() == Some(&key.pod)
+                    });
+                }
                 TaskKind::Cleanup => DebtKind::Cleanup,
                 TaskKind::Repair => DebtKind::Repair,
             };
@@ -105,12 +126,22 @@ impl Tasks {
         let Some(host) = world.pods.get(pod).and_then(|pod| pod.process.host().cloned()) else { return };
         let mut state = TaskState::Running(None);
         if kind == TaskKind::Decommission {
-            let busy = world.pods.values().any(|other| other.process.is_moving());
+            let busy = world.pods.iter().any(|(other, seen)| other != pod && seen.process.is_moving());
             match world.pods.get_mut(pod) {
-                Some(pod) if !busy && matches!(pod.process, Process::Normal(_)) => {
+                Some(pod) if !busy && matches!(pod.process, Process::Normal(_) | Process::LeaveFailed(_)) => {
                     pod.process = Process::Leaving(STREAMS, host.clone());
                 }
+                // one that is under way is followed
+                Some(pod) if matches!(pod.process, Process::Leaving(..)) => {}
                 _ => state = TaskState::Failed("the node is busy".into()),
+            }
+        }
+        if kind == TaskKind::Join {
+            match world.pods.get_mut(pod) {
+                Some(pod) if matches!(pod.process, Process::JoinFailed(_)) => {
+                    pod.process = Process::Joining(JOINS, host.clone());
+                }
+                _ => state = TaskState::Failed("there is no bootstrap to resume".into()),
             }
         }
         let knows = knows(world, &key);

@@ -57,6 +57,11 @@ fn image(pod: &Value) -> String {
 }
 
 impl Pod {
+    /// Version of its Cassandra: the tag of its image.
+    pub fn version(&self) -> &str {
+        self.image.rsplit(':').next().unwrap_or_default()
+    }
+
     /// It serves its part of the ring, and goes on to.
     pub fn stays_up(&self) -> bool {
         self.process.is_up() && !self.seen.deleting
@@ -135,6 +140,10 @@ pub struct World {
     pub unready: BTreeSet<String>,
     /// A budget of somebody else lets no pod be evicted.
     pub foreign_budget: bool,
+    /// So many streams of nodes that join or leave are going to break.
+    pub failing_streams: u32,
+    /// So many repairs are going to fail.
+    pub failing_repairs: u32,
     /// So many schema Jobs are going to fail.
     pub failing_jobs: u32,
     /// Schema Jobs do not come to an end.
@@ -180,6 +189,8 @@ impl World {
             chatter: false,
             unready: BTreeSet::new(),
             foreign_budget: false,
+            failing_streams: 0,
+            failing_repairs: 0,
             failing_jobs: 0,
             hanging_jobs: false,
             hanging_checks: false,
@@ -525,6 +536,8 @@ impl World {
             Process::Paused(ticks, kept) => Process::Paused(ticks - 1, kept),
             Process::Starting(0) => self.start(name, &pod),
             Process::Starting(ticks) => Process::Starting(ticks - 1),
+            Process::Joining(0, host) if self.stream_breaks() => Process::JoinFailed(host),
+            Process::Leaving(0, host) if self.stream_breaks() => Process::LeaveFailed(host),
             Process::Joining(0, host) => {
                 self.ring.join(&host, pod.seen.ip.as_deref().unwrap());
                 self.disks.insert(self.claims[&format!("data-{name}")].uid.clone(), Disk::Node(host.clone()));
@@ -561,6 +574,12 @@ impl World {
         let mut lines = trial.lines();
         let tried = lines.next() == Some(pod.seen.configuration.as_str());
         (tried && lines.all(|tries| tries != name)).then_some("it is not its turn to try its configuration")
+    }
+
+    fn stream_breaks(&mut self) -> bool {
+        let breaks = self.failing_streams > 0;
+        self.failing_streams = self.failing_streams.saturating_sub(1);
+        breaks
     }
 
     /// What Cassandra does when its process comes up: it goes by what is on its disk.
@@ -631,7 +650,7 @@ impl World {
     pub fn views(&self) -> BTreeMap<String, crate::observation::NodeAnswer> {
         let processes = self.processes();
         let machines = Machines { now: self.now, full: self.full, chatter: self.chatter };
-        let view = |pod: &Pod| ring::view(&pod.process, &self.ring, &processes, machines);
+        let view = |pod: &Pod| ring::view(&pod.process, pod.version(), &self.ring, &processes, machines);
         self.pods.iter().map(|(name, pod)| (name.clone(), view(pod))).collect()
     }
 }
