@@ -171,7 +171,7 @@ pub fn lag(context: &Context, draft: &Draft) -> Option<String> {
 
 /// Tells of each member whose data is gone, until others have taken its place.
 pub fn tell(context: &Context, draft: &mut Draft) {
-    let told = draft.memory.lost.iter().map(|lost| Hold::wrong("VolumeLost", message(context, lost)));
+    let told = draft.memory.lost.iter().map(|lost| lost_hold(context, lost));
     let mut wrongs: Vec<Hold> = told.collect();
     wrongs.append(&mut draft.wrongs);
     draft.wrongs = wrongs;
@@ -180,7 +180,7 @@ pub fn tell(context: &Context, draft: &mut Draft) {
 /// What is told of a node that is away, in place of why its process does not run.
 pub fn told_of(context: &Context, node: &Node) -> Option<Hold> {
     if let Some(lost) = context.lost.iter().find(|lost| lost.pod.as_ref() == Some(&node.pod)) {
-        return Some(Hold::wrong("VolumeLost", message(context, lost)));
+        return Some(lost_hold(context, lost));
     }
     let too_late = node.host_id.is_some() && calm::away_for(context, node) > GC_GRACE;
     too_late.then(|| {
@@ -192,8 +192,12 @@ pub fn told_of(context: &Context, node: &Node) -> Option<Hold> {
              pod/{pod}, then {}",
             removal(context, pod, node.host_id.as_deref().unwrap_or_default())
         );
-        Hold::wrong("NodeAwayTooLong", message)
+        Hold::wrong("NodeAwayTooLong", message).of(pod)
     })
+}
+
+fn lost_hold(context: &Context, lost: &LostNode) -> Hold {
+    Hold::wrong("VolumeLost", message(context, lost)).of(lost.pod.as_ref().unwrap_or(&lost.host_id))
 }
 
 fn message(context: &Context, lost: &LostNode) -> String {
