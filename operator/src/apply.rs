@@ -93,6 +93,25 @@ pub async fn write_status(
     Ok(Some(written))
 }
 
+/// Tells of a StoreCluster that this operator does not understand, in the part of it that it can write.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn tell_unreadable(context: &Context, namespace: &str, name: &str, words: &str) -> Result<(), ApplyError> {
+    let resource = ApiResource::erase::<StoreCluster>(&());
+    let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), namespace, &resource);
+    let Some(mut store) = api.get_opt(name).await.map_err(ApplyError::kube("the StoreCluster"))? else { return Ok(()) };
+    let generation = store.metadata.generation.unwrap_or_default();
+    if !crate::status::mark_unreadable(&mut store.data["status"], generation, words, crate::clock::now()) {
+        return Ok(());
+    }
+    store.metadata.managed_fields = None;
+    let written = api.replace_status(name, &PostParams::default(), &store).await;
+    written.map_err(ApplyError::kube("the status"))?;
+    context.metrics.write("StoreCluster", "status");
+    Ok(())
+}
+
 /// Puts the finalizer on or takes it off.
 ///
 /// # Errors

@@ -13,6 +13,7 @@ use crate::events::Publisher;
 use crate::evictions::Evictions;
 use crate::leader::WriteGate;
 use crate::metrics::Metrics;
+use crate::observe::unmade::Unmade;
 use crate::refusals::Refusals;
 use crate::settings::Settings;
 
@@ -32,22 +33,23 @@ pub struct Context {
     pub secrets: Arc<SecretMemo>,
     pub failures: Arc<Failures>,
     pub evictions: Arc<Evictions>,
-    pub refused: Arc<RefusedWrites>,
+    pub refused: Arc<PerStore<Refusals>>,
+    pub unmade: Arc<PerStore<Unmade>>,
 }
 
-/// What was refused, by UID of the StoreCluster.
+/// What passes remember of each StoreCluster, by its UID.
 #[derive(Default)]
-pub struct RefusedWrites {
-    known: Mutex<HashMap<String, Refusals>>,
+pub struct PerStore<T> {
+    known: Mutex<HashMap<String, T>>,
 }
 
-impl RefusedWrites {
-    pub fn of(&self, uid: &str) -> Refusals {
+impl<T: Clone + Default> PerStore<T> {
+    pub fn of(&self, uid: &str) -> T {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned().unwrap_or_default()
     }
 
-    pub fn put(&self, uid: &str, refusals: Refusals) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), refusals);
+    pub fn put(&self, uid: &str, memory: T) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), memory);
     }
 
     /// Forgets those of stores that are not in `alive`.

@@ -108,6 +108,7 @@ fn forget_gone(context: &Context, namespace: Option<&str>, stores: &[Arc<Store>]
         stores.iter().map(|store| (store.namespace().unwrap_or_default(), store.name_any())).collect();
     context.ring.retain(&uids);
     context.refused.retain(&uids);
+    context.unmade.retain(&uids);
     context.secrets.retain(&names);
     context.evictions.retain(&names);
     context.metrics.retain(namespace, &names);

@@ -195,6 +195,7 @@ async fn work_on_stores(
                 failures: Arc::default(),
                 evictions: Arc::default(),
                 refused: Arc::default(),
+                unmade: Arc::default(),
             }
         };
         let (heartbeat, stop) = (heartbeat.clone(), stop.clone());

@@ -50,6 +50,9 @@ pub struct Observation {
     /// What was refused when it was last tried, and is wanted still; `None`: this operator process has tried
     /// nothing yet.
     pub refused: Option<Vec<Refusal>>,
+    /// Pods, and Jobs, that are missing since whoever is to make them is refused: why, in the words of whoever
+    /// refused.
+    pub unmade: BTreeMap<String, String>,
 }
 
 /// Something that was tried and refused.

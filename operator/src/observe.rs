@@ -1,18 +1,22 @@
 //! IO in: one live read of the StoreCluster, its objects from the cache, its nodes over JMX and CQL.
 //! The result is an `Observation`, plain data; nothing is decided here.
 
+mod last_words;
 mod reading;
+pub mod unmade;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::storage::v1::StorageClass;
-use kube::api::{Api, DynamicObject};
+use kube::api::{Api, DynamicObject, ListParams};
+use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Resource as _, ResourceExt as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 use store_crds::{FINALIZER, LABEL_COMPONENT, StoreCluster};
 
 pub use reading::{check_observation, claim_observation, pod_observation};
@@ -27,6 +31,9 @@ use crate::observation::{
 };
 use crate::ownership;
 use crate::resources;
+
+/// Most events that are asked for at once.
+const EVENTS_MAX: u32 = 200;
 
 /// What could not be read, so that there is nothing to decide on.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +80,7 @@ pub struct Observed {
 /// # Errors
 /// When it cannot be read or understood.
 pub async fn find_store(context: &Context, namespace: &str, name: &str) -> Result<Option<StoreCluster>, ObserveError> {
-    let resource = kube::core::ApiResource::erase::<StoreCluster>(&());
+    let resource = ApiResource::erase::<StoreCluster>(&());
     let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), namespace, &resource);
     let object = api.get_opt(name).await.map_err(|error| ObserveError::Store(Box::new(error)))?;
     // Read loosely first: one object that is not understood must not stop the others.
@@ -149,6 +156,7 @@ pub async fn observe(
     } else {
         CqlAnswer::Unreachable("the Secret of the operator's superuser is not there yet".to_owned())
     };
+    let unmade = unmade(context, desired, &children, &pods, now).await;
     let observation = Observation {
         now,
         store: identity(store),
@@ -163,6 +171,7 @@ pub async fn observe(
         tasks: context.ring.tasks(&desired.uid),
         eviction_refused: context.evictions.refused(namespace, name),
         refused: context.refused.of(&desired.uid).told(now),
+        unmade,
     };
     Ok(Observed { observation, access, nodes, serving })
 }
@@ -225,6 +234,43 @@ async fn credentials(context: &Context, desired: &Desired, purpose: &str) -> Res
     Ok(Some(credentials))
 }
 
+/// Why pods that are to be there cannot be made, as events of whoever makes them tell. What cannot be asked is not
+/// known: the pod is missing all the same.
+async fn unmade(
+    context: &Context,
+    desired: &Desired,
+    children: &BTreeMap<ChildKey, Value>,
+    pods: &BTreeMap<String, PodObservation>,
+    now: Timestamp,
+) -> BTreeMap<String, String> {
+    let missing = unmade::missing(children, pods);
+    let mut known = context.unmade.of(&desired.uid);
+    for owner in known.due(&missing, now) {
+        let events = events_of(context, &desired.namespace, &owner).await;
+        if let Err(error) = &events {
+            tracing::debug!(owner = owner.name, %error, "cannot ask why a pod is missing");
+        }
+        let names = missing.get(&owner).map(Vec::as_slice).unwrap_or_default();
+        known.answered(&owner, names, &events.unwrap_or_default(), now);
+    }
+    let words = known.words(&missing);
+    context.unmade.put(&desired.uid, known);
+    words
+}
+
+async fn events_of(context: &Context, namespace: &str, owner: &ChildKey) -> Result<Vec<Value>, kube::Error> {
+    let events = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("", "v1", "Event"), "events");
+    let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), namespace, &events);
+    let of = format!("involvedObject.kind={},involvedObject.name={}", owner.kind, owner.name);
+    let found = api.list(&ListParams::default().fields(&of).limit(EVENTS_MAX)).await?;
+    let with_metadata = |event: DynamicObject| {
+        let mut value = event.data;
+        value["metadata"] = json!({ "creationTimestamp": event.metadata.creation_timestamp });
+        value
+    };
+    Ok(found.items.into_iter().map(with_metadata).collect())
+}
+
 fn pods(context: &Context, namespace: &str, store: &str) -> BTreeMap<String, PodObservation> {
     let pods = context.cache.of_store("Pod", namespace, store);
     let cassandra = |pod: &&Arc<DynamicObject>| pod.labels().get(LABEL_COMPONENT).is_some_and(|of| of == "cassandra");
@@ -268,8 +314,6 @@ async fn expandable(context: &Context, class: &str) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

@@ -47,7 +47,7 @@ type Guard = fn(&Context, &mut Draft) -> Option<Hold>;
 
 /// The runbook. The order is the point: what is in hand is finished first; nothing begins while the
 /// ring is not calm; nodes come before copies, copies before nodes go.
-const RUNBOOK: [(&str, Guard); 20] = [
+const RUNBOOK: [(&str, Guard); 21] = [
     ("a broken pod gets the newest template at once", rollout::replace_broken),
     ("a new spec is written down before anything is done for it", lifecycle::take_up_spec),
     ("a decommission in hand is finished", scale::finish_decommission),
@@ -63,6 +63,7 @@ const RUNBOOK: [(&str, Guard); 20] = [
     ("outdated pods are replaced one by one", rollout::replace_next),
     ("repairs owed are done", repair::repairs),
     ("keyspaces, roles and tables are made while the first node is alone", bootstrap::found),
+    ("log-ins do not wait for the last node", scale::spread_log_ins),
     ("nodes join one by one", scale::join_next),
     ("keyspaces exist", replication::create_next),
     ("roles exist", bootstrap::roles),

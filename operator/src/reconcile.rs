@@ -123,7 +123,11 @@ async fn pass(context: &Context, namespace: &str, name: &str) -> Result<Action, 
         return Err(PassError::NotLeading);
     }
     context.cache.synced().await?;
-    let Some((mut store, desired, observed)) = observe(context, namespace, name).await? else {
+    let looked = observe(context, namespace, name).await;
+    if let Err(error @ ObserveError::Foreign(_)) = &looked {
+        apply::tell_unreadable(context, namespace, name, &error.to_string()).await?;
+    }
+    let Some((mut store, desired, observed)) = looked? else {
         context.metrics.forget(namespace, name);
         return Ok(Action::await_change());
     };

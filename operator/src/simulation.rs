@@ -168,7 +168,37 @@ enum Event {
     LoseVolume(usize),
     /// A member is away for longer than the others keep its writes.
     LongAway(usize),
+    /// Writes of a kind, by its number, are refused for so many ticks.
+    Refuse(usize, u32),
+    /// Somebody makes an object under one of the shop's names, by number, perhaps with its label.
+    Foreign(usize, bool),
+    /// No pod can be made for so many ticks.
+    Unmakable(u32),
 }
+
+/// Kinds that somebody may refuse to let the operator write.
+const REFUSABLE: [&str; 11] = [
+    "Ingress",
+    "Deployment",
+    "Job",
+    "PodDisruptionBudget",
+    "NetworkPolicy",
+    "Service",
+    "ConfigMap",
+    "Secret",
+    "StatefulSet",
+    "PersistentVolumeClaim",
+    "Pod",
+];
+/// Names that may be somebody else's.
+const NAMES: [(&str, &str); 6] = [
+    ("Service", "shop-api"),
+    ("Service", "shop-cassandra"),
+    ("ConfigMap", "shop-cassandra"),
+    ("Deployment", "shop-api"),
+    ("StatefulSet", "shop-cassandra-b"),
+    ("Ingress", "shop-api"),
+];
 
 fn racks(count: usize) -> Value {
     ["a", "b", "c"].iter().take(count).map(|name| json!({"name": name})).collect()
@@ -231,6 +261,9 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::FailJob),
         1 => (0usize..6).prop_map(Event::LoseVolume),
         1 => (0usize..6).prop_map(Event::LongAway),
+        2 => (0usize..REFUSABLE.len(), 1u32..60).prop_map(|(kind, ticks)| Event::Refuse(kind, ticks)),
+        1 => (0usize..NAMES.len(), prop::bool::ANY).prop_map(|(name, labelled)| Event::Foreign(name, labelled)),
+        1 => (1u32..40).prop_map(Event::Unmakable),
         4 => (1usize..30).prop_map(Event::Pass),
     ]
 }
@@ -303,6 +336,12 @@ fn happen(simulation: &mut Simulation, event: Event) -> Result<(), Story> {
             simulation.world.jump(4);
             return simulation.steps(2);
         }
+        Event::Refuse(kind, ticks) => drop(world.refusing.insert(REFUSABLE[kind].to_owned(), ticks)),
+        Event::Foreign(number, labelled) => {
+            let (kind, name) = NAMES[number];
+            world.make_foreign(kind, name, labelled);
+        }
+        Event::Unmakable(ticks) => world.unmakable = ticks,
         Event::Pass(ticks) => return simulation.steps(ticks),
     }
     Ok(())
@@ -357,6 +396,7 @@ proptest! {
         simulation.world.failing_streams = 0;
         simulation.world.failing_repairs = 0;
         simulation.world.set_growable(true);
+        simulation.world.drop_foreign();
         simulation.weather(end, 30)?;
         simulation.settle()?;
         let before = simulation.world.objects.clone();

@@ -124,6 +124,7 @@ async fn context() -> Context {
         failures: Arc::default(),
         evictions: Arc::default(),
         refused: Arc::default(),
+        unmade: Arc::default(),
     }
 }
 

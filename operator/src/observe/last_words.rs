@@ -9,6 +9,9 @@ const LONGEST: usize = 300;
 /// How Cassandra begins its last words: `Exception (<class>) encountered during startup: <words>`.
 const STARTUP: &str = "encountered during startup: ";
 
+/// How Java tells of an exception that nobody caught.
+const IN_THREAD: &str = "Exception in thread \"main\" ";
+
 /// What the Java virtual machine says when it does not even start.
 const OF_THE_JVM: [&str; 5] = [
     "Unrecognized VM option",
@@ -55,13 +58,16 @@ fn of_a_program(lines: &[&str]) -> Option<String> {
     let at = lines.iter().rposition(|line| line.starts_with("Error: "))?;
     let what = lines[at].trim_start_matches("Error: ").to_owned();
     let causes = lines[at..].iter().skip_while(|line| **line != "Caused by:").skip(1);
-    let numbered = |line: &&&str| line.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == ':').trim();
-    Some(causes.fold(what, |words, cause| format!("{words}: {}", numbered(&cause))))
+    Some(causes.fold(what, |words, cause| format!("{words}: {}", unnumbered(cause))))
+}
+
+fn unnumbered(line: &str) -> &str {
+    line.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == ':').trim()
 }
 
 /// `java.lang.RuntimeException: <words>`.
 fn exception(line: &str) -> Option<String> {
-    let (class, words) = line.split_once(": ")?;
+    let (class, words) = line.strip_prefix(IN_THREAD).unwrap_or(line).split_once(": ")?;
     let is_class = class.contains('.')
         && (class.ends_with("Exception") || class.ends_with("Error"))
         && class.chars().all(|letter| letter.is_alphanumeric() || ".$_".contains(letter));
@@ -118,7 +124,8 @@ java.lang.IllegalStateException: Necessary replicas for strict consistency were 
 \tat org.apache.cassandra.service.CassandraDaemon.main(CassandraDaemon.java:871)
 INFO  [StorageServiceShutdownHook] 2026-11-30 01:05:11,020 HintsService.java:235 - Paused hints dispatch
 ";
-        let expected = "Necessary replicas for strict consistency were removed by source filters: [/10.120.1.9:7000] was down";
+        let expected =
+            "Necessary replicas for strict consistency were removed by source filters: [/10.120.1.9:7000] was down";
         assert_eq!(last_words(log).as_deref(), Some(expected));
     }
 
@@ -147,8 +154,12 @@ Caused by: org.apache.cassandra.exceptions.ConfigurationException: Batch sync sp
     #[test]
     fn programs_of_this_project_are_told_with_their_causes() {
         let log = "Error: prepared Cassandra's configuration\n\nCaused by:\n    0: read /settings/overrides\n    1: no such file\n";
-        assert_eq!(last_words(log).as_deref(), Some("prepared Cassandra's configuration: read /settings/overrides: no such file"));
-        let json = r#"{"timestamp":"2026-11-30T01:00:00Z","level":"ERROR","fields":{"message":"cannot listen on 8080"}}"#;
+        assert_eq!(
+            last_words(log).as_deref(),
+            Some("prepared Cassandra's configuration: read /settings/overrides: no such file")
+        );
+        let json =
+            r#"{"timestamp":"2026-11-30T01:00:00Z","level":"ERROR","fields":{"message":"cannot listen on 8080"}}"#;
         assert_eq!(last_words(json).as_deref(), Some("cannot listen on 8080"));
     }
 

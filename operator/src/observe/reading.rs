@@ -9,13 +9,11 @@ use kube::api::DynamicObject;
 use serde_json::Value;
 use store_crds::{ANNOTATION_CONFIGURATION, ANNOTATION_TEMPLATE_HASH, LABEL_RACK};
 
+use super::last_words::last_words;
 use crate::observation::{
     ANNOTATION_CLUSTER_NAME, ANNOTATION_DATACENTER, ANNOTATION_LEFT_RING, ANNOTATION_VERSION, CheckObservation,
     CheckOutcome, ClaimObservation, PodObservation, VolumeNote,
 };
-
-/// Most characters of a container's last words that are told.
-const LAST_WORDS: usize = 400;
 
 /// What a pass knows of a Cassandra pod.
 pub fn pod_observation(pod: &DynamicObject) -> PodObservation {
@@ -86,26 +84,12 @@ fn refusal(status: &Value) -> Option<String> {
         let ended = &container["state"]["terminated"];
         // what was killed by a signal has said nothing about the configuration
         let code = ended["exitCode"].as_i64().filter(|code| (1..128).contains(code))?;
-        let said = text(&ended["message"]).map(last_words).filter(|said| !said.is_empty());
+        let said = text(&ended["message"]).and_then(last_words);
         Some(said.unwrap_or_else(|| {
             let name = text(&container["name"]).unwrap_or_default();
             format!("container {name} ended with exit code {code}, see its log")
         }))
     })
-}
-
-/// What is worth telling of them, on one line: the innermost cause, or else how it began.
-fn last_words(said: &str) -> String {
-    let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
-    let cause = lines().rfind(|line| line.starts_with("Caused by:")).or_else(|| lines().next());
-    let words = cause.unwrap_or_default().trim_start_matches("Caused by:").trim();
-    let words = words.strip_prefix("Exception in thread \"main\"").unwrap_or(words).trim();
-    // the class of an exception says nothing to whoever wrote the spec
-    let words = match words.split_once(": ") {
-        Some((class, rest)) if class.contains('.') && !class.contains(' ') => rest,
-        _ => words,
-    };
-    words.chars().take(LAST_WORDS).collect()
 }
 
 fn ordinal(name: &str) -> i32 {
@@ -164,26 +148,48 @@ fn trouble(status: &Value) -> Option<String> {
     containers.into_iter().find_map(container_trouble)
 }
 
+/// So many restarts, and a container that runs again and is not ready yet is still one that ends.
+const ENDS_AGAIN: i64 = 2;
+
 fn container_trouble(container: &Value) -> Option<String> {
     let name = text(&container["name"]).unwrap_or_default();
-    let waiting = &container["state"]["waiting"];
-    if waiting.is_object() {
-        let reason = text(&waiting["reason"]).unwrap_or_default();
-        if ["", "PodInitializing", "ContainerCreating"].contains(&reason) {
-            return None;
+    let (waiting, ended) = (&container["state"]["waiting"], &container["state"]["terminated"]);
+    let before = &container["lastState"]["terminated"];
+    let reason = text(&waiting["reason"]).unwrap_or_default();
+    match reason {
+        "" | "PodInitializing" | "ContainerCreating" | "CrashLoopBackOff" => {}
+        "ErrImagePull" | "ImagePullBackOff" => return Some(unpulled(container, text(&waiting["message"]))),
+        other => {
+            let message = text(&waiting["message"]).unwrap_or_default();
+            return Some(format!("container {name}: {other}: {message}"));
         }
-        let last = &container["lastState"]["terminated"];
-        let detail = match last["exitCode"].as_i64() {
-            Some(code) => {
-                let reason = text(&last["reason"]).map(|reason| format!(" ({reason})")).unwrap_or_default();
-                format!("last exit code {code}{reason}")
-            }
-            None => text(&waiting["message"]).unwrap_or_default().to_owned(),
-        };
-        return Some(format!("container {name}: {reason}: {detail}"));
     }
-    let code = container["state"]["terminated"]["exitCode"].as_i64().filter(|code| *code != 0)?;
-    Some(format!("container {name} ended with exit code {code}"))
+    let again = container["restartCount"].as_i64().unwrap_or(0) >= ENDS_AGAIN && container["ready"] != true;
+    let last = match (ended.is_object(), reason == "CrashLoopBackOff" || again) {
+        (true, _) => ended,
+        (false, true) => before,
+        (false, false) => return None,
+    };
+    let code = last["exitCode"].as_i64();
+    if code == Some(0) && reason != "CrashLoopBackOff" {
+        return None;
+    }
+    // the same words while it waits for its next start, runs again and has ended again
+    let why = match (code, text(&last["reason"]).filter(|reason| !["Error", "Completed"].contains(reason))) {
+        (Some(code), Some(reason)) => format!("with exit code {code} ({reason})"),
+        (Some(code), None) => format!("with exit code {code}"),
+        (None, _) => "again and again".to_owned(),
+    };
+    let words = text(&last["message"]).and_then(last_words).map(|words| format!(": {words}")).unwrap_or_default();
+    Some(format!("container {name} ended {why}{words}"))
+}
+
+/// Kubernetes takes turns at two reasons for an image that cannot be pulled; the cause is the same.
+fn unpulled(container: &Value, message: Option<&str>) -> String {
+    let (name, image) = (text(&container["name"]).unwrap_or_default(), text(&container["image"]).unwrap_or_default());
+    let message = message.unwrap_or_default();
+    let cause = message.split_once("ErrImagePull: ").map_or(message, |(_, cause)| cause);
+    format!("container {name}: its image {image} cannot be pulled: {cause}")
 }
 
 #[cfg(test)]
@@ -253,8 +259,14 @@ mod tests {
                 Some("it cannot be scheduled: 0/3 nodes"),
             ),
             (
-                json!({"containerStatuses": [waiting("ImagePullBackOff", "no such image")]}),
-                Some("container cassandra: ImagePullBackOff: no such image"),
+                json!({"containerStatuses": [waiting("ErrImagePull", "no such image")]}),
+                Some("container cassandra: its image cassandra:9 cannot be pulled: no such image"),
+            ),
+            (
+                json!({"containerStatuses": [waiting(
+                    "ImagePullBackOff", "Back-off pulling image \"cassandra:9\": ErrImagePull: no such image"
+                )]}),
+                Some("container cassandra: its image cassandra:9 cannot be pulled: no such image"),
             ),
             (json!({"containerStatuses": [waiting("ContainerCreating", "")]}), None),
             (
@@ -263,7 +275,7 @@ mod tests {
                     "state": {"waiting": {"reason": "CrashLoopBackOff"}},
                     "lastState": {"terminated": {"exitCode": 3, "reason": "Error"}}
                 }]}),
-                Some("container cassandra: CrashLoopBackOff: last exit code 3 (Error)"),
+                Some("container cassandra ended with exit code 3"),
             ),
         ];
         for (status, expected) in cases {
@@ -295,7 +307,37 @@ mod tests {
         assert_eq!(outcome(json!({"phase": "Failed", "reason": "Evicted"})), CheckOutcome::Lost);
         assert_eq!(outcome(json!({"phase": "Succeeded"})), CheckOutcome::Passed);
         let pulls = json!({"phase": "Pending", "containerStatuses": [waiting("ErrImagePull", "not found")]});
-        assert_eq!(outcome(pulls), CheckOutcome::Running(Some("container cassandra: ErrImagePull: not found".into())));
+        assert_eq!(
+            outcome(pulls),
+            CheckOutcome::Running(Some(
+                "container cassandra: its image cassandra:9 cannot be pulled: not found".into()
+            ))
+        );
+    }
+
+    #[test]
+    fn a_container_that_ends_again_and_again_is_told_in_the_same_words_whatever_it_does_just_now() {
+        let said = json!({
+            "exitCode": 3, "reason": "Error",
+            "message": "Exception (a.b.C) encountered during startup: Invalid yaml. Please remove properties [x]\n"
+        });
+        let expected = "container cassandra ended with exit code 3: Invalid yaml. Please remove properties [x]";
+        let told = |state: Value, last: Value, restarts: i64| {
+            let container = json!({
+                "name": "cassandra", "ready": false, "restartCount": restarts, "state": state,
+                "lastState": {"terminated": last},
+            });
+            pod_observation(&pod(json!({"containerStatuses": [container]}))).trouble
+        };
+        let back_off = json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s"}});
+        for state in [back_off, json!({"running": {"startedAt": "2026-01-02T03:04:05Z"}})] {
+            assert_eq!(told(state.clone(), said.clone(), 4).as_deref(), Some(expected), "{state}");
+        }
+        assert_eq!(told(json!({"terminated": said}), said.clone(), 4).as_deref(), Some(expected));
+        assert_eq!(told(json!({"running": {}}), said, 1), None, "once may be once");
+        let killed = json!({"exitCode": 137, "reason": "OOMKilled"});
+        let told = told(json!({"terminated": killed}), Value::Null, 0);
+        assert_eq!(told.as_deref(), Some("container cassandra ended with exit code 137 (OOMKilled)"));
     }
 
     #[test]
@@ -340,7 +382,7 @@ mod tests {
 
     fn waiting(reason: &str, message: &str) -> Value {
         json!({
-            "name": "cassandra", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+            "name": "cassandra", "image": "cassandra:9", "imageID": "", "ready": false, "restartCount": 0,
             "state": {"waiting": {"reason": reason, "message": message}}
         })
     }

@@ -155,7 +155,8 @@ mod tests {
     fn the_words_are_those_of_the_last_try_and_a_later_success_makes_them_old() {
         let set = key("StatefulSet", "shop-cassandra-a");
         let words = |events: &[Value]| refusal(events, &set, "shop-cassandra-a-0");
-        let expected = "pods \"shop-cassandra-a-0\" is forbidden: maximum memory usage per Container is 2Gi, but limit is 3Gi";
+        let expected =
+            "pods \"shop-cassandra-a-0\" is forbidden: maximum memory usage per Container is 2Gi, but limit is 3Gi";
         let failed = event("FailedCreate", 20, REFUSED);
         assert_eq!(words(&[event("SuccessfulCreate", 10, MADE), failed.clone()]).as_deref(), Some(expected));
         assert_eq!(words(&[failed.clone(), event("SuccessfulCreate", 30, MADE)]), None);

@@ -95,6 +95,9 @@ fn migrate(context: &Context, draft: &mut Draft, job: Option<&Value>, hold: Opti
         }
         return;
     }
+    if let (Some(words), Some(_)) = (context.observation.unmade.get(&job_name(context)), job) {
+        draft.wrongs.push(Hold::wrong("PodNotMade", format!("the schema Job's pod cannot be made: {words}")).of("Job"));
+    }
     // one that was taken away comes last
     let postponed = draft.memory.postponed_job.as_deref() == Some(job_name(context).as_str());
     if postponed {
@@ -227,10 +230,14 @@ fn roll_out(context: &Context, draft: &mut Draft, wanted: &ApiShape) {
     let done = asked && observed && counts == [replicas; 3] && draft.shape.api.as_ref() == Some(wanted);
     if !done {
         draft.works.push(rolling_out(replicas, counts, observed));
-        let stuck =
-            deployment["status"]["conditions"].as_array().into_iter().flatten().find(|condition| {
-                condition["type"] == "Progressing" && condition["reason"] == "ProgressDeadlineExceeded"
-            });
+        let conditions = || deployment["status"]["conditions"].as_array().into_iter().flatten();
+        let failure =
+            conditions().find(|condition| condition["type"] == "ReplicaFailure" && condition["status"] == "True");
+        if let Some(words) = failure.and_then(|failure| failure["message"].as_str()) {
+            draft.wrongs.push(Hold::wrong("PodNotMade", format!("the API's pods cannot be made: {words}")).of(&name));
+        }
+        let stuck = conditions()
+            .find(|condition| condition["type"] == "Progressing" && condition["reason"] == "ProgressDeadlineExceeded");
         if let Some(stuck) = stuck {
             let cause = stuck["message"].as_str().unwrap_or_default();
             draft.wrongs.push(Hold::wrong("ApiRolloutStuck", format!("the API's pods do not become ready: {cause}")));

@@ -42,6 +42,9 @@ pub fn down(context: &Context, node: &Node) -> Option<Hold> {
 fn not_serving(context: &Context, node: &Node) -> Option<Hold> {
     let pod = &node.pod;
     let Some(running) = node.running else {
+        if let Some(words) = context.observation.unmade.get(pod) {
+            return Some(super::refused::not_made(pod, words));
+        }
         let message = format!("{pod} is to be started, and its pod does not exist yet");
         return Some(Hold::waiting("PodMissing", message).of(pod));
     };

@@ -8,9 +8,17 @@ use super::{Plan, RingAction};
 use crate::observation::{Cause, Refusal};
 use crate::resources::Write;
 
-/// Tells each refusal.
+/// Tells each refusal, and each pod that is refused to whoever is to make it.
 pub fn tell(context: &Context, draft: &mut Draft) {
     draft.wrongs.extend(holds(context));
+    // also of a node that nothing is there of yet but its StatefulSet; of the Job's pod its own guard tells
+    let pods = context.observation.unmade.iter().filter(|(name, _)| context.child("Job", name).is_none());
+    draft.wrongs.extend(pods.map(|(pod, words)| not_made(pod, words)));
+}
+
+/// A pod that whoever is to make it may not make.
+pub fn not_made(pod: &str, words: &str) -> Hold {
+    Hold::wrong("PodNotMade", format!("{pod} cannot be made: {words}")).of(pod)
 }
 
 /// All that is refused; until this process has tried it, what the last status told.

@@ -64,6 +64,18 @@ pub fn alter_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     Some(alter(context, draft, keyspace, &step))
 }
 
+/// One step of the log-ins towards the factor that they are to have, if there are nodes for it.
+pub fn alter_log_ins(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let keyspace = context.desired.keyspaces.iter().find(|keyspace| keyspace.name == "system_auth")?;
+    let seen = context.cql()?.keyspaces.get(&keyspace.name)?;
+    let raises = factor(context, seen).is_some_and(|now| now < keyspace.replication);
+    if !raises || context.member_count() < keyspace.replication {
+        return None;
+    }
+    let step = next_step(context, keyspace, seen)?;
+    Some(alter(context, draft, keyspace, &step))
+}
+
 /// The keyspaces that nobody waits for at QUORUM get the factor of the ring that is to come.
 pub fn alter_expendable(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let cql = context.cql()?;

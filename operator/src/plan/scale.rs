@@ -96,12 +96,29 @@ fn adopt_join(context: &Context) -> Option<OperationStatus> {
     Some(adopted)
 }
 
+/// Before another node joins, the log-ins get all the copies that they are to have, once there are nodes for
+/// them: with one copy until the last of many nodes is there, all of them would hang on one node for all that
+/// time. Not earlier: of two copies both are needed for a quorum.
+pub fn spread_log_ins(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    next_rack(context)?;
+    replication::alter_log_ins(context, draft)
+}
+
+/// The rack that has fewest nodes of those that want more.
+fn next_rack<'a>(context: &Context<'a>) -> Option<&'a DesiredRack> {
+    let taken = |rack: &DesiredRack| taken(context, rack);
+    let wanting = context.desired.cassandra.racks.iter().filter(|rack| taken(rack) < rack.target);
+    wanting.min_by_key(|rack| taken(rack))
+}
+
+fn taken(context: &Context, rack: &DesiredRack) -> i32 {
+    context.taken.get(&rack.name).copied().unwrap_or(0)
+}
+
 /// The next node joins: in the rack that has fewest of those that want more.
 pub fn join_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
-    let taken = |rack: &DesiredRack| context.taken.get(&rack.name).copied().unwrap_or(0);
-    let wanting = context.desired.cassandra.racks.iter().filter(|rack| taken(rack) < rack.target);
-    let rack = wanting.min_by_key(|rack| taken(rack))?;
-    let ordinal = taken(rack);
+    let rack = next_rack(context)?;
+    let ordinal = taken(context, rack);
     let pod = context.desired.pod_name(&rack.name, ordinal);
     // it would run what the others do not run yet
     if let Some(hold) = draft.rollout_waits.take() {

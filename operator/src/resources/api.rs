@@ -196,6 +196,7 @@ fn base_container(desired: &Desired, settings: &Settings, variables: Vec<Value>)
         "imagePullPolicy": desired.api.image_pull_policy,
         "env": variables,
         "resources": meta::resources(&desired.api.resources),
+        "terminationMessagePolicy": meta::LAST_WORDS,
         "securityContext": meta::container_security(),
     })
 }

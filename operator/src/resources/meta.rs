@@ -139,6 +139,9 @@ pub fn pod_security(user: i64) -> Value {
     })
 }
 
+/// The end of a container's log becomes its termination message, so that the status can tell what it said last.
+pub const LAST_WORDS: &str = "FallbackToLogsOnError";
+
 /// Security context of every container.
 pub fn container_security() -> Value {
     json!({

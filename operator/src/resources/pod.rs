@@ -81,6 +81,7 @@ pub(super) fn copy_config(desired: &Desired, settings: &Settings) -> Value {
         "imagePullPolicy": desired.cassandra.image_pull_policy,
         "command": ["sh", "-ec", COPY_CONFIG],
         "resources": meta::small_resources("16Mi", "64Mi", "500m"),
+        "terminationMessagePolicy": meta::LAST_WORDS,
         "securityContext": meta::container_security(),
         "volumeMounts": [mount("config", "/config")],
     })
@@ -105,6 +106,7 @@ pub(super) fn node_config(desired: &Desired, rack: &DesiredRack, cluster_name: &
             env_field("POD_IP", "status.podIP"),
         ],
         "resources": meta::small_resources("16Mi", "64Mi", "500m"),
+        "terminationMessagePolicy": meta::LAST_WORDS,
         "securityContext": meta::container_security(),
         "volumeMounts": [
             mount("config", files::CONFIG_DIR),
@@ -144,6 +146,7 @@ fn cassandra_container(desired: &Desired, settings: &Settings) -> Value {
             "failureThreshold": 3,
         },
         "lifecycle": { "preStop": { "exec": { "command": ["sh", "-c", PRE_STOP] } } },
+        "terminationMessagePolicy": meta::LAST_WORDS,
         "securityContext": meta::container_security(),
         "volumeMounts": [
             mount("config", files::CONFIG_DIR),
@@ -164,6 +167,7 @@ fn node_agent(settings: &Settings) -> Value {
         "ports": [port("node-agent", NODE_AGENT_PORT)],
         "resources": meta::small_resources("16Mi", "32Mi", "100m"),
         "livenessProbe": { "tcpSocket": { "port": NODE_AGENT_PORT }, "periodSeconds": 10, "timeoutSeconds": 5 },
+        "terminationMessagePolicy": meta::LAST_WORDS,
         "securityContext": meta::container_security(),
         "volumeMounts": [
             read_only_mount("data", files::DATA_DIR),

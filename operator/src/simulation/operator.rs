@@ -15,6 +15,7 @@ use crate::observation::{
     Cause, CheckObservation, ChildKey, CqlAnswer, EvictionRefused, NodeAnswer, Observation, PodObservation,
     StoreIdentity, TaskKind,
 };
+use crate::observe::unmade;
 use crate::ownership::{self, Standing, standing};
 use crate::plan::{ClaimEdit, Delete, Plan, RingAction, Shape, plan};
 use crate::refusals::Refusals;
@@ -243,6 +244,9 @@ impl Operator {
             0 => cql(&world.ring, &serving, tick, &desired.api.keyspace),
             _ => CqlAnswer::Unreachable("time-out".into()),
         };
+        let missing = unmade::missing(&cache.children, &cache.pods).into_values().flatten();
+        let refused = |pod: String| (world.unmakable > 0).then(|| (pod, "exceeded quota: stop".to_owned()));
+        let unmade = missing.filter_map(refused).collect();
         Observation {
             now: world.now,
             store: identity(store),
@@ -257,6 +261,7 @@ impl Operator {
             tasks: self.tasks.states(),
             eviction_refused: self.refused.clone(),
             refused: self.refusals.1.told(world.now),
+            unmade,
         }
     }
 

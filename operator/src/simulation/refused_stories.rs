@@ -52,7 +52,7 @@ fn a_refused_stateful_set_is_told_and_the_api_goes_on() {
     simulation.world.refusing.insert("StatefulSet".into(), 200);
     let mut next = spec(3, 3, 3);
     next["cassandra"]["heap"] = json!("300Mi");
-    next["api"]["image"] = json!("api:next");
+    next["api"]["replicas"] = json!(2);
     simulation.world.set_spec(next);
     simulation.steps(TOLD).unwrap();
     let told = degraded(&simulation);
@@ -60,6 +60,8 @@ fn a_refused_stateful_set_is_told_and_the_api_goes_on() {
     assert!(progressing(&simulation).starts_with("True"), "{}", progressing(&simulation));
     simulation.steps(40).unwrap();
     assert_eq!(simulation.world.live_members(), 3, "no node is taken down for a template that is not there");
+    let deployment = simulation.world.of_kind("Deployment").next().unwrap();
+    assert_eq!(deployment["spec"]["replicas"], 2, "the API goes on");
     simulation.world.refusing.clear();
     simulation.settle().unwrap();
 }
@@ -81,17 +83,32 @@ fn a_node_is_neither_started_nor_replaced_while_its_configuration_is_refused() {
 }
 
 #[test]
+fn a_refused_budget_or_policy_stops_neither_ring_nor_api() {
+    for kind in ["PodDisruptionBudget", "NetworkPolicy"] {
+        let mut simulation = Simulation::new(spec(1, 1, 1));
+        simulation.world.refusing.insert(kind.into(), 300);
+        simulation.steps(100).unwrap();
+        assert_eq!(simulation.world.live_members(), 1);
+        assert!(exists(&simulation, "Deployment", "shop-api"));
+        let told = degraded(&simulation);
+        assert!(told.starts_with(&format!("True WriteRefused: could not write {kind} ")), "{told}");
+        simulation.settle().unwrap();
+    }
+}
+
+#[test]
 fn a_claim_that_may_not_grow_stops_no_node_from_joining() {
     let mut simulation = settled(1, 1, 1);
-    simulation.world.refusing.insert("PersistentVolumeClaim".into(), 300);
+    simulation.world.refusing.insert("PersistentVolumeClaim".into(), 400);
     let mut next = spec(3, 1, 1);
     next["cassandra"]["storage"] = json!({"size": "2Gi"});
     simulation.world.set_spec(next);
     simulation.steps(TOLD).unwrap();
     let told = degraded(&simulation);
     assert!(told.contains("PersistentVolumeClaim data-shop-cassandra-a-"), "{told}");
-    simulation.steps(150).unwrap();
+    simulation.steps(250).unwrap();
     assert_eq!(simulation.world.live_members(), 3);
+    assert_eq!(simulation.world.ring.factor("system_auth"), 3, "and the ring's schema is looked after");
     simulation.settle().unwrap();
 }
 
@@ -182,5 +199,35 @@ fn objects_of_a_former_shop_of_that_name_are_waited_for() {
     let told = degraded(&simulation);
     assert!(told.contains("FormerObject: Service shop-api still belongs to a StoreCluster of this name"), "{told}");
     simulation.world.drop_foreign();
+    simulation.settle().unwrap();
+}
+
+#[test]
+fn a_pod_that_a_quota_forbids_is_told_in_its_words_and_comes_once_it_may() {
+    let mut simulation = settled(3, 3, 3);
+    simulation.world.unmakable = 100;
+    simulation.world.pods.remove("shop-cassandra-b-0");
+    simulation.steps(TOLD).unwrap();
+    let told = degraded(&simulation);
+    assert!(told.starts_with("True PodNotMade: shop-cassandra-b-0 cannot be made: exceeded quota: stop"), "{told}");
+    simulation.settle().unwrap();
+    let mut simulation = Simulation::new(spec(1, 1, 1));
+    simulation.world.unmakable = 60;
+    simulation.steps(TOLD).unwrap();
+    assert!(degraded(&simulation).contains("cannot be made: exceeded quota"), "{}", degraded(&simulation));
+    simulation.settle().unwrap();
+}
+
+#[test]
+fn log_ins_do_not_hang_on_one_node_until_the_last_of_many_has_joined() {
+    let mut simulation = Simulation::new(spec(6, 3, 3));
+    for _ in 0..600 {
+        simulation.steps(1).unwrap();
+        if simulation.world.ring.members.len() == 4 {
+            break;
+        }
+    }
+    assert_eq!(simulation.world.ring.members.len(), 4);
+    assert_eq!(simulation.world.ring.factor("system_auth"), 3);
     simulation.settle().unwrap();
 }

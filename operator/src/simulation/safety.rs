@@ -73,6 +73,12 @@ pub fn check_newcomer(world: &mut World, name: &str) {
     if let Some((other, _)) = outdated {
         world.violate(format!("{name} joins with a configuration that {other} does not run yet"));
     }
+    let members = world.ring.members.len();
+    let wanted = world.store.as_ref().map_or(0, |store| store.spec.cassandra.size.min(3));
+    let copies = world.ring.factor("system_auth");
+    if copies < wanted && i32::try_from(members).unwrap() >= wanted {
+        world.violate(format!("{name} joins while all log-ins hang on {copies} of {members} nodes"));
+    }
     check_hints(world, &format!("{name} joins"));
     check_no_job(world, &format!("{name} joins"));
 }

@@ -161,6 +161,8 @@ pub struct World {
     pub collects: u32,
     /// Objects of others under names that the shop's have, or with its label.
     pub foreign: BTreeMap<ChildKey, Value>,
+    /// Ticks in which a quota lets no pod be made.
+    pub unmakable: u32,
     /// Kinds that the API server refuses to write, each for so many ticks.
     pub refusing: BTreeMap<String, u32>,
     uids: u64,
@@ -200,6 +202,7 @@ impl World {
             garbage: None,
             collects: 0,
             foreign: BTreeMap::new(),
+            unmakable: 0,
             refusing: BTreeMap::new(),
             uids: 0,
         }
@@ -403,6 +406,7 @@ impl World {
             *ticks -= 1;
             *ticks > 0
         });
+        self.unmakable = self.unmakable.saturating_sub(1);
         self.run_stateful_sets();
         for name in self.pods.keys().cloned().collect::<Vec<_>>() {
             self.run_process(&name);
@@ -438,7 +442,7 @@ impl World {
     }
 
     fn make_pod(&mut self, set: &SetSeen, name: &str, ordinal: i32) {
-        if self.pods.contains_key(name) || self.pods_refused {
+        if self.pods.contains_key(name) || self.pods_refused || self.unmakable > 0 {
             return;
         }
         let rack = set.rack.clone();
