@@ -78,6 +78,31 @@ fn a_node_that_tries_a_bad_configuration_and_is_lost_harms_no_other() {
 }
 
 #[test]
+fn a_pod_of_the_same_rack_that_is_lost_while_the_one_that_tries_is_made_does_not_try() {
+    let mut simulation = settled(3, 1, 3);
+    simulation.world.set_spec(bad(1));
+    let ending = |simulation: &Simulation| simulation.world.pods.values().any(|pod| pod.seen.deleting);
+    for _ in 0..20 {
+        simulation.steps(usize::from(!ending(&simulation))).unwrap();
+    }
+    assert!(ending(&simulation), "{}", degraded(&simulation));
+    // the template is that of the one that tries until its pod is there
+    simulation.steps(1).unwrap();
+    let (lost, _) = simulation.world.pods.iter().find(|(_, pod)| !pod.seen.deleting).unwrap();
+    let lost = lost.clone();
+    simulation.world.pods.remove(&lost);
+    simulation.steps(1).unwrap();
+    let made = simulation.world.pods[&lost].seen.configuration.clone();
+    let wanted = simulation.world.store.as_ref().unwrap().status.as_ref().unwrap().configuration.tried.clone();
+    assert_eq!(Some(made), wanted.map(|trial| trial.configuration), "it was made with the same template");
+    simulation.steps(40).unwrap();
+    assert_eq!((crashing(&simulation).len(), simulation.world.live_members()), (1, 2), "{lost} is back");
+    assert!(!crashing(&simulation).contains(&lost));
+    simulation.world.set_spec(spec(3, 1, 3));
+    simulation.settle().unwrap();
+}
+
+#[test]
 fn all_nodes_that_lose_power_come_back_but_the_one_that_tries() {
     let mut simulation = settled(3, 3, 3);
     simulation.world.set_spec(bad(3));
