@@ -4,7 +4,7 @@
 mod publisher;
 
 use jiff::Timestamp;
-use store_crds::{Fault, NodeState, OperationKind, OperationStatus, StoreClusterStatus, conditions};
+use store_crds::{DebtKind, Fault, NodeState, OperationKind, OperationStatus, StoreClusterStatus, conditions};
 
 pub use publisher::Publisher;
 
@@ -114,9 +114,12 @@ fn is_done(operation: &OperationStatus, after: &StoreClusterStatus) -> bool {
             keyspace.is_some_and(|keyspace| keyspace.replication == operation.replication)
         }
         OperationKind::Repair | OperationKind::Cleanup => {
+            let kind = if operation.kind == OperationKind::Repair { DebtKind::Repair } else { DebtKind::Cleanup };
             let host = node.and_then(|node| node.host_id.as_ref());
             !after.owed.iter().any(|debt| {
-                debt.keyspace == operation.keyspace && host.is_some_and(|host| debt.host_ids.contains(host))
+                debt.kind == kind
+                    && debt.keyspace == operation.keyspace
+                    && host.is_some_and(|host| debt.host_ids.contains(host))
             })
         }
         OperationKind::GrowVolumes => true,

@@ -211,7 +211,9 @@ mod tests {
             for opening in openings {
                 for after in text.split(opening).skip(1) {
                     let reason = after.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
-                    reasons.extend(reason.filter(|reason| !reason.is_empty()).map(str::to_owned));
+                    let is_word =
+                        |reason: &&str| !reason.is_empty() && reason.chars().all(|letter| letter.is_ascii_alphabetic());
+                    reasons.extend(reason.filter(is_word).map(str::to_owned));
                 }
             }
         }

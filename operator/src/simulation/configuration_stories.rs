@@ -167,7 +167,7 @@ fn a_trial_run_that_hangs_is_told_and_a_newer_spec_waits_for_none() {
     simulation.world.hanging_checks = true;
     simulation.world.set_spec(with(spec(3, 3, 3), "heap", json!("257Mi")));
     simulation.steps(170).unwrap();
-    assert!(degraded(&simulation).contains("it has not ended for"), "{}", degraded(&simulation));
+    assert!(degraded(&simulation).contains("it has not ended within"), "{}", degraded(&simulation));
     assert_eq!(uids(&simulation), before);
     simulation.world.hanging_checks = false;
     simulation.world.set_spec(with(spec(3, 3, 3), "heap", json!("258Mi")));
