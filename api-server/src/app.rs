@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::admission::{Admission, Bounds};
 use crate::auth::Gate;
@@ -21,6 +22,8 @@ use crate::models::products::Products;
 use crate::models::reports::Reports;
 use crate::models::stocks::Stocks;
 use crate::models::users::Users;
+use crate::problem::Problem;
+use crate::server::outgoing::Unsent;
 
 /// Use cases over one database.
 #[derive(Clone)]
@@ -81,6 +84,37 @@ pub const LONG_REQUEST: Duration = Duration::from_secs(600);
 /// Imports under way at once.
 const IMPORTS_MAX: usize = 4;
 
+/// Exports under way at once: each goes on after its request is answered.
+const EXPORTS_MAX: usize = 4;
+
+/// Bytes of answers that wait for their clients to read; beyond it requests are turned away.
+pub const UNSENT_MAX: usize = 32 * 1024 * 1024;
+
+/// How long a look at the database is believed.
+const BELIEVED: Duration = Duration::from_secs(1);
+
+/// Whether the database answers, looked at once a second at most however many ask, and by one look at a time.
+#[derive(Debug, Default)]
+pub struct Readiness(tokio::sync::Mutex<Option<(Instant, Result<(), Problem>)>>);
+
+impl Readiness {
+    /// What a look finds, or has just found.
+    pub async fn of<F>(&self, look: impl FnOnce() -> F) -> Result<(), Problem>
+    where
+        F: Future<Output = Result<(), Problem>>,
+    {
+        let mut last = self.0.lock().await;
+        if let Some((at, found)) = &*last
+            && at.elapsed() < BELIEVED
+        {
+            return found.clone();
+        }
+        let found = look().await;
+        *last = Some((Instant::now(), found.clone()));
+        found
+    }
+}
+
 /// Beyond the deadline of a request, how long its claims are respected by others.
 pub const LEASE_SLACK: Duration = Duration::from_secs(2);
 
@@ -100,6 +134,12 @@ pub struct App {
     pub gate: Gate,
     /// Turns of imports.
     pub imports: Arc<Semaphore>,
+    /// Turns of exports.
+    pub exports: Arc<Semaphore>,
+    /// What clients have not taken yet.
+    pub unsent: Unsent,
+    /// What the last look at the database found.
+    pub readiness: Readiness,
     draining: AtomicBool,
 }
 
@@ -123,6 +163,9 @@ impl App {
             metrics,
             gate,
             imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
+            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+            unsent: Unsent::new(UNSENT_MAX),
+            readiness: Readiness::default(),
             draining: AtomicBool::new(false),
         })
     }
@@ -150,5 +193,31 @@ impl App {
     /// Whether [`App::drain`] was called.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn however_many_ask_whether_it_is_ready_the_database_is_asked_once_a_second() {
+        let (readiness, looks) = (Readiness::default(), AtomicUsize::new(0));
+        let look = || async {
+            looks.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            Ok(())
+        };
+        let crowd = async || futures::future::join_all((0..1000).map(|_| readiness.of(look))).await;
+        assert!(crowd().await.iter().all(Result::is_ok));
+        assert_eq!(looks.load(Ordering::SeqCst), 1, "one look at a time");
+        tokio::time::advance(Duration::from_millis(999)).await;
+        crowd().await;
+        assert_eq!(looks.load(Ordering::SeqCst), 1);
+        tokio::time::advance(Duration::from_millis(1)).await;
+        crowd().await;
+        assert_eq!(looks.load(Ordering::SeqCst), 2);
     }
 }

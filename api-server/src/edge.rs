@@ -28,6 +28,7 @@ use crate::problem::Problem;
 use crate::proxies::{Proxies, lead_back};
 use crate::route::Route;
 use crate::router;
+use crate::server::outgoing::Unsent;
 use crate::trace;
 
 /// Names a request in logs, answers and problems.
@@ -41,6 +42,8 @@ pub struct Edge {
     log: AccessLog,
     ids: Arc<RequestIds>,
     proxies: Proxies,
+    /// Whether this is the door of probes and metrics.
+    operations: bool,
 }
 
 /// Makes request ids: a random beginning for the process, then a count.
@@ -80,10 +83,28 @@ impl Drop for Active<'_> {
 }
 
 impl Edge {
-    /// An edge before a router.
+    /// The edge of clients.
     pub fn new(app: Arc<App>, router: Router, log: AccessLog) -> Self {
         let ids = Arc::new(RequestIds { process: rand::random(), next: AtomicU64::new(0) });
-        Self { app, router, log, ids, proxies: Proxies::default() }
+        Self { app, router, log, ids, proxies: Proxies::default(), operations: false }
+    }
+
+    /// The edge of probes and metrics beside this one.
+    #[must_use]
+    pub fn of_operations(&self) -> Self {
+        let router = router::operations(Arc::clone(&self.app));
+        Self { router, proxies: Proxies::default(), operations: true, ..self.clone() }
+    }
+
+    /// What clients have not taken yet.
+    pub fn unsent(&self) -> Unsent {
+        self.app.unsent.clone()
+    }
+
+    /// The route of a path at this door.
+    fn route(&self, path: &str) -> Route {
+        let route = Route::of(path);
+        if route.is_of_operations() == self.operations { route } else { Route::Unmatched }
     }
 
     /// The same behind so many proxies.
@@ -101,7 +122,7 @@ impl Edge {
         let started = Instant::now();
         let method = request.method().clone();
         let uri = request.uri().clone();
-        let route = Route::of(uri.path());
+        let route = self.route(uri.path());
         let id = given_id(request.headers()).unwrap_or_else(|| self.ids.make());
         let client = self.proxies.client(request.headers(), peer);
         let prefix = self.proxies.prefix(request.headers());
@@ -110,7 +131,13 @@ impl Edge {
         let active = Active(&self.app);
         let mut role = None;
         // Held until the answer is made. Probes and metrics are told of a full house, not turned away by it.
-        let mut slot = if route.is_operational() { None } else { Some(self.app.admission.enter().await) };
+        let mut slot = if route.is_operational() {
+            None
+        } else if self.app.unsent.is_full() {
+            Some(None)
+        } else {
+            Some(self.app.admission.enter().await)
+        };
         let mut held = None;
         let mut response = match &slot {
             Some(None) => {

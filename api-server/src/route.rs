@@ -189,6 +189,16 @@ impl Route {
         matches!(self, Self::ProductImport | Self::StockImport)
     }
 
+    /// Whether the route is at the door for probes and metrics, and not at that of clients.
+    pub const fn is_of_operations(self) -> bool {
+        matches!(self, Self::Livez | Self::Readyz | Self::Metrics)
+    }
+
+    /// Whether what is answered lies in the program itself, and costs no memory however long it takes to be read.
+    pub const fn is_in_the_program(self) -> bool {
+        matches!(self, Self::OpenApi | Self::Docs | Self::DocsFile)
+    }
+
     /// Whether the route is for those who run the store: never turned away under load.
     pub const fn is_operational(self) -> bool {
         matches!(self, Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Metrics)

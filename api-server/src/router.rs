@@ -46,21 +46,32 @@ pub fn build(app: Arc<App>) -> Router {
         .route(Route::ClusterConsistency.pattern(), get(cluster::consistency))
         .route(Route::Health.pattern(), get(health::health))
         .route(Route::HealthCheck.pattern(), get(health::health_check))
-        .route(Route::Livez.pattern(), get(health::livez))
-        .route(Route::Readyz.pattern(), get(health::readyz))
-        .route(Route::Metrics.pattern(), get(health::metrics))
         .route(Route::OpenApi.pattern(), get(docs::document))
         .route(Route::Docs.pattern(), get(docs::index))
         .route(Route::DocsFile.pattern(), get(docs::file))
-        .fallback(async || Problem::not_found("resource"))
-        .method_not_allowed_fallback(async || {
-            Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "the resource has other methods, see Allow",
-            )
-        })
+        .fallback(nowhere)
+        .method_not_allowed_fallback(other_methods)
         .with_state(app)
+}
+
+/// What those who run the store ask, at a door of its own.
+pub fn operations(app: Arc<App>) -> Router {
+    Router::new()
+        .route(Route::Livez.pattern(), get(health::livez))
+        .route(Route::Readyz.pattern(), get(health::readyz))
+        .route(Route::Metrics.pattern(), get(health::metrics))
+        .fallback(nowhere)
+        .method_not_allowed_fallback(other_methods)
+        .with_state(app)
+}
+
+async fn nowhere() -> Problem {
+    Problem::not_found("resource")
+}
+
+async fn other_methods() -> Problem {
+    let detail = "the resource has other methods, see Allow";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
 }
 
 /// Answers by the route's handler. What most requests are, reads of products and orders, is handled without the router,

@@ -8,7 +8,6 @@ use scylla::errors::NewSessionError;
 use scylla::statement::SerialConsistency;
 use store_telemetry::Catalogue;
 use thiserror::Error;
-use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::access_log::AccessLog;
@@ -25,7 +24,7 @@ use crate::models::orders::sweep;
 use crate::proxies::Proxies;
 use crate::router;
 use crate::seed::{self, Plan};
-use crate::server::{self, Pace};
+use crate::server::{self, Door, Pace};
 use crate::settings::{MigrateArgs, SeedArgs, SerialLevel, Settings, SettingsError};
 
 /// A command that did not do its work.
@@ -71,18 +70,30 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
         .map_err(|error| RunError::Start(error.to_string()))?;
     let limits = Limits { request_timeout: settings.request_timeout(), bounds: settings.bounds() };
     let app = App::new(limits, settings.consistency, settings.local_datacenter.clone(), cursors, metrics, gate);
-    let address = (settings.listen_address, settings.port).into();
-    let listener = TcpListener::bind(address).await.map_err(|source| RunError::Listen { address, source })?;
-    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+    let listen = |port| {
+        let address = (settings.listen_address, port).into();
+        server::listen(address).map_err(|source| RunError::Listen { address, source })
+    };
+    let (listener, probes) = (listen(settings.port)?, listen(settings.operations_port)?);
     let edge = Edge::new(Arc::clone(&app), router::build(Arc::clone(&app)), log);
-    let edge = edge.behind(Proxies(settings.trusted_hops));
+    let operations = Door { listener: probes, edge: edge.of_operations() };
+    let public = Door { listener, edge: edge.behind(Proxies(settings.trusted_hops)) };
     let pace = Pace {
-        max_connections: usize::try_from(settings.max_connections).unwrap_or(usize::MAX),
+        max_connections: settings.max_connections(),
+        first_head_timeout: server::FIRST_HEAD_TIMEOUT,
+        write_timeout: Duration::from_millis(settings.write_timeout_ms),
         drain: Duration::from_secs(settings.drain_seconds),
         shutdown: Duration::from_secs(settings.shutdown_seconds),
     };
     let connecting = tokio::spawn(connect_in_time(Arc::clone(&app), settings.clone(), observer));
-    server::serve(listener, edge, app, pace, server::signal()).await;
+    tracing::info!(
+        address = ?public.listener.local_addr().ok(),
+        operations = ?operations.listener.local_addr().ok(),
+        max_connections = pace.max_connections,
+        version = env!("CARGO_PKG_VERSION"),
+        "listening"
+    );
+    server::serve(public, operations, app, pace, server::signal()).await;
     connecting.abort();
     drop(writer);
     Ok(())

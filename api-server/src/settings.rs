@@ -106,6 +106,9 @@ pub struct Settings {
     /// Port to listen on
     #[arg(long, env = "STORE_PORT", default_value_t = 5000, global = true)]
     pub port: u16,
+    /// Port of probes and metrics, at the same address; 0 is any that is free
+    #[arg(long, env = "STORE_OPERATIONS_PORT", default_value_t = 5001, global = true)]
+    pub operations_port: u16,
     /// Datacenter whose nodes coordinate
     #[arg(long, env = "STORE_LOCAL_DATACENTER", value_parser = clap::builder::NonEmptyStringValueParser::new(), global = true)]
     pub local_datacenter: Option<String>,
@@ -136,9 +139,12 @@ pub struct Settings {
     /// How long a request may wait so, in milliseconds
     #[arg(long, env = "STORE_MAX_WAIT_MS", default_value_t = 100, global = true)]
     pub max_wait_ms: u64,
-    /// Connections open at once
-    #[arg(long, env = "STORE_MAX_CONNECTIONS", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true)]
-    pub max_connections: u32,
+    /// Connections open at once; one for each 128 KiB of the memory limit unless given, 4096 at most
+    #[arg(long, env = "STORE_MAX_CONNECTIONS", value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true)]
+    pub max_connections: Option<u32>,
+    /// How long an answer waits for its client to read on, in milliseconds
+    #[arg(long, env = "STORE_WRITE_TIMEOUT_MS", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(100..=600_000), global = true)]
+    pub write_timeout_ms: u64,
     /// Threads that answer requests
     #[arg(long, env = "STORE_THREADS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256), global = true)]
     pub threads: u16,
@@ -263,6 +269,12 @@ impl Settings {
         Bounds { working: number(self.max_requests), waiting: number(self.max_waiting), patience, turn }
     }
 
+    /// Connections open at once: as many as the memory that the container may have holds together with everything else.
+    pub fn max_connections(&self) -> usize {
+        let given = self.max_connections.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
+        given.unwrap_or_else(|| connections_within(std::fs::read_to_string(MEMORY_LIMIT).ok().as_deref()))
+    }
+
     /// Deadline of a request.
     pub const fn request_timeout(&self) -> Duration {
         Duration::from_millis(self.request_timeout_ms)
@@ -272,6 +284,17 @@ impl Settings {
     pub const fn statement_timeout(&self) -> Duration {
         Duration::from_millis(self.statement_timeout_ms)
     }
+}
+
+/// Where the kernel tells the container's limit, in bytes or as `max`.
+const MEMORY_LIMIT: &str = "/sys/fs/cgroup/memory.max";
+/// Of the limit, for each connection.
+const BYTES_A_CONNECTION: usize = 128 * 1024;
+const CONNECTIONS_MAX: usize = 4096;
+
+fn connections_within(limit: Option<&str>) -> usize {
+    let bytes = limit.and_then(|text| text.trim().parse::<usize>().ok());
+    bytes.map_or(CONNECTIONS_MAX, |bytes| (bytes / BYTES_A_CONNECTION).clamp(64, CONNECTIONS_MAX))
 }
 
 fn read_file(variable: &'static str, path: &Path) -> Result<String, SettingsError> {
@@ -331,6 +354,21 @@ mod tests {
             count += 1;
         }
         assert!(count >= 30, "{count}");
+    }
+
+    #[test]
+    fn connections_are_bounded_by_the_memory_that_the_container_may_have() {
+        for (limit, connections) in [
+            (None, 4096),
+            (Some("max\n"), 4096),
+            (Some("134217728\n"), 1024),
+            (Some("1073741824\n"), 4096),
+            (Some("1000\n"), 64),
+        ] {
+            assert_eq!(connections_within(limit), connections, "{limit:?}");
+        }
+        let given = parse(&["--max-connections", "7"]).unwrap();
+        assert_eq!(given.settings.max_connections(), 7);
     }
 
     #[test]

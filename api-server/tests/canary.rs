@@ -37,8 +37,8 @@ impl Program {
         let program = Self { child: child.unwrap(), url: format!("http://127.0.0.1:{port}") };
         let until = Instant::now() + Duration::from_secs(30);
         let client = client();
-        let livez = format!("{}/livez", program.url);
-        while client.get(&livez).header("x-request-id", "waiting").send().await.is_err() {
+        let health = format!("{}/health", program.url);
+        while client.get(&health).header("x-request-id", "waiting").send().await.is_err() {
             assert!(Instant::now() < until, "the program does not listen");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -70,6 +70,7 @@ fn command(directory: &Path) -> Command {
         .env("CASSANDRA_PASSWORD", format!("{CANARY}-password"))
         .env("STORE_CURSOR_KEY", format!("{CANARY}-cursor-key"))
         .env("STORE_LISTEN_ADDRESS", "127.0.0.1")
+        .env("STORE_OPERATIONS_PORT", "0")
         .env("STORE_DRAIN_SECONDS", "0")
         .env("LOG_FORMAT", "json")
         .env("OTEL_BSP_SCHEDULE_DELAY", "100")

@@ -29,3 +29,5 @@ pub const JOLOKIA_PORT: i32 = 8778;
 pub const NODE_AGENT_PORT: i32 = 8779;
 /// Port of the REST API in its pods and of its Service.
 pub const API_PORT: i32 = 5000;
+/// Port of probes and metrics in the API's pods. No Service and no way in leads to it.
+pub const API_OPERATIONS_PORT: i32 = 5001;

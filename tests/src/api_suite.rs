@@ -150,19 +150,20 @@ impl Server {
         let mut migrate = Command::new(&program);
         migrate.args(["migrate", "--create-keyspace", "--replication-factor", "3", "--datacenter", DATACENTER]);
         run(migrate.env("CASSANDRA_HOST", hosts), LONG)?;
-        let port = free_port()?.to_string();
+        let (port, operations) = (free_port()?.to_string(), free_port()?.to_string());
         let environment = [
             ("CASSANDRA_HOST", hosts),
             ("STORE_LOCAL_DATACENTER", DATACENTER),
             ("STORE_LISTEN_ADDRESS", "127.0.0.1"),
             ("STORE_PORT", &port),
+            ("STORE_OPERATIONS_PORT", &operations),
             ("STORE_AUTH", "tokens"),
             ("STORE_TOKENS_DIRECTORY", &tokens),
             ("RUST_LOG", "warn"),
         ];
         let program = Program::start_unheard(&program, &["serve"], &environment)?;
         let url = format!("http://127.0.0.1:{port}");
-        wait_until("the API", READY, || ready(&url)).await?;
+        wait_until("the API", READY, || ready(&operations)).await?;
         Ok(Server { url, directory: directory.to_owned(), node_down: false, _program: program })
     }
 
@@ -191,8 +192,10 @@ pub(crate) fn free_port() -> std::io::Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-pub(crate) async fn ready(url: &str) -> Result<(), String> {
-    let answer = reqwest::get(format!("{url}/readyz")).await.map_err(|error| error.to_string())?;
+/// Whether an API of this machine is, by its port for probes.
+pub(crate) async fn ready(operations: &str) -> Result<(), String> {
+    let answer =
+        reqwest::get(format!("http://127.0.0.1:{operations}/readyz")).await.map_err(|error| error.to_string())?;
     if answer.status().is_success() { Ok(()) } else { Err(format!("/readyz answers {}", answer.status())) }
 }
 

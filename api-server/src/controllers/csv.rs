@@ -344,6 +344,8 @@ where
 {
     request::accepts(&parts.headers, CSV)?;
     Query::read(&parts, &[], &[])?;
+    let turn = Arc::clone(&app.exports).try_acquire_owned();
+    let turn = turn.map_err(|_| Problem::unavailable("overloaded", "too many files are being exported"))?;
     let parts = Arc::new(parts);
     let (first, lines) = page(Arc::clone(&app), Arc::clone(&parts), None).await?;
     let receipt: Receipt = first.receipt;
@@ -351,6 +353,8 @@ where
     // The pages to come belong to the request, though it is answered by then.
     let span = Span::current();
     let rest = stream::try_unfold(first.next, move |cursor| {
+        // Held until the last page has gone.
+        let _turn = &turn;
         let next = cursor.map(|cursor| page(Arc::clone(&app), Arc::clone(&parts), Some(cursor)));
         let next = next.map(|next| next.instrument(span.clone()));
         async move {

@@ -45,31 +45,23 @@ pub async fn health_check() -> Response {
     ok("ok")
 }
 
-/// Liveness: never depends on Cassandra
-#[utoipa::path(get, path = "/livez", tag = "operations", operation_id = "livez",
-    responses((status = 200, description = "The process serves", body = Status)))]
+/// Liveness: never depends on Cassandra.
 pub async fn livez() -> Response {
     ok("ok")
 }
 
-/// Readiness: Cassandra answers, the schema was found to be the expected one, no shutdown is under way
-#[utoipa::path(get, path = "/readyz", tag = "operations", operation_id = "readyz",
-    responses(
-        (status = 200, description = "Send requests", body = Status),
-        (status = 503, response = crate::openapi::Unavailable),
-    ))]
+/// Readiness: Cassandra answers, the schema was found to be the expected one, no shutdown is under way.
 pub async fn readyz(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     if app.is_draining() {
         return Err(Problem::unavailable("draining", "the process is shutting down"));
     }
     let services = request::services(&app)?;
-    services.cluster.ready(&Context::within(PROBE)).await?;
+    let look = || async { Ok(services.cluster.ready(&Context::within(PROBE)).await?) };
+    app.readiness.of(look).await?;
     Ok(ok("ready"))
 }
 
-/// Metrics in Prometheus' text form
-#[utoipa::path(get, path = "/metrics", tag = "operations", operation_id = "metrics",
-    responses((status = 200, description = "Metrics", body = String, content_type = "text/plain; version=0.0.4")))]
+/// Metrics in Prometheus' text form.
 pub async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     app.metrics.allowed.set(i64::try_from(app.admission.allowed()).unwrap_or(i64::MAX));
     let text = app.metrics.render().map_err(|error| {

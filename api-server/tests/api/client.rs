@@ -1,5 +1,6 @@
 //! A client without a network: requests go into the edge as a connection would hand them over.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,9 @@ use store_api::edge::Edge;
 use store_api::metrics::Metrics;
 use store_api::models::Level;
 use store_api::models::cursor::CursorKey;
+use store_api::route::Route;
 use store_api::router;
+use store_api::server::{self, Door};
 
 /// For tests of one request after another.
 const SMALL: Limits = Limits { request_timeout: Duration::from_millis(500), bounds: at_most(100) };
@@ -30,6 +33,7 @@ const fn at_most(working: usize) -> Bounds {
 pub struct Store {
     pub app: Arc<App>,
     edge: Edge,
+    operations: Edge,
 }
 
 /// An answer, read to its end.
@@ -97,12 +101,18 @@ impl Store {
         let app = App::new(limits, Level::LocalQuorum, None, cursors, metrics, gate);
         let router = router::build(Arc::clone(&app));
         let edge = Edge::new(Arc::clone(&app), router, AccessLog::silent());
-        Self { app, edge }
+        let operations = edge.of_operations();
+        Self { app, edge, operations }
     }
 
-    /// The way in, for a server of its own.
-    pub fn edge(&self) -> Edge {
-        self.edge.clone()
+    /// Its doors on loopback, that of clients first, for a server of its own; and where they are.
+    pub fn doors(&self) -> ([Door; 2], [SocketAddr; 2]) {
+        let doors = [&self.edge, &self.operations].map(|edge| Door {
+            listener: server::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap(),
+            edge: edge.clone(),
+        });
+        let addresses = [0, 1].map(|at: usize| doors[at].listener.local_addr().unwrap());
+        (doors, addresses)
     }
 
     pub fn call(&self, method: &str, target: &str) -> Call<'_> {
@@ -150,7 +160,9 @@ impl Call<'_> {
 
     pub async fn send(self) -> Answer {
         let request = self.request.body(self.body).unwrap();
-        let Ok(response) = self.store.edge.answer(request, None).await;
+        let at_operations = Route::of(request.uri().path()).is_of_operations();
+        let edge = if at_operations { &self.store.operations } else { &self.store.edge };
+        let Ok(response) = edge.answer(request, None).await;
         let (parts, body) = response.into_parts();
         Answer { status: parts.status, headers: parts.headers, body: body.collect().await.unwrap().to_bytes() }
     }

@@ -6,24 +6,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use store_api::dao::cassandra::Observer;
-use store_api::server::{Pace, serve};
+use store_api::server::serve;
 use store_tests::cache::Cache;
 use store_tests::checks::root;
 use store_tests::monitoring::server::{Server, Settings, Target};
 use store_tests::monitoring::{Query, queries, shipped_rules};
-use tokio::net::TcpListener;
 
 use super::client::Store;
+use super::doors::PACE;
 use super::orders::{order, user};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "fetches and starts a Prometheus"]
 async fn every_query_of_a_dashboard_that_the_api_serves_returns_data() {
     let store = Store::new();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let pace = Pace { max_connections: 10, drain: Duration::ZERO, shutdown: Duration::ZERO };
-    let serving = serve(listener, store.edge(), Arc::clone(&store.app), pace, std::future::pending());
+    let ([public, operations], [_, address]) = store.doors();
+    let serving = serve(public, operations, Arc::clone(&store.app), PACE, std::future::pending());
     let serving = tokio::spawn(serving);
     // The store in memory runs no statements.
     let observer = Observer::register(store.app.metrics.catalogue()).unwrap();

@@ -8,6 +8,7 @@ mod buyers;
 mod client;
 mod csv;
 mod dashboards;
+mod doors;
 mod examples;
 mod graphql;
 mod orders;

@@ -5,11 +5,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use store_api::auth::roles::Role;
-use store_api::server::{self, Pace};
-use tokio::net::TcpListener;
+use store_api::server;
 use tokio::process::Command;
 use tokio::sync::oneshot;
 
+use super::doors::PACE;
 use super::roles::{guarded, token_of};
 
 const WALK: &str = include_str!("../../../docs/api.md");
@@ -82,16 +82,15 @@ async fn the_walk_through_a_day_prints_what_it_says() {
     let said = blocks.iter().filter(|block| block.printed.is_some()).count();
     assert_eq!(said, blocks.len() - 1, "all but the first print something");
     let store = guarded();
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let ([public, operations], [address, _]) = store.doors();
+    let url = format!("http://{address}");
     let (stop, stopped) = oneshot::channel::<()>();
-    let pace = Pace { max_connections: 100, drain: Duration::ZERO, shutdown: Duration::from_secs(1) };
     let signal = async move {
         // Dropping the sender ends it as well.
         let _ = stopped.await;
         "the walk is over"
     };
-    let serving = tokio::spawn(server::serve(listener, store.edge(), store.app.clone(), pace, signal));
+    let serving = tokio::spawn(server::serve(public, operations, store.app.clone(), PACE, signal));
     // One shell for all of it: a block goes on with what those before it found.
     let separator = "---8<---";
     let script: String = blocks.iter().map(|block| format!("{}\nprintf '%s' '{separator}'\n", block.script)).collect();

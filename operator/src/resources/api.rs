@@ -1,7 +1,9 @@
 //! The API tier: Deployment, Ingress and the Job that writes its tables. Pure.
 
 use serde_json::{Value, json};
-use store_crds::{API_PORT, AuthMode, AuthSpec, Consistency, GatewayParentSpec, GatewaySpec, IngressSpec};
+use store_crds::{
+    API_OPERATIONS_PORT, API_PORT, AuthMode, AuthSpec, Consistency, GatewayParentSpec, GatewaySpec, IngressSpec,
+};
 
 use super::meta::{self, Component, env};
 use super::{Child, access, hash, services, telemetry};
@@ -68,6 +70,7 @@ fn container(desired: &Desired, settings: &Settings) -> Value {
         env("STORE_LOCAL_DATACENTER", &desired.cassandra.datacenter),
         env("STORE_CONSISTENCY", word(&desired.api.consistency)),
         env("STORE_SERIAL_CONSISTENCY", word(&desired.api.serial_consistency)),
+        env("STORE_OPERATIONS_PORT", API_OPERATIONS_PORT.to_string()),
         env("STORE_CURSOR_KEY_FILE", format!("{CURSOR_KEY_DIR}/key")),
         env("STORE_DRAIN_SECONDS", DRAIN_SECONDS.to_string()),
         env("STORE_SHUTDOWN_SECONDS", SHUTDOWN_SECONDS.to_string()),
@@ -78,7 +81,10 @@ fn container(desired: &Desired, settings: &Settings) -> Value {
     variables.extend(auth_env(&desired.api.auth));
     variables.extend(telemetry::variables(desired, settings));
     let mut container = base_container(desired, settings, variables);
-    container["ports"] = json!([{ "name": "http", "containerPort": API_PORT, "protocol": "TCP" }]);
+    container["ports"] = json!([
+        { "name": "http", "containerPort": API_PORT, "protocol": "TCP" },
+        { "name": "operations", "containerPort": API_OPERATIONS_PORT, "protocol": "TCP" },
+    ]);
     container["startupProbe"] = probe("/livez", 1, 1, 60);
     container["readinessProbe"] = probe("/readyz", 2, 2, 2);
     container["livenessProbe"] = probe("/livez", 10, 5, 6);
@@ -117,7 +123,7 @@ fn auth_env(auth: &AuthSpec) -> Vec<Value> {
 
 fn probe(path: &str, period: i64, timeout: i64, failures: i64) -> Value {
     json!({
-        "httpGet": { "path": path, "port": API_PORT },
+        "httpGet": { "path": path, "port": API_OPERATIONS_PORT },
         "periodSeconds": period,
         "timeoutSeconds": timeout,
         "failureThreshold": failures,

@@ -1,7 +1,7 @@
 //! Disruption budgets and network policies. Pure.
 
 use serde_json::{Value, json};
-use store_crds::{API_PORT, CQL_PORT, INTERNODE_PORT, JOLOKIA_PORT, NODE_AGENT_PORT};
+use store_crds::{API_OPERATIONS_PORT, API_PORT, CQL_PORT, INTERNODE_PORT, JOLOKIA_PORT, NODE_AGENT_PORT};
 
 use super::Child;
 use super::meta::{self, Component};
@@ -50,14 +50,15 @@ pub fn build_network_policies(desired: &Desired, settings: &Settings) -> [Child;
         },
         { "from": [operator], "ports": ports(&[JOLOKIA_PORT, NODE_AGENT_PORT]) },
     ]);
+    let mut api = json!([{ "ports": ports(&[API_PORT]) }]);
     if !settings.metrics_namespaces.is_empty() {
         let scrapers: Value = settings.metrics_namespaces.iter().map(|name| namespace(name)).collect();
-        let rule = json!({ "from": scrapers, "ports": ports(&[NODE_AGENT_PORT]) });
-        if let Some(rules) = cassandra.as_array_mut() {
-            rules.push(rule);
+        for (rules, port) in [(&mut cassandra, NODE_AGENT_PORT), (&mut api, API_OPERATIONS_PORT)] {
+            if let Some(rules) = rules.as_array_mut() {
+                rules.push(json!({ "from": scrapers, "ports": ports(&[port]) }));
+            }
         }
     }
-    let api = json!([{ "ports": ports(&[API_PORT]) }]);
     [(Component::Cassandra, cassandra), (Component::Api, api)].map(|(component, ingress)| {
         let body = json!({
             "spec": {
@@ -92,13 +93,22 @@ mod tests {
 
     #[test]
     fn only_the_named_namespaces_may_scrape_and_they_reach_no_other_port_of_management() {
-        let rules = |settings: &Settings| {
-            build_network_policies(&production(), settings)[0].object["spec"]["ingress"].as_array().unwrap().clone()
-        };
-        let without = rules(&settings());
-        let with = rules(&Settings { metrics_namespaces: vec!["monitoring".into()], ..settings() });
-        assert_eq!(with[..without.len()], without[..]);
-        let expected = json!({ "from": [namespace("monitoring")], "ports": ports(&[NODE_AGENT_PORT]) });
-        assert_eq!(with[without.len()..], [expected]);
+        for (at, port) in [(0, NODE_AGENT_PORT), (1, API_OPERATIONS_PORT)] {
+            let rules = |settings: &Settings| {
+                let policies = build_network_policies(&production(), settings);
+                policies[at].object["spec"]["ingress"].as_array().unwrap().clone()
+            };
+            let without = rules(&settings());
+            let with = rules(&Settings { metrics_namespaces: vec!["monitoring".into()], ..settings() });
+            assert_eq!(with[..without.len()], without[..]);
+            let expected = json!({ "from": [namespace("monitoring")], "ports": ports(&[port]) });
+            assert_eq!(with[without.len()..], [expected]);
+        }
+    }
+
+    #[test]
+    fn clients_of_the_api_reach_its_port_and_not_that_of_probes_and_metrics() {
+        let policies = build_network_policies(&production(), &settings());
+        assert_eq!(policies[1].object["spec"]["ingress"], json!([{ "ports": ports(&[API_PORT]) }]));
     }
 }

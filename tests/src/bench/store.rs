@@ -33,6 +33,8 @@ pub struct Store {
     pub api: Program,
     /// Where the API answers.
     pub address: SocketAddr,
+    /// Where it tells its metrics.
+    pub operations: SocketAddr,
     /// Ids of the products, in the order in which they were made but for those made at once.
     pub ids: Vec<String>,
     client: reqwest::Client,
@@ -67,10 +69,10 @@ impl Store {
         let node = *ring.contact_points().first().ok_or_else(|| ApiBenchError::Wrong("the ring has no node".into()))?;
         migrate(&parts.store_api, node, nodes).await?;
         let tokens = tokens(directory.path())?;
-        let (api, address) = start_api(&parts.store_api, node, &tokens, &[])?;
+        let (api, [address, operations]) = start_api(&parts.store_api, node, &tokens, &[])?;
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(15)).build()?;
         let store_api = parts.store_api.clone();
-        let store = Self { node, api, address, ids: Vec::new(), client, directory, store_api, ring };
+        let store = Self { node, api, address, operations, ids: Vec::new(), client, directory, store_api, ring };
         store.ready(store.address).await?;
         Ok(store)
     }
@@ -81,7 +83,7 @@ impl Store {
     /// [`ApiBenchError`] when it does not get ready.
     pub async fn another(&self, settings: &[(&str, &str)]) -> Result<(Program, SocketAddr), ApiBenchError> {
         let tokens = self.directory.path().join("tokens");
-        let (api, address) = start_api(&self.store_api, self.node, &tokens, settings)?;
+        let (api, [address, _]) = start_api(&self.store_api, self.node, &tokens, settings)?;
         self.ready(address).await?;
         Ok((api, address))
     }
@@ -162,7 +164,7 @@ impl Store {
 
     async fn ready(&self, address: SocketAddr) -> Result<(), ApiBenchError> {
         wait_until("the API to be ready", Duration::from_secs(60), || async {
-            self.get(address, "/readyz").await.map(drop).map_err(|error| error.to_string())
+            self.get(address, "/products?limit=1").await.map(drop).map_err(|error| error.to_string())
         })
         .await?;
         Ok(())
@@ -190,20 +192,23 @@ impl Store {
     }
 }
 
-/// Starts an API process; it gets ready by itself.
+/// Starts an API process; it gets ready by itself. Tells where it answers and where it tells its metrics.
 fn start_api(
     store_api: &Path,
     node: SocketAddr,
     tokens: &Path,
     settings: &[(&str, &str)],
-) -> Result<(Program, SocketAddr), ApiBenchError> {
+) -> Result<(Program, [SocketAddr; 2]), ApiBenchError> {
     let (host, port) = (node.to_string(), free_port()?);
+    let operations = free_port()?;
+    let operations_text = operations.to_string();
     let (port_text, tokens) = (port.to_string(), tokens.display().to_string());
     let mut environment = vec![
         ("CASSANDRA_HOST", host.as_str()),
         ("STORE_KEYSPACE", KEYSPACE),
         ("STORE_LISTEN_ADDRESS", "127.0.0.1"),
         ("STORE_PORT", &port_text),
+        ("STORE_OPERATIONS_PORT", &operations_text),
         ("STORE_LOCAL_DATACENTER", DATACENTER),
         ("STORE_CURSOR_KEY", "a key for the bench alone"),
         // As in a shop: who asks is looked at in each request.
@@ -212,7 +217,7 @@ fn start_api(
     ];
     environment.extend(settings);
     let api = Program::start_unheard(store_api, &["serve"], &environment)?;
-    Ok((api, SocketAddr::from((Ipv4Addr::LOCALHOST, port))))
+    Ok((api, [port, operations].map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))))
 }
 
 fn tokens(directory: &Path) -> Result<PathBuf, ApiBenchError> {

@@ -299,7 +299,7 @@ impl Bench<'_> {
 
     /// Statements that the API has sent since it began.
     async fn statements(&self) -> Result<f64, ApiBenchError> {
-        let metrics = self.store.get(self.store.address, "/metrics").await?;
+        let metrics = self.store.get(self.store.operations, "/metrics").await?;
         let metrics = String::from_utf8_lossy(&metrics);
         let counts = metrics.lines().filter(|line| line.starts_with("db_client_operation_duration_seconds_count"));
         Ok(counts.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum())

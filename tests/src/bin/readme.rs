@@ -19,8 +19,8 @@ const BLOCK: Duration = Duration::from_secs(25 * 60);
 /// `make run` from an empty cache to an API that serves.
 const SERVES: Duration = Duration::from_secs(10 * 60);
 const ENDS: Duration = Duration::from_secs(90);
-/// Where `make run` serves.
-const RUN_URL: &str = "http://127.0.0.1:5000/readyz";
+/// Where `make run` says that it serves.
+const RUN_URL: &str = "http://127.0.0.1:5001/readyz";
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {

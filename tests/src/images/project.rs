@@ -47,7 +47,7 @@ struct Recipe {
     package: &'static str,
     image: &'static str,
     entrypoint: &'static str,
-    port: Option<u16>,
+    ports: &'static [u16],
     has_agent: bool,
 }
 
@@ -55,14 +55,14 @@ const API: Recipe = Recipe {
     package: "store-api",
     image: "docker.io/library/store-api:dev",
     entrypoint: "/usr/local/bin/store-api",
-    port: Some(5000),
+    ports: &[5000, 5001],
     has_agent: false,
 };
 const OPERATOR: Recipe = Recipe {
     package: "store-operator",
     image: "docker.io/library/store-operator:dev",
     entrypoint: "/usr/local/bin/store-operator",
-    port: None,
+    ports: &[],
     has_agent: true,
 };
 
@@ -135,7 +135,7 @@ pub fn project(cache: &Cache, profile: Profile) -> Result<PathBuf, ImageError> {
 }
 
 fn image_config(recipe: &Recipe) -> Value {
-    let ports: serde_json::Map<_, _> = recipe.port.iter().map(|port| (format!("{port}/tcp"), json!({}))).collect();
+    let ports: serde_json::Map<_, _> = recipe.ports.iter().map(|port| (format!("{port}/tcp"), json!({}))).collect();
     json!({ "Entrypoint": [recipe.entrypoint], "User": USER, "Env": [PATH], "ExposedPorts": ports })
 }
 
@@ -205,7 +205,7 @@ mod tests {
             let exposed: Vec<&String> = stage.iter().filter(|line| line.starts_with("EXPOSE ")).collect();
             assert_eq!(
                 exposed,
-                recipe.port.iter().map(|port| format!("EXPOSE {port}")).collect::<Vec<_>>().iter().collect::<Vec<_>>()
+                recipe.ports.iter().map(|port| format!("EXPOSE {port}")).collect::<Vec<_>>().iter().collect::<Vec<_>>()
             );
             let copies = stage.iter().filter(|line| line.starts_with("COPY ")).count();
             assert_eq!(copies, if recipe.has_agent { 2 } else { 1 }, "{stage:#?}");

@@ -21,6 +21,7 @@ const REQUEST: Duration = Duration::from_secs(2);
 pub struct Api {
     process: Child,
     url: String,
+    operations: String,
 }
 
 impl Api {
@@ -39,9 +40,13 @@ impl Api {
         blocking(move || run(&mut migrate, START_DEADLINE)).await?;
 
         let mut serve = command(&program, ring);
-        serve.env("STORE_PORT", port.to_string()).env("STORE_DRAIN_SECONDS", "0").arg("serve");
+        // Beside the API, as by default.
+        let operations = port.checked_add(1).unwrap_or(1024);
+        serve.env("STORE_PORT", port.to_string()).env("STORE_OPERATIONS_PORT", operations.to_string());
+        serve.env("STORE_DRAIN_SECONDS", "0").arg("serve");
         let process = keeper::spawn(serve).map_err(io_error("starting store-api through setpriv"))?;
-        let mut api = Self { process, url: format!("http://127.0.0.1:{port}") };
+        let at = |port| format!("http://127.0.0.1:{port}");
+        let mut api = Self { process, url: at(port), operations: at(operations) };
         api.ready().await?;
         Ok(api)
     }
@@ -83,7 +88,7 @@ impl Api {
     async fn ready(&mut self) -> Result<(), RingError> {
         let client = reqwest::Client::builder().timeout(REQUEST).no_proxy().build();
         let client = client.map_err(|error| RingError::Api(error.to_string()))?;
-        let url = format!("{}/readyz", self.url);
+        let url = format!("{}/readyz", self.operations);
         let look = || {
             let dead = self.check().err();
             let asked = client.get(&url).send();

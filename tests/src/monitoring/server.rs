@@ -59,7 +59,7 @@ pub enum ServerError {
 
 /// What the chart's monitors have scraped: the component, the name of its port, and whether it is a shop's.
 pub const SCRAPED: [(&str, &str, bool); 3] =
-    [("operator", "metrics", false), ("api", "http", true), ("cassandra", "node-agent", true)];
+    [("operator", "metrics", false), ("api", "operations", true), ("cassandra", "node-agent", true)];
 
 /// What is scraped, and the labels that it gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -305,7 +305,7 @@ mod tests {
         let cassandra = pod(json!({ LABEL_COMPONENT: "cassandra", LABEL_STORE: "shop" }), "node-agent");
         let operator = pod(json!({ LABEL_COMPONENT: "operator" }), "metrics");
         let without_port = pod(json!({ LABEL_COMPONENT: "api", LABEL_STORE: "shop" }), "other");
-        let schema = pod(json!({ LABEL_COMPONENT: "schema", LABEL_STORE: "shop" }), "http");
+        let schema = pod(json!({ LABEL_COMPONENT: "schema", LABEL_STORE: "shop" }), "operations");
         let address = SocketAddr::from(([10, 0, 0, 1], 8779));
         let expected = [
             Target::new(address, &[("job", "cassandra"), ("namespace", "n"), ("pod", "p"), ("store", "shop")]),

@@ -40,7 +40,8 @@ struct Process {
     environment: Vec<(String, String)>,
     log: File,
     child: Mutex<Option<Child>>,
-    url: String,
+    /// Port of probes.
+    operations: String,
     client: Client,
     up: AtomicBool,
     /// How often it was killed: a request that broke while this grew was cut.
@@ -99,7 +100,7 @@ impl Front {
         let process = &self.processes[number];
         let child = process.spawn()?;
         *held(&process.child) = Some(child);
-        wait_until("the API", READY, || ready(&process.url)).await?;
+        wait_until("the API", READY, || ready(&process.operations)).await?;
         process.up.store(true, Ordering::SeqCst);
         Ok(())
     }
@@ -183,7 +184,7 @@ impl Process {
         number: u8,
         settings: &[(&str, &str)],
     ) -> Result<Self, SoakError> {
-        let port = free_port()?.to_string();
+        let (port, operations) = (free_port()?.to_string(), free_port()?.to_string());
         let deadline = DEADLINE.as_millis().to_string();
         let log = File::options().create(true).append(true).open(directory.join(format!("store-api-{number}.log")))?;
         let common = [
@@ -191,6 +192,7 @@ impl Process {
             ("STORE_LOCAL_DATACENTER", DATACENTER),
             ("STORE_LISTEN_ADDRESS", "127.0.0.1"),
             ("STORE_PORT", &port),
+            ("STORE_OPERATIONS_PORT", &operations),
             ("STORE_CURSOR_KEY", "the same in both processes"),
             ("STORE_DRAIN_SECONDS", "0"),
             ("STORE_REQUEST_TIMEOUT_MS", &deadline),
@@ -202,7 +204,8 @@ impl Process {
         let url = format!("http://127.0.0.1:{port}");
         let client = Client::new(&url, None, PATIENCE).map_err(|error| SoakError::Client(error.to_string()))?;
         let (up, killed) = (AtomicBool::new(false), AtomicU64::new(0));
-        Ok(Self { program: program.to_owned(), environment, log, child: Mutex::default(), url, client, up, killed })
+        let child = Mutex::default();
+        Ok(Self { program: program.to_owned(), environment, log, child, operations, client, up, killed })
     }
 
     fn spawn(&self) -> Result<Child, SoakError> {

@@ -330,7 +330,7 @@ impl Story<'_> {
         let url = self.stage.cluster.url();
         let client = Client::new(&url, None, Duration::from_secs(5))?;
         wait_until("the Ingress to answer", Duration::from_secs(60), || async {
-            let answer = client.send(http::Method::GET, "/readyz", &[], None).await;
+            let answer = client.send(http::Method::GET, "/health", &[], None).await;
             let answer = answer.map_err(|(kind, detail)| format!("{kind}: {detail}"))?;
             if answer.status.is_success() { Ok(()) } else { Err(format!("status {}", answer.status)) }
         })

@@ -1,0 +1,141 @@
+//! Who is connected: so many at once. A newcomer gets the place of the connection that has been idle for longest, first
+//! of all of one that never sent a request, so that nobody shuts others out by sitting still. No IO.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// The seats of one listener.
+#[derive(Debug)]
+pub struct Seats {
+    most: usize,
+    taken: Mutex<HashMap<u64, Arc<Seat>>>,
+    next: AtomicU64,
+    opened: Instant,
+}
+
+/// One connection.
+#[derive(Debug, Default)]
+struct Seat {
+    /// Requests that are worked on and answers that are sent.
+    busy: AtomicUsize,
+    spoke: AtomicBool,
+    /// Milliseconds after the opening, of its beginning or its last answer.
+    since: AtomicU64,
+    leave: Notify,
+}
+
+/// A connection's hold on its seat.
+#[derive(Debug)]
+pub struct Taken {
+    seats: Arc<Seats>,
+    seat: Arc<Seat>,
+    id: u64,
+}
+
+/// A connection is at work while one of these is there.
+#[derive(Debug)]
+pub struct Busy {
+    seats: Arc<Seats>,
+    seat: Arc<Seat>,
+}
+
+impl Seats {
+    /// So many empty seats.
+    pub fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self { most, taken: Mutex::default(), next: AtomicU64::new(0), opened: Instant::now() })
+    }
+
+    /// A seat for a newcomer; `None` while all others are at work.
+    pub fn take(self: &Arc<Self>) -> Option<Taken> {
+        let mut taken = self.taken();
+        if taken.len() >= self.most {
+            let idle = taken.iter().filter(|(_, seat)| seat.busy.load(Ordering::Relaxed) == 0);
+            let longest = idle.min_by_key(|(id, seat)| {
+                (seat.spoke.load(Ordering::Relaxed), seat.since.load(Ordering::Relaxed), **id)
+            });
+            let id = *longest?.0;
+            if let Some(seat) = taken.remove(&id) {
+                seat.leave.notify_one();
+            }
+        }
+        let (id, seat) = (self.next.fetch_add(1, Ordering::Relaxed), Arc::<Seat>::default());
+        seat.since.store(self.now(), Ordering::Relaxed);
+        taken.insert(id, Arc::clone(&seat));
+        Some(Taken { seats: Arc::clone(self), seat, id })
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn taken(&self) -> MutexGuard<'_, HashMap<u64, Arc<Seat>>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Taken {
+    /// A request has come; the connection is at work until the guard is dropped.
+    pub fn busy(&self) -> Busy {
+        self.seat.spoke.store(true, Ordering::Relaxed);
+        self.seat.busy.fetch_add(1, Ordering::Relaxed);
+        Busy { seats: Arc::clone(&self.seats), seat: Arc::clone(&self.seat) }
+    }
+
+    /// Whether it ever sent a request.
+    pub fn spoke(&self) -> bool {
+        self.seat.spoke.load(Ordering::Relaxed)
+    }
+
+    /// Until a newcomer has got the seat.
+    pub async fn lost(&self) {
+        self.seat.leave.notified().await;
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.seats.taken().remove(&self.id);
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.seat.since.store(self.seats.now(), Ordering::Relaxed);
+        self.seat.busy.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt as _;
+    use std::time::Duration;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_newcomer_gets_the_seat_of_who_never_spoke_then_of_who_is_idle_for_longest_and_nobodys_at_work() {
+        let seats = Seats::new(3);
+        let at_work = seats.take().unwrap();
+        let busy = at_work.busy();
+        let silent = seats.take().unwrap();
+        let idle = seats.take().unwrap();
+        drop(idle.busy());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let first = seats.take().unwrap();
+        assert!(silent.lost().now_or_never().is_some(), "it never spoke");
+        drop(silent);
+        drop(first.busy());
+        let second = seats.take().unwrap();
+        assert!(idle.lost().now_or_never().is_some(), "it is idle for longest");
+        assert!(first.lost().now_or_never().is_none());
+        let (_first, _second) = (first.busy(), second.busy());
+        drop(idle);
+        assert!(seats.take().is_none(), "all are at work");
+        drop(busy);
+        assert!(seats.take().is_some());
+        assert!(at_work.lost().now_or_never().is_some());
+    }
+}
