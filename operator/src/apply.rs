@@ -1,7 +1,7 @@
 //! IO out: status, owned objects, deletions. Whatever takes something away is checked against live
 //! reads first, and carries the uid and resourceVersion it was decided on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions};
@@ -12,15 +12,19 @@ use rand::rngs::OsRng;
 use serde_json::{Value, json};
 use store_crds::{FIELD_MANAGER, FINALIZER, LABEL_COMPONENT, LABEL_STORE, StoreCluster, StoreClusterStatus};
 
+use crate::cassandra::{Credentials, StoreAccess};
 use crate::context::Context;
+use crate::desired::Desired;
 use crate::kinds::find_resource;
 use crate::observation::{
     ANNOTATION_CLUSTER_NAME, ANNOTATION_DATACENTER, ANNOTATION_LEFT_RING, ANNOTATION_VERSION, ChildKey, PodObservation,
+    SecretPurpose,
 };
+use crate::observe::secrets::Logins;
 use crate::observe::{identity, pod_observation};
 use crate::ownership::{Standing, standing};
 use crate::plan::{ClaimChange, ClaimEdit, Delete};
-use crate::resources::{self, Write};
+use crate::resources::{self, Fill, Write, access};
 
 /// A write that was not made.
 #[derive(Debug, thiserror::Error)]
@@ -147,6 +151,7 @@ pub async fn write_child(
     context: &Context,
     store: &StoreCluster,
     pods: &BTreeMap<String, PodObservation>,
+    kept: &Logins,
     write: &Write,
 ) -> Result<(), ApplyError> {
     match write {
@@ -156,8 +161,12 @@ pub async fn write_child(
             Created::WasThere => apply_to_own(context, store, pods, key, object.clone()).await,
         },
         Write::Apply { key, object, live: Some(_) } => apply_to_own(context, store, pods, key, object.clone()).await,
-        Write::Create { key, object, random } => {
-            let object = with_secrets(object.clone(), random)?;
+        Write::Create { key, object, fill } => {
+            let object = match fill {
+                Fill::Nothing => object.clone(),
+                Fill::Random(keys) => with_secrets(object.clone(), keys)?,
+                Fill::Kept(purpose) => with_login(object.clone(), access::LOGIN_KEYS, kept.get(purpose)),
+            };
             match create(context, store, key, object).await? {
                 Created::New => Ok(()),
                 // Secrets are the plan's to judge: they are read, not changed
@@ -256,6 +265,56 @@ fn as_applied(live: &DynamicObject) -> Option<Value> {
     let (None, Some(made)) = (with("Apply"), with("Update")) else { return None };
     entries[made].operation = Some("Apply".to_owned());
     Some(json!({ "metadata": { "managedFields": entries, "resourceVersion": live.resource_version() } }))
+}
+
+/// Writes log-ins that were seen to work into the operator's record, beside those that are in it. A record
+/// that is there is changed only if it is still as it was read.
+///
+/// # Errors
+/// On a conflict or when the API server refuses.
+pub async fn keep_log_ins(
+    context: &Context,
+    store: &StoreCluster,
+    desired: &Desired,
+    access: &StoreAccess,
+    kept: &Logins,
+    keep: &BTreeSet<SecretPurpose>,
+) -> Result<(), ApplyError> {
+    if keep.is_empty() {
+        return Ok(());
+    }
+    let proved = keep.iter().filter_map(|purpose| Some((*purpose, access.login(*purpose)?.secret.clone()?)));
+    let mut record = kept.clone();
+    record.extend(proved);
+    let name = access::record_name(desired);
+    let what = format!("Secret {name}");
+    let mut object = access::build_record(desired);
+    for (purpose, credentials) in &record {
+        let keys = access::record_keys(*purpose);
+        object = with_login(object, [keys[0].as_str(), keys[1].as_str()], Some(credentials));
+    }
+    let api = objects(context, store, &resource("Secret")?);
+    let verb = match api.get_opt(&name).await.map_err(ApplyError::kube(what.clone()))? {
+        None => {
+            let object = serde_json::from_value(object)
+                .map_err(|error| ApplyError::kube(what.clone())(kube::Error::SerdeError(error)))?;
+            api.create(&PostParams::default(), &object).await.map_err(ApplyError::kube(what))?;
+            "create"
+        }
+        Some(live) if live.labels().get(LABEL_STORE) == Some(&desired.name) => {
+            let patch = json!({
+                "metadata": { "resourceVersion": live.resource_version() },
+                "stringData": object["stringData"],
+            });
+            let patch = Patch::Merge(patch);
+            api.patch(&name, &PatchParams::default(), &patch).await.map_err(ApplyError::kube(what))?;
+            "patch"
+        }
+        Some(_) => return Err(ApplyError::Stale { what }),
+    };
+    context.metrics.write("Secret", verb);
+    tracing::info!(secret = name, log_ins = ?keep, "kept the log-ins that work");
+    Ok(())
 }
 
 /// Deletes one object, if it is still the one that was decided on and, for pods, if all the other
@@ -467,6 +526,15 @@ fn with_secrets(object: Value, keys: &[&'static str]) -> Result<Value, ApplyErro
         values.push(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
     }
     Ok(resources::with_random_values(object, keys, || values.pop().unwrap_or_default()))
+}
+
+/// Fills a log-in.
+fn with_login(mut object: Value, [username, password]: [&str; 2], login: Option<&Credentials>) -> Value {
+    if let Some(login) = login {
+        object["stringData"][username] = json!(login.username);
+        object["stringData"][password] = json!(login.password);
+    }
+    object
 }
 
 fn stores(context: &Context, store: &StoreCluster) -> Api<StoreCluster> {

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 
 use futures::future::BoxFuture;
 
-use crate::observation::{CqlAnswer, NodeAnswer, TaskKey, TaskState};
+use crate::observation::{CqlAnswer, NodeAnswer, SecretPurpose, TaskKey, TaskState};
 use crate::plan::{Memory, RingAction};
 
 /// A Cassandra pod with an address.
@@ -40,6 +40,38 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// A log-in as its Secret holds it, and as it was last seen to work.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Login {
+    pub secret: Option<Credentials>,
+    /// By the operator's record.
+    pub kept: Option<Credentials>,
+}
+
+impl Login {
+    /// What is tried, in this order: so a changed password counts as soon as it works.
+    pub fn candidates(&self) -> impl Iterator<Item = &Credentials> {
+        let kept = self.kept.as_ref().filter(|kept| self.secret.as_ref() != Some(kept));
+        self.secret.iter().chain(kept)
+    }
+
+    /// What a role is given.
+    pub fn wanted(&self) -> Option<&Credentials> {
+        self.secret.as_ref().or(self.kept.as_ref())
+    }
+
+    /// Whether these come from the record alone.
+    pub fn is_kept_only(&self, credentials: &Credentials) -> bool {
+        self.secret.as_ref() != Some(credentials)
+    }
+}
+
+impl From<Credentials> for Login {
+    fn from(credentials: Credentials) -> Login {
+        Login { secret: Some(credentials), kept: None }
+    }
+}
+
 /// What the operator must know of a store to speak with its nodes.
 #[derive(Clone, Debug)]
 pub struct StoreAccess {
@@ -49,14 +81,27 @@ pub struct StoreAccess {
     pub datacenter: String,
     /// Keyspace of the API's tables.
     pub api_keyspace: String,
-    /// Of the Jolokia agent; absent until its Secret exists.
-    pub jolokia: Option<Credentials>,
-    /// Of the operator's own superuser; absent until its Secret exists.
-    pub superuser: Option<Credentials>,
+    /// Of the nodes' Jolokia agents.
+    pub jolokia: Login,
+    /// Of the operator's own superuser.
+    pub superuser: Login,
     /// Of the role that writes the schema.
-    pub schema: Option<Credentials>,
+    pub schema: Login,
     /// Of the role that the API logs in with.
-    pub api: Option<Credentials>,
+    pub api: Login,
+}
+
+impl StoreAccess {
+    /// The log-in of that Secret, where it holds one.
+    pub fn login(&self, purpose: SecretPurpose) -> Option<&Login> {
+        match purpose {
+            SecretPurpose::Superuser => Some(&self.superuser),
+            SecretPurpose::Jolokia => Some(&self.jolokia),
+            SecretPurpose::Schema => Some(&self.schema),
+            SecretPurpose::Api => Some(&self.api),
+            SecretPurpose::CursorKey | SecretPurpose::ApiTokens => None,
+        }
+    }
 }
 
 /// What the operator asks of the nodes of a store.
@@ -99,7 +144,7 @@ pub trait Ring: Send + Sync {
 pub enum RingError {
     #[error("pod {0} has no address to reach its node at; it is asked again once it has one")]
     NoAddress(String),
-    #[error("the Secret with the {0} credentials does not exist yet")]
+    #[error("no {0} credentials are known: their Secret is missing or lacks a key")]
     NoCredentials(&'static str),
     #[error(transparent)]
     Cql(#[from] cql::CqlError),

@@ -89,11 +89,14 @@ async fn make(
     observed: &Observed,
     effect: &Effect,
 ) -> Result<(), PassError> {
-    let Observed { observation, access, nodes, serving } = observed;
+    let Observed { observation, access, kept, nodes, serving } = observed;
     match effect {
-        Effect::Write(write) => Ok(apply::write_child(context, store, &observation.pods, write).await?),
+        Effect::Write(write) => Ok(apply::write_child(context, store, &observation.pods, kept, write).await?),
         Effect::Delete(delete) => Ok(apply::remove(context, store, &observation.pods, delete).await?),
         Effect::Claim(change) => Ok(apply::change_claim(context, store, change).await?),
+        Effect::Keep { purposes, .. } => {
+            Ok(apply::keep_log_ins(context, store, desired, access, kept, purposes).await?)
+        }
         Effect::Act(action) => {
             if !context.gate.is_open() {
                 return Err(PassError::NotLeading);

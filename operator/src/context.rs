@@ -8,11 +8,12 @@ use kube::Client;
 use rand::Rng as _;
 
 use crate::cache::Cache;
-use crate::cassandra::{Credentials, Ring};
+use crate::cassandra::Ring;
 use crate::events::Publisher;
 use crate::evictions::Evictions;
 use crate::leader::WriteGate;
 use crate::metrics::Metrics;
+use crate::observe::secrets::{Content, Logins};
 use crate::observe::unmade::Unmade;
 use crate::refusals::Refusals;
 use crate::settings::Settings;
@@ -58,23 +59,46 @@ impl<T: Clone + Default> PerStore<T> {
     }
 }
 
-/// Credentials by namespace and name of their Secret, with the version they were read at.
+/// What was in a Secret, and the version it was read at.
+type Known = (String, Arc<Content>);
+
+/// Secrets by namespace and name, with the version they were read at; and by UID of the store what its record
+/// of log-ins held, for when somebody deletes that, too.
 #[derive(Default)]
 pub struct SecretMemo {
-    known: Mutex<HashMap<(String, String), (String, Credentials)>>,
+    known: Mutex<HashMap<(String, String), Known>>,
+    records: Mutex<HashMap<String, Logins>>,
 }
 
 impl SecretMemo {
-    /// The credentials as of that version of the Secret.
-    pub fn find(&self, namespace: &str, name: &str, version: &str) -> Option<Credentials> {
+    /// The content as of that version of the Secret.
+    pub fn find(&self, namespace: &str, name: &str, version: &str) -> Option<Arc<Content>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let (known_version, credentials) = known.get(&(namespace.to_owned(), name.to_owned()))?;
-        (known_version == version).then(|| credentials.clone())
+        let (known_version, content) = known.get(&(namespace.to_owned(), name.to_owned()))?;
+        (known_version == version).then(|| content.clone())
     }
 
-    pub fn put(&self, namespace: &str, name: &str, version: String, credentials: Credentials) {
+    pub fn put(&self, namespace: &str, name: &str, version: String, content: Arc<Content>) {
         let key = (namespace.to_owned(), name.to_owned());
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (version, credentials));
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (version, content));
+    }
+
+    /// What the store's record held when it was last seen.
+    pub fn remembered(&self, uid: &str) -> Logins {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned().unwrap_or_default()
+    }
+
+    /// An empty record takes nothing away.
+    pub fn remember(&self, uid: &str, record: &Logins) {
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        if !record.is_empty() && records.get(uid) != Some(record) {
+            records.insert(uid.to_owned(), record.clone());
+        }
+    }
+
+    /// Forgets records of stores that are gone.
+    pub fn retain_records(&self, uids: &BTreeSet<String>) {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).retain(|uid, _| uids.contains(uid));
     }
 
     /// Forgets Secrets that are in none of the stores, given as namespace and name.
@@ -134,11 +158,11 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_known_for_one_version_and_forgotten_with_their_store() {
+    fn secrets_are_known_for_one_version_and_forgotten_with_their_store() {
         let memo = SecretMemo::default();
-        let credentials = Credentials { username: "u".into(), password: "p".into() };
-        memo.put("ns", "shop-superuser", "7".into(), credentials.clone());
-        assert_eq!(memo.find("ns", "shop-superuser", "7"), Some(credentials));
+        let content = Arc::new(Content::default());
+        memo.put("ns", "shop-superuser", "7".into(), content.clone());
+        assert_eq!(memo.find("ns", "shop-superuser", "7"), Some(content));
         assert_eq!(memo.find("ns", "shop-superuser", "8"), None);
         memo.retain(&[("ns".to_owned(), "shop".to_owned())].into());
         assert!(memo.find("ns", "shop-superuser", "7").is_some());

@@ -111,5 +111,6 @@ fn forget_gone(context: &Context, namespace: Option<&str>, stores: &[Arc<Store>]
     context.unmade.retain(&uids);
     context.secrets.retain(&names);
     context.evictions.retain(&names);
+    context.secrets.retain_records(&uids);
     context.metrics.retain(namespace, &names);
 }

@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 use store_crds::LABEL_COMPONENT;
 
 use crate::desired::Desired;
-use crate::observation::ChildKey;
+use crate::observation::{ChildKey, SecretPurpose};
 use crate::plan::{ClaimChange, ClaimEdit, Delete, Plan, RingAction};
 use crate::refusals::Deed;
-use crate::resources::{self, Write};
+use crate::resources::{self, Write, access};
 
 /// One effect, after the status was written.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,11 @@ pub enum Effect {
     Write(Write),
     Delete(Delete),
     Claim(ClaimChange),
+    /// Log-ins that work go into the operator's record, a Secret of this name.
+    Keep {
+        record: String,
+        purposes: BTreeSet<SecretPurpose>,
+    },
     Act(RingAction),
 }
 
@@ -46,6 +51,8 @@ pub enum Part {
     Going,
     /// Claims grow, or are marked.
     Claims,
+    /// The operator's record of log-ins.
+    Record,
     /// A node leaves the ring.
     Leave,
     /// Any other change of the ring, its schema or its roles.
@@ -74,7 +81,7 @@ impl Part {
     /// What must not have been refused.
     fn needs(self) -> &'static [Part] {
         match self {
-            Part::Ground | Part::Contact | Part::Guard | Part::Claims | Part::Ring => &[],
+            Part::Ground | Part::Contact | Part::Guard | Part::Claims | Part::Record | Part::Ring => &[],
             // a pod that starts takes what it refers to as it finds it
             Part::Nodes => &[Part::Ground],
             Part::Going => &[Part::Ground, Part::Nodes],
@@ -100,6 +107,7 @@ impl Effect {
             Effect::Delete(delete) if ["Job", "ConfigMap"].contains(&delete.kind) => Part::ApiGoing,
             Effect::Delete(_) => Part::Going,
             Effect::Claim(_) => Part::Claims,
+            Effect::Keep { .. } => Part::Record,
             Effect::Act(RingAction::Decommission { .. }) => Part::Leave,
             Effect::Act(_) => Part::Ring,
         }
@@ -123,6 +131,7 @@ impl Effect {
                 };
                 deed(verb, "PersistentVolumeClaim", &change.name)
             }
+            Effect::Keep { record, .. } => deed("write", "Secret", record),
             Effect::Act(action) => Deed { verb: action.to_string(), object: None },
         }
     }
@@ -154,8 +163,10 @@ pub fn in_order(desired: &Desired, plan: &Plan, writes: Vec<Write>) -> Vec<Effec
     let writes = writes.into_iter().map(Effect::Write);
     let deletes = plan.deletes.iter().cloned().map(Effect::Delete);
     let claims = plan.claims.iter().cloned().map(Effect::Claim);
+    let keep = (!plan.keep.is_empty())
+        .then(|| Effect::Keep { record: access::record_name(desired), purposes: plan.keep.clone() });
     let act = plan.ring.clone().map(Effect::Act);
-    let mut effects: Vec<Effect> = writes.chain(deletes).chain(claims).chain(act).collect();
+    let mut effects: Vec<Effect> = writes.chain(deletes).chain(claims).chain(keep).chain(act).collect();
     effects.sort_by_key(|effect| effect.part(desired));
     effects
 }
@@ -207,13 +218,14 @@ mod tests {
         all.iter().copied().filter(|part| !course.allows(*part)).collect()
     }
 
-    const ALL: [Part; 15] = [
+    const ALL: [Part; 16] = [
         Part::Ground,
         Part::Contact,
         Part::Guard,
         Part::Nodes,
         Part::Going,
         Part::Claims,
+        Part::Record,
         Part::Leave,
         Part::Ring,
         Part::ApiGround,
@@ -247,7 +259,8 @@ mod tests {
     fn the_ring_comes_first_and_what_pods_refer_to_before_them() {
         let (desired, settings) = (sample::production(), sample::settings());
         let racks = desired.cassandra.racks.iter().map(|rack| (rack.name.clone(), 1)).collect();
-        let shape = Shape { replicas: racks, api: Some(Default::default()), route: true, ..Shape::default() };
+        let secrets = sample::all_secrets();
+        let shape = Shape { replicas: racks, secrets, api: Some(Default::default()), route: true, ..Shape::default() };
         let writes = resources::diff(&resources::build(&desired, &shape, &settings), &BTreeMap::new());
         let mut effects: Vec<Effect> = writes.into_iter().map(Effect::Write).collect();
         effects.sort_by_key(|effect| effect.part(&desired));

@@ -30,6 +30,12 @@ pub struct Observation {
     pub status: StoreClusterStatus,
     /// Owned Kubernetes objects as they are, by kind and name. Pods and claims are not among them.
     pub children: BTreeMap<ChildKey, Value>,
+    /// The Secrets of the store, each read by its name.
+    pub secrets: BTreeMap<SecretPurpose, SecretFact>,
+    /// The operator's own record of the log-ins that worked.
+    pub record: RecordFact,
+    /// Digest of all that an API pod reads of Secrets when it starts; absent while one of them lacks something.
+    pub api_inputs: Option<String>,
     /// Whether the API server serves HTTPRoutes of the Gateway API.
     pub serves_routes: bool,
     /// Cassandra pods, by name.
@@ -97,6 +103,69 @@ pub struct StoreIdentity {
 pub struct ChildKey {
     pub kind: String,
     pub name: String,
+}
+
+/// What a Secret of a store is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SecretPurpose {
+    /// Log-in of the operator itself.
+    Superuser,
+    /// Log-in of the management agents in the nodes' pods.
+    Jolokia,
+    /// Log-in of the writer of the API's schema.
+    Schema,
+    /// Log-in of the API.
+    Api,
+    /// The key that the API signs its cursors with.
+    CursorKey,
+    /// The API's token for each role.
+    ApiTokens,
+}
+
+/// What is known of one Secret. No values: those are the business of whoever logs in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecretFact {
+    pub state: SecretState,
+    /// It has the store's label, so that a watch tells of its changes.
+    pub labelled: bool,
+    pub kept: Kept,
+}
+
+/// What is known of the operator's record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordFact {
+    pub state: SecretState,
+    pub labelled: bool,
+    /// It is gone, and this process still knows what was in it.
+    pub lost: bool,
+}
+
+/// How a Secret was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SecretState {
+    /// The API server refused or did not answer, and why.
+    Unreadable(String),
+    /// The API server says that there is none of its name.
+    #[default]
+    Missing,
+    /// It lacks these keys, or they are empty.
+    Incomplete(Vec<&'static str>),
+    /// What is in it would do harm, and why.
+    Unusable(String),
+    /// Its label names this other store.
+    NotOurs(String),
+    Complete,
+}
+
+/// What the operator keeps of a log-in: what was last seen to work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kept {
+    #[default]
+    Nothing,
+    /// What the Secret holds, too.
+    Same,
+    /// Something else than the Secret holds, or there is no such Secret.
+    Other,
 }
 
 /// A Cassandra pod.
@@ -211,6 +280,8 @@ pub struct VolumeNote {
 pub enum NodeAnswer {
     /// No answer, and why. Never to be read as "has left".
     Unreachable(String),
+    /// Its agent answers, and lets nobody in whose password the operator has. That says nothing against the node.
+    Locked(String),
     Reachable(Box<NodeView>),
 }
 
@@ -246,6 +317,8 @@ pub struct NodeView {
     pub pending_hints: u64,
     /// When the oldest of them was begun.
     pub oldest_hint: Option<Timestamp>,
+    /// It took the password that the operator keeps, and not that of the Secret.
+    pub kept_password: bool,
 }
 
 /// What CQL says.
@@ -253,6 +326,8 @@ pub struct NodeView {
 pub enum CqlAnswer {
     /// Not asked since no node serves CQL yet, or no answer, and why.
     Unreachable(String),
+    /// Cassandra knows none of the passwords that the operator has; in its own words.
+    Refused(String),
     Reachable(CqlView),
 }
 
@@ -261,6 +336,8 @@ pub enum CqlAnswer {
 pub struct CqlView {
     /// Log-in that worked: the operator's own superuser, or still Cassandra's default one.
     pub superuser: Superuser,
+    /// The own one logged in with the password that the operator keeps, and not with that of the Secret.
+    pub kept_password: bool,
     /// The default superuser `cassandra` can no longer log in.
     pub default_superuser_disabled: bool,
     /// Roles of the schema writer and of the API exist with their current passwords and grants.

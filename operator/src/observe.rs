@@ -3,6 +3,7 @@
 
 mod last_words;
 mod reading;
+pub mod secrets;
 pub mod unmade;
 
 use std::collections::BTreeMap;
@@ -10,8 +11,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::{ApiResource, GroupVersionKind};
@@ -21,13 +20,13 @@ use store_crds::{FINALIZER, LABEL_COMPONENT, StoreCluster};
 
 pub use reading::{check_observation, claim_observation, pod_observation};
 
-use crate::cassandra::{Credentials, NodeTarget, StoreAccess};
+use crate::cassandra::{NodeTarget, StoreAccess};
 use crate::clock;
 use crate::context::Context;
 use crate::desired::{ANNOTATION_ACCEPTED_SPEC, Desired};
 use crate::kinds::{HTTP_ROUTE, WATCHED};
 use crate::observation::{
-    CheckObservation, ChildKey, ClaimObservation, CqlAnswer, NodeAnswer, Observation, PodObservation, StoreIdentity,
+    CheckObservation, ChildKey, ClaimObservation, NodeAnswer, Observation, PodObservation, StoreIdentity,
 };
 use crate::ownership;
 use crate::resources;
@@ -44,10 +43,6 @@ pub enum ObserveError {
         "read the StoreCluster and do not understand it: {0}; does the CustomResourceDefinition fit this operator?"
     )]
     Foreign(#[source] serde_json::Error),
-    #[error("read Secret {name} and failed: {source}")]
-    Secret { name: String, source: Box<kube::Error> },
-    #[error("the Secret {0} has no username and password; delete it to have it made again, or put them back")]
-    SecretKeys(String),
     #[error("read {kind} {name} from the cache and do not understand it: {source}")]
     Object { kind: &'static str, name: String, source: serde_json::Error },
 }
@@ -58,8 +53,6 @@ impl ObserveError {
         match self {
             ObserveError::Store(_) => "StoreUnreadable",
             ObserveError::Foreign(_) => "StoreNotUnderstood",
-            ObserveError::Secret { .. } => "SecretUnreadable",
-            ObserveError::SecretKeys(_) => "SecretIncomplete",
             ObserveError::Object { .. } => "ObjectNotUnderstood",
         }
     }
@@ -69,6 +62,8 @@ impl ObserveError {
 pub struct Observed {
     pub observation: Observation,
     pub access: StoreAccess,
+    /// Log-ins that the operator's record holds, or held when it was last there.
+    pub kept: secrets::Logins,
     /// Pods that have an address.
     pub nodes: Vec<NodeTarget>,
     /// Those that serve CQL.
@@ -123,18 +118,19 @@ pub fn children(context: &Context, store: &StoreCluster) -> Result<BTreeMap<Chil
 
 /// Gathers everything that a pass decides on.
 ///
-/// # Errors
-/// When the store's Secrets cannot be read. Nodes that do not answer are no error but part of the
-/// observation.
+/// Nodes that do not answer and Secrets that cannot be read are no errors but part of the observation.
 pub async fn observe(
     context: &Context,
     store: &StoreCluster,
     desired: &Desired,
     children: BTreeMap<ChildKey, Value>,
-) -> Result<Observed, ObserveError> {
+) -> Observed {
     let (namespace, name) = (desired.namespace.as_str(), desired.name.as_str());
     let now = clock::now();
-    let access = store_access(context, desired).await?;
+    let found = secrets::read(context, desired).await;
+    let judged = secrets::judge(name, &found, &context.secrets.remembered(&desired.uid));
+    context.secrets.remember(&desired.uid, &judged.kept);
+    let access = judged.access(desired);
     let pods = pods(context, namespace, name);
     let claims = claims(context, desired).await;
     let nodes: Vec<NodeTarget> = pods
@@ -146,22 +142,23 @@ pub async fn observe(
         let silent = || NodeAnswer::Unreachable("its pod has no address yet".to_owned());
         views.entry(pod.clone()).or_insert_with(silent);
     }
-    let serving: Vec<NodeTarget> = nodes
-        .iter()
-        .filter(|node| matches!(views.get(&node.pod), Some(NodeAnswer::Reachable(view)) if view.native_transport))
-        .cloned()
-        .collect();
-    let cql = if access.superuser.is_some() {
-        context.ring.schema(&access, &serving).await
-    } else {
-        CqlAnswer::Unreachable("the Secret of the operator's superuser is not there yet".to_owned())
+    let serves = |node: &&NodeTarget| match views.get(&node.pod) {
+        Some(NodeAnswer::Reachable(view)) => view.native_transport,
+        // by its readiness, which asks Cassandra itself
+        Some(NodeAnswer::Locked(_)) => pods.get(&node.pod).is_some_and(|pod| pod.ready && !pod.deleting),
+        Some(NodeAnswer::Unreachable(_)) | None => false,
     };
+    let serving: Vec<NodeTarget> = nodes.iter().filter(serves).cloned().collect();
+    let cql = context.ring.schema(&access, &serving).await;
     let unmade = unmade(context, desired, &children, &pods, now).await;
     let observation = Observation {
         now,
         store: identity(store),
         status: store.status.clone().unwrap_or_default(),
         children,
+        secrets: judged.facts,
+        record: judged.record,
+        api_inputs: judged.api_inputs,
         serves_routes: context.cache.serves(HTTP_ROUTE),
         pods,
         claims,
@@ -173,7 +170,7 @@ pub async fn observe(
         refused: context.refused.of(&desired.uid).told(now),
         unmade,
     };
-    Ok(Observed { observation, access, nodes, serving })
+    Observed { observation, access, kept: judged.kept, nodes, serving }
 }
 
 /// The StoreCluster's own metadata.
@@ -186,52 +183,6 @@ pub fn identity(store: &StoreCluster) -> StoreIdentity {
         deletion_requested: store.meta().deletion_timestamp.is_some(),
         has_finalizer: store.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
     }
-}
-
-async fn store_access(context: &Context, desired: &Desired) -> Result<StoreAccess, ObserveError> {
-    let (superuser, schema, api, jolokia) = futures::try_join!(
-        credentials(context, desired, "superuser"),
-        credentials(context, desired, "schema"),
-        credentials(context, desired, "api"),
-        credentials(context, desired, "jolokia"),
-    )?;
-    Ok(StoreAccess {
-        uid: desired.uid.clone(),
-        datacenter: desired.cassandra.datacenter.clone(),
-        api_keyspace: desired.api.keyspace.clone(),
-        jolokia,
-        superuser,
-        schema,
-        api,
-    })
-}
-
-/// Credentials from the store's Secret of that name; read again only when the Secret has changed.
-async fn credentials(context: &Context, desired: &Desired, purpose: &str) -> Result<Option<Credentials>, ObserveError> {
-    let name = format!("{}-{purpose}", desired.name);
-    let namespace = desired.namespace.as_str();
-    let cached =
-        context.cache.of_store("Secret", namespace, &desired.name).into_iter().find(|secret| secret.name_any() == name);
-    let Some(version) = cached.and_then(|secret| secret.resource_version()) else { return Ok(None) };
-    if let Some(known) = context.secrets.find(namespace, &name, &version) {
-        return Ok(Some(known));
-    }
-    let api: Api<Secret> = Api::namespaced(context.client.clone(), namespace);
-    let secret = match api.get_opt(&name).await {
-        Ok(Some(secret)) => secret,
-        Ok(None) => return Ok(None),
-        Err(source) => return Err(ObserveError::Secret { name, source: Box::new(source) }),
-    };
-    let value = |key: &str| -> Option<String> {
-        let ByteString(bytes) = secret.data.as_ref()?.get(key)?;
-        String::from_utf8(bytes.clone()).ok().filter(|text| !text.is_empty())
-    };
-    let (Some(username), Some(password)) = (value("username"), value("password")) else {
-        return Err(ObserveError::SecretKeys(name));
-    };
-    let credentials = Credentials { username, password };
-    context.secrets.put(namespace, &name, secret.resource_version().unwrap_or(version), credentials.clone());
-    Ok(Some(credentials))
 }
 
 /// Why pods that are to be there cannot be made, as events of whoever makes them tell. What cannot be asked is not

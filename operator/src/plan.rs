@@ -23,6 +23,7 @@ mod retry;
 mod ring;
 mod rollout;
 mod scale;
+pub mod secrets;
 mod service;
 mod streaming;
 mod volumes;
@@ -37,7 +38,7 @@ use store_crds::{
 
 use crate::configuration::Configuration;
 use crate::desired::Desired;
-use crate::observation::{Observation, VolumeNote};
+use crate::observation::{Observation, SecretPurpose, VolumeNote};
 use crate::settings::Settings;
 pub use draft::Hold;
 use draft::{Context, Draft};
@@ -86,6 +87,8 @@ pub fn plan(desired: &Desired, observation: &Observation, settings: &Settings) -
     }
     let hold = hold.or(draft.rollout_waits.take());
     repair::tell_failed(&mut draft);
+    secrets::tell(&context, &mut draft);
+    secrets::follow(&context, &mut draft);
     volumes::tell_deleted(&context, &mut draft);
     losses::tell(&context, &mut draft);
     volumes::grow(&context, &mut draft);
@@ -108,6 +111,8 @@ pub struct Plan {
     pub deletes: Vec<Delete>,
     /// Changes of claims, each by UID.
     pub claims: Vec<ClaimChange>,
+    /// Log-ins that have just been seen to work, and go into the operator's record.
+    pub keep: BTreeSet<SecretPurpose>,
     /// At most one action that changes the ring or its schema.
     pub ring: Option<RingAction>,
     /// The memory to be written before any of the effects.
@@ -134,6 +139,10 @@ pub struct Shape {
     /// What the API Deployment runs, whose tables are there; None: it is not to exist yet. Its
     /// replicas come from the spec.
     pub api: Option<ApiShape>,
+    /// The Secrets that are to be made on this pass.
+    pub secrets: BTreeMap<SecretPurpose, Origin>,
+    /// What the pods of the API carry as `ANNOTATION_INPUTS`.
+    pub api_inputs: Option<String>,
     /// Whether there is to be an HTTPRoute, if the spec has one: not where that kind is not served.
     pub route: bool,
     /// Size of the volumes in each rack's claim template, as a canonical quantity. It is immutable
@@ -156,6 +165,15 @@ pub struct Shape {
 pub struct Earlier {
     pub good: Configuration,
     pub racks: BTreeSet<String>,
+}
+
+/// Where the values of a Secret that is made come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// They are new: nobody can know others.
+    Random,
+    /// It was there before, and what was in it is known to work.
+    Kept,
 }
 
 /// Image and keyspace of the API whose schema migrations have been applied.

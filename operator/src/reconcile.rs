@@ -165,7 +165,7 @@ async fn observe(
     let children = observe::children(context, &store)?;
     let uid = store.uid().unwrap_or_default();
     let desired = Desired::read(&store, observe::accepted_spec(&children, name, &uid).as_deref());
-    let observed = observe::observe(context, &store, &desired, children).await?;
+    let observed = observe::observe(context, &store, &desired, children).await;
     Ok(Some((store, desired, observed)))
 }
 

@@ -20,7 +20,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::desired::Desired;
-pub use crate::observation::ChildKey;
+pub use crate::observation::{ChildKey, SecretPurpose};
 use crate::plan::Shape;
 use crate::settings::Settings;
 pub use cassandra::{configuration_name, template_hash};
@@ -44,9 +44,19 @@ pub enum Mode {
     /// By server-side apply, whenever it is not as rendered. It carries
     /// `storemanager.io/applied-hash`.
     Apply,
-    /// Made when it is missing and never touched again. `random` names the keys of a Secret's
-    /// `stringData` that whoever creates it fills, by `with_random_values`.
-    CreateOnce { random: Vec<&'static str> },
+    /// Made when it is missing and never touched again; whoever creates it fills it.
+    CreateOnce { fill: Fill },
+}
+
+/// Values that are not rendered, so that no rendering holds a password.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Fill {
+    #[default]
+    Nothing,
+    /// These keys of a Secret's `stringData`, each with a random value, by `with_random_values`.
+    Random(Vec<&'static str>),
+    /// The log-in as the operator keeps it.
+    Kept(SecretPurpose),
 }
 
 /// One request that brings an object to what is rendered.
@@ -55,8 +65,8 @@ pub enum Write {
     /// Server-side apply, forced, by `store_crds::FIELD_MANAGER`, to the object of the UID `live`; where none was
     /// seen a POST, so that nothing is taken that is somebody else's.
     Apply { key: ChildKey, object: Value, live: Option<String> },
-    /// POST; that it exists already, as this shop's, is success. `random` as in `Mode::CreateOnce`.
-    Create { key: ChildKey, object: Value, random: Vec<&'static str> },
+    /// POST; that it exists already, as this shop's, is success. `fill` as in `Mode::CreateOnce`.
+    Create { key: ChildKey, object: Value, fill: Fill },
     /// DELETE with this UID as precondition: the object is no longer wanted.
     Delete { key: ChildKey, uid: String },
 }
@@ -69,7 +79,7 @@ pub fn build(desired: &Desired, shape: &Shape, settings: &Settings) -> Vec<Child
     }
     let mut children = vec![services::build_headless(desired), services::build_client(desired)];
     children.extend(access::build_service_accounts(desired));
-    children.extend(access::build_secrets(desired));
+    children.extend(access::build_secrets(desired, shape));
     children.push(cassandra::build_configuration(desired, settings));
     children.push(cassandra::build_config_map(desired, shape));
     children.extend(protection::build_disruption_budgets(desired));
@@ -81,7 +91,8 @@ pub fn build(desired: &Desired, shape: &Shape, settings: &Settings) -> Vec<Child
     children.extend(cassandra::build_stateful_sets(desired, shape, settings));
     children.extend(shape.check.then(|| check::build(desired, settings)));
     children.extend(shape.migrate.map(|level| api::build_schema_job(desired, level, settings)));
-    children.extend(shape.api.as_ref().map(|api| api::build_deployment(&desired.as_migrated(api), settings)));
+    let inputs = shape.api_inputs.as_deref();
+    children.extend(shape.api.as_ref().map(|api| api::build_deployment(&desired.as_migrated(api), inputs, settings)));
     children
 }
 

@@ -12,6 +12,8 @@ mod ring;
 mod rows;
 mod safety;
 mod schema_stories;
+mod secrets;
+mod secrets_stories;
 mod sharp_stories;
 mod status_stories;
 mod stories;
@@ -29,9 +31,12 @@ use store_crds::conditions::DEGRADED;
 
 use operator::{Fault, Operator};
 use ring::Process;
+use secrets::Harm;
 use tier::BROKEN_API;
 use weather::Weather;
 use world::{BAD_OPTION, MISSING_IMAGE, REFUSED_OPTION, World};
+
+use crate::observation::SecretPurpose;
 
 /// Ticks that any store needs to settle once nothing disturbs it.
 const SETTLES: usize = 900;
@@ -174,6 +179,8 @@ enum Event {
     Foreign(usize, bool),
     /// No pod can be made for so many ticks.
     Unmakable(u32),
+    /// Somebody does this to a Secret of the store.
+    Secret(SecretPurpose, Harm),
 }
 
 /// Kinds that somebody may refuse to let the operator write.
@@ -264,8 +271,18 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (0usize..REFUSABLE.len(), 1u32..60).prop_map(|(kind, ticks)| Event::Refuse(kind, ticks)),
         1 => (0usize..NAMES.len(), prop::bool::ANY).prop_map(|(name, labelled)| Event::Foreign(name, labelled)),
         1 => (1u32..40).prop_map(Event::Unmakable),
+        2 => (secret(), harm()).prop_map(|(purpose, harm)| Event::Secret(purpose, harm)),
         4 => (1usize..30).prop_map(Event::Pass),
     ]
+}
+
+fn secret() -> impl Strategy<Value = SecretPurpose> {
+    use SecretPurpose::{Api, ApiTokens, CursorKey, Jolokia, Schema, Superuser};
+    prop::sample::select(vec![Superuser, Jolokia, Schema, Api, CursorKey, ApiTokens])
+}
+
+fn harm() -> impl Strategy<Value = Harm> {
+    prop::sample::select(vec![Harm::Delete, Harm::Edit, Harm::DropKey, Harm::Unlabel, Harm::PutBack])
 }
 
 /// What the API server allows: rules about changes hold for it too.
@@ -342,6 +359,9 @@ fn happen(simulation: &mut Simulation, event: Event) -> Result<(), Story> {
             world.make_foreign(kind, name, labelled);
         }
         Event::Unmakable(ticks) => world.unmakable = ticks,
+        // a node that starts with a password that is taken back before it answered once is nobody's to ask
+        Event::Secret(SecretPurpose::Jolokia, Harm::Edit) => {}
+        Event::Secret(purpose, harm) => world.harm(purpose, harm),
         Event::Pass(ticks) => return simulation.steps(ticks),
     }
     Ok(())
@@ -393,6 +413,7 @@ proptest! {
         keep_reports(&mut good);
         simulation.world.set_spec(good);
         simulation.world.full = false;
+        simulation.world.put_secrets_back();
         simulation.world.failing_streams = 0;
         simulation.world.failing_repairs = 0;
         simulation.world.set_growable(true);

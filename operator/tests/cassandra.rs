@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use store_operator::cassandra::live::{LiveRing, Ports};
-use store_operator::cassandra::{Credentials, NodeTarget, Ring, StoreAccess, jmx};
+use store_operator::cassandra::{Credentials, Login, NodeTarget, Ring, StoreAccess, jmx};
 use store_operator::node::metrics::{NodeMetrics, Source};
 use store_operator::observation::{
     CqlAnswer, CqlView, NodeAnswer, NodeView, Replication, Superuser, TaskKey, TaskKind, TaskState,
@@ -31,8 +31,8 @@ struct World {
     _directory: tempfile::TempDir,
 }
 
-fn credentials(username: &str) -> Option<Credentials> {
-    Some(Credentials { username: username.into(), password: format!("it's {username}'s") })
+fn credentials(username: &str) -> Login {
+    Credentials { username: username.into(), password: format!("it's {username}'s") }.into()
 }
 
 impl World {
@@ -57,7 +57,7 @@ impl World {
             uid: UID.into(),
             datacenter: "dc1".into(),
             api_keyspace: "shop".into(),
-            jolokia: Some(Credentials { username: "op".into(), password: "secret".into() }),
+            jolokia: Credentials { username: "op".into(), password: "secret".into() }.into(),
             superuser: credentials("store_operator"),
             schema: credentials("store_schema"),
             api: credentials("store_api"),
@@ -76,7 +76,7 @@ impl World {
             .into_iter()
             .map(|(pod, answer)| match answer {
                 NodeAnswer::Reachable(view) => (pod, *view),
-                NodeAnswer::Unreachable(cause) => panic!("{pod}: {cause}"),
+                NodeAnswer::Unreachable(cause) | NodeAnswer::Locked(cause) => panic!("{pod}: {cause}"),
             })
             .collect()
     }
@@ -84,7 +84,7 @@ impl World {
     async fn schema(&self) -> CqlView {
         match self.live.schema(&self.access, &self.nodes).await {
             CqlAnswer::Reachable(view) => view,
-            CqlAnswer::Unreachable(cause) => panic!("{cause}"),
+            CqlAnswer::Unreachable(cause) | CqlAnswer::Refused(cause) => panic!("{cause}"),
         }
     }
 
@@ -121,8 +121,8 @@ impl World {
         }
     }
 
-    async fn log_in(&self, credentials: &Option<Credentials>) -> Session {
-        let credentials = credentials.as_ref().unwrap();
+    async fn log_in(&self, login: &Login) -> Session {
+        let credentials = login.wanted().unwrap();
         SessionBuilder::new()
             .known_nodes_addr(self.local.contact_points())
             .user(&credentials.username, &credentials.password)
@@ -170,9 +170,34 @@ async fn a_new_ring_is_seen_as_it_is(world: &World) {
 async fn wrong_jolokia_credentials_are_no_answer(world: &World) {
     let access = StoreAccess { jolokia: credentials("nobody"), ..world.access.clone() };
     for (pod, answer) in world.live.views(&access, &world.nodes).await {
-        let NodeAnswer::Unreachable(cause) = answer else { panic!("{pod} answered a stranger") };
+        let NodeAnswer::Locked(cause) = answer else { panic!("{pod} answered a stranger") };
         assert!(cause.contains("401"), "{cause}");
     }
+    let jolokia = Login { kept: world.access.jolokia.secret.clone(), ..credentials("nobody") };
+    let access = StoreAccess { jolokia, ..world.access.clone() };
+    for (pod, answer) in world.live.views(&access, &world.nodes).await {
+        let NodeAnswer::Reachable(view) = answer else { panic!("{pod} does not know the password that is kept") };
+        assert!(view.kept_password);
+    }
+}
+
+/// An edited Secret locks nobody out while the password that works is kept; without it the refusal is told, and
+/// the old one put back counts at once.
+async fn an_edited_superuser_is_told_apart_from_a_ring_that_does_not_answer(world: &World) {
+    let mut wrong = credentials("store_operator");
+    wrong.secret.as_mut().unwrap().password = "edited".into();
+    let kept = Login { kept: world.access.superuser.secret.clone(), ..wrong.clone() };
+    let access = StoreAccess { superuser: kept, uid: "uid-edited".into(), ..world.access.clone() };
+    let CqlAnswer::Reachable(view) = world.live.schema(&access, &world.nodes).await else { panic!("locked out") };
+    assert!(view.superuser == Superuser::Own && view.kept_password);
+    let access = StoreAccess { superuser: wrong, uid: "uid-lost".into(), ..world.access.clone() };
+    let CqlAnswer::Refused(cause) = world.live.schema(&access, &world.nodes).await else { panic!("it is let in") };
+    assert!(cause.contains("store_operator"), "{cause}");
+    let access = StoreAccess { superuser: Login::default(), ..access };
+    assert!(matches!(world.live.schema(&access, &world.nodes).await, CqlAnswer::Refused(_)));
+    let access = StoreAccess { superuser: world.access.superuser.clone(), ..access };
+    let CqlAnswer::Reachable(view) = world.live.schema(&access, &world.nodes).await else { panic!("not taken up") };
+    assert!(!view.kept_password);
 }
 
 async fn roles_are_made_and_proved(world: &mut World) {
@@ -201,13 +226,14 @@ async fn roles_are_made_and_proved(world: &mut World) {
     world.roles_are_found_ready().await;
 
     // A new password in the Secret is not the one that Cassandra knows.
-    world.access.api = Some(Credentials { username: "store_api".into(), password: "rotated".into() });
+    world.access.api = Credentials { username: "store_api".into(), password: "rotated".into() }.into();
     assert!(!world.schema().await.roles_ready);
     world.act(RingAction::EnsureRoles).await;
     world.roles_are_found_ready().await;
     let began = Instant::now();
     world.schema().await;
     println!("a proved schema took {:?}", began.elapsed());
+    an_edited_superuser_is_told_apart_from_a_ring_that_does_not_answer(world).await;
 }
 
 async fn roles_have_the_rights_they_need_and_no_more(world: &World) {

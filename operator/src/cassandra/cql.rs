@@ -21,8 +21,8 @@ use scylla::response::query_result::QueryResult;
 use scylla::statement::{Consistency, Statement};
 use tracing::Instrument as _;
 
-use super::Credentials;
 use super::statements::{self, DEFAULT_SUPERUSER};
+use super::{Credentials, Login};
 use crate::observation::Replication;
 use crate::trace;
 
@@ -33,6 +33,8 @@ const READ_DEADLINE: Duration = Duration::from_secs(3);
 const CHANGE_DEADLINE: Duration = Duration::from_secs(12);
 /// A session unused for longer is closed: a settled store is looked at every few minutes only.
 const IDLE: Duration = Duration::from_secs(90);
+/// How long a log-in that was refused is not tried again.
+const REFUSED_FOR: Duration = Duration::from_secs(5);
 /// Nodes that a session speaks with.
 const CONTACTS: usize = 3;
 
@@ -43,6 +45,8 @@ pub enum CqlError {
     NoNode,
     #[error("logged in to Cassandra as {user} and was refused: {message}")]
     Refused { user: String, message: String },
+    #[error("no password of the operator's superuser is known")]
+    NoPassword,
     #[error("connected to Cassandra at {contacts} and failed: {cause}")]
     Connect { contacts: String, cause: String },
     #[error("{what} and failed: {cause}")]
@@ -59,6 +63,7 @@ impl CqlError {
         match self {
             CqlError::NoNode => "NoNodeServesCql",
             CqlError::Refused { .. } => "LoginRefused",
+            CqlError::NoPassword => "CredentialsMissing",
             CqlError::Connect { .. } => "CqlConnectFailed",
             CqlError::Query { .. } => "CqlQueryFailed",
             CqlError::Shape { .. } => "CqlAnswerMalformed",
@@ -66,9 +71,9 @@ impl CqlError {
         }
     }
 
-    /// Whether the name or password were wrong, rather than Cassandra unable to judge them.
+    /// Whether the name or password were wrong or there is none, rather than Cassandra unable to judge them.
     pub fn is_refused(&self) -> bool {
-        matches!(self, CqlError::Refused { .. })
+        matches!(self, CqlError::Refused { .. } | CqlError::NoPassword)
     }
 }
 
@@ -77,7 +82,7 @@ pub struct Cql {
     session: Session,
     /// Whether this is the operator's own superuser.
     pub own: bool,
-    credentials: Credentials,
+    pub(super) credentials: Credentials,
     contacts: Vec<SocketAddr>,
 }
 
@@ -203,33 +208,68 @@ impl Cql {
 #[derive(Default)]
 pub struct Sessions {
     open: Mutex<HashMap<String, (Arc<Cql>, Instant)>>,
+    /// Log-ins that Cassandra refused a moment ago, and its words.
+    refused: Mutex<HashMap<String, Vec<Refusal>>>,
+}
+
+struct Refusal {
+    credentials: Credentials,
+    message: String,
+    at: Instant,
 }
 
 impl Sessions {
-    /// A session as the operator's own superuser, or, where Cassandra does not know that one, as
-    /// the default superuser, whose only use is to make the own one.
-    pub async fn get(&self, uid: &str, contacts: &[SocketAddr], superuser: &Credentials) -> Result<Arc<Cql>, CqlError> {
-        if let Some(session) = self.find(uid, contacts, superuser) {
-            return Ok(session);
-        }
-        let session = match Cql::log_in(contacts, superuser, true).await {
-            Err(refused) if refused.is_refused() => {
-                let default =
-                    Credentials { username: DEFAULT_SUPERUSER.to_owned(), password: DEFAULT_SUPERUSER.to_owned() };
-                // The refusal of the own superuser is the one to tell: the default one is expected
-                // to be refused on every ring that was set up before.
-                match Cql::log_in(contacts, &default, false).await {
-                    Err(second) if second.is_refused() => return Err(refused),
-                    other => other?,
-                }
+    /// A session as the operator's own superuser, with what its Secret holds or with what is kept, or, where
+    /// Cassandra does not know that one, as the default superuser, whose only use is to make the own one.
+    pub async fn get(&self, uid: &str, contacts: &[SocketAddr], superuser: &Login) -> Result<Arc<Cql>, CqlError> {
+        let mut refused = None;
+        for credentials in superuser.candidates() {
+            if let Some(session) = self.find(uid, contacts, credentials) {
+                return Ok(session);
             }
-            other => other?,
-        };
-        let session = Arc::new(session);
-        if session.own {
-            self.lock().insert(uid.to_owned(), (session.clone(), Instant::now()));
+            let attempt = match self.refused_lately(uid, credentials) {
+                Some(refusal) => Err(refusal),
+                None => Cql::log_in(contacts, credentials, true).await,
+            };
+            match attempt {
+                Ok(session) => {
+                    let session = Arc::new(session);
+                    self.lock().insert(uid.to_owned(), (session.clone(), Instant::now()));
+                    return Ok(session);
+                }
+                Err(CqlError::Refused { user, message }) => {
+                    self.note_refusal(uid, credentials, &message);
+                    refused.get_or_insert(CqlError::Refused { user, message });
+                }
+                Err(other) => return Err(other),
+            }
         }
-        Ok(session)
+        let default = Credentials { username: DEFAULT_SUPERUSER.to_owned(), password: DEFAULT_SUPERUSER.to_owned() };
+        // The refusal of the own superuser is the one to tell: the default one is expected to be refused on
+        // every ring that was set up before.
+        match Cql::log_in(contacts, &default, false).await {
+            Err(second) if second.is_refused() => Err(refused.unwrap_or(CqlError::NoPassword)),
+            other => other.map(Arc::new),
+        }
+    }
+
+    /// Cassandra is not asked on every pass about a password that it has just refused: to judge one costs it
+    /// a good part of a second.
+    fn refused_lately(&self, uid: &str, credentials: &Credentials) -> Option<CqlError> {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let refusals = refused.get_mut(uid)?;
+        refusals.retain(|refusal| refusal.at.elapsed() < REFUSED_FOR);
+        let refusal = refusals.iter().find(|refusal| refusal.credentials == *credentials)?;
+        Some(CqlError::Refused { user: credentials.username.clone(), message: refusal.message.clone() })
+    }
+
+    fn note_refusal(&self, uid: &str, credentials: &Credentials, message: &str) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let refusals = refused.entry(uid.to_owned()).or_default();
+        if refusals.iter().all(|refusal| refusal.credentials != *credentials) {
+            let (credentials, message) = (credentials.clone(), message.to_owned());
+            refusals.push(Refusal { credentials, message, at: Instant::now() });
+        }
     }
 
     /// Drops the store's session, so that the next question makes a new one.
@@ -240,14 +280,17 @@ impl Sessions {
     /// Drops sessions of stores that are gone, and those that nobody used for a while.
     pub fn retain(&self, alive: &BTreeSet<String>) {
         self.lock().retain(|uid, (_, used)| alive.contains(uid) && used.elapsed() < IDLE);
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).retain(|uid, _| alive.contains(uid));
     }
 
     fn find(&self, uid: &str, contacts: &[SocketAddr], superuser: &Credentials) -> Option<Arc<Cql>> {
         let mut open = self.lock();
         let (session, used) = open.get_mut(uid)?;
-        let reachable = session.contacts.iter().any(|contact| contacts.contains(contact));
-        if !reachable || session.credentials != *superuser {
+        if !session.contacts.iter().any(|contact| contacts.contains(contact)) {
             open.remove(uid);
+            return None;
+        }
+        if session.credentials != *superuser {
             return None;
         }
         *used = Instant::now();

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -28,6 +30,7 @@ const QUESTION_DEADLINE: Duration = Duration::from_secs(2);
 const START_DEADLINE: Duration = Duration::from_secs(20);
 /// Largest answer that is read: the views of 300 nodes need about 200 KiB.
 const MAX_ANSWER_BYTES: usize = 4 << 20;
+const UNAUTHORIZED: u16 = 401;
 
 /// A question or command that did not get its answer.
 #[derive(Debug, thiserror::Error)]
@@ -50,11 +53,17 @@ impl JmxError {
         matches!(self, JmxError::Command(..))
     }
 
+    /// Whether the agent is there and knows none of the passwords.
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(self, JmxError::Http { status: UNAUTHORIZED, .. })
+    }
+
     /// A word for it from a closed list.
     fn kind(&self) -> &'static str {
         match self {
             JmxError::Transport { slow: true, .. } => "timeout",
             JmxError::Transport { .. } => "no_answer",
+            JmxError::Http { status: UNAUTHORIZED, .. } => "unauthorized",
             JmxError::Http { .. } => "http",
             JmxError::Format { .. } => "format",
             JmxError::NotUp(_) => "not_up",
@@ -69,7 +78,10 @@ pub struct Jolokia {
     client: reqwest::Client,
     url: String,
     address: String,
-    credentials: Credentials,
+    /// Those that are tried: an agent has the password of the time when its pod started.
+    logins: Vec<Credentials>,
+    /// Position of the one that was let in last, and is tried first.
+    accepted: Arc<AtomicUsize>,
 }
 
 /// How a repair stands.
@@ -97,9 +109,15 @@ pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
 }
 
 impl Jolokia {
-    pub fn new(client: reqwest::Client, ip: IpAddr, port: u16, credentials: Credentials) -> Self {
+    pub fn new(client: reqwest::Client, ip: IpAddr, port: u16, logins: Vec<Credentials>) -> Self {
         let address = std::net::SocketAddr::new(ip, port).to_string();
-        Jolokia { client, url: format!("http://{address}/jolokia/"), address, credentials }
+        let url = format!("http://{address}/jolokia/");
+        Jolokia { client, url, address, logins, accepted: Arc::default() }
+    }
+
+    /// The log-in that was let in last.
+    pub fn accepted(&self) -> Option<&Credentials> {
+        self.logins.get(self.accepted.load(Ordering::Relaxed))
     }
 
     /// The node's own view of the ring, in one request. A node that is only slow gets a second try:
@@ -224,26 +242,9 @@ impl Jolokia {
     }
 
     async fn ask(&self, questions: &[Value], deadline: Duration) -> Result<Vec<Value>, JmxError> {
-        let transport = |error: reqwest::Error| JmxError::Transport {
-            address: self.address.clone(),
-            cause: root_cause(&error),
-            slow: error.is_timeout() && !error.is_connect(),
-        };
-        let mut response = self
-            .client
-            .post(&self.url)
-            .basic_auth(&self.credentials.username, Some(&self.credentials.password))
-            .timeout(deadline)
-            .json(questions)
-            .send()
-            .await
-            .map_err(transport)?;
-        let status = response.status();
-        if !status.is_success() {
-            return Err(JmxError::Http { address: self.address.clone(), status: status.as_u16() });
-        }
+        let mut response = self.knock(questions, deadline).await?;
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(transport)? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.transport(&error))? {
             if body.len() + chunk.len() > MAX_ANSWER_BYTES {
                 return Err(self.malformed("the answer is longer than 4 MiB"));
             }
@@ -259,6 +260,36 @@ impl Jolokia {
             return Err(self.malformed("not as many answers as questions"));
         }
         Ok(answers)
+    }
+
+    /// Sends the questions with the log-in that was let in last, then with the others: whoever is not let in
+    /// has changed nothing.
+    async fn knock(&self, questions: &[Value], deadline: Duration) -> Result<reqwest::Response, JmxError> {
+        let first = self.accepted.load(Ordering::Relaxed);
+        let (before, from) = self.logins.split_at(first.min(self.logins.len()));
+        let mut status = UNAUTHORIZED;
+        for (number, login) in (first..).zip(from).chain((0..).zip(before)) {
+            let request = self.client.post(&self.url).basic_auth(&login.username, Some(&login.password));
+            let sent = request.timeout(deadline).json(questions).send().await;
+            let response = sent.map_err(|error| self.transport(&error))?;
+            status = response.status().as_u16();
+            if response.status().is_success() {
+                self.accepted.store(number, Ordering::Relaxed);
+                return Ok(response);
+            }
+            if status != UNAUTHORIZED {
+                break;
+            }
+        }
+        Err(JmxError::Http { address: self.address.clone(), status })
+    }
+
+    fn transport(&self, error: &reqwest::Error) -> JmxError {
+        JmxError::Transport {
+            address: self.address.clone(),
+            cause: root_cause(error),
+            slow: error.is_timeout() && !error.is_connect(),
+        }
     }
 
     fn malformed(&self, cause: &str) -> JmxError {
@@ -321,6 +352,7 @@ fn read_view(answers: &[Value]) -> Result<NodeView, JmxError> {
         release_version: text(answers, 4).unwrap_or_default(),
         load_bytes: value(answers, 6).and_then(Value::as_u64).ok_or(JmxError::NotUp("its load"))?,
         free_bytes: None,
+        kept_password: false,
         streamed: None,
     })
 }

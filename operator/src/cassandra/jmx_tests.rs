@@ -22,7 +22,7 @@ pub async fn scripted(answers: Vec<(Duration, Vec<Value>)>) -> Jolokia {
     let address = listener.local_addr().unwrap();
     tokio::spawn(axum::serve(listener, router).into_future());
     let credentials = Credentials { username: "op".into(), password: "secret".into() };
-    Jolokia::new(http_client().unwrap(), address.ip(), address.port(), credentials)
+    Jolokia::new(http_client().unwrap(), address.ip(), address.port(), vec![credentials])
 }
 
 #[tokio::test]
@@ -32,6 +32,30 @@ async fn a_slow_node_is_asked_twice_before_it_counts_as_silent() {
     assert_eq!(once.view().await.unwrap().host_id, "id-1");
     let always = scripted(vec![(too_long, answers()), (too_long, answers())]).await;
     assert!(matches!(always.view().await, Err(JmxError::Transport { slow: true, .. })));
+}
+
+#[tokio::test]
+async fn an_agent_that_knows_an_older_password_is_asked_with_that_and_one_that_knows_neither_is_no_silent_node() {
+    let login = |password: &str| Credentials { username: "op".into(), password: password.into() };
+    let answer = |headers: axum::http::HeaderMap| async move {
+        // op:old
+        let known = headers["authorization"] == "Basic b3A6b2xk";
+        let status = if known { axum::http::StatusCode::OK } else { axum::http::StatusCode::UNAUTHORIZED };
+        (status, Json(Value::Array(answers())))
+    };
+    let router = axum::Router::new().route("/jolokia/", post(answer));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(axum::serve(listener, router).into_future());
+    let agent = |logins| Jolokia::new(http_client().unwrap(), address.ip(), address.port(), logins);
+
+    let knows = agent(vec![login("new"), login("old")]);
+    assert_eq!(knows.view().await.unwrap().host_id, "id-1");
+    assert_eq!(knows.accepted(), Some(&login("old")));
+    assert_eq!(knows.view().await.unwrap().host_id, "id-1", "and it goes on with that one");
+    let neither = agent(vec![login("new"), login("newer")]).view().await.unwrap_err();
+    assert!(neither.is_unauthorized(), "{neither}");
+    assert!(agent(Vec::new()).view().await.unwrap_err().is_unauthorized());
 }
 
 fn ok(value: Value) -> Value {
@@ -120,7 +144,7 @@ fn stream_progress_adds_up_all_sessions() {
 #[test]
 fn credentials_do_not_print_their_password() {
     let credentials = Credentials { username: "op".into(), password: "s3cret-canary".into() };
-    let jolokia = Jolokia::new(http_client().unwrap(), IpAddr::from([127, 0, 0, 1]), 8778, credentials.clone());
+    let jolokia = Jolokia::new(http_client().unwrap(), IpAddr::from([127, 0, 0, 1]), 8778, vec![credentials.clone()]);
     let printed = format!("{credentials:?} {jolokia:?}");
     assert!(!printed.contains("canary"), "{printed}");
 }

@@ -16,7 +16,7 @@ use super::cql::{Cql, CqlError, Sessions};
 use super::jmx::Jolokia;
 use super::registry::{self, Progress, Registry};
 use super::statements::{self, API_PERMISSIONS, DEFAULT_SUPERUSER, SCHEMA_PERMISSIONS};
-use super::{Credentials, NodeTarget, Ring, RingError, StoreAccess, agent, operations};
+use super::{Credentials, Login, NodeTarget, Ring, RingError, StoreAccess, agent, operations};
 use crate::observation::{CqlAnswer, CqlView, NodeAnswer, Replication, Superuser, TaskKey, TaskKind, TaskState};
 use crate::plan::{Memory, RingAction};
 
@@ -69,35 +69,36 @@ impl LiveRing {
         }
     }
 
-    fn jolokia(&self, node: &NodeTarget, credentials: &Credentials) -> Jolokia {
-        Jolokia::new(self.http.clone(), node.ip, self.ports.jolokia, credentials.clone())
+    fn jolokia(&self, node: &NodeTarget, login: &Login) -> Jolokia {
+        Jolokia::new(self.http.clone(), node.ip, self.ports.jolokia, login.candidates().cloned().collect())
     }
 
     fn contacts(&self, serving: &[NodeTarget]) -> Vec<SocketAddr> {
         serving.iter().map(|node| SocketAddr::new(node.ip, self.ports.cql)).collect()
     }
 
-    async fn view(&self, node: &NodeTarget, credentials: Option<&Credentials>) -> NodeAnswer {
-        let Some(credentials) = credentials else {
-            return NodeAnswer::Unreachable("the Secret of its Jolokia agent is not there".into());
-        };
-        let jolokia = self.jolokia(node, credentials);
+    async fn view(&self, node: &NodeTarget, login: &Login) -> NodeAnswer {
+        if login.wanted().is_none() {
+            return NodeAnswer::Locked("no password of its management agent is known".into());
+        }
+        let jolokia = self.jolokia(node, login);
         let disk = agent::free_bytes(&self.http, node.ip, self.ports.agent);
         match tokio::join!(jolokia.view(), disk) {
             (Ok(mut view), free_bytes) => {
                 view.free_bytes = free_bytes;
+                view.kept_password = jolokia.accepted().is_some_and(|accepted| login.is_kept_only(accepted));
                 if view.operation_mode == "JOINING" {
                     view.streamed = jolokia.streamed_bytes().await.unwrap_or_default();
                 }
                 NodeAnswer::Reachable(Box::new(view))
             }
+            (Err(error), _) if error.is_unauthorized() => NodeAnswer::Locked(error.to_string()),
             (Err(error), _) => NodeAnswer::Unreachable(error.to_string()),
         }
     }
 
     async fn session(&self, access: &StoreAccess, serving: &[NodeTarget]) -> Result<std::sync::Arc<Cql>, RingError> {
-        let superuser = access.superuser.as_ref().ok_or(RingError::NoCredentials("superuser"))?;
-        Ok(self.sessions.get(&access.uid, &self.contacts(serving), superuser).await?)
+        Ok(self.sessions.get(&access.uid, &self.contacts(serving), &access.superuser).await?)
     }
 
     async fn ask_schema(&self, access: &StoreAccess, serving: &[NodeTarget]) -> Result<CqlView, RingError> {
@@ -107,11 +108,13 @@ impl LiveRing {
         let session = self.session(access, serving).await?;
         let keyspaces = session.keyspaces().await?;
         if !session.own {
+            is_default_superuser(&session).await?;
             return Ok(CqlView { superuser: Superuser::Default, keyspaces, ..CqlView::default() });
         }
         let proved = self.roles_proved(&session, access, serving, &keyspaces).await?;
         Ok(CqlView {
             superuser: Superuser::Own,
+            kept_password: access.superuser.is_kept_only(&session.credentials),
             default_superuser_disabled: proved.default_disabled,
             roles_ready: proved.roles,
             keyspaces,
@@ -140,8 +143,10 @@ impl LiveRing {
             Some(role) => !role.can_login && !role.is_superuser,
             None => true,
         };
+        // what nobody has a password for cannot be proved, which is no reason not to read the rest
+        let Ok(wanted) = wanted_roles(access) else { return Ok(Proof { default_disabled, roles: false }) };
         let mut ready = true;
-        for (credentials, permissions) in wanted_roles(access)? {
+        for (credentials, permissions) in wanted {
             let exists = roles.get(&credentials.username).is_some_and(|role| role.can_login && !role.is_superuser);
             ready = ready
                 && exists
@@ -197,7 +202,7 @@ impl LiveRing {
             // It has just logged in; and no role may change its own superuser status.
             RingAction::CreateSuperuser if session.own => {}
             RingAction::CreateSuperuser => {
-                let superuser = access.superuser.as_ref().ok_or(RingError::NoCredentials("superuser"))?;
+                let superuser = access.superuser.wanted().ok_or(RingError::NoCredentials("superuser"))?;
                 session.change("made the operator's superuser", statements::make_role(&superuser.username)).await?;
                 session.change("admitted the operator's superuser", statements::admit_role(superuser, true)).await?;
             }
@@ -234,8 +239,8 @@ impl LiveRing {
     ) -> Result<(), RingError> {
         let node =
             nodes.iter().find(|node| node.pod == key.pod).ok_or_else(|| RingError::NoAddress(key.pod.clone()))?;
-        let credentials = access.jolokia.as_ref().ok_or(RingError::NoCredentials("Jolokia"))?;
-        let node = self.jolokia(node, credentials);
+        access.jolokia.wanted().ok_or(RingError::NoCredentials("Jolokia"))?;
+        let node = self.jolokia(node, &access.jolokia);
         self.registry
             .begin(&access.uid, key, |progress| operation(node, progress))
             .map_err(|registry::Full| RingError::TooManyOperations(registry::CAPACITY))
@@ -253,7 +258,7 @@ impl Ring for LiveRing {
         nodes: &'a [NodeTarget],
     ) -> BoxFuture<'a, BTreeMap<String, NodeAnswer>> {
         stream::iter(nodes)
-            .map(move |node| async move { (node.pod.clone(), self.view(node, access.jolokia.as_ref()).await) })
+            .map(move |node| async move { (node.pod.clone(), self.view(node, &access.jolokia).await) })
             .buffer_unordered(ASKED_AT_ONCE)
             .collect()
             .boxed()
@@ -265,7 +270,10 @@ impl Ring for LiveRing {
                 Ok(view) => CqlAnswer::Reachable(view),
                 Err(error) => {
                     self.sessions.drop_session(&access.uid);
-                    CqlAnswer::Unreachable(error.to_string())
+                    match &error {
+                        RingError::Cql(refused) if refused.is_refused() => CqlAnswer::Refused(refused.to_string()),
+                        _ => CqlAnswer::Unreachable(error.to_string()),
+                    }
                 }
             }
         }
@@ -329,14 +337,24 @@ impl Ring for LiveRing {
     }
 }
 
+/// Whether Cassandra would let its default superuser in. A node whose authenticator somebody has switched off
+/// lets everybody in, which says nothing of the passwords that the ring knows.
+async fn is_default_superuser(session: &Cql) -> Result<(), CqlError> {
+    let roles = session.roles().await?;
+    match roles.get(DEFAULT_SUPERUSER) {
+        Some(role) if role.can_login && role.is_superuser => Ok(()),
+        Some(_) | None => Err(CqlError::NoPassword),
+    }
+}
+
 struct Proof {
     default_disabled: bool,
     roles: bool,
 }
 
 fn wanted_roles(access: &StoreAccess) -> Result<[(&Credentials, &'static [&'static str]); 2], RingError> {
-    let schema = access.schema.as_ref().ok_or(RingError::NoCredentials("schema"))?;
-    let api = access.api.as_ref().ok_or(RingError::NoCredentials("API"))?;
+    let schema = access.schema.wanted().ok_or(RingError::NoCredentials("schema"))?;
+    let api = access.api.wanted().ok_or(RingError::NoCredentials("API"))?;
     Ok([(schema, &SCHEMA_PERMISSIONS), (api, &API_PERMISSIONS)])
 }
 
@@ -357,7 +375,8 @@ async fn password_works(contacts: &[SocketAddr], credentials: &Credentials) -> R
 /// What a proof is about: the passwords, as a digest, and whether the API's keyspace is there.
 fn proof_subject(access: &StoreAccess, keyspaces: &BTreeMap<String, Replication>) -> String {
     let mut digest = Sha256::new();
-    for credentials in [&access.superuser, &access.schema, &access.api].into_iter().flatten() {
+    let logins = [&access.superuser, &access.schema, &access.api];
+    for credentials in logins.into_iter().filter_map(Login::wanted) {
         digest.update(credentials.username.as_bytes());
         digest.update([0]);
         digest.update(credentials.password.as_bytes());

@@ -227,7 +227,9 @@ fn roll_out(context: &Context, draft: &mut Draft, wanted: &ApiShape) {
     let observed = status("observedGeneration") >= deployment["metadata"]["generation"].as_i64().unwrap_or(0);
     let counts = ["replicas", "updatedReplicas", "readyReplicas"].map(status);
     let asked = deployment["spec"]["replicas"].as_i64() == Some(replicas);
-    let done = asked && observed && counts == [replicas; 3] && draft.shape.api.as_ref() == Some(wanted);
+    let inputs = deployment["spec"]["template"]["metadata"]["annotations"][resources::api::ANNOTATION_INPUTS].as_str();
+    let newest = draft.shape.api.as_ref() == Some(wanted) && inputs == draft.shape.api_inputs.as_deref();
+    let done = asked && observed && counts == [replicas; 3] && newest;
     if !done {
         draft.works.push(rolling_out(replicas, counts, observed));
         let conditions = || deployment["status"]["conditions"].as_array().into_iter().flatten();

@@ -5,9 +5,9 @@ use store_crds::OperationKind;
 
 use super::RingAction;
 use super::draft::{Context, Draft, Hold, operation};
-use super::ring::Membership;
-use super::{api, calm, replication, retained};
-use crate::observation::{CqlAnswer, Superuser};
+use super::ring::{Membership, Node};
+use super::{api, calm, replication, retained, secrets};
+use crate::observation::{CqlAnswer, SecretPurpose, Superuser};
 
 /// Where there is no node and no volume, one node starts alone, with itself as its seed. Nodes that
 /// left volumes behind are taken places already: they all start at once and find each other.
@@ -42,7 +42,8 @@ pub fn first_node(context: &Context, draft: &mut Draft) -> Option<Hold> {
 pub fn calm_ring(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let unrest = calm::unrest(context)?;
     draft.keep_operation(context);
-    let ring_is_down = context.ring.live().next().is_none() && context.ring.members().count() > 1;
+    let silent = context.ring.live().next().is_none() && !context.ring.nodes.iter().any(Node::is_locked);
+    let ring_is_down = silent && context.ring.members().count() > 1;
     if context.operation().is_none() && ring_is_down {
         draft.operate(context, operation(context, OperationKind::Start, "all nodes start together"));
     }
@@ -51,14 +52,23 @@ pub fn calm_ring(context: &Context, draft: &mut Draft) -> Option<Hold> {
 
 /// What follows needs the schema. That it cannot be read is a fault once it lasts.
 pub fn schema_readable(context: &Context, draft: &mut Draft) -> Option<Hold> {
-    let CqlAnswer::Unreachable(cause) = &context.observation.cql else { return None };
+    let cause = match &context.observation.cql {
+        CqlAnswer::Reachable(_) => return None,
+        CqlAnswer::Unreachable(cause) | CqlAnswer::Refused(cause) => cause,
+    };
     draft.keep_operation(context);
+    if let Some(locked_out) = secrets::locked_out(context) {
+        return Some(locked_out);
+    }
     Some(Hold::waiting("CqlUnreachable", format!("the schema cannot be read over CQL: {cause}")))
 }
 
 /// The operator's own superuser is made and proved by a log-in; then the default one is disabled.
 pub fn superuser(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let cql = context.cql()?;
+    if cql.superuser == Superuser::Default && !secrets::is_known(context, SecretPurpose::Superuser) {
+        return Some(Hold::waiting("SettingUpRoles", "the Secret of the operator's superuser is made"));
+    }
     let (action, step) = match (cql.superuser, cql.default_superuser_disabled) {
         (Superuser::Default, _) => (RingAction::CreateSuperuser, "the operator's own superuser is made"),
         (Superuser::Own, false) => (RingAction::DisableDefaultSuperuser, "the default superuser is disabled"),
@@ -88,9 +98,13 @@ pub fn found(context: &Context, draft: &mut Draft) -> Option<Hold> {
 /// The roles of the schema writer and of the API, with their grants on the API's keyspace.
 pub fn roles(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let cql = context.cql()?;
-    draft.memory.roles_ready = cql.roles_ready;
-    if cql.roles_ready {
+    draft.memory.roles_ready |= cql.roles_ready;
+    // what changes once they have been set up is carried out beside the ladder
+    if draft.memory.roles_ready {
         return None;
+    }
+    if ![SecretPurpose::Schema, SecretPurpose::Api].iter().all(|purpose| secrets::is_known(context, *purpose)) {
+        return Some(Hold::waiting("SettingUpRoles", "the Secrets of the schema writer and of the API are waited for"));
     }
     draft.ring = Some(RingAction::EnsureRoles);
     let step = "the roles of the schema writer and of the API are set up";

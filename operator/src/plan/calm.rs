@@ -27,6 +27,7 @@ pub fn unrest(context: &Context) -> Option<Hold> {
     let nodes = || context.ring.nodes.iter().filter(|node| context.expects(node));
     nodes()
         .find_map(|node| down(context, node))
+        .or_else(|| super::secrets::locked_nodes(context))
         .or_else(|| strangers(context))
         .or_else(|| nodes().find_map(|node| moving(node)))
         .or_else(|| disagreement(context))
@@ -58,6 +59,13 @@ fn not_serving(context: &Context, node: &Node) -> Option<Hold> {
     if running.deleting {
         return absence(STOPPING, why_it_stops(context, node, running));
     }
+    let seen_down = || {
+        let peer = context.ring.seen_down_by(node)?;
+        absence(STARTING, format!("{} does not see it up", peer.pod))
+    };
+    if node.is_locked() {
+        return seen_down();
+    }
     let Some(view) = node.view else {
         let cause = match (&running.trouble, &running.ip) {
             (Some(trouble), None) => format!("{trouble}{}", what_it_needs(context, node, trouble)),
@@ -75,8 +83,8 @@ fn not_serving(context: &Context, node: &Node) -> Option<Hold> {
         mode @ ("DRAINING" | "DRAINED") => return absence(STOPPING, format!("it is {mode} and takes no writes")),
         mode => return absence(STARTING, format!("it is {mode}")),
     }
-    if let Some(peer) = context.ring.seen_down_by(node) {
-        return absence(STARTING, format!("{} does not see it up", peer.pod));
+    if let Some(hold) = seen_down() {
+        return Some(hold);
     }
     let serves = view.native_transport || ring::is_joining(view);
     if !serves {

@@ -109,7 +109,7 @@ impl<'a> Context<'a> {
     pub fn cql(&self) -> Option<&'a CqlView> {
         match &self.observation.cql {
             CqlAnswer::Reachable(view) => Some(view),
-            CqlAnswer::Unreachable(_) => None,
+            CqlAnswer::Unreachable(_) | CqlAnswer::Refused(_) => None,
         }
     }
 
@@ -197,6 +197,8 @@ impl Draft {
                 seeds: seeds(context),
                 cluster_name: super::retained::cluster_name(context),
                 storage: super::volumes::standing(context),
+                secrets: super::secrets::made(context),
+                api_inputs: super::secrets::api_inputs(context),
                 ..Shape::default()
             },
             deletes: Vec::new(),

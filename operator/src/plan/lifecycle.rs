@@ -1,5 +1,6 @@
 //! The life of a StoreCluster as a whole: the finalizer, refused specs, a new spec, deletion. Pure.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use store_crds::DeletionPolicy;
@@ -7,6 +8,7 @@ use store_crds::DeletionPolicy;
 use super::draft::{Context, Draft, Hold};
 use super::{Delete, Memory, Plan, Shape, causes, report, retained};
 use crate::desired::ANNOTATION_ACCEPTED_SPEC;
+use crate::observation::SecretPurpose;
 use crate::resources;
 
 /// Plans of a StoreCluster that is being deleted, has no finalizer yet, or was never acceptable.
@@ -80,10 +82,12 @@ fn plan_deletion(context: &Context) -> Plan {
     if plan.deletes.is_empty() {
         let claims = context.observation.claims.iter().filter(|(_, claim)| !claim.deleting);
         plan.deletes.extend(claims.map(|(name, claim)| delete("PersistentVolumeClaim", name, &claim.uid)));
-        // the superuser's Secret has no owner, since Retain keeps it
-        let secret = resources::access::superuser_secret(context.desired);
-        if let Some(object) = context.child("Secret", &secret) {
-            plan.deletes.push(delete("Secret", &secret, object["metadata"]["uid"].as_str().unwrap_or_default()));
+        // these have no owner, since Retain keeps them
+        let superuser = resources::access::secret_name(context.desired, SecretPurpose::Superuser);
+        for secret in [superuser, resources::access::record_name(context.desired)] {
+            if let Some(object) = context.child("Secret", &secret) {
+                plan.deletes.push(delete("Secret", &secret, object["metadata"]["uid"].as_str().unwrap_or_default()));
+            }
         }
     }
     if plan.deletes.is_empty() {
@@ -103,6 +107,7 @@ fn nothing(context: &Context, hold: Hold) -> Plan {
         shape: Shape { nothing: true, ..Shape::default() },
         deletes: Vec::new(),
         claims: Vec::new(),
+        keep: BTreeSet::new(),
         ring: None,
         memory: Memory { operation: context.operation().cloned(), ..draft.memory },
         report: report::nothing(context, &hold),

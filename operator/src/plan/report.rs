@@ -9,7 +9,7 @@ use store_crds::{Debt, DebtKind, Fault, KeyspaceStatus, NodeState, NodeStatus, O
 use super::draft::{Context, Draft, Hold};
 use super::ring::Node;
 use super::waits::Standing;
-use super::{Plan, Report, calm, losses, refused, replication, service};
+use super::{Plan, Report, calm, losses, refused, replication, secrets, service};
 use crate::clock;
 use crate::desired::{Desired, DesiredKeyspace};
 use crate::observation::{TaskKind, TaskState};
@@ -67,10 +67,12 @@ pub fn finish(context: &Context, mut draft: Draft, hold: Option<Hold>) -> Plan {
         (_, Some(_)) if !acts => WRONG,
         _ => WORKING,
     };
+    let requeue = secrets::look_again(context).map_or(requeue, |soon| requeue.min(soon));
     Plan {
         shape: draft.shape,
         deletes: draft.deletes,
         claims: draft.claims,
+        keep: secrets::keep(context),
         ring: draft.ring,
         memory: draft.memory,
         report,
@@ -209,9 +211,14 @@ fn was_settled(context: &Context) -> bool {
 fn nodes(context: &Context) -> Vec<NodeStatus> {
     let mut nodes = context.ring.status();
     for told in &mut nodes {
+        let before = context.observation.status.nodes.iter().find(|before| before.pod == told.pod);
+        let locked = context.ring.find(&told.pod).is_some_and(Node::is_locked);
+        if let Some(before) = before.filter(|before| locked && told.state == before.state) {
+            *told = NodeStatus { away_since: None, ..before.clone() };
+            continue;
+        }
         let away = |node: &&Node| node.host_id.is_some() && calm::down(context, node).is_some();
         let Some(node) = context.ring.find(&told.pod).filter(away) else { continue };
-        let before = context.observation.status.nodes.iter().find(|before| before.pod == told.pod);
         let known = before.and_then(|before| before.away_since.clone());
         // what was never up is not away
         let comes_up_first = calm::comes_up_first(context, node);

@@ -30,6 +30,8 @@ pub struct Node<'a> {
     pub view: Option<&'a NodeView>,
     /// Why there is no answer; empty if there is one.
     pub silence: String,
+    /// Its agent answers and has another password than any that is known.
+    locked: bool,
     /// Its host id, by its own word or by the last status.
     pub host_id: Option<String>,
     /// What the last status says of it.
@@ -48,6 +50,13 @@ pub enum Membership {
     NotMember,
     /// Nobody who could know has answered.
     Unknown,
+}
+
+impl Node<'_> {
+    /// It cannot be asked, and by its pod's readiness, for which it answers CQL, it is well.
+    pub fn is_locked(&self) -> bool {
+        self.locked && self.running.is_some_and(|pod| pod.ready && !pod.deleting)
+    }
 }
 
 impl<'a> Ring<'a> {
@@ -161,7 +170,11 @@ impl<'a> Ring<'a> {
     fn state(&self, node: &Node) -> NodeState {
         let Some(view) = node.view else {
             let was_there = node.host_id.is_some() && node.membership != Membership::NotMember;
-            return if was_there { NodeState::Down } else { NodeState::Starting };
+            return match was_there {
+                true if node.is_locked() && self.seen_down_by(node).is_none() => NodeState::Normal,
+                true => NodeState::Down,
+                false => NodeState::Starting,
+            };
         };
         match view.operation_mode.as_str() {
             "NORMAL" | "MOVING" => {
@@ -232,11 +245,12 @@ fn places<'a>(desired: &Desired, observation: &'a Observation) -> Vec<Node<'a>> 
 fn node<'a>(desired: &Desired, observation: &'a Observation, pod: String, rack: String, ordinal: i32) -> Node<'a> {
     let (view, silence) = match observation.views.get(&pod) {
         Some(NodeAnswer::Reachable(view)) => (Some(view.as_ref()), String::new()),
-        Some(NodeAnswer::Unreachable(cause)) => (None, cause.clone()),
+        Some(NodeAnswer::Unreachable(cause) | NodeAnswer::Locked(cause)) => (None, cause.clone()),
         None => (None, "its pod does not exist".to_owned()),
     };
     let known = observation.status.nodes.iter().find(|node| node.pod == pod);
     let remembered = known.and_then(|node| node.host_id.clone());
+    let locked = matches!(observation.views.get(&pod), Some(NodeAnswer::Locked(_)));
     let own = view.filter(|view| has_joined(view)).map(|view| view.host_id.clone());
     Node {
         running: observation.pods.get(&pod),
@@ -245,6 +259,7 @@ fn node<'a>(desired: &Desired, observation: &'a Observation, pod: String, rack: 
         remembered: known,
         view,
         silence,
+        locked,
         membership: Membership::Unknown,
         pod,
         rack,

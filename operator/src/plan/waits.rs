@@ -184,7 +184,7 @@ fn rank(reason: &str) -> u8 {
     match reason {
         "VolumeBeingDeleted" | "VolumeLost" | "UnknownMember" | "NodeAwayTooLong" => 0,
         _ if reason.starts_with("VolumesOf") => 0,
-        "QuorumLost" | "ApiDown" | "CqlUnreachable" => 1,
+        "QuorumLost" | "ApiDown" | "CqlUnreachable" | "LoginRefused" => 1,
         "NodeDown" | "PodNotRunning" | "PodNotMade" | "PodMissing" => 2,
         "SpecRefused" | "WriteRefused" | "NameTaken" => 3,
         "DecommissionUnproved" | "DecommissionFailed" | "JoinFailed" | "RepairFailed" | "CleanupFailed" => 4,

@@ -6,9 +6,10 @@ use store_crds::{
 };
 
 use super::meta::{self, Component, env};
-use super::{Child, access, hash, services, telemetry};
+use super::{Child, Fill, access, hash, services, telemetry};
 use crate::desired::Desired;
 use crate::kinds::HTTP_ROUTE;
+use crate::observation::SecretPurpose;
 use crate::settings::Settings;
 
 /// User of the API's image.
@@ -27,13 +28,18 @@ const CREDENTIALS_DIR: &str = "/var/run/store/cassandra";
 const CURSOR_KEY_DIR: &str = "/var/run/store/cursor-key";
 const TOKENS_DIR: &str = "/var/run/store/tokens";
 
+/// Annotation on the API's pods: digest of what they read of Secrets when they start. Another one makes
+/// another pod, which is how a changed log-in or token reaches them all. It leads back to no value: the
+/// signing key, which is long and random, goes into it, too.
+pub const ANNOTATION_INPUTS: &str = "storemanager.io/inputs";
+
 /// Image of the API: the spec's, else the one that the operator was installed with.
 pub fn image<'a>(desired: &'a Desired, settings: &'a Settings) -> &'a str {
     desired.api.image.as_deref().unwrap_or(&settings.api_image)
 }
 
 /// The API's pods. Rolled with no gap: the next one is ready before an old one is told to stop.
-pub fn build_deployment(desired: &Desired, settings: &Settings) -> Child {
+pub fn build_deployment(desired: &Desired, inputs: Option<&str>, settings: &Settings) -> Child {
     let selector = meta::selector(desired, Component::Api);
     let mut pod = pod_spec(desired, Component::Api, container(desired, settings));
     pod["terminationGracePeriodSeconds"] = json!(DRAIN_SECONDS + SHUTDOWN_SECONDS + 15);
@@ -50,6 +56,10 @@ pub fn build_deployment(desired: &Desired, settings: &Settings) -> Child {
         })
         .into_iter()
         .collect();
+    let mut metadata = json!({ "labels": meta::labels(desired, Component::Api) });
+    if let Some(inputs) = inputs {
+        metadata["annotations"] = json!({ ANNOTATION_INPUTS: inputs });
+    }
     let body = json!({
         "spec": {
             "replicas": desired.api.replicas,
@@ -57,7 +67,7 @@ pub fn build_deployment(desired: &Desired, settings: &Settings) -> Child {
             "progressDeadlineSeconds": 300,
             "strategy": { "type": "RollingUpdate", "rollingUpdate": { "maxUnavailable": 0, "maxSurge": 1 } },
             "selector": { "matchLabels": selector },
-            "template": { "metadata": { "labels": meta::labels(desired, Component::Api) }, "spec": pod },
+            "template": { "metadata": metadata, "spec": pod },
         },
     });
     let name = meta::component_name(desired, Component::Api);
@@ -156,7 +166,7 @@ pub fn build_schema_job(desired: &Desired, level: Consistency, settings: &Settin
     });
     let name = schema_job_name(desired, settings);
     let labels = meta::labels(desired, Component::Schema);
-    meta::created_once(desired, "batch/v1", "Job", name, labels, body, (true, Vec::new()))
+    meta::created_once(desired, "batch/v1", "Job", name, labels, body, (true, Fill::Nothing))
 }
 
 fn pod_spec(desired: &Desired, component: Component, container: Value) -> Value {
@@ -164,8 +174,8 @@ fn pod_spec(desired: &Desired, component: Component, container: Value) -> Value 
         "name": "credentials",
         "secret": {
             "secretName": match component {
-                Component::Schema => access::schema_secret(desired),
-                _ => access::api_secret(desired),
+                Component::Schema => access::secret_name(desired, SecretPurpose::Schema),
+                _ => access::secret_name(desired, SecretPurpose::Api),
             },
             "defaultMode": 0o440,
         },
@@ -173,12 +183,12 @@ fn pod_spec(desired: &Desired, component: Component, container: Value) -> Value 
     if component == Component::Api {
         volumes.push(json!({
             "name": "cursor-key",
-            "secret": { "secretName": access::cursor_key_secret(desired), "defaultMode": 0o440 },
+            "secret": { "secretName": access::secret_name(desired, SecretPurpose::CursorKey), "defaultMode": 0o440 },
         }));
         if desired.api.auth.mode == AuthMode::Tokens {
             volumes.push(json!({
                 "name": "tokens",
-                "secret": { "secretName": access::api_tokens_secret(desired), "defaultMode": 0o440 },
+                "secret": { "secretName": access::secret_name(desired, SecretPurpose::ApiTokens), "defaultMode": 0o440 },
             }));
         }
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use store_crds::{ANNOTATION_CONFIGURATION, ANNOTATION_TEMPLATE_HASH};
 
 use super::meta::{self, Component};
-use super::{Child, hash, pod, services};
+use super::{Child, Fill, hash, pod, services};
 use crate::configuration::Configuration;
 use crate::desired::{Desired, DesiredRack};
 use crate::node::{files, jvm};
@@ -45,7 +45,7 @@ pub fn build_configuration(desired: &Desired, settings: &Settings) -> Child {
     });
     let labels = meta::labels(desired, Component::Cassandra);
     let name = configuration_name(desired, &hash);
-    meta::created_once(desired, "v1", "ConfigMap", name, labels, body, (true, Vec::new()))
+    meta::created_once(desired, "v1", "ConfigMap", name, labels, body, (true, Fill::Nothing))
 }
 
 /// What the user lays over the image's own files.

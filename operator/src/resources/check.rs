@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::meta::{self, Component, env};
 use super::pod::{CASSANDRA_USER, configuration_volume, copy_config, mount, node_config, read_only_mount};
-use super::{Child, configuration_name};
+use super::{Child, Fill, configuration_name};
 use crate::configuration::Configuration;
 use crate::desired::Desired;
 use crate::node::files;
@@ -83,7 +83,7 @@ pub fn build(desired: &Desired, settings: &Settings) -> Child {
     });
     let labels = meta::labels(desired, Component::Check);
     let body = json!({ "spec": meta::with_pull_secrets(desired, spec) });
-    meta::created_once(desired, "v1", "Pod", name(desired, &hash), labels, body, (true, Vec::new()))
+    meta::created_once(desired, "v1", "Pod", name(desired, &hash), labels, body, (true, Fill::Nothing))
 }
 
 fn container(desired: &Desired, settings: &Settings) -> Value {

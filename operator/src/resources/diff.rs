@@ -37,8 +37,8 @@ pub fn diff(wanted: &[Child], live: &BTreeMap<ChildKey, Value>) -> Vec<Write> {
 fn write(child: &Child, live: Option<&Value>) -> Option<Write> {
     let key = child.key.clone();
     match (&child.mode, live) {
-        (Mode::CreateOnce { random }, None) => {
-            Some(Write::Create { key, object: child.object.clone(), random: random.clone() })
+        (Mode::CreateOnce { fill }, None) => {
+            Some(Write::Create { key, object: child.object.clone(), fill: fill.clone() })
         }
         (Mode::CreateOnce { .. }, Some(_)) => None,
         (Mode::Apply, None) => Some(Write::Apply { key, object: child.object.clone(), live: None }),

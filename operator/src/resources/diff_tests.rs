@@ -1,6 +1,7 @@
 //! Tests of `diff`. `diff_cases.json` holds objects as rendered and as a kube-apiserver 1.35 served
 //! them after a server-side apply: with its defaults, its own order, and without empty values.
 
+use super::super::Fill;
 use super::*;
 use serde_json::json;
 
@@ -174,9 +175,9 @@ fn what_is_missing_is_made_in_the_order_it_is_rendered() {
 #[test]
 fn what_is_made_once_is_never_touched_again() {
     let secret = json!({"kind": "Secret", "metadata": {"name": "shop-api"}, "stringData": {"username": "store_api"}});
-    let child = child(&secret, Mode::CreateOnce { random: vec!["password"] });
+    let child = child(&secret, Mode::CreateOnce { fill: Fill::Random(vec!["password"]) });
     let made = diff(std::slice::from_ref(&child), &BTreeMap::new());
-    assert_eq!(made, [Write::Create { key: child.key.clone(), object: secret, random: vec!["password"] }]);
+    assert_eq!(made, [Write::Create { key: child.key.clone(), object: secret, fill: Fill::Random(vec!["password"]) }]);
     let live = json!({"metadata": {"name": "shop-api", "uid": "u"}, "data": {"password": "b3RoZXI="}});
     assert_eq!(diff(std::slice::from_ref(&child), &[(child.key.clone(), live)].into()), []);
 }

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use serde_json::{Value, json};
 use store_crds::{ANNOTATION_APPLIED_HASH, FIELD_MANAGER, GROUP, LABEL_COMPONENT, LABEL_RACK, LABEL_STORE};
 
-use super::{Child, ChildKey, Mode, hash};
+use super::{Child, ChildKey, Fill, Mode, hash};
 use crate::desired::Desired;
 
 /// What a pod or object is for; the value of the label `app.kubernetes.io/component`.
@@ -83,13 +83,13 @@ pub fn created_once(
     name: String,
     labels: Value,
     body: Value,
-    (owned, random): (bool, Vec<&'static str>),
+    (owned, fill): (bool, Fill),
 ) -> Child {
     let mut object = object(desired, api_version, kind, &name, labels, body);
     if owned {
         object["metadata"]["ownerReferences"] = owner_references(desired);
     }
-    Child { key: key(kind, name), object, mode: Mode::CreateOnce { random } }
+    Child { key: key(kind, name), object, mode: Mode::CreateOnce { fill } }
 }
 
 fn object(desired: &Desired, api_version: &str, kind: &str, name: &str, labels: Value, body: Value) -> Value {

@@ -13,6 +13,7 @@ use super::{access, cassandra, services};
 use crate::configuration::Configuration;
 use crate::desired::{Desired, DesiredRack};
 use crate::node::files;
+use crate::observation::SecretPurpose;
 use crate::settings::Settings;
 
 /// User and group `cassandra` of the official image.
@@ -183,7 +184,7 @@ fn volumes(desired: &Desired, settings: &Settings) -> Value {
         { "name": "agent", "emptyDir": { "medium": "Memory", "sizeLimit": "16Mi" } },
         { "name": "settings", "configMap": { "name": cassandra::config_map_name(desired) } },
         configuration_volume(desired, settings),
-        { "name": "credentials", "secret": { "secretName": access::jolokia_secret(desired), "defaultMode": 0o440 } },
+        { "name": "credentials", "secret": { "secretName": access::secret_name(desired, SecretPurpose::Jolokia), "defaultMode": 0o440 } },
         { "name": "logs", "emptyDir": { "sizeLimit": "1Gi" } },
         { "name": "tmp", "emptyDir": { "sizeLimit": "1Gi" } },
     ])

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use store_crds::{Consistency, StoreCluster};
 
 use super::*;
-use crate::plan::ApiShape;
+use crate::plan::{ApiShape, Origin};
 
 pub fn settings() -> Settings {
     Settings {
@@ -71,8 +71,15 @@ pub fn production() -> Desired {
     }))
 }
 
+pub fn all_secrets() -> BTreeMap<SecretPurpose, Origin> {
+    let others = [SecretPurpose::CursorKey, SecretPurpose::ApiTokens];
+    SecretPurpose::LOGINS.into_iter().chain(others).map(|purpose| (purpose, Origin::Random)).collect()
+}
+
 fn shape(replicas: &[(&str, i32)], seeds: &[&str]) -> Shape {
     Shape {
+        secrets: all_secrets(),
+        api_inputs: Some("digest".into()),
         replicas: replicas.iter().map(|(rack, number)| ((*rack).to_owned(), *number)).collect(),
         seeds: seeds.iter().map(|pod| (*pod).to_owned()).collect(),
         cluster_name: "shop".into(),
@@ -176,8 +183,8 @@ fn no_password_is_in_any_object_but_as_a_name_of_a_key() {
         let text = child.object.to_string();
         let named = text.replace("CASSANDRA_PASSWORD_FILE", "").replace("/password\"", "");
         assert!(!named.contains("password"), "{:?}", child.key);
-        if let Mode::CreateOnce { random } = &child.mode {
-            assert!(child.key.kind != "Secret" || !random.is_empty());
+        if let Mode::CreateOnce { fill } = &child.mode {
+            assert!(child.key.kind != "Secret" || *fill != Fill::Nothing);
         }
     }
 }
@@ -185,7 +192,7 @@ fn no_password_is_in_any_object_but_as_a_name_of_a_key() {
 #[test]
 fn random_values_go_into_their_keys_and_leave_the_rest() {
     let superuser = minimal_children().into_iter().find(|child| child.key.name == "shop-superuser").unwrap();
-    let Mode::CreateOnce { random } = &superuser.mode else { panic!("not made once") };
+    let Mode::CreateOnce { fill: Fill::Random(random) } = &superuser.mode else { panic!("not made once") };
     let secret = with_random_values(superuser.object, random, || "r4nd0m".into());
     assert_eq!(secret["stringData"], json!({"username": "store_operator", "password": "r4nd0m"}));
 }
@@ -272,7 +279,7 @@ fn the_api_is_told_who_may_use_it_and_holds_no_tokens_that_it_does_not_ask_for()
         let children = build(&desired, &shape(&[("rack1", 1)], &["shop-cassandra-rack1-0"]), &settings());
         let of =
             |kind: &str, name: &str| children.iter().find(|child| child.key.kind == kind && child.key.name == name);
-        assert_eq!(of("Secret", "shop-api-tokens").is_some(), tokens);
+        assert_eq!(access::purposes(&desired).contains(&SecretPurpose::ApiTokens), tokens);
         let deployment = &of("Deployment", "shop-api").unwrap().object;
         let pod = &deployment["spec"]["template"]["spec"];
         assert_eq!(pod["volumes"].to_string().contains("shop-api-tokens"), tokens);
@@ -286,7 +293,7 @@ fn the_api_is_told_who_may_use_it_and_holds_no_tokens_that_it_does_not_ask_for()
         assert_eq!(variables, told);
         if let Some(secret) = of("Secret", "shop-api-tokens") {
             let random = vec!["seller", "director", "supplier", "admin"];
-            assert_eq!(secret.mode, Mode::CreateOnce { random });
+            assert_eq!(secret.mode, Mode::CreateOnce { fill: Fill::Random(random) });
         }
     }
 }

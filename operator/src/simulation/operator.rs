@@ -7,19 +7,21 @@ use serde_json::{Value, json};
 use store_crds::{StoreCluster, StoreClusterStatus};
 
 use super::ring::{Disk, TrueRing, cql};
+use super::secrets;
 use super::tasks::Tasks;
 use super::world::World;
 use crate::desired::Desired;
 use crate::effects::{self, Course, Effect};
 use crate::observation::{
     Cause, CheckObservation, ChildKey, CqlAnswer, EvictionRefused, NodeAnswer, Observation, PodObservation,
-    StoreIdentity, TaskKind,
+    SecretPurpose, StoreIdentity, TaskKind,
 };
+use crate::observe::secrets::{Judged, Logins};
 use crate::observe::unmade;
 use crate::ownership::{self, Standing, standing};
 use crate::plan::{ClaimEdit, Delete, Plan, RingAction, Shape, plan};
 use crate::refusals::Refusals;
-use crate::resources::{self, Write};
+use crate::resources::{self, Write, access};
 use crate::settings::Settings;
 use crate::status;
 
@@ -70,6 +72,8 @@ struct Cache {
 pub struct Operator {
     pub tasks: Tasks,
     cache: Cache,
+    /// What the record of log-ins held when it was last there.
+    remembered: Logins,
     /// Writes of the last pass that was not cut off.
     pub writes: Vec<String>,
     pub last: Option<Plan>,
@@ -134,7 +138,11 @@ impl Operator {
         let version = cache.version;
         let accepted = crate::observe::accepted_spec(&cache.children, "shop", uid(&store));
         let desired = self.read(&store, accepted.as_deref());
-        let observation = self.observe(world, &desired, cache, fault.silent);
+        let judged = secrets::judged(world, &desired, &self.remembered);
+        if !judged.kept.is_empty() {
+            self.remembered.clone_from(&judged.kept);
+        }
+        let observation = self.observe(world, &desired, cache, &judged, fault.silent);
 
         let plan = plan(&desired, &observation, &settings());
         let writes = self.diff(&desired, &plan.shape, &observation.children, version);
@@ -175,7 +183,7 @@ impl Operator {
                 Step::Finalizer(on) => self.set_finalizer(world, on),
                 Step::Effect(effect) => {
                     wanted.insert(effect.deed());
-                    self.make(world, &desired, &observation, &effect, fault, &mut course);
+                    self.make(world, &desired, (&observation, &judged), &effect, fault, &mut course);
                 }
             }
         }
@@ -223,7 +231,7 @@ impl Operator {
         writes
     }
 
-    fn observe(&self, world: &World, desired: &Desired, cache: Cache, silent: u8) -> Observation {
+    fn observe(&self, world: &World, desired: &Desired, cache: Cache, judged: &Judged, silent: u8) -> Observation {
         let store = world.store.as_ref().unwrap();
         let mut views = world.views();
         views.retain(|pod, _| cache.pods.contains_key(pod));
@@ -234,16 +242,20 @@ impl Operator {
                 *view = lost();
             }
         }
-        let serves = |view: &NodeAnswer| match view {
+        let hosts = world.processes();
+        secrets::at_the_agents(world, &judged.logins[&SecretPurpose::Jolokia], &mut views);
+        let serves = |(pod, view): (&String, &NodeAnswer)| match view {
             NodeAnswer::Reachable(view) => view.native_transport.then(|| view.host_id.clone()),
+            NodeAnswer::Locked(_) => hosts.get(pod).filter(|(_, process)| process.is_up())?.1.host().cloned(),
             NodeAnswer::Unreachable(_) => None,
         };
-        let serving: Vec<String> = views.values().filter_map(serves).collect();
+        let serving: Vec<String> = views.iter().filter_map(serves).collect();
         let tick = usize::try_from(world.now.as_second() / 2).unwrap();
         let cql = match silent >> 7 {
             0 => cql(&world.ring, &serving, tick, &desired.api.keyspace),
             _ => CqlAnswer::Unreachable("time-out".into()),
         };
+        let cql = secrets::at_the_door(world, judged, cql);
         let missing = unmade::missing(&cache.children, &cache.pods).into_values().flatten();
         let refused = |pod: String| (world.unmakable > 0).then(|| (pod, "exceeded quota: stop".to_owned()));
         let unmade = missing.filter_map(refused).collect();
@@ -252,6 +264,9 @@ impl Operator {
             store: identity(store),
             status: store.status.clone().unwrap_or_default(),
             children: cache.children,
+            secrets: judged.facts.clone(),
+            record: judged.record.clone(),
+            api_inputs: judged.api_inputs.clone(),
             pods: cache.pods,
             checks: cache.checks,
             claims: world.claims.clone(),
@@ -270,6 +285,7 @@ impl Operator {
         self.tasks.clear();
         self.refusals = Default::default();
         self.refused = None;
+        self.remembered.clear();
     }
 
     fn write_status(&mut self, world: &mut World, status: &StoreClusterStatus) -> Result<(), ()> {
@@ -294,7 +310,7 @@ impl Operator {
         &mut self,
         world: &mut World,
         desired: &Desired,
-        observation: &Observation,
+        seen: (&Observation, &Judged),
         effect: &Effect,
         fault: &Fault,
         course: &mut Course,
@@ -307,7 +323,7 @@ impl Operator {
             course.refused(part);
             return;
         }
-        match self.commit(world, desired, observation, effect.clone(), fault) {
+        match self.commit(world, desired, seen, effect.clone(), fault) {
             Ok(()) => self.refusals.1.done(&deed),
             Err(Failure::Race) => course.raced(part),
             Err(Failure::Refused(cause, words)) => {
@@ -321,7 +337,7 @@ impl Operator {
         &mut self,
         world: &mut World,
         desired: &Desired,
-        observation: &Observation,
+        (observation, judged): (&Observation, &Judged),
         effect: Effect,
         fault: &Fault,
     ) -> Result<(), Failure> {
@@ -329,7 +345,8 @@ impl Operator {
             return Err(Failure::Refused(Cause::Refused, words));
         }
         match effect {
-            Effect::Write(write) => self.write_child(world, observation, write)?,
+            Effect::Write(write) => self.write_child(world, observation, &judged.kept, write)?,
+            Effect::Keep { purposes, .. } => self.keep(world, desired, judged, &purposes),
             Effect::Delete(delete) => self.delete(world, desired, observation, &delete)?,
             Effect::Claim(change) => {
                 self.writes.push(format!("{change:?}"));
@@ -352,13 +369,32 @@ impl Operator {
                 if leaves && observation.pods != seen_pods(world) {
                     return Err(Failure::Race);
                 }
-                self.act(world, desired, action, fault)?;
+                self.act(world, (desired, judged), action, fault)?;
             }
         }
         Ok(())
     }
 
-    fn write_child(&mut self, world: &mut World, observation: &Observation, write: Write) -> Result<(), Failure> {
+    fn keep(&mut self, world: &mut World, desired: &Desired, judged: &Judged, purposes: &BTreeSet<SecretPurpose>) {
+        self.writes.push(format!("keep {purposes:?}"));
+        let mut record = judged.kept.clone();
+        record.extend(purposes.iter().map(|purpose| (*purpose, judged.logins[purpose].secret.clone().unwrap())));
+        let mut object = access::build_record(desired);
+        for (purpose, login) in &record {
+            secrets::write_login(&mut object, access::record_keys(*purpose), login);
+        }
+        object["metadata"]["uid"] = json!(world.uid());
+        world.objects.insert(secrets::record_key(), object);
+        world.version += 1;
+    }
+
+    fn write_child(
+        &mut self,
+        world: &mut World,
+        observation: &Observation,
+        kept: &Logins,
+        write: Write,
+    ) -> Result<(), Failure> {
         let kind = |key: &ChildKey| format!("{} {}", key.kind, key.name);
         self.writes.push(match &write {
             Write::Apply { key, object, .. } => format!("apply {} {}", kind(key), object["spec"]["replicas"]),
@@ -394,6 +430,7 @@ impl Operator {
                 }
                 if key.kind == "Deployment" {
                     super::safety::check_deployment(world, &object);
+                    secrets::check_roll(world, &before, &object);
                 }
                 let mut object = object;
                 object["metadata"]["uid"] = uid.unwrap_or_else(|| json!(world.uid()));
@@ -407,13 +444,20 @@ impl Operator {
                 world.objects.insert(key, object);
             }
             Write::Create { key, object, .. } if key.kind == "Pod" => world.make_check(&key.name, &object),
-            Write::Create { key, mut object, .. } => {
+            Write::Create { key, mut object, fill } => {
+                if world.objects.contains_key(&key) {
+                    return Ok(());
+                }
+                secrets::fill(world, &mut object, &fill, kept);
                 if key.kind == "Job" {
                     super::safety::check_job(world);
                 }
                 object["metadata"]["uid"] = json!(world.uid());
                 object["metadata"]["creationTimestamp"] = json!(world.now.to_string());
-                world.objects.entry(key).or_insert(object);
+                if key.kind == "Secret" {
+                    world.backups.entry(key.clone()).or_insert_with(|| object.clone());
+                }
+                world.objects.insert(key, object);
             }
             Write::Delete { key, uid } => {
                 if world.foreign.contains_key(&key) {
@@ -486,16 +530,31 @@ impl Operator {
         self.refused = Some(EvictionRefused { uid: uid.to_owned(), words, since, at: world.now });
     }
 
-    fn act(&mut self, world: &mut World, desired: &Desired, action: RingAction, fault: &Fault) -> Result<(), Failure> {
+    fn act(
+        &mut self,
+        world: &mut World,
+        (desired, judged): (&Desired, &Judged),
+        action: RingAction,
+        fault: &Fault,
+    ) -> Result<(), Failure> {
         self.writes.push(format!("{action:?}"));
         super::safety::check_action(world, &action);
         if world.live_members() == 0 {
             return Err(failed());
         }
         match action {
-            RingAction::CreateSuperuser => world.ring.own_superuser = true,
+            RingAction::CreateSuperuser => {
+                let superuser = judged.logins[&SecretPurpose::Superuser].wanted();
+                world.ring.superuser = Some(superuser.ok_or_else(failed)?.clone());
+            }
             RingAction::DisableDefaultSuperuser => world.ring.default_disabled = true,
-            RingAction::EnsureRoles => drop(world.ring.granted.insert(desired.api.keyspace.clone())),
+            RingAction::EnsureRoles => {
+                for purpose in [SecretPurpose::Schema, SecretPurpose::Api] {
+                    let login = judged.logins[&purpose].wanted().ok_or_else(failed)?;
+                    world.ring.roles.insert(login.username.clone(), login.password.clone());
+                }
+                world.ring.granted.insert(desired.api.keyspace.clone());
+            }
             RingAction::CreateKeyspace { keyspace, replication } => {
                 let create = |ring: &mut TrueRing| ring.create(keyspace, replication);
                 world.ring.change_schema(fault.lag, create);

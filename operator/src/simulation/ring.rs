@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::cassandra::Credentials;
 use crate::observation::{CqlAnswer, CqlView, NodeAnswer, NodeView, Replication, Superuser};
 
 use jiff::{SignedDuration, Timestamp};
@@ -94,7 +95,10 @@ pub struct TrueRing {
     /// Host id → address it was last at.
     pub members: BTreeMap<String, String>,
     pub keyspaces: BTreeMap<String, Replication>,
-    pub own_superuser: bool,
+    /// The operator's own superuser, with the password that the ring knows.
+    pub superuser: Option<Credentials>,
+    /// The other roles, with their passwords.
+    pub roles: BTreeMap<String, String>,
     pub default_disabled: bool,
     /// Keyspaces that the roles have their grants on.
     pub granted: BTreeSet<String>,
@@ -378,6 +382,7 @@ pub fn view(
         free_bytes: Some(if machines.full { 1 << 10 } else { 1 << 30 }),
         pending_hints: u64::from(oldest_hint.is_some()),
         oldest_hint,
+        kept_password: false,
     }))
 }
 
@@ -387,7 +392,8 @@ pub fn cql(ring: &TrueRing, serving: &[String], tick: usize, api_keyspace: &str)
         return CqlAnswer::Unreachable("no node serves CQL".into());
     };
     CqlAnswer::Reachable(CqlView {
-        superuser: if ring.own_superuser { Superuser::Own } else { Superuser::Default },
+        superuser: if ring.superuser.is_some() { Superuser::Own } else { Superuser::Default },
+        kept_password: false,
         default_superuser_disabled: ring.default_disabled,
         roles_ready: ring.granted.contains(api_keyspace),
         keyspaces: ring.keyspaces_of(asked).clone(),

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::secrets;
 use super::world::World;
+use crate::cassandra::Credentials;
+use crate::observation::SecretPurpose;
 
 /// Image whose pods never become ready.
 pub const BROKEN_API: &str = "api:broken";
@@ -15,11 +18,13 @@ const MIGRATES: u32 = 3;
 const ROLLS: u32 = 2;
 const HANGS: u32 = 8;
 
-/// How long Jobs and roll-outs have been under way, by UID and by generation.
+/// How long Jobs and roll-outs have been under way, by UID, these with their generation.
 #[derive(Clone, Debug, Default)]
 pub struct Tier {
     jobs: BTreeMap<String, u32>,
     rollouts: BTreeMap<String, (i64, u32)>,
+    /// The log-in that the API's newest pods read when they started.
+    pub started_with: Option<Credentials>,
 }
 
 pub fn tick(world: &mut World) {
@@ -28,10 +33,15 @@ pub fn tick(world: &mut World) {
 }
 
 fn run_deployments(world: &mut World) {
+    let login = secrets::login(world, SecretPurpose::Api);
     let World { objects, tier, version, .. } = world;
-    for (key, deployment) in objects.iter_mut().filter(|(key, _)| key.kind == "Deployment") {
+    for (_, deployment) in objects.iter_mut().filter(|(key, _)| key.kind == "Deployment") {
         let generation = deployment["metadata"]["generation"].as_i64().unwrap();
-        let rollout = tier.rollouts.entry(key.name.clone()).or_insert((generation, 0));
+        let uid = deployment["metadata"]["uid"].as_str().unwrap().to_owned();
+        if tier.rollouts.get(&uid).is_none_or(|(known, _)| *known != generation) {
+            tier.started_with.clone_from(&login);
+        }
+        let rollout = tier.rollouts.entry(uid).or_insert((generation, 0));
         *rollout = if rollout.0 == generation { (generation, rollout.1.saturating_add(1)) } else { (generation, 0) };
         let ticks = rollout.1;
         let wanted = deployment["spec"]["replicas"].as_i64().unwrap();

@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 use store_crds::{ANNOTATION_CONFIGURATION, ANNOTATION_TEMPLATE_HASH, StoreCluster};
 
 use super::ring::{self, Disk, JOINS, Machines, Process, STARTS, TERMINATES, TrueRing, YOUNG};
+use super::secrets;
 use super::tier::{self, Tier};
+use crate::cassandra::Credentials;
 use crate::node::files;
-use crate::observation::{CheckObservation, CheckOutcome, ChildKey, ClaimObservation, PodObservation};
+use crate::observation::{CheckObservation, CheckOutcome, ChildKey, ClaimObservation, PodObservation, SecretPurpose};
 
 /// Option that Java and Cassandra read, and that no node comes up with.
 pub const BAD_OPTION: &str = "-Dcassandra.crashes=later";
@@ -35,6 +37,8 @@ pub struct Pod {
     pub has_tried: bool,
     /// Name of the ring that node-config was told.
     pub ring_name: String,
+    /// The password that its agent got when it started.
+    pub agent: Option<Credentials>,
 }
 
 /// A pod that tries a configuration.
@@ -165,6 +169,8 @@ pub struct World {
     pub unmakable: u32,
     /// Kinds that the API server refuses to write, each for so many ticks.
     pub refusing: BTreeMap<String, u32>,
+    /// Secrets as they were when they were made.
+    pub backups: BTreeMap<ChildKey, Value>,
     uids: u64,
 }
 
@@ -204,6 +210,7 @@ impl World {
             foreign: BTreeMap::new(),
             unmakable: 0,
             refusing: BTreeMap::new(),
+            backups: BTreeMap::new(),
             uids: 0,
         }
     }
@@ -485,6 +492,7 @@ impl World {
             config_map,
             has_tried: false,
             ring_name,
+            agent: None,
         };
         self.pods.insert(name.to_owned(), pod);
     }
@@ -533,6 +541,13 @@ impl World {
 
     fn run_process(&mut self, name: &str) {
         let mut pod = self.pods[name].clone();
+        // a pod whose Secret is missing or lacks a key does not get as far as to start Cassandra
+        if pod.agent.is_none() && matches!(pod.process, Process::Starting(0) | Process::Crashing(_)) {
+            pod.agent = secrets::login(self, SecretPurpose::Jolokia);
+            if pod.agent.is_none() {
+                return;
+            }
+        }
         pod.process = match pod.process {
             Process::Down(0) => Process::Starting(STARTS),
             Process::Down(ticks) => Process::Down(ticks - 1),
