@@ -4,6 +4,7 @@
 //! (`make generate`); a test proves that both are the same.
 
 pub mod bad_specs;
+mod carried_out;
 pub mod conditions;
 pub mod messages;
 mod names;
@@ -13,12 +14,13 @@ mod spec;
 mod status;
 mod validate;
 
+pub use carried_out::{CarriedOut, CarriedOutRack, CarriedOutStorage, validate_change};
 pub use names::*;
 pub use quantity::{canonical_quantity, quantity_nanos, quantity_units};
 pub use resources::*;
 pub use spec::*;
 pub use status::*;
-pub use validate::{Violation, validate, validate_change};
+pub use validate::{Violation, validate};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,

@@ -13,6 +13,8 @@ use crate::messages;
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[x_kube(
+    validation = Rule::new(messages::resource_names_rule("requests")).message(messages::RESOURCES_NAME),
+    validation = Rule::new(messages::resource_names_rule("limits")).message(messages::RESOURCES_NAME),
     validation = Rule::new(fits("cpu")).message(messages::REQUESTS_ABOVE_LIMITS),
     validation = Rule::new(fits("memory")).message(messages::REQUESTS_ABOVE_LIMITS)
 )]

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Amount, ResourcesSpec, messages};
+use crate::{Amount, ResourcesSpec, carried_out, messages};
 
 /// A whole shop: a Cassandra ring, its keyspaces, and the REST API in front of it.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -41,7 +41,12 @@ use crate::{Amount, ResourcesSpec, messages};
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("size(self.metadata.name) <= 40").message(messages::NAME_LENGTH),
     validation = Rule::new("self.spec.cassandra.racks.all(r, size(self.metadata.name) + size(r.name) <= 41)").message(messages::NAME_AND_RACK_LENGTH),
-    validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')").message(messages::NAME_FORM)
+    validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')").message(messages::NAME_FORM),
+    validation = Rule::new(carried_out::racks_rule()).message(messages::RACKS_CHANGED),
+    validation = Rule::new(carried_out::version_rule()).message(messages::VERSION_LOWERED),
+    validation = Rule::new(carried_out::storage_rule()).message(messages::STORAGE_SHRUNK),
+    validation = Rule::new(carried_out::class_rule()).message(messages::STORAGE_CLASS_CHANGED),
+    validation = Rule::new(carried_out::datacenter_rule()).message(messages::DATACENTER_CHANGED)
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[x_kube(
@@ -87,10 +92,7 @@ pub struct ImagePullSecretSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[x_kube(
     validation = Rule::new("size(self.racks) <= self.size").message(messages::RACKS_ABOVE_SIZE),
-    validation = Rule::new("!(oldSelf.version.startsWith('5.0') && self.version.startsWith('4.1'))").message(messages::VERSION_LOWERED),
-    validation = Rule::new("!isQuantity(self.heap) || !has(self.resources.limits) || !('memory' in self.resources.limits) || quantity(self.heap).compareTo(quantity(string(self.resources.limits['memory']))) < 0").message(messages::HEAP_ABOVE_MEMORY),
-    validation = Rule::new("self.datacenter == oldSelf.datacenter").message(messages::DATACENTER_CHANGED),
-    validation = Rule::new("oldSelf.racks.all(o, self.racks.exists(r, r.name == o.name && (has(r.zone) ? r.zone : '') == (has(o.zone) ? o.zone : '')))").message(messages::RACKS_CHANGED)
+    validation = Rule::new("!isQuantity(self.heap) || !has(self.resources.limits) || !('memory' in self.resources.limits) || quantity(self.heap).compareTo(quantity(string(self.resources.limits['memory']))) < 0").message(messages::HEAP_ABOVE_MEMORY)
 )]
 pub struct CassandraSpec {
     /// Version of Cassandra, as the tag of the official image: 4.1, 4.1.10, 5.0, 5.0.6. Default: 5.0.
@@ -107,7 +109,8 @@ pub struct CassandraSpec {
     /// When the kubelet pulls the image. Default: IfNotPresent.
     #[serde(default)]
     pub image_pull_policy: ImagePullPolicy,
-    /// Name of the datacenter, as in `LOCAL_QUORUM`'s "local". It cannot change. Default: dc1.
+    /// Name of the datacenter, as in `LOCAL_QUORUM`'s "local". It cannot change once a node has started.
+    /// Default: dc1.
     #[x_kube(validation = Rule::new("self.matches('^[a-zA-Z][a-zA-Z0-9_-]{0,47}$')").message(messages::DATACENTER))]
     #[schemars(length(max = 64))]
     #[serde(default = "default_datacenter")]
@@ -116,7 +119,8 @@ pub struct CassandraSpec {
     #[schemars(range(min = 1, max = 300))]
     #[serde(default = "one")]
     pub size: i32,
-    /// Racks; Cassandra places the replicas of a row on different ones. Each becomes a StatefulSet.
+    /// Racks; Cassandra places the replicas of a row on different ones. Each becomes a StatefulSet. One in
+    /// which a node has started stays, with its zone; any other may change or go.
     /// Default: one rack, rack1, in any zone.
     #[schemars(length(min = 1, max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -188,6 +192,7 @@ pub struct RackSpec {
     pub name: String,
     /// Zone (`topology.kubernetes.io/zone`) that the nodes of this rack must run in. Default: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$')").message(messages::ZONE))]
     #[schemars(length(min = 1, max = 63))]
     pub zone: Option<String>,
 }
@@ -195,18 +200,17 @@ pub struct RackSpec {
 /// Volume of a Cassandra node.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[x_kube(
-    validation = Rule::new("!isQuantity(self.size) || !isQuantity(oldSelf.size) || quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0").message(messages::STORAGE_SHRUNK),
-    validation = Rule::new("(has(self.className) ? self.className : '') == (has(oldSelf.className) ? oldSelf.className : '')").message(messages::STORAGE_CLASS_CHANGED)
-)]
 pub struct StorageSpec {
-    /// Size of each node's volume. It can grow where the class allows it, never shrink. Default: 1Gi.
+    /// Size of each node's volume. It can grow where the class allows it: one volume first, then the others.
+    /// Down it goes only to what the largest volume has. Default: 1Gi.
     #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))").message(messages::STORAGE_SIZE))]
     #[schemars(length(max = 32))]
     #[serde(default = "default_storage_size")]
     pub size: String,
-    /// StorageClass of the volumes. It cannot change. Default: the cluster's default class.
+    /// StorageClass of the volumes. It cannot change once a volume is bound. Default: the cluster's default
+    /// class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new(messages::object_name_rule()).message(messages::STORAGE_CLASS_NAME))]
     #[schemars(length(min = 1, max = 253))]
     pub class_name: Option<String>,
 }
@@ -322,19 +326,22 @@ pub struct OidcSpec {
 pub struct IngressSpec {
     /// Host name to answer to. Default: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = Rule::new("self.matches('^([*][.])?[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')").message(messages::INGRESS_HOST))]
+    #[x_kube(validation = Rule::new("self.matches('^([*][.])?[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$') && !self.matches('^[0-9.]+$')").message(messages::INGRESS_HOST))]
     #[schemars(length(min = 1, max = 253))]
     pub host: Option<String>,
     /// IngressClass. Default: the cluster's default class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new(messages::object_name_rule()).message(messages::INGRESS_CLASS))]
     #[schemars(length(min = 1, max = 253))]
     pub class_name: Option<String>,
     /// Secret of type kubernetes.io/tls for `host`. Default: plain HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new(messages::object_name_rule()).message(messages::TLS_SECRET))]
     #[schemars(length(min = 1, max = 253))]
     pub tls_secret_name: Option<String>,
     /// Annotations of the Ingress, for its controller.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[x_kube(validation = Rule::new(messages::annotation_key_rule()).message(messages::ANNOTATION_KEY))]
     #[schemars(schema_with = "annotations_schema")]
     pub annotations: BTreeMap<String, String>,
 }
@@ -344,6 +351,7 @@ pub struct IngressSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GatewaySpec {
     /// Gateways that the route is attached to, if their listeners allow it.
+    #[x_kube(validation = Rule::new(messages::gateway_parents_rule()).message(messages::GATEWAY_PARENTS))]
     #[schemars(length(min = 1, max = 8))]
     pub parents: Vec<GatewayParentSpec>,
     /// Host names to answer to. Default: those of the listeners.
@@ -358,14 +366,17 @@ pub struct GatewaySpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GatewayParentSpec {
     /// Name of the Gateway.
+    #[x_kube(validation = Rule::new(messages::object_name_rule()).message(messages::GATEWAY_PARENT))]
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// Its namespace. Default: that of the StoreCluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')").message(messages::GATEWAY_PARENT))]
     #[schemars(length(min = 1, max = 63))]
     pub namespace: Option<String>,
     /// Its listener. Default: all that allow it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new(messages::object_name_rule()).message(messages::GATEWAY_PARENT))]
     #[schemars(length(min = 1, max = 253))]
     pub section_name: Option<String>,
 }
@@ -384,6 +395,7 @@ pub struct TracingSpec {
     /// Secret of this namespace whose key `headers` has what the collector asks for, as
     /// `authorization=Bearer%20TOKEN`, several with commas between. Default: no headers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new(messages::object_name_rule()).message(messages::HEADERS_SECRET))]
     #[schemars(length(min = 1, max = 253))]
     pub headers_secret_name: Option<String>,
     /// Traces in a hundred that are recorded, where the Ingress or client in front has not decided it for
@@ -510,8 +522,8 @@ fn default_keyspaces() -> Vec<KeyspaceSpec> {
 fn annotations_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "type": "object",
-        "maxProperties": 64,
-        "additionalProperties": { "type": "string", "maxLength": 16384 },
+        "maxProperties": 32,
+        "additionalProperties": { "type": "string", "maxLength": 4096 },
     })
 }
 

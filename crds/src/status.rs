@@ -39,6 +39,9 @@ pub struct StoreClusterStatus {
     pub keyspaces: Vec<KeyspaceStatus>,
     /// What the nodes are configured by, as hashes that names of ConfigMaps end in.
     pub configuration: ConfigurationStatus,
+    /// What was carried out and can no longer be taken back: rules about changes of the spec look at it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carried_out: Option<crate::CarriedOut>,
     /// The operation in hand. At most one changes the ring at a time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<OperationStatus>,

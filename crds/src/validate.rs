@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Amount, AuthMode, AuthSpec, CassandraSpec, GatewaySpec, ResourcesSpec, StoreClusterSpec, TracingSpec, messages,
-    quantity_nanos, quantity_units,
+    Amount, AuthMode, AuthSpec, CassandraSpec, GatewayParentSpec, GatewaySpec, ResourcesSpec, StoreClusterSpec,
+    TracingSpec, messages, quantity_nanos, quantity_units,
 };
 
 /// A rule that a spec breaks.
@@ -27,41 +27,26 @@ pub fn validate(name: &str, spec: &StoreClusterSpec) -> Vec<Violation> {
     check_keyspaces(&mut found, spec);
     check_api(&mut found, spec);
     check_pull_secrets(&mut found, spec);
+    check_weight(&mut found, spec);
     found.0
 }
 
-/// Rules that the change from `old` to `new` breaks; empty: it is allowed.
-pub fn validate_change(old: &StoreClusterSpec, new: &StoreClusterSpec) -> Vec<Violation> {
-    let mut found = Violations::default();
-    let (before, after) = (&old.cassandra, &new.cassandra);
-    found.unless(before.datacenter == after.datacenter, "spec.cassandra.datacenter", messages::DATACENTER_CHANGED);
-    let kept = before.racks.iter().all(|o| after.racks.iter().any(|r| r.name == o.name && zone(r) == zone(o)));
-    found.unless(kept, "spec.cassandra.racks", messages::RACKS_CHANGED);
-    found.unless(
-        !(before.version.starts_with("5.0") && after.version.starts_with("4.1")),
-        "spec.cassandra.version",
-        messages::VERSION_LOWERED,
-    );
-    found.unless(
-        quantity_nanos(&before.storage.size) <= quantity_nanos(&after.storage.size),
-        "spec.cassandra.storage.size",
-        messages::STORAGE_SHRUNK,
-    );
-    found.unless(
-        before.storage.class_name.as_deref().unwrap_or_default()
-            == after.storage.class_name.as_deref().unwrap_or_default(),
-        "spec.cassandra.storage.className",
-        messages::STORAGE_CLASS_CHANGED,
-    );
-    found.0
+/// The operator notes the spec that it took up in an annotation, and all annotations of an object together
+/// may have 256 KiB.
+const SPEC_BYTES_MAX: usize = 192 << 10;
+
+fn check_weight(found: &mut Violations, spec: &StoreClusterSpec) {
+    let bytes = serde_json::to_string(spec).map_or(0, |text| text.len());
+    found.unless(bytes <= SPEC_BYTES_MAX, "spec", messages::SPEC_WEIGHT);
 }
 
+/// What was found so far.
 #[derive(Default)]
-struct Violations(Vec<Violation>);
+pub(crate) struct Violations(pub(crate) Vec<Violation>);
 
 impl Violations {
     /// Records the violation unless the rule holds.
-    fn unless(&mut self, holds: bool, field: &str, message: &str) {
+    pub(crate) fn unless(&mut self, holds: bool, field: &str, message: &str) {
         if !holds {
             self.0.push(Violation { field: field.to_owned(), message: message.to_owned() });
         }
@@ -94,10 +79,6 @@ impl Violations {
             self.unless(seen.insert(name), &field, &message);
         }
     }
-}
-
-fn zone(rack: &crate::RackSpec) -> &str {
-    rack.zone.as_deref().unwrap_or_default()
 }
 
 fn check_name(found: &mut Violations, name: &str, spec: &StoreClusterSpec) {
@@ -144,7 +125,9 @@ fn check_racks(found: &mut Violations, cassandra: &CassandraSpec) {
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
         found.unless(named, &format!("{field}[{index}].name"), messages::RACK_NAME);
         if let Some(zone) = &rack.zone {
-            found.length(zone, 1..=63, &format!("{field}[{index}].zone"));
+            let field = format!("{field}[{index}].zone");
+            found.length(zone, 1..=63, &field);
+            found.unless(zone.is_empty() || is_label_value(zone), &field, messages::ZONE);
         }
     }
 }
@@ -154,7 +137,9 @@ fn check_storage(found: &mut Violations, cassandra: &CassandraSpec) {
     let field = "spec.cassandra.storage.size";
     found.unless(size.is_some_and(|nanos| nanos > 0), field, messages::STORAGE_SIZE);
     if let Some(class) = &cassandra.storage.class_name {
-        found.length(class, 1..=253, "spec.cassandra.storage.className");
+        let field = "spec.cassandra.storage.className";
+        found.length(class, 1..=253, field);
+        found.unless(class.is_empty() || is_object_name(class), field, messages::STORAGE_CLASS_NAME);
     }
 }
 
@@ -222,32 +207,51 @@ fn check_api(found: &mut Violations, spec: &StoreClusterSpec) {
     let Some(ingress) = &api.ingress else { return };
     if let Some(host) = &ingress.host {
         let field = "spec.api.ingress.host";
-        found.unless(host.len() <= 253 && is_host(host), field, messages::INGRESS_HOST);
+        let address = host.chars().all(|c| c.is_ascii_digit() || c == '.');
+        found.unless(host.len() <= 253 && is_host(host) && !address, field, messages::INGRESS_HOST);
     }
-    for (value, field) in [
-        (&ingress.class_name, "spec.api.ingress.className"),
-        (&ingress.tls_secret_name, "spec.api.ingress.tlsSecretName"),
+    for (value, field, message) in [
+        (&ingress.class_name, "spec.api.ingress.className", messages::INGRESS_CLASS),
+        (&ingress.tls_secret_name, "spec.api.ingress.tlsSecretName", messages::TLS_SECRET),
     ] {
         if let Some(name) = value {
             found.length(name, 1..=253, field);
+            found.unless(name.is_empty() || is_object_name(name), field, message);
         }
     }
-    found.count(ingress.annotations.len(), 0..=64, "spec.api.ingress.annotations");
+    let (field, annotations) = ("spec.api.ingress.annotations", &ingress.annotations);
+    found.count(annotations.len(), 0..=32, field);
+    found.unless(annotations.keys().all(|key| is_qualified(key)), field, messages::ANNOTATION_KEY);
+    for (key, value) in annotations {
+        let short = value.chars().count() <= 4096;
+        let message = format!(
+            "{field}.{key} must have at most 4096 characters: put what is longer where the controller reads it from"
+        );
+        found.unless(short, field, &message);
+    }
     let tls_has_host = ingress.tls_secret_name.is_none() || ingress.host.is_some();
     found.unless(tls_has_host, "spec.api.ingress.tlsSecretName", messages::TLS_WITHOUT_HOST);
 }
 
 fn check_gateway(found: &mut Violations, gateway: &GatewaySpec) {
     let field = "spec.api.gateway";
-    found.count(gateway.parents.len(), 1..=8, &format!("{field}.parents"));
+    let parents = format!("{field}.parents");
+    found.count(gateway.parents.len(), 1..=8, &parents);
+    found.unless(differ(gateway), &parents, messages::GATEWAY_PARENTS);
     for (index, parent) in gateway.parents.iter().enumerate() {
         let field = format!("{field}.parents[{index}]");
         found.length(&parent.name, 1..=253, &format!("{field}.name"));
+        let named = |name: &str| name.is_empty() || is_object_name(name);
+        found.unless(named(&parent.name), &format!("{field}.name"), messages::GATEWAY_PARENT);
         if let Some(namespace) = &parent.namespace {
-            found.length(namespace, 1..=63, &format!("{field}.namespace"));
+            let field = format!("{field}.namespace");
+            found.length(namespace, 1..=63, &field);
+            found.unless(named(namespace) && !namespace.contains('.'), &field, messages::GATEWAY_PARENT);
         }
         if let Some(section) = &parent.section_name {
-            found.length(section, 1..=253, &format!("{field}.sectionName"));
+            let field = format!("{field}.sectionName");
+            found.length(section, 1..=253, &field);
+            found.unless(named(section), &field, messages::GATEWAY_PARENT);
         }
     }
     let hostnames = format!("{field}.hostnames");
@@ -256,17 +260,22 @@ fn check_gateway(found: &mut Violations, gateway: &GatewaySpec) {
     found.unless(named, &hostnames, messages::GATEWAY_HOST);
 }
 
+/// Several references to one Gateway each name another listener of it.
+fn differ(gateway: &GatewaySpec) -> bool {
+    let same = |a: &GatewayParentSpec, b: &GatewayParentSpec| a.name == b.name && a.namespace == b.namespace;
+    gateway.parents.iter().enumerate().all(|(index, a)| {
+        let mut others = gateway.parents.iter().enumerate().filter(|(other, b)| *other != index && same(a, b));
+        others.all(|(_, b)| a.section_name.is_some() && b.section_name.is_some() && a.section_name != b.section_name)
+    })
+}
+
 fn check_pull_secrets(found: &mut Violations, spec: &StoreClusterSpec) {
     let (field, secrets) = ("spec.imagePullSecrets", &spec.image_pull_secrets);
     found.count(secrets.len(), 0..=8, field);
     found.unique(secrets.iter().map(|secret| secret.name.as_str()), field);
     for (index, secret) in secrets.iter().enumerate() {
         let name = &secret.name;
-        let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        let named = (1..=253).contains(&name.len())
-            && name.starts_with(ends)
-            && name.ends_with(ends)
-            && name.chars().all(|c| ends(c) || c == '-' || c == '.');
+        let named = (1..=253).contains(&name.len()) && is_object_name(name);
         found.unless(named, &format!("{field}[{index}].name"), messages::SECRET_NAME);
     }
 }
@@ -296,7 +305,9 @@ fn check_tracing(found: &mut Violations, tracing: &TracingSpec) {
         found.unless(is_url, field, messages::TRACING_URL);
     }
     if let Some(name) = &tracing.headers_secret_name {
-        found.length(name, 1..=253, "spec.api.tracing.headersSecretName");
+        let field = "spec.api.tracing.headersSecretName";
+        found.length(name, 1..=253, field);
+        found.unless(name.is_empty() || is_object_name(name), field, messages::HEADERS_SECRET);
     }
     if let Some(percent) = tracing.sample_percent {
         found.within(percent, 0..=100, "spec.api.tracing.samplePercent");
@@ -309,6 +320,12 @@ fn check_image(found: &mut Violations, image: &str, field: &str) {
 }
 
 fn check_resources(found: &mut Violations, resources: &ResourcesSpec, field: &str) {
+    for (amounts, part) in [(&resources.requests, "requests"), (&resources.limits, "limits")] {
+        found.count(amounts.len(), 0..=8, &format!("{field}.{part}"));
+        found.unless(amounts.keys().all(|name| is_resource(name)), field, messages::RESOURCES_NAME);
+        let good = amounts.values().all(|amount| quantity_nanos(&amount.0).is_some());
+        found.unless(good, field, messages::RESOURCES_QUANTITY);
+    }
     for resource in ["cpu", "memory"] {
         let request = quantity_of(&resources.requests, resource);
         let limit = quantity_of(&resources.limits, resource);
@@ -323,6 +340,31 @@ fn check_resources(found: &mut Violations, resources: &ResourcesSpec, field: &st
 
 fn quantity_of<'a>(amounts: &'a BTreeMap<String, Amount>, resource: &str) -> Option<&'a str> {
     amounts.get(resource).map(|amount| amount.0.as_str())
+}
+
+/// What a container may ask for.
+fn is_resource(name: &str) -> bool {
+    ["cpu", "memory", "ephemeral-storage"].contains(&name) || name.starts_with("hugepages-") || name.contains('/')
+}
+
+/// Name of an object: a DNS name in lower case, as the API server takes it.
+fn is_object_name(name: &str) -> bool {
+    !name.starts_with("*.") && is_host(name)
+}
+
+/// Value of a label.
+fn is_label_value(value: &str) -> bool {
+    value.len() <= 63
+        && value.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && value.ends_with(|c: char| c.is_ascii_alphanumeric())
+        && value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+}
+
+/// Key of an annotation: a name, with or without a DNS name and a slash before it.
+fn is_qualified(key: &str) -> bool {
+    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    let prefixed = |prefix: &str| prefix.len() <= 253 && is_object_name(&prefix.to_ascii_lowercase());
+    is_label_value(name) && prefix.is_none_or(prefixed)
 }
 
 fn is_version(version: &str) -> bool {

@@ -5,8 +5,8 @@
 
 use kube::core::cel::Validator;
 use serde_json::{Value, json};
-use store_crds::bad_specs::{BadSpec, bad_specs};
-use store_crds::{StoreClusterSpec, validate, validate_change};
+use store_crds::bad_specs::{BadSpec, GoodChange, bad_specs, good_changes};
+use store_crds::{CarriedOut, StoreClusterSpec, validate, validate_change};
 
 fn schema() -> Value {
     let crd = serde_json::to_value(store_crds::crd()).unwrap();
@@ -17,10 +17,20 @@ fn object(store: &str, spec: &Value) -> Value {
     json!({"apiVersion": "storemanager.io/v1alpha1", "kind": "StoreCluster", "metadata": {"name": store}, "spec": spec})
 }
 
+/// The object with the status that an API server keeps over a change of the spec.
+fn with_status(mut object: Value, carried_out: Option<&CarriedOut>) -> Value {
+    if let Some(carried_out) = carried_out {
+        object["status"] = json!({"carriedOut": carried_out});
+    }
+    object
+}
+
 /// What the CEL rules say about an object after the API server's defaulting.
-fn cel_errors(store: &str, spec: &Value, old: Option<&Value>) -> Vec<String> {
-    let old = old.map(|old| object(store, old));
-    match Validator::new().validate_with_defaults(&schema(), &object(store, spec), old.as_ref()) {
+fn cel_errors(store: &str, spec: &Value, old: Option<(&Value, Option<&CarriedOut>)>) -> Vec<String> {
+    let carried_out = old.and_then(|(_, carried_out)| carried_out);
+    let old = old.map(|(old, carried_out)| with_status(object(store, old), carried_out));
+    let new = with_status(object(store, spec), carried_out);
+    match Validator::new().validate_with_defaults(&schema(), &new, old.as_ref()) {
         Ok(()) => Vec::new(),
         Err(errors) => errors.as_slice().iter().map(|error| error.message.clone()).collect(),
     }
@@ -32,7 +42,7 @@ fn typed(spec: &Value) -> Result<StoreClusterSpec, serde_json::Error> {
 
 #[test]
 fn every_bad_spec_is_refused_by_the_rules_in_rust_with_its_field_and_cure() {
-    for BadSpec { name, store, old, spec, field, message, types, .. } in bad_specs().unwrap() {
+    for BadSpec { name, store, old, carried_out, spec, field, message, types, .. } in bad_specs().unwrap() {
         if types {
             assert!(typed(&spec).is_err(), "{name}: the types hold it");
             continue;
@@ -42,7 +52,7 @@ fn every_bad_spec_is_refused_by_the_rules_in_rust_with_its_field_and_cure() {
         if let Some(old) = old {
             let old = typed(&old).unwrap();
             assert_eq!(validate(&store, &old), [], "{name}: the old spec is bad itself");
-            found.extend(validate_change(&old, &new));
+            found.extend(validate_change(&old, &new, carried_out.as_ref()));
         }
         let message = message.unwrap_or_else(|| panic!("{name}: no message"));
         assert!(found.iter().any(|v| v.field == field && v.message.contains(&message)), "{name}: {found:#?}");
@@ -51,14 +61,14 @@ fn every_bad_spec_is_refused_by_the_rules_in_rust_with_its_field_and_cure() {
 
 #[test]
 fn every_bad_spec_is_refused_by_the_schema_in_the_same_words() {
-    for BadSpec { name, store, old, spec, field, message, server, .. } in bad_specs().unwrap() {
+    for BadSpec { name, store, old, carried_out, spec, field, message, server, .. } in bad_specs().unwrap() {
         // where the server has its own words, its schema refuses before any CEL rule is asked; and
         // `has()` of lists and numbers is false in this evaluator, other than on an API server
         let string = spec["cassandra"]["cassandraYaml"]["authenticator"].is_string();
         if server.is_some() || (field == "spec.cassandra.cassandraYaml" && !string) {
             continue;
         }
-        let errors = cel_errors(&store, &spec, old.as_ref());
+        let errors = cel_errors(&store, &spec, old.as_ref().map(|old| (old, carried_out.as_ref())));
         assert!(errors.iter().any(|error| error.contains(&message.clone().unwrap())), "{name}: {errors:#?}");
     }
 }
@@ -75,6 +85,46 @@ fn the_table_has_a_bad_spec_for_every_message() {
         let covered = table.iter().filter_map(|bad| bad.message.as_deref()).any(|part| text.contains(part));
         assert!(covered, "no bad spec is refused with: {text}");
     }
+}
+
+#[test]
+fn what_was_never_carried_out_can_be_taken_back() {
+    for GoodChange { name, old, carried_out, spec } in good_changes().unwrap() {
+        let by_cel = cel_errors("shop", &spec, Some((&old, carried_out.as_ref())));
+        assert_eq!(by_cel, Vec::<String>::new(), "{name}");
+        let (old, new) = (typed(&old).unwrap(), typed(&spec).unwrap());
+        let carried_out = carried_out.unwrap_or_default();
+        assert_eq!(validate("shop", &old), [], "{name}: before");
+        assert_eq!(validate("shop", &new), [], "{name}: after");
+        assert_eq!(validate_change(&old, &new, Some(&carried_out)), [], "{name}");
+    }
+}
+
+#[test]
+fn a_status_that_does_not_tell_what_was_carried_out_holds_all_of_it_fast() {
+    let old = json!({"cassandra": {"racks": [{"name": "a", "zone": "z1"}], "storage": {"size": "10Gi"}}});
+    let status = json!({"roles_ready": true});
+    for spec in [
+        json!({"cassandra": {"racks": [{"name": "a", "zone": "z2"}], "storage": {"size": "10Gi"}}}),
+        json!({"cassandra": {"racks": [{"name": "a", "zone": "z1"}], "storage": {"size": "9Gi"}}}),
+        json!({"cassandra": {"racks": [{"name": "a", "zone": "z1"}], "storage": {"size": "10Gi", "className": "x"}}}),
+        json!({"cassandra": {"racks": [{"name": "a", "zone": "z1"}], "storage": {"size": "10Gi"}, "version": "4.1"}}),
+        json!({"cassandra": {"racks": [{"name": "a", "zone": "z1"}], "storage": {"size": "10Gi"}, "datacenter": "x"}}),
+    ] {
+        let [mut before, mut after] = [object("shop", &old), object("shop", &spec)];
+        before["status"] = status.clone();
+        after["status"] = status.clone();
+        assert!(Validator::new().validate_with_defaults(&schema(), &after, Some(&before)).is_err(), "{spec}");
+        assert_ne!(validate_change(&typed(&old).unwrap(), &typed(&spec).unwrap(), None), [], "{spec}");
+    }
+}
+
+#[test]
+fn a_spec_that_no_annotation_can_hold_is_refused() {
+    let settings: serde_json::Map<String, Value> =
+        (0..100).map(|number| (format!("setting_{number}"), json!("x".repeat(2000)))).collect();
+    let spec = typed(&json!({"cassandra": {"cassandraYaml": settings}})).unwrap();
+    assert!(validate("shop", &spec).iter().any(|violation| violation.message.contains("192 KiB")));
 }
 
 #[test]
@@ -104,11 +154,11 @@ fn good_specs_pass_both_kinds_of_rules() {
         (Some(&production), larger),
         (None, production.clone()),
     ] {
-        assert_eq!(cel_errors("shop", &spec, old), Vec::<String>::new(), "{spec}");
+        assert_eq!(cel_errors("shop", &spec, old.map(|old| (old, None))), Vec::<String>::new(), "{spec}");
         let typed_spec = typed(&spec).unwrap();
         assert_eq!(validate("shop", &typed_spec), [], "{spec}");
         if let Some(old) = old {
-            assert_eq!(validate_change(&typed(old).unwrap(), &typed_spec), [], "{spec}");
+            assert_eq!(validate_change(&typed(old).unwrap(), &typed_spec, None), [], "{spec}");
         }
     }
 }

@@ -345,7 +345,11 @@ pub async fn remove(
     }
     match delete.kind {
         "Pod" => guard_pods(context, store, pods).await?,
-        "PersistentVolumeClaim" => guard_claim(context, store, &delete.name).await?,
+        "PersistentVolumeClaim" => guard_claim(context, store, &delete.name, &live).await?,
+        // with its pods, of which none has started by what was seen; a whole store goes whatever runs
+        "StatefulSet" if !delete.orphan && store.meta().deletion_timestamp.is_none() => {
+            guard_pods(context, store, pods).await?;
+        }
         _ => {}
     }
     if delete.kind == "Pod" && pod_observation(&live).ready {
@@ -507,14 +511,29 @@ fn same_pods(observed: &BTreeMap<String, PodObservation>, live: &BTreeMap<String
         })
 }
 
-/// A claim is not deleted while its pod exists.
-async fn guard_claim(context: &Context, store: &StoreCluster, claim: &str) -> Result<(), ApplyError> {
+/// A claim is not deleted while its pod exists, but for one that never got a volume: its pod runs nowhere. The
+/// deletion carries the version that was looked at, so one that is bound meanwhile stays.
+async fn guard_claim(
+    context: &Context,
+    store: &StoreCluster,
+    claim: &str,
+    live: &DynamicObject,
+) -> Result<(), ApplyError> {
+    if is_unbound(live) {
+        return Ok(());
+    }
     let Some(pod) = claim.strip_prefix("data-") else { return Ok(()) };
     let api = objects(context, store, &resource("Pod")?);
     match api.get_opt(pod).await.map_err(ApplyError::kube(format!("Pod {pod}")))? {
         None => Ok(()),
         Some(_) => Err(ApplyError::Stale { what: format!("Pod {pod}, which still uses its claim,") }),
     }
+}
+
+/// No volume was ever given to the claim.
+fn is_unbound(claim: &DynamicObject) -> bool {
+    let named = claim.data["spec"]["volumeName"].as_str().is_some_and(|name| !name.is_empty());
+    !named && claim.data["status"]["phase"] == "Pending" && claim.data["status"]["capacity"].is_null()
 }
 
 /// Fills generated passwords: 32 random bytes each, in hex.
@@ -596,6 +615,18 @@ mod tests {
             "deleteOptions": {"preconditions": {"uid": "u0", "resourceVersion": "7"}},
         });
         assert_eq!(eviction(&pod), expected);
+    }
+
+    #[test]
+    fn only_a_claim_that_never_got_a_volume_goes_beside_its_pod() {
+        let claim = |spec: Value, status: Value| -> DynamicObject {
+            serde_json::from_value(json!({"metadata": {"name": "c"}, "spec": spec, "status": status})).unwrap()
+        };
+        assert!(is_unbound(&claim(json!({}), json!({"phase": "Pending"}))));
+        assert!(!is_unbound(&claim(json!({"volumeName": "v"}), json!({"phase": "Pending"}))));
+        assert!(!is_unbound(&claim(json!({}), json!({"phase": "Bound", "capacity": {"storage": "1Gi"}}))));
+        assert!(!is_unbound(&claim(json!({}), json!({"phase": "Lost"}))));
+        assert!(!is_unbound(&claim(json!({}), Value::Null)));
     }
 
     #[test]

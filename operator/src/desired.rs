@@ -122,7 +122,8 @@ impl Desired {
         let accepted: Option<StoreClusterSpec> = accepted.and_then(|json| serde_json::from_str(json).ok());
         let mut refused = store_crds::validate(store.metadata.name.as_deref().unwrap_or_default(), &store.spec);
         if let Some(old) = &accepted {
-            refused.extend(store_crds::validate_change(old, &store.spec));
+            let carried_out = store.status.as_ref().and_then(|status| status.carried_out.as_ref());
+            refused.extend(store_crds::validate_change(old, &store.spec, carried_out));
         }
         let usable = refused.is_empty() || accepted.is_some();
         let spec = match (&accepted, refused.is_empty()) {

@@ -262,6 +262,8 @@ pub struct ClaimObservation {
     pub class: Option<String>,
     /// Its volume is gone: nothing mounts this claim any more.
     pub lost: bool,
+    /// How its growth stands, where more is asked for than the volume has.
+    pub growth: Growth,
 }
 
 /// What a claim tells of its volume when the StoreCluster that filled it is gone.
@@ -273,6 +275,18 @@ pub struct VolumeNote {
     pub version: Option<String>,
     /// `ANNOTATION_CLUSTER_NAME`.
     pub cluster_name: Option<String>,
+}
+
+/// How the growth of a volume stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Growth {
+    /// The volume itself is to grow, or has.
+    #[default]
+    Volume,
+    /// The volume has grown, its file system has not.
+    FileSystem,
+    /// It could not grow, and why.
+    Failed(String),
 }
 
 /// Answer of one Cassandra pod.

@@ -239,7 +239,7 @@ async fn claims(context: &Context, desired: &Desired) -> BTreeMap<String, ClaimO
     let mut classes: BTreeMap<String, Option<bool>> = BTreeMap::new();
     for claim in context.cache.of_store("PersistentVolumeClaim", &desired.namespace, &desired.name) {
         let mut seen = claim_observation(&claim);
-        let class = claim.data["spec"]["storageClassName"].as_str().map(str::to_owned);
+        let class = seen.class.clone();
         // Classes are asked for only when something is to grow.
         if let (true, Some(class)) = (seen.requested_bytes < desired.cassandra.storage_bytes, class) {
             seen.expandable = match classes.get(&class) {

@@ -7,6 +7,7 @@
 mod api;
 mod bootstrap;
 mod calm;
+mod carried_out;
 mod causes;
 mod check;
 mod configuration;
@@ -26,6 +27,7 @@ mod scale;
 pub mod secrets;
 mod service;
 mod streaming;
+mod taken_back;
 mod volumes;
 mod waits;
 
@@ -33,7 +35,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use store_crds::{
-    Change, ConfigurationStatus, Consistency, Debt, Fault, KeyspaceStatus, LostNode, NodeStatus, OperationStatus, Wait,
+    CarriedOut, Change, ConfigurationStatus, Consistency, Debt, Fault, KeyspaceStatus, LostNode, NodeStatus,
+    OperationStatus, Wait,
 };
 
 use crate::configuration::Configuration;
@@ -48,9 +51,11 @@ type Guard = fn(&Context, &mut Draft) -> Option<Hold>;
 
 /// The runbook. The order is the point: what is in hand is finished first; nothing begins while the
 /// ring is not calm; nodes come before copies, copies before nodes go.
-const RUNBOOK: [(&str, Guard); 21] = [
+const RUNBOOK: [(&str, Guard); 23] = [
     ("a broken pod gets the newest template at once", rollout::replace_broken),
     ("a new spec is written down before anything is done for it", lifecycle::take_up_spec),
+    ("racks that the spec took back are cleared away", taken_back::racks),
+    ("claims that never got a volume are made of the right class", taken_back::claims),
     ("a decommission in hand is finished", scale::finish_decommission),
     ("StatefulSets that volume growth took away are made again", volumes::remake),
     ("the very first node starts alone", bootstrap::first_node),
@@ -94,7 +99,6 @@ pub fn plan(desired: &Desired, observation: &Observation, settings: &Settings) -
     volumes::grow(&context, &mut draft);
     volumes::delete_left(&context, &mut draft);
     retained::note(&context, &mut draft);
-    retained::tell_unbound(&context, &mut draft);
     configuration::place(&context, &mut draft);
     configuration::prune(&context, &mut draft);
     api::run(&context, &mut draft, hold.as_ref());
@@ -194,7 +198,7 @@ pub struct ClaimChange {
 /// What is changed of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClaimEdit {
-    /// Ask for this many bytes.
+    /// Ask for this many bytes: more, or less again where the volume never had them.
     Grow(u64),
     /// Write the host id of the node that has left to `ANNOTATION_LEFT_RING`.
     MarkLeft(String),
@@ -287,4 +291,5 @@ pub struct Report {
     pub waits: Vec<Wait>,
     pub nodes: Vec<NodeStatus>,
     pub keyspaces: Vec<KeyspaceStatus>,
+    pub carried_out: CarriedOut,
 }

@@ -18,6 +18,7 @@ mod sharp_stories;
 mod status_stories;
 mod stories;
 mod stream_stories;
+mod taken_back_stories;
 mod tasks;
 mod tier;
 mod volume_stories;
@@ -27,6 +28,7 @@ mod world;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
+use store_crds::CarriedOut;
 use store_crds::conditions::DEGRADED;
 
 use operator::{Fault, Operator};
@@ -34,7 +36,7 @@ use ring::Process;
 use secrets::Harm;
 use tier::BROKEN_API;
 use weather::Weather;
-use world::{BAD_OPTION, MISSING_IMAGE, REFUSED_OPTION, World};
+use world::{BAD_OPTION, MISSING_IMAGE, NO_CLASS, NO_ZONE, REFUSED_OPTION, World};
 
 use crate::observation::SecretPurpose;
 
@@ -224,8 +226,10 @@ fn bad() -> impl Strategy<Value = Option<&'static str>> {
 prop_compose! {
     fn spec()(
         rack_count in 1usize..=3, extra in 0i32..=2, factor in 1i32..=3, second in prop::option::of(1i32..=3),
-        heap in 0u32..=1, bad in bad(), policy in prop::bool::ANY, unavailable in prop::bool::ANY, storage in 1u32..=2,
+        heap in 0u32..=1, bad in bad(), policy in prop::bool::ANY, unavailable in prop::bool::ANY,
         version in prop_oneof![Just("4.1"), Just("5.0")],
+        storage in prop_oneof![8 => Just("1Gi"), 8 => Just("2Gi"), 1 => Just("100Ti")],
+        lost in prop::option::weighted(0.1, 0usize..3), no_class in prop::bool::weighted(0.05),
         image in prop_oneof![4 => Just("api:0"), 4 => Just("api:1"), 1 => Just(BROKEN_API)], on_second in prop::bool::ANY,
     ) -> Value {
         let size = i32::try_from(rack_count).unwrap() + extra;
@@ -238,11 +242,19 @@ prop_compose! {
             Some(MISSING_IMAGE) => (Vec::new(), Some(MISSING_IMAGE)),
             option => (option.into_iter().collect(), None),
         };
+        let mut racks = racks(rack_count);
+        if let Some(rack) = lost.and_then(|lost| racks.get_mut(lost)) {
+            rack["zone"] = json!(NO_ZONE);
+        }
+        let mut of_volumes = json!({"size": storage});
+        if no_class {
+            of_volumes["className"] = json!(NO_CLASS);
+        }
         json!({
             "cassandra": {
-                "version": version, "size": size, "racks": racks(rack_count), "heap": format!("{}Mi", 256 + heap),
+                "version": version, "size": size, "racks": racks, "heap": format!("{}Mi", 256 + heap),
                 "jvmOptions": options, "image": cassandra,
-                "storage": {"size": format!("{storage}Gi")},
+                "storage": of_volumes,
                 "deletionPolicy": if policy { "Delete" } else { "Retain" },
                 "updateStrategy": {"allowUnavailable": unavailable},
             },
@@ -289,7 +301,10 @@ fn harm() -> impl Strategy<Value = Harm> {
 fn allowed(world: &World, spec: &Value) -> bool {
     let Some(store) = &world.store else { return true };
     let new = serde_json::from_value(spec.clone()).unwrap();
-    store_crds::validate("shop", &new).is_empty() && store_crds::validate_change(&store.spec, &new).is_empty()
+    // before the operator has looked at it nothing was carried out
+    let carried_out = store.status.clone().map_or(Some(CarriedOut::default()), |status| status.carried_out);
+    let change = store_crds::validate_change(&store.spec, &new, carried_out.as_ref());
+    store_crds::validate("shop", &new).is_empty() && change.is_empty()
 }
 
 fn happen(simulation: &mut Simulation, event: Event) -> Result<(), Story> {
@@ -379,6 +394,26 @@ fn explored() -> ProptestConfig {
     ProptestConfig { cases, rng_seed, max_shrink_iters: 400, failure_persistence: None, ..asked }
 }
 
+/// The spec without what no shop can settle with. Whatever was carried out, the rules must allow that.
+fn mended(spec: &Value) -> Value {
+    let mut good = spec.clone();
+    good["cassandra"]["jvmOptions"] = json!([]);
+    good["cassandra"]["image"] = Value::Null;
+    good["cassandra"]["updateStrategy"] = json!({"allowUnavailable": true});
+    if good["api"]["image"] == BROKEN_API {
+        good["api"]["image"] = json!("api:1");
+    }
+    let storage = good["cassandra"]["storage"].as_object_mut().unwrap();
+    storage.retain(|name, value| name != "className" || value != NO_CLASS);
+    if storage["size"] == "100Ti" {
+        storage["size"] = json!("2Gi");
+    }
+    for rack in good["cassandra"]["racks"].as_array_mut().unwrap() {
+        rack.as_object_mut().unwrap().retain(|name, value| name != "zone" || value != NO_ZONE);
+    }
+    good
+}
+
 /// A keyspace that is taken off the spec keeps its copies, and with them the nodes it needs: so that
 /// the last size can be reached, the last spec names it.
 fn keep_reports(spec: &mut Value) {
@@ -403,14 +438,9 @@ proptest! {
             happen(&mut simulation, event)?;
         }
         let current = || serde_json::to_value(&simulation.world.store.as_ref().unwrap().spec).unwrap();
-        let mut good = if allowed(&simulation.world, &last) { last } else { current() };
-        good["cassandra"]["jvmOptions"] = json!([]);
-        good["cassandra"]["image"] = Value::Null;
-        good["cassandra"]["updateStrategy"] = json!({"allowUnavailable": true});
-        if good["api"]["image"] == BROKEN_API {
-            good["api"]["image"] = json!("api:1");
-        }
+        let mut good = mended(&if allowed(&simulation.world, &last) { last } else { current() });
         keep_reports(&mut good);
+        prop_assert!(allowed(&simulation.world, &good), "no spec leads out of {:?}", simulation.world.store);
         simulation.world.set_spec(good);
         simulation.world.full = false;
         simulation.world.put_secrets_back();

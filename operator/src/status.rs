@@ -31,6 +31,7 @@ pub fn status(desired: &Desired, observation: &Observation, plan: &Plan) -> Stor
         cluster_name: plan.memory.cluster_name.clone(),
         keyspaces: plan.report.keyspaces.clone(),
         configuration: plan.memory.configuration.clone(),
+        carried_out: Some(plan.report.carried_out.clone()),
         operation: plan.memory.operation.clone(),
         owed: plan.memory.owed.clone(),
         lost: plan.memory.lost.clone(),

@@ -12,7 +12,7 @@ use store_crds::{ANNOTATION_CONFIGURATION, ANNOTATION_TEMPLATE_HASH, LABEL_RACK}
 use super::last_words::last_words;
 use crate::observation::{
     ANNOTATION_CLUSTER_NAME, ANNOTATION_DATACENTER, ANNOTATION_LEFT_RING, ANNOTATION_VERSION, CheckObservation,
-    CheckOutcome, ClaimObservation, PodObservation, VolumeNote,
+    CheckOutcome, ClaimObservation, Growth, PodObservation, VolumeNote,
 };
 
 /// What a pass knows of a Cassandra pod.
@@ -59,6 +59,18 @@ pub fn claim_observation(claim: &DynamicObject) -> ClaimObservation {
         },
         class: text(&claim.data["spec"]["storageClassName"]).map(str::to_owned),
         lost: claim.data["status"]["phase"] == "Lost",
+        growth: growth(&claim.data["status"]),
+    }
+}
+
+/// What the controllers of volumes say of a claim that is to grow.
+fn growth(status: &Value) -> Growth {
+    let holds = |kind: &str| condition(status, kind).filter(|condition| condition["status"] == "True");
+    let failed = ["ControllerResizeError", "NodeResizeError"].into_iter().find_map(holds);
+    match (failed, holds("FileSystemResizePending")) {
+        (Some(failed), _) => Growth::Failed(text(&failed["message"]).unwrap_or("no reason given").to_owned()),
+        (None, Some(_)) => Growth::FileSystem,
+        (None, None) => Growth::Volume,
     }
 }
 
@@ -374,10 +386,22 @@ mod tests {
             },
             class: Some("fast".into()),
             lost: true,
+            growth: Growth::Volume,
         };
         assert_eq!(seen, expected);
         let unbound = ClaimObservation { capacity_bytes: 0, lost: false, ..expected };
         assert_eq!(claim_observation(&claim(Value::Null)), unbound);
+    }
+
+    #[test]
+    fn how_the_growth_of_a_volume_stands_is_read_from_the_conditions_of_its_claim() {
+        let with = |kind: &str, state: &str| {
+            growth(&json!({"conditions": [{"type": kind, "status": state, "message": "no such size"}]}))
+        };
+        assert_eq!(with("FileSystemResizePending", "True"), Growth::FileSystem);
+        assert_eq!(with("FileSystemResizePending", "False"), Growth::Volume);
+        assert_eq!(with("ControllerResizeError", "True"), Growth::Failed("no such size".into()));
+        assert_eq!(growth(&Value::Null), Growth::Volume);
     }
 
     fn waiting(reason: &str, message: &str) -> Value {

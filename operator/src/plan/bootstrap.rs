@@ -12,8 +12,11 @@ use crate::observation::{CqlAnswer, SecretPurpose, Superuser};
 /// Where there is no node and no volume, one node starts alone, with itself as its seed. Nodes that
 /// left volumes behind are taken places already: they all start at once and find each other.
 pub fn first_node(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    // the rack may have been taken back since: what came of it is gone by now
+    let racks = &context.desired.cassandra.racks;
+    let is_wanted = |pod: &String| racks.iter().any(|rack| context.desired.pod_name(&rack.name, 0) == *pod);
     let begun = context.operation_of(OperationKind::Bootstrap).and_then(|operation| operation.pod.clone());
-    let pod = match begun {
+    let pod = match begun.filter(is_wanted) {
         Some(pod) => pod,
         // a ring is never founded beside data, whatever has become of the memory of it
         None if context.taken.values().all(|taken| *taken == 0) && !retained::foreign(context).is_empty() => {

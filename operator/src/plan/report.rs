@@ -9,7 +9,7 @@ use store_crds::{Debt, DebtKind, Fault, KeyspaceStatus, NodeState, NodeStatus, O
 use super::draft::{Context, Draft, Hold};
 use super::ring::Node;
 use super::waits::Standing;
-use super::{Plan, Report, calm, losses, refused, replication, secrets, service};
+use super::{Plan, Report, calm, carried_out, losses, refused, replication, secrets, service};
 use crate::clock;
 use crate::desired::{Desired, DesiredKeyspace};
 use crate::observation::{TaskKind, TaskState};
@@ -60,6 +60,7 @@ pub fn finish(context: &Context, mut draft: Draft, hold: Option<Hold>) -> Plan {
         waits: standing.waits,
         nodes,
         keyspaces,
+        carried_out: carried_out::carried_out(context),
     };
     let acts = draft.ring.is_some() || !draft.deletes.is_empty() || !draft.claims.is_empty();
     let requeue = match (&report.progressing, &report.degraded) {
@@ -96,6 +97,7 @@ pub fn nothing(context: &Context, hold: &Hold) -> Report {
         waits: standing.waits,
         nodes: context.ring.status(),
         keyspaces: keyspaces(context, &context.observation.status.owed),
+        carried_out: carried_out::carried_out(context),
     }
 }
 

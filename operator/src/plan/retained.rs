@@ -92,23 +92,6 @@ pub fn note(context: &Context, draft: &mut Draft) {
     }
 }
 
-/// Tells of claims that ask for another StorageClass than the spec and never got a volume: their pods wait for
-/// ever, and a claim cannot be changed.
-pub fn tell_unbound(context: &Context, draft: &mut Draft) {
-    let Some(wanted) = &context.desired.cassandra.storage_class else { return };
-    for node in context.ring.nodes.iter().filter(|node| context.expects(node)) {
-        let Some(claim) = node.claim.filter(|claim| claim.capacity_bytes == 0 && !claim.deleting) else { continue };
-        let Some(class) = claim.class.as_ref().filter(|class| *class != wanted) else { continue };
-        let (pod, namespace) = (&node.pod, &context.desired.namespace);
-        let name = context.desired.claim_name(pod);
-        let message = format!(
-            "volume claim {name} asks for StorageClass {class}, never got a volume of it, and the spec names {wanted}: \
-             delete it, it is made anew: kubectl delete -n {namespace} pvc/{name} pod/{pod}"
-        );
-        draft.wrongs.push(Hold::wrong("ClaimOfOtherClass", message).of(pod));
-    }
-}
-
 /// Claims with a volume whose node has not left.
 fn kept<'a>(context: &Context<'a>) -> impl Iterator<Item = (&'a String, &'a ClaimObservation)> {
     context.observation.claims.iter().filter(|(_, claim)| claim.left.is_none() && claim.capacity_bytes > 0)

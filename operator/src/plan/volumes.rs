@@ -11,6 +11,7 @@ use store_crds::{DeletionPolicy, OperationKind, quantity_units};
 use super::draft::{Context, Draft, Hold, operation};
 use super::ring::{Membership, Node};
 use super::{ClaimChange, ClaimEdit, Delete, losses};
+use crate::observation::{ClaimObservation, Growth};
 
 /// Volume sizes as the StatefulSets have them, by rack; those that do not exist get the wanted one.
 pub fn standing(context: &Context) -> BTreeMap<String, String> {
@@ -34,34 +35,74 @@ pub fn remake(context: &Context, draft: &mut Draft) -> Option<Hold> {
     Some(Hold::waiting("StatefulSetMissing", format!("the StatefulSet of rack {} is made", missing.name)))
 }
 
-/// Grows claims that are smaller than wanted, and then the size in the StatefulSets.
+/// Grows claims whose volumes are smaller than wanted, and then the size in the StatefulSets. One claim goes
+/// first, and the others once it has the size: what no volume can have then holds one claim and no more, and
+/// the spec can go back to what the volumes have.
 pub fn grow(context: &Context, draft: &mut Draft) {
     let wanted = context.desired.cassandra.storage_bytes;
-    let mut pending = false;
-    for node in context.ring.nodes.iter().filter(|node| context.expects(node)) {
-        let Some(claim) = node.claim.filter(|claim| !claim.deleting) else { continue };
-        let name = context.desired.claim_name(&node.pod);
-        if claim.requested_bytes < wanted {
-            pending = true;
-            if claim.expandable == Some(false) {
-                let message = format!(
-                    "volume claim {name} cannot grow: its StorageClass does not allow it; set allowVolumeExpansion \
-                     on the class, if its driver can grow volumes"
-                );
-                draft.wrongs.push(Hold::wrong("VolumeCannotGrow", message).of(name));
-                continue;
-            }
-            let edit = ClaimEdit::Grow(wanted);
-            draft.claims.push(ClaimChange { name: name.clone(), uid: claim.uid.clone(), edit });
+    let bound = || {
+        let expected = context.ring.nodes.iter().filter(|node| context.expects(node));
+        let claims = expected.filter_map(|node| Some((context.desired.claim_name(&node.pod), node.claim?)));
+        // one that has no volume yet cannot be changed
+        claims.filter(|(_, claim)| !claim.deleting && claim.capacity_bytes > 0)
+    };
+    let short = || bound().filter(|(_, claim)| claim.capacity_bytes < wanted);
+    let proved = bound().any(|(_, claim)| claim.capacity_bytes >= wanted);
+    let tried = short().any(|(_, claim)| claim.requested_bytes == wanted);
+    let mut may_ask = proved || !tried;
+    for (name, claim) in short() {
+        if claim.requested_bytes == wanted {
+            draft.works.push(growing(&name, claim));
+            draft.wrongs.extend(cannot_grow(context, &name, claim));
+        } else if claim.expandable == Some(false) {
+            draft.wrongs.extend(cannot_grow(context, &name, claim));
+        } else if may_ask {
+            may_ask = proved;
+            draft.claims.push(ClaimChange {
+                name: name.clone(),
+                uid: claim.uid.clone(),
+                edit: ClaimEdit::Grow(wanted),
+            });
             draft.works.push(Hold::waiting("GrowingVolumes", format!("volume claim {name} is grown")));
-        } else if claim.capacity_bytes > 0 && claim.capacity_bytes < wanted {
-            draft.works.push(Hold::waiting("GrowingVolumes", format!("the volume of claim {name} grows")));
+        } else {
+            let message = format!("volume claim {name} is grown once the first one has its new size");
+            draft.works.push(Hold::waiting("GrowingVolumes", message));
         }
     }
-    if pending || draft.memory.operation.is_some() {
+    if short().next().is_some() || draft.memory.operation.is_some() {
         return;
     }
     remake_next(context, draft, wanted);
+}
+
+fn growing(name: &str, claim: &ClaimObservation) -> Hold {
+    let message = match &claim.growth {
+        Growth::FileSystem => format!(
+            "the volume of claim {name} has grown, and its file system follows while it is mounted; if that does not \
+             end, the driver needs it unmounted: delete the pod"
+        ),
+        Growth::Volume | Growth::Failed(_) => format!("the volume of claim {name} grows"),
+    };
+    Hold::waiting("GrowingVolumes", message)
+}
+
+/// Why a claim cannot grow, if that is known.
+fn cannot_grow(context: &Context, name: &str, claim: &ClaimObservation) -> Option<Hold> {
+    let has = super::carried_out::quantity(claim.capacity_bytes);
+    let wanted = &context.desired.cassandra.storage_size;
+    let (cause, cure) = match &claim.growth {
+        Growth::Failed(cause) => (cause.as_str(), "mend that"),
+        Growth::Volume | Growth::FileSystem if claim.expandable == Some(false) => (
+            "its StorageClass does not allow it",
+            "set allowVolumeExpansion on the class, if its driver can grow volumes",
+        ),
+        Growth::Volume | Growth::FileSystem => return None,
+    };
+    let message = format!(
+        "volume claim {name} cannot grow from {has} to {wanted}: {cause}; {cure}, or put spec.cassandra.storage.size \
+         back to {has}"
+    );
+    Some(Hold::wrong("VolumeCannotGrow", message).of(name))
 }
 
 /// Tells of claims of members that somebody deletes. Kubernetes keeps them while their pods run; after
@@ -95,6 +136,9 @@ fn remake_next(context: &Context, draft: &mut Draft, wanted: u64) {
     let Some((rack, set)) = old else { return };
     let name = context.desired.stateful_set_name(&rack.name);
     let uid = set["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+    if draft.deletes.iter().any(|delete| delete.uid == uid) {
+        return;
+    }
     let message =
         format!("the StatefulSet of rack {} is made again with the new volume size; its pods stay", rack.name);
     draft.deletes.push(Delete { kind: "StatefulSet", name, uid, orphan: true });
@@ -127,6 +171,7 @@ pub fn delete_left(context: &Context, draft: &mut Draft) {
     }
 }
 
-fn template_size(set: &Value) -> Option<&str> {
+/// Size of the volumes in a StatefulSet's claim template.
+pub fn template_size(set: &Value) -> Option<&str> {
     set["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"].as_str()
 }

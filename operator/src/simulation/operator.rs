@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use store_crds::{StoreCluster, StoreClusterStatus};
+use store_crds::{CarriedOut, StoreCluster, StoreClusterStatus};
 
 use super::ring::{Disk, TrueRing, cql};
 use super::secrets;
@@ -80,11 +80,19 @@ pub struct Operator {
     /// The eviction that was refused last.
     refused: Option<EvictionRefused>,
     /// What the spec of this generation, with this one accepted before, was read as.
-    read: Option<(Option<i64>, Option<String>, Desired)>,
+    read: Option<(Read, Desired)>,
     /// What was found to need no write of an object.
     quiet: Option<(Desired, Shape, Option<u64>)>,
     /// What was refused, and of which store.
     refusals: (String, Refusals),
+}
+
+/// What the reading of a spec goes by.
+#[derive(PartialEq)]
+struct Read {
+    generation: Option<i64>,
+    accepted: Option<String>,
+    carried_out: Option<CarriedOut>,
 }
 
 /// Why an effect was not made.
@@ -199,15 +207,13 @@ impl Operator {
     /// The spec as it is read; reading is a good part of a pass, and most find the same spec.
     fn read(&mut self, store: &StoreCluster, accepted: Option<&str>) -> Desired {
         let generation = store.metadata.generation;
+        let carried_out = store.status.as_ref().and_then(|status| status.carried_out.clone());
+        let read = Read { generation, accepted: accepted.map(str::to_owned), carried_out };
         match &self.read {
-            Some((of, with, desired))
-                if *of == generation && with.as_deref() == accepted && desired.uid == uid(store) =>
-            {
-                desired.clone()
-            }
+            Some((of, desired)) if *of == read && desired.uid == uid(store) => desired.clone(),
             _ => {
                 let desired = Desired::read(store, accepted);
-                self.read = Some((generation, accepted.map(str::to_owned), desired.clone()));
+                self.read = Some((read, desired.clone()));
                 desired
             }
         }
@@ -353,6 +359,9 @@ impl Operator {
                 let claim = world.claims.get_mut(&change.name).filter(|claim| claim.uid == change.uid);
                 let claim = claim.ok_or(Failure::Race)?;
                 match change.edit {
+                    ClaimEdit::Grow(bytes) if claim.capacity_bytes == 0 || bytes <= claim.capacity_bytes => {
+                        world.violate(format!("{} is to have {bytes} bytes, which no API server takes", change.name));
+                    }
                     ClaimEdit::Grow(bytes) if claim.expandable == Some(true) => claim.requested_bytes = bytes,
                     ClaimEdit::Grow(_) => world.violate(format!("{} is grown and its class cannot", change.name)),
                     ClaimEdit::Note(note) => claim.note = note,
@@ -513,9 +522,14 @@ impl Operator {
                 if live["metadata"]["uid"] != delete.uid.as_str() {
                     return Err(Failure::Race);
                 }
+                let guarded = kind == "StatefulSet" && !delete.orphan && !world.is_being_deleted();
+                if guarded && observation.pods != seen_pods(world) {
+                    return Err(Failure::Race);
+                }
                 world.objects.remove(&key);
                 world.version += 1;
                 if kind == "StatefulSet" && !delete.orphan {
+                    super::safety::check_set_delete(world, &delete.name);
                     world.pods.retain(|pod, _| !pod.starts_with(&format!("{}-", delete.name)));
                 }
             }

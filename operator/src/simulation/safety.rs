@@ -31,6 +31,16 @@ pub fn check_claim_delete(world: &mut World, desired: &Desired, name: &str, clai
     }
 }
 
+/// A StatefulSet goes with its pods only where none of them is a member, or with the whole store.
+pub fn check_set_delete(world: &mut World, set: &str) {
+    let of_set = world.pods.iter().filter(|(pod, _)| pod.starts_with(&format!("{set}-")));
+    let is_member = |pod: &Pod| pod.process.host().is_some_and(|host| world.ring.members.contains_key(host));
+    let members: Vec<String> = of_set.filter(|(_, pod)| is_member(pod)).map(|(name, _)| name.clone()).collect();
+    if !members.is_empty() && !world.is_being_deleted() {
+        world.violate(format!("{set} is deleted and takes the members {members:?} with it"));
+    }
+}
+
 /// A StatefulSet gets smaller only by pods that are no members.
 pub fn check_shrink(world: &mut World, set: &str, replicas: i64) {
     let going = world
@@ -339,6 +349,11 @@ pub fn check_end(world: &World, operator: &Operator) -> Result<(), String> {
             return Err(format!("rack {} has {pods} pods of {}", rack.name, rack.target));
         }
     }
+    let named = |rack: &str| accepted.cassandra.racks.iter().any(|known| known.name == rack);
+    let dropped = world.claims.values().find(|claim| claim.capacity_bytes == 0 && !named(&claim.rack));
+    if let Some(claim) = dropped {
+        return Err(format!("a claim of rack {} is left, which nobody wants", claim.rack));
+    }
     for keyspace in &accepted.keyspaces {
         if world.ring.factor(&keyspace.name) != keyspace.replication {
             return Err(format!("{} has factor {}", keyspace.name, world.ring.factor(&keyspace.name)));
@@ -360,7 +375,7 @@ pub fn check_end(world: &World, operator: &Operator) -> Result<(), String> {
     let small = world.claims.values().any(|claim| {
         claim.left.is_none()
             && world.claim_is_of_member(claim)
-            && claim.capacity_bytes != accepted.cassandra.storage_bytes
+            && claim.capacity_bytes < accepted.cassandra.storage_bytes
     });
     if small {
         return Err("a volume is not of the size wanted".into());

@@ -12,7 +12,9 @@ use super::secrets;
 use super::tier::{self, Tier};
 use crate::cassandra::Credentials;
 use crate::node::files;
-use crate::observation::{CheckObservation, CheckOutcome, ChildKey, ClaimObservation, PodObservation, SecretPurpose};
+use crate::observation::{
+    CheckObservation, CheckOutcome, ChildKey, ClaimObservation, Growth, PodObservation, SecretPurpose,
+};
 
 /// Option that Java and Cassandra read, and that no node comes up with.
 pub const BAD_OPTION: &str = "-Dcassandra.crashes=later";
@@ -24,9 +26,18 @@ pub const MISSING_IMAGE: &str = "cassandra:missing";
 /// Ticks that a trial run of a configuration takes.
 const CHECKS: i64 = 2;
 
+/// A zone in which there is no machine.
+pub const NO_ZONE: &str = "aa";
+/// A StorageClass that there is not.
+pub const NO_CLASS: &str = "missing";
+/// The largest volume that can be had.
+const VOLUME_MAX: u64 = 64 << 30;
+
 #[derive(Clone, Debug)]
 pub struct Pod {
     pub seen: PodObservation,
+    /// Why no machine takes it.
+    pub homeless: Option<&'static str>,
     pub process: Process,
     /// It ends in so many ticks, and what is in it goes on until then.
     pub ends: Option<u32>,
@@ -83,6 +94,8 @@ struct SetSeen {
     config_map: String,
     storage: String,
     ring_name: String,
+    class: Option<String>,
+    zone: Option<String>,
 }
 
 impl SetSeen {
@@ -104,6 +117,11 @@ impl SetSeen {
             image: image(&set["spec"]["template"]["spec"]),
             config_map: config_map(&set["spec"]["template"]["spec"]),
             storage: text(&set["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"]),
+            class: set["spec"]["volumeClaimTemplates"][0]["spec"]["storageClassName"].as_str().map(str::to_owned),
+            zone: set
+                .pointer("/spec/template/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution")
+                .and_then(|terms| terms.pointer("/nodeSelectorTerms/0/matchExpressions/0/values/0")?.as_str())
+                .map(str::to_owned),
         }
     }
 }
@@ -422,7 +440,15 @@ impl World {
         self.ring.tick(self.now, &up);
         tier::tick(self);
         self.run_checks();
-        self.claims.values_mut().for_each(|claim| claim.capacity_bytes = claim.requested_bytes);
+        for claim in self.claims.values_mut().filter(|claim| claim.capacity_bytes > 0) {
+            match claim.requested_bytes {
+                bytes if bytes <= VOLUME_MAX => {
+                    claim.capacity_bytes = claim.capacity_bytes.max(bytes);
+                    claim.growth = Growth::Volume;
+                }
+                _ => claim.growth = Growth::Failed("no volume can have that size".to_owned()),
+            }
+        }
         self.claims.retain(|name, claim| !claim.deleting || self.pods.contains_key(name.trim_start_matches("data-")));
     }
 
@@ -465,16 +491,32 @@ impl World {
                 rack: rack.clone(),
                 ordinal,
                 requested_bytes: bytes,
-                capacity_bytes: bytes,
                 expandable: Some(self.growable),
+                class: set.class.clone(),
                 ..ClaimObservation::default()
             };
             self.disks.insert(claim.uid.clone(), Disk::Empty);
-            self.claims.insert(claim_name, claim);
+            self.claims.insert(claim_name.clone(), claim);
+        }
+        let has_no_volume = |claim: &ClaimObservation| {
+            let is_impossible = claim.class.as_deref() == Some(NO_CLASS) || claim.requested_bytes > VOLUME_MAX;
+            claim.capacity_bytes == 0 && is_impossible
+        };
+        let homeless = match &set.zone {
+            Some(zone) if zone == NO_ZONE => Some("it cannot be scheduled: no machine is in its zone"),
+            _ if self.claims.get(&claim_name).is_some_and(has_no_volume) => {
+                Some("it cannot be scheduled: its volume claim has no volume")
+            }
+            _ => None,
+        };
+        if let Some(claim) =
+            self.claims.get_mut(&claim_name).filter(|claim| homeless.is_none() && claim.capacity_bytes == 0)
+        {
+            claim.capacity_bytes = claim.requested_bytes;
         }
         let uid = self.uid();
         let seen = PodObservation {
-            ip: Some(format!("10.0.0.{}", self.uids)),
+            ip: homeless.is_none().then(|| format!("10.0.0.{}", self.uids)),
             uid,
             rack,
             ordinal,
@@ -486,7 +528,8 @@ impl World {
         let (image, config_map, ring_name) = (set.image.clone(), set.config_map.clone(), set.ring_name.clone());
         let pod = Pod {
             seen,
-            process: Process::Starting(STARTS),
+            homeless,
+            process: homeless.map_or(Process::Starting(STARTS), Process::Crashing),
             ends: None,
             image,
             config_map,
@@ -603,6 +646,9 @@ impl World {
 
     /// What Cassandra does when its process comes up: it goes by what is on its disk.
     fn start(&mut self, name: &str, pod: &Pod) -> Process {
+        if let Some(cause) = pod.homeless {
+            return Process::Crashing(cause);
+        }
         if let Some(cause) = self.held_back(name, pod) {
             return Process::Crashing(cause);
         }
