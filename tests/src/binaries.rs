@@ -157,6 +157,14 @@ pub fn ensure(cache: &Cache) -> Result<Binaries, BinariesError> {
     })
 }
 
+/// The directory with kube-apiserver and its like, and the etcd server, built when missing.
+///
+/// # Errors
+/// As [`ensure`].
+pub fn control_plane(cache: &Cache) -> Result<(PathBuf, PathBuf), BinariesError> {
+    Ok((build(cache, &KUBERNETES_MODULE)?, build(cache, &ETCD_MODULE)?.join("etcd")))
+}
+
 /// The checker of linearizability, built when missing.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 //! suites that run on it share.
 
 pub mod addons;
+pub mod api_server;
 pub mod api_suite;
 pub mod bench;
 pub mod binaries;

@@ -26,7 +26,9 @@ pub async fn run(client: &Client, kubectl: &Kubectl, shop: &Shop, tally: &mut Ta
     let table = bad_specs().map_err(|error| ShopError::Missing(format!("reading the table of bad specs: {error}")))?;
     make_namespace(client).await?;
     let before = state(shop).await?;
-    for (position, bad) in table.iter().enumerate() {
+    // What a status decides is shown on an API server without an operator: this one writes the status itself.
+    let free = table.iter().filter(|bad| bad.carried_out.is_none());
+    for (position, bad) in free.enumerate() {
         let result = try_one(client, kubectl, shop, bad, position).await?;
         tally.check(&format!("refused: {}", bad.name), result);
     }
@@ -130,7 +132,7 @@ fn object(namespace: &str, name: &str, spec: &Value) -> Value {
 }
 
 /// Whether a refusal names the field and says what the table promises.
-fn judge(bad: &BadSpec, refusal: &str) -> Result<String, String> {
+pub(super) fn judge(bad: &BadSpec, refusal: &str) -> Result<String, String> {
     let field = without_positions(&bad.field);
     let found = without_positions(refusal);
     // An entry of a list that cannot even be merged is told of by the list's name and its own key.

@@ -32,6 +32,11 @@ impl Tally {
         self.check(what, if holds { Ok("yes") } else { Err(otherwise) })
     }
 
+    /// Whether a check has failed so far.
+    pub fn failed(&self) -> bool {
+        self.counts.failed > 0
+    }
+
     /// Prints the failures and, as the last line, the counts. True when nothing failed.
     pub fn finish(&self) -> bool {
         for failure in &self.failures {
