@@ -23,7 +23,7 @@ const OF_THE_JVM: [&str; 5] = [
 
 /// The telling words of a termination message; `None` where there are none.
 pub fn last_words(message: &str) -> Option<String> {
-    let lines: Vec<&str> = message.lines().map(str::trim).filter(|line| is_telling(line)).collect();
+    let lines: Vec<&str> = message.lines().map(str::trim).filter(is_telling).collect();
     let words = startup(&lines)
         .or_else(|| of_the_jvm(&lines))
         .or_else(|| of_a_program(&lines))
