@@ -171,7 +171,7 @@ mod tests {
         let mut unmade = Unmade::default();
         assert!(unmade.due(&missing, at(0)).is_empty());
         assert!(unmade.due(&missing, at(2)).is_empty());
-        assert_eq!(unmade.due(&missing, at(3)), [set.clone()]);
+        assert_eq!(unmade.due(&missing, at(3)), std::slice::from_ref(&set));
         unmade.answered(&set, &missing[&set], &[event("FailedCreate", 1, REFUSED)], at(3));
         assert!(unmade.due(&missing, at(10)).is_empty());
         assert_eq!(unmade.words(&missing).len(), 1);
