@@ -9,7 +9,7 @@ use serde_json::Value;
 use store_crds::{Consistency, OperationKind};
 
 use super::draft::{Context, Draft, Hold, operation};
-use super::{ApiShape, Delete, replication};
+use super::{ApiShape, Delete, replication, rollout};
 use crate::kinds::HTTP_ROUTE;
 use crate::observation::Superuser;
 use crate::resources;
@@ -108,7 +108,8 @@ fn migrate(context: &Context, draft: &mut Draft, job: Option<&Value>, hold: Opti
         );
         draft.wrongs.push(Hold::wrong("MigrationPostponed", message));
     }
-    let has_its_turn = !postponed || hold.is_none_or(|hold| hold.wrong);
+    let restarts = context.is_founding() && rollout::is_due(context);
+    let has_its_turn = !restarts && (!postponed || hold.is_none_or(|hold| hold.wrong));
     if job.is_none() && !(there && has_its_turn && is_quiet(context, draft)) {
         return;
     }
@@ -177,6 +178,16 @@ pub fn await_job(context: &Context, draft: &mut Draft) -> Option<Hold> {
     draft.keep_operation(context);
     postpone(context, draft, JOB_DEADLINE);
     Some(hold)
+}
+
+/// Whether the first node, which is alone, must not be restarted, since a schema Job runs. What that one waits for,
+/// keyspace and roles, is made further down the ladder, so it holds nothing.
+pub fn keeps_first_node(context: &Context, draft: &mut Draft) -> bool {
+    let keeps = context.is_founding() && job_runs(context).is_some();
+    if keeps {
+        postpone(context, draft, JOB_DEADLINE);
+    }
+    keeps
 }
 
 /// Takes a schema Job away that has not ended in so many seconds.

@@ -287,8 +287,10 @@ fn membership(nodes: &[Node], index: usize, known: &BTreeSet<String>) -> Members
         None => {
             // it has no host id that anybody knows; so it is no member if every member of the ring is
             // known to be somebody else, by the word of all who could know
+            // one on its way in is no member by its own word, and knows no more than it was told
+            let answers = |view: &NodeView| is_live(view) || is_joining(view);
             let all_answer = others()
-                .all(|other| other.view.is_some_and(is_live) || (other.host_id.is_none() && other.view.is_none()));
+                .all(|other| other.view.is_some_and(answers) || (other.host_id.is_none() && other.view.is_none()));
             let all_known = peers.iter().all(|view| view.members.values().all(|host| known.contains(host)));
             if whole > 0 && all_answer && all_known { Membership::NotMember } else { Membership::Unknown }
         }

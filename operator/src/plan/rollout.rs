@@ -8,7 +8,7 @@ use store_crds::OperationKind;
 use super::configuration::{self, Wanted};
 use super::draft::{Context, Draft, Hold, operation};
 use super::ring::{Node, is_live};
-use super::{calm, check, quorum, volumes};
+use super::{api, calm, check, quorum, volumes};
 use crate::configuration::Configuration;
 use crate::observation::{EvictionRefused, PodObservation};
 
@@ -116,6 +116,9 @@ pub fn replace_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     };
     if let Some(waits) = would_interrupt(context, node) {
         draft.rollout_waits = Some(waits);
+        return None;
+    }
+    if api::keeps_first_node(context, draft) {
         return None;
     }
     if configuration::is_unproved(context, draft) {

@@ -30,7 +30,7 @@ const fn moving(reason: &'static str, seconds: i64, cure: &'static str) -> Limit
     Limit { reason, seconds, from_progress: true, cure }
 }
 
-const LIMITS: [Limit; 31] = [
+const LIMITS: [Limit; 34] = [
     limit("Starting", MINUTE, "see the operator's log"),
     limit("Deleting", 10 * MINUTE, "see which of its StatefulSets and volume claims are left, and what keeps them"),
     limit("SpecAccepted", MINUTE, "an object of the shop cannot be written: see the operator's log"),
@@ -65,8 +65,15 @@ const LIMITS: [Limit; 31] = [
     limit("SettingUpRoles", 2 * MINUTE, "see the operator's log for what Cassandra answers"),
     limit("CreatingKeyspace", 2 * MINUTE, "see the operator's log for what Cassandra answers"),
     limit("AlteringReplication", 2 * MINUTE, "see the operator's log for what Cassandra answers"),
-    limit("MigratingSchema", 10 * MINUTE, "see the log of the schema Job"),
+    limit("MigratingSchema", 6 * MINUTE, "see the log of the schema Job"),
     limit("RollingOut", 10 * MINUTE, "see the events of the pod"),
+    moving(
+        "RolloutWaits",
+        HOUR,
+        "see what keeps the keyspace from its copies, or set spec.cassandra.updateStrategy.allowUnavailable",
+    ),
+    limit("RackGoes", 10 * MINUTE, "see what keeps its StatefulSet: kubectl describe statefulset"),
+    limit("ClaimsMadeAgain", 10 * MINUTE, "see what still uses the volume claim: kubectl describe pvc"),
     limit("ApiDown", 2 * MINUTE, "see the log of the API's pods"),
     limit("EvictionRefused", 10 * MINUTE, "see which PodDisruptionBudget has nothing left"),
     limit("CheckingConfiguration", 10 * MINUTE, "see the events and the log of that pod"),

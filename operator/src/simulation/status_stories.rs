@@ -204,10 +204,17 @@ fn several_faults_are_all_listed_the_worst_first_each_with_its_own_since() {
 #[test]
 fn what_is_waited_for_becomes_a_fault_at_the_time_that_was_told() {
     let mut simulation = settled(3, 3, 3);
-    simulation.world.hanging_jobs = true;
-    simulation.world.set_spec(with(spec(3, 3, 3), "api", "image", json!("api:next")));
-    simulation.steps(10).unwrap();
-    let wait = status(&simulation).waits.iter().find(|wait| wait.reason == "MigratingSchema").cloned().unwrap();
+    let mut more = spec(3, 3, 3);
+    more["keyspaces"].as_array_mut().unwrap().push(json!({"name": "reports", "replicationFactor": 3}));
+    simulation.world.set_spec(more);
+    let of = |simulation: &Simulation| {
+        status(simulation).waits.iter().find(|wait| wait.reason == "SchemaDisagreement").cloned()
+    };
+    // one node does not hear of the new keyspace
+    while of(&simulation).is_none() {
+        simulation.step(&Fault { lag: 250, ..Fault::default() }).unwrap();
+    }
+    let wait = of(&simulation).unwrap();
     let progressing = told(&simulation, conditions::PROGRESSING);
     assert!(
         progressing.contains(&format!("told as Degraded at {}", crate::clock::told(wait.until.0))),
@@ -220,11 +227,10 @@ fn what_is_waited_for_becomes_a_fault_at_the_time_that_was_told() {
     simulation.steps(1).unwrap();
     let degraded = told(&simulation, conditions::DEGRADED);
     assert!(
-        degraded.starts_with("True MigratingSchema") && degraded.contains("see the log of the schema Job"),
+        degraded.starts_with("True SchemaDisagreement") && degraded.contains("nodetool describecluster"),
         "{degraded}"
     );
     assert_eq!(status(&simulation).faults[0].since, wait.since, "since it was waited for");
-    simulation.world.hanging_jobs = false;
     simulation.settle().unwrap();
 }
 
