@@ -51,7 +51,7 @@ fn the_archives_have_every_image_whole_and_the_project_s_stand_on_the_layer_of_t
     let with_tag = |tag: &str| manifest.iter().find(|image| strings(&image["RepoTags"]).iter().any(|name| name == tag));
     let debian = strings(&with_tag(image_names::BASE).expect("the base image")["Layers"]).swap_remove(0);
 
-    let (manifest, files) = read(&images::project(&cache).expect("project images"));
+    let (manifest, files) = read(&images::project(&cache, images::Profile::Testbed).expect("project images"));
     let tags: Vec<String> = manifest.iter().flat_map(|image| strings(&image["RepoTags"])).collect();
     for program in ["store-api", "store-operator"] {
         for tag in ["dev", env!("CARGO_PKG_VERSION")] {

@@ -83,26 +83,38 @@ macro_rules! step {
     }};
 }
 
+/// As [`step`], but where it fails and the shop can be brought back to its spec, the next one follows: each is of its own.
+macro_rules! mishap {
+    ($mishaps:ident, $tally:ident, $name:expr, $step:expr) => {{
+        let began = $mishaps.begin($name);
+        let result = $step.await;
+        if $mishaps.took($name, began, $tally, result).is_err() {
+            $mishaps.shop.apply(&spec()).await?;
+            $mishaps.settle(ROLLED).await?;
+        }
+    }};
+}
+
 impl Mishaps<'_> {
     async fn under_load(&mut self, tally: &mut Tally) -> Result<(), StoryError> {
         step!(self, tally, "three nodes, three copies", self.founded());
         step!(self, tally, "a load", self.begin_load());
-        step!(self, tally, "one node evicted, and a roll-out asked for at once", self.evicted_beside_a_roll_out());
-        step!(self, tally, "an API image beside a roll-out", self.image_beside_a_roll_out());
-        step!(self, tally, "a superuser's Secret without its password", self.superuser_without_password());
-        step!(self, tally, "the superuser's Secret deleted", self.superuser_deleted());
-        step!(self, tally, "a Secret without its label", self.label_taken_off());
-        step!(self, tally, "the management port's Secret deleted", self.jolokia_deleted());
-        step!(self, tally, "the API's log-in changed", self.api_log_in_changed());
-        step!(self, tally, "a setting that Cassandra does not know, and a pod killed", self.unknown_setting());
-        step!(self, tally, "an image that cannot be pulled", self.image_that_cannot_be_pulled());
-        step!(self, tally, "an Ingress that is refused", self.ingress_refused());
-        step!(self, tally, "a pod that a quota forbids", self.pod_forbidden());
-        step!(self, tally, "names that are taken", self.names_taken());
-        step!(self, tally, "two shops whose names meet", self.names_that_meet());
-        step!(self, tally, "a rack whose zone does not exist", self.zone_mistyped());
-        step!(self, tally, "a size beyond what volumes can have", self.size_mistyped());
-        step!(self, tally, "a volume lost", self.volume_lost());
+        mishap!(self, tally, "one node evicted, and a roll-out asked for at once", self.evicted_beside_a_roll_out());
+        mishap!(self, tally, "an API image beside a roll-out", self.image_beside_a_roll_out());
+        mishap!(self, tally, "a superuser's Secret without its password", self.superuser_without_password());
+        mishap!(self, tally, "each log-in's Secret deleted", self.log_ins_deleted());
+        mishap!(self, tally, "a Secret without its label", self.label_taken_off());
+        mishap!(self, tally, "the management port's Secret edited", self.jolokia_edited());
+        mishap!(self, tally, "the API's log-in changed", self.api_log_in_changed());
+        mishap!(self, tally, "a setting that Cassandra does not know, and a pod killed", self.unknown_setting());
+        mishap!(self, tally, "an image that cannot be pulled", self.image_that_cannot_be_pulled());
+        mishap!(self, tally, "an Ingress that is refused", self.ingress_refused());
+        mishap!(self, tally, "a pod that a quota forbids", self.pod_forbidden());
+        mishap!(self, tally, "names that are taken", self.names_taken());
+        mishap!(self, tally, "two shops whose names meet", self.names_that_meet());
+        mishap!(self, tally, "a rack whose zone does not exist", self.zone_mistyped());
+        mishap!(self, tally, "a size beyond what volumes can have", self.size_mistyped());
+        mishap!(self, tally, "a volume lost", self.volume_lost());
         Ok(())
     }
 

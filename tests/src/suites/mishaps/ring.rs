@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::EvictParams;
 use scylla::statement::Consistency;
 use serde_json::json;
-use store_crds::conditions::{DEGRADED, READY};
+use store_crds::conditions::{AVAILABLE, DEGRADED, READY};
 
 use super::watch::Seen;
 use super::{Mishaps, ROLLED, expect, spec};
@@ -28,7 +28,7 @@ impl Mishaps<'_> {
         self.settle(ROLLED).await?;
         let seen = watch.seen();
         one_at_a_time(&seen)?;
-        let flips = [(READY, "False"), ("Available", "False"), (DEGRADED, "True")]
+        let flips = [(READY, "False"), (AVAILABLE, "False"), (DEGRADED, "True")]
             .into_iter()
             .flat_map(|(kind, status)| seen.to(kind, status))
             .map(|change| format!("{} {} at {}: {}", change.kind, change.status, change.at, change.text));
