@@ -166,11 +166,12 @@ async fn connection(stream: TcpStream, edge: Edge, seat: Arc<Taken>, pace: Pace,
             }
         })
     };
+    // Without pipeline_flush, for which hyper copies every body into its own buffer: an answer that nobody reads would be
+    // in memory once more for each connection.
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_HEAD)
-        .pipeline_flush(true)
         .serve_connection(TokioIo::new(Patient::new(stream, pace.write_timeout)), service);
     let mut serving = pin!(serving);
     let mut first_head = pin!(tokio::time::sleep(pace.first_head_timeout));

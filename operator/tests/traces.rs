@@ -68,6 +68,15 @@ async fn api_server(request: Request) -> Response {
         ("GET", "pods") => {
             list(json!([{ "metadata": labelled("shop-cassandra-rack1-0"), "status": { "podIP": "127.0.0.1" } }]))
         }
+        ("GET", _) if path.contains("/secrets/") => {
+            let missing =
+                json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404 });
+            return Response::builder()
+                .status(http::StatusCode::NOT_FOUND)
+                .header("content-type", "application/json")
+                .body(Body::from(missing.to_string()))
+                .unwrap();
+        }
         ("GET", "secrets") => list(json!([{ "metadata": labelled("shop-jolokia") }])),
         ("GET", _) => list(json!([])),
         _ => serde_json::from_slice(&axum::body::to_bytes(body, 1 << 20).await.unwrap()).unwrap_or_else(|_| json!({})),
