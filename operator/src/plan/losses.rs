@@ -230,7 +230,7 @@ fn message(context: &Context, lost: &LostNode) -> String {
     let meanwhile = cause.map(|cause| format!(" (meanwhile: {cause})")).unwrap_or_default();
     format!(
         "the data of {pod} is gone: the volume of member {host} is not there any more. No node can take its place while the \
-         ring waits for that member: see that every keyspace has other copies, {first}{}; then every keyspace is repaired, \
+         ring waits for that member: see that every keyspace has other copies, {first}then, once its peers see it down, take it out: {}; then every keyspace is repaired, \
          and a node joins in its place by itself{meanwhile}",
         removal(context, pod, host)
     )

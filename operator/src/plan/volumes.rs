@@ -115,7 +115,7 @@ pub fn tell_deleted(context: &Context, draft: &mut Draft) {
         let message = format!(
             "volume claim {claim} was deleted by somebody and goes with its data when {pod} ends, so {pod} is not \
              restarted any more; see that every keyspace has other copies, then let it go: kubectl delete -n {namespace} \
-             pod/{pod}, and when it is gone {}; then every keyspace is repaired, and a node joins in its place by itself",
+             pod/{pod}, and when its peers see it down, take it out: {}; then every keyspace is repaired, and a node joins in its place by itself",
             losses::removal(context, pod, host)
         );
         draft.wrongs.push(Hold::wrong("VolumeBeingDeleted", message).of(pod));

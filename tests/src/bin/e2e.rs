@@ -41,6 +41,9 @@ struct Arguments {
     /// Requests per second.
     #[arg(long, default_value_t = 10.0)]
     rate: f64,
+    /// Of the mishaps only those with this in their names; may be given several times.
+    #[arg(long)]
+    mishap: Vec<String>,
     /// Take pictures of the dashboards at the end of the story on 5.0, into this directory.
     #[arg(long)]
     pictures: Option<PathBuf>,
@@ -112,7 +115,7 @@ async fn suites(arguments: &Arguments, tally: &mut Tally) -> anyhow::Result<()> 
             all_versions(arguments, &stage, tally).await?;
         }
         if wants(Suites::Mishaps) {
-            let (timeline, report) = mishaps::tell(&stage, arguments.rate, tally).await;
+            let (timeline, report) = mishaps::tell(&stage, arguments.rate, arguments.mishap.clone(), tally).await;
             take_down(arguments, "mishaps", &timeline, report.as_ref())?;
         }
         let uninstall = ["uninstall", "store-manager", "--namespace", OPERATOR_NAMESPACE, "--wait", "--timeout", "3m"];

@@ -137,8 +137,46 @@ impl Namespace {
         what: &str,
         look: impl AsyncFn(&Namespace) -> Result<Result<T, String>, ShopError>,
     ) -> Result<T, String> {
-        let found = wait_until(what, TOLD, || async { look(self).await.map_err(|error| error.to_string())? });
-        found.await.map_err(|error| error.to_string())
+        self.until_within(TOLD, what, look).await
+    }
+
+    async fn until_within<T>(
+        &self,
+        deadline: Duration,
+        what: &str,
+        look: impl AsyncFn(&Namespace) -> Result<Result<T, String>, ShopError>,
+    ) -> Result<T, String> {
+        let found = wait_until(what, deadline, || async { look(self).await.map_err(|error| error.to_string())? });
+        match found.await {
+            Ok(found) => Ok(found),
+            Err(error) => Err(format!("{error}; the shop says {}", self.says().await)),
+        }
+    }
+
+    /// The conditions of the shop `shop`, for whoever looks for why something did not come.
+    async fn says(&self) -> String {
+        let store = self.find("storemanager.io/v1alpha1", "StoreCluster", "shop").await;
+        let conditions = store.ok().flatten().map(|store| store["status"]["conditions"].clone()).unwrap_or_default();
+        let told = conditions.as_array().into_iter().flatten().map(|condition| {
+            let text = |field: &str| condition[field].as_str().unwrap_or_default().to_owned();
+            format!("{} {} {}: {}", text("type"), text("status"), text("reason"), text("message"))
+        });
+        told.collect::<Vec<_>>().join("; ")
+    }
+
+    /// Waits so long until no object of this name is there.
+    pub async fn gone_within(
+        &self,
+        deadline: Duration,
+        api_version: &str,
+        kind: &str,
+        name: &str,
+    ) -> Result<String, String> {
+        self.until_within(deadline, &format!("{kind} {name} to be gone"), async |namespace| {
+            let found = namespace.find(api_version, kind, name).await?;
+            Ok(if found.is_none() { Ok("gone".to_owned()) } else { Err("it is there".to_owned()) })
+        })
+        .await
     }
 
     /// Waits until an object of this name is there, or is gone.

@@ -42,8 +42,16 @@ async fn refused(
     }
     Ok(match answer {
         Ok(_) => Err("accepted".to_owned()),
-        Err(error) => judge(bad, &error.to_string()),
+        Err(error) => judge(bad, &words(&error)),
     })
+}
+
+/// A refusal as kubectl prints it: each cause with its field.
+fn words(error: &kube::Error) -> String {
+    let kube::Error::Api(status) = error else { return error.to_string() };
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    let lines: Vec<String> = causes.map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
+    if lines.is_empty() { status.message.clone() } else { lines.join("\n") }
 }
 
 async fn allowed(

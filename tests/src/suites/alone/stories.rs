@@ -1,6 +1,8 @@
 //! What the operator makes of a cluster that refuses, has other people's objects in the way, or whose user
 //! made a slip. No pod ever runs here; where one has to, its status is written as a kubelet would.
 
+use std::time::Duration;
+
 use kube::Client;
 use serde_json::{Value, json};
 
@@ -8,6 +10,8 @@ use super::super::shop::ShopError;
 use super::super::tally::Tally;
 use super::objects::Namespace;
 
+/// For the garbage collector to know of StoreClusters, and to take what one owned.
+const COLLECTED: Duration = Duration::from_secs(90);
 const CLAIM: &str = "PersistentVolumeClaim";
 
 pub async fn run(client: &Client, tally: &mut Tally) -> anyhow::Result<()> {
@@ -80,6 +84,9 @@ async fn classes(classes: &Namespace, tally: &mut Tally) -> Result<(), ShopError
     classes.delete("storemanager.io/v1alpha1", "StoreCluster", "shop").await?;
     let gone = classes.there("storemanager.io/v1alpha1", "StoreCluster", "shop", false).await;
     tally.check("the shop is deleted", gone);
+    // The garbage collector looks for kinds that it does not know yet every half a minute.
+    let collected = classes.gone_within(COLLECTED, "v1", "Service", "shop-cassandra").await;
+    tally.check("what it owned is collected", collected);
     classes.store("shop", spec("standard")).await?;
     tally.check("a shop made again takes up no claim of another class that has no volume", asks("standard").await);
     Ok(())
@@ -125,6 +132,15 @@ async fn started(started: &Namespace, tally: &mut Tally) -> Result<(), ShopError
     }
     let older = started.store("shop", spec("z1", "1Gi", "ssd", "4.1")).await;
     tally.check("a version that no node told of may go back", older.map(|()| "taken"));
+    // What the operator has accepted is what a later spec is compared with.
+    let accepted = started
+        .until("the older version to be accepted", async |started| {
+            let found = started.find("v1", "Service", "shop-cassandra").await?.unwrap_or_default();
+            let annotations = found["metadata"]["annotations"].to_string();
+            Ok(if annotations.contains("4.1") { Ok("accepted") } else { Err(annotations) })
+        })
+        .await;
+    tally.check("and is accepted by the operator", accepted);
     started
         .status(
             "storemanager.io/v1alpha1",
@@ -141,7 +157,7 @@ async fn started(started: &Namespace, tally: &mut Tally) -> Result<(), ShopError
         .until("the claim to ask for it", async |started| {
             let found = started.find("v1", CLAIM, claim).await?.unwrap_or_default();
             let asked = found["spec"]["resources"]["requests"]["storage"].as_str().unwrap_or_default().to_owned();
-            Ok(if asked == "100Ti" { Ok(asked) } else { Err(asked) })
+            Ok(if asked == (100_u64 << 40).to_string() { Ok(asked) } else { Err(asked) })
         })
         .await;
     tally.check("one claim tries it", asks);
@@ -153,7 +169,7 @@ async fn started(started: &Namespace, tally: &mut Tally) -> Result<(), ShopError
         .until("the claim to ask for it", async |started| {
             let found = started.find("v1", CLAIM, claim).await?.unwrap_or_default();
             let asked = found["spec"]["resources"]["requests"]["storage"].as_str().unwrap_or_default().to_owned();
-            Ok(if asked == "2Gi" { Ok(asked) } else { Err(asked) })
+            Ok(if asked == (2_u64 << 30).to_string() { Ok(asked) } else { Err(asked) })
         })
         .await;
     tally.check("the claim asks for less than the slip again", asks);

@@ -29,7 +29,13 @@ impl Mishaps<'_> {
         ask("deleting its pod", self.shop.api::<Pod>().delete(&pod, &DeleteParams::default())).await?;
         // The advice stays while the node is gone, and names what is to be done.
         let advice = self.told_within(MENDED, &["removenode", &lost]).await?;
-        self.run(&["exec", &self.pod("a"), "-c", "cassandra", "--", "nodetool", "removenode", &lost]).await?;
+        // Cassandra takes it once its peers have noticed that the node is gone.
+        let peer = self.pod("a");
+        let remove = ["exec", &peer, "-c", "cassandra", "--", "nodetool", "removenode", &lost];
+        wait_until("the lost node to be taken out of the ring", MENDED, || async {
+            self.run(&remove).await.map(drop).map_err(|error| error.to_string())
+        })
+        .await?;
         self.settle(ROLLED).await?;
         let seen = watch.seen();
         one_at_a_time(&seen)?;
