@@ -64,7 +64,8 @@ pub fn alter_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     Some(alter(context, draft, keyspace, &step))
 }
 
-/// One step of the log-ins towards the factor that they are to have, if there are nodes for it.
+/// One step of the log-ins towards the factor that they are to have, if there are nodes for it and no repair of the step
+/// before is owed.
 pub fn alter_log_ins(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let keyspace = context.desired.keyspaces.iter().find(|keyspace| keyspace.name == "system_auth")?;
     let seen = context.cql()?.keyspaces.get(&keyspace.name)?;
@@ -73,7 +74,7 @@ pub fn alter_log_ins(context: &Context, draft: &mut Draft) -> Option<Hold> {
         return None;
     }
     let step = next_step(context, keyspace, seen)?;
-    Some(alter(context, draft, keyspace, &step))
+    is_free(draft, &keyspace.name, step.replication).then(|| alter(context, draft, keyspace, &step))
 }
 
 /// The keyspaces that nobody waits for at QUORUM get the factor of the ring that is to come.

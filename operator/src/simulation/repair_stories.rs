@@ -93,3 +93,14 @@ fn a_keyspace_that_somebody_dropped_owes_nothing_any_more() {
     until(&mut simulation, "nothing is owed", |simulation| owed(simulation).is_empty());
     simulation.settle().unwrap();
 }
+
+#[test]
+fn log_ins_get_no_further_copy_while_the_repair_of_the_one_before_fails() {
+    let mut simulation = Simulation::new(spec(3, 3, 3));
+    simulation.world.failing_repairs = u32::MAX;
+    until(&mut simulation, "the repair fails", |simulation| degraded(simulation).contains("RepairFailed"));
+    simulation.steps(300).unwrap();
+    simulation.world.failing_repairs = 0;
+    simulation.settle().unwrap();
+    assert_eq!(simulation.world.ring.factor("system_auth"), 3);
+}
