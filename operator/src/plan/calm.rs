@@ -18,9 +18,9 @@ const HINTS_CALM: i64 = 30;
 /// How long a pod may take to start before its silence counts as trouble, in seconds.
 pub const START_DEADLINE: i64 = 600;
 /// How long a node that had joined must be away before that is told as trouble, in seconds.
-pub const LASTS: i64 = 20;
+pub const LASTS: i64 = 15;
 /// How long a pod may report trouble (a volume on its way, an image being pulled) before it counts.
-const TROUBLE_GRACE: i64 = 60;
+const TROUBLE_GRACE: i64 = 10;
 
 /// What keeps the ring from being calm; `None`: it is.
 pub fn unrest(context: &Context) -> Option<Hold> {

@@ -39,8 +39,8 @@ const LIMITS: [Limit; 34] = [
     limit("Bootstrapping", 10 * MINUTE, "see the log of its pod"),
     limit("NodeStarting", 10 * MINUTE, "see the log of its pod"),
     limit("NodeStopping", 10 * MINUTE, "see the events of its pod, and whether its machine answers"),
-    limit("NodeAway", 20, "see the log of its pod"),
-    limit("CqlUnreachable", 20, "see the log of the Cassandra pods"),
+    limit("NodeAway", 15, "see the log of its pod"),
+    limit("CqlUnreachable", 15, "see the log of the Cassandra pods"),
     limit(
         "TopologyChanging",
         15 * MINUTE,

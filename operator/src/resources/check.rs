@@ -90,7 +90,7 @@ fn container(desired: &Desired, settings: &Settings) -> Value {
     let cassandra = &desired.cassandra;
     let heap = cassandra.heap_mib.min(HEAP_MIB);
     let mut resources = meta::resources(&cassandra.resources);
-    resources["requests"] = json!({ "cpu": "10m", "memory": "64Mi" });
+    resources["requests"] = json!({ "cpu": "100m", "memory": "64Mi" });
     json!({
         "name": "cassandra",
         "image": cassandra.image(&settings.cassandra_repository),
