@@ -60,22 +60,6 @@ impl Mishaps<'_> {
         Ok("four log-ins are back as they were".into())
     }
 
-    /// The operator reads its Secrets by name: one without the label is as good as before.
-    pub(super) async fn label_taken_off(&self) -> Result<String, StoryError> {
-        let name = self.secret_name("superuser");
-        let before = self.secret(&name).await?;
-        self.run(&["label", "secret", &name, &format!("{LABEL}-")]).await?;
-        // A node that starts anew asks for everything again.
-        let pod = self.pod("b");
-        ask("deleting a Cassandra pod", self.shop.api::<Pod>().delete(&pod, &DeleteParams::default())).await?;
-        self.settle(MENDED).await?;
-        let now = self.secret(&name).await?;
-        let same = now.data == before.data && now.uid() == before.uid();
-        self.put_back(&before).await?;
-        self.settle(MENDED).await?;
-        expect(same, format!("the Secret is the same: {same}, and the shop settled without its label"))
-    }
-
     /// Another password of the management port: told by name, and no node counts as down for it.
     pub(super) async fn jolokia_edited(&self) -> Result<String, StoryError> {
         let name = self.secret_name("jolokia");
@@ -93,8 +77,12 @@ impl Mishaps<'_> {
         expect(down.is_empty() && nodes == "3/3", format!("{nodes} nodes meanwhile, told as down: {down:?}; {told}"))
     }
 
-    /// A new password in the API's Secret reaches Cassandra and every API pod by itself.
+    /// A new password in the API's Secret reaches Cassandra and every API pod by itself. The superuser's Secret has lost
+    /// its label meanwhile: the operator reads its Secrets by name, and one without the label is as good as before.
     pub(super) async fn api_log_in_changed(&self) -> Result<String, StoryError> {
+        let superuser = self.secret_name("superuser");
+        let labelled = self.secret(&superuser).await?;
+        self.run(&["label", "secret", &superuser, &format!("{LABEL}-")]).await?;
         let name = self.secret_name("api");
         let before = self.api_pods().await?;
         let password = uuid::Uuid::new_v4().simple().to_string();
@@ -108,11 +96,19 @@ impl Mishaps<'_> {
         })
         .await?;
         self.settle(MENDED).await?;
-        // A node that starts anew knows only what the ring knows: the API must log in there, too.
+        // A node that starts anew asks for everything again, and knows only what the ring knows: the API must log in
+        // there, too.
         let restarted = self.pod("a");
         ask("deleting a Cassandra pod", self.shop.api::<Pod>().delete(&restarted, &DeleteParams::default())).await?;
         self.settle(MENDED).await?;
-        Ok(format!("{} API pods made again by themselves", before.len()))
+        let now = self.secret(&superuser).await?;
+        let same = now.data == labelled.data && now.uid() == labelled.uid();
+        self.put_back(&labelled).await?;
+        let pods = before.len();
+        expect(
+            same,
+            format!("{pods} API pods made again by themselves; the Secret without its label is the same: {same}"),
+        )
     }
 
     async fn api_pods(&self) -> Result<BTreeMap<String, Option<String>>, StoryError> {
