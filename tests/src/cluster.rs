@@ -360,7 +360,11 @@ fn is_ready(node: &KubeNode) -> bool {
     conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
-async fn client(path: &Path) -> Result<Client, ClusterError> {
+/// A client by the kubeconfig at `path`.
+///
+/// # Errors
+/// [`ClusterError::Kubeconfig`] when it is of no use.
+pub async fn client(path: &Path) -> Result<Client, ClusterError> {
     let failed = |source| ClusterError::Kubeconfig { path: path.to_owned(), source };
     let kubeconfig = Kubeconfig::read_from(path).map_err(failed)?;
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(failed)?;

@@ -1,4 +1,4 @@
-//! The control plane: etcd, API server, controller manager and scheduler as processes of the host,
+//! The control plane: etcd, API server, controller manager, scheduler and provisioner of volumes as processes of the host,
 //! listening on the cluster's bridge. IO.
 
 use std::fs;
@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::layout::Layout;
 use crate::process::{Launch, ProcessError, launch};
+use crate::provisioner;
 
 /// How long Kubernetes lets a silent node be Ready.
 pub const NODE_GRACE: &str = "20s";
@@ -16,7 +17,8 @@ pub const NODE_GRACE: &str = "20s";
 pub const EVICTION_SECONDS: &str = "30";
 
 /// The programs, in the order in which they are started.
-pub const PROGRAMS: [&str; 4] = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+pub const PROGRAMS: [&str; 5] =
+    ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", provisioner::NAME];
 
 /// Where the API server writes its audit log: one JSON event per line, at level Metadata.
 pub fn audit_log(layout: &Layout) -> PathBuf {
@@ -42,14 +44,16 @@ pub fn start_api(layout: &Layout, etcd: &Path, kubernetes: &Path) -> Result<(), 
     start(layout, &kubernetes.join(PROGRAMS[1]), PROGRAMS[1], &api_server_flags(layout, &policy))
 }
 
-/// Starts the controller manager and the scheduler unless they run. The API server must be ready:
+/// Starts the controller manager, the scheduler and the provisioner unless they run. The API server must be ready:
 /// both end for good when the roles that it makes at its first start are not there.
 ///
 /// # Errors
 /// [`ProcessError`] when one cannot be started.
 pub fn start_controllers(layout: &Layout, kubernetes: &Path) -> Result<(), ProcessError> {
     start(layout, &kubernetes.join(PROGRAMS[2]), PROGRAMS[2], &controller_manager_flags(layout))?;
-    start(layout, &kubernetes.join(PROGRAMS[3]), PROGRAMS[3], &component_flags(layout, PROGRAMS[3]))
+    start(layout, &kubernetes.join(PROGRAMS[3]), PROGRAMS[3], &component_flags(layout, PROGRAMS[3]))?;
+    let plan = Layout::file(&layout.state).display().to_string();
+    start(layout, &layout.launcher(), PROGRAMS[4], &["provision-volumes".to_owned(), plan])
 }
 
 fn start(layout: &Layout, program: &Path, name: &str, flags: &[String]) -> Result<(), ProcessError> {

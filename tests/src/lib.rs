@@ -42,6 +42,7 @@ pub mod pki;
 pub mod process;
 pub mod progress;
 pub mod project_images;
+pub mod provisioner;
 pub mod readme;
 pub mod shop_up;
 pub mod soak;

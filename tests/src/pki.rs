@@ -10,6 +10,7 @@ use base64::Engine as _;
 
 use crate::command::{CommandError, SHORT, run};
 use crate::layout::Layout;
+use crate::provisioner;
 
 /// The certificates could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +89,7 @@ impl Maker<'_> {
             ("kube-controller-manager", "/CN=system:kube-controller-manager"),
             ("kube-scheduler", "/CN=system:kube-scheduler"),
             ("kube-proxy", "/CN=system:kube-proxy"),
+            (provisioner::NAME, "/CN=testbed:volume-provisioner"),
         ] {
             self.certificate(name, "ca", subject, &format!("IP:{host}"))?;
             self.kubeconfig(name)?;

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use store_tests::cluster::Cluster;
+use store_tests::cluster::{self, Cluster};
+use store_tests::layout::Layout;
 use store_tests::node_init::NodeSpec;
 use store_tests::shop_up::{self, Target};
-use store_tests::{drill, image_store, node_init, process, progress};
+use store_tests::{drill, image_store, node_init, process, progress, provisioner};
 
 /// A real three-node Kubernetes on this machine, from packages alone.
 #[derive(Debug, Parser)]
@@ -56,6 +57,9 @@ enum Action {
         #[arg(last = true)]
         command: Vec<OsString>,
     },
+    /// Makes the volumes of the cluster whose plan is in this file.
+    #[command(hide = true)]
+    ProvisionVolumes { plan: PathBuf },
     /// Process 1 of a node.
     #[command(hide = true)]
     NodeInit { spec: PathBuf },
@@ -110,6 +114,12 @@ async fn main() -> anyhow::Result<()> {
             let text = std::fs::read(&spec).with_context(|| format!("reading {}", spec.display()))?;
             let spec: NodeSpec = serde_json::from_slice(&text).context("reading the node's plan")?;
             node_init::run(&spec).await?;
+        }
+        Action::ProvisionVolumes { plan } => {
+            let text = std::fs::read(&plan).with_context(|| format!("reading {}", plan.display()))?;
+            let layout: Layout = serde_json::from_slice(&text).context("reading the cluster's plan")?;
+            let kubeconfig = layout.pki().join(format!("{}.conf", provisioner::NAME));
+            provisioner::run(cluster::client(&kubeconfig).await?, &layout).await?;
         }
         Action::UnpackImages { directory, archive } => image_store::unpack(&directory, &archive).await?,
     }

@@ -212,12 +212,8 @@ fn last_sign(node: &KubeNode, leases: &[Lease]) -> Option<Timestamp> {
 /// what is stored of them says Ready before they run again.
 async fn wait_addons(client: &Client, since: Option<i64>, started: &[String]) -> Result<(), ClusterError> {
     let count = crate::layout::ZONES.len();
-    let addons = [
-        ("kube-system", "k8s-app=kube-dns", count),
-        ("traefik", "app=traefik", count),
-        ("local-path-storage", "app", 1),
-    ];
-    wait_until("DNS, Ingress controllers and volume provisioner", ADDONS_START, || async {
+    let addons = [("kube-system", "k8s-app=kube-dns", count), ("traefik", "app=traefik", count)];
+    wait_until("DNS and Ingress controllers", ADDONS_START, || async {
         let mut missing = Vec::new();
         for (namespace, selector, wanted) in addons {
             let api: Api<Pod> = Api::namespaced(client.clone(), namespace);

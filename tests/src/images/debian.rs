@@ -19,7 +19,7 @@ use crate::progress::say;
 
 const SUITE: &str = "bookworm";
 const SLIM: &str = "ca-certificates";
-/// What the official Cassandra image has, and what probes, test pods and the volume provisioner use.
+/// What the official Cassandra image has, and what probes and test pods use.
 const TOOLS: &str = "ca-certificates,curl,dnsutils,gosu,iproute2,libjemalloc2,netcat-openbsd,numactl,procps,python3";
 const OPTIONS: &[&str] = &[
     "--quiet",
