@@ -6,6 +6,7 @@ pub mod archive;
 mod base;
 pub mod cassandra;
 mod cassandra_layers;
+mod class_archive;
 mod cqlsh;
 pub mod debian;
 pub mod java;

@@ -107,7 +107,7 @@ pub async fn up(target: Target, values: Option<&Path>) -> Result<(), ShopUpError
 }
 
 async fn testbed() -> Result<Place, ShopUpError> {
-    let (cluster, tag) = install::testbed("shop", Profile::Testbed).await?;
+    let (cluster, tag) = install::testbed("shop", Profile::Dev).await?;
     Ok(Place {
         kubectl: Kubectl::new(cluster.tools(), &cluster.kubeconfig()),
         client: cluster.client(),

@@ -34,13 +34,7 @@ fn the_archives_have_every_image_whole_and_the_project_s_stand_on_the_layer_of_t
     let base = images::ensure(&cache, &binaries::ensure(&cache).expect("programs")).expect("base images");
     let (manifest, files) = read(&base);
     let tags: HashSet<String> = manifest.iter().flat_map(|image| strings(&image["RepoTags"])).collect();
-    let wanted = [
-        image_names::PAUSE,
-        image_names::COREDNS,
-        image_names::LOCAL_PATH_PROVISIONER,
-        image_names::TRAEFIK,
-        image_names::BASE,
-    ];
+    let wanted = [image_names::PAUSE, image_names::COREDNS, image_names::TRAEFIK, image_names::BASE];
     let cassandra = Version::ALL.iter().flat_map(|version| [version.line(), version.release()]);
     let cassandra = cassandra.map(|tag| format!("docker.io/library/cassandra:{tag}"));
     assert_eq!(tags, wanted.into_iter().map(str::to_owned).chain(cassandra).collect());
@@ -51,7 +45,7 @@ fn the_archives_have_every_image_whole_and_the_project_s_stand_on_the_layer_of_t
     let with_tag = |tag: &str| manifest.iter().find(|image| strings(&image["RepoTags"]).iter().any(|name| name == tag));
     let debian = strings(&with_tag(image_names::BASE).expect("the base image")["Layers"]).swap_remove(0);
 
-    let (manifest, files) = read(&images::project(&cache, images::Profile::Testbed).expect("project images"));
+    let (manifest, files) = read(&images::project(&cache, images::Profile::Dev).expect("project images"));
     let tags: Vec<String> = manifest.iter().flat_map(|image| strings(&image["RepoTags"])).collect();
     for program in ["store-api", "store-operator"] {
         for tag in ["dev", env!("CARGO_PKG_VERSION")] {

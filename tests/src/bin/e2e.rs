@@ -104,7 +104,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 async fn suites(arguments: &Arguments, tally: &mut Tally) -> anyhow::Result<()> {
     // What an earlier run left behind would be part of the story: volumes are kept by policy.
     Cluster::down(&arguments.cluster).await.context("ending what an earlier run left")?;
-    let (cluster, tag) = testbed(&arguments.cluster, Profile::Testbed).await.context("starting the testbed")?;
+    let (cluster, tag) = testbed(&arguments.cluster, Profile::Dev).await.context("starting the testbed")?;
     let kubectl = Kubectl::new(cluster.tools(), &cluster.kubeconfig());
     let wants = |suite| arguments.only == Suites::All || arguments.only == suite;
     if wants(Suites::Stories) || wants(Suites::Mishaps) {

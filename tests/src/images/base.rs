@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::archive::{self, Image};
 use super::cassandra::Version;
+use super::class_archive;
 use super::debian::Debian;
 use super::tree::{Layer, Tree};
 use super::{
@@ -30,7 +31,7 @@ struct Program<'a> {
 
 /// What the archive is made from, all in the cache.
 struct Parts<'a> {
-    programs: [Program<'a>; 4],
+    programs: [Program<'a>; 3],
     debian: Debian,
     java: PathBuf,
     cqlsh: PathBuf,
@@ -50,7 +51,6 @@ pub fn ensure(cache: &Cache, binaries: &Binaries) -> Result<PathBuf, ImageError>
         programs: [
             program(image_names::PAUSE, &binaries.pause, "65535:65535"),
             program(image_names::COREDNS, &binaries.coredns, ""),
-            program(image_names::LOCAL_PATH_PROVISIONER, &binaries.local_path_provisioner, ""),
             program(image_names::TRAEFIK, &binaries.traefik, ""),
         ],
         debian: debian::ensure(cache)?,
@@ -79,7 +79,12 @@ fn key(parts: &Parts<'_>) -> Result<Key, ImageError> {
         let config = cassandra_layers::image_config(*version).to_string();
         key = key.with(jars.as_os_str().as_encoded_bytes()).with(config);
     }
+    key = key.with(class_archive::SCRIPT).with(class_archive::ENVIRONMENT.concat());
     Ok(key.with(image_names::BASE).with(base_config().to_string()))
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn base_config() -> Value {
@@ -103,11 +108,12 @@ fn write(parts: &Parts<'_>, directory: &Path) -> Result<(), ImageError> {
         let to = work.join(format!("cassandra-{version}.tar"));
         let common = cassandra_layers::common(*version, &sources().join("image"), &parts.debian, &to)?;
         let name = |tag: &str| format!("docker.io/library/cassandra:{tag}");
-        images.push(Image {
-            names: vec![name(version.line()), name(version.release())],
-            layers: vec![slim.clone(), tools.clone(), java.clone(), cqlsh.clone(), jars, common],
-            config: cassandra_layers::image_config(*version),
-        });
+        let config = cassandra_layers::image_config(*version);
+        let mut layers = vec![slim.clone(), tools.clone(), java.clone(), cqlsh.clone(), jars, common];
+        let environment: Vec<String> = config["Env"].as_array().into_iter().flatten().map(text).collect();
+        say(format!("archiving the classes of Cassandra {version} (about 40 s)"));
+        layers.push(class_archive::layer(&layers, &environment, &work, &work.join(format!("classes-{version}.tar")))?);
+        images.push(Image { names: vec![name(version.line()), name(version.release())], layers, config });
     }
     archive::write(&images, &directory.join(ARCHIVE))?;
     std::fs::remove_dir_all(&work).map_err(io_error("deleting", &work))

@@ -1,7 +1,6 @@
 //! The project's own images, by the recipe of `api-server/Dockerfile` and `operator/Dockerfile` but
-//! without a container daemon: a build by the profile `testbed` here, put on the Debian layer that the
-//! base images have too. Blocking IO, into the cache. What they depend on has its own directory of cargo's there, so
-//! that a clean checkout compiles the project alone.
+//! without a container daemon: a build by cargo's profile `dev` here, stripped and put on the Debian layer that the
+//! base images have too. Blocking IO, into the cache.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +12,7 @@ use super::cassandra::jolokia_agent;
 use super::tree::Tree;
 use super::{ImageError, PACKAGES, PATH, WRITER, debian, entry_name, io_error};
 use crate::cache::{Cache, Key};
+use crate::checks::{built, cargo};
 use crate::command::{LONG, SHORT, run};
 use crate::packages;
 use crate::progress::say;
@@ -20,17 +20,17 @@ use crate::progress::say;
 /// A profile of Cargo.toml that the programs are compiled by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
-    /// Without link-time optimisation, so that a change of the code is soon on the testbed.
-    Testbed,
+    /// As the tests compile them, from the same target directory: after a change the images cost next to nothing more.
+    Dev,
     /// What the Dockerfiles ship and the benchmark measures.
     Release,
 }
 
 impl Profile {
-    /// Its name for cargo, and the directory that it compiles into.
+    /// Its name for cargo.
     const fn name(self) -> &'static str {
         match self {
-            Self::Testbed => "testbed",
+            Self::Dev => "dev",
             Self::Release => "release",
         }
     }
@@ -104,11 +104,11 @@ pub fn project(cache: &Cache, profile: Profile) -> Result<PathBuf, ImageError> {
         key = key.with(source).with_files(&root().join(source))?;
     }
     let entry = cache.ensure(&key, |directory| {
-        let built = build(cache, profile, &compiler)?;
+        let programs = build(cache, profile, &compiler, directory)?;
         let mut images = Vec::new();
         for recipe in [&API, &OPERATOR] {
             let mut tree = Tree::default();
-            tree.copy(inside(recipe.entrypoint), &built.join(recipe.package))?;
+            tree.copy(inside(recipe.entrypoint), &programs.join(recipe.package))?;
             if recipe.has_agent {
                 tree.copy(inside(AGENT), &agent)?;
             }
@@ -123,6 +123,7 @@ pub fn project(cache: &Cache, profile: Profile) -> Result<PathBuf, ImageError> {
                 config: image_config(recipe),
             });
         }
+        std::fs::remove_dir_all(&programs).map_err(io_error("deleting", &programs))?;
         archive::write(&images, &directory.join(ARCHIVE))?;
         for image in &images {
             for layer in image.layers.iter().filter(|layer| layer.path.starts_with(directory)) {
@@ -139,26 +140,40 @@ fn image_config(recipe: &Recipe) -> Value {
     json!({ "Entrypoint": [recipe.entrypoint], "User": USER, "Env": [PATH], "ExposedPorts": ports })
 }
 
-/// Compiles both programs; the directory that they are in.
-fn build(cache: &Cache, profile: Profile, compiler: &str) -> Result<PathBuf, ImageError> {
-    say(format!("building store-api and store-operator (cargo build --profile {})", profile.name()));
+/// Compiles both programs; the directory that they are in, below `directory`, without their symbols.
+fn build(cache: &Cache, profile: Profile, compiler: &str, directory: &Path) -> Result<PathBuf, ImageError> {
+    say(format!("compiling store-api and store-operator (cargo's profile {})", profile.name()));
+    let compiled = match profile {
+        Profile::Dev => {
+            run(&mut cargo(["build", "--quiet", "--locked", "--bin", API.package, "--bin", OPERATOR.package]), LONG)?;
+            [built(API.package), built(OPERATOR.package)]
+        }
+        Profile::Release => release(cache, compiler)?,
+    };
+    let stripped = directory.join("programs");
+    std::fs::create_dir(&stripped).map_err(io_error("creating", &stripped))?;
+    for program in compiled {
+        let name = program.file_name().unwrap_or_default();
+        run(Command::new("strip").arg("-o").arg(stripped.join(name)).arg(&program), SHORT)?;
+    }
+    Ok(stripped)
+}
+
+/// What they depend on has its own directory of cargo's in the cache, so that a clean checkout compiles the project alone.
+fn release(cache: &Cache, compiler: &str) -> Result<[PathBuf; 2], ImageError> {
     // Not keyed by Cargo.lock: cargo itself knows what of a dependency's build is still good.
-    let key = Key::new("cargo-target", &format!("{}-v{WRITER}", profile.name())).with(compiler);
+    let key = Key::new("cargo-target", &format!("release-v{WRITER}")).with(compiler);
     let target = cache.ensure(&key, |_| Ok::<(), ImageError>(()))?;
-    let packages = ["-p", API.package, "-p", OPERATOR.package];
-    let cargo = |command: &str| {
-        let mut cargo = Command::new("cargo");
-        cargo
-            .current_dir(root())
-            .args([command, "--quiet", "--profile", profile.name(), "--locked", "--target-dir"])
-            .arg(&target);
-        cargo.args(packages);
+    // By package: what the tests ask of a dependency is not in what is shipped.
+    let of_packages = |command: &str| {
+        let mut cargo = cargo([command, "--quiet", "--release", "--locked", "--target-dir"]);
+        cargo.arg(&target).args(["-p", API.package, "-p", OPERATOR.package]);
         cargo
     };
     // What other checkouts have compiled of the project itself is of no use to this one.
-    run(cargo("clean").args(["-p", "store-crds"]), SHORT)?;
-    run(&mut cargo("build"), LONG)?;
-    Ok(target.join(profile.name()))
+    run(of_packages("clean").args(["-p", "store-crds"]), SHORT)?;
+    run(&mut of_packages("build"), LONG)?;
+    Ok([API.package, OPERATOR.package].map(|package| target.join("release").join(package)))
 }
 
 /// The directory of the workspace.

@@ -3,7 +3,14 @@
 : "${CASSANDRA_CONF:=$CASSANDRA_HOME/conf}"
 : "${cassandra_storagedir:=$CASSANDRA_HOME/data}"
 JAVA=${JAVA_HOME:+$JAVA_HOME/bin/}java
-CLASSPATH=$CASSANDRA_CONF:$CASSANDRA_HOME/lib/*${CLASSPATH:+:$CLASSPATH}
+# The jars come first, each by name and in the same order everywhere: an archive of classes is good for the class path
+# that it was made with, and what follows that.
+more=$CASSANDRA_CONF${CLASSPATH:+:$CLASSPATH}
+CLASSPATH=
+for jar in "$CASSANDRA_HOME"/lib/*.jar; do
+  CLASSPATH=$CLASSPATH$jar:
+done
+CLASSPATH=$CLASSPATH$more
 
 # The options in jvm-KIND.options and in the one of the release's Java version, jvmNN-KIND.options.
 jvm_options() {
