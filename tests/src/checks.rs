@@ -51,9 +51,13 @@ pub fn run(steps: &mut Steps) {
     let root = root();
     let mut tests = cargo(["test", "--workspace", "--no-fail-fast"]);
     steps.command("unit tests", &mut tests, Counting::CargoTest, BUILD);
-    steps.checks("README", || match readme::blocks(&root) {
-        Ok(blocks) => readme::coverage(&blocks),
-        Err(error) => vec![("README".to_owned(), Err(error.to_string()))],
+    steps.checks("README", || {
+        let mut checks = match readme::blocks(&root) {
+            Ok(blocks) => readme::coverage(&blocks),
+            Err(error) => vec![("README".to_owned(), Err(error.to_string()))],
+        };
+        checks.push(readme::status(&root));
+        checks
     });
     steps.checks("documents", || docs::checks(&root));
     let had = Cache::open().map_err(ToolsError::from).and_then(|cache| Ok((tools::ensure(&cache)?, cache)));
