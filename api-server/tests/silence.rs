@@ -1,5 +1,6 @@
 //! A node that falls silent, and one that is killed, cost no request: the real edge, models and
-//! DAOs on a ring of three nodes of their own, with reads, lists, creations and changes going on.
+//! DAOs on a ring of three nodes of their own, with reads, lists, creations and changes going on. With two of three
+//! nodes killed, every level is refused for a while: Cassandra cannot read its own roles.
 //!
 //! `cargo test -p store-api --test silence -- --ignored --nocapture` prints the slowest of each kind.
 
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use http::{Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use scylla::statement::SerialConsistency;
 use store_api::access_log::AccessLog;
@@ -26,7 +27,7 @@ use store_api::metrics::Metrics;
 use store_api::models::Level;
 use store_api::models::cursor::CursorKey;
 use store_api::router;
-use store_tests::local_cassandra::{Addresses, LocalRing, Options};
+use store_tests::local_cassandra::{Addresses, LocalRing, Options, SUPERUSER};
 
 const REQUEST: Duration = Duration::from_secs(8);
 const STATEMENT: Duration = Duration::from_secs(2);
@@ -56,20 +57,27 @@ struct Shop {
     _sweepers: Vec<Sweeper>,
 }
 
-async fn open(ring: &LocalRing) -> Shop {
-    let target = Target {
+fn target_of(ring: &LocalRing, credentials: Option<(String, String)>) -> Target {
+    Target {
         hosts: ring.contact_points().iter().map(ToString::to_string).collect(),
-        credentials: None,
+        credentials,
         datacenter: Some("dc1".into()),
         rack: None,
         statement_timeout: STATEMENT,
-    };
-    let connected = connect(&target).await.unwrap();
-    let serial = SerialConsistency::LocalSerial;
+    }
+}
+
+async fn migrate(ring: &LocalRing, credentials: Option<(String, String)>) {
+    let connected = connect(&target_of(ring, credentials)).await.unwrap();
     let deadline = tokio::time::Instant::now() + Duration::from_secs(120);
     let create = KeyspaceToCreate { datacenter: "dc1".into(), replication_factor: 3 };
-    let migrator = Migrator::new(&connected.session, KEYSPACE, serial, deadline);
+    let migrator = Migrator::new(&connected.session, KEYSPACE, SerialConsistency::LocalSerial, deadline);
     migrator.migrate(Some(&create)).await.unwrap();
+}
+
+async fn open(ring: &LocalRing, credentials: Option<(String, String)>) -> Shop {
+    let connected = connect(&target_of(ring, credentials)).await.unwrap();
+    let serial = SerialConsistency::LocalSerial;
     let usage = Usage {
         keyspace: KEYSPACE.into(),
         level: Level::LocalQuorum,
@@ -90,18 +98,20 @@ async fn open(ring: &LocalRing) -> Shop {
 }
 
 async fn ask(edge: &Edge, method: &str, target: &str, body: String) -> (StatusCode, String, String) {
-    let request = Request::builder()
-        .method(method)
-        .uri(target)
-        .header("content-type", "application/json")
-        .body(Body::from(body))
-        .unwrap();
+    let request = Request::builder().method(method).uri(target).header("content-type", "application/json");
+    let (status, headers, body) = answer(edge, request.body(Body::from(body)).unwrap()).await;
+    (status, header(&headers, "location").to_owned(), body)
+}
+
+async fn answer(edge: &Edge, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
     let Ok(response) = edge.answer(request, None).await;
     let (parts, body) = response.into_parts();
-    let location = parts.headers.get("location").and_then(|value| value.to_str().ok());
-    let location = location.unwrap_or_default().to_owned();
     let body = body.collect().await.unwrap().to_bytes();
-    (parts.status, location, String::from_utf8_lossy(&body).into_owned())
+    (parts.status, parts.headers, String::from_utf8_lossy(&body).into_owned())
+}
+
+fn header<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 async fn send(record: &Record, kind: &'static str, edge: &Edge, method: &str, target: &str, body: String) -> String {
@@ -154,7 +164,8 @@ async fn a_silent_node_and_a_killed_one_cost_no_request_and_lose_nothing() {
     let directory = std::env::temp_dir().join(format!("store-silence-{}", std::process::id()));
     let mut ring =
         LocalRing::start(Options { nodes: 3, addresses: Addresses::Free, ..Options::new(&directory) }).await.unwrap();
-    let shop = open(&ring).await;
+    migrate(&ring, None).await;
+    let shop = open(&ring, None).await;
     let record = Arc::new(Record {
         began: Instant::now(),
         kinds: Mutex::default(),
@@ -190,6 +201,49 @@ async fn a_silent_node_and_a_killed_one_cost_no_request_and_lose_nothing() {
         assert_eq!(status, 200, "{path}: {body}");
     }
     println!("{} products created, each read back", created.len());
+    drop(ring);
+    std::fs::remove_dir_all(&directory).ok();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "starts three Cassandra nodes"]
+async fn without_a_quorum_for_cassandra_s_own_roles_every_level_is_told_to_come_again() {
+    let directory = std::env::temp_dir().join(format!("store-roles-{}", std::process::id()));
+    let options = Options { nodes: 3, addresses: Addresses::Free, authentication: true, ..Options::new(&directory) };
+    let mut ring = LocalRing::start(options).await.unwrap();
+    let superuser = (SUPERUSER.0.to_owned(), SUPERUSER.1.to_owned());
+    migrate(&ring, Some(superuser.clone())).await;
+    let shop = open(&ring, Some(superuser.clone())).await;
+    let session = connect(&target_of(&ring, Some(superuser))).await.unwrap().session;
+    for statement in [
+        "ALTER KEYSPACE system_auth WITH replication = {'class': 'NetworkTopologyStrategy', 'dc1': 3}",
+        "CREATE ROLE clerk WITH PASSWORD = 'clerk' AND LOGIN = true",
+        "GRANT SELECT ON KEYSPACE silence TO clerk",
+        "GRANT MODIFY ON KEYSPACE silence TO clerk",
+    ] {
+        session.query_unpaged(statement, ()).await.unwrap();
+    }
+    let made = ask(&shop.edge, "POST", "/products", r#"{"name":"Tea","sku":"tea","price":2.5}"#.to_owned()).await;
+    let (_, path, _) = made;
+    let clerk = open(&ring, Some(("clerk".into(), "clerk".into()))).await;
+    let at_one = || Request::builder().uri(&path).header("consistency-level", "ONE").body(Body::empty()).unwrap();
+    let (status, _, body) = answer(&clerk.edge, at_one()).await;
+    assert_eq!(status, 200, "{body}");
+    ring.kill_node(1).unwrap();
+    ring.kill_node(2).unwrap();
+    // What the node has read of roles and rights is good for two seconds.
+    let until = Instant::now() + Duration::from_secs(60);
+    let (headers, body) = loop {
+        let (status, headers, body) = answer(&clerk.edge, at_one()).await;
+        if status != 200 {
+            assert_eq!(status, 503, "{body}");
+            break (headers, body);
+        }
+        assert!(Instant::now() < until, "still answered");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    println!("{body}");
+    assert!(header(&headers, "retry-after").parse::<u32>().is_ok(), "{headers:?}");
     drop(ring);
     std::fs::remove_dir_all(&directory).ok();
 }
