@@ -17,12 +17,14 @@ mod watch;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::DeleteParams;
 use serde_json::{Value, json};
 use store_crds::{StoreClusterStatus, conditions};
 
 use super::kubectl::Kubectl;
-use super::shop::{Shop, condition, settled};
+use super::shop::{Shop, ask, condition, is_ready, settled};
 use super::story::{Row, Stage, StoryError, Timeline};
 use super::tally::Tally;
 use crate::load::{Client, Load, LoadReport, Product, Settings, verify_by_cql};
@@ -265,6 +267,19 @@ impl Mishaps<'_> {
             })
         });
         Ok(found.await?)
+    }
+
+    /// Deletes the pod of a rack's node, and waits until another one is there and ready.
+    async fn lose(&self, rack: &str, how: &DeleteParams) -> Result<(), StoryError> {
+        let (pods, name) = (self.shop.api::<Pod>(), self.pod(rack));
+        let before = ask("reading a Cassandra pod", pods.get(&name)).await?.metadata.uid;
+        ask("deleting a Cassandra pod", pods.delete(&name, how)).await?;
+        wait_until("the deleted pod to be back", MENDED, || async {
+            let now = pods.get(&name).await.map_err(|error| error.to_string())?;
+            if now.metadata.uid != before && is_ready(&now) { Ok(()) } else { Err("it is not ready".to_owned()) }
+        })
+        .await?;
+        Ok(())
     }
 
     fn watch(&self) -> Watch {

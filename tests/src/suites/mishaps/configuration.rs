@@ -1,13 +1,10 @@
 //! A configuration that no Cassandra starts with, and an image that nobody has. IO.
 
-use k8s_openapi::api::core::v1::Pod;
 use kube::api::DeleteParams;
 use serde_json::json;
 
 use super::ring::one_at_a_time;
 use super::{MENDED, Mishaps, ROLLED, expect, spec};
-use crate::progress::wait_until;
-use crate::suites::shop::{ask, is_ready};
 use crate::suites::story::StoryError;
 
 /// For the check of a new configuration to run beside the ring, and for what it found to be told.
@@ -21,16 +18,7 @@ impl Mishaps<'_> {
         wrong["cassandra"]["cassandraYaml"] = json!({ "concurent_reads": 64 });
         self.shop.apply(&wrong).await?;
         let told = self.told_within(TRIED, &["concurent_reads"]).await?;
-        let killed = self.pod("c");
-        let pods = self.shop.api::<Pod>();
-        let kill = DeleteParams::default().grace_period(0);
-        let before = ask("reading a Cassandra pod", pods.get(&killed)).await?.metadata.uid;
-        ask("killing a Cassandra pod", pods.delete(&killed, &kill)).await?;
-        wait_until("the killed pod to be back", MENDED, || async {
-            let now = pods.get(&killed).await.map_err(|error| error.to_string())?;
-            if now.metadata.uid != before && is_ready(&now) { Ok(()) } else { Err("it is not ready".to_owned()) }
-        })
-        .await?;
+        self.lose("c", &DeleteParams::default().grace_period(0)).await?;
         self.shop.apply(&spec()).await?;
         self.settle(ROLLED).await?;
         one_at_a_time(&watch.seen())?;

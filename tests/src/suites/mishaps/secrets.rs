@@ -98,8 +98,7 @@ impl Mishaps<'_> {
         self.settle(MENDED).await?;
         // A node that starts anew asks for everything again, and knows only what the ring knows: the API must log in
         // there, too.
-        let restarted = self.pod("a");
-        ask("deleting a Cassandra pod", self.shop.api::<Pod>().delete(&restarted, &DeleteParams::default())).await?;
+        self.lose("a", &DeleteParams::default()).await?;
         self.settle(MENDED).await?;
         let now = self.secret(&superuser).await?;
         let same = now.data == labelled.data && now.uid() == labelled.uid();
