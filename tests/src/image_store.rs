@@ -15,7 +15,7 @@ use tokio::net::UnixStream;
 use crate::cache::{Cache, CacheError, Key};
 use crate::command::{CommandError, LONG, run};
 use crate::node_config::CONTAINERD_SOCKET;
-use crate::progress::{WaitError, say, wait_until};
+use crate::progress::{WaitError, wait_until};
 
 /// The databases of containerd, below its directory: the only files that it changes in place.
 const DATABASES: [&str; 2] =
@@ -60,8 +60,8 @@ fn io_error<E: Into<io::Error>>(action: &'static str, path: impl AsRef<Path>) ->
 pub fn ensure(cache: &Cache, launcher: &Path, archive: &Path) -> Result<PathBuf, ImageStoreError> {
     let entry = archive.parent().and_then(Path::file_name).unwrap_or_default();
     let key = Key::new("image-store", "v1").with(entry.as_encoded_bytes());
+    let key = key.making("unpacking the base images");
     Ok(cache.ensure(&key, |directory| {
-        say("unpacking the base images (once for each change of them)");
         let mut unpack = Command::new("unshare");
         unpack.args(["--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"]);
         unpack.arg(launcher).arg("unpack-images").arg(directory).arg(archive);

@@ -31,6 +31,7 @@ pub mod linearizability;
 pub mod linters;
 pub mod load;
 pub mod local_cassandra;
+pub mod log;
 pub mod monitoring;
 pub mod network;
 pub mod node;

@@ -24,7 +24,7 @@ use std::time::Duration;
 use crate::cache::CacheError;
 use crate::images::ImageError;
 pub use crate::images::cassandra::Version;
-use crate::progress::{WaitError, say};
+use crate::progress::{WaitError, say, waiting};
 use addresses::Block;
 use node::Node;
 
@@ -183,11 +183,14 @@ impl LocalRing {
         }
         let mut ring = Self { nodes, wires, options, _block: block };
         let list = members.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        say(format!("starting Cassandra {} on {list}", ring.options.version.release()));
+        let starting =
+            waiting(format!("starting Cassandra {}, nodes: {}", ring.options.version.release(), members.len()));
+        say(format!("its addresses are {list}"));
         for node in &mut ring.nodes {
             node.spawn()?;
         }
         ring.ready().await?;
+        starting.done();
         Ok(ring)
     }
 

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 use crate::command::{CommandError, LONG, SHORT, run};
-use crate::progress::say;
+use crate::progress::{say, task};
 
 /// A Debian package and what it is needed for.
 #[derive(Debug, Clone, Copy)]
@@ -53,8 +53,9 @@ pub fn ensure(packages: &[Package]) -> Result<(), CommandError> {
         return Ok(());
     }
     for package in &missing {
-        say(format!("installing {} with apt, for {}", package.name, package.purpose));
+        say(format!("apt installs {}, for {}", package.name, package.purpose));
     }
+    let installing = task("installing Debian packages");
     let apt = || {
         let mut apt = Command::new("apt-get");
         apt.env("DEBIAN_FRONTEND", "noninteractive").args(["-qq", "-y", "-o", "DPkg::Lock::Timeout=120"]);
@@ -62,6 +63,7 @@ pub fn ensure(packages: &[Package]) -> Result<(), CommandError> {
     };
     run(apt().arg("update"), LONG)?;
     run(apt().args(["install", "--no-install-recommends"]).args(missing.iter().map(|package| package.name)), LONG)?;
+    installing.done();
     Ok(())
 }
 

@@ -1,9 +1,14 @@
-//! What a person at the terminal sees: one line per step with the seconds since the program began,
-//! and waits that say what they wait for. Writes to standard error; every wait has a deadline.
+//! What a person at the terminal sees: lines with the seconds since the program began, tasks that say how far they are, and
+//! waits that say what they wait for. Writes to standard error; every wait has a deadline.
+
+mod tasks;
 
 use std::future::Future;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+
+pub(crate) use tasks::process_seconds;
+pub use tasks::{Figure, Task, figures, remember_in, spent, task, waiting};
 
 /// How often a wait says again that it is still waiting.
 const REMINDER: Duration = Duration::from_secs(5);
@@ -34,7 +39,7 @@ pub fn elapsed() -> Duration {
 
 /// Prints one line: `[  12.3s] text`.
 pub fn say(text: impl AsRef<str>) {
-    eprintln!("[{:>7.1}s] {}", elapsed().as_secs_f64(), text.as_ref());
+    tasks::say(text.as_ref());
 }
 
 /// Asks `look` until it answers `Ok`, at most for `deadline`.

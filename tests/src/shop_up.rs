@@ -18,7 +18,7 @@ use crate::checks::root;
 use crate::cluster::{ClusterError, blocking, io_error, kube_error, state_root};
 use crate::command::CommandError;
 use crate::images::Profile;
-use crate::progress::{WaitError, say, wait_until};
+use crate::progress::{WaitError, say, wait_until, waiting};
 use crate::suites::install;
 use crate::suites::kubectl::Kubectl;
 use crate::suites::shop::{Shop, condition};
@@ -141,6 +141,7 @@ async fn install(place: &Place, values: Option<&Path>) -> Result<(), ShopUpError
 /// Waits until the shop is Ready in its newest generation; every change of what it says is a line.
 async fn ready(client: &Client) -> Result<StoreCluster, ShopUpError> {
     let api: Api<StoreCluster> = Api::namespaced(client.clone(), NAMESPACE);
+    let starting = waiting("starting the shop");
     let store = wait_until("the shop", READY, || async {
         let store = api.get(SHOP).await.map_err(|error| error.to_string())?;
         let generation = store.metadata.generation;
@@ -156,7 +157,7 @@ async fn ready(client: &Client) -> Result<StoreCluster, ShopUpError> {
         Err(format!("nodes {nodes}, {}: {}", progress.reason, progress.message))
     })
     .await?;
-    say("the shop is Ready");
+    starting.done();
     Ok(store)
 }
 

@@ -8,7 +8,6 @@ use std::process::Command;
 use crate::binaries::{BinariesError, kubectl_and_helm};
 use crate::cache::{Cache, CacheError, Key};
 use crate::command::{CommandError, LONG, SHORT, run};
-use crate::progress::say;
 
 /// The newest Helm 3, to show that the chart does not need Helm 4.
 const HELM_3: &str = "v3.22.0";
@@ -104,8 +103,8 @@ impl Tools {
 }
 
 fn go_install(cache: &Cache, name: &str, package: &str, version: &str) -> Result<PathBuf, CacheError> {
-    cache.ensure(&Key::new(name, version), |directory| {
-        say(format!("building {name} {version}, to try the chart with it (about 2 min from nothing)"));
+    let key = Key::new(name, version).making(format!("compiling {name} {version}"));
+    cache.ensure(&key, |directory| {
         let mut go = Command::new("go");
         go.env("GOBIN", directory).env("CGO_ENABLED", "0");
         go.args(["install", "-trimpath", "-ldflags", "-s -w"]).arg(format!("{package}@{version}"));
@@ -118,11 +117,11 @@ fn python_packages(cache: &Cache, requirements: &Requirements) -> Result<PathBuf
     let version = run(Command::new("python3").arg("--version"), SHORT)?;
     let version = version.trim().trim_start_matches("Python ");
     let key = Key::new(requirements.entry, version).with(requirements.text);
+    let key = key.making(format!("fetching the Python packages of tests/{}", requirements.file));
     Ok(cache.ensure(&key, |directory| install(directory, requirements))?)
 }
 
 fn install(directory: &Path, requirements: &Requirements) -> Result<(), CommandError> {
-    say(format!("fetching the Python packages of tests/{}", requirements.file));
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(requirements.file);
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target"]);

@@ -24,7 +24,7 @@ use crate::images;
 use crate::layout::{Layout, check_name};
 use crate::node::Node;
 use crate::node_config::{machine_memory_mib, memory_per_node_mib};
-use crate::progress::{say, wait_until};
+use crate::progress::{say, wait_until, waiting};
 use crate::{addons, cgroup, control_plane, host, network, packages, pki, process};
 
 const API_START: Duration = Duration::from_secs(120);
@@ -102,6 +102,7 @@ fn link(target: &Path, place: &Path) -> Result<(), ClusterError> {
 async fn kubernetes(cache: &Cache, made: Made) -> Result<Cluster, ClusterError> {
     let Made { layout, binaries, image_store } = made;
     let began = SystemTime::now();
+    let starting = waiting("starting Kubernetes");
     let nodes: Vec<Node> = layout.nodes().into_iter().map(|node| Node::new(&layout, node)).collect();
     let memory = memory_per_node_mib(machine_memory_mib().map_err(io_error("reading", "/proc/meminfo"))?);
     {
@@ -129,8 +130,8 @@ async fn kubernetes(cache: &Cache, made: Made) -> Result<Cluster, ClusterError> 
     wait_nodes(&cluster.client(), since).await?;
     wait_addons(&cluster.client(), since, &started).await?;
     wait_entry(&cluster).await?;
-    let seconds = began.elapsed().unwrap_or_default().as_secs_f64();
-    say(format!("Kubernetes `{}` is ready after {seconds:.1} s: {}", layout.name, layout.entry_url()));
+    starting.done();
+    say(format!("Kubernetes `{}` is ready: {}", layout.name, layout.entry_url()));
     let _ = cache;
     Ok(cluster)
 }

@@ -2,7 +2,6 @@
 //! Blocking IO, into the cache.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -18,7 +17,6 @@ use crate::binaries::{Binaries, sources};
 use crate::cache::{Cache, Key};
 use crate::image_names;
 use crate::packages;
-use crate::progress::say;
 
 const ARCHIVE: &str = "images.tar";
 
@@ -58,13 +56,7 @@ pub fn ensure(cache: &Cache, binaries: &Binaries) -> Result<PathBuf, ImageError>
         cqlsh: cqlsh::ensure(cache)?,
         cassandra: Version::ALL.into_iter().map(jars).collect::<Result<_, _>>()?,
     };
-    let entry = cache.ensure(&key(&parts)?, |directory| {
-        say("writing the archive of the base images");
-        let began = Instant::now();
-        write(&parts, directory)?;
-        say(format!("wrote the archive of the base images in {:.0} s", began.elapsed().as_secs_f64()));
-        Ok::<(), ImageError>(())
-    })?;
+    let entry = cache.ensure(&key(&parts)?, |directory| write(&parts, directory))?;
     Ok(entry.join(ARCHIVE))
 }
 
@@ -80,6 +72,7 @@ fn key(parts: &Parts<'_>) -> Result<Key, ImageError> {
         key = key.with(jars.as_os_str().as_encoded_bytes()).with(config);
     }
     key = key.with(class_archive::SCRIPT).with(class_archive::ENVIRONMENT.concat());
+    key = key.making("packing the base images, with the classes of each Cassandra");
     Ok(key.with(image_names::BASE).with(base_config().to_string()))
 }
 
@@ -111,7 +104,6 @@ fn write(parts: &Parts<'_>, directory: &Path) -> Result<(), ImageError> {
         let config = cassandra_layers::image_config(*version);
         let mut layers = vec![slim.clone(), tools.clone(), java.clone(), cqlsh.clone(), jars, common];
         let environment: Vec<String> = config["Env"].as_array().into_iter().flatten().map(text).collect();
-        say(format!("archiving the classes of Cassandra {version} (about 40 s)"));
         layers.push(class_archive::layer(&layers, &environment, &work, &work.join(format!("classes-{version}.tar")))?);
         images.push(Image { names: vec![name(version.line()), name(version.release())], layers, config });
     }

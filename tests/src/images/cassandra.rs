@@ -10,7 +10,6 @@ use std::str::FromStr;
 use super::{ImageError, io_error};
 use crate::cache::{Cache, Key};
 use crate::command::{LONG, run};
-use crate::progress::say;
 
 const DEPENDENCY_PLUGIN: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1";
 /// The version of the Jolokia agent, as in `operator/Dockerfile`.
@@ -75,8 +74,8 @@ pub fn jars(cache: &Cache, version: Version) -> Result<PathBuf, ImageError> {
 "#
     );
     let key = Key::new("cassandra-jars", release).with(&pom).with(DEPENDENCY_PLUGIN).with(std::env::consts::ARCH);
+    let key = key.making(format!("fetching Cassandra {release}"));
     Ok(cache.ensure(&key, |directory| {
-        say(format!("fetching the jars of Cassandra {release} with Maven"));
         let file = directory.join("pom.xml");
         fs::write(&file, &pom).map_err(io_error("writing", &file))?;
         let mut maven = Command::new("mvn");
@@ -101,8 +100,8 @@ pub fn jars(cache: &Cache, version: Version) -> Result<PathBuf, ImageError> {
 pub fn jolokia_agent(cache: &Cache) -> Result<PathBuf, ImageError> {
     let artifact = format!("org.jolokia:jolokia-agent-jvm:{JOLOKIA}:jar:javaagent");
     let key = Key::new("jolokia-agent", JOLOKIA).with(&artifact).with(DEPENDENCY_PLUGIN);
+    let key = key.making(format!("fetching the Jolokia agent {JOLOKIA}"));
     let entry = cache.ensure(&key, |directory| {
-        say(format!("fetching the Jolokia agent {JOLOKIA} with Maven"));
         let mut maven = Command::new("mvn");
         maven.args(["--quiet", "--batch-mode"]).current_dir(directory).arg(format!("{DEPENDENCY_PLUGIN}:copy"));
         maven.arg(format!("-Dartifact={artifact}")).arg(format!("-DoutputDirectory={}", directory.display()));

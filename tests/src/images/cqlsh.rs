@@ -6,7 +6,6 @@ use std::process::Command;
 use super::ImageError;
 use crate::cache::{Cache, Key};
 use crate::command::{LONG, run};
-use crate::progress::say;
 
 const VERSION: &str = "6.2.2";
 const DRIVER: &str = "cassandra-driver==3.29.2";
@@ -16,9 +15,8 @@ const PYTHON: &str = "3.11";
 /// The directory to put on PYTHONPATH.
 pub(super) fn ensure(cache: &Cache) -> Result<PathBuf, ImageError> {
     let architecture = std::env::consts::ARCH;
-    let key = Key::new("cqlsh", VERSION).with(DRIVER).with(PYTHON).with(architecture);
+    let key = Key::new("cqlsh", VERSION).with(DRIVER).with(PYTHON).with(architecture).making("fetching cqlsh");
     Ok(cache.ensure(&key, |directory| {
-        say("fetching cqlsh with pip");
         let mut pip = Command::new("python3");
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore"]);
         // Compiled files would hold the time of the build.

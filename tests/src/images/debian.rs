@@ -15,7 +15,6 @@ use super::tree::{Layer, LayerWriter, hex};
 use super::{ImageError, io_error};
 use crate::cache::{Cache, Key};
 use crate::command::{LONG, SHORT, run, run_with_input};
-use crate::progress::say;
 
 const SUITE: &str = "bookworm";
 const SLIM: &str = "ca-certificates";
@@ -59,8 +58,8 @@ pub struct Debian {
 pub fn ensure(cache: &Cache) -> Result<Debian, ImageError> {
     let key = Key::new("debian", SUITE).with(TOOLS).with(SLIM).with(OPTIONS.concat()).with(SOURCE_DATE_EPOCH);
     let key = key.with(LEFT_OUT.concat()).with(LEFT_OUT_FILES.concat()).with(std::env::consts::ARCH);
+    let key = key.making("installing the Debian of the images");
     let entry = cache.ensure(&key, |directory| {
-        say("making the Debian layers with mmdebstrap (about 2 min)");
         let sources = sources()?;
         let (slim, full) = (directory.join("slim-raw.tar"), directory.join("full-raw.tar"));
         bootstrap(&sources, SLIM, &slim)?;

@@ -8,7 +8,6 @@ use std::process::Command;
 use super::{ImageError, io_error};
 use crate::cache::{Cache, Key};
 use crate::command::{LONG, SHORT, run};
-use crate::progress::say;
 
 /// `jdk.httpserver` is for the JMX agent, `jdk.naming.rmi` for nodetool, `jdk.attach` for Cassandra.
 const MODULES: &str = "java.se,jdk.attach,jdk.crypto.cryptoki,jdk.crypto.ec,jdk.httpserver,jdk.jcmd,jdk.jfr,\
@@ -25,9 +24,12 @@ pub fn ensure(cache: &Cache) -> Result<PathBuf, ImageError> {
     let jdk = jdk()?;
     // Names the build of OpenJDK: a security update of the package is another runtime.
     let release = fs::read(jdk.join("release")).map_err(io_error("reading", &jdk))?;
-    let key = Key::new("java", "17").with(release).with(MODULES).with(OPTIONS.concat());
+    let key = Key::new("java", "17")
+        .with(release)
+        .with(MODULES)
+        .with(OPTIONS.concat())
+        .making("cutting the Java runtime down");
     let entry = cache.ensure(&key, |directory| {
-        say("making the Java runtime with jlink (about 20 s)");
         let home = directory.join("openjdk");
         let mut jlink = Command::new(jdk.join("bin/jlink"));
         jlink.args(OPTIONS).arg("--add-modules").arg(MODULES).arg("--output").arg(&home);

@@ -15,7 +15,6 @@ use crate::cache::{Cache, Key};
 use crate::checks::{built, cargo};
 use crate::command::{LONG, SHORT, run};
 use crate::packages;
-use crate::progress::say;
 
 /// A profile of Cargo.toml that the programs are compiled by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +97,7 @@ pub fn project(cache: &Cache, profile: Profile) -> Result<PathBuf, ImageError> {
     for recipe in [&API, &OPERATOR] {
         key = key.with(recipe.image).with(env!("CARGO_PKG_VERSION")).with(image_config(recipe).to_string());
     }
+    key = key.making(format!("compiling and packing store-api and store-operator ({})", profile.name()));
     let compiler = run(Command::new("rustc").current_dir(root()).arg("--version"), SHORT)?;
     key = key.with(&compiler);
     for source in SOURCES {
@@ -142,7 +142,6 @@ fn image_config(recipe: &Recipe) -> Value {
 
 /// Compiles both programs; the directory that they are in, below `directory`, without their symbols.
 fn build(cache: &Cache, profile: Profile, compiler: &str, directory: &Path) -> Result<PathBuf, ImageError> {
-    say(format!("compiling store-api and store-operator (cargo's profile {})", profile.name()));
     let compiled = match profile {
         Profile::Dev => {
             run(&mut cargo(["build", "--quiet", "--locked", "--bin", API.package, "--bin", OPERATOR.package]), LONG)?;

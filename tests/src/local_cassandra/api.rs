@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{DATACENTER, LocalRing, RingError, SUPERUSER, io_error, keeper};
 use crate::checks::{built, cargo};
 use crate::command::{LONG, run};
-use crate::progress::{say, wait_until};
+use crate::progress::{say, task, wait_until};
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
 const STOP_DEADLINE: Duration = Duration::from_secs(15);
@@ -123,9 +123,12 @@ impl Drop for Api {
 }
 
 async fn compile() -> Result<PathBuf, RingError> {
-    say("compiling store-api");
     let mut cargo = cargo(["build", "--quiet", "--locked", "--bin", "store-api"]);
-    blocking(move || run(&mut cargo, LONG)).await?;
+    let compile = move || {
+        let compiling = task("compiling store-api");
+        run(&mut cargo, LONG).inspect(|_| compiling.done())
+    };
+    blocking(compile).await?;
     Ok(built("store-api"))
 }
 

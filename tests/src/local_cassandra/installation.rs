@@ -14,7 +14,6 @@ use crate::cache::{Cache, Key};
 use crate::images::cassandra::{Version, find_jar, jars, jolokia_agent, list_jars};
 use crate::images::java;
 use crate::packages;
-use crate::progress::say;
 
 /// Java may share classes with an archive although an agent (jamm, which Cassandra measures its
 /// memory with) looks at them; jamm changes none.
@@ -91,8 +90,8 @@ fn ensure_class_archive(cache: &Cache, version: Version, plain: &Installation) -
     // Java takes the archive only with the very files, by path, that it was made from.
     let paths = format!("{} {}", plain.java_home.display(), plain.jars.display());
     let key = Key::new("cassandra-classes", version.release()).with(paths);
+    let key = key.making(format!("archiving the classes of Cassandra {}", version.release()));
     let entry = cache.ensure(&key, |directory| {
-        say(format!("archiving the classes of Cassandra {} for quicker starts (about 20 s)", version.release()));
         let work = tempfile::tempdir().map_err(io_error("creating a temporary directory"))?;
         let options = Options { version, cql_port: TRAINING_CQL_PORT, ..Options::new(work.path()) };
         let archive = directory.join(ARCHIVE);

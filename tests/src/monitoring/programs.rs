@@ -7,7 +7,6 @@ use std::process::Command;
 
 use crate::cache::{Cache, CacheError, Key};
 use crate::command::{CommandError, LONG, SHORT, run};
-use crate::progress::say;
 
 const PACKAGE: &str = "prometheus";
 
@@ -37,8 +36,9 @@ pub fn ensure(cache: &Cache) -> Result<PathBuf, ProgramsError> {
             version()?.ok_or_else(|| ProgramsError::NoPackage("no source of apt has it".to_owned()))?
         }
     };
-    let entry = cache.ensure(&Key::new(PACKAGE, &version.replace(['+', '~', ':'], "-")), |directory| {
-        say(format!("fetching Prometheus {version}"));
+    let key =
+        Key::new(PACKAGE, &version.replace(['+', '~', ':'], "-")).making(format!("fetching Prometheus {version}"));
+    let entry = cache.ensure(&key, |directory| {
         let package = format!("{PACKAGE}={version}");
         run(Command::new("apt-get").args(["-qq", "download"]).arg(package).current_dir(directory), LONG)?;
         let files = fs::read_dir(directory).map_err(|error| ProgramsError::NoPackage(error.to_string()))?;

@@ -7,7 +7,7 @@ use crate::checks::root;
 use crate::cluster::{Cluster, ClusterError};
 use crate::command::CommandError;
 use crate::images::Profile;
-use crate::progress::say;
+use crate::progress::waiting;
 use crate::project_images;
 
 /// Namespace of the operator.
@@ -67,7 +67,7 @@ pub async fn restricted_namespace(kubectl: &Kubectl, name: &str) -> Result<(), C
 /// [`CommandError`] with what kubectl or helm said.
 pub async fn chart(kubectl: &Kubectl, tag: Option<&str>, values: Option<&Path>) -> Result<(), CommandError> {
     restricted_namespace(kubectl, OPERATOR_NAMESPACE).await?;
-    say("installing the chart");
+    let installing = waiting("installing the chart");
     let chart = root().join("charts/store-manager");
     let chart = chart.to_string_lossy();
     let mut arguments = vec!["upgrade", "--install", "store-manager", &chart, "--namespace", OPERATOR_NAMESPACE];
@@ -84,5 +84,7 @@ pub async fn chart(kubectl: &Kubectl, tag: Option<&str>, values: Option<&Path>) 
     kubectl.helm(&arguments).await?;
     // Helm does not wait until the API server serves the new kind.
     let definition = format!("crd/{DEFINITION}");
-    kubectl.run(&["wait", "--for=condition=Established", "--timeout=15s", &definition]).await.map(drop)
+    kubectl.run(&["wait", "--for=condition=Established", "--timeout=15s", &definition]).await?;
+    installing.done();
+    Ok(())
 }
