@@ -5,6 +5,7 @@
 pub mod jwks;
 pub mod oidc;
 pub mod roles;
+mod signatures;
 pub mod tokens;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};

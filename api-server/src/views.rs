@@ -1,5 +1,7 @@
 //! What clients send and what they see. Pure: bytes to model input, records to bytes.
 
+#![deny(clippy::disallowed_methods)]
+
 pub mod cluster;
 pub mod csv;
 mod fields;

@@ -5,6 +5,8 @@
 //! ever made from: a zone that does not exist, a hundred times the size that was meant. And it would
 //! refuse the way back from a spec that the operator refuses. So the rules compare with what is there.
 
+#![deny(clippy::disallowed_methods)]
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -3,6 +3,8 @@
 //!
 //! The messages are those of the CEL rules where there is one; a test holds both to one table.
 
+#![deny(clippy::disallowed_methods)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{

@@ -3,6 +3,8 @@
 //! It has a hash, and an immutable ConfigMap whose name ends in it. There it can be read again when the
 //! spec asks for something else by now.
 
+#![deny(clippy::disallowed_methods)]
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ResourceRequirements;

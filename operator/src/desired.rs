@@ -3,6 +3,8 @@
 //! A spec that breaks a rule is refused whole; the last accepted one goes on counting, so that the
 //! running shop is neither changed by a mistake nor left alone while somebody mends it.
 
+#![deny(clippy::disallowed_methods)]
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ResourceRequirements;

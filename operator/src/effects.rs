@@ -5,6 +5,8 @@
 //! refuses keeps no node from being repaired. That somebody else wrote first stops the rest of its lane, for
 //! that was decided on what is no longer so.
 
+#![deny(clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
+
 use std::collections::BTreeSet;
 
 use store_crds::LABEL_COMPONENT;

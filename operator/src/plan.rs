@@ -4,6 +4,8 @@
 //! Each guard either has nothing to do, and the next one is asked, or it holds: with a reason, and
 //! perhaps with one action. So at most one thing that changes the ring is in hand at any time.
 
+#![deny(clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
+
 mod api;
 mod bootstrap;
 mod calm;

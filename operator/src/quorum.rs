@@ -1,5 +1,7 @@
 //! How many nodes may still fail before QUORUM of some row is not there. Pure.
 
+#![deny(clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
+
 use std::collections::BTreeSet;
 
 use store_crds::{NodeState, NodeStatus};

@@ -3,6 +3,8 @@
 //! A refused write is an observation of the next pass, which tells it. It is tried again, less and less often,
 //! until it goes through or is no longer wanted; another content of the same object is tried at once.
 
+#![deny(clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;

@@ -3,6 +3,8 @@
 //! `build` says how the objects are to be; `diff` compares that with how they are and says what to
 //! write. A settled cluster gives no write at all.
 
+#![deny(clippy::disallowed_methods)]
+
 pub mod access;
 pub mod api;
 mod cassandra;

@@ -1,6 +1,8 @@
 //! What is written to the StoreCluster's status: pure, deterministic, and equal to what is there when
 //! there is nothing new to tell, so that a settled shop costs no write.
 
+#![deny(clippy::disallowed_methods)]
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use serde_json::{Value, json};

@@ -20,6 +20,9 @@ use crate::tools::{self, Tools, ToolsError};
 /// Enough for a build of everything from nothing on two busy cores.
 const BUILD: Duration = Duration::from_secs(30 * 60);
 
+/// Enough for a look at all sources or dependencies, on two busy cores.
+const TOOL: Duration = Duration::from_secs(3 * 60);
+
 /// The root of the checkout that this program was built in.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
@@ -77,8 +80,33 @@ pub fn run(steps: &mut Steps) {
     steps.checks("GitOps and Tilt", || gitops::checks(&root, &tools));
     steps.checks("kube-score", || linters::kube_score(&root, &tools));
     let mut lint = tools.python("yamllint");
-    lint.current_dir(&root).args(["--strict", "--config-file", ".yamllint", "k8s", "charts/store-manager/values.yaml"]);
+    lint.current_dir(&root).args(["--strict", "--config-file", ".yamllint"]);
+    lint.args(["k8s", "charts/store-manager/values.yaml", ".github"]);
     steps.command("yamllint", &mut lint, Counting::Exit, SHORT);
+    // Nothing of what it would ask the forge itself.
+    let mut zizmor = tools.zizmor();
+    zizmor.current_dir(&root).args(["--offline", "--quiet", "--persona", "pedantic", ".github/workflows"]);
+    steps.command("zizmor", &mut zizmor, Counting::Exit, SHORT);
+    program(steps, "actionlint", || tools::actionlint(&cache), &["-shellcheck=", "-pyflakes="]);
+    let deny = ["--locked", "check", "bans", "licenses", "sources"];
+    program(steps, "cargo-deny", || tools::cargo_deny(&cache), &deny);
+    program(steps, "cargo-machete", || tools::cargo_machete(&cache), &["--skip-target-dir", "."]);
+}
+
+/// The step `name`, a program that is had for this step alone, in the root of the checkout.
+fn program(steps: &mut Steps, name: &str, had: impl FnOnce() -> Result<PathBuf, ToolsError>, arguments: &[&str]) {
+    if !steps.wants(name) {
+        return;
+    }
+    match had() {
+        Ok(program) => {
+            let mut command = Command::new(program);
+            steps.command(name, command.current_dir(root()).args(arguments), Counting::Exit, TOOL);
+        }
+        Err(error) => {
+            steps.check(name, || Err(error));
+        }
+    }
 }
 
 fn generated(root: &Path, tools: &Tools) -> Result<Vec<chart::Check>, GenerateError> {

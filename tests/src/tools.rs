@@ -1,6 +1,6 @@
 //! The tools that `make check` and `make test` need beside cargo: kubectl and Helm 4 (as the
-//! testbed has them), Helm 3, kube-score, and a few Python programs. IO: pip and go, into the cache,
-//! when missing.
+//! testbed has them), Helm 3, kube-score, what looks at dependencies and workflows, and a few Python
+//! programs. IO: pip, go and cargo, into the cache, when missing.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +13,12 @@ use crate::command::{CommandError, LONG, SHORT, run};
 const HELM_3: &str = "v3.22.0";
 /// What looks for weak spots in manifests.
 const KUBE_SCORE: &str = "v1.20.0";
+/// What reads the workflows of the forge.
+const ACTIONLINT: &str = "v1.7.12";
+/// What holds the dependencies to `deny.toml`.
+const CARGO_DENY: CargoTool = CargoTool { name: "cargo-deny", version: "0.20.2", optimized: "0" };
+/// What finds dependencies that nobody uses; it reads every source file, and takes seconds of CPU where it is not optimized.
+const CARGO_MACHETE: CargoTool = CargoTool { name: "cargo-machete", version: "0.9.2", optimized: "1" };
 /// The Python programs, every version pinned.
 const REQUIREMENTS: Requirements =
     Requirements { file: "requirements.txt", text: include_str!("../requirements.txt"), entry: "python-tools" };
@@ -21,6 +27,13 @@ const CHECKOV: Requirements = Requirements {
     text: include_str!("../requirements-checkov.txt"),
     entry: "checkov",
 };
+
+/// A program that cargo compiles, and at which level: they run for a second, and optimizing them takes minutes.
+struct CargoTool {
+    name: &'static str,
+    version: &'static str,
+    optimized: &'static str,
+}
 
 /// A file of pinned Python packages, and the name of what the cache makes of it.
 struct Requirements {
@@ -81,6 +94,31 @@ pub fn checkov(cache: &Cache) -> Result<PathBuf, ToolsError> {
     python_packages(cache, &CHECKOV)
 }
 
+/// The actionlint program.
+///
+/// # Errors
+/// [`ToolsError`] when the download or the build fails.
+pub fn actionlint(cache: &Cache) -> Result<PathBuf, ToolsError> {
+    let package = "github.com/rhysd/actionlint/cmd/actionlint";
+    Ok(go_install(cache, "actionlint", package, ACTIONLINT)?.join("actionlint"))
+}
+
+/// The cargo-deny program.
+///
+/// # Errors
+/// [`ToolsError`] when the download or the build fails.
+pub fn cargo_deny(cache: &Cache) -> Result<PathBuf, ToolsError> {
+    Ok(cargo_install(cache, &CARGO_DENY)?)
+}
+
+/// The cargo-machete program.
+///
+/// # Errors
+/// [`ToolsError`] when the download or the build fails.
+pub fn cargo_machete(cache: &Cache) -> Result<PathBuf, ToolsError> {
+    Ok(cargo_install(cache, &CARGO_MACHETE)?)
+}
+
 /// Python with `module` as its program, and the packages of one directory.
 pub fn python(packages: &Path, module: &str) -> Command {
     let mut python = Command::new("python3");
@@ -94,6 +132,11 @@ impl Tools {
         let mut python = Command::new("python3");
         python.env("PYTHONPATH", &self.python_packages).arg(file);
         python
+    }
+
+    /// The zizmor program, which comes as a Python package and is none.
+    pub fn zizmor(&self) -> Command {
+        Command::new(self.python_packages.join("bin/zizmor"))
     }
 
     /// Python with `module` as its program, `python -m module`.
@@ -112,6 +155,20 @@ fn go_install(cache: &Cache, name: &str, package: &str, version: &str) -> Result
     })
 }
 
+fn cargo_install(cache: &Cache, tool: &CargoTool) -> Result<PathBuf, CacheError> {
+    let CargoTool { name, version, optimized } = tool;
+    let key = Key::new(name, version).with(optimized).making(format!("compiling {name} {version}"));
+    let entry = cache.ensure(&key, |directory| {
+        let target =
+            tempfile::tempdir().map_err(|source| CommandError::Start { command: (*name).to_owned(), source })?;
+        let mut cargo = Command::new("cargo");
+        cargo.env("CARGO_PROFILE_DEV_DEBUG", "false").env("CARGO_PROFILE_DEV_OPT_LEVEL", optimized);
+        cargo.args(["install", name, "--version", version, "--locked", "--debug", "--no-default-features", "--quiet"]);
+        run(cargo.arg("--root").arg(directory).arg("--target-dir").arg(target.path()), LONG).map(drop)
+    })?;
+    Ok(entry.join("bin").join(name))
+}
+
 /// A directory for `PYTHONPATH`: unlike a virtual environment it can be moved into the cache.
 fn python_packages(cache: &Cache, requirements: &Requirements) -> Result<PathBuf, ToolsError> {
     let version = run(Command::new("python3").arg("--version"), SHORT)?;
@@ -127,4 +184,16 @@ fn install(directory: &Path, requirements: &Requirements) -> Result<(), CommandE
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target"]);
     run(pip.arg(directory).arg("-r").arg(file), LONG)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_forge_looks_for_advisories_by_the_version_that_checks_the_rest() {
+        let workflow = include_str!("../../.github/workflows/check.yaml");
+        let CargoTool { name, version, .. } = CARGO_DENY;
+        assert!(workflow.contains(&format!("{name} --version {version}\n")), "{workflow}");
+    }
 }

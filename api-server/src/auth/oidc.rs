@@ -14,6 +14,7 @@ use serde::de::IgnoredAny;
 use super::Denied;
 use super::jwks::{Jwks, Source};
 use super::roles::Role;
+use super::signatures;
 
 /// Clocks of issuer and store may differ by so many seconds.
 const LEEWAY_SECONDS: u64 = 30;
@@ -52,14 +53,12 @@ struct Head {
 #[derive(Deserialize)]
 struct Claims {
     role: Role,
-    /// The library reads a time of another type as none.
-    #[serde(rename = "nbf")]
-    _not_before: Option<f64>,
 }
 
 impl Oidc {
     /// Trusts one issuer. No IO; the keys are asked for with the first token.
     pub fn new(trust: &Trust) -> Result<Self, reqwest::Error> {
+        signatures::install();
         let mut validation = Validation::new(trust.algorithm);
         validation.set_issuer(&[&trust.issuer]);
         validation.set_audience(&[&trust.audience]);

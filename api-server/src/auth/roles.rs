@@ -4,6 +4,8 @@
 //! without a cell is refused to everybody. `tests/api/roles.rs` compares the table with the OpenAPI
 //! document and tries each cell.
 
+#![deny(clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
+
 use http::Method;
 use serde::Deserialize;
 

@@ -3,6 +3,8 @@
 //! Each line is done or told. What happens to one does not touch the others, so a file is sent again
 //! after its wrong lines were put right, and lines that were done are then left as they are.
 
+#![deny(clippy::disallowed_methods)]
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 

@@ -1,5 +1,7 @@
 //! Identities of what a request creates. Pure.
 
+#![deny(clippy::disallowed_methods)]
+
 use uuid::Uuid;
 
 /// Identities of one creation, chosen before it is begun so that a second try makes the same.

@@ -4,6 +4,8 @@
 //! survives restarts and changes of the schema. Its signature covers the list and its filters: a cursor of one
 //! list is refused by another.
 
+#![deny(clippy::disallowed_methods)]
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};

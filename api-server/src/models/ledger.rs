@@ -1,6 +1,8 @@
 //! What a change of an account does to it. Pure: from the balance that was read and the changes
 //! that wait for it, the movements to make and the answer to each.
 
+#![deny(clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
+
 use std::collections::HashMap;
 
 use uuid::Uuid;
@@ -45,7 +47,7 @@ impl Want {
     pub fn ids(&self, in_time: bool) -> impl Iterator<Item = Uuid> {
         let take = match self.change {
             Change::Return { take, .. } => Some(take),
-            _ => None,
+            Change::Set { .. } | Change::Add { .. } | Change::Take { .. } => None,
         };
         (!(self.fresh && in_time)).then_some(self.id).into_iter().chain(take)
     }
@@ -148,10 +150,7 @@ pub fn decide<'w>(
             books.follow(&movement);
             made.insert(movement.id, movement.clone());
             movements.push(movement.clone());
-            match movement.kind {
-                Kind::Void => Outcome::Nothing,
-                _ => Outcome::Made(movement),
-            }
+            if movement.kind == Kind::Void { Outcome::Nothing } else { Outcome::Made(movement) }
         })
         .collect();
     let posting = (!movements.is_empty()).then_some(Posting { movements, after: books.now, days: books.turned });
@@ -224,10 +223,8 @@ impl Books<'_> {
 /// The movement that a change makes next, or what became of it without one.
 fn next(books: &Books<'_>, made: &HashMap<Uuid, Movement>, want: &Want) -> Result<Movement, Outcome> {
     if let Some(before) = made.get(&want.id) {
-        return Err(match before.kind {
-            Kind::Void => Outcome::Refused(Refusal::GivenUp),
-            _ => Outcome::Made(before.clone()),
-        });
+        let given_up = before.kind == Kind::Void;
+        return Err(if given_up { Outcome::Refused(Refusal::GivenUp) } else { Outcome::Made(before.clone()) });
     }
     if !want.condition.allow_change(books.now.version) || (want.condition.pins_version() && !books.exists) {
         return Err(Outcome::Refused(Refusal::VersionMoved));

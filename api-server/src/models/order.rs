@@ -1,5 +1,7 @@
 //! What an order may be, and what may become of it. Pure.
 
+#![deny(clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
+
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 

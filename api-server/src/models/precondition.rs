@@ -2,6 +2,8 @@
 //!
 //! The entity tag of a resource is its version in quotes, `"3"`; it is strong.
 
+#![deny(clippy::disallowed_methods)]
+
 /// A parsed list of entity tags.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Tags {

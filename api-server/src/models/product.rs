@@ -1,5 +1,7 @@
 //! What a product may be, and how a draft or a change becomes one. Pure.
 
+#![deny(clippy::disallowed_methods)]
+
 use uuid::Uuid;
 
 use super::error::Violation;

@@ -8,7 +8,8 @@ use axum::routing::get;
 use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, EncodingKey, crypto};
+use jsonwebtoken::Algorithm;
+use ring::hmac;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ const AUDIENCE: &str = "store";
 
 /// A key pair with its name.
 struct Signer {
-    key: EncodingKey,
+    pair: EcdsaKeyPair,
     jwk: Value,
 }
 
@@ -32,18 +33,18 @@ impl Signer {
     fn new(id: &str) -> Self {
         let random = SystemRandom::new();
         let pair = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
-        let public = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pair.as_ref(), &random).unwrap();
-        let point = public.public_key().as_ref();
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pair.as_ref(), &random).unwrap();
+        let point = pair.public_key().as_ref();
         let (x, y) = (URL_SAFE_NO_PAD.encode(&point[1..33]), URL_SAFE_NO_PAD.encode(&point[33..]));
         let jwk = json!({"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": id, "x": x, "y": y});
-        Self { key: EncodingKey::from_ec_der(pair.as_ref()), jwk }
+        Self { pair, jwk }
     }
 
     /// A token of this header and these claims, as they stand.
     fn sign(&self, head: &str, claims: &str) -> String {
         let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(head), URL_SAFE_NO_PAD.encode(claims));
-        let signature = crypto::sign(message.as_bytes(), &self.key, Algorithm::ES256).unwrap();
-        format!("{message}.{signature}")
+        let signature = self.pair.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 }
 
@@ -263,9 +264,9 @@ async fn bad_signed_tokens_are_refused_and_good_ones_pass() {
     let own = json!({"alg": "ES256", "kid": "key-1", "jwk": stranger.jwk, "jku": "http://127.0.0.1:1/keys"});
     let admin = URL_SAFE_NO_PAD.encode(claims.replace("seller", "admin"));
     let unsigned = URL_SAFE_NO_PAD.encode(json!({"alg": "none", "kid": "key-1"}).to_string());
-    let hmac = URL_SAFE_NO_PAD.encode(json!({"alg": "HS256", "kid": "key-1"}).to_string());
-    let public = EncodingKey::from_secret(ground.signer.jwk["x"].as_str().unwrap().as_bytes());
-    let forged = crypto::sign(format!("{hmac}.{}", parts[1]).as_bytes(), &public, Algorithm::HS256).unwrap();
+    let shared = URL_SAFE_NO_PAD.encode(json!({"alg": "HS256", "kid": "key-1"}).to_string());
+    let public = hmac::Key::new(hmac::HMAC_SHA256, ground.signer.jwk["x"].as_str().unwrap().as_bytes());
+    let forged = URL_SAFE_NO_PAD.encode(hmac::sign(&public, format!("{shared}.{}", parts[1]).as_bytes()));
     let twice = |text: &str, member: &str| text.replacen('{', &format!("{{{member},"), 1);
     for (what, token) in [
         ("another key of the same name", stranger.sign(&head, &claims)),
@@ -275,7 +276,7 @@ async fn bad_signed_tokens_are_refused_and_good_ones_pass() {
         ("four parts", format!("{good}.{}", parts[2])),
         ("alg none without a signature", format!("{unsigned}.{}.", parts[1])),
         ("alg none with a signature", format!("{unsigned}.{}.{}", parts[1], parts[2])),
-        ("HS256 with the public key", format!("{hmac}.{}.{forged}", parts[1])),
+        ("HS256 with the public key", format!("{shared}.{}.{forged}", parts[1])),
         ("other claims under the signature", format!("{}.{admin}.{}", parts[0], parts[2])),
         ("a cut signature", good[..good.len() - 4].to_owned()),
         ("the signature of zeros", format!("{}.{}.{}", parts[0], parts[1], URL_SAFE_NO_PAD.encode([0_u8; 64]))),

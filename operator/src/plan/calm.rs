@@ -134,7 +134,7 @@ fn is_planned(context: &Context, node: &Node) -> bool {
         }
         // at first start, when a node has more to do than to answer
         OperationKind::Roles | OperationKind::AlterReplication | OperationKind::Migrate => context.is_founding(),
-        _ => false,
+        OperationKind::Start | OperationKind::Repair | OperationKind::Cleanup | OperationKind::GrowVolumes => false,
     })
 }
 

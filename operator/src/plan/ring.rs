@@ -74,7 +74,7 @@ impl<'a> Ring<'a> {
         for (node, membership) in nodes.iter_mut().zip(membership) {
             node.membership = match membership {
                 Membership::Unknown if newcomer(node) => Membership::NotMember,
-                membership => membership,
+                Membership::Member | Membership::Joining | Membership::NotMember | Membership::Unknown => membership,
             };
         }
         Ring { nodes }
@@ -111,7 +111,14 @@ impl<'a> Ring<'a> {
                 OperationKind::Decommission => {
                     operation.pod.as_ref() == Some(&node.pod) && node.claim.is_some_and(|claim| claim.left.is_none())
                 }
-                _ => false,
+                OperationKind::Start
+                | OperationKind::Roles
+                | OperationKind::AlterReplication
+                | OperationKind::Repair
+                | OperationKind::Cleanup
+                | OperationKind::Rollout
+                | OperationKind::GrowVolumes
+                | OperationKind::Migrate => false,
             })
         };
         // one that was taken back on its way in ends, and nobody makes it anew

@@ -233,4 +233,15 @@ mod tests {
         let copy = stage.iter().find(|line| line.contains("--from=agent")).expect("a copy of the agent");
         assert!(copy.ends_with(&format!(" {AGENT}")), "{copy}");
     }
+
+    #[test]
+    fn the_list_of_what_others_wrote_names_the_versions_that_are_shipped() {
+        let read = |file: &str| std::fs::read_to_string(root().join(file)).expect("a file of the checkout");
+        let list = read("THIRD-PARTY.md");
+        assert!(list.contains(&format!("| Jolokia JVM agent | {JOLOKIA} |")), "{list}");
+        let lock = read("Cargo.lock");
+        let vendored = "name = \"utoipa-swagger-ui-vendored\"\nversion = \"";
+        let version = lock.split_once(vendored).and_then(|(_, rest)| rest.split('"').next()).expect("a version");
+        assert!(list.contains(&format!("`utoipa-swagger-ui-vendored` {version} |")), "{version}\n{list}");
+    }
 }
