@@ -98,6 +98,7 @@ fn a_keyspace_that_somebody_dropped_owes_nothing_any_more() {
 fn log_ins_get_no_further_copy_while_the_repair_of_the_one_before_fails() {
     let mut simulation = Simulation::new(spec(3, 3, 3));
     simulation.world.failing_repairs = u32::MAX;
+    simulation.steps(10).unwrap();
     until(&mut simulation, "the repair fails", |simulation| degraded(simulation).contains("RepairFailed"));
     simulation.steps(300).unwrap();
     simulation.world.failing_repairs = 0;

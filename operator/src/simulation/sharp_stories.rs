@@ -294,7 +294,7 @@ fn an_answer_that_is_missed_changes_no_condition_and_silence_that_lasts_does() {
     let no_cql = Fault { silent: 1 << 7, ..Fault::default() };
     for tick in 0..15 {
         simulation.step(&no_cql).unwrap();
-        assert!(tick > 8 || degraded(&simulation).starts_with("False"), "{tick} {}", degraded(&simulation));
+        assert!(tick > 6 || degraded(&simulation).starts_with("False"), "{tick} {}", degraded(&simulation));
     }
     assert!(degraded(&simulation).starts_with("True CqlUnreachable"), "{}", degraded(&simulation));
     simulation.settle().unwrap();
