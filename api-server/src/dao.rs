@@ -68,6 +68,11 @@ impl Context {
         Self { deadline, enough_at, now_ms: now_ms(), level: None, trace: TraceAsk::NONE }
     }
 
+    /// The same for a statement that is not what the client wants to see traced.
+    pub fn untraced(&self) -> Self {
+        Self { trace: TraceAsk::NONE, ..*self }
+    }
+
     /// Whether a list ends with what it has found.
     pub fn has_enough(&self) -> bool {
         self.enough_at <= Instant::now()

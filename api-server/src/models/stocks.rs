@@ -131,7 +131,7 @@ impl Stocks {
         let query = PageQuery { filter: Filter::default(), limit, after, look_at: LOOKED_AT_MAX };
         let mut products = Vec::with_capacity(limit);
         let end = self.products.page(cx, &query, &mut products).await?;
-        let quiet = Context { trace: TraceAsk::NONE, ..*cx };
+        let quiet = cx.untraced();
         let rows = stream::iter(products)
             .map(|product| async {
                 let (balance, _) = self.ledger.find(&quiet, Account::stock(product.id)).await?;

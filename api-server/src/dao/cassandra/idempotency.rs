@@ -10,7 +10,7 @@ use super::StartError;
 use super::execute::{Cas, Database, Statement};
 use super::tries::decide;
 use crate::dao::idempotency::{Answer, Begun, Claim, IdempotencyDao, KEPT_SECONDS};
-use crate::dao::{Context, DaoError, TraceAsk};
+use crate::dao::{Context, DaoError};
 
 /// See the module.
 pub struct CassandraIdempotency {
@@ -71,14 +71,10 @@ impl CassandraIdempotency {
     }
 }
 
-fn without_trace(cx: &Context) -> Context {
-    Context { trace: TraceAsk::NONE, ..*cx }
-}
-
 #[async_trait]
 impl IdempotencyDao for CassandraIdempotency {
     async fn begin(&self, cx: &Context, claim: &Claim, lease_ms: i64) -> Result<Begun, DaoError> {
-        let cx = without_trace(cx);
+        let cx = cx.untraced();
         let cas = self.claim(&cx, claim).await?;
         let ours = Begun::Ours { operation: claim.operation, resource: claim.resource };
         if cas.applied {
@@ -116,13 +112,13 @@ impl IdempotencyDao for CassandraIdempotency {
     }
 
     async fn finish(&self, cx: &Context, key: &str, operation: Uuid, answer: &Answer) -> Result<(), DaoError> {
-        let cx = without_trace(cx);
+        let cx = cx.untraced();
         let values = (i32::from(answer.status), &answer.etag, &answer.location, &answer.body, key, operation);
         self.unconditionally(&cx, "keeping of an answer", &self.finish, &values).await
     }
 
     async fn release(&self, cx: &Context, key: &str, operation: Uuid) -> Result<(), DaoError> {
-        let cx = without_trace(cx);
+        let cx = cx.untraced();
         let values = (CqlTimestamp(0), key, operation);
         self.unconditionally(&cx, "release of an idempotency key", &self.release, &values).await
     }

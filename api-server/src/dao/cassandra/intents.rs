@@ -95,7 +95,7 @@ impl<D: Detail> Intents<D> {
             set(CqlValue::Uuid(intent.owner)),
         ];
         values.extend(intent.detail.write());
-        let quiet = Context { trace: TraceAsk::NONE, ..*cx };
+        let quiet = cx.untraced();
         self.database.run(&quiet, &self.write, &values).await?;
         Ok(())
     }

@@ -264,7 +264,7 @@ impl CassandraProducts {
         let id = rows.maybe_first_row::<(Option<Uuid>,)>().map_err(broken)?;
         if let Some((Some(id),)) = id {
             let (product, read) = self.read(cx, id).await?;
-            receipt = read;
+            receipt = Receipt { trace: receipt.trace.or(read.trace), ..read };
             if let Some(product) = product
                 && query.filter.admits(&product.borrowed())
             {
@@ -316,9 +316,11 @@ impl ProductDao for CassandraProducts {
     async fn insert(&self, cx: &Context, product: &Product, operation: Uuid) -> Result<Inserted, DaoError> {
         refuse_serial(cx)?;
         let created = millis_of(product.id, product.created_at);
-        let bucket = self.buckets.of_new(cx, created).await?;
+        // What is traced is the statement that decides.
+        let before = cx.untraced();
+        let bucket = self.buckets.of_new(&before, created).await?;
         let intent = Intent::of_new(cx, product.id, operation);
-        match self.begin_insert(cx, &intent, &product.sku, operation).await? {
+        match self.begin_insert(&before, &intent, &product.sku, operation).await? {
             Claimed::Ours => {}
             Claimed::Taken => {
                 self.intents.forget(cx, &intent).await;
@@ -357,7 +359,7 @@ impl ProductDao for CassandraProducts {
         let new_sku = before.product.sku != after.sku;
         let mut sku_claim = before.marks.claim;
         if new_sku {
-            match self.skus.claim(cx, &after.sku, after.id, operation).await? {
+            match self.skus.claim(&cx.untraced(), &after.sku, after.id, operation).await? {
                 Claimed::Ours => sku_claim = operation,
                 Claimed::Taken => {
                     self.intents.forget(cx, &intent).await;
