@@ -1,5 +1,5 @@
 # Targets are one-liners; what they do is typed code in tests/.
-.PHONY: up down run check test soak e2e chart-life pictures generate bench readme
+.PHONY: up down run check test soak e2e chart-life pictures generate start bench readme
 
 up: ## a Kubernetes of three nodes with the sample shop on it; CLUSTER=current: on the cluster of the current context, VALUES=file: with Helm values
 	@cargo run --bin testbed -- shop-up
@@ -30,6 +30,9 @@ pictures: ## the dashboards after a story, drawn by a page of the tests' in Chro
 
 generate: ## CRD, OpenAPI document, the chart's copy of the CRD, k8s/, the references of chart and StoreCluster
 	@cargo run --bin generate
+
+start: ## how long `make up` and `make run` take, from nothing and from the cache; into docs/start.md
+	@cargo run --bin start
 
 bench: ## figures and ratios of the API and the operator, into docs/bench.md
 	@cargo run --bin bench

@@ -47,6 +47,7 @@ pub mod provisioner;
 pub mod readme;
 pub mod shop_up;
 pub mod soak;
+pub mod start;
 pub mod steps;
 pub mod suites;
 pub mod tools;

@@ -18,7 +18,7 @@ use crate::checks::root;
 use crate::cluster::{ClusterError, blocking, io_error, kube_error, state_root};
 use crate::command::CommandError;
 use crate::images::Profile;
-use crate::progress::{WaitError, say, wait_until, waiting};
+use crate::progress::{WaitError, say, wait_until, waiting, write_figures};
 use crate::suites::install;
 use crate::suites::kubectl::Kubectl;
 use crate::suites::shop::{Shop, condition};
@@ -97,6 +97,7 @@ pub async fn up(target: Target, values: Option<&Path>) -> Result<(), ShopUpError
     let token = token.await?;
     let product = first_product(url, &token).await?;
     let env = write_env(&place, url, &token)?;
+    write_figures().map_err(io_error("writing", Path::new("the figures")))?;
     say(format!("the shop is up: it has {product}"));
     println!(
         "\nTry it:\n  . {env}\n  curl -fsS --oauth2-bearer \"$STORE_TOKEN\" \"$STORE_URL/products\"\n  curl -fsS --oauth2-bearer \

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use clap::Parser;
 use store_tests::local_cassandra::{Addresses, Api, DATACENTER, LocalRing, Options, SUPERUSER, Version};
-use store_tests::progress::say;
+use store_tests::progress::{say, write_figures};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Start a Cassandra ring on loopback addresses and keep it until Ctrl-C.
@@ -86,6 +86,7 @@ async fn main() -> anyhow::Result<()> {
         api = Api::start(&ring, port) => api?,
         () = &mut ended => return Ok(()),
     };
+    write_figures().context("writing the figures")?;
     say("the API is ready; try:");
     println!("curl -i {}/products", api.url());
     println!("curl -i {}/products --json '{{\"name\":\"Tea\",\"sku\":\"TEA-1\",\"price\":2.5}}'", api.url());

@@ -135,9 +135,28 @@ pub fn spent(seconds: f64) {
     with(|board| board.running.iter_mut().filter(|task| task.id == own).for_each(|task| task.spent += seconds));
 }
 
-/// What came to its end so far, in that order.
-pub fn figures() -> Vec<(String, Figure)> {
-    with(|board| board.ended.clone())
+/// What a run took, and what of it each task.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Figures {
+    pub seconds: f64,
+    /// In the order of their ends.
+    pub tasks: Vec<(String, Figure)>,
+}
+
+/// Writes [`Figures`] of what came to its end so far to the file that `STORE_FIGURES` in the environment names, if it does.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_figures() -> io::Result<()> {
+    let Some(path) = std::env::var_os("STORE_FIGURES").filter(|path| !path.is_empty()).map(PathBuf::from) else {
+        return Ok(());
+    };
+    let figures = Figures { seconds: elapsed().as_secs_f64(), tasks: with(|board| board.ended.clone()) };
+    let text = serde_json::to_vec_pretty(&figures).map_err(io::Error::other)?;
+    // Whoever waits for the file reads it at once.
+    let whole = path.with_extension("whole");
+    fs::write(&whole, text)?;
+    fs::rename(whole, path)
 }
 
 /// Prints a line with the time since the program began.
@@ -269,7 +288,7 @@ fn remember(name: &str, figure: Figure) {
 }
 
 /// Processor seconds that the machine has spent since it started, without waiting for disks; 0 where nobody tells.
-fn machine_seconds() -> f64 {
+pub(crate) fn machine_seconds() -> f64 {
     let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
     let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
     let ticks: Vec<f64> = fields.filter_map(|field| field.parse().ok()).collect();
