@@ -7,9 +7,6 @@ use super::ring::one_at_a_time;
 use super::{MENDED, Mishaps, ROLLED, expect, spec};
 use crate::suites::story::StoryError;
 
-/// For the check of a new configuration to run beside the ring, and for what it found to be told.
-const TRIED: std::time::Duration = std::time::Duration::from_secs(180);
-
 impl Mishaps<'_> {
     /// The setting is told by Cassandra's own words; a pod that is killed meanwhile comes back with the old one.
     pub(super) async fn unknown_setting(&self) -> Result<String, StoryError> {
@@ -17,7 +14,7 @@ impl Mishaps<'_> {
         let mut wrong = spec();
         wrong["cassandra"]["cassandraYaml"] = json!({ "concurent_reads": 64 });
         self.shop.apply(&wrong).await?;
-        let told = self.told_within(TRIED, &["concurent_reads"]).await?;
+        let told = self.told(&["concurent_reads"]).await?;
         self.lose("c", &DeleteParams::default().grace_period(0)).await?;
         self.shop.apply(&spec()).await?;
         self.settle(ROLLED).await?;
@@ -29,7 +26,7 @@ impl Mishaps<'_> {
     pub(super) async fn image_that_cannot_be_pulled(&self) -> Result<String, StoryError> {
         let watch = self.watch();
         self.patch(json!({ "cassandra": { "image": "docker.io/library/cassandra:5.0.99" } })).await?;
-        let told = self.told_within(TRIED, &["5.0.99"]).await?;
+        let told = self.told(&["5.0.99"]).await?;
         self.patch(json!({ "cassandra": { "image": null } })).await?;
         self.settle(MENDED).await?;
         let seen = watch.seen();

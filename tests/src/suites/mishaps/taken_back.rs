@@ -1,7 +1,5 @@
 //! Slips of a spec that nothing came of are taken back. IO.
 
-use std::time::Duration;
-
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt as _;
@@ -13,9 +11,6 @@ use super::{MENDED, Mishaps, expect, spec};
 use crate::suites::shop::ask;
 use crate::suites::story::StoryError;
 
-/// For a pod that finds no machine to be told: the scheduler's word is given a minute first.
-const UNSCHEDULED: Duration = Duration::from_secs(150);
-
 impl Mishaps<'_> {
     /// A rack in a zone without a machine goes again.
     pub(super) async fn zone_mistyped(&self) -> Result<String, StoryError> {
@@ -25,7 +20,7 @@ impl Mishaps<'_> {
             racks.push(json!({ "name": "d", "zone": "aa" }));
         });
         self.shop.apply(&wrong).await?;
-        let told = self.told_within(UNSCHEDULED, &["cassandra-d-0", "aa"]).await?;
+        let told = self.told(&["cassandra-d-0", "aa"]).await?;
         self.shop.apply(&spec()).await?;
         self.settle(MENDED).await?;
         Ok(told)
