@@ -77,8 +77,9 @@ struct GoModule {
     version: &'static str,
     /// The packages to build; `.` is the wrapper itself.
     packages: &'static [&'static str],
-    /// A file of a dependency, below `vendor`, and what stands in its place.
-    replaced: Option<(&'static str, &'static str)>,
+    /// Files of dependencies, below `vendor`, and what stands in their places. What ends in a slash is a package: one file
+    /// takes the place of all of its files.
+    replaced: &'static [(&'static str, &'static str)],
 }
 
 const KUBERNETES_MODULE: GoModule = GoModule {
@@ -91,10 +92,10 @@ const KUBERNETES_MODULE: GoModule = GoModule {
         "k8s.io/kubernetes/cmd/kubelet",
         "k8s.io/kubernetes/cmd/kube-proxy",
     ],
-    replaced: None,
+    replaced: &[],
 };
-const ETCD_MODULE: GoModule = GoModule { directory: "etcd", version: ETCD, packages: &["."], replaced: None };
-const COREDNS_MODULE: GoModule = GoModule { directory: "coredns", version: COREDNS, packages: &["."], replaced: None };
+const ETCD_MODULE: GoModule = GoModule { directory: "etcd", version: ETCD, packages: &["."], replaced: &[] };
+const COREDNS_MODULE: GoModule = GoModule { directory: "coredns", version: COREDNS, packages: &["."], replaced: &[] };
 /// Lego's list of DNS providers, a third of what Traefik compiles: the SDKs of some hundred and fifty clouds, of which a
 /// testbed that asks no authority for certificates needs none.
 const DNS_PROVIDERS: &str = "github.com/go-acme/lego/v4/providers/dns/zz_gen_dns_providers.go";
@@ -111,15 +112,44 @@ func NewDNSChallengeProviderByName(name string) (challenge.Provider, error) {
 	return nil, fmt.Errorf("no DNS provider is compiled in, %s neither", name)
 }
 "#;
+/// Traefik's provider of Amazon's containers, whose client of EC2 is a third of the source that is left.
+const ECS_PROVIDER: &str = "github.com/traefik/traefik/v3/pkg/provider/ecs/";
+const NO_ECS_PROVIDER: &str = r#"package ecs
+
+import (
+	"errors"
+
+	"github.com/traefik/traefik/v3/pkg/config/dynamic"
+	"github.com/traefik/traefik/v3/pkg/safe"
+)
+
+// Provider is not compiled in.
+type Provider struct{}
+
+// Init refuses to be configured.
+func (*Provider) Init() error { return errors.New("the provider of ECS is not compiled in") }
+
+// Provide has nothing.
+func (*Provider) Provide(chan<- dynamic.Message, *safe.Pool) error { return nil }
+"#;
+/// The tables of Go's standard library for the interpreter of Traefik's plugins.
+const YAEGI_SYMBOLS: &str = "github.com/traefik/yaegi/stdlib/";
+const NO_SYMBOLS: &str = r#"package stdlib
+
+import "reflect"
+
+// Symbols has nothing of the standard library: the testbed's Traefik interprets no plugin.
+var Symbols = map[string]map[string]reflect.Value{}
+"#;
 const TRAEFIK_MODULE: GoModule = GoModule {
     directory: "traefik",
     version: TRAEFIK,
     packages: &["github.com/traefik/traefik/v3/cmd/traefik"],
-    replaced: Some((DNS_PROVIDERS, NO_DNS_PROVIDER)),
+    replaced: &[(DNS_PROVIDERS, NO_DNS_PROVIDER), (ECS_PROVIDER, NO_ECS_PROVIDER), (YAEGI_SYMBOLS, NO_SYMBOLS)],
 };
-const PAUSE_MODULE: GoModule = GoModule { directory: "pause", version: PAUSE, packages: &["."], replaced: None };
+const PAUSE_MODULE: GoModule = GoModule { directory: "pause", version: PAUSE, packages: &["."], replaced: &[] };
 const PORCUPINE_MODULE: GoModule =
-    GoModule { directory: "porcupine", version: PORCUPINE, packages: &["."], replaced: None };
+    GoModule { directory: "porcupine", version: PORCUPINE, packages: &["."], replaced: &[] };
 
 /// Builds or finds all of them.
 ///
@@ -180,15 +210,15 @@ fn build(cache: &Cache, module: &GoModule) -> Result<PathBuf, BinariesError> {
     }
     let flags = link_flags(module);
     let mut key = Key::new(module.directory, module.version).with_files(&source)?.with(&flags);
-    if let Some((file, text)) = module.replaced {
-        key = key.with(file).with(text);
+    for (place, text) in module.replaced {
+        key = key.with(place).with(text);
     }
     let key = key.making(format!("compiling {} {}", module.directory, module.version));
     let path = cache.ensure(&key, |directory| {
         let vendored = directory.join("vendored");
         let (source, mode) = match module.replaced {
-            Some(replaced) => (vendor(&source, &vendored, replaced)?, "-mod=vendor"),
-            None => (source.clone(), "-mod=readonly"),
+            [] => (source.clone(), "-mod=readonly"),
+            replaced => (vendor(&source, &vendored, replaced)?, "-mod=vendor"),
         };
         let mut go = Command::new("go");
         go.current_dir(source).env("CGO_ENABLED", "0");
@@ -205,21 +235,34 @@ fn build(cache: &Cache, module: &GoModule) -> Result<PathBuf, BinariesError> {
     Ok(path)
 }
 
-/// The module of `source` with all it needs in `directory`, and one file of that replaced. The module cache itself is
+/// The module of `source` with all it needs in `directory`, and some of that replaced. The module cache itself is
 /// not for changing: go checks it, and other builds share it.
-fn vendor(source: &Path, directory: &Path, (file, text): (&str, &str)) -> Result<PathBuf, BinariesError> {
+fn vendor(source: &Path, directory: &Path, replaced: &[(&'static str, &str)]) -> Result<PathBuf, BinariesError> {
     fs::create_dir(directory).map_err(io("creating a directory to vendor in"))?;
     for entry in fs::read_dir(source).map_err(io("listing a Go module"))? {
         let entry = entry.map_err(io("listing a Go module"))?;
         fs::copy(entry.path(), directory.join(entry.file_name())).map_err(io("copying a Go module"))?;
     }
     run(Command::new("go").current_dir(directory).args(["mod", "vendor"]), LONG)?;
-    let place = directory.join("vendor").join(file);
-    if !place.is_file() {
-        return Err(BinariesError::NotInModule("list of DNS providers"));
-    }
-    fs::write(&place, text).map_err(io("replacing the list of DNS providers"))?;
+    replaced.iter().try_for_each(|(place, text)| replace(&directory.join("vendor"), place, text))?;
     Ok(directory.to_owned())
+}
+
+fn replace(vendored: &Path, place: &'static str, text: &str) -> Result<(), BinariesError> {
+    let mut file = vendored.join(place);
+    if !file.exists() {
+        return Err(BinariesError::NotInModule(place));
+    }
+    if file.is_dir() {
+        for entry in fs::read_dir(&file).map_err(io("listing a package"))? {
+            let entry = entry.map_err(io("listing a package"))?.path();
+            if entry.is_file() {
+                fs::remove_file(&entry).map_err(io("deleting a file of a package"))?;
+            }
+        }
+        file.push("only.go");
+    }
+    fs::write(&file, text).map_err(io("replacing a file of a package"))
 }
 
 fn io(action: &'static str) -> impl FnOnce(std::io::Error) -> BinariesError {
