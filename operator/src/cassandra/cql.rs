@@ -272,6 +272,11 @@ impl Sessions {
         }
     }
 
+    /// A log-in that was refused may not be so any more: a role was just made or changed.
+    pub fn forget_refusals(&self, uid: &str) {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+
     /// Drops the store's session, so that the next question makes a new one.
     pub fn drop_session(&self, uid: &str) {
         self.lock().remove(uid);

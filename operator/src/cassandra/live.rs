@@ -205,6 +205,7 @@ impl LiveRing {
                 let superuser = access.superuser.wanted().ok_or(RingError::NoCredentials("superuser"))?;
                 session.change("made the operator's superuser", statements::make_role(&superuser.username)).await?;
                 session.change("admitted the operator's superuser", statements::admit_role(superuser, true)).await?;
+                self.sessions.forget_refusals(&access.uid);
             }
             RingAction::DisableDefaultSuperuser if session.own => {
                 let statement = statements::disable_default_superuser(&random_password());
