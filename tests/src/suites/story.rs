@@ -279,7 +279,7 @@ impl Story<'_> {
             step!(self, tally, "no operator", self.operator_away());
             self.alerts(tally, &[], &["StoreOperatorAbsent"]).await;
             step!(self, tally, "an operator that may not write", self.operator_without_a_right());
-            self.alerts(tally, &[], &["StoreOperatorFailing"]).await;
+            self.alerts(tally, &[], &["StoreDegraded", "StoreOperatorFailing"]).await;
             step!(self, tally, "the ring stands still", self.ring_stands_still());
             self.alerts(tally, &[], &outage::ALERTS).await;
         }

@@ -83,32 +83,37 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// The operator may no longer write one kind of object, and one of them is deleted.
+    /// The operator may no longer write one kind of object, and one of them is deleted: the shop tells it. Then it may not
+    /// even write what it has to tell, and its passes fail.
     pub(super) async fn operator_without_a_right(&mut self) -> Result<String, StoryError> {
-        let began = Timestamp::now();
         let roles: Api<ClusterRole> = Api::all(self.stage.cluster.client());
         let role = ask("reading the operator's role", roles.get(OPERATOR)).await?;
-        let mut less = role.clone();
-        for rule in less.rules.iter_mut().flatten() {
-            if rule.api_groups.iter().flatten().any(|group| group == "policy") {
-                rule.verbs = ["list", "watch"].map(str::to_owned).into();
-            }
-        }
-        if less == role {
-            return Err(StoryError::Wrong("the operator's role names no PodDisruptionBudget".into()));
-        }
+        let fired = self.without_rights(&roles, &role).await;
+        let now = ask("reading the operator's role", roles.get(OPERATOR)).await?;
+        let back = ClusterRole { metadata: now.metadata, ..role };
+        ask("giving the rights back", roles.replace(OPERATOR, &PostParams::default(), &back)).await?;
+        fired
+    }
+
+    async fn without_rights(&self, roles: &Api<ClusterRole>, role: &ClusterRole) -> Result<String, StoryError> {
         let params = PostParams::default();
-        let less = ask("taking a right from the operator", roles.replace(OPERATOR, &params, &less)).await?;
+        let (watch, began) = (self.watch()?, Timestamp::now());
+        let no_budgets = only(role, "poddisruptionbudgets", &["list", "watch"])?;
+        let less = ask("taking a right from the operator", roles.replace(OPERATOR, &params, &no_budgets)).await?;
         let budgets = self.shop.api::<PodDisruptionBudget>();
         let ring = format!("{}-cassandra", self.shop.name());
-        let fired = async {
-            ask("deleting a PodDisruptionBudget", budgets.delete(&ring, &DeleteParams::default())).await?;
-            self.watch()?.fired(began, &["StoreOperatorFailing"]).await
-        }
-        .await;
-        let back = ClusterRole { metadata: less.metadata, ..role };
-        ask("giving the right back", roles.replace(OPERATOR, &params, &back)).await?;
-        fired
+        ask("deleting a PodDisruptionBudget", budgets.delete(&ring, &DeleteParams::default())).await?;
+        let told = watch.fired(began, &["StoreDegraded"]).await?;
+        let began = Timestamp::now();
+        let no_status = only(&less, "storeclusters/status", &["get"])?;
+        ask("taking another right from the operator", roles.replace(OPERATOR, &params, &no_status)).await?;
+        // What is new to tell.
+        let spec =
+            serde_json::json!({ "spec": { "api": { "ingress": { "annotations": { "example.com/colour": "red" } } } } });
+        let store = format!("stc/{}", self.shop.name());
+        let patch = ["-n", self.shop.namespace(), "patch", &store, "--type=merge", "-p", &spec.to_string()];
+        self.stage.kubectl.run(&patch).await?;
+        Ok(format!("{told}; {}", watch.fired(began, &["StoreOperatorFailing"]).await?))
     }
 
     /// A little of everything that the shop's dashboard counts.
@@ -137,4 +142,18 @@ async fn crowd(client: &Client) -> usize {
     let one = || client.send(Method::GET, "/products", &[], None);
     let answers = join_all((0..CROWD).map(|_| one())).await;
     answers.iter().filter(|answer| !answer.as_ref().is_ok_and(|answer| answer.status.is_success())).count()
+}
+
+/// The role with these verbs alone in the rules about `resource`.
+fn only(role: &ClusterRole, resource: &str, verbs: &[&str]) -> Result<ClusterRole, StoryError> {
+    let mut less = role.clone();
+    for rule in less.rules.iter_mut().flatten() {
+        if rule.resources.iter().flatten().any(|named| named == resource) {
+            rule.verbs = verbs.iter().map(|verb| (*verb).to_owned()).collect();
+        }
+    }
+    if less.rules == role.rules {
+        return Err(StoryError::Wrong(format!("the operator's role names no {resource}")));
+    }
+    Ok(less)
 }
