@@ -24,8 +24,9 @@ use crate::command::{CommandError, SHORT, run};
 use crate::progress::{WaitError, wait_until};
 use crate::tools::Tools;
 
-/// The commit whose chart comes first: the last one before the chart could bring a shop.
-const EARLIER: &str = "78bd0ee518610b0664b235c7ef2f4ea9821ecb70";
+/// The commit whose chart comes first: the first one that gives the operator the rights that it needs today. Its CRD and
+/// its ports are older.
+const EARLIER: &str = "ce5a86d76dd82a73ac6509534a840290a3dc6a20";
 const CHART: &str = "charts/store-manager";
 const RELEASE: &str = "store-manager";
 const DEFINITION: &str = "storeclusters.storemanager.io";
