@@ -3,6 +3,7 @@
 
 mod away_stories;
 mod configuration_stories;
+mod crossed_stories;
 mod founding;
 mod loss_stories;
 mod operator;

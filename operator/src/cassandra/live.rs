@@ -163,6 +163,8 @@ impl LiveRing {
 
     /// A role can log in once it has its rights: whoever waits for that needs not look at them.
     async fn ensure_roles(&self, session: &Cql, access: &StoreAccess) -> Result<(), RingError> {
+        // what was proved before says nothing of the passwords that the roles get now
+        self.proofs().remove(&access.uid);
         let keyspaces = session.keyspaces().await?;
         for (credentials, permissions) in wanted_roles(access)? {
             session.change("made a role", statements::make_role(&credentials.username)).await?;

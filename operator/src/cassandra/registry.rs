@@ -37,11 +37,14 @@ struct Entry {
     /// Filled once by the task itself.
     result: Arc<Mutex<Option<Result<(), String>>>>,
     abort: AbortHandle,
+    /// What is owed now was incurred after it began: its end says nothing of that.
+    outdated: bool,
 }
 
 impl Entry {
     fn state(&self) -> TaskState {
         match &*self.result.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(Ok(())) if self.outdated => TaskState::Failed("it began before what is owed now was incurred".into()),
             Some(Ok(())) => TaskState::Succeeded,
             Some(Err(cause)) => TaskState::Failed(cause.clone()),
             // A task that panicked leaves no result.
@@ -93,7 +96,7 @@ impl Registry {
             let _ = ended.try_send(uid);
         })
         .abort_handle();
-        let entry = Entry { started: clock::now(), progress, result, abort };
+        let entry = Entry { started: clock::now(), progress, result, abort, outdated: false };
         stores.entry(store_uid.to_owned()).or_default().insert(key, entry);
         Ok(())
     }
@@ -111,7 +114,10 @@ impl Registry {
         let mut stores = self.lock();
         let Some(tasks) = stores.get_mut(store_uid) else { return };
         tasks.retain(|key, entry| {
-            matches!(entry.state(), TaskState::Running(_)) || awaited(key, entry.started, memory, hosts)
+            let awaited = awaited(key, entry.started, memory, hosts);
+            let running = matches!(entry.state(), TaskState::Running(_));
+            entry.outdated |= running && !awaited && matches!(key.kind, TaskKind::Repair | TaskKind::Cleanup);
+            running || awaited
         });
         if tasks.is_empty() {
             stores.remove(store_uid);
@@ -211,6 +217,20 @@ mod tests {
         ended(&registry).await;
         registry.settle("uid", &debt(&["host-0"], clock::now()), &hosts());
         assert!(registry.states("uid").is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_result_of_what_began_before_a_newer_debt_is_not_taken_for_it_when_it_ends_after() {
+        let registry = registry();
+        let (end, ends) = tokio::sync::oneshot::channel::<()>();
+        registry
+            .begin("uid", repair("pod-0"), |_| async move { ends.await.map_err(|error| error.to_string()) })
+            .unwrap();
+        tokio::task::yield_now().await;
+        registry.settle("uid", &debt(&["host-0"], clock::now()), &hosts());
+        end.send(()).unwrap();
+        ended(&registry).await;
+        assert_ne!(registry.states("uid").get(&repair("pod-0")), Some(&TaskState::Succeeded));
     }
 
     #[tokio::test]

@@ -182,7 +182,8 @@ pub fn told_of(context: &Context, node: &Node) -> Option<Hold> {
     if let Some(lost) = context.lost.iter().find(|lost| lost.pod.as_ref() == Some(&node.pod)) {
         return Some(lost_hold(context, lost));
     }
-    let too_late = node.host_id.is_some() && calm::away_for(context, node) > GC_GRACE;
+    let serves = super::quorum::may_serve(context, node);
+    let too_late = node.host_id.is_some() && !serves && calm::away_for(context, node) > GC_GRACE;
     too_late.then(|| {
         let (pod, namespace) = (&node.pod, &context.desired.namespace);
         let claim = context.desired.claim_name(pod);

@@ -19,6 +19,14 @@ pub fn cost(context: &Context, node: &Node) -> BTreeMap<String, i32> {
     factors
 }
 
+/// More nodes are to come, and until then some keyspace has no copy to spare: one more that is away would be one too many.
+pub fn awaits_nodes(context: &Context) -> bool {
+    let members = context.member_count();
+    let spare =
+        |factor: i32| factor > members && !(answers(factor, factor - members) && answers(factor, factor - members + 1));
+    members < context.desired.cassandra.size && !context.is_founding() && factors(context).into_values().any(spare)
+}
+
 /// A row of so many copies has a quorum of them while so many nodes are away.
 fn answers(factor: i32, away: i32) -> bool {
     factor.saturating_sub(away) > factor / 2

@@ -44,7 +44,6 @@ pub fn create_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     draft.ring = Some(RingAction::CreateKeyspace { keyspace: name.clone(), replication });
     let mut create = operation(context, OperationKind::AlterReplication, format!("keyspace {name} is made"));
     create.keyspace = Some(name.clone());
-    create.replication = Some(replication);
     draft.operate(context, create);
     Some(Hold::waiting("CreatingKeyspace", format!("keyspace {name} is made with {replication} replicas")))
 }

@@ -126,7 +126,14 @@ impl<'a> Ring<'a> {
             let ends = node.running.is_some_and(|pod| pod.deleting);
             node.membership == Membership::Joining && node.host_id.is_none() && ends
         };
-        let taken = |node: &&Node| node.membership != Membership::NotMember && !goes(node) || in_hand(node);
+        // of a volume alone nobody makes a node where it was decided before that there is to be none
+        let asked = asked(rack, observation);
+        let left_over = |node: &Node| {
+            let of_claim = node.running.is_none() && node.host_id.is_none();
+            of_claim && asked.is_some_and(|replicas| i64::from(node.ordinal) >= replicas)
+        };
+        let counts = |node: &Node| node.membership != Membership::NotMember && !goes(node) && !left_over(node);
+        let taken = |node: &&Node| counts(node) || in_hand(node);
         let highest = self.nodes.iter().filter(|node| node.rack == rack).filter(taken).map(|node| node.ordinal + 1);
         highest.max().unwrap_or(0)
     }
@@ -218,6 +225,12 @@ fn volume(node: &Node) -> Option<String> {
     }
     let known = node.remembered.filter(|known| known.host_id == node.host_id && known.host_id.is_some());
     known.and_then(|known| known.volume.clone()).filter(|_| node.membership != Membership::NotMember)
+}
+
+/// The replicas of a rack's StatefulSet, if it exists.
+fn asked(rack: &str, observation: &Observation) -> Option<i64> {
+    let mut sets = observation.children.iter().filter(|(key, _)| key.kind == "StatefulSet").map(|(_, set)| set);
+    sets.find(|set| set["metadata"]["labels"][store_crds::LABEL_RACK] == rack)?["spec"]["replicas"].as_i64()
 }
 
 /// Every place that a pod, a claim or the last status speaks of.

@@ -16,6 +16,8 @@ use crate::observation::{EvictionRefused, PodObservation};
 const QUORUM_BEARS_ONE: i32 = 3;
 /// How often an eviction that was refused is asked for again, in seconds.
 const EVICT_AGAIN: i64 = 5;
+/// How long a refusal counts, in seconds: while an eviction is wanted, it is asked for much more often.
+const EVICTION_STANDS: i64 = 60;
 /// How long evictions may be refused before that is told as trouble, in seconds.
 const EVICTION_DEADLINE: i64 = 600;
 
@@ -29,7 +31,8 @@ pub fn replace_broken(context: &Context, draft: &mut Draft) -> Option<Hold> {
     for node in &context.ring.nodes {
         let Some(pod) = node.running.filter(|pod| !pod.deleting) else { continue };
         let turn = turn(context, draft, node, pod);
-        if turn == Turn::Keeps {
+        // with its pod the claim goes, and all that is on it
+        if turn == Turn::Keeps || volumes::is_being_lost(context, node) {
             continue;
         }
         let may_serve = quorum::may_serve(context, node);
@@ -114,6 +117,12 @@ pub fn replace_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
         let message = format!("{} keeps its old configuration: its volume claim is being deleted", left.pod);
         return Some(Hold::wrong("VolumeBeingDeleted", message));
     };
+    // whoever is to take the place of a lost node joins first
+    if quorum::awaits_nodes(context) {
+        let message = format!("{} is restarted once every keyspace has as many nodes as copies", node.pod);
+        draft.works.push(Hold::waiting("RolloutWaits", message));
+        return None;
+    }
     if let Some(waits) = would_interrupt(context, node) {
         draft.rollout_waits = Some(waits);
         return None;
@@ -125,7 +134,12 @@ pub fn replace_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
         if configuration::tried(draft).is_empty()
             && let Some(hold) = check::unfit(context, draft)
         {
-            return Some(hold);
+            // what is wrong may last: meanwhile what is owed is done
+            if !hold.wrong {
+                return Some(hold);
+            }
+            draft.rollout_waits = Some(hold);
+            return None;
         }
         configuration::try_with(context, draft, &node.pod);
     }
@@ -136,8 +150,14 @@ pub fn replace_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     draft.operate(context, rollout);
     let refused = context.observation.eviction_refused.as_ref().filter(|refused| refused.uid == pod.uid);
     let now = context.observation.now.as_second();
+    // one of long ago was of another roll-out
+    let refused = refused.filter(|refused| now - refused.at.as_second() <= EVICTION_STANDS);
     if refused.is_none_or(|refused| now - refused.at.as_second() >= EVICT_AGAIN) {
         draft.delete_pod(&node.pod, &pod.uid);
+    } else if let Some(refused) = refused {
+        // until it is asked for again, what is owed is done
+        draft.rollout_waits = Some(eviction_waits(context, node, refused));
+        return None;
     }
     Some(match refused {
         Some(refused) => eviction_waits(context, node, refused),

@@ -9,7 +9,7 @@ use store_crds::{DebtKind, OperationKind, OperationStatus};
 use super::draft::{Context, Draft, Hold, operation};
 use super::retry::{self, Stands};
 use super::ring::{Membership, Node};
-use super::{RingAction, api, calm, losses, quorum, replication, rollout, streaming};
+use super::{RingAction, api, calm, losses, quorum, replication, streaming};
 use crate::desired::DesiredRack;
 use crate::observation::{NodeView, TaskKey, TaskKind, TaskState};
 
@@ -36,12 +36,14 @@ pub fn finish_join(context: &Context, draft: &mut Draft) -> Option<Hold> {
     if node.is_some_and(|node| node.membership == Membership::Member) {
         return None;
     }
-    // it was written down and then the spec changed: the newer configuration goes to the others first
-    let begun = node.is_some_and(|node| node.running.is_some() || node.claim.is_some());
-    if !begun && rollout::is_due(context) {
+    let rack = node.map(|node| node.rack.as_str()).or_else(|| rack_of(context, pod))?;
+    let ordinal = ordinal_of(pod)?;
+    // it was only written down: whether it may begin is asked again, as of any other (`join_next`)
+    let asked = context.stateful_set(rack).and_then(|set| set["spec"]["replicas"].as_i64());
+    let is_asked = asked.is_some_and(|replicas| replicas > i64::from(ordinal));
+    if !is_asked && node.is_none_or(|node| node.running.is_none() && node.claim.is_none()) {
         return None;
     }
-    let rack = node.map(|node| node.rack.as_str()).or_else(|| rack_of(context, pod))?;
     let runs = node.is_some_and(|node| {
         node.view.is_some() || node.running.is_some_and(|pod| pod.ip.is_some() && pod.trouble.is_none())
     });
@@ -52,14 +54,13 @@ pub fn finish_join(context: &Context, draft: &mut Draft) -> Option<Hold> {
         return Some(hold);
     }
     if context.surplus(rack) > 0 && !runs && is_out {
-        draft.shape.replicas.entry(rack.to_owned()).and_modify(|replicas| *replicas -= 1);
+        draft.shape.replicas.entry(rack.to_owned()).and_modify(|replicas| *replicas = (*replicas).min(ordinal));
         return Some(Hold::waiting(
             "ScalingUp",
             format!("{pod} is taken back: it did not start and is no longer wanted"),
         ));
     }
-    // with a crash between memory and effect the place is not in the observation yet
-    let ordinal = ordinal_of(pod)?;
+    // the place may not be in the observation yet
     draft.shape.replicas.entry(rack.to_owned()).and_modify(|replicas| *replicas = (*replicas).max(ordinal + 1));
     join.progress = Some(join_progress(context, pod));
     let streams = node.filter(|node| node.membership == Membership::Joining);

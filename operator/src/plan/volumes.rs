@@ -98,10 +98,15 @@ fn cannot_grow(context: &Context, name: &str, claim: &ClaimObservation) -> Optio
         ),
         Growth::Volume | Growth::FileSystem => return None,
     };
-    let message = format!(
-        "volume claim {name} cannot grow from {has} to {wanted}: {cause}; {cure}, or put spec.cassandra.storage.size \
-         back to {has}"
-    );
+    // the size may come back to what the largest volume has, and no further
+    let all = context.observation.claims.values().filter(|claim| claim.left.is_none());
+    let largest =
+        all.map(|claim| claim.requested_bytes.min(claim.capacity_bytes)).max().unwrap_or(claim.capacity_bytes);
+    let back = match largest < context.desired.cassandra.storage_bytes {
+        true => format!(", or put spec.cassandra.storage.size back to {}", super::carried_out::quantity(largest)),
+        false => String::new(),
+    };
+    let message = format!("volume claim {name} cannot grow from {has} to {wanted}: {cause}; {cure}{back}");
     Some(Hold::wrong("VolumeCannotGrow", message).of(name))
 }
 
@@ -125,7 +130,7 @@ pub fn tell_deleted(context: &Context, draft: &mut Draft) {
 /// The claim of a member is being deleted, and not by this operator.
 pub fn is_being_lost(context: &Context, node: &Node) -> bool {
     let deleting = node.claim.is_some_and(|claim| claim.deleting && claim.left.is_none());
-    deleting && node.membership == Membership::Member && context.expects(node)
+    deleting && node.host_id.is_some() && node.membership != Membership::NotMember && context.expects(node)
 }
 
 /// Deletes, without its pods, one StatefulSet whose claim template has the old size.
