@@ -73,6 +73,11 @@ impl Context {
         Self { trace: TraceAsk::NONE, ..*self }
     }
 
+    /// The same for what the client has not asked for: at the default level, and untraced.
+    pub fn plain(&self) -> Self {
+        Self { level: None, ..self.untraced() }
+    }
+
     /// Whether a list ends with what it has found.
     pub fn has_enough(&self) -> bool {
         self.enough_at <= Instant::now()

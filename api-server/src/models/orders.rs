@@ -27,7 +27,7 @@ use crate::dao::price::Price;
 use crate::dao::products::ProductDao;
 use crate::dao::ranks::RankDao;
 use crate::dao::users::UserDao;
-use crate::dao::{Context, DaoError, Receipt, TraceAsk};
+use crate::dao::{Context, DaoError, Receipt};
 
 /// Orders of the store.
 #[derive(Clone)]
@@ -117,7 +117,7 @@ impl Orders {
 
     /// The price of each item, if the user and all products are there.
     async fn prices(&self, cx: &Context, draft: &Draft) -> Result<Vec<Price>, ModelError> {
-        let plain = Context { level: None, trace: TraceAsk::NONE, ..*cx };
+        let plain = cx.plain();
         let products = draft.items.iter().map(|(product, _)| async {
             let mut found = Vec::with_capacity(1);
             self.daos.products.find(&plain, *product, &mut found).await?;

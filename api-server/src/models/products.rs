@@ -13,7 +13,7 @@ use super::precondition::Tags;
 use super::product::{Change, Draft, archived};
 use crate::dao::ledger::{Account, LedgerDao};
 use crate::dao::products::{Filter, Inserted, PageQuery, Product, ProductDao, ProductSink, Removed, Replaced};
-use crate::dao::{Context, Receipt, TraceAsk};
+use crate::dao::{Context, Receipt};
 
 /// Products of the store.
 #[derive(Clone)]
@@ -130,7 +130,7 @@ impl Products {
                     }
                 }
             };
-            let plain = Context { level: None, trace: TraceAsk::NONE, ..*cx };
+            let plain = cx.plain();
             let stock = self.ledger.load(&plain, Account::stock(id)).await?;
             if let (Some(_), Some(receipt)) = (stock, archived) {
                 return Ok(receipt);

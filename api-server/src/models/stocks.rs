@@ -17,7 +17,7 @@ use super::products::product_archived;
 use crate::dao::ledger::{Account, Balance, LedgerDao, Movement};
 use crate::dao::page::Position;
 use crate::dao::products::{Filter, LOOKED_AT_MAX, PageQuery, Product, ProductDao};
-use crate::dao::{Context, DaoError, Receipt, TraceAsk};
+use crate::dao::{Context, DaoError, Receipt};
 
 /// Stocks of the store's products.
 #[derive(Clone)]
@@ -51,7 +51,7 @@ impl Stocks {
         identity: Identity,
     ) -> Result<(Movement, Option<Receipt>), ModelError> {
         let mut found = Vec::with_capacity(1);
-        let plain = Context { level: None, trace: TraceAsk::NONE, ..*cx };
+        let plain = cx.plain();
         self.products.find(&plain, product, &mut found).await?;
         match found.first() {
             None => return Err(unknown_product()),

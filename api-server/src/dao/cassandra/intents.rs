@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::StartError;
 use super::execute::{Bound, Database, Statement};
-use crate::dao::{Context, DaoError, TraceAsk};
+use crate::dao::{Context, DaoError};
 
 /// What the notes of one kind of rows say beside the row's id, and where they lie.
 pub trait Detail: Clone + Debug + PartialEq + Send + Sync + 'static {
@@ -104,7 +104,7 @@ impl<D: Detail> Intents<D> {
     /// of the sweeper.
     pub async fn forget(&self, cx: &Context, intent: &Intent<D>) {
         let values = (minute_of(intent.at), CqlTimestamp(intent.at), intent.operation);
-        let plain = Context { level: None, trace: TraceAsk::NONE, ..*cx };
+        let plain = cx.plain();
         if let Err(error) = self.database.run(&plain, &self.drop, &values).await {
             tracing::debug!(%error, "an intent of nothing is left to the sweeper");
         }

@@ -28,7 +28,7 @@ use super::listing::copies::{bigint, time};
 use super::products::broken;
 use super::tries::decide;
 use crate::dao::ledger::{Account, Balance, Glimpse, LedgerDao, Movement, Posted, Posting};
-use crate::dao::{Context, DaoError, Receipt, TraceAsk};
+use crate::dao::{Context, DaoError, Receipt};
 
 /// Settled ids that are looked for at the same time.
 const READ_AT_ONCE: usize = 16;
@@ -165,7 +165,7 @@ impl CassandraLedger {
     }
 
     async fn settled_version(&self, cx: &Context, account: Account, id: Uuid) -> Result<Option<i64>, DaoError> {
-        let plain = Context { level: None, trace: TraceAsk::NONE, ..*cx };
+        let plain = cx.plain();
         let result = self.database.run(&plain, &self.settled, &(account.book.name(), account.id, id)).await?;
         let rows = result.into_rows_result().map_err(broken)?;
         let row = rows.maybe_first_row::<(Option<i64>,)>().map_err(broken)?;
@@ -176,7 +176,7 @@ impl CassandraLedger {
         let Some(version) = self.settled_version(cx, account, id).await? else {
             return Ok(None);
         };
-        let plain = Context { level: None, trace: TraceAsk::NONE, ..*cx };
+        let plain = cx.plain();
         let (found, _) = self.settled_before(&plain, account, version, 1).await?;
         match found.into_iter().next() {
             Some(movement) if movement.id == id => Ok(Some(movement)),

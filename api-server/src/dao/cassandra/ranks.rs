@@ -16,7 +16,7 @@ use super::execute::{Database, Statement};
 use super::products::broken;
 use crate::dao::ledger::{Account, Book};
 use crate::dao::ranks::{RankDao, Slot};
-use crate::dao::{Context, DaoError, TraceAsk};
+use crate::dao::{Context, DaoError};
 
 /// See the module.
 pub struct CassandraRanks {
@@ -68,17 +68,12 @@ impl CassandraRanks {
         }
         Ok(())
     }
-
-    /// The level of the rank is the store's own, whatever a client asks for its reads.
-    const fn plain(cx: &Context) -> Context {
-        Context { level: None, trace: TraceAsk::NONE, ..*cx }
-    }
 }
 
 #[async_trait]
 impl RankDao for CassandraRanks {
     async fn put(&self, cx: &Context, account: Account, slot: Slot, version: i64) -> Result<(), DaoError> {
-        let cx = Self::plain(cx);
+        let cx = cx.plain();
         let values = (account.book.name(), slot.0, account.id, version);
         self.database.run(&cx, &self.put, &values).await?;
         self.database.run(&cx, &self.note, &(account.book.name(), slot.0)).await?;
@@ -86,7 +81,7 @@ impl RankDao for CassandraRanks {
     }
 
     async fn remove(&self, cx: &Context, account: Account, slot: Slot, version: i64) -> Result<(), DaoError> {
-        let cx = Self::plain(cx);
+        let cx = cx.plain();
         let values = (version, account.book.name(), slot.0, account.id);
         self.database.run(&cx, &self.remove, &values).await?;
         self.tidy(&cx, account.book, slot).await

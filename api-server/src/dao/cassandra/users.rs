@@ -28,7 +28,7 @@ use super::unique::{Claimed, Claims, Unique};
 use crate::dao::users::{
     Inserted, PageEnd, Position, Removed, Replaced, StoredUser, User, UserDao, UserSink, fold_email,
 };
-use crate::dao::{Context, DaoError, Receipt, TraceAsk};
+use crate::dao::{Context, DaoError, Receipt};
 pub use rows::ClaimsTouched;
 use rows::{Erased, Kept, LIST_COLUMNS, Row, broken, kept_of, row_of};
 
@@ -267,7 +267,7 @@ impl UserDao for CassandraUsers {
     }
 
     async fn exists(&self, cx: &Context, id: Uuid) -> Result<bool, DaoError> {
-        let plain = Context { level: None, trace: TraceAsk::NONE, ..*cx };
+        let plain = cx.plain();
         let result = self.database.run(&plain, &self.exists, &(id,)).await?;
         let rows = result.into_rows_result().map_err(broken)?;
         let row = rows.maybe_first_row::<(Option<CqlTimestamp>, Option<CqlTimestamp>)>().map_err(broken)?;

@@ -7,7 +7,7 @@ use super::{Orders, given_up};
 use crate::dao::ledger::Account;
 use crate::dao::orders::{Line, Note, Order, Replaced, Status, Stored};
 use crate::dao::ranks::Slot;
-use crate::dao::{Context, DaoError, Receipt, TraceAsk};
+use crate::dao::{Context, DaoError, Receipt};
 use crate::models::error::{ModelError, Shortage, Violation};
 use crate::models::ledger::{Change, Outcome, Refusal, Want};
 use crate::models::lines::Settled;
@@ -128,7 +128,7 @@ impl Orders {
 
     /// Lines of which less is in stock than they want.
     async fn short_of(&self, cx: &Context, lines: &[(usize, &Line)]) -> Result<Vec<Violation>, ModelError> {
-        let plain = Context { level: None, trace: TraceAsk::NONE, ..*cx };
+        let plain = cx.plain();
         let balances = lines.iter().map(|(_, line)| self.daos.ledger.find(&plain, Account::stock(line.product)));
         let balances = try_join_all(balances).await?;
         let short = lines.iter().zip(balances).filter_map(|((at, line), (balance, _))| {
@@ -230,7 +230,7 @@ impl Orders {
         stored: &Stored,
         taken: Option<Vec<Turned>>,
     ) -> Result<(), ModelError> {
-        let plain = Context { level: None, trace: TraceAsk::NONE, ..*cx };
+        let plain = cx.plain();
         let order = &stored.order;
         let listed = async { Ok::<_, ModelError>(self.daos.orders.list(&plain, stored).await?) };
         let ranked = async {

@@ -1,8 +1,8 @@
 //! Products by their sku: what a line of an import does. IO only through the DAO's trait.
 
 use super::{Products, sku_in_flight};
+use crate::dao::Context;
 use crate::dao::products::{Filter, LOOKED_AT_MAX, PageQuery, Product, ProductDao};
-use crate::dao::{Context, TraceAsk};
 use crate::models::bulk::Became;
 use crate::models::create::Identity;
 use crate::models::error::{ModelError, Violation};
@@ -50,7 +50,7 @@ pub(in crate::models) async fn holder(
     cx: &Context,
     sku: &str,
 ) -> Result<Option<Product>, ModelError> {
-    let plain = Context { level: None, trace: TraceAsk::NONE, ..*cx };
+    let plain = cx.plain();
     let filter = Filter { sku: Some(sku.to_owned()), ..Filter::default() };
     let mut found = Vec::with_capacity(1);
     dao.page(&plain, &PageQuery { filter, limit: 1, after: None, look_at: LOOKED_AT_MAX }, &mut found).await?;

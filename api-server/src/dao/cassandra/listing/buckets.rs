@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::dao::cassandra::StartError;
 use crate::dao::cassandra::execute::{Bound, Database, Statement};
 use crate::dao::cassandra::tries::decide;
-use crate::dao::{Context, DaoError, TraceAsk};
+use crate::dao::{Context, DaoError};
 
 /// Rows after which a new bucket is opened. A few more may follow before it begins.
 const ENOUGH: i64 = 5_000;
@@ -176,7 +176,7 @@ impl Buckets {
         // The last known one is asked for again: it tells an empty answer from no partition.
         let from = begins.last().copied().unwrap_or(i64::MIN);
         let asked_at = Instant::now();
-        let plain = Context { level: None, trace: TraceAsk::NONE, ..*cx };
+        let plain = cx.plain();
         let result = self.database.run(&plain, &self.read, &(from,)).await?;
         let rows = result.into_rows_result().map_err(|error| DaoError::Broken(error.to_string()))?;
         let mut found = Vec::new();
