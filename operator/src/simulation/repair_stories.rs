@@ -4,21 +4,11 @@
 use store_crds::{Debt, DebtKind};
 
 use super::Simulation;
-use super::stories::{degraded, settled, spec};
+use super::stories::{degraded, settled, spec, until};
 use crate::plan::RingAction;
 
 fn owed(simulation: &Simulation) -> Vec<Debt> {
     simulation.operator.last.as_ref().map(|plan| plan.memory.owed.clone()).unwrap_or_default()
-}
-
-fn until(simulation: &mut Simulation, what: &str, is_so: impl Fn(&Simulation) -> bool) {
-    for _ in 0..600 {
-        if is_so(simulation) {
-            return;
-        }
-        simulation.steps(1).unwrap();
-    }
-    panic!("it never came to this: {what}; {}", degraded(simulation));
 }
 
 fn failing(size: i32) -> Simulation {

@@ -19,6 +19,17 @@ pub fn settled(size: i32, racks: usize, factor: i32) -> Simulation {
     simulation
 }
 
+/// Steps, at most twenty minutes of the model, until this is so.
+pub fn until(simulation: &mut Simulation, what: &str, is_so: impl Fn(&Simulation) -> bool) {
+    for _ in 0..600 {
+        if is_so(simulation) {
+            return;
+        }
+        simulation.steps(1).unwrap();
+    }
+    panic!("it never came to this: {what}; {}", degraded(simulation));
+}
+
 #[test]
 fn a_first_bootstrap_settles() {
     settled(1, 1, 1);
