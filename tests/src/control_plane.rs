@@ -45,7 +45,7 @@ pub fn start_api(layout: &Layout, etcd: &Path, kubernetes: &Path) -> Result<(), 
 }
 
 /// Starts the controller manager, the scheduler and the provisioner unless they run. The API server must be ready:
-/// both end for good when the roles that it makes at its first start are not there.
+/// the first two end for good when the roles that it makes at its first start are not there.
 ///
 /// # Errors
 /// [`ProcessError`] when one cannot be started.

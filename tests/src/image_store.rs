@@ -59,8 +59,7 @@ fn io_error<E: Into<io::Error>>(action: &'static str, path: impl AsRef<Path>) ->
 /// [`ImageStoreError`] when containerd cannot import it.
 pub fn ensure(cache: &Cache, launcher: &Path, archive: &Path) -> Result<PathBuf, ImageStoreError> {
     let entry = archive.parent().and_then(Path::file_name).unwrap_or_default();
-    let key = Key::new("image-store", "v1").with(entry.as_encoded_bytes());
-    let key = key.making("unpacking the base images");
+    let key = Key::new("image-store", "v1").with(entry.as_encoded_bytes()).making("unpacking the base images");
     Ok(cache.ensure(&key, |directory| {
         let mut unpack = Command::new("unshare");
         unpack.args(["--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"]);

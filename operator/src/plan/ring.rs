@@ -228,7 +228,7 @@ fn volume(node: &Node) -> Option<String> {
 }
 
 /// The replicas of a rack's StatefulSet, if it exists.
-fn asked(rack: &str, observation: &Observation) -> Option<i64> {
+pub fn asked(rack: &str, observation: &Observation) -> Option<i64> {
     let mut sets = observation.children.iter().filter(|(key, _)| key.kind == "StatefulSet").map(|(_, set)| set);
     sets.find(|set| set["metadata"]["labels"][store_crds::LABEL_RACK] == rack)?["spec"]["replicas"].as_i64()
 }

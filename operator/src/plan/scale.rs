@@ -8,7 +8,7 @@ use store_crds::{DebtKind, OperationKind, OperationStatus};
 
 use super::draft::{Context, Draft, Hold, operation};
 use super::retry::{self, Stands};
-use super::ring::{Membership, Node};
+use super::ring::{self, Membership, Node};
 use super::{RingAction, api, calm, losses, quorum, replication, streaming};
 use crate::desired::DesiredRack;
 use crate::observation::{NodeView, TaskKey, TaskKind, TaskState};
@@ -39,8 +39,7 @@ pub fn finish_join(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let rack = node.map(|node| node.rack.as_str()).or_else(|| rack_of(context, pod))?;
     let ordinal = ordinal_of(pod)?;
     // it was only written down: whether it may begin is asked again, as of any other (`join_next`)
-    let asked = context.stateful_set(rack).and_then(|set| set["spec"]["replicas"].as_i64());
-    let is_asked = asked.is_some_and(|replicas| replicas > i64::from(ordinal));
+    let is_asked = ring::asked(rack, context.observation).is_some_and(|replicas| replicas > i64::from(ordinal));
     if !is_asked && node.is_none_or(|node| node.running.is_none() && node.claim.is_none()) {
         return None;
     }
