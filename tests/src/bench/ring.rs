@@ -17,7 +17,7 @@ use crate::command::CommandError;
 use crate::progress::{WaitError, say, wait_until};
 use crate::suites::install::OPERATOR_NAMESPACE;
 use crate::suites::kubectl::Kubectl;
-use crate::suites::shop::{Shop, ShopError, ask};
+use crate::suites::shop::{SHORT_DELAYS, Shop, ShopError, ask};
 
 /// The manifest of one rack of the plain ring.
 const PLAIN: &str = include_str!("../../bench/plain-ring.yaml");
@@ -134,8 +134,7 @@ async fn shop(cluster: &Cluster, rest: Option<Duration>) -> Result<(f64, f64, Op
     let racks: Vec<_> = ["a", "b", "c"].map(|rack| json!({ "name": rack, "zone": rack })).to_vec();
     let spec = json!({
         "cassandra": {
-            "size": 3, "racks": racks, "deletionPolicy": "Delete",
-            "jvmOptions": ["-Dcassandra.ring_delay_ms=5000", "-Dcassandra.skip_wait_for_gossip_to_settle=0"],
+            "size": 3, "racks": racks, "deletionPolicy": "Delete", "jvmOptions": SHORT_DELAYS,
         },
         "keyspaces": [{ "name": "store_manager", "replicationFactor": 3 }],
         "api": { "replicas": 2, "ingress": {} },

@@ -223,22 +223,22 @@ impl Server {
         Ok(empty)
     }
 
-    /// The alerts that have fired at some time within the last `span`.
+    /// The alerts that have fired at some time within the last `span`; `within` is a matcher of their labels.
     ///
     /// # Errors
     /// [`ServerError`] when Prometheus does not tell.
-    pub async fn fired(&self, span: Duration) -> Result<BTreeSet<String>, ServerError> {
+    pub async fn fired(&self, span: Duration, within: &str) -> Result<BTreeSet<String>, ServerError> {
         // A range of less than an evaluation holds no sample.
         let span = span.max(Duration::from_secs(2)).as_millis();
-        self.alerts(&format!("count_over_time(ALERTS{{alertstate=\"firing\"}}[{span}ms])")).await
+        self.alerts(&format!("count_over_time(ALERTS{{alertstate=\"firing\",{within}}}[{span}ms])")).await
     }
 
-    /// The alerts that fire now.
+    /// The alerts that fire now; `within` is a matcher of their labels.
     ///
     /// # Errors
     /// As [`Server::fired`].
-    pub async fn firing(&self) -> Result<BTreeSet<String>, ServerError> {
-        self.alerts("ALERTS{alertstate=\"firing\"}").await
+    pub async fn firing(&self, within: &str) -> Result<BTreeSet<String>, ServerError> {
+        self.alerts(&format!("ALERTS{{alertstate=\"firing\",{within}}}")).await
     }
 
     async fn alerts(&self, expression: &str) -> Result<BTreeSet<String>, ServerError> {

@@ -17,7 +17,7 @@ use store_crds::LABEL_STORE;
 
 use super::install;
 use super::kubectl::Kubectl;
-use super::shop::{Shop, ShopError, ask, is_ready};
+use super::shop::{SHORT_DELAYS, Shop, ShopError, ask, is_ready};
 use super::tally::Tally;
 use crate::checks::root;
 use crate::command::{CommandError, SHORT, run};
@@ -296,7 +296,7 @@ fn wrong(what: String) -> ChartLifeError {
 /// One node, one copy, one API pod: what must not move, in the least time.
 fn spec() -> Value {
     json!({
-        "cassandra": { "jvmOptions": ["-Dcassandra.ring_delay_ms=5000", "-Dcassandra.skip_wait_for_gossip_to_settle=0"] },
+        "cassandra": { "jvmOptions": SHORT_DELAYS },
         "api": { "replicas": 1 },
     })
 }

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use store_crds::{StoreClusterStatus, conditions};
 
 use super::kubectl::Kubectl;
-use super::shop::{Shop, ask, condition, is_ready, settled};
+use super::shop::{SHORT_DELAYS, Shop, ask, condition, is_ready, settled};
 use super::story::{Row, Stage, StoryError, Timeline};
 use super::tally::Tally;
 use crate::load::{Client, Load, LoadReport, Product, Settings, verify_by_cql};
@@ -313,8 +313,7 @@ fn spec_of(racks: &[&str]) -> Value {
             "size": racks.len(),
             "racks": zones.collect::<Vec<_>>(),
             "deletionPolicy": "Retain",
-            // Stock delays make each node wait two minutes for gossip on a network of one machine.
-            "jvmOptions": ["-Dcassandra.ring_delay_ms=5000", "-Dcassandra.skip_wait_for_gossip_to_settle=0"],
+            "jvmOptions": SHORT_DELAYS,
         },
         "keyspaces": [{ "name": KEYSPACE, "replicationFactor": 3 }],
         // An empty Ingress that gets annotations and loses them again would become null by server-side apply.

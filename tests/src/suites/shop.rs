@@ -22,6 +22,9 @@ use crate::progress::{WaitError, wait_until};
 
 /// Field manager of what the suites apply.
 pub const MANAGER: &str = "store-tests";
+/// Options for Cassandra with which a node that joins waits 5 s for gossip in place of 30, and one that starts does not
+/// wait for it to settle: on the network of one machine it has settled at once.
+pub const SHORT_DELAYS: [&str; 2] = ["-Dcassandra.ring_delay_ms=5000", "-Dcassandra.skip_wait_for_gossip_to_settle=0"];
 /// Time for one question to the API server.
 const QUESTION: Duration = Duration::from_secs(10);
 /// Most of a followed log that is kept, in bytes.

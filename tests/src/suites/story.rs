@@ -79,12 +79,27 @@ pub struct Plan {
     pub version: String,
     /// End after three copies and the killed process.
     pub first_half: bool,
-    /// Also apply the table of bad specs to the running shop.
-    pub bad_specs: bool,
+    /// Let no node wait longer for gossip than one machine's network needs; otherwise as Cassandra does by default.
+    pub short_delays: bool,
+    /// Host of the shop's Ingress, where another shop has the Ingress of any host meanwhile.
+    pub host: Option<&'static str>,
     /// Requests per second.
     pub rate: f64,
     /// Where to put pictures of the dashboards, if any are wanted.
     pub pictures: Option<PathBuf>,
+}
+
+impl Plan {
+    /// All of it.
+    pub fn whole(version: &str, rate: f64) -> Self {
+        Plan { version: version.into(), first_half: false, short_delays: true, host: None, rate, pictures: None }
+    }
+
+    /// Its first half, with Cassandra's own delays, beside another shop.
+    pub fn half(version: &str, rate: f64) -> Self {
+        let host = Some("half.example.com");
+        Plan { version: version.into(), first_half: true, short_delays: false, host, rate, pictures: None }
+    }
 }
 
 /// Where the story plays.
@@ -151,7 +166,7 @@ macro_rules! step {
 
 impl Story<'_> {
     async fn steps(&mut self, tally: &mut Tally) -> Result<(), StoryError> {
-        self.watch = Some(Watch::start(&self.stage.cluster.client()).await?);
+        self.watch = Some(Watch::start(&self.stage.cluster.client(), self.shop.namespace(), &self.stage.operator_namespace).await?);
         step!(self, tally, "one node, one copy: apply to Ready", self.one_node());
         step!(self, tally, "products through the Ingress", self.first_products());
         step!(self, tally, "to three nodes", self.three_nodes());
@@ -174,9 +189,7 @@ impl Story<'_> {
         step!(self, tally, "back to three nodes", self.back_to_three());
         step!(self, tally, "API pods deleted one after another", self.delete_api_pods());
         step!(self, tally, "owned objects edited and deleted by hand", self.meddle());
-        if self.plan.bad_specs {
-            step!(self, tally, "bad specs", self.bad_specs(tally));
-        }
+        step!(self, tally, "bad specs", self.bad_specs(tally));
         Ok(())
     }
 
@@ -237,7 +250,7 @@ impl Story<'_> {
             let (report, ledger) = load.stop().await;
             self.judge(&report, tally);
             let read = async {
-                let client = Client::new(&self.stage.cluster.url(), None, Duration::from_secs(15))?;
+                let client = Client::new(&self.stage.cluster.url(), self.plan.host, Duration::from_secs(15))?;
                 let client = client.with_token(&self.shop.token(ROLE).await?)?;
                 let by_api = verify_by_api(&client, &ledger, "LOCAL_QUORUM", READ_BACK).await;
                 let access = self.shop.access(KEYSPACE).await?;
@@ -328,7 +341,7 @@ impl Story<'_> {
     /// Waits until the Ingress answers, and begins the load.
     async fn first_products(&mut self) -> Result<String, StoryError> {
         let url = self.stage.cluster.url();
-        let client = Client::new(&url, None, Duration::from_secs(5))?;
+        let client = Client::new(&url, self.plan.host, Duration::from_secs(5))?;
         wait_until("the Ingress to answer", Duration::from_secs(60), || async {
             let answer = client.send(http::Method::GET, "/health", &[], None).await;
             let answer = answer.map_err(|(kind, detail)| format!("{kind}: {detail}"))?;
@@ -336,7 +349,8 @@ impl Story<'_> {
         })
         .await?;
         let token = Some(self.shop.token(ROLE).await?);
-        let load = Load::start(Settings { rate: self.plan.rate, token, ..Settings::new(url) })?;
+        let host = self.plan.host.map(str::to_owned);
+        let load = Load::start(Settings { rate: self.plan.rate, host, token, ..Settings::new(url) })?;
         load.begin("products through the Ingress");
         let made = wait_until("the first products", Duration::from_secs(120), || {
             let made = load.products().len();

@@ -35,6 +35,9 @@ const SCRAPED: &str = "app.kubernetes.io/component in (operator,api,cassandra)";
 /// A Prometheus with the chart's rules for a faster clock.
 pub(super) struct Watch {
     server: Arc<Server>,
+    /// Of which namespaces the alerts are the story's, as a matcher: another shop has its own meanwhile. That there is no
+    /// operator is told without one.
+    within: String,
     follower: JoinHandle<()>,
 }
 
@@ -49,21 +52,21 @@ const OF_FAILURES: &str = "Store: the operator: Errors by reason";
 
 impl Watch {
     /// Starts it on the pods that there are, and follows them from then on.
-    pub(super) async fn start(client: &Client) -> Result<Watch, StoryError> {
+    pub(super) async fn start(client: &Client, shop: &str, operator: &str) -> Result<Watch, StoryError> {
         let rules = hurried(&shipped_rules(&root()).map_err(StoryError::Wrong)?);
         let cache = Cache::open().map_err(|error| StoryError::Wrong(error.to_string()))?;
         let pods: Api<Pod> = Api::all(client.clone());
         let targets = targets(&pods).await.map_err(|error| StoryError::Wrong(error.to_string()))?;
         let server = Arc::new(Server::start(&cache, &Settings { rules, interval: INTERVAL }, &targets).await?);
         let follower = tokio::spawn(follow(pods, Arc::clone(&server), targets));
-        Ok(Watch { server, follower })
+        Ok(Watch { server, within: format!("namespace=~\"{shop}|{operator}|\""), follower })
     }
 
     /// Waits until each of these has fired at some time since `began`.
     pub(super) async fn fired(&self, began: Timestamp, due: &[&str]) -> Result<String, StoryError> {
         wait_until("alerts to fire", ALERT, || async {
             let since = Duration::try_from(Timestamp::now().duration_since(began)).unwrap_or_default();
-            let fired = self.server.fired(since).await.map_err(|error| error.to_string())?;
+            let fired = self.server.fired(since, &self.within).await.map_err(|error| error.to_string())?;
             let missing: Vec<_> = due.iter().filter(|alert| !fired.contains(**alert)).collect();
             if missing.is_empty() { Ok(()) } else { Err(format!("{missing:?} have not fired, {fired:?} have")) }
         })
@@ -74,7 +77,7 @@ impl Watch {
     /// Waits until none of these fires.
     pub(super) async fn quiet(&self, over: &[&str]) -> Result<String, StoryError> {
         wait_until("alerts to go quiet", ALERT, || async {
-            let firing = self.server.firing().await.map_err(|error| error.to_string())?;
+            let firing = self.server.firing(&self.within).await.map_err(|error| error.to_string())?;
             let left: Vec<_> = over.iter().filter(|alert| firing.contains(**alert)).collect();
             if left.is_empty() { Ok(()) } else { Err(format!("{left:?} still fire")) }
         })
@@ -85,7 +88,7 @@ impl Watch {
     /// The alert that must never fire has not, though it could have: its figure is there.
     pub(super) async fn never(&self) -> Result<String, StoryError> {
         let (alert, figure) = NEVER;
-        let fired = self.server.fired(self.server.age()).await?;
+        let fired = self.server.fired(self.server.age(), &self.within).await?;
         let seen = self.server.ask(&format!("count({figure})")).await?;
         let found = format!("{figure} is {}, fired: {fired:?}", if seen.is_empty() { "absent" } else { "scraped" });
         if seen.is_empty() || fired.contains(alert) { Err(StoryError::Wrong(found)) } else { Ok(found) }

@@ -7,7 +7,6 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
 use kube::api::{DeleteParams, ListParams};
 use store_crds::{LABEL_STORE, NodeState, StoreCluster};
 
-use super::specs::spec;
 use super::{KEYSPACE, READ_BACK, Story, StoryError};
 use crate::load::verify_by_cql;
 use crate::progress::wait_until;
@@ -23,13 +22,8 @@ const CHANGE: Duration = Duration::from_secs(400);
 const DELETE: Duration = Duration::from_secs(180);
 
 impl Story<'_> {
-    pub(super) fn policy(&self) -> &'static str {
-        // Each of both policies is seen by one of both versions.
-        if self.plan.first_half { "Delete" } else { "Retain" }
-    }
-
     async fn apply(&self, size: u32, racks: usize, copies: u32, deadline: Duration) -> Result<String, StoryError> {
-        self.shop.apply(&spec(&self.plan.version, size, racks, copies, self.policy())).await?;
+        self.shop.apply(&self.plan.spec(size, racks, copies)).await?;
         self.settle(deadline, size, copies).await
     }
 
@@ -124,7 +118,7 @@ impl Story<'_> {
             let deployments = deployments.list(&params).await.map_err(text)?.items.len();
             let pods = self.shop.pods("cassandra").await.map_err(|error| error.to_string())?.len();
             let claims = claims.list(&params).await.map_err(text)?.items.len();
-            let claims_right = self.policy() == "Retain" || claims == 0;
+            let claims_right = self.plan.policy() == "Retain" || claims == 0;
             if gone && sets + deployments + pods == 0 && claims_right {
                 Ok(())
             } else {
@@ -137,8 +131,8 @@ impl Story<'_> {
         let superuser = ask("looking for the password", secrets.get_opt(&format!("{}-superuser", self.shop.name())))
             .await?
             .is_some();
-        let found = format!("policy {}: {claims} claims, superuser's Secret kept: {superuser}", self.policy());
-        let right = if self.policy() == "Retain" { claims >= 3 && superuser } else { claims == 0 && !superuser };
+        let found = format!("policy {}: {claims} claims, superuser's Secret kept: {superuser}", self.plan.policy());
+        let right = if self.plan.policy() == "Retain" { claims >= 3 && superuser } else { claims == 0 && !superuser };
         if right { Ok(found) } else { Err(StoryError::Wrong(found)) }
     }
 

@@ -2,25 +2,33 @@
 
 use serde_json::{Value, json};
 
+use super::Plan;
+use crate::suites::shop::SHORT_DELAYS;
+
 /// Racks and zones of the story.
 const RACKS: [&str; 3] = ["a", "b", "c"];
 
-/// A shop of `size` nodes on the first `racks` of the three racks, with `copies` of each row.
-pub(super) fn spec(version: &str, size: u32, racks: usize, copies: u32, policy: &str) -> Value {
-    let racks: Vec<Value> = RACKS.iter().take(racks).map(|rack| json!({ "name": rack, "zone": rack })).collect();
-    json!({
-        "cassandra": {
-            "version": version,
-            "size": size,
-            "racks": racks,
-            "deletionPolicy": policy,
-            // Stock delays make each node wait two minutes for gossip on a network of one machine.
-            "jvmOptions": ["-Dcassandra.ring_delay_ms=5000", "-Dcassandra.skip_wait_for_gossip_to_settle=0"],
-        },
-        "keyspaces": [{ "name": "store_manager", "replicationFactor": copies }],
-        // The load-balancer and the Ingress controller.
-        "api": { "replicas": 2, "ingress": {}, "trustedHops": 2 },
-    })
+impl Plan {
+    /// A shop of `size` nodes on the first `racks` of the three racks, with `copies` of each row.
+    pub(super) fn spec(&self, size: u32, racks: usize, copies: u32) -> Value {
+        let racks: Vec<Value> = RACKS.iter().take(racks).map(|rack| json!({ "name": rack, "zone": rack })).collect();
+        let ingress = self.host.map_or(json!({}), |host| json!({ "host": host }));
+        let mut spec = json!({
+            "cassandra": { "version": self.version, "size": size, "racks": racks, "deletionPolicy": self.policy() },
+            "keyspaces": [{ "name": "store_manager", "replicationFactor": copies }],
+            // The load-balancer and the Ingress controller.
+            "api": { "replicas": 2, "ingress": ingress, "trustedHops": 2 },
+        });
+        if self.short_delays {
+            spec["cassandra"]["jvmOptions"] = json!(SHORT_DELAYS);
+        }
+        spec
+    }
+
+    /// Each of both policies is seen by one of both stories.
+    pub(super) fn policy(&self) -> &'static str {
+        if self.first_half { "Delete" } else { "Retain" }
+    }
 }
 
 #[cfg(test)]
@@ -30,9 +38,9 @@ mod tests {
     #[test]
     fn every_spec_of_the_story_keeps_the_rules() {
         let steps = [(1, 1, 1), (3, 3, 1), (3, 3, 3), (3, 3, 2), (4, 3, 2)];
-        for version in ["4.1", "5.0"] {
+        for plan in [Plan::whole("5.0", 10.0), Plan::half("4.1", 10.0)] {
             for (size, racks, copies) in steps {
-                let spec = serde_json::from_value(spec(version, size, racks, copies, "Retain")).expect("a spec");
+                let spec = serde_json::from_value(plan.spec(size, racks, copies)).expect("a spec");
                 assert_eq!(store_crds::validate("shop", &spec), []);
             }
         }

@@ -9,7 +9,6 @@ use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use super::specs::spec;
 use super::{ROLE, Story, StoryError};
 use crate::load::Client;
 use crate::otlp::{Collector, Seen};
@@ -28,7 +27,7 @@ impl Story<'_> {
     pub(super) async fn one_trace(&mut self) -> Result<String, StoryError> {
         let collector = Collector::on(self.stage.cluster.layout().host().into()).await;
         let collector = collector.map_err(|error| StoryError::Wrong(format!("a collector: {error}")))?;
-        let mut spec = spec(&self.plan.version, 3, 3, 2, self.policy());
+        let mut spec = self.plan.spec(3, 3, 2);
         spec["api"]["tracing"] = json!({ "endpoint": collector.endpoint() });
         // Applied over a fuller one; taking out all of an object's fields would leave null in its place.
         spec["api"]["ingress"] = json!({ "className": "traefik" });

@@ -10,7 +10,6 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::LogParams;
 use serde_json::{Value, json};
 
-use super::specs::spec;
 use super::{ROLE, Story, StoryError};
 use crate::checks::root;
 use crate::command::{SHORT, run};
@@ -50,7 +49,7 @@ impl Story<'_> {
         let certificate = certificate(&[HOST, &route])?;
         let objects = cluster_objects(&certificate, self.shop.namespace(), &gateway["parents"][0]);
         self.stage.kubectl.run_with(&["apply", "--server-side", "-f", "-"], objects.to_string()).await?;
-        let mut spec = spec(&self.plan.version, 3, 3, 2, self.policy());
+        let mut spec = self.plan.spec(3, 3, 2);
         spec["api"]["gateway"] = gateway.clone();
         spec["api"]["ingress"] = json!({
             "host": HOST, "className": "traefik", "tlsSecretName": SECRET, "annotations": { ANNOTATION.0: ANNOTATION.1 },
