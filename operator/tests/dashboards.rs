@@ -16,7 +16,7 @@ use store_operator::health::{self, Health, Heartbeat};
 use store_operator::metrics::{Metrics, Outcome};
 use store_operator::node::agent::{AgentArgs, node_agent};
 use store_tests::cache::Cache;
-use store_tests::checks::root;
+use store_tests::checkout::root;
 use store_tests::monitoring::server::{Server, Settings, Target};
 use store_tests::monitoring::{Query, queries, shipped_rules};
 use tokio::net::TcpListener;

@@ -4,7 +4,6 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -18,6 +17,7 @@ use tokio::process::{Child, Command};
 use crate::binaries::{self, BinariesError};
 use crate::cache::Cache;
 use crate::command::{CommandError, SHORT, run};
+use crate::ports::{free_port, free_ports};
 use crate::progress::{WaitError, wait_until};
 
 /// An idle machine needs ten seconds, a busy one more.
@@ -57,6 +57,10 @@ fn io_error(action: impl Into<String>) -> impl FnOnce(io::Error) -> ApiServerErr
     move |source| ApiServerError::Io { action, source }
 }
 
+fn no_port() -> impl FnOnce(io::Error) -> ApiServerError {
+    io_error("looking for a free port")
+}
+
 /// One that runs. Dropped, it is killed; [`ApiServer::end`] ends it and says what was left.
 pub struct ApiServer {
     directory: TempDir,
@@ -77,7 +81,7 @@ impl ApiServer {
             .tempdir()
             .map_err(io_error("making a temporary directory"))?;
         let at = directory.path();
-        let [clients, peers, port] = free_ports()?;
+        let [clients, peers, port] = free_ports().map_err(no_port())?;
         let token = uuid::Uuid::new_v4().simple().to_string();
         prepare(at, port, &token)?;
         let kubeconfig = Kubeconfig::read_from(at.join("kubeconfig"))?;
@@ -92,7 +96,7 @@ impl ApiServer {
         )?;
         server.ready().await?;
         let manager = kubernetes.join("kube-controller-manager");
-        let flags = manager_flags(server.path(), free_ports::<1>()?[0]);
+        let flags = manager_flags(server.path(), free_port().map_err(no_port())?);
         server.spawn("kube-controller-manager", &manager, &flags)?;
         Ok(server)
     }
@@ -197,27 +201,6 @@ async fn end(child: &mut Child) -> Result<ExitStatus, io::Error> {
 
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
-}
-
-/// Ports of loopback that nobody listens at.
-fn free_ports<const N: usize>() -> Result<[u16; N], ApiServerError> {
-    let held: Vec<TcpListener> = (0..N)
-        .map(|_| TcpListener::bind("127.0.0.1:0"))
-        .collect::<Result<_, _>>()
-        .map_err(io_error("looking for a free port"))?;
-    let mut ports = [0; N];
-    for (port, listener) in ports.iter_mut().zip(&held) {
-        *port = listener.local_addr().map_err(io_error("looking for a free port"))?.port();
-    }
-    Ok(ports)
-}
-
-/// A port of loopback that nobody listens at.
-///
-/// # Errors
-/// [`ApiServerError::Io`] when there is none.
-pub fn free_port() -> Result<u16, ApiServerError> {
-    free_ports::<1>().map(|[port]| port)
 }
 
 /// Certificate, keys of service accounts, the administrator's token and kubeconfig.

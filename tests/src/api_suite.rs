@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::bench::child::{ChildError, Program};
-use crate::checks::{built, cargo, root};
+use crate::bench::child::{ChildError, Program, ready};
+use crate::checkout::{built, cargo, root};
 use crate::command::{CommandError, LONG, run};
 use crate::counts::Counting;
 use crate::local_cassandra::{DATACENTER, LocalRing, Options, RingError};
+use crate::ports::free_port;
 use crate::progress::{WaitError, wait_until};
 use crate::steps::Steps;
 use crate::tools::Tools;
@@ -185,18 +186,6 @@ impl Server {
         python.args(["--report", "json", "--report-json-path"]).arg(report);
         Ok(python)
     }
-}
-
-/// A port that nobody listens on now.
-pub(crate) fn free_port() -> std::io::Result<u16> {
-    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
-}
-
-/// Whether an API of this machine is, by its port for probes.
-pub(crate) async fn ready(operations: &str) -> Result<(), String> {
-    let answer =
-        reqwest::get(format!("http://127.0.0.1:{operations}/readyz")).await.map_err(|error| error.to_string())?;
-    if answer.status().is_success() { Ok(()) } else { Err(format!("/readyz answers {}", answer.status())) }
 }
 
 /// Whether a report tells enough, as a check with its file's name.

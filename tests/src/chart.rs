@@ -11,11 +11,9 @@ use store_crds::{LABEL_COMPONENT, LABEL_STORE, StoreCluster};
 
 use crate::command::{SHORT, run};
 use crate::monitoring::server::SCRAPED;
+use crate::steps::Check;
 use crate::tools::Tools;
 use crate::values;
-
-/// A check by name and its result.
-pub type Check = (String, Result<(), String>);
 
 /// The version of Kubernetes whose schemas the manifests must keep to.
 const KUBERNETES: &str = "1.35";

@@ -4,17 +4,18 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use crate::alerts;
 use crate::cache::Cache;
 use crate::chart;
+use crate::checkout::{cargo, root};
 use crate::command::SHORT;
 use crate::counts::Counting;
 use crate::docs;
 use crate::generate::{self, GenerateError};
 use crate::gitops;
 use crate::linters;
-use crate::monitoring;
 use crate::readme;
-use crate::steps::Steps;
+use crate::steps::{Check, Steps};
 use crate::tools::{self, Tools, ToolsError};
 
 /// Enough for a build of everything from nothing on two busy cores.
@@ -22,25 +23,6 @@ const BUILD: Duration = Duration::from_secs(30 * 60);
 
 /// Enough for a look at all sources or dependencies, on two busy cores.
 const TOOL: Duration = Duration::from_secs(3 * 60);
-
-/// The root of the checkout that this program was built in.
-pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
-}
-
-/// Cargo, in the root of the checkout. Ask it for the workspace (`--workspace`, or `--bin` alone), never for a package: what a
-/// package asks of its dependencies is less, and cargo would compile many of them once more.
-pub fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root()).args(arguments);
-    cargo
-}
-
-/// Where [`cargo`] puts `program` of the workspace.
-pub fn built(program: &str) -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |told| root().join(told));
-    target.join("debug").join(program)
-}
 
 /// Format and lints, warnings being errors.
 pub fn lint(steps: &mut Steps) {
@@ -76,7 +58,7 @@ pub fn run(steps: &mut Steps) {
         Err(error) => vec![("generated files".to_owned(), Err(error.to_string()))],
     });
     steps.checks("chart and samples", || chart::checks(&root, &tools));
-    steps.checks("alerts and dashboards", || monitoring::checks(&root, &cache));
+    steps.checks("alerts and dashboards", || alerts::checks(&root, &cache));
     steps.checks("GitOps and Tilt", || gitops::checks(&root, &tools));
     steps.checks("kube-score", || linters::kube_score(&root, &tools));
     let mut lint = tools.python("yamllint");
@@ -109,8 +91,8 @@ fn program(steps: &mut Steps, name: &str, had: impl FnOnce() -> Result<PathBuf, 
     }
 }
 
-fn generated(root: &Path, tools: &Tools) -> Result<Vec<chart::Check>, GenerateError> {
+fn generated(root: &Path, tools: &Tools) -> Result<Vec<Check>, GenerateError> {
     let mut files = generate::files(root, &tools.helm)?;
-    files.extend(monitoring::files(root, tools)?);
+    files.extend(alerts::files(root, tools)?);
     generate::compare(root, &files)
 }

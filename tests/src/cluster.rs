@@ -36,7 +36,7 @@ use rustix::process::Signal;
 use crate::binaries::BinariesError;
 use crate::cache::{Cache, CacheError, Key};
 use crate::cgroup::CgroupError;
-use crate::checks::cargo;
+use crate::checkout::{cargo, root};
 use crate::command::{CommandError, LONG, run};
 use crate::haproxy::HaproxyError;
 use crate::host::HostError;
@@ -146,8 +146,7 @@ pub(crate) fn kube_error(action: impl Into<String>) -> impl FnOnce(kube::Error) 
 
 /// The repository's directory for clusters and what they leave for people: `.testbed`.
 pub fn state_root() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.parent().unwrap_or(package).join(".testbed")
+    root().join(".testbed")
 }
 
 /// A cluster that runs.

@@ -9,9 +9,9 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::chart::Check;
-use crate::checks::cargo;
+use crate::checkout::cargo;
 use crate::command::{CommandError, LONG, SHORT, run};
+use crate::steps::Check;
 use crate::{crd_reference, values};
 
 /// Release and namespace that `k8s/` is rendered with.

@@ -7,8 +7,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::chart::Check;
 use crate::command::{SHORT, run, run_with_input};
+use crate::steps::Check;
 use crate::tools::Tools;
 
 const HEALTH: &str = "docs/gitops/argocd-health.lua";

@@ -2,6 +2,7 @@
 //! suites that run on it share.
 
 pub mod addons;
+pub mod alerts;
 pub mod api_server;
 pub mod api_suite;
 pub mod bench;
@@ -9,6 +10,7 @@ pub mod binaries;
 pub mod cache;
 pub mod cgroup;
 pub mod chart;
+pub mod checkout;
 pub mod checks;
 pub mod cluster;
 pub mod command;
@@ -40,6 +42,7 @@ pub mod node_init;
 pub mod otlp;
 pub mod packages;
 pub mod pki;
+pub mod ports;
 pub mod process;
 pub mod progress;
 pub mod project_images;

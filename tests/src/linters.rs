@@ -7,9 +7,9 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::chart::Check;
 use crate::command::{SHORT, run};
 use crate::generate::copy_directory;
+use crate::steps::Check;
 use crate::tools::{Tools, python};
 
 /// A digest; no linter asks whether there is such an image.

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::chart::Check;
+use crate::steps::Check;
 
 /// Where it stands what is missing, and the heading of that table.
 const RISKS: &str = "docs/arc42/11-risks.md";

@@ -14,7 +14,7 @@ use store_crds::{StoreCluster, conditions};
 
 use crate::binaries;
 use crate::cache::Cache;
-use crate::checks::root;
+use crate::checkout::root;
 use crate::cluster::{ClusterError, blocking, io_error, kube_error, state_root};
 use crate::command::CommandError;
 use crate::images::Profile;

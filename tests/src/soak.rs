@@ -16,7 +16,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::api_suite::ApiSuiteError;
 use crate::bench::child::ChildError;
 use crate::command::CommandError;
 use crate::linearizability::{self, LinearizabilityError};
@@ -46,8 +45,6 @@ pub enum SoakError {
     Command(#[from] CommandError),
     #[error(transparent)]
     Child(#[from] ChildError),
-    #[error(transparent)]
-    Suite(#[from] ApiSuiteError),
     #[error(transparent)]
     Wait(#[from] WaitError),
     #[error("files or processes of the soak: {0}")]

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::json;
 
-use crate::checks::root;
+use crate::checkout::root;
 use crate::progress::{Figure, Figures, WaitError, machine_seconds, say, wait_until};
 
 /// From nothing, on two busy cores.

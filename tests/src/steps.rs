@@ -21,6 +21,9 @@ const PERIOD: Duration = Duration::from_millis(50);
 /// Lines of a step's output that are kept for its counts.
 const KEPT_LINES: usize = 100_000;
 
+/// A check by name and its result.
+pub type Check = (String, Result<(), String>);
+
 /// What the steps so far have counted.
 #[derive(Debug, Default)]
 pub struct Steps {

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use crate::binaries::{BinariesError, kubectl_and_helm};
 use crate::cache::{Cache, CacheError, Key};
+use crate::checkout::root;
 use crate::command::{CommandError, LONG, SHORT, run};
 
 /// The newest Helm 3, to show that the chart does not need Helm 4.
@@ -179,7 +180,7 @@ fn python_packages(cache: &Cache, requirements: &Requirements) -> Result<PathBuf
 }
 
 fn install(directory: &Path, requirements: &Requirements) -> Result<(), CommandError> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(requirements.file);
+    let file = root().join("tests").join(requirements.file);
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target"]);
     run(pip.arg(directory).arg("-r").arg(file), LONG)?;

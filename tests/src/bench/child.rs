@@ -117,3 +117,13 @@ impl Program {
         ChildError { program: self.name.clone(), reason: reason.to_owned() }
     }
 }
+
+/// Whether an API of this machine is ready, by its port for probes.
+///
+/// # Errors
+/// What its probe answers instead, or why it does not.
+pub async fn ready(operations: &str) -> Result<(), String> {
+    let answer =
+        reqwest::get(format!("http://127.0.0.1:{operations}/readyz")).await.map_err(|error| error.to_string())?;
+    if answer.status().is_success() { Ok(()) } else { Err(format!("/readyz answers {}", answer.status())) }
+}

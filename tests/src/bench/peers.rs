@@ -13,6 +13,7 @@ use super::equality::PAGE;
 use super::parts::address;
 use super::store::{KEYSPACE, Store, free_port};
 use crate::cache::{Cache, Key};
+use crate::checkout::root;
 use crate::command::{CommandError, LONG, SHORT, run};
 use crate::local_cassandra::DATACENTER;
 use crate::progress::{say, wait_until};
@@ -91,7 +92,7 @@ async fn same_bytes(store: &Store, peer: &Peer) -> Result<(), ApiBenchError> {
 }
 
 fn sources(peer: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("bench").join(peer)
+    root().join("tests/bench").join(peer)
 }
 
 /// The Go program, and a directory of Python packages.

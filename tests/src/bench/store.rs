@@ -14,6 +14,7 @@ use super::api::ApiBenchError;
 use super::child::Program;
 use super::parts::Parts;
 use crate::local_cassandra::{DATACENTER, LocalRing, Options};
+use crate::ports;
 use crate::progress::{say, wait_until};
 
 /// The keyspace of the store.
@@ -247,7 +248,5 @@ async fn migrate(store_api: &Path, node: SocketAddr, copies: u8) -> Result<(), A
 
 /// A port that was free a moment ago.
 pub(super) fn free_port() -> Result<u16, ApiBenchError> {
-    let failed = |error| ApiBenchError::Io("looking for a free port", error);
-    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
-    Ok(listener.local_addr().map_err(failed)?.port())
+    ports::free_port().map_err(|error| ApiBenchError::Io("looking for a free port", error))
 }

@@ -11,7 +11,7 @@ use store_tests::bench::overload::Bounds;
 use store_tests::bench::page::{Measured, render};
 use store_tests::bench::parts::Parts;
 use store_tests::bench::{curve, overload, ring, writes};
-use store_tests::checks::{cargo, root};
+use store_tests::checkout::{cargo, root};
 use store_tests::cluster::Cluster;
 use store_tests::command::{LONG, run};
 use store_tests::host::machine;

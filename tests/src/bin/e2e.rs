@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 use store_tests::cache::Cache;
-use store_tests::checks::root;
+use store_tests::checkout::root;
 use store_tests::cluster::Cluster;
 use store_tests::host::machine;
 use store_tests::images::Profile;

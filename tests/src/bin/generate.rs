@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use store_tests::cache::Cache;
-use store_tests::{checks, generate, monitoring, tools};
+use store_tests::checkout::root;
+use store_tests::{alerts, generate, tools};
 
 /// Writes the CRD as YAML, the chart's copy of it, the OpenAPI document, k8s/, the references of metrics and the
 /// dashboards.
@@ -17,10 +18,10 @@ struct Arguments {
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
-    let root = checks::root();
+    let root = root();
     let tools = tools::ensure(&Cache::open()?)?;
     let mut files = generate::files(&root, &tools.helm)?;
-    files.extend(monitoring::files(&root, &tools)?);
+    files.extend(alerts::files(&root, &tools)?);
     if !arguments.check {
         generate::write(&root, &files)?;
         println!("{} files written", files.len());

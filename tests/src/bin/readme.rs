@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process_group};
-use store_tests::checks::root;
+use store_tests::checkout::root;
 use store_tests::counts::Counting;
 use store_tests::progress::{say, wait_until};
 use store_tests::readme::{BLOCKS, Block, Runner, blocks};

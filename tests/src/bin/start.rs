@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use clap::Parser;
-use store_tests::checks::root;
+use store_tests::checkout::root;
 use store_tests::host::machine;
 use store_tests::start::{measure, measure_warm, page, tasks};
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use store_tests::api_suite;
 use store_tests::cache::Cache;
-use store_tests::checks::{self, cargo};
+use store_tests::checkout::{cargo, root};
+use store_tests::checks;
 use store_tests::counts::Counting;
 use store_tests::linters;
 use store_tests::steps::Steps;
@@ -31,7 +32,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         let cache = Cache::open()?;
         let tools = tools::ensure(&cache)?;
         match tools::checkov(&cache) {
-            Ok(packages) => steps.checks(CHECKOV, || linters::checkov(&checks::root(), &tools, &packages)),
+            Ok(packages) => steps.checks(CHECKOV, || linters::checkov(&root(), &tools, &packages)),
             Err(error) => steps.check(CHECKOV, || Err(error)),
         };
     }

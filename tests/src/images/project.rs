@@ -12,7 +12,7 @@ use super::cassandra::jolokia_agent;
 use super::tree::Tree;
 use super::{ImageError, PACKAGES, PATH, WRITER, debian, entry_name, io_error};
 use crate::cache::{Cache, Key};
-use crate::checks::{built, cargo};
+use crate::checkout::{built, cargo, root};
 use crate::command::{LONG, SHORT, run};
 use crate::packages;
 
@@ -173,11 +173,6 @@ fn release(cache: &Cache, compiler: &str) -> Result<[PathBuf; 2], ImageError> {
     run(of_packages("clean").args(["-p", "store-crds"]), SHORT)?;
     run(&mut of_packages("build"), LONG)?;
     Ok([API.package, OPERATOR.package].map(|package| target.join("release").join(package)))
-}
-
-/// The directory of the workspace.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 fn inside(path: &str) -> &str {

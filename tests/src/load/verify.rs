@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use super::client::Client;
 use super::ledger::{Ledger, Product, Reading, compare};
+use crate::suites::shop::{Shop, ShopError, address, is_ready};
 
 const CQL_PORT: u16 = 9042;
 /// Products read at once.
@@ -62,6 +63,25 @@ pub struct CqlAccess {
 }
 
 impl CqlAccess {
+    /// How to ask the ring of a shop: the addresses of the ready Cassandra pods and the superuser.
+    ///
+    /// # Errors
+    /// [`ShopError`] when the Secret is not there or no pod is ready.
+    pub async fn of(shop: &Shop, keyspace: &str) -> Result<Self, ShopError> {
+        let pods = shop.pods("cassandra").await?;
+        let addresses: Vec<IpAddr> = pods.values().filter(|pod| is_ready(pod)).filter_map(address).collect();
+        if addresses.is_empty() {
+            return Err(ShopError::Missing("no Cassandra pod is ready".into()));
+        }
+        let secret = format!("{}-superuser", shop.name());
+        Ok(CqlAccess {
+            addresses,
+            username: shop.secret(&secret, "username").await?,
+            password: shop.secret(&secret, "password").await?,
+            keyspace: keyspace.into(),
+        })
+    }
+
     /// A session whose statements run at `consistency`.
     ///
     /// # Errors

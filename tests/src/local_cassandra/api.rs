@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{DATACENTER, LocalRing, RingError, SUPERUSER, io_error, keeper};
-use crate::checks::{built, cargo};
+use crate::checkout::{built, cargo};
 use crate::command::{LONG, run};
 use crate::progress::{say, task, wait_until};
 

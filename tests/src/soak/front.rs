@@ -13,11 +13,12 @@ use serde_json::Value;
 
 use super::SoakError;
 use super::attempts::{Attempt, DEADLINE, End};
-use crate::api_suite::{free_port, ready};
-use crate::checks::{built, cargo};
+use crate::bench::child::ready;
+use crate::checkout::{built, cargo};
 use crate::command::{LONG, run};
 use crate::load::{Answer, Client};
 use crate::local_cassandra::{DATACENTER, keeper};
+use crate::ports::free_port;
 use crate::progress::wait_until;
 
 const READY: Duration = Duration::from_secs(60);

@@ -7,9 +7,9 @@ use super::attempts::Window;
 use super::books::Reports;
 use super::front::Front;
 use super::{Phase, SoakError, Turn, under};
-use crate::api_suite::free_port;
 use crate::cql_proxy::CqlProxy;
 use crate::local_cassandra::{LocalRing, Options};
+use crate::ports::free_port;
 use crate::progress::say;
 
 /// Every how many of these answers are lost. An order has some ten of them.

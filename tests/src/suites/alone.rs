@@ -14,7 +14,8 @@ use kube::{Api, Client};
 
 use super::shop::{MANAGER, ask};
 use super::tally::Tally;
-use crate::api_server::{ApiServer, free_port};
+use crate::api_server::ApiServer;
+use crate::ports::free_port;
 use crate::progress::wait_until;
 
 const CRD: &str = "storeclusters.storemanager.io";

@@ -1,12 +1,26 @@
-//! How long Cassandra itself took for what it was told to do, from the log of a node. Pure.
+//! How long Cassandra itself took for what it was told to do, from the logs of its pods. Pure, but for the Kubernetes API that
+//! has the logs.
 //!
 //! This is the honest other side of an operator's times: what a person at nodetool would have waited
 //! for too. Lines are expected as the kubelet gives them: an RFC 3339 time, a blank, the line.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::{AsyncBufReadExt as _, TryStreamExt as _};
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::LogParams;
+use tokio::task::JoinSet;
+
+use super::shop::{Shop, ShopError, ask};
+
+/// Most of a log that is read at once, in bytes.
+const READ: i64 = 32 << 20;
+/// Most of a followed log that is kept, in bytes.
+const FOLLOWED: usize = 32 << 20;
 
 /// Something that a node did, from its log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +88,70 @@ pub fn busy<'a>(works: impl Iterator<Item = &'a Work>) -> Duration {
         until = until.max(ended);
     }
     total
+}
+
+/// The work that the logs of the shop's Cassandra pods tell of since `since`, by pod. A pod whose log cannot be read (it has
+/// gone, its machine has no power) has no part in it.
+///
+/// # Errors
+/// [`ShopError`] when the pods cannot be listed.
+pub async fn work_since(shop: &Shop, since: Timestamp) -> Result<Vec<(String, Work)>, ShopError> {
+    let api: Api<Pod> = shop.api();
+    let params = LogParams { since_time: Some(since), limit_bytes: Some(READ), ..timed() };
+    let mut all = Vec::new();
+    for pod in shop.pods("cassandra").await?.into_keys() {
+        if let Ok(log) = ask(&format!("reading the log of {pod}"), api.logs(&pod, &params)).await {
+            all.extend(work(&log).into_iter().map(|work| (pod.clone(), work)));
+        }
+    }
+    Ok(all)
+}
+
+/// Logs being followed; dropping it ends that.
+#[derive(Debug, Default)]
+pub struct FollowedLogs {
+    texts: Vec<Arc<Mutex<String>>>,
+    tasks: JoinSet<()>,
+}
+
+impl FollowedLogs {
+    /// Follows the logs of the shop's Cassandra pods that are there now, from now on: the log of a pod that goes cannot be
+    /// read afterwards.
+    ///
+    /// # Errors
+    /// [`ShopError`] when the pods cannot be listed or a log cannot be opened.
+    pub async fn of(shop: &Shop) -> Result<Self, ShopError> {
+        let api: Api<Pod> = shop.api();
+        let params = LogParams { follow: true, since_time: Some(Timestamp::now()), ..timed() };
+        let mut logs = FollowedLogs::default();
+        for pod in shop.pods("cassandra").await?.into_keys() {
+            let mut lines = ask(&format!("following the log of {pod}"), api.log_stream(&pod, &params)).await?.lines();
+            let text = Arc::new(Mutex::new(String::new()));
+            logs.texts.push(Arc::clone(&text));
+            logs.tasks.spawn(async move {
+                // It ends with the pod, or with this value.
+                while let Ok(Some(line)) = lines.try_next().await {
+                    let mut text = text.lock().unwrap_or_else(PoisonError::into_inner);
+                    if text.len() + line.len() > FOLLOWED {
+                        break;
+                    }
+                    text.push_str(&line);
+                    text.push('\n');
+                }
+            });
+        }
+        Ok(logs)
+    }
+
+    /// The work that they have told of so far.
+    pub fn work(&self) -> Vec<Work> {
+        self.texts.iter().flat_map(|text| work(&text.lock().unwrap_or_else(PoisonError::into_inner))).collect()
+    }
+}
+
+/// Cassandra's log with a time before each line.
+fn timed() -> LogParams {
+    LogParams { container: Some("cassandra".into()), timestamps: true, ..LogParams::default() }
 }
 
 /// The number after `before` in a line.

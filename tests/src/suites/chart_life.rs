@@ -19,7 +19,7 @@ use super::install;
 use super::kubectl::Kubectl;
 use super::shop::{Shop, ShopError, ask, is_ready};
 use super::tally::Tally;
-use crate::checks::root;
+use crate::checkout::root;
 use crate::command::{CommandError, SHORT, run};
 use crate::progress::{WaitError, wait_until};
 use crate::tools::Tools;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::kubectl::Kubectl;
-use crate::checks::root;
+use crate::checkout::root;
 use crate::cluster::{Cluster, ClusterError};
 use crate::command::CommandError;
 use crate::images::Profile;

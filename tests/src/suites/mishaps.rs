@@ -27,7 +27,7 @@ use super::kubectl::Kubectl;
 use super::shop::{Shop, ask, condition, is_ready, settled};
 use super::story::{Row, Stage, StoryError, Timeline};
 use super::tally::Tally;
-use crate::load::{Client, Load, LoadReport, Product, Settings, verify_by_cql};
+use crate::load::{Client, CqlAccess, Load, LoadReport, Product, Settings, verify_by_cql};
 use crate::progress::{say, wait_until};
 use watch::Watch;
 
@@ -173,7 +173,7 @@ impl Mishaps<'_> {
         self.shop.make_namespace().await?;
         self.shop.apply(&founding()).await?;
         let status = self.shop.wait_settled(FOUNDED).await?;
-        let access = self.shop.access(KEYSPACE).await?;
+        let access = CqlAccess::of(&self.shop, KEYSPACE).await?;
         let name = ring::cluster_name(&access).await?;
         // Another shop of this name in another namespace must be another ring for Cassandra itself.
         if !name.contains(self.shop.namespace()) {
@@ -215,7 +215,7 @@ impl Mishaps<'_> {
 
     /// Every product of the load, from every replica.
     async fn read_back(&self) -> Result<String, StoryError> {
-        let verdict = verify_by_cql(&self.shop.access(KEYSPACE).await?, &self.products, READ_BACK).await?;
+        let verdict = verify_by_cql(&CqlAccess::of(&self.shop, KEYSPACE).await?, &self.products, READ_BACK).await?;
         let right = verdict.is_clean() && verdict.asked > 0;
         expect(right, if right { format!("{} of {}", verdict.right, verdict.asked) } else { format!("{verdict:?}") })
     }

@@ -3,29 +3,21 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::{AsyncBufReadExt as _, TryStreamExt as _};
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use kube::api::{ListParams, LogParams, Patch, PatchParams};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::{Value, json};
 use store_crds::{LABEL_COMPONENT, LABEL_STORE, StoreCluster, StoreClusterStatus, conditions};
-use tokio::task::JoinSet;
 
-use super::cassandra_log::{Work, work};
-use crate::load::CqlAccess;
 use crate::progress::{WaitError, wait_until};
 
 /// Field manager of what the suites apply.
 pub const MANAGER: &str = "store-tests";
 /// Time for one question to the API server.
 const QUESTION: Duration = Duration::from_secs(10);
-/// Most of a followed log that is kept, in bytes.
-const FOLLOWED: usize = 32 << 20;
 
 /// The shop could not be asked or told.
 #[derive(Debug, thiserror::Error)]
@@ -180,25 +172,6 @@ impl Shop {
         Ok(list.items.into_iter().map(|pod| (pod.name_any(), pod)).collect())
     }
 
-    /// How to ask the ring directly: the addresses of the ready Cassandra pods and the superuser.
-    ///
-    /// # Errors
-    /// [`ShopError`] when the Secret is not there or no pod is ready.
-    pub async fn access(&self, keyspace: &str) -> Result<CqlAccess, ShopError> {
-        let pods = self.pods("cassandra").await?;
-        let addresses: Vec<IpAddr> = pods.values().filter(|pod| is_ready(pod)).filter_map(address).collect();
-        if addresses.is_empty() {
-            return Err(ShopError::Missing("no Cassandra pod is ready".into()));
-        }
-        let secret = format!("{}-superuser", self.name);
-        Ok(CqlAccess {
-            addresses,
-            username: self.secret(&secret, "username").await?,
-            password: self.secret(&secret, "password").await?,
-            keyspace: keyspace.into(),
-        })
-    }
-
     /// The API's token of a role.
     ///
     /// # Errors
@@ -207,83 +180,16 @@ impl Shop {
         self.secret(&format!("{}-api-tokens", self.name), role).await
     }
 
-    async fn secret(&self, name: &str, key: &str) -> Result<String, ShopError> {
+    /// The text under `key` of a Secret in the shop's namespace.
+    ///
+    /// # Errors
+    /// [`ShopError`] when it is not there.
+    pub async fn secret(&self, name: &str, key: &str) -> Result<String, ShopError> {
         let api: Api<Secret> = self.api();
         let secret = ask(&format!("reading the Secret {name}"), api.get(name)).await?;
         let data = secret.data.unwrap_or_default();
         let bytes = data.get(key).ok_or_else(|| ShopError::Missing(format!("Secret {name} has no {key}")))?;
         Ok(String::from_utf8_lossy(&bytes.0).into_owned())
-    }
-
-    /// The work that Cassandra's logs tell of since `since`, by pod. A pod whose log cannot be read
-    /// (it has gone, its machine has no power) has no part in it.
-    ///
-    /// # Errors
-    /// [`ShopError`] when the pods cannot be listed.
-    pub async fn work_since(&self, since: Timestamp) -> Result<Vec<(String, Work)>, ShopError> {
-        let api: Api<Pod> = self.api();
-        let params = LogParams {
-            container: Some("cassandra".into()),
-            timestamps: true,
-            since_time: Some(Time(since).0),
-            limit_bytes: Some(32 << 20),
-            ..LogParams::default()
-        };
-        let mut all = Vec::new();
-        for pod in self.pods("cassandra").await?.into_keys() {
-            if let Ok(Ok(log)) = tokio::time::timeout(QUESTION, api.logs(&pod, &params)).await {
-                all.extend(work(&log).into_iter().map(|work| (pod.clone(), work)));
-            }
-        }
-        Ok(all)
-    }
-
-    /// Follows the logs of the Cassandra pods that are there now, from now on: the log of a pod that
-    /// goes cannot be read afterwards.
-    ///
-    /// # Errors
-    /// [`ShopError`] when the pods cannot be listed or a log cannot be opened.
-    pub async fn follow_logs(&self) -> Result<FollowedLogs, ShopError> {
-        let api: Api<Pod> = self.api();
-        let params = LogParams {
-            container: Some("cassandra".into()),
-            follow: true,
-            timestamps: true,
-            since_time: Some(Timestamp::now()),
-            ..LogParams::default()
-        };
-        let mut logs = FollowedLogs::default();
-        for pod in self.pods("cassandra").await?.into_keys() {
-            let mut lines = ask(&format!("following the log of {pod}"), api.log_stream(&pod, &params)).await?.lines();
-            let text = Arc::new(Mutex::new(String::new()));
-            logs.texts.push(Arc::clone(&text));
-            logs.tasks.spawn(async move {
-                // It ends with the pod, or with this value.
-                while let Ok(Some(line)) = lines.try_next().await {
-                    let mut text = text.lock().unwrap_or_else(PoisonError::into_inner);
-                    if text.len() + line.len() > FOLLOWED {
-                        break;
-                    }
-                    text.push_str(&line);
-                    text.push('\n');
-                }
-            });
-        }
-        Ok(logs)
-    }
-}
-
-/// Logs being followed; dropping it ends that.
-#[derive(Debug, Default)]
-pub struct FollowedLogs {
-    texts: Vec<Arc<Mutex<String>>>,
-    tasks: JoinSet<()>,
-}
-
-impl FollowedLogs {
-    /// The work that they have told of so far.
-    pub fn work(&self) -> Vec<Work> {
-        self.texts.iter().flat_map(|text| work(&text.lock().unwrap_or_else(PoisonError::into_inner))).collect()
     }
 }
 
@@ -342,6 +248,8 @@ pub fn address(pod: &Pod) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use store_crds::StoreClusterSpec;
 
     use super::*;

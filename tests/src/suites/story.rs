@@ -27,13 +27,15 @@ pub use timeline::{Row, Timeline};
 use alerts::Watch;
 
 use super::bad_specs;
-use super::cassandra_log::{Work, busy};
+use super::cassandra_log::{Work, busy, work_since};
 use super::kubectl::Kubectl;
 use super::shop::{Shop, ShopError};
 use super::tally::Tally;
 use crate::cluster::{Cluster, ClusterError};
 use crate::command::CommandError;
-use crate::load::{Client, ClientError, Load, LoadReport, Settings, VerifyError, verify_by_api, verify_by_cql};
+use crate::load::{
+    Client, ClientError, CqlAccess, Load, LoadReport, Settings, VerifyError, verify_by_api, verify_by_cql,
+};
 use crate::monitoring::server::ServerError;
 use crate::node::NodeError;
 use crate::progress::{WaitError, say, wait_until};
@@ -217,7 +219,7 @@ impl Story<'_> {
         result: Result<String, StoryError>,
     ) -> Result<(), StoryError> {
         let seconds = Timestamp::now().duration_since(began).as_secs_f64();
-        let work = self.shop.work_since(began).await.unwrap_or_default();
+        let work = work_since(&self.shop, began).await.unwrap_or_default();
         let leaving = std::mem::take(&mut self.leaving);
         let cassandra = busy(work.iter().map(|(_, work)| work).chain(&leaving)).as_secs_f64();
         self.timeline.add(Row { step: step.to_owned(), seconds, cassandra });
@@ -240,7 +242,7 @@ impl Story<'_> {
                 let client = Client::new(&self.stage.cluster.url(), None, Duration::from_secs(15))?;
                 let client = client.with_token(&self.shop.token(ROLE).await?)?;
                 let by_api = verify_by_api(&client, &ledger, "LOCAL_QUORUM", READ_BACK).await;
-                let access = self.shop.access(KEYSPACE).await?;
+                let access = CqlAccess::of(&self.shop, KEYSPACE).await?;
                 let by_cql = verify_by_cql(&access, ledger.products(), READ_BACK).await?;
                 Ok::<_, StoryError>((by_api, by_cql))
             };

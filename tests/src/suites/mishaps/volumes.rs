@@ -9,7 +9,7 @@ use store_crds::conditions::REPLICATION_SYNCED;
 
 use super::ring::one_at_a_time;
 use super::{FOUNDED, KEYSPACE, MENDED, Mishaps, READ_BACK, ROLLED, TOLD, expect, spec, spec_of};
-use crate::load::verify_by_cql;
+use crate::load::{CqlAccess, verify_by_cql};
 use crate::progress::wait_until;
 use crate::suites::shop::ask;
 use crate::suites::story::StoryError;
@@ -42,7 +42,7 @@ impl Mishaps<'_> {
         let unsynced = seen.to(REPLICATION_SYNCED, "False").len();
         let products: Vec<_> = self.load.as_ref().map(|load| load.products()).unwrap_or_default();
         let products: Vec<_> = products.into_iter().map(|product| product.with_any_later()).collect();
-        let verdict = verify_by_cql(&self.shop.access(KEYSPACE).await?, &products, READ_BACK).await?;
+        let verdict = verify_by_cql(&CqlAccess::of(&self.shop, KEYSPACE).await?, &products, READ_BACK).await?;
         let found = format!(
             "{} products on every replica, replication not synced {unsynced} time(s) meanwhile; {told}; {advice}",
             verdict.asked

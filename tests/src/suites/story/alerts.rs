@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::StoryError;
 use crate::cache::Cache;
-use crate::checks::root;
+use crate::checkout::root;
 use crate::monitoring::hurry::hurried;
 use crate::monitoring::pictures::{self, Subject};
 use crate::monitoring::server::{Server, Settings, Target};

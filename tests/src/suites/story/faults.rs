@@ -69,7 +69,7 @@ impl Story<'_> {
         node.power_on().await?;
         self.stage.cluster.wait_node(node.name(), true, Duration::from_secs(120)).await?;
         self.settle(RETURN, 3, 3).await?;
-        let access = self.shop.access(KEYSPACE).await?;
+        let access = CqlAccess::of(&self.shop, KEYSPACE).await?;
         wait_until("all hints to be replayed", RETURN, || pending_hints(&access)).await?;
         Ok(format!("{} is back, no hint is left", node.name()))
     }

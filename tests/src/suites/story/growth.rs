@@ -7,9 +7,10 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
 use kube::api::{DeleteParams, ListParams};
 use store_crds::{LABEL_STORE, NodeState, StoreCluster};
 
+use super::super::cassandra_log::FollowedLogs;
 use super::specs::spec;
 use super::{KEYSPACE, READ_BACK, Story, StoryError};
-use crate::load::verify_by_cql;
+use crate::load::{CqlAccess, verify_by_cql};
 use crate::progress::wait_until;
 use crate::suites::shop::{ask, is_ready, settled};
 
@@ -64,7 +65,7 @@ impl Story<'_> {
     /// Every product acknowledged by now, from every replica.
     pub(super) async fn all_at_all(&mut self) -> Result<String, StoryError> {
         let products = self.load()?.products();
-        let access = self.shop.access(KEYSPACE).await?;
+        let access = CqlAccess::of(&self.shop, KEYSPACE).await?;
         // The load goes on: a product may meanwhile be newer than taken down, so only older is wrong.
         let products: Vec<_> = products.into_iter().map(|product| product.with_any_later()).collect();
         let verdict = verify_by_cql(&access, &products, READ_BACK).await?;
@@ -87,7 +88,7 @@ impl Story<'_> {
     }
 
     pub(super) async fn back_to_three(&mut self) -> Result<String, StoryError> {
-        let logs = self.shop.follow_logs().await?;
+        let logs = FollowedLogs::of(&self.shop).await?;
         self.scale(3).await?;
         let found = self.settle(CHANGE, 3, 2).await?;
         self.leaving = logs.work();

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::specs::spec;
 use super::{ROLE, Story, StoryError};
-use crate::checks::root;
+use crate::checkout::root;
 use crate::command::{SHORT, run};
 use crate::load::Client;
 use crate::progress::wait_until;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::promql;
+use crate::monitoring::{promql, rules_of};
 
 /// Labels that every series gets from where it was scraped.
 const OF_THE_TARGET: [&str; 5] = ["namespace", "pod", "store", "job", "instance"];
@@ -36,7 +36,7 @@ impl Known {
 
     /// Learns what rules record.
     pub fn record(&mut self, rules: &Value) {
-        let names = super::rules_of(rules).filter_map(|rule| rule["record"].as_str());
+        let names = rules_of(rules).filter_map(|rule| rule["record"].as_str());
         self.0.extend(names.map(|name| (name.to_owned(), BTreeSet::new())));
     }
 
