@@ -11,14 +11,14 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::cache::Cache;
-use crate::checkout::cargo;
-use crate::command::{LONG, SHORT, run};
 use crate::generate::{Files, GenerateError};
 use crate::monitoring::{DASHBOARDS, Query, RULES, programs, queries, rules_of};
 use crate::steps::Check;
 use crate::tools::Tools;
 use known::Known;
+use store_testbed::cache::Cache;
+use store_testbed::checkout::cargo;
+use store_testbed::command::{LONG, SHORT, run};
 
 const RULES_TESTS: [&str; 2] = ["tests/monitoring/rules_test.yaml", "tests/monitoring/slow_rules_test.yaml"];
 const RUNBOOKS: &str = "docs/runbooks";
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn every_rule_with_an_expression_is_looked_at() {
-        let root = crate::checkout::root();
+        let root = store_testbed::checkout::root();
         let rules = yaml(&root.join(RULES)).expect("rules");
         assert_eq!(expressions(&rules).len(), rules_of(&rules).count());
         assert!(alerts(&rules).contains("StoreStockOversold"));

@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::binaries::{self, BinariesError};
-use crate::cache::Cache;
-use crate::command::{CommandError, SHORT, run};
-use crate::ports::{free_port, free_ports};
-use crate::progress::{WaitError, wait_until};
+use store_testbed::binaries::{self, BinariesError};
+use store_testbed::cache::Cache;
+use store_testbed::command::{CommandError, SHORT, run};
+use store_testbed::ports::{free_port, free_ports};
+use store_testbed::progress::{WaitError, wait_until};
 
 /// An idle machine needs ten seconds, a busy one more.
 const STARTS: Duration = Duration::from_secs(90);

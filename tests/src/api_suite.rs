@@ -9,14 +9,14 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::bench::child::{ChildError, Program, ready};
-use crate::checkout::{built, cargo, root};
-use crate::command::{CommandError, LONG, run};
 use crate::counts::Counting;
-use crate::local_cassandra::{DATACENTER, LocalRing, Options, RingError};
-use crate::ports::free_port;
-use crate::progress::{WaitError, wait_until};
 use crate::steps::Steps;
 use crate::tools::Tools;
+use store_testbed::checkout::{built, cargo, root};
+use store_testbed::command::{CommandError, LONG, run};
+use store_testbed::local_cassandra::{DATACENTER, LocalRing, Options, RingError};
+use store_testbed::ports::free_port;
+use store_testbed::progress::{WaitError, wait_until};
 
 /// Environment variable by which the API's tests find a ring: `host:port`, separated by commas.
 const RING_VARIABLE: &str = "STORE_TEST_CASSANDRA";

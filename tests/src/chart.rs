@@ -9,11 +9,11 @@ use std::process::Command;
 use serde_json::{Value, json};
 use store_crds::{LABEL_COMPONENT, LABEL_STORE, StoreCluster};
 
-use crate::command::{SHORT, run};
 use crate::monitoring::server::SCRAPED;
 use crate::steps::Check;
 use crate::tools::Tools;
 use crate::values;
+use store_testbed::command::{SHORT, run};
 
 /// The version of Kubernetes whose schemas the manifests must keep to.
 const KUBERNETES: &str = "1.35";

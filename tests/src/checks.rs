@@ -5,10 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::alerts;
-use crate::cache::Cache;
 use crate::chart;
-use crate::checkout::{cargo, root};
-use crate::command::SHORT;
 use crate::counts::Counting;
 use crate::docs;
 use crate::generate::{self, GenerateError};
@@ -17,6 +14,9 @@ use crate::linters;
 use crate::readme;
 use crate::steps::{Check, Steps};
 use crate::tools::{self, Tools, ToolsError};
+use store_testbed::cache::Cache;
+use store_testbed::checkout::{cargo, root};
+use store_testbed::command::SHORT;
 
 /// Enough for a build of everything from nothing on two busy cores.
 const BUILD: Duration = Duration::from_secs(30 * 60);

@@ -194,7 +194,7 @@ mod tests {
     async fn frames_pass_whole_and_a_cut_is_seen_by_the_client() {
         let node = TcpListener::bind("127.0.0.1:0").await.expect("a node");
         let address = node.local_addr().expect("its address");
-        let port = crate::ports::free_port().expect("a port");
+        let port = store_testbed::ports::free_port().expect("a port");
         let proxy = CqlProxy::start(&[address], port).await.expect("a proxy");
         let mut client = TcpStream::connect(proxy.points()[0]).await.expect("a client");
         let (mut server, _) = node.accept().await.expect("a connection");

@@ -9,10 +9,10 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::checkout::cargo;
-use crate::command::{CommandError, LONG, SHORT, run};
 use crate::steps::Check;
 use crate::{crd_reference, values};
+use store_testbed::checkout::cargo;
+use store_testbed::command::{CommandError, LONG, SHORT, run};
 
 /// Release and namespace that `k8s/` is rendered with.
 const RELEASE: &str = "store-manager";

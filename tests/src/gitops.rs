@@ -7,9 +7,9 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::command::{SHORT, run, run_with_input};
 use crate::steps::Check;
 use crate::tools::Tools;
+use store_testbed::command::{SHORT, run, run_with_input};
 
 const HEALTH: &str = "docs/gitops/argocd-health.lua";
 /// Manifests for the tools, and the fields of theirs that are paths of this repository.

@@ -6,9 +6,9 @@ use std::process::Command;
 
 use serde::Serialize;
 
-use crate::binaries::{self, BinariesError};
-use crate::cache::{Cache, CacheError};
-use crate::command::{CommandError, LONG, run_with_input};
+use store_testbed::binaries::{self, BinariesError};
+use store_testbed::cache::{Cache, CacheError};
+use store_testbed::command::{CommandError, LONG, run_with_input};
 
 /// The checker could not be run.
 #[derive(Debug, thiserror::Error)]

@@ -7,10 +7,10 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::command::{SHORT, run};
 use crate::generate::copy_directory;
 use crate::steps::Check;
 use crate::tools::{Tools, python};
+use store_testbed::command::{SHORT, run};
 
 /// A digest; no linter asks whether there is such an image.
 const DIGEST: &str = "sha256:0123456789012345678901234567890123456789012345678901234567890123";

@@ -17,14 +17,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::bench::child::ChildError;
-use crate::command::CommandError;
 use crate::linearizability::{self, LinearizabilityError};
-use crate::local_cassandra::{LocalRing, Options, RingError};
-use crate::progress::{WaitError, say};
 use attempts::{GRACE, Tally, Window, tally};
 use books::{Reports, Verdict};
 use faults::Fault;
 use front::Front;
+use store_testbed::command::CommandError;
+use store_testbed::local_cassandra::{LocalRing, Options, RingError};
+use store_testbed::progress::{WaitError, say};
 use traffic::{Seen, Size};
 
 /// Traffic before the fault, and after it.

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::json;
 
-use crate::checkout::root;
-use crate::progress::{Figure, Figures, WaitError, machine_seconds, say, wait_until};
+use store_testbed::checkout::root;
+use store_testbed::progress::{Figure, Figures, WaitError, machine_seconds, say, wait_until};
 
 /// From nothing, on two busy cores.
 const LONGEST: Duration = Duration::from_secs(60 * 60);

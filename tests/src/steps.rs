@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::command::display;
 use crate::counts::{Counting, Counts, read};
-use crate::progress::say;
+use store_testbed::command::display;
+use store_testbed::progress::say;
 
 /// How long a step that is told to end may take to put things away.
 const PATIENCE: Duration = Duration::from_secs(60);

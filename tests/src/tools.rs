@@ -5,10 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::binaries::{BinariesError, kubectl_and_helm};
-use crate::cache::{Cache, CacheError, Key};
-use crate::checkout::root;
-use crate::command::{CommandError, LONG, SHORT, run};
+use store_testbed::binaries::{BinariesError, kubectl_and_helm};
+use store_testbed::cache::{Cache, CacheError, Key};
+use store_testbed::checkout::root;
+use store_testbed::command::{CommandError, LONG, SHORT, run};
 
 /// The newest Helm 3, to show that the chart does not need Helm 4.
 const HELM_3: &str = "v3.22.0";

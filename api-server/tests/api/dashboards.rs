@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use store_api::dao::cassandra::Observer;
 use store_api::server::serve;
-use store_tests::cache::Cache;
-use store_tests::checkout::root;
+use store_testbed::cache::Cache;
+use store_testbed::checkout::root;
 use store_tests::monitoring::server::{Server, Settings, Target};
 use store_tests::monitoring::{Query, queries, shipped_rules};
 

@@ -15,10 +15,10 @@ use super::figures::Figure;
 use super::parts::{Asked, Parts, Until};
 use super::peers::{self, Peer};
 use super::store::Store;
-use crate::cache::CacheError;
-use crate::command::CommandError;
-use crate::local_cassandra::RingError;
-use crate::progress::{WaitError, say};
+use store_testbed::cache::CacheError;
+use store_testbed::command::CommandError;
+use store_testbed::local_cassandra::RingError;
+use store_testbed::progress::{WaitError, say};
 
 /// Connections of the clients, and workers of the driver's loop.
 const AT_ONCE: usize = 32;

@@ -10,7 +10,7 @@ use store_bench::process_time::cpu_time;
 use super::api::ApiBenchError;
 use super::parts::{Asked, Parts, Until};
 use super::store::Store;
-use crate::progress::{say, wait_until};
+use store_testbed::progress::{say, wait_until};
 
 /// Connections of the clients.
 const AT_ONCE: usize = 8;

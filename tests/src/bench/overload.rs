@@ -17,7 +17,7 @@ use super::api::ApiBenchError;
 use super::parts::{Asked, Parts, Until};
 use super::store::Store;
 use super::writes;
-use crate::progress::say;
+use store_testbed::progress::say;
 
 /// The CPU of Cassandra and the API, and that of the clients.
 const STORE: Range<usize> = 0..1;

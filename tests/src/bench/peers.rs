@@ -12,11 +12,11 @@ use super::child::Program;
 use super::equality::PAGE;
 use super::parts::address;
 use super::store::{KEYSPACE, Store, free_port};
-use crate::cache::{Cache, Key};
-use crate::checkout::root;
-use crate::command::{CommandError, LONG, SHORT, run};
-use crate::local_cassandra::DATACENTER;
-use crate::progress::{say, wait_until};
+use store_testbed::cache::{Cache, Key};
+use store_testbed::checkout::root;
+use store_testbed::command::{CommandError, LONG, SHORT, run};
+use store_testbed::local_cassandra::DATACENTER;
+use store_testbed::progress::{say, wait_until};
 
 /// As many as the CPUs of a small machine, and enough threads for the load.
 const WORKERS: &str = "2";

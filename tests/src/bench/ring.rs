@@ -12,12 +12,12 @@ use serde_json::json;
 use store_bench::process_time::resident_kib;
 
 use super::audit::{self, Requests};
-use crate::cluster::{Cluster, ClusterError};
-use crate::command::CommandError;
-use crate::progress::{WaitError, say, wait_until};
-use crate::suites::install::OPERATOR_NAMESPACE;
-use crate::suites::kubectl::Kubectl;
-use crate::suites::shop::{Shop, ShopError, ask};
+use store_testbed::cluster::{Cluster, ClusterError};
+use store_testbed::command::CommandError;
+use store_testbed::install::OPERATOR_NAMESPACE;
+use store_testbed::kubectl::Kubectl;
+use store_testbed::progress::{WaitError, say, wait_until};
+use store_testbed::shop::{Shop, ShopError, ask};
 
 /// The manifest of one rack of the plain ring.
 const PLAIN: &str = include_str!("../../bench/plain-ring.yaml");
@@ -116,7 +116,7 @@ async fn plain_ring(cluster: &Cluster, kubectl: &Kubectl) -> Result<f64, RingBen
         let name = format!("plain-{rack}-0");
         wait_until(&format!("{name} of the plain ring"), READY, || async {
             let pod = pods.get_opt(&name).await.map_err(|error| error.to_string())?;
-            if pod.as_ref().is_some_and(crate::suites::shop::is_ready) { Ok(()) } else { Err("not ready".to_owned()) }
+            if pod.as_ref().is_some_and(store_testbed::shop::is_ready) { Ok(()) } else { Err("not ready".to_owned()) }
         })
         .await?;
     }

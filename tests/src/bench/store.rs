@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use super::api::ApiBenchError;
 use super::child::Program;
 use super::parts::Parts;
-use crate::local_cassandra::{DATACENTER, LocalRing, Options};
-use crate::ports;
-use crate::progress::{say, wait_until};
+use store_testbed::local_cassandra::{DATACENTER, LocalRing, Options};
+use store_testbed::ports;
+use store_testbed::progress::{say, wait_until};
 
 /// The keyspace of the store.
 pub const KEYSPACE: &str = "store_manager";

@@ -16,7 +16,7 @@ use super::child::Program;
 use super::figures::Figure;
 use super::parts::{Asked, Parts, Until};
 use super::store::Store;
-use crate::progress::say;
+use store_testbed::progress::say;
 
 /// Clients that change the hot product.
 pub const HOT: usize = 64;

@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use store_testbed::cache::Cache;
+use store_testbed::checkout::{built, cargo};
+use store_testbed::command::{LONG, run};
+use store_testbed::progress::say;
 use store_tests::api_server::ApiServer;
-use store_tests::cache::Cache;
-use store_tests::checkout::{built, cargo};
-use store_tests::command::{LONG, run};
-use store_tests::progress::say;
 use store_tests::suites::alone::{self, OPERATOR};
 use store_tests::suites::tally::Tally;
 

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use store_testbed::checkout::{cargo, root};
+use store_testbed::cluster::Cluster;
+use store_testbed::command::{LONG, run};
+use store_testbed::host::machine;
+use store_testbed::install::install;
+use store_testbed::progress::say;
 use store_tests::bench::api::{self, Effort};
 use store_tests::bench::overload::Bounds;
 use store_tests::bench::page::{Measured, render};
 use store_tests::bench::parts::Parts;
 use store_tests::bench::{curve, overload, ring, writes};
-use store_tests::checkout::{cargo, root};
-use store_tests::cluster::Cluster;
-use store_tests::command::{LONG, run};
-use store_tests::host::machine;
-use store_tests::progress::say;
-use store_tests::suites::install::install;
 
 /// Measure what the API and the operator cost.
 #[derive(Debug, Parser)]

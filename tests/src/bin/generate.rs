@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use store_tests::cache::Cache;
-use store_tests::checkout::root;
+use store_testbed::cache::Cache;
+use store_testbed::checkout::root;
 use store_tests::{alerts, generate, tools};
 
 /// Writes the CRD as YAML, the chart's copy of it, the OpenAPI document, k8s/, the references of metrics and the

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process_group};
-use store_tests::checkout::root;
+use store_testbed::checkout::root;
+use store_testbed::progress::{say, wait_until};
 use store_tests::counts::Counting;
-use store_tests::progress::{say, wait_until};
 use store_tests::readme::{BLOCKS, Block, Runner, blocks};
 use store_tests::steps::Steps;
 

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
+use store_testbed::cache::Cache;
 use store_tests::api_suite;
-use store_tests::cache::Cache;
 use store_tests::soak::traffic::Size;
 use store_tests::soak::{self, Plan, Turn, faults, replies, report};
 use store_tests::steps::Steps;

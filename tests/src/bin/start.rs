@@ -2,8 +2,8 @@
 
 use anyhow::Context as _;
 use clap::Parser;
-use store_tests::checkout::root;
-use store_tests::host::machine;
+use store_testbed::checkout::root;
+use store_testbed::host::machine;
 use store_tests::start::{measure, measure_warm, page, tasks};
 
 /// Measure how long `make up` and `make run` take.

@@ -4,9 +4,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use store_testbed::cache::Cache;
+use store_testbed::checkout::{cargo, root};
 use store_tests::api_suite;
-use store_tests::cache::Cache;
-use store_tests::checkout::{cargo, root};
 use store_tests::checks;
 use store_tests::counts::Counting;
 use store_tests::linters;

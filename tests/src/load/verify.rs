@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::client::Client;
 use super::ledger::{Ledger, Product, Reading, compare};
-use crate::suites::shop::{Shop, ShopError, address, is_ready};
+use store_testbed::shop::{Shop, ShopError, address, is_ready};
 
 const CQL_PORT: u16 = 9042;
 /// Products read at once.

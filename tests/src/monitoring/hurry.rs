@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn every_wait_of_the_shipped_rules_is_shortened_and_no_rule_is_lost() {
-        let shipped = crate::monitoring::shipped_rules(&crate::checkout::root()).expect("rules");
+        let shipped = crate::monitoring::shipped_rules(&store_testbed::checkout::root()).expect("rules");
         let hurried = hurried(&shipped);
         let (mut waits, mut ages) = (0, 0);
         let rules = crate::monitoring::rules_of(&hurried);

@@ -6,8 +6,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::DASHBOARDS;
-use crate::command::{CommandError, LONG, run};
-use crate::packages::{self, Package};
+use store_testbed::command::{CommandError, LONG, run};
+use store_testbed::packages::{self, Package};
 
 /// What taking them needs of Debian.
 const PACKAGES: &[Package] = &[

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::cache::{Cache, CacheError, Key};
-use crate::command::{CommandError, LONG, SHORT, run};
+use store_testbed::cache::{Cache, CacheError, Key};
+use store_testbed::command::{CommandError, LONG, SHORT, run};
 
 const PACKAGE: &str = "prometheus";
 

@@ -15,7 +15,7 @@ use store_crds::{LABEL_COMPONENT, LABEL_STORE};
 use tokio::process::{Child, Command};
 
 use super::{Query, programs};
-use crate::cache::Cache;
+use store_testbed::cache::Cache;
 
 /// For the server to start, and for two scrapes of every target.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::SoakError;
 use super::front::Front;
-use crate::local_cassandra::{Link, LocalRing, Place};
-use crate::progress::say;
+use store_testbed::local_cassandra::{Link, LocalRing, Place};
+use store_testbed::progress::say;
 
 /// How long a node is away, and a wire bad.
 const AWAY: Duration = Duration::from_secs(15);

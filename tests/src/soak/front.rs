@@ -14,12 +14,12 @@ use serde_json::Value;
 use super::SoakError;
 use super::attempts::{Attempt, DEADLINE, End};
 use crate::bench::child::ready;
-use crate::checkout::{built, cargo};
-use crate::command::{LONG, run};
 use crate::load::{Answer, Client};
-use crate::local_cassandra::{DATACENTER, keeper};
-use crate::ports::free_port;
-use crate::progress::wait_until;
+use store_testbed::checkout::{built, cargo};
+use store_testbed::command::{LONG, run};
+use store_testbed::local_cassandra::{DATACENTER, keeper};
+use store_testbed::ports::free_port;
+use store_testbed::progress::wait_until;
 
 const READY: Duration = Duration::from_secs(60);
 /// Longer than the API may take: its own word is wanted.

@@ -13,7 +13,7 @@ use super::front::{Front, Request, is_open};
 use super::traffic::Seen;
 use crate::history::Movement;
 use crate::load::Answer;
-use crate::progress::wait_until;
+use store_testbed::progress::wait_until;
 
 /// Rows that a report has at most.
 pub const REPORTED: usize = 100;

@@ -8,9 +8,9 @@ use super::books::Reports;
 use super::front::Front;
 use super::{Phase, SoakError, Turn, under};
 use crate::cql_proxy::CqlProxy;
-use crate::local_cassandra::{LocalRing, Options};
-use crate::ports::free_port;
-use crate::progress::say;
+use store_testbed::local_cassandra::{LocalRing, Options};
+use store_testbed::ports::free_port;
+use store_testbed::progress::say;
 
 /// Every how many of these answers are lost. An order has some ten of them.
 const EVERY: u64 = 12;

@@ -12,11 +12,11 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 
-use super::shop::{MANAGER, ask};
 use super::tally::Tally;
 use crate::api_server::ApiServer;
-use crate::ports::free_port;
-use crate::progress::wait_until;
+use store_testbed::ports::free_port;
+use store_testbed::progress::wait_until;
+use store_testbed::shop::{MANAGER, ask};
 
 const CRD: &str = "storeclusters.storemanager.io";
 const SERVED: Duration = Duration::from_secs(30);

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use store_crds::bad_specs::{BadSpec, bad_specs};
 use store_crds::{StoreCluster, StoreClusterSpec, validate};
 
-use super::kubectl::Kubectl;
-use super::shop::{MANAGER, Shop, ShopError, ask};
 use super::tally::Tally;
+use store_testbed::kubectl::Kubectl;
+use store_testbed::shop::{MANAGER, Shop, ShopError, ask};
 
 /// Where specs are stored whose change is what is wrong. No pod may run there.
 const NAMESPACE: &str = "bad-specs";

@@ -15,7 +15,7 @@ use kube::Api;
 use kube::api::LogParams;
 use tokio::task::JoinSet;
 
-use super::shop::{Shop, ShopError, ask};
+use store_testbed::shop::{Shop, ShopError, ask};
 
 /// Most of a log that is read at once, in bytes.
 const READ: i64 = 32 << 20;

@@ -15,14 +15,14 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 use store_crds::LABEL_STORE;
 
-use super::install;
-use super::kubectl::Kubectl;
-use super::shop::{Shop, ShopError, ask, is_ready};
 use super::tally::Tally;
-use crate::checkout::root;
-use crate::command::{CommandError, SHORT, run};
-use crate::progress::{WaitError, wait_until};
 use crate::tools::Tools;
+use store_testbed::checkout::root;
+use store_testbed::command::{CommandError, SHORT, run};
+use store_testbed::install;
+use store_testbed::kubectl::Kubectl;
+use store_testbed::progress::{WaitError, wait_until};
+use store_testbed::shop::{Shop, ShopError, ask, is_ready};
 
 /// The commit whose chart comes first: the first one that gives the operator the rights that it needs today. Its CRD and
 /// its ports are older.

@@ -23,12 +23,12 @@ use kube::api::DeleteParams;
 use serde_json::{Value, json};
 use store_crds::{StoreClusterStatus, conditions};
 
-use super::kubectl::Kubectl;
-use super::shop::{Shop, ask, condition, is_ready, settled};
 use super::story::{Row, Stage, StoryError, Timeline};
 use super::tally::Tally;
 use crate::load::{Client, CqlAccess, Load, LoadReport, Product, Settings, verify_by_cql};
-use crate::progress::{say, wait_until};
+use store_testbed::kubectl::Kubectl;
+use store_testbed::progress::{say, wait_until};
+use store_testbed::shop::{Shop, ask, condition, is_ready, settled};
 use watch::Watch;
 
 /// Keyspace of the API's tables.

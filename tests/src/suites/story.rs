@@ -28,17 +28,17 @@ use alerts::Watch;
 
 use super::bad_specs;
 use super::cassandra_log::{Work, busy, work_since};
-use super::kubectl::Kubectl;
-use super::shop::{Shop, ShopError};
 use super::tally::Tally;
-use crate::cluster::{Cluster, ClusterError};
-use crate::command::CommandError;
 use crate::load::{
     Client, ClientError, CqlAccess, Load, LoadReport, Settings, VerifyError, verify_by_api, verify_by_cql,
 };
 use crate::monitoring::server::ServerError;
-use crate::node::NodeError;
-use crate::progress::{WaitError, say, wait_until};
+use store_testbed::cluster::{Cluster, ClusterError};
+use store_testbed::command::CommandError;
+use store_testbed::kubectl::Kubectl;
+use store_testbed::node::NodeError;
+use store_testbed::progress::{WaitError, say, wait_until};
+use store_testbed::shop::{Shop, ShopError};
 
 /// Keyspace of the API's tables.
 const KEYSPACE: &str = "store_manager";

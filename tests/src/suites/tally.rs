@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use crate::counts::Counts;
-use crate::progress::say;
+use store_testbed::progress::say;
 
 /// The checks of one suite.
 #[derive(Debug, Default)]

@@ -8,8 +8,8 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 use store_crds::StoreCluster;
 
-use super::super::shop::{MANAGER, ShopError, ask};
-use crate::progress::wait_until;
+use store_testbed::progress::wait_until;
+use store_testbed::shop::{MANAGER, ShopError, ask};
 
 /// What the operator must have told after so long.
 pub const TOLD: Duration = Duration::from_secs(20);

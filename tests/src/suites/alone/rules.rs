@@ -8,8 +8,8 @@ use store_crds::bad_specs::{BadSpec, GoodChange, bad_specs, good_changes};
 use store_crds::{CarriedOut, StoreCluster};
 
 use super::super::bad_specs::judge;
-use super::super::shop::{MANAGER, ShopError, ask};
 use super::super::tally::Tally;
+use store_testbed::shop::{MANAGER, ShopError, ask};
 
 const NAMESPACE: &str = "default";
 

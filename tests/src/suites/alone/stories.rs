@@ -6,9 +6,9 @@ use std::time::Duration;
 use kube::Client;
 use serde_json::{Value, json};
 
-use super::super::shop::ShopError;
 use super::super::tally::Tally;
 use super::objects::Namespace;
+use store_testbed::shop::ShopError;
 
 /// For the garbage collector to know of StoreClusters, and to take what one owned.
 const COLLECTED: Duration = Duration::from_secs(90);

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use store_crds::{StoreCluster, conditions};
 
 use super::{MENDED, Mishaps, TOLD, expect};
-use crate::progress::wait_until;
-use crate::suites::shop::{Shop, ask, condition};
 use crate::suites::story::StoryError;
+use store_testbed::progress::wait_until;
+use store_testbed::shop::{Shop, ask, condition};
 
 /// Where nothing may run: what is tried here is who writes what.
 const NAMESPACE: &str = "names";

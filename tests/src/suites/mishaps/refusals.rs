@@ -6,9 +6,9 @@ use kube::api::{DeleteParams, PostParams};
 use serde_json::{Value, json};
 
 use super::{MENDED, Mishaps, TOLD, spec};
-use crate::progress::wait_until;
-use crate::suites::shop::ask;
 use crate::suites::story::StoryError;
+use store_testbed::progress::wait_until;
+use store_testbed::shop::ask;
 
 /// What the policy says.
 const WORDS: &str = "no Ingress is changed on a Monday";

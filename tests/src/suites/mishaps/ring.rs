@@ -8,8 +8,8 @@ use store_crds::conditions::{AVAILABLE, DEGRADED, READY};
 use super::watch::Seen;
 use super::{Mishaps, ROLLED, expect, spec};
 use crate::load::CqlAccess;
-use crate::suites::shop::ask;
 use crate::suites::story::StoryError;
+use store_testbed::shop::ask;
 
 impl Mishaps<'_> {
     /// What `kubectl drain` does to one node's machine, and at once a change that restarts all, and another image of the

@@ -9,9 +9,9 @@ use serde_json::json;
 use store_crds::NodeState;
 
 use super::{MENDED, Mishaps, TOLD, expect};
-use crate::progress::wait_until;
-use crate::suites::shop::{ask, is_ready};
 use crate::suites::story::StoryError;
+use store_testbed::progress::wait_until;
+use store_testbed::shop::{ask, is_ready};
 
 /// The label that the operator finds its objects by.
 const LABEL: &str = "storemanager.io/store";
@@ -135,7 +135,7 @@ impl Mishaps<'_> {
             ask("making the Secret again", secrets.create(&PostParams::default(), &again)).await?;
             return Ok(());
         }
-        let params = PatchParams::apply(super::super::shop::MANAGER).force();
+        let params = PatchParams::apply(store_testbed::shop::MANAGER).force();
         let all = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "labels": again.labels() }, "data": again.data });
         ask("putting the Secret back", secrets.patch(&name, &params, &Patch::Apply(all))).await?;
         Ok(())

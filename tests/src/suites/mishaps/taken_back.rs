@@ -8,8 +8,8 @@ use serde_json::json;
 use store_crds::LABEL_STORE;
 
 use super::{MENDED, Mishaps, expect, spec};
-use crate::suites::shop::ask;
 use crate::suites::story::StoryError;
+use store_testbed::shop::ask;
 
 impl Mishaps<'_> {
     /// A rack in a zone without a machine goes again.

@@ -10,9 +10,9 @@ use store_crds::conditions::REPLICATION_SYNCED;
 use super::ring::one_at_a_time;
 use super::{FOUNDED, KEYSPACE, MENDED, Mishaps, READ_BACK, ROLLED, TOLD, expect, spec, spec_of};
 use crate::load::{CqlAccess, verify_by_cql};
-use crate::progress::wait_until;
-use crate::suites::shop::ask;
 use crate::suites::story::StoryError;
+use store_testbed::progress::wait_until;
+use store_testbed::shop::ask;
 
 impl Mishaps<'_> {
     /// What the status advises is done, and nothing else; in the end every replica has every product.

@@ -13,7 +13,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use store_crds::{LABEL_COMPONENT, LABEL_STORE, StoreCluster};
 use tokio::task::JoinSet;
 
-use crate::suites::shop::{Shop, is_ready};
+use store_testbed::shop::{Shop, is_ready};
 
 /// One change of a condition.
 #[derive(Clone, Debug)]

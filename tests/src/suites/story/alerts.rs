@@ -12,13 +12,13 @@ use kube::{Api, Client};
 use tokio::task::JoinHandle;
 
 use super::StoryError;
-use crate::cache::Cache;
-use crate::checkout::root;
 use crate::monitoring::hurry::hurried;
 use crate::monitoring::pictures::{self, Subject};
 use crate::monitoring::server::{Server, Settings, Target};
 use crate::monitoring::{queries, shipped_rules};
-use crate::progress::{say, wait_until};
+use store_testbed::cache::Cache;
+use store_testbed::checkout::root;
+use store_testbed::progress::{say, wait_until};
 
 /// How often every pod is scraped.
 const INTERVAL: Duration = Duration::from_secs(2);

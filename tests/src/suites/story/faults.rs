@@ -9,8 +9,8 @@ use scylla::statement::Consistency;
 
 use super::{KEYSPACE, Story, StoryError};
 use crate::load::CqlAccess;
-use crate::progress::{say, wait_until};
-use crate::suites::shop::{ask, is_ready};
+use store_testbed::progress::{say, wait_until};
+use store_testbed::shop::{ask, is_ready};
 
 /// For a Cassandra process to be back and its ring calm.
 const RESTART: Duration = Duration::from_secs(300);

@@ -11,8 +11,8 @@ use super::super::cassandra_log::FollowedLogs;
 use super::specs::spec;
 use super::{KEYSPACE, READ_BACK, Story, StoryError};
 use crate::load::{CqlAccess, verify_by_cql};
-use crate::progress::wait_until;
-use crate::suites::shop::{ask, is_ready, settled};
+use store_testbed::progress::wait_until;
+use store_testbed::shop::{ask, is_ready, settled};
 
 /// For a single node, its roles, its tables and the API.
 const FIRST: Duration = Duration::from_secs(400);

@@ -15,8 +15,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{Story, StoryError};
-use crate::progress::wait_until;
-use crate::suites::shop::ask;
+use store_testbed::progress::wait_until;
+use store_testbed::shop::ask;
 
 /// For the operator to notice and to mend.
 const MEND: Duration = Duration::from_secs(60);

@@ -16,7 +16,7 @@ use store_crds::API_PORT;
 
 use super::{ROLE, Story, StoryError};
 use crate::load::Client;
-use crate::suites::shop::{address, ask, is_ready};
+use store_testbed::shop::{address, ask, is_ready};
 
 /// Nodes that stand still: two of three, so that the third tells of them and nothing has a quorum.
 const STILL: [&str; 2] = ["a", "b"];

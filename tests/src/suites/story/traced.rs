@@ -13,7 +13,7 @@ use super::specs::spec;
 use super::{ROLE, Story, StoryError};
 use crate::load::Client;
 use crate::otlp::{Collector, Seen};
-use crate::suites::shop::ask;
+use store_testbed::shop::ask;
 
 /// Namespace and name of the controller's DaemonSet and of its settings, and the file in these.
 const CONTROLLER: &str = "traefik";

@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 
 use super::specs::spec;
 use super::{ROLE, Story, StoryError};
-use crate::checkout::root;
-use crate::command::{SHORT, run};
 use crate::load::Client;
-use crate::progress::wait_until;
-use crate::suites::shop::ask;
+use store_testbed::checkout::root;
+use store_testbed::command::{SHORT, run};
+use store_testbed::progress::wait_until;
+use store_testbed::shop::ask;
 
 /// Host of the Ingress.
 const HOST: &str = "shop.test";

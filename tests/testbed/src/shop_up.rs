@@ -18,10 +18,10 @@ use crate::checkout::root;
 use crate::cluster::{ClusterError, blocking, io_error, kube_error, state_root};
 use crate::command::CommandError;
 use crate::images::Profile;
+use crate::install;
+use crate::kubectl::Kubectl;
 use crate::progress::{WaitError, say, wait_until, waiting, write_figures};
-use crate::suites::install;
-use crate::suites::kubectl::Kubectl;
-use crate::suites::shop::{Shop, condition};
+use crate::shop::{Shop, condition};
 
 /// The sample shop.
 const NAMESPACE: &str = "store";

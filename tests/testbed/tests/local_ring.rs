@@ -1,5 +1,5 @@
 //! Rings on loopback, with real Cassandra:
-//! `cargo test -p store-tests --test local_ring -- --ignored --test-threads 1`.
+//! `cargo test --workspace --test local_ring -- --ignored --test-threads 1`.
 
 #![allow(clippy::expect_used, reason = "a test ends where it finds a fault")]
 
@@ -14,8 +14,8 @@ use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::policies::speculative_execution::SimpleSpeculativeExecutionPolicy;
 use scylla::statement::{Consistency, Statement};
-use store_tests::local_cassandra::{LocalRing, Options, SUPERUSER, Version};
-use store_tests::progress::wait_until;
+use store_testbed::local_cassandra::{LocalRing, Options, SUPERUSER, Version};
+use store_testbed::progress::wait_until;
 
 const INSERT: &str = "INSERT INTO ring_test.rows (id) VALUES (?)";
 /// Writes at the same time.

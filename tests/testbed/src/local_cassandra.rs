@@ -8,7 +8,7 @@ mod addresses;
 mod api;
 mod configuration;
 mod installation;
-pub(crate) mod keeper;
+pub mod keeper;
 mod node;
 mod readiness;
 mod wires;

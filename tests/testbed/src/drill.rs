@@ -95,7 +95,7 @@ async fn under_load(cluster: &Cluster) -> Result<Report, ClusterError> {
     let pods: Api<Pod> = Api::namespaced(cluster.client(), NAMESPACE);
     wait_until("the drill's web server", START, || async {
         let found = pods.list(&ListParams::default().labels("app=echo")).await.map_err(|error| error.to_string())?;
-        match found.items.iter().filter(|pod| crate::suites::shop::is_ready(pod)).count() {
+        match found.items.iter().filter(|pod| crate::shop::is_ready(pod)).count() {
             2 => answers(&cluster.url()).await,
             ready => Err(format!("{ready} of 2 pods ready")),
         }
@@ -170,7 +170,7 @@ fn text(one: &Outcome) -> &str {
 async fn victim(pods: &Api<Pod>) -> Result<(String, String), ClusterError> {
     let found =
         pods.list(&ListParams::default().labels("app=echo")).await.map_err(kube_error("listing the drill's pods"))?;
-    let mut ready = found.items.into_iter().filter(crate::suites::shop::is_ready);
+    let mut ready = found.items.into_iter().filter(crate::shop::is_ready);
     let pod = ready.find_map(|pod| Some((pod.name_any(), pod.spec?.node_name?)));
     pod.ok_or_else(|| ClusterError::NoContainer {
         namespace: NAMESPACE.to_owned(),

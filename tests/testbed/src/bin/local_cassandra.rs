@@ -2,8 +2,8 @@
 
 use anyhow::Context as _;
 use clap::Parser;
-use store_tests::local_cassandra::{Addresses, Api, DATACENTER, LocalRing, Options, SUPERUSER, Version};
-use store_tests::progress::{say, write_figures};
+use store_testbed::local_cassandra::{Addresses, Api, DATACENTER, LocalRing, Options, SUPERUSER, Version};
+use store_testbed::progress::{say, write_figures};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Start a Cassandra ring on loopback addresses and keep it until Ctrl-C.

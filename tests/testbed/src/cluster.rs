@@ -2,9 +2,9 @@
 //! its client, its nodes and the faults they can be made to suffer, and [`Cluster::down`]. IO.
 //!
 //! ```no_run
-//! # async fn story() -> Result<(), store_tests::cluster::ClusterError> {
-//! use store_tests::cluster::Cluster;
-//! use store_tests::Signal;
+//! # async fn story() -> Result<(), store_testbed::cluster::ClusterError> {
+//! use store_testbed::cluster::Cluster;
+//! use store_testbed::Signal;
 //!
 //! let cluster = Cluster::start("test").await?;
 //! let pods: kube::Api<k8s_openapi::api::core::v1::Pod> = kube::Api::all(cluster.client());

@@ -67,7 +67,7 @@ const OPERATOR: Recipe = Recipe {
 
 /// What the programs are compiled from; that anything else changes nothing is what keeps a second run
 /// quick.
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 13] = [
     "Cargo.toml",
     "Cargo.lock",
     "crds/Cargo.toml",
@@ -79,6 +79,7 @@ const SOURCES: [&str; 12] = [
     "operator/Cargo.toml",
     "operator/src",
     "tests/Cargo.toml",
+    "tests/testbed/Cargo.toml",
     "tests/bench/bare/Cargo.toml",
 ];
 

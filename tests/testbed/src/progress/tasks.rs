@@ -253,7 +253,7 @@ fn words(seconds: f64) -> String {
 /// About how long a task takes, in seconds: as it did here last, or else as `docs/start.json` lets one expect.
 fn about(name: &str) -> Option<f64> {
     let measured = || -> Option<Figure> {
-        let all: Measured = serde_json::from_str(include_str!("../../../docs/start.json")).ok()?;
+        let all: Measured = serde_json::from_str(include_str!("../../../../docs/start.json")).ok()?;
         all.tasks.get(name).copied()
     };
     let processors = std::thread::available_parallelism().map_or(1.0, |count| count.get() as f64);
@@ -288,7 +288,7 @@ fn remember(name: &str, figure: Figure) {
 }
 
 /// Processor seconds that the machine has spent since it started, without waiting for disks; 0 where nobody tells.
-pub(crate) fn machine_seconds() -> f64 {
+pub fn machine_seconds() -> f64 {
     let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
     let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
     let ticks: Vec<f64> = fields.filter_map(|field| field.parse().ok()).collect();

@@ -7,8 +7,8 @@ use std::future::Future;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-pub use tasks::{Figure, Figures, Task, remember_in, spent, task, waiting, write_figures};
-pub(crate) use tasks::{machine_seconds, process_seconds};
+pub(crate) use tasks::process_seconds;
+pub use tasks::{Figure, Figures, Task, machine_seconds, remember_in, spent, task, waiting, write_figures};
 
 /// How often a wait says again that it is still waiting.
 const REMINDER: Duration = Duration::from_secs(5);

@@ -183,9 +183,9 @@ pub fn porcupine(cache: &Cache) -> Result<PathBuf, BinariesError> {
     Ok(build(cache, &PORCUPINE_MODULE)?.join("porcupine"))
 }
 
-/// The directory of the testbed's own sources (`tests/testbed`).
+/// The directory of what the testbed is made from beside Rust (`tests/testbed`).
 pub fn sources() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("testbed")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 fn link_flags(module: &GoModule) -> String {

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use store_tests::cluster::{self, Cluster};
-use store_tests::layout::Layout;
-use store_tests::node_init::NodeSpec;
-use store_tests::shop_up::{self, Target};
-use store_tests::{drill, image_store, node_init, process, progress, provisioner};
+use store_testbed::cluster::{self, Cluster};
+use store_testbed::layout::Layout;
+use store_testbed::node_init::NodeSpec;
+use store_testbed::shop_up::{self, Target};
+use store_testbed::{drill, image_store, node_init, process, progress, provisioner};
 
 /// A real three-node Kubernetes on this machine, from packages alone.
 #[derive(Debug, Parser)]

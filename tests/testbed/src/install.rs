@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::kubectl::Kubectl;
 use crate::checkout::root;
 use crate::cluster::{Cluster, ClusterError};
 use crate::command::CommandError;
 use crate::images::Profile;
+use crate::kubectl::Kubectl;
 use crate::progress::waiting;
 use crate::project_images;
 

@@ -11,14 +11,17 @@ use std::sync::mpsc::{Sender, channel};
 type Request = (Command, Sender<io::Result<Child>>);
 
 /// A command that runs `program` so that the kernel kills it when its starter ends.
-pub(crate) fn command(program: &std::path::Path) -> Command {
+pub fn command(program: &std::path::Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]).arg(program);
     command
 }
 
 /// Starts `command` from the thread that lives as long as the program.
-pub(crate) fn spawn(command: Command) -> io::Result<Child> {
+///
+/// # Errors
+/// What the system said, or that this thread has ended.
+pub fn spawn(command: Command) -> io::Result<Child> {
     let gone = |_| io::Error::other("the thread that starts processes has ended");
     let (answer, started) = channel();
     keeper()?.send((command, answer)).map_err(|_| gone(()))?;

@@ -12,7 +12,7 @@ pub(super) const JOLOKIA_PORT: u16 = 8778;
 const TOKENS_PER_NODE: u8 = 16;
 
 /// The options that Cassandra needs of Java 17, shared with the images.
-const JAVA_OPTIONS: &str = include_str!("../../testbed/image/conf/jvm17-server.options");
+const JAVA_OPTIONS: &str = include_str!("../../image/conf/jvm17-server.options");
 
 pub(super) const LOGBACK: &str = r#"<configuration>
   <appender name="STDOUT" class="ch.qos.logback.core.ConsoleAppender">

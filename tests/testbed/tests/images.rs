@@ -1,4 +1,4 @@
-//! The archives of images, made for real: `cargo test -p store-tests --test images -- --ignored`.
+//! The archives of images, made for real: `cargo test --workspace --test images -- --ignored`.
 
 #![allow(clippy::expect_used, reason = "a test ends where it finds a fault")]
 
@@ -7,9 +7,9 @@ use std::fs::File;
 use std::path::Path;
 
 use serde_json::Value;
-use store_tests::cache::Cache;
-use store_tests::images::{self, cassandra::Version};
-use store_tests::{binaries, image_names, packages};
+use store_testbed::cache::Cache;
+use store_testbed::images::{self, cassandra::Version};
+use store_testbed::{binaries, image_names, packages};
 
 /// The manifest, which is the first entry, and the names of all others.
 fn read(archive: &Path) -> (Vec<Value>, HashSet<String>) {

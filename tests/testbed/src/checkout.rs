@@ -5,7 +5,7 @@ use std::process::Command;
 
 /// The root of the checkout that this program was built in.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(Path::to_owned).unwrap_or_default()
 }
 
 /// Cargo, in the root of the checkout. Ask it for the workspace (`--workspace`, or `--bin` alone), never for a package: what a
