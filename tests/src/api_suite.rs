@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::bench::child::{ChildError, Program, ready};
 use crate::counts::Counting;
 use crate::steps::Steps;
 use crate::tools::Tools;
+use store_load::child::{ChildError, Program, ready};
 use store_testbed::checkout::{built, cargo, root};
 use store_testbed::command::{CommandError, LONG, run};
 use store_testbed::local_cassandra::{DATACENTER, LocalRing, Options, RingError};

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
+use store_load::load::LoadReport;
 use store_testbed::cache::Cache;
 use store_testbed::checkout::root;
 use store_testbed::cluster::Cluster;
@@ -14,7 +15,6 @@ use store_testbed::images::Profile;
 use store_testbed::install::{OPERATOR_NAMESPACE, chart, testbed};
 use store_testbed::kubectl::Kubectl;
 use store_testbed::progress::say;
-use store_tests::load::LoadReport;
 use store_tests::suites::chart_life;
 use store_tests::suites::mishaps;
 use store_tests::suites::story::page::page;

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
+use store_load::soak::traffic::Size;
+use store_load::soak::{self, Plan, Turn, faults, replies, report};
 use store_testbed::cache::Cache;
 use store_tests::api_suite;
-use store_tests::soak::traffic::Size;
-use store_tests::soak::{self, Plan, Turn, faults, replies, report};
 use store_tests::steps::Steps;
 use store_tests::tools;
 

@@ -25,7 +25,7 @@ use store_crds::{StoreClusterStatus, conditions};
 
 use super::story::{Row, Stage, StoryError, Timeline};
 use super::tally::Tally;
-use crate::load::{Client, CqlAccess, Load, LoadReport, Product, Settings, verify_by_cql};
+use store_load::load::{Client, CqlAccess, Load, LoadReport, Product, Settings, verify_by_cql};
 use store_testbed::kubectl::Kubectl;
 use store_testbed::progress::{say, wait_until};
 use store_testbed::shop::{Shop, ask, condition, is_ready, settled};

@@ -29,10 +29,10 @@ use alerts::Watch;
 use super::bad_specs;
 use super::cassandra_log::{Work, busy, work_since};
 use super::tally::Tally;
-use crate::load::{
+use crate::monitoring::server::ServerError;
+use store_load::load::{
     Client, ClientError, CqlAccess, Load, LoadReport, Settings, VerifyError, verify_by_api, verify_by_cql,
 };
-use crate::monitoring::server::ServerError;
 use store_testbed::cluster::{Cluster, ClusterError};
 use store_testbed::command::CommandError;
 use store_testbed::kubectl::Kubectl;

@@ -7,8 +7,8 @@ use store_crds::conditions::{AVAILABLE, DEGRADED, READY};
 
 use super::watch::Seen;
 use super::{Mishaps, ROLLED, expect, spec};
-use crate::load::CqlAccess;
 use crate::suites::story::StoryError;
+use store_load::load::CqlAccess;
 use store_testbed::shop::ask;
 
 impl Mishaps<'_> {

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use scylla::statement::Consistency;
 
 use super::{KEYSPACE, Story, StoryError};
-use crate::load::CqlAccess;
+use store_load::load::CqlAccess;
 use store_testbed::progress::{say, wait_until};
 use store_testbed::shop::{ask, is_ready};
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use store_crds::API_PORT;
 
 use super::{ROLE, Story, StoryError};
-use crate::load::Client;
+use store_load::load::Client;
 use store_testbed::shop::{address, ask, is_ready};
 
 /// Nodes that stand still: two of three, so that the third tells of them and nothing has a quorum.

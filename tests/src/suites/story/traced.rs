@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::specs::spec;
 use super::{ROLE, Story, StoryError};
-use crate::load::Client;
 use crate::otlp::{Collector, Seen};
+use store_load::load::Client;
 use store_testbed::shop::ask;
 
 /// Namespace and name of the controller's DaemonSet and of its settings, and the file in these.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::specs::spec;
 use super::{ROLE, Story, StoryError};
-use crate::load::Client;
+use store_load::load::Client;
 use store_testbed::checkout::root;
 use store_testbed::command::{SHORT, run};
 use store_testbed::progress::wait_until;

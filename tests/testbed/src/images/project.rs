@@ -67,7 +67,7 @@ const OPERATOR: Recipe = Recipe {
 
 /// What the programs are compiled from; that anything else changes nothing is what keeps a second run
 /// quick.
-const SOURCES: [&str; 13] = [
+const SOURCES: [&str; 14] = [
     "Cargo.toml",
     "Cargo.lock",
     "crds/Cargo.toml",
@@ -80,6 +80,7 @@ const SOURCES: [&str; 13] = [
     "operator/src",
     "tests/Cargo.toml",
     "tests/testbed/Cargo.toml",
+    "tests/load/Cargo.toml",
     "tests/bench/bare/Cargo.toml",
 ];
 

@@ -3,7 +3,6 @@
 
 pub mod api;
 pub mod audit;
-pub mod child;
 pub mod curve;
 pub mod equality;
 pub mod figures;

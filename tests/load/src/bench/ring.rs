@@ -20,7 +20,7 @@ use store_testbed::progress::{WaitError, say, wait_until};
 use store_testbed::shop::{Shop, ShopError, ask};
 
 /// The manifest of one rack of the plain ring.
-const PLAIN: &str = include_str!("../../bench/plain-ring.yaml");
+const PLAIN: &str = include_str!("../../../bench/plain-ring.yaml");
 /// The image of the plain ring, the one that the operator uses for 5.0.
 const IMAGE: &str = "docker.io/library/cassandra:5.0";
 const READY: Duration = Duration::from_secs(600);

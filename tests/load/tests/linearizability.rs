@@ -1,9 +1,9 @@
 //! The checker of linearizability accepts what is right and rejects every planted fault:
-//! `cargo test -p store-tests --test linearizability -- --ignored`.
+//! `cargo test --workspace --test linearizability -- --ignored`.
 
 #![allow(clippy::expect_used, reason = "a test ends where it finds a fault")]
 
-use store_tests::linearizability::{Opinion, Step, check};
+use store_load::linearizability::{Opinion, Step, check};
 
 /// Eight clients, always three at the same time: counts, sales down to nothing, refusals, reads.
 fn right() -> Vec<Step> {

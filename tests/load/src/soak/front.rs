@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::SoakError;
 use super::attempts::{Attempt, DEADLINE, End};
-use crate::bench::child::ready;
+use crate::child::ready;
 use crate::load::{Answer, Client};
 use store_testbed::checkout::{built, cargo};
 use store_testbed::command::{LONG, run};

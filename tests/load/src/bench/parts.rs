@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use store_bench::open_loop::Pressed;
 use store_bench::{closed_loop, driver_loop, fill, naive, order_loop};
 
-use super::child::{ChildError, Program};
 use super::store::{KEYSPACE, TOKEN};
+use crate::child::{ChildError, Program};
 
 /// Where the optimized builds are.
 #[derive(Debug, Clone)]

@@ -11,8 +11,8 @@ use futures::TryStreamExt as _;
 use serde_json::{Value, json};
 
 use super::api::ApiBenchError;
-use super::child::Program;
 use super::parts::Parts;
+use crate::child::Program;
 use store_testbed::local_cassandra::{DATACENTER, LocalRing, Options};
 use store_testbed::ports;
 use store_testbed::progress::{say, wait_until};

@@ -9,12 +9,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use store_bench::process_time::{cpu_time_of_tree, resident_kib};
 
-use super::child::{ChildError, Program};
 use super::equality::{self, PAGE};
 use super::figures::Figure;
 use super::parts::{Asked, Parts, Until};
 use super::peers::{self, Peer};
 use super::store::Store;
+use crate::child::{ChildError, Program};
 use store_testbed::cache::CacheError;
 use store_testbed::command::CommandError;
 use store_testbed::local_cassandra::RingError;

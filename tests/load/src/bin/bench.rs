@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use store_load::bench::api::{self, Effort};
+use store_load::bench::overload::Bounds;
+use store_load::bench::page::{Measured, render};
+use store_load::bench::parts::Parts;
+use store_load::bench::{curve, overload, ring, writes};
 use store_testbed::checkout::{cargo, root};
 use store_testbed::cluster::Cluster;
 use store_testbed::command::{LONG, run};
 use store_testbed::host::machine;
 use store_testbed::install::install;
 use store_testbed::progress::say;
-use store_tests::bench::api::{self, Effort};
-use store_tests::bench::overload::Bounds;
-use store_tests::bench::page::{Measured, render};
-use store_tests::bench::parts::Parts;
-use store_tests::bench::{curve, overload, ring, writes};
 
 /// Measure what the API and the operator cost.
 #[derive(Debug, Parser)]

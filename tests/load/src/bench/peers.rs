@@ -8,10 +8,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::api::ApiBenchError;
-use super::child::Program;
 use super::equality::PAGE;
 use super::parts::address;
 use super::store::{KEYSPACE, Store, free_port};
+use crate::child::Program;
 use store_testbed::cache::{Cache, Key};
 use store_testbed::checkout::root;
 use store_testbed::command::{CommandError, LONG, SHORT, run};

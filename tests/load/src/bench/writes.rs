@@ -12,10 +12,10 @@ use store_bench::naive::{self, BEGIN};
 use store_bench::process_time::cpu_time_of_tree;
 
 use super::api::{ApiBenchError, Cost, Effort, Sample};
-use super::child::Program;
 use super::figures::Figure;
 use super::parts::{Asked, Parts, Until};
 use super::store::Store;
+use crate::child::Program;
 use store_testbed::progress::say;
 
 /// Clients that change the hot product.

@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::bench::child::ChildError;
+use crate::child::ChildError;
 use crate::linearizability::{self, LinearizabilityError};
 use attempts::{GRACE, Tally, Window, tally};
 use books::{Reports, Verdict};
