@@ -12,10 +12,10 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::generate::{Files, GenerateError};
-use crate::monitoring::{DASHBOARDS, Query, RULES, programs, queries, rules_of};
-use crate::steps::Check;
-use crate::tools::Tools;
 use known::Known;
+use store_suites::monitoring::{DASHBOARDS, Query, RULES, programs, queries, rules_of};
+use store_suites::steps::Check;
+use store_suites::tools::Tools;
 use store_testbed::cache::Cache;
 use store_testbed::checkout::cargo;
 use store_testbed::command::{LONG, SHORT, run};

@@ -9,10 +9,10 @@ use std::process::Command;
 use serde_json::{Value, json};
 use store_crds::{LABEL_COMPONENT, LABEL_STORE, StoreCluster};
 
-use crate::monitoring::server::SCRAPED;
-use crate::steps::Check;
-use crate::tools::Tools;
 use crate::values;
+use store_suites::monitoring::server::SCRAPED;
+use store_suites::steps::Check;
+use store_suites::tools::Tools;
 use store_testbed::command::{SHORT, run};
 
 /// The version of Kubernetes whose schemas the manifests must keep to.

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use crate::alerts;
 use crate::chart;
-use crate::counts::Counting;
 use crate::docs;
 use crate::generate::{self, GenerateError};
 use crate::gitops;
 use crate::linters;
-use crate::readme;
-use crate::steps::{Check, Steps};
-use crate::tools::{self, Tools, ToolsError};
+use crate::readme_checks;
+use store_suites::counts::Counting;
+use store_suites::readme;
+use store_suites::steps::{Check, Steps};
+use store_suites::tools::{self, Tools, ToolsError};
 use store_testbed::cache::Cache;
 use store_testbed::checkout::{cargo, root};
 use store_testbed::command::SHORT;
@@ -38,10 +39,10 @@ pub fn run(steps: &mut Steps) {
     steps.command("unit tests", &mut tests, Counting::CargoTest, BUILD);
     steps.checks("README", || {
         let mut checks = match readme::blocks(&root) {
-            Ok(blocks) => readme::coverage(&blocks),
+            Ok(blocks) => readme_checks::coverage(&blocks),
             Err(error) => vec![("README".to_owned(), Err(error.to_string()))],
         };
-        checks.push(readme::status(&root));
+        checks.push(readme_checks::status(&root));
         checks
     });
     steps.checks("documents", || docs::checks(&root));

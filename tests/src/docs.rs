@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use crate::readme;
-use crate::steps::Check;
+use store_suites::readme;
+use store_suites::steps::Check;
 
 /// Commands of the documents that no suite runs as they stand there, by how they begin, and why.
 const NOT_RUN: &[(&str, &str)] = &[

@@ -9,8 +9,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::steps::Check;
 use crate::{crd_reference, values};
+use store_suites::steps::Check;
 use store_testbed::checkout::cargo;
 use store_testbed::command::{CommandError, LONG, SHORT, run};
 

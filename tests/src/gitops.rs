@@ -7,8 +7,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::steps::Check;
-use crate::tools::Tools;
+use store_suites::steps::Check;
+use store_suites::tools::Tools;
 use store_testbed::command::{SHORT, run, run_with_input};
 
 const HEALTH: &str = "docs/gitops/argocd-health.lua";

@@ -8,8 +8,8 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::generate::copy_directory;
-use crate::steps::Check;
-use crate::tools::{Tools, python};
+use store_suites::steps::Check;
+use store_suites::tools::{Tools, python};
 use store_testbed::command::{SHORT, run};
 
 /// A digest; no linter asks whether there is such an image.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::monitoring::{promql, rules_of};
+use store_suites::monitoring::{promql, rules_of};
 
 /// Labels that every series gets from where it was scraped.
 const OF_THE_TARGET: [&str; 5] = ["namespace", "pod", "store", "job", "instance"];

@@ -3,8 +3,8 @@
 
 use std::process::ExitCode;
 
+use store_suites::steps::Steps;
 use store_tests::checks;
-use store_tests::steps::Steps;
 
 fn main() -> ExitCode {
     let mut steps = Steps::only(std::env::args().skip(1).collect());

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use store_suites::tools;
 use store_testbed::cache::Cache;
 use store_testbed::checkout::root;
-use store_tests::{alerts, generate, tools};
+use store_tests::{alerts, generate};
 
 /// Writes the CRD as YAML, the chart's copy of it, the OpenAPI document, k8s/, the references of metrics and the
 /// dashboards.

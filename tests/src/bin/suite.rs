@@ -4,14 +4,14 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use store_suites::api_suite;
+use store_suites::counts::Counting;
+use store_suites::steps::Steps;
+use store_suites::tools;
 use store_testbed::cache::Cache;
 use store_testbed::checkout::{cargo, root};
-use store_tests::api_suite;
 use store_tests::checks;
-use store_tests::counts::Counting;
 use store_tests::linters;
-use store_tests::steps::Steps;
-use store_tests::tools;
 
 /// The step that is not in `make check`, since it takes a large download.
 const CHECKOV: &str = "checkov";

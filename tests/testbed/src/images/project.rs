@@ -67,7 +67,7 @@ const OPERATOR: Recipe = Recipe {
 
 /// What the programs are compiled from; that anything else changes nothing is what keeps a second run
 /// quick.
-const SOURCES: [&str; 14] = [
+const SOURCES: [&str; 15] = [
     "Cargo.toml",
     "Cargo.lock",
     "crds/Cargo.toml",
@@ -81,6 +81,7 @@ const SOURCES: [&str; 14] = [
     "tests/Cargo.toml",
     "tests/testbed/Cargo.toml",
     "tests/load/Cargo.toml",
+    "tests/suites/Cargo.toml",
     "tests/bench/bare/Cargo.toml",
 ];
 

@@ -7,6 +7,12 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 use store_load::load::LoadReport;
+use store_suites::chart_life;
+use store_suites::mishaps;
+use store_suites::story::page::page;
+use store_suites::story::{Plan, Stage, Timeline, tell};
+use store_suites::tally::Tally;
+use store_suites::tools;
 use store_testbed::cache::Cache;
 use store_testbed::checkout::root;
 use store_testbed::cluster::Cluster;
@@ -15,12 +21,6 @@ use store_testbed::images::Profile;
 use store_testbed::install::{OPERATOR_NAMESPACE, chart, testbed};
 use store_testbed::kubectl::Kubectl;
 use store_testbed::progress::say;
-use store_tests::suites::chart_life;
-use store_tests::suites::mishaps;
-use store_tests::suites::story::page::page;
-use store_tests::suites::story::{Plan, Stage, Timeline, tell};
-use store_tests::suites::tally::Tally;
-use store_tests::tools;
 
 /// Tell the end-to-end story on the testbed.
 #[derive(Debug, Parser)]

@@ -6,7 +6,7 @@ use kube::api::{DeleteParams, PostParams};
 use serde_json::{Value, json};
 
 use super::{MENDED, Mishaps, TOLD, spec};
-use crate::suites::story::StoryError;
+use crate::story::StoryError;
 use store_testbed::progress::wait_until;
 use store_testbed::shop::ask;
 

@@ -12,8 +12,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 
-use super::tally::Tally;
 use crate::api_server::ApiServer;
+use crate::tally::Tally;
 use store_testbed::ports::free_port;
 use store_testbed::progress::wait_until;
 use store_testbed::shop::{MANAGER, ask};

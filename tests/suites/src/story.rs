@@ -26,10 +26,10 @@ pub use timeline::{Row, Timeline};
 
 use alerts::Watch;
 
-use super::bad_specs;
-use super::cassandra_log::{Work, busy, work_since};
-use super::tally::Tally;
+use crate::bad_specs;
+use crate::cassandra_log::{Work, busy, work_since};
 use crate::monitoring::server::ServerError;
+use crate::tally::Tally;
 use store_load::load::{
     Client, ClientError, CqlAccess, Load, LoadReport, Settings, VerifyError, verify_by_api, verify_by_cql,
 };

@@ -9,7 +9,7 @@ use store_crds::conditions::REPLICATION_SYNCED;
 
 use super::ring::one_at_a_time;
 use super::{FOUNDED, KEYSPACE, MENDED, Mishaps, READ_BACK, ROLLED, TOLD, expect, spec, spec_of};
-use crate::suites::story::StoryError;
+use crate::story::StoryError;
 use store_load::load::{CqlAccess, verify_by_cql};
 use store_testbed::progress::wait_until;
 use store_testbed::shop::ask;

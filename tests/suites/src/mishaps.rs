@@ -23,8 +23,8 @@ use kube::api::DeleteParams;
 use serde_json::{Value, json};
 use store_crds::{StoreClusterStatus, conditions};
 
-use super::story::{Row, Stage, StoryError, Timeline};
-use super::tally::Tally;
+use crate::story::{Row, Stage, StoryError, Timeline};
+use crate::tally::Tally;
 use store_load::load::{Client, CqlAccess, Load, LoadReport, Product, Settings, verify_by_cql};
 use store_testbed::kubectl::Kubectl;
 use store_testbed::progress::{say, wait_until};

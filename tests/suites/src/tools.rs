@@ -22,10 +22,10 @@ const CARGO_DENY: CargoTool = CargoTool { name: "cargo-deny", version: "0.20.2",
 const CARGO_MACHETE: CargoTool = CargoTool { name: "cargo-machete", version: "0.9.2", optimized: "1" };
 /// The Python programs, every version pinned.
 const REQUIREMENTS: Requirements =
-    Requirements { file: "requirements.txt", text: include_str!("../requirements.txt"), entry: "python-tools" };
+    Requirements { file: "requirements.txt", text: include_str!("../../requirements.txt"), entry: "python-tools" };
 const CHECKOV: Requirements = Requirements {
     file: "requirements-checkov.txt",
-    text: include_str!("../requirements-checkov.txt"),
+    text: include_str!("../../requirements-checkov.txt"),
     entry: "checkov",
 };
 
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn the_forge_looks_for_advisories_by_the_version_that_checks_the_rest() {
-        let workflow = include_str!("../../.github/workflows/check.yaml");
+        let workflow = include_str!("../../../.github/workflows/check.yaml");
         let CargoTool { name, version, .. } = CARGO_DENY;
         assert!(workflow.contains(&format!("{name} --version {version}\n")), "{workflow}");
     }

@@ -7,9 +7,9 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
 use kube::api::{DeleteParams, ListParams};
 use store_crds::{LABEL_STORE, NodeState, StoreCluster};
 
-use super::super::cassandra_log::FollowedLogs;
 use super::specs::spec;
 use super::{KEYSPACE, READ_BACK, Story, StoryError};
+use crate::cassandra_log::FollowedLogs;
 use store_load::load::{CqlAccess, verify_by_cql};
 use store_testbed::progress::wait_until;
 use store_testbed::shop::{ask, is_ready, settled};

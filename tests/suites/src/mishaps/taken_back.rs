@@ -8,7 +8,7 @@ use serde_json::json;
 use store_crds::LABEL_STORE;
 
 use super::{MENDED, Mishaps, expect, spec};
-use crate::suites::story::StoryError;
+use crate::story::StoryError;
 use store_testbed::shop::ask;
 
 impl Mishaps<'_> {

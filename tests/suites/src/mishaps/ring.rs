@@ -7,7 +7,7 @@ use store_crds::conditions::{AVAILABLE, DEGRADED, READY};
 
 use super::watch::Seen;
 use super::{Mishaps, ROLLED, expect, spec};
-use crate::suites::story::StoryError;
+use crate::story::StoryError;
 use store_load::load::CqlAccess;
 use store_testbed::shop::ask;
 

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::ring::one_at_a_time;
 use super::{MENDED, Mishaps, ROLLED, expect, spec};
-use crate::suites::story::StoryError;
+use crate::story::StoryError;
 
 impl Mishaps<'_> {
     /// The setting is told by Cassandra's own words; a pod that is killed meanwhile comes back with the old one.

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use store_crds::bad_specs::{BadSpec, GoodChange, bad_specs, good_changes};
 use store_crds::{CarriedOut, StoreCluster};
 
-use super::super::bad_specs::judge;
-use super::super::tally::Tally;
+use crate::bad_specs::judge;
+use crate::tally::Tally;
 use store_testbed::shop::{MANAGER, ShopError, ask};
 
 const NAMESPACE: &str = "default";

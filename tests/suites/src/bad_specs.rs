@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use store_crds::bad_specs::{BadSpec, bad_specs};
 use store_crds::{StoreCluster, StoreClusterSpec, validate};
 
-use super::tally::Tally;
+use crate::tally::Tally;
 use store_testbed::kubectl::Kubectl;
 use store_testbed::shop::{MANAGER, Shop, ShopError, ask};
 

@@ -6,10 +6,10 @@ use clap::Parser;
 use clap::builder::PossibleValuesParser;
 use store_load::soak::traffic::Size;
 use store_load::soak::{self, Plan, Turn, faults, replies, report};
+use store_suites::api_suite;
+use store_suites::steps::Steps;
+use store_suites::tools;
 use store_testbed::cache::Cache;
-use store_tests::api_suite;
-use store_tests::steps::Steps;
-use store_tests::tools;
 
 /// Runs faults under traffic on a ring of its own, as root.
 #[derive(Debug, Parser)]

@@ -15,7 +15,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 use store_crds::LABEL_STORE;
 
-use super::tally::Tally;
+use crate::tally::Tally;
 use crate::tools::Tools;
 use store_testbed::checkout::root;
 use store_testbed::command::{CommandError, SHORT, run};

@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use store_suites::alone::{self, OPERATOR};
+use store_suites::api_server::ApiServer;
+use store_suites::tally::Tally;
 use store_testbed::cache::Cache;
 use store_testbed::checkout::{built, cargo};
 use store_testbed::command::{LONG, run};
 use store_testbed::progress::say;
-use store_tests::api_server::ApiServer;
-use store_tests::suites::alone::{self, OPERATOR};
-use store_tests::suites::tally::Tally;
 
 /// Lines of the operator's log that are shown when something failed.
 const SHOWN: usize = 40;

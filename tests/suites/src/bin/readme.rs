@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process_group};
+use store_suites::counts::Counting;
+use store_suites::readme::{BLOCKS, Block, Runner, blocks};
+use store_suites::steps::Steps;
 use store_testbed::checkout::root;
 use store_testbed::progress::{say, wait_until};
-use store_tests::counts::Counting;
-use store_tests::readme::{BLOCKS, Block, Runner, blocks};
-use store_tests::steps::Steps;
 
 /// Longer than the longest block takes on two busy cores.
 const BLOCK: Duration = Duration::from_secs(25 * 60);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use store_crds::{StoreCluster, conditions};
 
 use super::{MENDED, Mishaps, TOLD, expect};
-use crate::suites::story::StoryError;
+use crate::story::StoryError;
 use store_testbed::progress::wait_until;
 use store_testbed::shop::{Shop, ask, condition};
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use store_crds::NodeState;
 
 use super::{MENDED, Mishaps, TOLD, expect};
-use crate::suites::story::StoryError;
+use crate::story::StoryError;
 use store_testbed::progress::wait_until;
 use store_testbed::shop::{ask, is_ready};
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use kube::Client;
 use serde_json::{Value, json};
 
-use super::super::tally::Tally;
 use super::objects::Namespace;
+use crate::tally::Tally;
 use store_testbed::shop::ShopError;
 
 /// For the garbage collector to know of StoreClusters, and to take what one owned.
