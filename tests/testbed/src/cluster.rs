@@ -124,7 +124,7 @@ pub enum ClusterError {
         container: String,
     },
     /// No `testbed` program was found beside the running one.
-    #[error("no `testbed` program beside {}: build it with `cargo build -p store-tests --bin testbed`", .0.display())]
+    #[error("no `testbed` program beside {}: build it with `cargo build --bin testbed`", .0.display())]
     NoLauncher(PathBuf),
     /// Something was left behind.
     #[error("the cluster is stopped but this is left of it: {0}")]

@@ -66,7 +66,7 @@ const OPERATOR: Recipe = Recipe {
 };
 
 /// What the programs are compiled from; that anything else changes nothing is what keeps a second run
-/// quick.
+/// quick. Every manifest is among it: what one crate asks of a dependency, all get in the profile `dev`.
 const SOURCES: [&str; 15] = [
     "Cargo.toml",
     "Cargo.lock",
@@ -78,10 +78,10 @@ const SOURCES: [&str; 15] = [
     "api-server/src",
     "operator/Cargo.toml",
     "operator/src",
-    "tests/Cargo.toml",
     "tests/testbed/Cargo.toml",
     "tests/load/Cargo.toml",
     "tests/suites/Cargo.toml",
+    "tests/xtask/Cargo.toml",
     "tests/bench/bare/Cargo.toml",
 ];
 
@@ -241,5 +241,17 @@ mod tests {
         let vendored = "name = \"utoipa-swagger-ui-vendored\"\nversion = \"";
         let version = lock.split_once(vendored).and_then(|(_, rest)| rest.split('"').next()).expect("a version");
         assert!(list.contains(&format!("`utoipa-swagger-ui-vendored` {version} |")), "{version}\n{list}");
+    }
+
+    #[test]
+    fn the_manifest_of_every_crate_is_among_what_the_images_depend_on() {
+        let manifest = std::fs::read_to_string(root().join("Cargo.toml")).expect("the manifest of the workspace");
+        let (_, members) = manifest.split_once("members = [").expect("members");
+        let members: Vec<&str> =
+            members.split(']').next().into_iter().flat_map(|list| list.split('"').skip(1).step_by(2)).collect();
+        assert!(members.contains(&"tests/testbed"), "{members:?}");
+        let wanted = members.iter().map(|member| format!("{member}/Cargo.toml"));
+        let missing: Vec<String> = wanted.filter(|manifest| !SOURCES.contains(&manifest.as_str())).collect();
+        assert_eq!(missing, [""; 0]);
     }
 }

@@ -10,9 +10,8 @@ use crate::docs;
 use crate::generate::{self, GenerateError};
 use crate::gitops;
 use crate::linters;
-use crate::readme_checks;
+use crate::readme;
 use store_suites::counts::Counting;
-use store_suites::readme;
 use store_suites::steps::{Check, Steps};
 use store_suites::tools::{self, Tools, ToolsError};
 use store_testbed::cache::Cache;
@@ -38,11 +37,11 @@ pub fn run(steps: &mut Steps) {
     let mut tests = cargo(["test", "--workspace", "--no-fail-fast"]);
     steps.command("unit tests", &mut tests, Counting::CargoTest, BUILD);
     steps.checks("README", || {
-        let mut checks = match readme::blocks(&root) {
-            Ok(blocks) => readme_checks::coverage(&blocks),
+        let mut checks = match store_suites::readme::blocks(&root) {
+            Ok(blocks) => readme::coverage(&blocks),
             Err(error) => vec![("README".to_owned(), Err(error.to_string()))],
         };
-        checks.push(readme_checks::status(&root));
+        checks.push(readme::status(&root));
         checks
     });
     steps.checks("documents", || docs::checks(&root));

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use store_suites::steps::Steps;
-use store_tests::checks;
+use xtask::checks;
 
 fn main() -> ExitCode {
     let mut steps = Steps::only(std::env::args().skip(1).collect());

@@ -207,7 +207,7 @@ fn claimed(command: &str, tour: &BTreeSet<String>, makefile: &str) -> Result<(),
         let known = makefile.lines().any(|line| line.split_once(':').is_some_and(|(name, _)| name == target));
         return if known { Ok(()) } else { Err(format!("the Makefile has no target {target}")) };
     }
-    Err("no suite runs it: let one do so, or add it to the list in tests/src/docs.rs with the reason why not"
+    Err("no suite runs it: let one do so, or add it to the list in tests/xtask/src/docs.rs with the reason why not"
         .to_owned())
 }
 

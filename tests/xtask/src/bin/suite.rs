@@ -10,8 +10,8 @@ use store_suites::steps::Steps;
 use store_suites::tools;
 use store_testbed::cache::Cache;
 use store_testbed::checkout::{cargo, root};
-use store_tests::checks;
-use store_tests::linters;
+use xtask::checks;
+use xtask::linters;
 
 /// The step that is not in `make check`, since it takes a large download.
 const CHECKOV: &str = "checkov";

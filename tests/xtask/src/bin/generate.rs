@@ -6,7 +6,7 @@ use clap::Parser;
 use store_suites::tools;
 use store_testbed::cache::Cache;
 use store_testbed::checkout::root;
-use store_tests::{alerts, generate};
+use xtask::{alerts, generate};
 
 /// Writes the CRD as YAML, the chart's copy of it, the OpenAPI document, k8s/, the references of metrics and the
 /// dashboards.

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use store_testbed::checkout::root;
 use store_testbed::host::machine;
-use store_tests::start::{measure, measure_warm, page, tasks};
+use xtask::start::{measure, measure_warm, page, tasks};
 
 /// Measure how long `make up` and `make run` take.
 #[derive(Debug, Parser)]
