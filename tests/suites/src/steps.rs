@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::counts::{Counting, Counts, read};
 use store_testbed::command::display;
-use store_testbed::progress::say;
+use store_testbed::progress::{Figure, machine_seconds, say};
 
 /// How long a step that is told to end may take to put things away.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,6 +23,19 @@ const KEPT_LINES: usize = 100_000;
 
 /// A check by name and its result.
 pub type Check = (String, Result<(), String>);
+
+/// When a step began, by the clock and by the machine's processors.
+struct Began(Instant, f64);
+
+impl Began {
+    fn now() -> Self {
+        Began(Instant::now(), machine_seconds())
+    }
+
+    fn took(&self) -> Figure {
+        Figure { seconds: self.0.elapsed().as_secs_f64(), cpu_seconds: machine_seconds() - self.1 }
+    }
+}
 
 /// What the steps so far have counted.
 #[derive(Debug, Default)]
@@ -35,7 +48,7 @@ pub struct Steps {
 struct Row {
     name: String,
     counts: Counts,
-    took: Duration,
+    took: Figure,
 }
 
 impl Steps {
@@ -58,7 +71,7 @@ impl Steps {
             return Counts::default();
         }
         say(format!("{name}: {}", display(command)));
-        let began = Instant::now();
+        let began = Began::now();
         let counts = match follow(command, deadline) {
             Ok((lines, ended_well)) => read(counting, &lines, ended_well),
             Err(error) => {
@@ -66,7 +79,7 @@ impl Steps {
                 Counts::one(false)
             }
         };
-        self.add(name, counts, began.elapsed())
+        self.add(name, counts, began.took())
     }
 
     /// Runs `check` as one check of the step `name`; its error is shown.
@@ -84,7 +97,7 @@ impl Steps {
             return Counts::default();
         }
         say(name);
-        let began = Instant::now();
+        let began = Began::now();
         let mut counts = Counts::default();
         for (check, result) in checks() {
             if let Err(error) = &result {
@@ -92,11 +105,11 @@ impl Steps {
             }
             counts += Counts::one(result.is_ok());
         }
-        self.add(name, counts, began.elapsed())
+        self.add(name, counts, began.took())
     }
 
-    fn add(&mut self, name: &str, counts: Counts, took: Duration) -> Counts {
-        say(format!("{name}: {counts} in {:.1} s", took.as_secs_f64()));
+    fn add(&mut self, name: &str, counts: Counts, took: Figure) -> Counts {
+        say(format!("{name}: {counts} in {:.1} s", took.seconds));
         self.rows.push(Row { name: name.to_owned(), counts, took });
         counts
     }
@@ -108,13 +121,14 @@ impl Steps {
         total
     }
 
-    /// One line per step: name, counts, seconds.
+    /// One line per step: name, seconds, how much of them was spent on the machine's processors, counts.
     pub fn table(&self) -> String {
         let width = self.rows.iter().map(|row| row.name.len()).max().unwrap_or_default();
         let mut table = String::new();
         for Row { name, counts, took } in &self.rows {
             let mark = if counts.failed > 0 { "✗" } else { "✓" };
-            table += &format!("{mark} {name:width$}  {:>7.1} s  {counts}\n", took.as_secs_f64());
+            let Figure { seconds, cpu_seconds } = took;
+            table += &format!("{mark} {name:width$}  {seconds:>7.1} s  {cpu_seconds:>7.1} s of CPU  {counts}\n");
         }
         table
     }
