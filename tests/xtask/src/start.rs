@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::json;
 
-use store_testbed::checkout::root;
+use store_testbed::checkout::{root, without_package};
 use store_testbed::progress::{Figure, Figures, WaitError, machine_seconds, say, wait_until};
 
 /// From nothing, on two busy cores.
@@ -105,6 +105,7 @@ pub async fn measure_warm() -> Result<Vec<Run>, StartError> {
 fn make(target: &str, kept: &Kept<'_>) -> Result<Command, StartError> {
     let mut make = Command::new("make");
     make.current_dir(root()).arg(target).stdin(Stdio::null());
+    without_package(&mut make);
     if let Kept::Apart(place) = kept {
         let directory = |name: &str| -> Result<PathBuf, StartError> {
             let path = place.join(name);

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use store_suites::counts::Counting;
 use store_suites::readme::{BLOCKS, Block, Runner, blocks};
 use store_suites::steps::Steps;
-use store_testbed::checkout::root;
+use store_testbed::checkout::{root, without_package};
 use store_testbed::progress::{say, wait_until};
 
 /// Longer than the longest block takes on two busy cores.
@@ -52,6 +52,8 @@ async fn main() -> anyhow::Result<ExitCode> {
 fn script(root: &Path, block: &Block) -> Command {
     let mut bash = Command::new("bash");
     let prelude = "[ ! -e .testbed/env ] || . .testbed/env";
+    // As in a shell of its reader's.
+    without_package(&mut bash);
     bash.current_dir(root).args(["-euo", "pipefail", "-c"]).arg(format!("{prelude}\n{}", block.script));
     bash
 }
