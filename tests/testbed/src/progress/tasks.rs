@@ -23,6 +23,8 @@ const CALM: Duration = Duration::from_secs(60);
 const COLUMNS: usize = 110;
 /// The file of what tasks took, beside the cache's entries.
 const FILE: &str = "durations.json";
+/// A task of less, in seconds, had nothing left to do.
+const SOMETHING: f64 = 1.0;
 /// A clock tick of /proc, in seconds.
 const TICK: f64 = 0.01;
 /// Processors of the machine that `docs/start.json` was measured on.
@@ -279,12 +281,17 @@ fn here() -> BTreeMap<String, Figure> {
 
 /// Failing to remember only makes the next guess worse.
 fn remember(name: &str, figure: Figure) {
-    let Some(path) = MEMORY.get() else { return };
+    let Some(path) = MEMORY.get().filter(|_| had_to_do(figure)) else { return };
     let mut all = here();
     all.insert(name.to_owned(), figure);
     let temporary = path.with_extension(format!("{}.new", std::process::id()));
     let text = serde_json::to_vec_pretty(&all).unwrap_or_default();
     let _ = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, path));
+}
+
+/// A task that found all done before tells nothing of how long it takes.
+fn had_to_do(figure: Figure) -> bool {
+    figure.seconds >= SOMETHING
 }
 
 /// Processor seconds that the machine has spent since it started, without waiting for disks; 0 where nobody tells.
@@ -331,6 +338,12 @@ mod tests {
         let mut failed = board("compiling etcd", None);
         failed.end(7, false);
         assert!(failed.ended.is_empty() && !failed.tick());
+    }
+
+    #[test]
+    fn a_task_that_found_all_done_is_not_what_one_may_expect_the_next_time() {
+        let figure = |seconds| Figure { seconds, cpu_seconds: 0.0 };
+        assert!(had_to_do(figure(12.4)) && !had_to_do(figure(0.4)));
     }
 
     #[test]
