@@ -18,6 +18,7 @@ use tokio::process::{Child, Command};
 use crate::binaries::{self, BinariesError};
 use crate::cache::Cache;
 use crate::command::{CommandError, SHORT, run};
+use crate::kubernetes_versions::KubernetesVersion;
 use crate::progress::{WaitError, wait_until};
 
 /// An idle machine needs ten seconds, a busy one more.
@@ -65,13 +66,13 @@ pub struct ApiServer {
 }
 
 impl ApiServer {
-    /// Starts all of it and waits until it is ready.
+    /// Starts all of it, in this version of Kubernetes, and waits until it is ready.
     ///
     /// # Errors
     /// [`ApiServerError`]; the log of the program that failed is in the temporary directory until then, so
     /// its end is part of the error.
-    pub async fn start(cache: &Cache) -> Result<Self, ApiServerError> {
-        let (kubernetes, etcd) = binaries::control_plane(cache)?;
+    pub async fn start(cache: &Cache, version: KubernetesVersion) -> Result<Self, ApiServerError> {
+        let (kubernetes, etcd) = binaries::control_plane(cache, version)?;
         let directory = tempfile::Builder::new()
             .prefix("store-api-server-")
             .tempdir()

@@ -9,9 +9,10 @@ use std::process::Command;
 
 use crate::cache::{Cache, CacheError, Key};
 use crate::command::{CommandError, LONG, SHORT, run};
+use crate::kubernetes_versions::KubernetesVersion;
 
-/// The version of Kubernetes.
-pub const KUBERNETES: &str = "v1.35.4";
+/// The version of Kubernetes that the testbed has.
+pub const KUBERNETES: &str = KubernetesVersion::Testbed.tag();
 const ETCD: &str = "v3.6.13";
 const COREDNS: &str = "v1.12.4";
 const TRAEFIK: &str = "v3.6.12";
@@ -91,23 +92,27 @@ struct GoModule {
     packages: &'static [&'static str],
 }
 
-const KUBERNETES_MODULE: GoModule = GoModule {
-    directory: "kubernetes",
-    version: KUBERNETES,
-    packages: &[
-        "k8s.io/kubernetes/cmd/kube-apiserver",
-        "k8s.io/kubernetes/cmd/kube-controller-manager",
-        "k8s.io/kubernetes/cmd/kube-scheduler",
-        "k8s.io/kubernetes/cmd/kubelet",
-        "k8s.io/kubernetes/cmd/kube-proxy",
-    ],
-};
+/// What an API server without nodes needs, and what the others need beside it.
+const API_SERVER: &[&str] = &["k8s.io/kubernetes/cmd/kube-apiserver", "k8s.io/kubernetes/cmd/kube-controller-manager"];
+const WHOLE: &[&str] = &[
+    API_SERVER[0],
+    API_SERVER[1],
+    "k8s.io/kubernetes/cmd/kube-scheduler",
+    "k8s.io/kubernetes/cmd/kubelet",
+    "k8s.io/kubernetes/cmd/kube-proxy",
+];
+const KUBERNETES_MODULE: GoModule = kubernetes(KubernetesVersion::Testbed);
 const ETCD_MODULE: GoModule = GoModule { directory: "etcd", version: ETCD, packages: &["."] };
 const COREDNS_MODULE: GoModule = GoModule { directory: "coredns", version: COREDNS, packages: &["."] };
 const TRAEFIK_MODULE: GoModule =
     GoModule { directory: "traefik", version: TRAEFIK, packages: &["github.com/traefik/traefik/v3/cmd/traefik"] };
 const PAUSE_MODULE: GoModule = GoModule { directory: "pause", version: PAUSE, packages: &["."] };
 const PORCUPINE_MODULE: GoModule = GoModule { directory: "porcupine", version: PORCUPINE, packages: &["."] };
+
+const fn kubernetes(version: KubernetesVersion) -> GoModule {
+    let packages = if matches!(version, KubernetesVersion::Testbed) { WHOLE } else { API_SERVER };
+    GoModule { directory: version.directory(), version: version.tag(), packages }
+}
 
 /// Builds or finds all of them.
 ///
@@ -125,12 +130,12 @@ pub fn ensure(cache: &Cache) -> Result<Binaries, BinariesError> {
     })
 }
 
-/// The directory with kube-apiserver and its like, and the etcd server, built when missing.
+/// The directory with kube-apiserver and kube-controller-manager of `version`, and the etcd server, built when missing.
 ///
 /// # Errors
 /// As [`ensure`].
-pub fn control_plane(cache: &Cache) -> Result<(PathBuf, PathBuf), BinariesError> {
-    Ok((build(cache, &KUBERNETES_MODULE)?, build(cache, &ETCD_MODULE)?.join("etcd")))
+pub fn control_plane(cache: &Cache, version: KubernetesVersion) -> Result<(PathBuf, PathBuf), BinariesError> {
+    Ok((build(cache, &kubernetes(version))?, build(cache, &ETCD_MODULE)?.join("etcd")))
 }
 
 /// The checker of linearizability, built when missing.
@@ -148,7 +153,7 @@ pub fn sources() -> PathBuf {
 
 fn link_flags(module: &GoModule) -> String {
     let mut flags = "-s -w".to_owned();
-    if module.directory == KUBERNETES_MODULE.directory {
+    if module.packages.starts_with(API_SERVER) {
         // Without these the API server calls itself v0.0.0 and clients refuse it.
         let variable = "k8s.io/component-base/version";
         let mut parts = module.version.trim_start_matches('v').split('.');
@@ -328,7 +333,10 @@ mod tests {
 
     #[test]
     fn every_module_pins_the_version_that_its_cache_entry_is_named_by() {
-        for module in [&KUBERNETES_MODULE, &ETCD_MODULE, &COREDNS_MODULE, &TRAEFIK_MODULE, &PORCUPINE_MODULE] {
+        let ends = [kubernetes(KubernetesVersion::Oldest), kubernetes(KubernetesVersion::Newest)];
+        for module in
+            ends.iter().chain([&KUBERNETES_MODULE, &ETCD_MODULE, &COREDNS_MODULE, &TRAEFIK_MODULE, &PORCUPINE_MODULE])
+        {
             let file = sources().join("go").join(module.directory).join("go.mod");
             let text = fs::read_to_string(&file).expect("go.mod");
             let pinned = text.lines().any(|line| line.starts_with("require ") && line.ends_with(module.version));

@@ -26,6 +26,7 @@ pub mod host;
 pub mod image_names;
 pub mod image_store;
 pub mod images;
+pub mod kubernetes_versions;
 pub mod layout;
 pub mod linearizability;
 pub mod linters;
