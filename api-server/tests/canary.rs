@@ -8,8 +8,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use store_suites::otlp::{Collector, Mood};
 use store_telemetry::logs::{self, Form};
-use store_tests::otlp::{Collector, Mood};
 use tracing_subscriber::EnvFilter;
 
 /// In every secret and every body.
@@ -135,7 +135,7 @@ async fn no_secret_and_no_body_is_in_any_log_or_span_and_each_request_is_told_on
         let told: Vec<_> =
             lines.iter().filter(|line| line["request_id"] == id && line["message"] == "request").collect();
         assert_eq!(told.len(), 1, "{id}: {output}");
-        let of = |span: &&store_tests::otlp::Seen| span.attribute("http.response.header.x-request-id") == id;
+        let of = |span: &&store_suites::otlp::Seen| span.attribute("http.response.header.x-request-id") == id;
         let span = spans.iter().find(of).unwrap_or_else(|| panic!("{id}: {spans:#?}"));
         assert_eq!((&told[0]["trace_id"], &told[0]["span_id"]), (&span.trace.clone().into(), &span.id.clone().into()));
         assert_eq!(span.resource["service.name"], "store-api");

@@ -27,7 +27,7 @@ use store_api::metrics::Metrics;
 use store_api::models::Level;
 use store_api::models::cursor::CursorKey;
 use store_api::router;
-use store_tests::local_cassandra::{Addresses, LocalRing, Options, SUPERUSER};
+use store_testbed::local_cassandra::{Addresses, LocalRing, Options, SUPERUSER};
 
 const REQUEST: Duration = Duration::from_secs(8);
 const STATEMENT: Duration = Duration::from_secs(2);

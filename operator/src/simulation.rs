@@ -89,6 +89,7 @@ impl Simulation {
         }
         safety::check_tick(&mut self.world);
         safety::check_status(&mut self.world, &self.operator);
+        safety::check_lost(&mut self.world, &self.operator);
         match self.world.violations.first() {
             Some(violation) => Err(Story(format!("{violation}\n{}", self.tail()))),
             None => Ok(()),

@@ -18,7 +18,7 @@ use store_operator::observation::{
     CqlAnswer, CqlView, NodeAnswer, NodeView, Replication, Superuser, TaskKey, TaskKind, TaskState,
 };
 use store_operator::plan::{Memory, RingAction};
-use store_tests::local_cassandra::{LocalRing, Options, Version};
+use store_testbed::local_cassandra::{LocalRing, Options, Version};
 
 const UID: &str = "uid-1";
 

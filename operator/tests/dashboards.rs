@@ -15,10 +15,10 @@ use store_crds::StoreClusterStatus;
 use store_operator::health::{self, Health, Heartbeat};
 use store_operator::metrics::{Metrics, Outcome};
 use store_operator::node::agent::{AgentArgs, node_agent};
-use store_tests::cache::Cache;
-use store_tests::checks::root;
-use store_tests::monitoring::server::{Server, Settings, Target};
-use store_tests::monitoring::{Query, queries, shipped_rules};
+use store_suites::monitoring::server::{Server, Settings, Target};
+use store_suites::monitoring::{Query, queries, shipped_rules};
+use store_testbed::cache::Cache;
+use store_testbed::checkout::root;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 

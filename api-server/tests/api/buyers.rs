@@ -11,7 +11,7 @@ use store_api::dao::cassandra::session::{Target, connect};
 use store_api::dao::cassandra::{self, Observer, Usage};
 use store_api::dao::{Daos, memory};
 use store_api::models::Level;
-use store_tests::history::{History, Movement, Operation, judge};
+use store_load::history::{History, Movement, Operation, judge};
 use uuid::Uuid;
 
 use super::client::{Answer, Store};

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use store_api::dao::cassandra::Observer;
 use store_api::server::serve;
-use store_tests::cache::Cache;
-use store_tests::checks::root;
-use store_tests::monitoring::server::{Server, Settings, Target};
-use store_tests::monitoring::{Query, queries, shipped_rules};
+use store_suites::monitoring::server::{Server, Settings, Target};
+use store_suites::monitoring::{Query, queries, shipped_rules};
+use store_testbed::cache::Cache;
+use store_testbed::checkout::root;
 
 use super::client::Store;
 use super::doors::PACE;

@@ -4,9 +4,9 @@
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use store_suites::otlp::{Collector, Mood, Seen};
 use store_telemetry::Traces;
 use store_telemetry::logs::{self, Form};
-use store_tests::otlp::{Collector, Mood, Seen};
 use tracing::Dispatch;
 use tracing::subscriber::{DefaultGuard, NoSubscriber};
 use tracing_subscriber::EnvFilter;

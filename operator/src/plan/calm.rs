@@ -78,15 +78,15 @@ fn not_serving(context: &Context, node: &Node) -> Option<Hold> {
         return absence(STARTING, cause);
     };
     match view.operation_mode.as_str() {
-        _ if ring::is_live(view) || ring::is_joining(view) => {}
-        "STARTING" => return absence(STARTING, "Cassandra starts".into()),
+        _ if ring::is_live(view) || node.joining().is_some() => {}
+        "STARTING" | "JOINING" => return absence(STARTING, "Cassandra starts".into()),
         mode @ ("DRAINING" | "DRAINED") => return absence(STOPPING, format!("it is {mode} and takes no writes")),
         mode => return absence(STARTING, format!("it is {mode}")),
     }
     if let Some(hold) = seen_down() {
         return Some(hold);
     }
-    let serves = view.native_transport || ring::is_joining(view);
+    let serves = view.native_transport || node.joining().is_some();
     if !serves {
         return absence(STARTING, "it takes no clients".into());
     }

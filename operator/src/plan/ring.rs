@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use store_crds::{NodeState, NodeStatus, OperationKind};
 
 use crate::desired::Desired;
-use crate::observation::{ClaimObservation, NodeAnswer, NodeView, Observation, PodObservation};
+use crate::observation::{ClaimObservation, NodeAnswer, NodeView, Observation, PodObservation, VolumeNote};
 
 /// All that is known of the ring.
 pub struct Ring<'a> {
@@ -57,6 +57,20 @@ impl Node<'_> {
     pub fn is_locked(&self) -> bool {
         self.locked && self.running.is_some_and(|pod| pod.ready && !pod.deleting)
     }
+
+    /// Its view, if it is on its way in, also after its stream broke.
+    pub fn joining(&self) -> Option<&NodeView> {
+        self.view.filter(|view| is_joining(view) && !self.returns(view))
+    }
+
+    /// A member that restarts says JOINING, too, just before it is NORMAL. It has its host id from its disk; where nobody
+    /// remembers that, its claim has been noted as a member's.
+    fn returns(&self, view: &NodeView) -> bool {
+        match self.remembered.and_then(|known| known.host_id.as_ref()) {
+            Some(known) => *known == view.host_id,
+            None => self.claim.is_some_and(|claim| claim.left.is_none() && claim.note != VolumeNote::default()),
+        }
+    }
 }
 
 impl<'a> Ring<'a> {
@@ -94,11 +108,15 @@ impl<'a> Ring<'a> {
         self.nodes.iter().filter_map(|node| Some((node, node.view?))).filter(|(_, view)| is_live(view))
     }
 
-    /// Members of a host id that no pod is known to have: nodes that nobody started here.
+    /// Members that no pod is known to be: nodes that nobody started here. A pod that has not told its host id is known by
+    /// its address.
     pub fn strangers(&self) -> BTreeSet<String> {
         let known: BTreeSet<&String> = self.nodes.iter().filter_map(|node| node.host_id.as_ref()).collect();
-        let of_views = self.live().flat_map(|(_, view)| view.members.values());
-        of_views.filter(|host| !known.contains(host)).cloned().collect()
+        let untold = self.nodes.iter().filter(|node| node.host_id.is_none());
+        let addresses: BTreeSet<&String> = untold.filter_map(|node| node.running?.ip.as_ref()).collect();
+        let of_views = self.live().flat_map(|(_, view)| &view.members);
+        let strange = of_views.filter(|(address, host)| !known.contains(host) && !addresses.contains(address));
+        strange.map(|(_, host)| host.clone()).collect()
     }
 
     /// How many ordinals of a rack are taken, from 0 up: what its StatefulSet must have at least.
@@ -199,7 +217,7 @@ impl<'a> Ring<'a> {
                     (false, _) => NodeState::Down,
                 }
             }
-            "JOINING" | "JOINING_FAILED" => NodeState::Joining,
+            "JOINING" | "JOINING_FAILED" if node.joining().is_some() => NodeState::Joining,
             "LEAVING" | "DECOMMISSION_FAILED" => NodeState::Leaving,
             "DECOMMISSIONED" => NodeState::Decommissioned,
             "DRAINING" | "DRAINED" => NodeState::Drained,
@@ -289,7 +307,7 @@ fn node<'a>(desired: &Desired, observation: &'a Observation, pod: String, rack: 
 
 fn membership(nodes: &[Node], index: usize, known: &BTreeSet<String>) -> Membership {
     let Some(node) = nodes.get(index) else { return Membership::Unknown };
-    if node.view.is_some_and(is_joining) {
+    if node.joining().is_some() {
         return Membership::Joining;
     }
     if node.view.is_some_and(|view| is_live(view) && is_sane(view)) {
@@ -308,9 +326,8 @@ fn membership(nodes: &[Node], index: usize, known: &BTreeSet<String>) -> Members
             // it has no host id that anybody knows; so it is no member if every member of the ring is
             // known to be somebody else, by the word of all who could know
             // one on its way in is no member by its own word, and knows no more than it was told
-            let answers = |view: &NodeView| is_live(view) || is_joining(view);
-            let all_answer = others()
-                .all(|other| other.view.is_some_and(answers) || (other.host_id.is_none() && other.view.is_none()));
+            let answers = |other: &Node| other.view.is_some_and(is_live) || other.joining().is_some();
+            let all_answer = others().all(|other| answers(other) || (other.host_id.is_none() && other.view.is_none()));
             let all_known = peers.iter().all(|view| view.members.values().all(|host| known.contains(host)));
             if whole > 0 && all_answer && all_known { Membership::NotMember } else { Membership::Unknown }
         }
@@ -322,8 +339,8 @@ pub fn is_live(view: &NodeView) -> bool {
     matches!(view.operation_mode.as_str(), "NORMAL" | "LEAVING" | "DECOMMISSION_FAILED" | "MOVING")
 }
 
-/// On its way in, also after its stream broke.
-pub fn is_joining(view: &NodeView) -> bool {
+/// On its way in, or a member that is about to have started ([`Node::joining`]).
+fn is_joining(view: &NodeView) -> bool {
     matches!(view.operation_mode.as_str(), "JOINING" | "JOINING_FAILED")
 }
 

@@ -1,6 +1,7 @@
 //! Stories in the model of nodes that are taken away: by the operator one at a time, whoever else takes one.
 
 use serde_json::{Value, json};
+use store_crds::NodeState;
 
 use super::Simulation;
 use super::operator::Fault;
@@ -36,6 +37,27 @@ fn nobody_is_restarted_while_a_pod_that_somebody_evicted_still_serves_on_its_way
     assert!(told.contains("shop-cassandra-c-0") && told.contains("its pod is being deleted"), "{told}");
     let status = simulation.world.store.as_ref().and_then(|store| store.status.as_ref()).unwrap();
     assert_eq!(status.summary.nodes, "2/3");
+    simulation.settle().unwrap();
+}
+
+#[test]
+fn a_member_that_says_joining_before_it_is_normal_again_is_not_one_on_its_way_in() {
+    let mut simulation = settled(3, 3, 3);
+    simulation.world.pods.get_mut("shop-cassandra-c-0").unwrap().process = Process::Down(3);
+    let mut seen = false;
+    for _ in 0..20 {
+        simulation.steps(1).unwrap();
+        let returns = matches!(simulation.world.pods["shop-cassandra-c-0"].process, Process::Returning(_));
+        seen |= returns;
+        if returns {
+            simulation.operator.pass(&mut simulation.world, &Fault::default());
+            let plan = simulation.operator.last.as_ref().unwrap();
+            assert!(plan.memory.lost.is_empty() && plan.memory.owed.is_empty(), "{:?}", plan.memory);
+            let store = simulation.world.store.as_ref().and_then(|store| store.status.as_ref()).unwrap();
+            assert_eq!(store.nodes[2].state, NodeState::Starting);
+        }
+    }
+    assert!(seen);
     simulation.settle().unwrap();
 }
 

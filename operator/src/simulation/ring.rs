@@ -42,6 +42,8 @@ pub enum Process {
     /// It refuses to start.
     Crashing(&'static str),
     Joining(u32, String),
+    /// A member that has started, for the moment before it is NORMAL.
+    Returning(String),
     Normal(String),
     Leaving(u32, String),
     /// Its stream into the ring broke, and it does not go on by itself.
@@ -56,6 +58,7 @@ impl Process {
         match self {
             Process::Joining(_, host) | Process::Normal(host) | Process::Leaving(_, host) => Some(host),
             Process::JoinFailed(host) | Process::LeaveFailed(host) | Process::Decommissioned(host) => Some(host),
+            Process::Returning(host) => Some(host),
             Process::Down(_) | Process::Paused(..) | Process::Starting(_) | Process::Crashing(_) => None,
         }
     }
@@ -348,7 +351,7 @@ pub fn view(
     let mode = match process {
         Process::JoinFailed(_) if !old => "JOINING_FAILED",
         Process::LeaveFailed(_) if !old => "DECOMMISSION_FAILED",
-        Process::Joining(..) | Process::JoinFailed(_) => "JOINING",
+        Process::Joining(..) | Process::JoinFailed(_) | Process::Returning(_) => "JOINING",
         Process::Leaving(..) | Process::LeaveFailed(_) => "LEAVING",
         Process::Decommissioned(_) => "DECOMMISSIONED",
         _ => "NORMAL",

@@ -321,6 +321,15 @@ pub fn check_status(world: &mut World, operator: &Operator) {
     }
 }
 
+/// Who is told as lost is lost: whoever reads it removes that member from the ring.
+pub fn check_lost(world: &mut World, operator: &Operator) {
+    let told = operator.last.iter().flat_map(|plan| &plan.memory.lost);
+    let is_there = |host: &String| world.ring.members.contains_key(host) && !world.gone.contains(host);
+    if let Some(lost) = told.into_iter().find(|lost| is_there(&lost.host_id)) {
+        world.violate(format!("this is told as lost, and is there: {lost:?}"));
+    }
+}
+
 /// What must be true once nothing disturbs any more and everybody had time. A node that a hand started
 /// may have joined unseen, and nobody knows of its clean-up.
 pub fn check_end(world: &World, operator: &Operator) -> Result<(), String> {

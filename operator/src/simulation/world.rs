@@ -606,6 +606,7 @@ impl World {
                 Process::Normal(host)
             }
             Process::Joining(ticks, host) => Process::Joining(ticks - 1, host),
+            Process::Returning(host) => Process::Normal(host),
             Process::Leaving(0, host) => {
                 self.ring.leave(&host, true);
                 self.disks.insert(self.claims[&format!("data-{name}")].uid.clone(), Disk::Decommissioned(host.clone()));
@@ -674,7 +675,7 @@ impl World {
             Disk::Node(host) => {
                 self.ring.members.insert(host.clone(), address);
                 self.ring.young.insert(host.clone(), YOUNG);
-                Process::Normal(host)
+                Process::Returning(host)
             }
             Disk::Decommissioned(_) => Process::Crashing("this node was decommissioned"),
             Disk::Empty => self.start_fresh(name, &uid, &address),

@@ -1,0 +1,188 @@
+//! `make bench`: measures, prints the figures, and writes them to `docs/bench.md`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use store_load::bench::api::{self, Effort};
+use store_load::bench::overload::Bounds;
+use store_load::bench::page::{Measured, render};
+use store_load::bench::parts::Parts;
+use store_load::bench::{curve, overload, ring, writes};
+use store_testbed::checkout::{cargo, root};
+use store_testbed::cluster::Cluster;
+use store_testbed::command::{LONG, run};
+use store_testbed::host::machine;
+use store_testbed::install::install;
+use store_testbed::progress::say;
+
+/// Measure what the API and the operator cost.
+#[derive(Debug, Parser)]
+#[command(name = "bench")]
+struct Arguments {
+    #[command(subcommand)]
+    part: Option<Part>,
+    /// Rounds of each comparison of the API.
+    #[arg(long, global = true, default_value_t = 6)]
+    rounds: usize,
+    /// Seconds of each measurement of the API.
+    #[arg(long, global = true, default_value_t = 8)]
+    seconds: u64,
+    /// Reads before the API is measured.
+    #[arg(long, global = true, default_value_t = 300_000)]
+    warm_up: u64,
+    /// Leave out the API's peers in Go and Python.
+    #[arg(long, global = true)]
+    no_peers: bool,
+    /// Rows of the small and the large store.
+    #[arg(long, global = true, value_delimiter = ',', default_values_t = [1_000, 100_000])]
+    rows: Vec<u64>,
+    /// Seconds of three times too much.
+    #[arg(long, global = true, default_value_t = 60)]
+    crowded: u64,
+    /// Other bounds than those of a shop that are tried, too, like 64/64/100/500.
+    #[arg(long, global = true, value_delimiter = ',')]
+    bounds: Vec<Bounds>,
+    /// Rounds of bringing three nodes up.
+    #[arg(long, global = true, default_value_t = 2)]
+    starts: usize,
+    /// Seconds of rest in which the operator is watched.
+    #[arg(long, global = true, default_value_t = 600)]
+    settled: u64,
+    /// Name of the testbed's cluster.
+    #[arg(long, global = true, default_value = "bench")]
+    cluster: String,
+    /// Leave the cluster up at the end.
+    #[arg(long, global = true)]
+    keep: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+enum Part {
+    /// Reads through the API alone.
+    Api,
+    /// Writes through the API alone.
+    Writes,
+    /// Small and large stores alone.
+    Curve,
+    /// Three times too much alone.
+    Overload,
+    /// The operator alone.
+    Operator,
+}
+
+impl Part {
+    /// As on the command line.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Writes => "writes",
+            Self::Curve => "curve",
+            Self::Overload => "overload",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let target = target()?;
+    let file = root().join("docs/bench.json");
+    let mut measured = kept(&file)?;
+    let all = [Part::Api, Part::Writes, Part::Curve, Part::Overload, Part::Operator];
+    let chosen = all.into_iter().filter(|part| arguments.part.is_none_or(|only| only == *part));
+    let mut built = None;
+    for part in chosen {
+        if part == Part::Operator {
+            measure_operator(&arguments, &mut measured).await?;
+        } else {
+            let parts = match &built {
+                Some(parts) => parts,
+                None => built.insert(build(&target)?),
+            };
+            measure_api(part, parts, &arguments, &mut measured).await?;
+        }
+        measured.measured.insert(part.name().to_owned(), machine());
+        keep(&file, &measured)?;
+    }
+    println!("{}", render(&measured));
+    Ok(())
+}
+
+/// Where cargo puts what it builds: this program is in a directory of it.
+fn target() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe().context("finding this program")?;
+    own.ancestors().nth(2).map(Path::to_owned).context("this program is not in a directory of cargo's")
+}
+
+/// The optimized builds.
+fn build(target: &Path) -> anyhow::Result<Parts> {
+    say("building store-api and store-bench (cargo build --release)");
+    // With the operator among the packages, store-api gets what it has in its image: the features of
+    // what both need.
+    let mut build = cargo(["build", "--quiet", "--release", "--bin", "store-api", "--bin", "store-bench"]);
+    run(build.args(["-p", "store-api", "-p", "store-operator", "-p", "store-bench"]), LONG)?;
+    let release = target.join("release");
+    Ok(Parts { store_api: release.join("store-api"), store_bench: release.join("store-bench") })
+}
+
+async fn measure_api(part: Part, parts: &Parts, arguments: &Arguments, measured: &mut Measured) -> anyhow::Result<()> {
+    let effort = Effort {
+        rounds: arguments.rounds,
+        time: Duration::from_secs(arguments.seconds),
+        warm_up: arguments.warm_up,
+        peers: !arguments.no_peers,
+    };
+    match part {
+        Part::Writes => {
+            measured.writes = Some(writes::measure(parts, effort).await.context("measuring writes")?);
+        }
+        Part::Curve => {
+            let figures = curve::measure(parts, &arguments.rows, effort.time / 2).await;
+            measured.curve = Some(figures.context("measuring small and large stores")?);
+        }
+        Part::Overload => {
+            let bounds: Vec<_> = std::iter::once(None).chain(arguments.bounds.iter().copied().map(Some)).collect();
+            let time = Duration::from_secs(arguments.crowded);
+            measured.overload = overload::measure(parts, &bounds, time).await.context("measuring an overload")?;
+        }
+        Part::Api | Part::Operator => {
+            measured.api = Some(api::measure(parts, effort).await.context("measuring the API")?);
+        }
+    }
+    Ok(())
+}
+
+async fn measure_operator(arguments: &Arguments, measured: &mut Measured) -> anyhow::Result<()> {
+    let (cluster, kubectl) = install(&arguments.cluster).await.context("installing the chart on the testbed")?;
+    let settled = Duration::from_secs(arguments.settled);
+    let result = ring::measure(&cluster, &kubectl, arguments.starts, settled).await;
+    if !arguments.keep {
+        Cluster::down(&arguments.cluster).await.context("ending the testbed")?;
+    }
+    let (starts, operator) = result.context("measuring the operator")?;
+    measured.starts = Some(starts);
+    measured.operator = Some(operator);
+    Ok(())
+}
+
+/// The figures of earlier runs. Ones that cannot be read are not written over.
+fn kept(file: &Path) -> anyhow::Result<Measured> {
+    match fs::read(file) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .with_context(|| format!("{} has figures of another form: mend or delete it", file.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Measured::default()),
+        Err(error) => Err(error).with_context(|| format!("reading {}", file.display())),
+    }
+}
+
+/// The figures, for a later run of another part, and the page.
+fn keep(file: &PathBuf, measured: &Measured) -> anyhow::Result<()> {
+    fs::write(file, serde_json::to_vec_pretty(measured)?).with_context(|| format!("writing {}", file.display()))?;
+    let page = root().join("docs/bench.md");
+    fs::create_dir_all(root().join("docs")).context("making docs")?;
+    fs::write(&page, render(measured)).with_context(|| format!("writing {}", page.display()))
+}

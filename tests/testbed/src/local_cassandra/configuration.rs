@@ -1,0 +1,145 @@
+//! Pure: the configuration files and the Java command line of one node of a local ring.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use super::{DATACENTER, Options};
+
+/// Between the nodes.
+pub(super) const STORAGE_PORT: u16 = 7000;
+/// JMX over HTTP, when asked for.
+pub(super) const JOLOKIA_PORT: u16 = 8778;
+const TOKENS_PER_NODE: u8 = 16;
+
+/// The options that Cassandra needs of Java 17, shared with the images.
+const JAVA_OPTIONS: &str = include_str!("../../image/conf/jvm17-server.options");
+
+pub(super) const LOGBACK: &str = r#"<configuration>
+  <appender name="STDOUT" class="ch.qos.logback.core.ConsoleAppender">
+    <encoder><pattern>%-5level [%thread] %date{ISO8601, UTC} %F:%L - %msg%n</pattern></encoder>
+  </appender>
+  <root level="INFO"><appender-ref ref="STDOUT"/></root>
+</configuration>
+"#;
+
+/// The whole of `cassandra.yaml`: what is not said is Cassandra's own default.
+///
+/// Every node is a seed and has its tokens given, evenly spread: so they start at the same time
+/// and none of them bootstraps.
+pub(super) fn cassandra_yaml(options: &Options, members: &[Ipv4Addr], index: usize, address: Ipv4Addr) -> String {
+    let (authenticator, authorizer) = if options.authentication {
+        ("PasswordAuthenticator", "CassandraAuthorizer")
+    } else {
+        ("AllowAllAuthenticator", "AllowAllAuthorizer")
+    };
+    let seeds = members.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let tokens = tokens(index, members.len()).iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    format!(
+        "cluster_name: local
+num_tokens: {TOKENS_PER_NODE}
+initial_token: '{tokens}'
+auto_bootstrap: false
+partitioner: org.apache.cassandra.dht.Murmur3Partitioner
+endpoint_snitch: GossipingPropertyFileSnitch
+seed_provider:
+  - class_name: org.apache.cassandra.locator.SimpleSeedProvider
+    parameters:
+      - seeds: '{seeds}'
+listen_address: {address}
+rpc_address: {address}
+storage_port: {STORAGE_PORT}
+native_transport_port: {}
+authenticator: {authenticator}
+authorizer: {authorizer}
+role_manager: CassandraRoleManager
+commitlog_sync: batch
+commitlog_compression: [{{class_name: LZ4Compressor}}]
+paxos_variant: v2
+",
+        options.cql_port
+    )
+}
+
+pub(super) fn rack_properties(index: usize) -> String {
+    format!("dc={DATACENTER}\nrack=rack{}\n", index + 1)
+}
+
+/// The tokens of node `index` of `nodes`: every `nodes`-th of an even division of the ring.
+fn tokens(index: usize, nodes: usize) -> Vec<i64> {
+    let all = nodes as i128 * i128::from(TOKENS_PER_NODE);
+    let step = (1_i128 << 64) / all;
+    let token = |position: i128| i64::try_from(i128::from(i64::MIN) + step / 2 + position * step).unwrap_or(i64::MAX);
+    (0..i128::from(TOKENS_PER_NODE)).map(|round| token(round * nodes as i128 + index as i128)).collect()
+}
+
+/// Java's options and system properties for a node with its files in `directory`, without class
+/// path, class archive and agents.
+pub(super) fn java_arguments(options: &Options, directory: &Path) -> Vec<String> {
+    let at = |file: &str| directory.join(file).display().to_string();
+    let mut arguments: Vec<String> = JAVA_OPTIONS
+        .lines()
+        // The collector's options are for the servers that images are made for.
+        .filter(|line| line.starts_with('-') && !line.starts_with("-XX"))
+        .flat_map(|line| line.split(' ').map(str::to_owned))
+        .collect();
+    arguments.extend([
+        format!("-Xms{}M", options.heap_mib),
+        format!("-Xmx{}M", options.heap_mib),
+        "-Xss256k".to_owned(),
+        // On two processors and a small heap the collector without threads costs the least.
+        "-XX:+UseSerialGC".to_owned(),
+        "-XX:+ExitOnOutOfMemoryError".to_owned(),
+        "-ea".to_owned(),
+        "-Djava.net.preferIPv4Stack=true".to_owned(),
+        "-Dcassandra-foreground=yes".to_owned(),
+        // The next three spare a new ring 40 s of waiting for neighbours that it knows already.
+        "-Dcassandra.ring_delay_ms=1000".to_owned(),
+        "-Dcassandra.skip_wait_for_gossip_to_settle=0".to_owned(),
+        "-Dcassandra.superuser_setup_delay_ms=0".to_owned(),
+        format!("-Dcassandra.storagedir={}", at("")),
+        format!("-Dcassandra.logdir={}", at("")),
+        format!("-Dcassandra.config=file://{}", at("cassandra.yaml")),
+        format!("-Dcassandra-rackdc.properties=file://{}", at("cassandra-rackdc.properties")),
+        format!("-Dlogback.configurationFile={}", at("logback.xml")),
+    ]);
+    if !options.optimized {
+        arguments.push("-XX:TieredStopAtLevel=1".to_owned());
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nodes_share_the_ring_evenly_and_no_token_twice() {
+        for nodes in 1..=3 {
+            let mut all: Vec<i64> = (0..nodes).flat_map(|index| tokens(index, nodes)).collect();
+            all.sort_unstable();
+            let gaps: Vec<i128> = all.windows(2).map(|pair| i128::from(pair[1]) - i128::from(pair[0])).collect();
+            assert_eq!(all.len(), nodes * 16);
+            assert!(gaps.iter().all(|gap| *gap == gaps[0] && *gap > 0), "{gaps:?}");
+        }
+    }
+
+    #[test]
+    fn the_options_shared_with_the_images_reach_java_word_by_word() {
+        let arguments = java_arguments(&Options::new("/somewhere"), Path::new("/somewhere/node-1"));
+        let opened = arguments.iter().position(|argument| argument == "--add-opens").expect("an opened package");
+        assert!(arguments[opened + 1].ends_with("=ALL-UNNAMED"));
+        assert!(!arguments.iter().any(|argument| argument.contains("G1")), "{arguments:?}");
+        assert!(arguments.contains(&"-Dcassandra.config=file:///somewhere/node-1/cassandra.yaml".to_owned()));
+    }
+
+    #[test]
+    fn authentication_brings_authorization_with_it() {
+        let members = [Ipv4Addr::new(127, 0, 1, 1), Ipv4Addr::new(127, 0, 1, 2)];
+        let mut options = Options::new("/somewhere");
+        assert!(cassandra_yaml(&options, &members, 0, members[0]).contains("authorizer: AllowAllAuthorizer"));
+        options.authentication = true;
+        let yaml = cassandra_yaml(&options, &members, 1, members[1]);
+        assert!(yaml.contains("authorizer: CassandraAuthorizer") && yaml.contains("listen_address: 127.0.1.2"));
+        assert!(yaml.contains("seeds: '127.0.1.1,127.0.1.2'"));
+    }
+}

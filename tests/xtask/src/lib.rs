@@ -1,0 +1,16 @@
+//! The repository's own work on itself: what must hold of every commit, the files that are made from others, and how long the
+//! README's first commands take.
+
+pub mod alerts;
+pub mod chart;
+pub mod checks;
+#[cfg(test)]
+mod crates;
+pub mod crd_reference;
+pub mod docs;
+pub mod generate;
+pub mod gitops;
+pub mod linters;
+pub mod readme;
+pub mod start;
+pub mod values;
