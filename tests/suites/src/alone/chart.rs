@@ -39,8 +39,8 @@ pub async fn samples(client: &Client, tally: &mut Tally) -> anyhow::Result<()> {
             let params = PatchParams { dry_run: true, force: true, ..PatchParams::apply(MANAGER) };
             let params = PatchParams { field_validation: Some(ValidationDirective::Strict), ..params };
             let store = object.metadata.name.clone().unwrap_or_default();
-            let asked = stores.patch(&store, &params, &Patch::Apply(&object));
-            let answer = ask("asking whether a sample is taken", asked).await;
+            let wanted = Patch::Apply(&object);
+            let answer = ask("asking whether a sample is taken", stores.patch(&store, &params, &wanted)).await;
             let name = file.file_name().unwrap_or_default().to_string_lossy();
             tally.check(&format!("sample {name} is taken"), answer.map(|_| "yes"));
             seen += 1;
