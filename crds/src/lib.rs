@@ -3,6 +3,10 @@
 //! Pure data and pure checks, no IO. The YAML in this directory is generated from these types
 //! (`make generate`); a test proves that both are the same.
 
+// Above the others, for its macros.
+#[macro_use]
+mod releases;
+
 pub mod bad_specs;
 mod carried_out;
 pub mod conditions;
@@ -17,6 +21,7 @@ mod validate;
 pub use carried_out::{CarriedOut, CarriedOutRack, CarriedOutStorage, validate_change};
 pub use names::*;
 pub use quantity::{canonical_quantity, quantity_nanos, quantity_units};
+pub use releases::{CASSANDRA_4_1, CASSANDRA_5_0};
 pub use resources::*;
 pub use spec::*;
 pub use status::*;

@@ -99,7 +99,8 @@ pub const NAME_LENGTH: &str =
     "metadata.name must have at most 40 characters, since the names of pods are made from it: choose a shorter name";
 pub const NAME_AND_RACK_LENGTH: &str = "metadata.name and each of spec.cassandra.racks[].name together must have at most 41 characters, since the names of pods are made from both: choose shorter names";
 
-pub const VERSION: &str = "spec.cassandra.version must be 4.1 or 5.0, with or without a patch number such as 5.0.6";
+pub const VERSION: &str =
+    concat!("spec.cassandra.version must be 4.1 or 5.0, with or without a patch number such as ", cassandra_5_0!());
 pub const VERSION_LOWERED: &str = "spec.cassandra.version cannot go back from 5.0 to 4.1 once a node has run 5.0 (status.carriedOut.version): Cassandra offers no way back for a ring that serves; put 5.0 back";
 pub const IMAGE: &str = "spec.cassandra.image and spec.api.image must be image references without blanks, such as registry.example.com/name:tag";
 pub const DATACENTER: &str =

@@ -95,7 +95,10 @@ pub struct ImagePullSecretSpec {
     validation = Rule::new("!isQuantity(self.heap) || !has(self.resources.limits) || !('memory' in self.resources.limits) || quantity(self.heap).compareTo(quantity(string(self.resources.limits['memory']))) < 0").message(messages::HEAP_ABOVE_MEMORY)
 )]
 pub struct CassandraSpec {
-    /// Version of Cassandra, as the tag of the official image: 4.1, 4.1.10, 5.0, 5.0.6. Default: 5.0.
+    #[doc = concat!(
+        "Version of Cassandra, as the tag of the official image: 4.1, ", cassandra_4_1!(), ", 5.0, ", cassandra_5_0!(),
+        ". Default: 5.0."
+    )]
     #[x_kube(validation = Rule::new("self.matches('^(4[.]1|5[.]0)([.][0-9]{1,3})?$')").message(messages::VERSION))]
     #[schemars(length(max = 16))]
     #[serde(default = "default_version")]

@@ -1,6 +1,7 @@
 //! The operator as a process against a real API server without a single node: what Kubernetes itself answers
 //! (rules, refusals, names that are taken, quotas), which no model of it can be trusted for. IO.
 
+mod chart;
 mod objects;
 mod rules;
 mod stories;
@@ -9,40 +10,53 @@ use std::path::Path;
 use std::time::Duration;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 
 use crate::api_server::ApiServer;
 use crate::tally::Tally;
+use store_testbed::kubectl::Kubectl;
+use store_testbed::kubernetes_versions::KubernetesVersion;
 use store_testbed::ports::free_port;
 use store_testbed::progress::wait_until;
-use store_testbed::shop::{MANAGER, ask};
 
 const CRD: &str = "storeclusters.storemanager.io";
 const SERVED: Duration = Duration::from_secs(30);
 /// The operator in the logs of [`ApiServer`].
 pub const OPERATOR: &str = "store-operator";
 
-/// Everything. `operator` is its program.
+/// Everything on the testbed's Kubernetes; on an older or newer one, which `version` says, what depends on it. `operator` is
+/// its program, `tools` the directory with kubectl and helm.
 ///
 /// # Errors
 /// When the API server fails in something else than refusing.
-pub async fn run(server: &mut ApiServer, operator: &Path, tally: &mut Tally) -> anyhow::Result<()> {
+pub async fn run(
+    server: &mut ApiServer,
+    version: KubernetesVersion,
+    operator: &Path,
+    tools: &Path,
+    tally: &mut Tally,
+) -> anyhow::Result<()> {
     let client = server.client();
-    tally.check("the API server takes the CRD with all its rules", install(&client).await);
+    let told = client.apiserver_version().await?.git_version;
+    tally.holds("the API server is of the version that is asked for", told == version.tag(), told);
+    let kubectl = Kubectl::new(tools, &server.kubeconfig());
+    tally.check("the API server takes the chart", chart::install(&kubectl).await);
+    tally.check("the API server takes the CRD with all its rules", served(&client).await);
+    chart::samples(&client, tally).await?;
     rules::run(&client, tally).await?;
     start(server, operator)?;
-    stories::run(&client, tally).await?;
+    match version {
+        KubernetesVersion::Testbed => stories::all(&client, tally).await?,
+        KubernetesVersion::Oldest | KubernetesVersion::Newest => stories::of_another_version(&client, tally).await?,
+    }
     let ended = server.end_one(OPERATOR).await?;
     tally.holds("the operator ends in good order", ended.success(), format!("it ended with {ended}"));
     Ok(())
 }
 
 /// The API server estimates what the rules may cost at worst, and refuses a CRD whose rules cost too much.
-async fn install(client: &Client) -> anyhow::Result<String> {
+async fn served(client: &Client) -> anyhow::Result<String> {
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let params = PatchParams::apply(MANAGER).force();
-    ask("installing the CRD", definitions.patch(CRD, &params, &Patch::Apply(store_crds::crd()))).await?;
     wait_until("the CRD", SERVED, || async {
         let found = definitions.get(CRD).await.map_err(|error| error.to_string())?;
         let conditions = found.status.and_then(|status| status.conditions).unwrap_or_default();

@@ -17,6 +17,7 @@ use tokio::process::{Child, Command};
 use store_testbed::binaries::{self, BinariesError};
 use store_testbed::cache::Cache;
 use store_testbed::command::{CommandError, SHORT, run};
+use store_testbed::kubernetes_versions::KubernetesVersion;
 use store_testbed::ports::{free_port, free_ports};
 use store_testbed::progress::{WaitError, wait_until};
 
@@ -69,13 +70,13 @@ pub struct ApiServer {
 }
 
 impl ApiServer {
-    /// Starts all of it and waits until it is ready.
+    /// Starts all of it, in this version of Kubernetes, and waits until it is ready.
     ///
     /// # Errors
     /// [`ApiServerError`]; the log of the program that failed is in the temporary directory until then, so
     /// its end is part of the error.
-    pub async fn start(cache: &Cache) -> Result<Self, ApiServerError> {
-        let (kubernetes, etcd) = binaries::control_plane(cache)?;
+    pub async fn start(cache: &Cache, version: KubernetesVersion) -> Result<Self, ApiServerError> {
+        let (kubernetes, etcd) = binaries::control_plane(cache, version)?;
         let directory = tempfile::Builder::new()
             .prefix("store-api-server-")
             .tempdir()

@@ -9,9 +9,10 @@ use std::process::Command;
 
 use crate::cache::{Cache, CacheError, Key};
 use crate::command::{CommandError, LONG, SHORT, run};
+use crate::kubernetes_versions::KubernetesVersion;
 
-/// The version of Kubernetes.
-pub const KUBERNETES: &str = "v1.35.4";
+/// The version of Kubernetes that the testbed has.
+pub const KUBERNETES: &str = KubernetesVersion::Testbed.tag();
 const ETCD: &str = "v3.6.13";
 const COREDNS: &str = "v1.12.4";
 const TRAEFIK: &str = "v3.6.12";
@@ -39,6 +40,9 @@ pub enum BinariesError {
     /// The Python package is not laid out as expected.
     #[error("the package {KUBECTL_PACKAGE} {KUBECTL_PACKAGE_VERSION} has no {0}: its layout has changed")]
     NotInPackage(&'static str),
+    /// What a wrapper replaces is not in the modules that it needs.
+    #[error("{} is replaced and not there: a Go module's layout has changed", .0.display())]
+    NotInVendored(PathBuf),
     /// The Go module is not laid out as expected.
     #[error("a Go module has no {0}: its layout has changed")]
     NotInModule(&'static str),
@@ -71,85 +75,44 @@ pub struct Binaries {
     pub gateway_api: PathBuf,
 }
 
+/// Below the directory of a wrapper: files that take the places of its dependencies', by their paths below `vendor`. They
+/// leave out what is long in compiling and of no use to a testbed. Go itself ignores a directory with such a name.
+const REPLACED: &str = "_replaced";
+/// The name of a replacement for a whole package.
+const ONLY_FILE: &str = "only.go";
+/// How far the Go compiler lets its heap grow between collections: a sixth less CPU than at its default of 100, for a
+/// tenth more memory.
+const COMPILER_GOGC: &str = "400";
+
 /// One Go wrapper module: a directory of `testbed/go` and what is built in it.
 struct GoModule {
     directory: &'static str,
     version: &'static str,
     /// The packages to build; `.` is the wrapper itself.
     packages: &'static [&'static str],
-    /// Files of dependencies, below `vendor`, and what stands in their places. What ends in a slash is a package: one file
-    /// takes the place of all of its files.
-    replaced: &'static [(&'static str, &'static str)],
 }
 
-const KUBERNETES_MODULE: GoModule = GoModule {
-    directory: "kubernetes",
-    version: KUBERNETES,
-    packages: &[
-        "k8s.io/kubernetes/cmd/kube-apiserver",
-        "k8s.io/kubernetes/cmd/kube-controller-manager",
-        "k8s.io/kubernetes/cmd/kube-scheduler",
-        "k8s.io/kubernetes/cmd/kubelet",
-        "k8s.io/kubernetes/cmd/kube-proxy",
-    ],
-    replaced: &[],
-};
-const ETCD_MODULE: GoModule = GoModule { directory: "etcd", version: ETCD, packages: &["."], replaced: &[] };
-const COREDNS_MODULE: GoModule = GoModule { directory: "coredns", version: COREDNS, packages: &["."], replaced: &[] };
-/// Lego's list of DNS providers, a third of what Traefik compiles: the SDKs of some hundred and fifty clouds, of which a
-/// testbed that asks no authority for certificates needs none.
-const DNS_PROVIDERS: &str = "github.com/go-acme/lego/v4/providers/dns/zz_gen_dns_providers.go";
-const NO_DNS_PROVIDER: &str = r#"package dns
+/// What an API server without nodes needs, and what the others need beside it.
+const API_SERVER: &[&str] = &["k8s.io/kubernetes/cmd/kube-apiserver", "k8s.io/kubernetes/cmd/kube-controller-manager"];
+const WHOLE: &[&str] = &[
+    API_SERVER[0],
+    API_SERVER[1],
+    "k8s.io/kubernetes/cmd/kube-scheduler",
+    "k8s.io/kubernetes/cmd/kubelet",
+    "k8s.io/kubernetes/cmd/kube-proxy",
+];
+const KUBERNETES_MODULE: GoModule = kubernetes(KubernetesVersion::Testbed);
+const ETCD_MODULE: GoModule = GoModule { directory: "etcd", version: ETCD, packages: &["."] };
+const COREDNS_MODULE: GoModule = GoModule { directory: "coredns", version: COREDNS, packages: &["."] };
+const TRAEFIK_MODULE: GoModule =
+    GoModule { directory: "traefik", version: TRAEFIK, packages: &["github.com/traefik/traefik/v3/cmd/traefik"] };
+const PAUSE_MODULE: GoModule = GoModule { directory: "pause", version: PAUSE, packages: &["."] };
+const PORCUPINE_MODULE: GoModule = GoModule { directory: "porcupine", version: PORCUPINE, packages: &["."] };
 
-import (
-	"fmt"
-
-	"github.com/go-acme/lego/v4/challenge"
-)
-
-// NewDNSChallengeProviderByName knows no provider: the testbed's Traefik has none compiled in.
-func NewDNSChallengeProviderByName(name string) (challenge.Provider, error) {
-	return nil, fmt.Errorf("no DNS provider is compiled in, %s neither", name)
+const fn kubernetes(version: KubernetesVersion) -> GoModule {
+    let packages = if matches!(version, KubernetesVersion::Testbed) { WHOLE } else { API_SERVER };
+    GoModule { directory: version.directory(), version: version.tag(), packages }
 }
-"#;
-/// Traefik's provider of Amazon's containers, whose client of EC2 is a third of the source that is left.
-const ECS_PROVIDER: &str = "github.com/traefik/traefik/v3/pkg/provider/ecs/";
-const NO_ECS_PROVIDER: &str = r#"package ecs
-
-import (
-	"errors"
-
-	"github.com/traefik/traefik/v3/pkg/config/dynamic"
-	"github.com/traefik/traefik/v3/pkg/safe"
-)
-
-// Provider is not compiled in.
-type Provider struct{}
-
-// Init refuses to be configured.
-func (*Provider) Init() error { return errors.New("the provider of ECS is not compiled in") }
-
-// Provide has nothing.
-func (*Provider) Provide(chan<- dynamic.Message, *safe.Pool) error { return nil }
-"#;
-/// The tables of Go's standard library for the interpreter of Traefik's plugins.
-const YAEGI_SYMBOLS: &str = "github.com/traefik/yaegi/stdlib/";
-const NO_SYMBOLS: &str = r#"package stdlib
-
-import "reflect"
-
-// Symbols has nothing of the standard library: the testbed's Traefik interprets no plugin.
-var Symbols = map[string]map[string]reflect.Value{}
-"#;
-const TRAEFIK_MODULE: GoModule = GoModule {
-    directory: "traefik",
-    version: TRAEFIK,
-    packages: &["github.com/traefik/traefik/v3/cmd/traefik"],
-    replaced: &[(DNS_PROVIDERS, NO_DNS_PROVIDER), (ECS_PROVIDER, NO_ECS_PROVIDER), (YAEGI_SYMBOLS, NO_SYMBOLS)],
-};
-const PAUSE_MODULE: GoModule = GoModule { directory: "pause", version: PAUSE, packages: &["."], replaced: &[] };
-const PORCUPINE_MODULE: GoModule =
-    GoModule { directory: "porcupine", version: PORCUPINE, packages: &["."], replaced: &[] };
 
 /// Builds or finds all of them.
 ///
@@ -167,12 +130,12 @@ pub fn ensure(cache: &Cache) -> Result<Binaries, BinariesError> {
     })
 }
 
-/// The directory with kube-apiserver and its like, and the etcd server, built when missing.
+/// The directory with kube-apiserver and kube-controller-manager of `version`, and the etcd server, built when missing.
 ///
 /// # Errors
 /// As [`ensure`].
-pub fn control_plane(cache: &Cache) -> Result<(PathBuf, PathBuf), BinariesError> {
-    Ok((build(cache, &KUBERNETES_MODULE)?, build(cache, &ETCD_MODULE)?.join("etcd")))
+pub fn control_plane(cache: &Cache, version: KubernetesVersion) -> Result<(PathBuf, PathBuf), BinariesError> {
+    Ok((build(cache, &kubernetes(version))?, build(cache, &ETCD_MODULE)?.join("etcd")))
 }
 
 /// The checker of linearizability, built when missing.
@@ -190,7 +153,7 @@ pub fn sources() -> PathBuf {
 
 fn link_flags(module: &GoModule) -> String {
     let mut flags = "-s -w".to_owned();
-    if module.directory == KUBERNETES_MODULE.directory {
+    if module.packages.starts_with(API_SERVER) {
         // Without these the API server calls itself v0.0.0 and clients refuse it.
         let variable = "k8s.io/component-base/version";
         let mut parts = module.version.trim_start_matches('v').split('.');
@@ -209,19 +172,19 @@ fn build(cache: &Cache, module: &GoModule) -> Result<PathBuf, BinariesError> {
         return Err(BinariesError::NoSources(source));
     }
     let flags = link_flags(module);
-    let mut key = Key::new(module.directory, module.version).with_files(&source)?.with(&flags);
-    for (place, text) in module.replaced {
-        key = key.with(place).with(text);
-    }
+    let key = Key::new(module.directory, module.version).with_files(&source)?.with(&flags);
     let key = key.making(format!("compiling {} {}", module.directory, module.version));
     let path = cache.ensure(&key, |directory| {
         let vendored = directory.join("vendored");
-        let (source, mode) = match module.replaced {
-            [] => (source.clone(), "-mod=readonly"),
-            replaced => (vendor(&source, &vendored, replaced)?, "-mod=vendor"),
+        let mode = if source.join(REPLACED).is_dir() {
+            vendor(&source, &vendored)?;
+            "-mod=vendor"
+        } else {
+            "-mod=readonly"
         };
         let mut go = Command::new("go");
-        go.current_dir(source).env("CGO_ENABLED", "0");
+        go.current_dir(if vendored.exists() { &vendored } else { &source });
+        go.env("CGO_ENABLED", "0").env("GOGC", COMPILER_GOGC);
         go.args(["build", mode, "-trimpath", "-ldflags", &flags, "-o"]);
         // A trailing slash: go names each program after its package.
         let output = if module.packages == ["."] { directory.join(module.directory) } else { directory.join("") };
@@ -235,34 +198,49 @@ fn build(cache: &Cache, module: &GoModule) -> Result<PathBuf, BinariesError> {
     Ok(path)
 }
 
-/// The module of `source` with all it needs in `directory`, and some of that replaced. The module cache itself is
-/// not for changing: go checks it, and other builds share it.
-fn vendor(source: &Path, directory: &Path, replaced: &[(&'static str, &str)]) -> Result<PathBuf, BinariesError> {
+/// The module of `source` with all it needs in `directory`, and what `source` has below [`REPLACED`] in its place. The
+/// module cache itself is not for changing: go checks it, and other builds share it.
+fn vendor(source: &Path, directory: &Path) -> Result<(), BinariesError> {
     fs::create_dir(directory).map_err(io("creating a directory to vendor in"))?;
-    for entry in fs::read_dir(source).map_err(io("listing a Go module"))? {
-        let entry = entry.map_err(io("listing a Go module"))?;
-        fs::copy(entry.path(), directory.join(entry.file_name())).map_err(io("copying a Go module"))?;
+    for entry in listed(source)?.into_iter().filter(|entry| entry.is_file()) {
+        let name = entry.file_name().unwrap_or_default();
+        fs::copy(&entry, directory.join(name)).map_err(io("copying a Go module"))?;
     }
     run(Command::new("go").current_dir(directory).args(["mod", "vendor"]), LONG)?;
-    replaced.iter().try_for_each(|(place, text)| replace(&directory.join("vendor"), place, text))?;
-    Ok(directory.to_owned())
+    replace(&source.join(REPLACED), &directory.join("vendor"))
 }
 
-fn replace(vendored: &Path, place: &'static str, text: &str) -> Result<(), BinariesError> {
-    let mut file = vendored.join(place);
-    if !file.exists() {
-        return Err(BinariesError::NotInModule(place));
-    }
-    if file.is_dir() {
-        for entry in fs::read_dir(&file).map_err(io("listing a package"))? {
-            let entry = entry.map_err(io("listing a package"))?.path();
-            if entry.is_file() {
-                fs::remove_file(&entry).map_err(io("deleting a file of a package"))?;
+/// Puts every file below `replacements` in the place of the file of its path below `vendored`; [`ONLY_FILE`] takes the
+/// place of all files of its package.
+fn replace(replacements: &Path, vendored: &Path) -> Result<(), BinariesError> {
+    for entry in listed(replacements)? {
+        let name = entry.file_name().unwrap_or_default();
+        let place = vendored.join(name);
+        if name != ONLY_FILE && !place.exists() {
+            return Err(BinariesError::NotInVendored(place));
+        }
+        if entry.is_dir() {
+            replace(&entry, &place)?;
+            continue;
+        }
+        if name == ONLY_FILE {
+            for file in listed(vendored)?.into_iter().filter(|file| file.is_file()) {
+                fs::remove_file(&file).map_err(io("deleting a file of a package"))?;
             }
         }
-        file.push("only.go");
+        fs::copy(&entry, &place).map_err(io("replacing a file of a package"))?;
     }
-    fs::write(&file, text).map_err(io("replacing a file of a package"))
+    Ok(())
+}
+
+/// What `directory` has, in order of name.
+fn listed(directory: &Path) -> Result<Vec<PathBuf>, BinariesError> {
+    let list =
+        || fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<Vec<_>>>();
+    let mut paths =
+        list().map_err(|source| BinariesError::Io { action: format!("listing {}", directory.display()), source })?;
+    paths.sort();
+    Ok(paths)
 }
 
 fn io(action: &'static str) -> impl FnOnce(std::io::Error) -> BinariesError {
@@ -279,9 +257,9 @@ fn gateway_api(cache: &Cache) -> Result<PathBuf, BinariesError> {
         let told: serde_json::Value = serde_json::from_str(&run(&mut go, LONG)?).unwrap_or_default();
         let told = told["Dir"].as_str().ok_or(BinariesError::NotInModule("directory"))?;
         let definitions = Path::new(told).join("config/crd/standard");
-        for file in fs::read_dir(definitions).map_err(io("listing the Gateway API's definitions"))? {
-            let file = file.map_err(io("listing the Gateway API's definitions"))?;
-            fs::copy(file.path(), directory.join(file.file_name())).map_err(io("copying a definition"))?;
+        for file in listed(&definitions)? {
+            let name = file.file_name().unwrap_or_default();
+            fs::copy(&file, directory.join(name)).map_err(io("copying a definition"))?;
         }
         find(directory, |name| name.ends_with("_httproutes.yaml"))?.ok_or(BinariesError::NotInModule("HTTPRoute"))?;
         Ok::<(), BinariesError>(())
@@ -324,12 +302,7 @@ fn unpack_tools(directory: &Path) -> Result<(), BinariesError> {
 
 /// The first file below `directory`, in order of name, whose name satisfies `wanted`.
 fn find(directory: &Path, wanted: impl Fn(&str) -> bool + Copy) -> Result<Option<PathBuf>, BinariesError> {
-    let list =
-        || fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path())).collect::<std::io::Result<Vec<_>>>();
-    let mut paths =
-        list().map_err(|source| BinariesError::Io { action: format!("listing {}", directory.display()), source })?;
-    paths.sort();
-    for path in paths {
+    for path in listed(directory)? {
         if path.is_dir() {
             if let Some(found) = find(&path, wanted)? {
                 return Ok(Some(found));
@@ -360,11 +333,59 @@ mod tests {
 
     #[test]
     fn every_module_pins_the_version_that_its_cache_entry_is_named_by() {
-        for module in [&KUBERNETES_MODULE, &ETCD_MODULE, &COREDNS_MODULE, &TRAEFIK_MODULE, &PORCUPINE_MODULE] {
+        let ends = [kubernetes(KubernetesVersion::Oldest), kubernetes(KubernetesVersion::Newest)];
+        for module in
+            ends.iter().chain([&KUBERNETES_MODULE, &ETCD_MODULE, &COREDNS_MODULE, &TRAEFIK_MODULE, &PORCUPINE_MODULE])
+        {
             let file = sources().join("go").join(module.directory).join("go.mod");
             let text = fs::read_to_string(&file).expect("go.mod");
             let pinned = text.lines().any(|line| line.starts_with("require ") && line.ends_with(module.version));
             assert!(pinned, "{} does not require {}", file.display(), module.version);
         }
+    }
+
+    /// Go compiles a package once for all programs when they need it, and what it imports, in the same versions.
+    #[test]
+    fn what_two_programs_need_they_need_in_one_version() {
+        let mut seen = std::collections::BTreeMap::new();
+        for wrapper in ["kubernetes", "etcd", "coredns", "traefik"] {
+            let file = sources().join("go").join(wrapper).join("go.mod");
+            let text = fs::read_to_string(file).expect("go.mod");
+            for line in text.lines().filter_map(|line| line.strip_prefix('\t')).filter(|line| !line.contains("=>")) {
+                let mut words = line.split_whitespace();
+                let (module, version) = (words.next().expect("a module"), words.next().expect("a version"));
+                let (other, there) = seen.entry(module.to_owned()).or_insert((version.to_owned(), wrapper));
+                assert_eq!(
+                    (module, version),
+                    (module, other.as_str()),
+                    "in {wrapper} and {there}: raise the lower with go get, then go mod tidy"
+                );
+            }
+        }
+        assert!(seen.contains_key("k8s.io/client-go"));
+    }
+
+    #[test]
+    fn a_replacement_takes_the_place_of_a_file_or_of_a_package() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (vendored, replacements) = (directory.path().join("vendor"), directory.path().join(REPLACED));
+        let write = |root: &Path, name: &str, text: &str| {
+            let file = root.join(name);
+            fs::create_dir_all(file.parent().expect("a parent")).expect("a directory");
+            fs::write(file, text).expect("written");
+        };
+        for name in ["one/a.go", "one/b.go", "two/a.go", "two/b.go", "two/three/a.go"] {
+            write(&vendored, name, "theirs");
+        }
+        write(&replacements, "one/b.go", "ours");
+        write(&replacements, "two/only.go", "ours");
+        replace(&replacements, &vendored).expect("replaced");
+        let text = |name: &str| fs::read_to_string(vendored.join(name)).unwrap_or_default();
+        assert_eq!([text("one/a.go"), text("one/b.go")], ["theirs", "ours"]);
+        assert_eq!([text("two/a.go"), text("two/b.go"), text("two/only.go")], ["", "", "ours"]);
+        assert_eq!(text("two/three/a.go"), "theirs");
+        write(&replacements, "one/c.go", "ours");
+        let error = replace(&replacements, &vendored).expect_err("nothing is there").to_string();
+        assert!(error.contains("one/c.go") && error.contains("layout has changed"), "{error}");
     }
 }

@@ -17,6 +17,7 @@ pub mod image_store;
 pub mod images;
 pub mod install;
 pub mod kubectl;
+pub mod kubernetes_versions;
 pub mod layout;
 pub mod local_cassandra;
 pub mod log;

@@ -14,7 +14,7 @@ use store_testbed::shop::ShopError;
 const COLLECTED: Duration = Duration::from_secs(90);
 const CLAIM: &str = "PersistentVolumeClaim";
 
-pub async fn run(client: &Client, tally: &mut Tally) -> anyhow::Result<()> {
+pub async fn all(client: &Client, tally: &mut Tally) -> anyhow::Result<()> {
     slips(&Namespace::make(client, "slips").await?, tally).await?;
     classes(&Namespace::make(client, "classes").await?, tally).await?;
     started(&Namespace::make(client, "started").await?, tally).await?;
@@ -22,6 +22,16 @@ pub async fn run(client: &Client, tally: &mut Tally) -> anyhow::Result<()> {
     quota(&Namespace::make(client, "quota").await?, tally).await?;
     foreign(&Namespace::make(client, "foreign").await?, tally).await?;
     secrets(&Namespace::make(client, "secrets").await?, tally).await?;
+    Ok(())
+}
+
+/// Those that depend on the version: of what is applied and taken away again, statuses, admission policies, quotas and
+/// names that are taken. What is left out decides by the same answers.
+pub async fn of_another_version(client: &Client, tally: &mut Tally) -> anyhow::Result<()> {
+    started(&Namespace::make(client, "started").await?, tally).await?;
+    refused(&Namespace::make(client, "refused").await?, tally).await?;
+    quota(&Namespace::make(client, "quota").await?, tally).await?;
+    foreign(&Namespace::make(client, "foreign").await?, tally).await?;
     Ok(())
 }
 

@@ -36,8 +36,8 @@ struct Parts<'a> {
     cassandra: Vec<(Version, PathBuf)>,
 }
 
-/// The archive with the images of [`image_names`] and `docker.io/library/cassandra` in the tags
-/// 4.1, 4.1.10, 5.0 and 5.0.6, in a cache entry of its own.
+/// The archive with the images of [`image_names`] and `docker.io/library/cassandra`, each version under the tags of its line
+/// and of its release, in a cache entry of its own.
 ///
 /// # Errors
 /// [`ImageError`] when a part of it cannot be made.

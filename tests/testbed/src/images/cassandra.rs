@@ -36,11 +36,11 @@ impl Version {
         }
     }
 
-    /// The release: `4.1.10`.
+    /// The release that is tested, with its patch number.
     pub const fn release(self) -> &'static str {
         match self {
-            Self::V4_1 => "4.1.10",
-            Self::V5_0 => "5.0.6",
+            Self::V4_1 => store_crds::CASSANDRA_4_1,
+            Self::V5_0 => store_crds::CASSANDRA_5_0,
         }
     }
 }
@@ -156,8 +156,16 @@ mod tests {
     #[test]
     fn a_version_is_named_by_its_line_or_its_release() {
         assert_eq!("4.1".parse(), Ok(Version::V4_1));
-        assert_eq!("5.0.6".parse(), Ok(Version::V5_0));
+        assert_eq!(Version::V5_0.release().parse(), Ok(Version::V5_0));
         assert!("3.11".parse::<Version>().is_err_and(|error| error.contains("4.1 or 5.0")));
+    }
+
+    /// The API's crate does not know the operator's, so its example is a copy.
+    #[test]
+    fn the_release_in_the_apis_example_is_the_one_that_is_tested() {
+        let file = crate::checkout::root().join("api-server/src/openapi/examples.json");
+        let examples: serde_json::Value = serde_json::from_str(&fs::read_to_string(file).expect("read")).expect("JSON");
+        assert_eq!(examples["listNodes"]["answer"][0]["release_version"], Version::V5_0.release());
     }
 
     #[test]

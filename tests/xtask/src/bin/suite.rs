@@ -44,6 +44,10 @@ async fn main() -> anyhow::Result<ExitCode> {
     }
     let mut alone = cargo(["run", "--quiet", "--bin", "alone"]);
     steps.command("operator on an API server", &mut alone, Counting::LastLine, ALONE);
+    for end in ["oldest", "newest"] {
+        let mut alone = cargo(["run", "--quiet", "--bin", "alone", "--", "--kubernetes", end]);
+        steps.command(&format!("operator on the {end} API server"), &mut alone, Counting::LastLine, ALONE);
+    }
     let mut seen = cargo(["test", "--workspace", "--test", "api", "--test", "dashboards"]);
     seen.args(["--no-fail-fast", "--", "--ignored", "every_query_of_a_dashboard"]);
     steps.command("dashboards", &mut seen, Counting::CargoTest, RINGS);

@@ -1,0 +1,18 @@
+// Package redis stands in for Traefik's provider of Redis, which is not compiled in.
+package redis
+
+import (
+	"errors"
+
+	"github.com/traefik/traefik/v3/pkg/config/dynamic"
+	"github.com/traefik/traefik/v3/pkg/safe"
+)
+
+// Provider is not compiled in.
+type Provider struct{}
+
+// Init refuses to be configured.
+func (*Provider) Init() error { return errors.New("the provider of Redis is not compiled in") }
+
+// Provide has nothing.
+func (*Provider) Provide(chan<- dynamic.Message, *safe.Pool) error { return nil }
