@@ -1,11 +1,14 @@
 # Targets are one-liners; what they do is typed code in tests/.
-.PHONY: up down run check test soak e2e chart-life pictures generate start bench readme
+.PHONY: up down images run check test soak e2e chart-life pictures generate start bench readme
 
-up: ## a Kubernetes of three nodes with the sample shop on it; CLUSTER=current: on the cluster of the current context, VALUES=file: with Helm values
+up: ## a Kubernetes of three nodes with the sample shop on it; CLUSTER=kind, k3d, minikube, current: on that cluster of yours, VALUES=file: with Helm values
 	@cargo run --bin testbed -- shop-up
 
-down: ## takes away what `make up` made, but for the cache
+down: ## takes away what `make up` made, but for the cache; with CLUSTER as there: the shop and the chart, not the cluster
 	@cargo run --bin testbed -- down
+
+images: ## the two images by docker, podman or buildah (BUILDER=…); PROFILE=dev: compiled in a fraction of the time
+	@cargo run --bin testbed -- images
 
 run: ## one local Cassandra on loopback and the API in front of it at port 5000
 	@cargo run --bin local-cassandra -- --api

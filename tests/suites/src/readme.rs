@@ -13,6 +13,8 @@ pub enum Runner {
     UntilItServes,
     /// Whoever runs the suites: it is the command that does.
     MakeTest,
+    /// `tests/testbed/tests/own_cluster`, with programs in place of docker, kind and their like, which are not here.
+    Fakes,
 }
 
 /// Every block and who runs it, in the order in which they are run. A block that is not listed fails
@@ -26,6 +28,8 @@ pub const BLOCKS: &[(&str, Runner)] = &[
     ("kill", Runner::Tour),
     ("read", Runner::Tour),
     ("apply", Runner::Tour),
+    ("kind", Runner::Fakes),
+    ("images", Runner::Fakes),
     ("helm", Runner::Tour),
     ("kustomize", Runner::Tour),
     ("current", Runner::Tour),

@@ -144,8 +144,12 @@ pub(crate) fn kube_error(action: impl Into<String>) -> impl FnOnce(kube::Error) 
     move |source| ClusterError::Kube { action, source: Box::new(source) }
 }
 
-/// The repository's directory for clusters and what they leave for people: `.testbed`.
+/// The repository's directory for clusters and what they leave for people: `.testbed`, or for tests what `STORE_STATE` in
+/// the environment names.
 pub fn state_root() -> PathBuf {
+    if let Some(told) = std::env::var_os("STORE_STATE") {
+        return PathBuf::from(told);
+    }
     root().join(".testbed")
 }
 

@@ -12,8 +12,10 @@ use crate::project_images;
 
 /// Namespace of the operator.
 pub const OPERATOR_NAMESPACE: &str = "store-system";
+/// The chart's release.
+pub const RELEASE: &str = "store-manager";
 /// The CustomResourceDefinition that the chart installs.
-const DEFINITION: &str = "storeclusters.storemanager.io";
+pub const DEFINITION: &str = "storeclusters.storemanager.io";
 
 /// The operator could not be installed.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +72,7 @@ pub async fn chart(kubectl: &Kubectl, tag: Option<&str>, values: Option<&Path>) 
     let installing = waiting("installing the chart");
     let chart = root().join("charts/store-manager");
     let chart = chart.to_string_lossy();
-    let mut arguments = vec!["upgrade", "--install", "store-manager", &chart, "--namespace", OPERATOR_NAMESPACE];
+    let mut arguments = vec!["upgrade", "--install", RELEASE, &chart, "--namespace", OPERATOR_NAMESPACE];
     // Without --reset-values an upgrade that sets nothing keeps what an earlier one has set.
     arguments.extend(["--reset-values", "--wait", "--timeout", "3m"]);
     let values = values.map(|file| file.to_string_lossy());

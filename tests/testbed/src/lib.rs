@@ -12,6 +12,7 @@ pub mod control_plane;
 pub mod drill;
 pub mod haproxy;
 pub mod host;
+pub mod image_builder;
 pub mod image_names;
 pub mod image_store;
 pub mod images;
@@ -25,14 +26,20 @@ pub mod network;
 pub mod node;
 pub mod node_config;
 pub mod node_init;
+pub mod own_cluster;
+mod own_place;
 pub mod packages;
 pub mod pki;
+pub mod port_forward;
 pub mod ports;
 pub mod process;
+pub mod programs;
 pub mod progress;
 pub mod project_images;
 pub mod provisioner;
+pub mod sample;
 pub mod shop;
+pub mod shop_down;
 pub mod shop_up;
 
 /// A signal to send to the processes of a container.

@@ -1,9 +1,6 @@
-//! `make up`: a cluster (the testbed's, or that of the current kubectl context), the chart on it, the
-//! sample shop, and a first product through the Ingress. IO; says on the terminal what it waits for.
+//! `make up`: a cluster (the testbed's, or that of the current kubectl context), the chart on it, the sample shop that
+//! suits it, and a first product through its API. IO; says on the terminal what it waits for.
 
-use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,20 +9,21 @@ use serde::Deserialize;
 use serde_json::json;
 use store_crds::{StoreCluster, conditions};
 
-use crate::binaries;
-use crate::cache::Cache;
 use crate::checkout::root;
-use crate::cluster::{ClusterError, blocking, io_error, kube_error, state_root};
+use crate::cluster::{ClusterError, io_error, state_root};
 use crate::command::CommandError;
+use crate::image_builder::{Builder, BuilderError};
 use crate::images::Profile;
 use crate::install;
 use crate::kubectl::Kubectl;
+use crate::own_cluster::OwnClusterError;
+use crate::own_place::{self, write_private};
+use crate::port_forward::{PortForward, PortForwardError, SERVICE_PORT};
+use crate::programs::ProgramsError;
 use crate::progress::{WaitError, say, wait_until, waiting, write_figures};
+use crate::sample::{LOCAL_PORT, NAMESPACE, SAMPLES, Sample, Target, WayIn, way_in};
 use crate::shop::{Shop, condition};
 
-/// The sample shop.
-const NAMESPACE: &str = "store";
-const SHOP: &str = "shop";
 /// For three Cassandra nodes one after another on two busy cores.
 const READY: Duration = Duration::from_secs(15 * 60);
 const FIRST_ANSWER: Duration = Duration::from_secs(60);
@@ -45,21 +43,32 @@ pub enum ShopUpError {
     /// The HTTP client could not be made.
     #[error("making an HTTP client: {0}")]
     Http(#[from] reqwest::Error),
-    /// The shop has no address that could be used from here.
+    #[error(transparent)]
+    Builder(#[from] BuilderError),
+    #[error(transparent)]
+    OwnCluster(#[from] OwnClusterError),
+    #[error(transparent)]
+    PortForward(#[from] PortForwardError),
+    #[error(transparent)]
+    Programs(#[from] ProgramsError),
+    /// kubectl has no current context.
     #[error(
-        "the shop is Ready but its status names no address: give its API an Ingress host, or say where it is with STORE_URL"
+        "kubectl has no current context: choose a cluster with `kubectl config use-context NAME`, or set KUBECONFIG"
     )]
-    NoAddress,
+    NoContext,
 }
 
-/// Which cluster the shop comes up on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    /// The testbed's cluster `shop`, with images built here.
-    Testbed,
-    /// The cluster of the current kubectl context; it must be able to pull the images. Where the shop
-    /// is on it is told by its status, or by `STORE_URL` in the environment.
-    CurrentContext,
+/// What `make up` is asked for.
+#[derive(Debug, Clone)]
+pub struct Wishes {
+    /// The cluster.
+    pub target: Target,
+    /// A file of Helm values for the chart.
+    pub values: Option<PathBuf>,
+    /// What builds images for a cluster of kind, k3d or minikube; none: what is there.
+    pub builder: Option<Builder>,
+    /// By which profile they are compiled.
+    pub profile: Profile,
 }
 
 /// A cluster that the shop can be installed on.
@@ -68,71 +77,80 @@ struct Place {
     client: Client,
     kubeconfig: PathBuf,
     tools: PathBuf,
+    sample: Sample,
     /// Where its Ingresses answer, if that is known without asking.
     url: Option<String>,
     /// Tag of images built here, if they were.
     tag: Option<String>,
 }
 
-/// Brings the shop up; quick and harmless when it is up. The chart gets the Helm `values` file.
+/// Brings the shop up; quick and harmless when it is up.
 ///
 /// # Errors
 /// [`ShopUpError`], with what was attempted.
-pub async fn up(target: Target, values: Option<&Path>) -> Result<(), ShopUpError> {
-    let place = match target {
+pub async fn up(wishes: &Wishes) -> Result<(), ShopUpError> {
+    let place = match wishes.target {
         Target::Testbed => testbed().await?,
-        Target::CurrentContext => current_context().await?,
+        Target::CurrentContext | Target::Own(_) => own(wishes).await?,
     };
-    install(&place, values).await?;
-    let store = ready(&place.client).await?;
+    install(&place, wishes.values.as_deref()).await?;
+    let store = ready(&place).await?;
     let address = store.status.and_then(|status| status.api.url);
-    let told = std::env::var("STORE_URL").ok().filter(|url| target == Target::CurrentContext && !url.is_empty());
-    let url = place.url.clone().or(told).or(address).ok_or(ShopUpError::NoAddress)?;
-    let url = url.trim_end_matches('/');
-    let shop = Shop::new(place.client.clone(), NAMESPACE, SHOP);
+    let told = std::env::var("STORE_URL").ok();
+    let way = match &place.url {
+        Some(url) => WayIn::Url(url.clone()),
+        None => way_in(wishes.target, told.as_deref(), address.as_deref()),
+    };
+    let shop = Shop::new(place.client.clone(), NAMESPACE, place.sample.name);
     // A shop of an earlier operator gets its tokens from the one that was just installed.
     let token = wait_until("the token of its API", FIRST_ANSWER, || async {
         shop.token("admin").await.map_err(|error| error.to_string())
     });
     let token = token.await?;
-    let product = first_product(url, &token).await?;
-    let env = write_env(&place, url, &token)?;
+    let (product, url) = match &way {
+        WayIn::Url(url) => (first_product(url, &token).await?, url.clone()),
+        WayIn::PortForward => {
+            let service = place.sample.service();
+            let forward =
+                PortForward::open(&place.tools.join("kubectl"), &place.kubeconfig, NAMESPACE, &service).await?;
+            (first_product(&forward.url(), &token).await?, format!("http://127.0.0.1:{LOCAL_PORT}"))
+        }
+    };
+    let env = write_env(&place, &url, &token)?;
     write_figures().map_err(io_error("writing", Path::new("the figures")))?;
     say(format!("the shop is up: it has {product}"));
-    println!(
-        "\nTry it:\n  . {env}\n  curl -fsS --oauth2-bearer \"$STORE_TOKEN\" \"$STORE_URL/products\"\n  curl -fsS --oauth2-bearer \
-         \"$STORE_TOKEN\" \"$STORE_URL/products\" --json '{{\"name\": \"Desk lamp\", \"sku\": \"LAMP-2\", \"price\": 39.90}}'",
-        env = env.strip_prefix(root()).unwrap_or(&env).display()
-    );
+    println!("{}", how_to_use(env.strip_prefix(root()).unwrap_or(&env), &way, &place.sample));
     Ok(())
 }
 
 async fn testbed() -> Result<Place, ShopUpError> {
     let (cluster, tag) = install::testbed("shop", Profile::Dev).await?;
+    let [sample, _] = SAMPLES;
     Ok(Place {
         kubectl: Kubectl::new(cluster.tools(), &cluster.kubeconfig()),
         client: cluster.client(),
         kubeconfig: cluster.kubeconfig(),
         tools: cluster.tools().to_owned(),
+        sample,
         url: Some(cluster.url()),
         tag: Some(tag),
     })
 }
 
-async fn current_context() -> Result<Place, ShopUpError> {
-    let tools = blocking(|| Ok(binaries::kubectl_and_helm(&Cache::open()?)?)).await?;
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".kube/config"));
-    let kubeconfig = std::env::var_os("KUBECONFIG").map(PathBuf::from).or(home).unwrap_or_default();
-    let client = Client::try_default().await.map_err(kube_error("connecting to the current kubectl context"))?;
-    let kubectl = Kubectl::new(&tools, &kubeconfig);
-    Ok(Place { kubectl, client, kubeconfig, tools, url: None, tag: None })
+async fn own(wishes: &Wishes) -> Result<Place, ShopUpError> {
+    let tool = wishes.target.tool();
+    let place = own_place::attach(tool).await?;
+    let sample = place.sample().await?;
+    let tag = place.load(wishes.builder, wishes.profile).await?;
+    let own_place::OwnPlace { kubectl, client, kubeconfig, programs, .. } = place;
+    Ok(Place { kubectl, client, kubeconfig, tools: programs, sample, url: None, tag })
 }
 
 /// The chart, and the sample on it.
 async fn install(place: &Place, values: Option<&Path>) -> Result<(), ShopUpError> {
     install::chart(&place.kubectl, place.tag.as_deref(), values).await?;
-    say("applying k8s/samples/storecluster.yaml");
-    for file in ["namespace.yaml", "storecluster.yaml"] {
+    say(format!("applying k8s/samples/{}", place.sample.file));
+    for file in ["namespace.yaml", place.sample.file] {
         let sample = path(&root().join("k8s/samples").join(file));
         place.kubectl.run(&["apply", "-f", &sample]).await?;
     }
@@ -140,11 +158,11 @@ async fn install(place: &Place, values: Option<&Path>) -> Result<(), ShopUpError
 }
 
 /// Waits until the shop is Ready in its newest generation; every change of what it says is a line.
-async fn ready(client: &Client) -> Result<StoreCluster, ShopUpError> {
-    let api: Api<StoreCluster> = Api::namespaced(client.clone(), NAMESPACE);
+async fn ready(place: &Place) -> Result<StoreCluster, ShopUpError> {
+    let api: Api<StoreCluster> = Api::namespaced(place.client.clone(), NAMESPACE);
     let starting = waiting("starting the shop");
     let store = wait_until("the shop", READY, || async {
-        let store = api.get(SHOP).await.map_err(|error| error.to_string())?;
+        let store = api.get(place.sample.name).await.map_err(|error| error.to_string())?;
         let generation = store.metadata.generation;
         let current = |kind| condition(&store, kind).filter(|found| found.observed_generation == generation);
         let Some(ready) = current(conditions::READY) else {
@@ -176,7 +194,7 @@ async fn first_product(url: &str, token: &str) -> Result<String, ShopUpError> {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
     };
-    let made = wait_until("a product through the Ingress", FIRST_ANSWER, || async {
+    let made = wait_until("a product of its API", FIRST_ANSWER, || async {
         let found = http.get(format!("{url}/products?sku={SKU}")).bearer_auth(token).send().await.map_err(text)?;
         let found: Vec<Product> = found.error_for_status().map_err(text)?.json().await.map_err(text)?;
         let id = if let Some(product) = found.into_iter().next() {
@@ -195,18 +213,28 @@ async fn first_product(url: &str, token: &str) -> Result<String, ShopUpError> {
 
 /// Writes `.testbed/env`, to be sourced.
 fn write_env(place: &Place, url: &str, token: &str) -> Result<PathBuf, ShopUpError> {
-    let directory = state_root();
-    let file = directory.join("env");
-    let write = || {
-        fs::create_dir_all(&directory)?;
-        let mut options = fs::OpenOptions::new();
-        // It holds a token: nobody else's to read, also where it was another's before.
-        let mut kept = options.create(true).write(true).truncate(true).mode(0o600).open(&file)?;
-        kept.set_permissions(fs::Permissions::from_mode(0o600))?;
-        kept.write_all(env_file(&place.kubeconfig, url, token, &place.tools).as_bytes())
-    };
-    write().map_err(io_error("writing", &file))?;
+    let file = state_root().join("env");
+    let text = env_file(&place.kubeconfig, url, token, &place.tools);
+    write_private(&file, &text).map_err(io_error("writing", &file))?;
     Ok(file)
+}
+
+/// What people type next.
+fn how_to_use(env: &Path, way: &WayIn, sample: &Sample) -> String {
+    let env = env.display();
+    let mut text = String::new();
+    if *way == WayIn::PortForward {
+        text += &format!(
+            "\nThe shop is inside the cluster. This leads to it, for as long as it runs, in a terminal of its own:\n  \
+             . {env}\n  kubectl port-forward -n {NAMESPACE} service/{} {LOCAL_PORT}:{SERVICE_PORT}\n",
+            sample.service()
+        );
+    }
+    text += &format!(
+        "\nTry it:\n  . {env}\n  curl -fsS --oauth2-bearer \"$STORE_TOKEN\" \"$STORE_URL/products\"\n  curl -fsS --oauth2-bearer \
+         \"$STORE_TOKEN\" \"$STORE_URL/products\" --json '{{\"name\": \"Desk lamp\", \"sku\": \"LAMP-2\", \"price\": 39.90}}'"
+    );
+    text
 }
 
 fn env_file(kubeconfig: &Path, url: &str, token: &str, tools: &Path) -> String {
@@ -228,6 +256,7 @@ fn path(path: &Path) -> String {
 mod tests {
     use super::*;
     use crate::command::{SHORT, run};
+    use std::fs;
     use std::process::Command;
 
     #[test]
@@ -239,5 +268,14 @@ mod tests {
         let script = format!(". '{}'; echo \"$KUBECONFIG|$STORE_URL|$STORE_TOKEN|${{PATH%%:*}}\"", file.display());
         let printed = run(Command::new("sh").args(["-c", &script]), SHORT).expect("sourced");
         assert_eq!(printed.trim(), format!("{}|http://127.0.0.1:18080|a-token|/tools", odd.display()));
+    }
+
+    #[test]
+    fn who_has_to_forward_a_port_is_told_so_and_nobody_else() {
+        let [_, minimal] = SAMPLES;
+        let told = |way: &WayIn| how_to_use(Path::new(".testbed/env"), way, &minimal);
+        let forward = "kubectl port-forward -n store service/minimal-api 15000:80";
+        assert!(told(&WayIn::PortForward).contains(forward));
+        assert!(!told(&WayIn::Url("http://h".to_owned())).contains("port-forward"));
     }
 }

@@ -29,6 +29,15 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("kubectl exec", "a runbook asks a node by nodetool"),
     ("curl -fsS --oauth2-bearer \"$STORE_TOKEN\" \"$STORE_URL/stocks/PRODUCT", "the API's tests read movements"),
     ("kubectl patch secret shop-superuser", "the mishaps take the password out of that Secret and put it back"),
+    (
+        "docker build",
+        "there is no docker daemon here; tests/testbed/tests/own_cluster holds `make images` to the same commands",
+    ),
+    (
+        "helm upgrade --install store-manager charts/store-manager --namespace store-system --create-namespace --set image.tag=dev",
+        "the chart suite installs with images built here",
+    ),
+    ("kubectl port-forward", "`make up` forwards the same Service where it knows no other way in"),
     ("tilt up", "there is no Tilt here; its file is evaluated by `make check`"),
 ];
 /// Documents of which every command is run as it stands: by `api-server/tests/api/walk.rs`.

@@ -35,7 +35,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     for (name, runner) in BLOCKS {
         let Some(block) = blocks.iter().find(|block| block.name == *name) else { continue };
         match runner {
-            Runner::MakeTest => {}
+            Runner::MakeTest | Runner::Fakes => {}
             Runner::Tour => drop(steps.command(name, &mut script(&root, block), Counting::Exit, BLOCK)),
             Runner::UntilItServes if steps.wants(name) => {
                 let served = until_it_serves(&root, block).await;

@@ -7,11 +7,15 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use store_testbed::cache::Cache;
 use store_testbed::cluster::{self, Cluster};
+use store_testbed::image_builder::Builder;
+use store_testbed::images::Profile;
 use store_testbed::layout::Layout;
 use store_testbed::node_init::NodeSpec;
-use store_testbed::shop_up::{self, Target};
-use store_testbed::{drill, image_store, node_init, process, progress, provisioner};
+use store_testbed::sample::Target;
+use store_testbed::shop_up::{self, Wishes};
+use store_testbed::{drill, image_builder, image_store, node_init, process, progress, provisioner, shop_down};
 
 /// A real three-node Kubernetes on this machine, from packages alone.
 #[derive(Debug, Parser)]
@@ -27,15 +31,23 @@ enum Action {
     Up(Name),
     /// Brings the cluster `shop` up with the sample shop on it, or the shop on another cluster.
     ShopUp {
-        /// `current`: install on the cluster of the current kubectl context instead.
-        #[arg(long, env = "CLUSTER", value_parser = ["", "testbed", "current"], default_value = "")]
-        cluster: String,
+        #[command(flatten)]
+        place: Place,
         /// A file of Helm values for the chart: where a cluster of yours finds the images, for one.
         #[arg(long, env = "VALUES", value_parser = clap::builder::OsStringValueParser::new())]
         values: Option<OsString>,
+        #[command(flatten)]
+        build: Build,
     },
-    /// Stops a cluster and deletes all of it but the cache.
-    Down(Name),
+    /// Builds the project's two images with docker, podman or buildah.
+    Images(Build),
+    /// Stops a cluster and deletes all of it but the cache; of another cluster, removes what `shop-up` installed there.
+    Down {
+        #[command(flatten)]
+        cluster: Name,
+        #[command(flatten)]
+        place: Place,
+    },
     /// Cuts a node's power under load and counts what that costs; the cluster must be up.
     Drill(Name),
     /// Switches a node on, cuts its power or its link, or runs a program on it.
@@ -75,6 +87,37 @@ struct Name {
     name: String,
 }
 
+#[derive(Debug, clap::Args)]
+struct Place {
+    /// `kind`, `k3d`, `minikube`: the cluster of the current kubectl context, which that tool made; `current`: that one,
+    /// whoever made it; `testbed`, or nothing: one of its own.
+    #[arg(long = "cluster", env = "CLUSTER", value_parser = ["", "testbed", "current", "kind", "k3d", "minikube"])]
+    #[arg(default_value = "", hide_possible_values = true)]
+    place: String,
+}
+
+impl Place {
+    fn target(&self) -> Target {
+        Target::named(&self.place).unwrap_or(Target::Testbed)
+    }
+}
+
+#[derive(Debug, clap::Args)]
+struct Build {
+    /// What builds the images; nothing: what works here.
+    #[arg(long, env = "BUILDER", value_parser = ["", "docker", "podman", "buildah"], default_value = "")]
+    builder: String,
+    /// By which profile of Cargo.toml they are compiled.
+    #[arg(long, env = "PROFILE", value_parser = ["", "dev", "release"], default_value = "")]
+    profile: String,
+}
+
+impl Build {
+    fn chosen(&self, profile: Profile) -> (Option<Builder>, Profile) {
+        (Builder::named(&self.builder), Profile::named(&self.profile).unwrap_or(profile))
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum NodeAction {
     /// Cuts the power, silently.
@@ -97,12 +140,22 @@ async fn main() -> anyhow::Result<()> {
     progress::elapsed();
     match Arguments::parse().command {
         Action::Up(Name { name }) => drop(Cluster::start(&name).await?),
-        Action::ShopUp { cluster, values } => {
-            let target = if cluster == "current" { Target::CurrentContext } else { Target::Testbed };
+        Action::ShopUp { place, values, build } => {
             let values = values.filter(|file| !file.is_empty()).map(PathBuf::from);
-            shop_up::up(target, values.as_deref()).await?;
+            let (builder, profile) = build.chosen(Profile::Dev);
+            shop_up::up(&Wishes { target: place.target(), values, builder, profile }).await?;
         }
-        Action::Down(Name { name }) => Cluster::down(&name).await?,
+        Action::Images(build) => {
+            // It has the log of what the builder says.
+            Cache::open()?;
+            let (builder, profile) = build.chosen(Profile::Release);
+            let built = image_builder::build(image_builder::builder(builder)?, profile)?;
+            println!("{}", image_builder::next_steps(&built, profile));
+        }
+        Action::Down { cluster, place } => match place.target() {
+            Target::Testbed => Cluster::down(&cluster.name).await?,
+            own => shop_down::down(own.tool()).await?,
+        },
         Action::Node { cluster, node, fault } => on_node(&cluster.name, &node, fault).await?,
         Action::Drill(Name { name }) => {
             let report = drill::run(&Cluster::attach(&name).await?).await?;

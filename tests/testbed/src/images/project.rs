@@ -26,8 +26,13 @@ pub enum Profile {
 }
 
 impl Profile {
+    /// The profile of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Dev, Self::Release].into_iter().find(|profile| profile.name() == name)
+    }
+
     /// Its name for cargo.
-    const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Dev => "dev",
             Self::Release => "release",
@@ -187,7 +192,7 @@ mod tests {
     use super::*;
     use crate::images::cassandra::JOLOKIA;
 
-    /// The instructions of the last stage of a Dockerfile, and the whole of it on one line each.
+    /// The instructions of a Dockerfile's last two stages, which are the image, and the whole of it on one line each.
     fn dockerfile(directory: &str) -> (String, Vec<String>) {
         let path = root().join(directory).join("Dockerfile");
         let text = std::fs::read_to_string(path).expect("a Dockerfile").replace("\\\n", " ");
@@ -197,8 +202,8 @@ mod tests {
             .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
             .filter(|line| !line.is_empty())
             .collect();
-        let last = lines.iter().rposition(|line| line.starts_with("FROM ")).expect("a stage");
-        let stage = lines[last..].to_vec();
+        let base = lines.iter().rposition(|line| line.ends_with(" AS base")).expect("a stage");
+        let stage = lines[base..].to_vec();
         (lines.join("\n"), stage)
     }
 
@@ -207,11 +212,14 @@ mod tests {
         for (directory, recipe) in [("api-server", API), ("operator", OPERATOR)] {
             let (all, stage) = dockerfile(directory);
             let has = |line: &str| assert!(stage.iter().any(|found| found == line), "{directory}: {line}\n{stage:#?}");
-            has("FROM docker.io/library/debian:bookworm-slim");
+            has("FROM docker.io/library/debian:bookworm-slim AS base");
+            has("FROM base");
             has(&format!("USER {USER}"));
             has(&format!("ENTRYPOINT [\"{}\"]", recipe.entrypoint));
-            has(&format!("COPY --from=build /source/target/release/{} {}", recipe.package, recipe.entrypoint));
-            assert!(all.contains(&format!("cargo build --release --locked -p {}", recipe.package)), "{all}");
+            has(&format!("COPY --from=build /programs/{} {}", recipe.package, recipe.entrypoint));
+            let compiles =
+                format!("cargo build --locked --profile \"$PROFILE\" -p {} -p {}", API.package, OPERATOR.package);
+            assert!(all.contains(&compiles) && all.contains("ARG PROFILE=release\n"), "{all}");
             let installs = stage.iter().find(|line| line.contains("apt-get install")).expect("packages");
             assert!(installs.contains("--no-install-recommends ca-certificates "), "nothing else: {installs}");
             let exposed: Vec<&String> = stage.iter().filter(|line| line.starts_with("EXPOSE ")).collect();
@@ -221,6 +229,30 @@ mod tests {
             );
             let copies = stage.iter().filter(|line| line.starts_with("COPY ")).count();
             assert_eq!(copies, if recipe.has_agent { 2 } else { 1 }, "{stage:#?}");
+        }
+    }
+
+    #[test]
+    fn both_dockerfiles_compile_by_the_same_lines_so_that_a_builder_finds_what_it_has() {
+        let compiling = |directory| {
+            let (all, _) = dockerfile(directory);
+            let first = all.split_once("\nFROM ").expect("a second stage").0.to_owned();
+            assert!(first.contains(" AS build\n") && first.contains("cargo build"), "{first}");
+            first
+        };
+        assert_eq!(compiling("api-server"), compiling("operator"));
+    }
+
+    #[test]
+    fn a_builder_gets_every_crate_of_the_workspace() {
+        let read = |file: &str| std::fs::read_to_string(root().join(file)).expect("a file of the checkout");
+        let (ignored, manifest) = (read(".dockerignore"), read("Cargo.toml"));
+        let members = manifest.split_once("members = [").and_then(|(_, rest)| rest.split_once(']')).expect("members").0;
+        let members: Vec<&str> = members.split(',').map(|member| member.trim().trim_matches('"')).collect();
+        assert!(members.contains(&"operator"), "{members:?}");
+        for needed in members.iter().filter(|member| !member.is_empty()).chain(&["Cargo.toml", "Cargo.lock"]) {
+            let top = needed.split('/').next().unwrap_or_default();
+            assert!(ignored.lines().any(|line| line == format!("!{top}")), "{needed} is not let in: {ignored}");
         }
     }
 
