@@ -42,6 +42,7 @@ pub fn run(steps: &mut Steps) {
             Err(error) => vec![("README".to_owned(), Err(error.to_string()))],
         };
         checks.push(readme::status(&root));
+        checks.push(readme::start(&root));
         checks
     });
     steps.checks("documents", || docs::checks(&root));

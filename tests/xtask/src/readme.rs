@@ -10,6 +10,9 @@ use store_suites::steps::Check;
 /// Where it stands what is missing, and the heading of that table.
 const RISKS: &str = "docs/arc42/11-risks.md";
 const MISSING: &str = "## What it does not do yet";
+/// Where it stands how long a start takes, and the heading of what the README says of it.
+const START: &str = "docs/start.md";
+const FIRST: &str = "## How long the first start takes";
 
 /// One check per block of the README and per entry of [`BLOCKS`]: each has the other.
 pub fn coverage(blocks: &[Block]) -> Vec<Check> {
@@ -25,6 +28,29 @@ pub fn coverage(blocks: &[Block]) -> Vec<Check> {
         (format!("README suite {name}"), result)
     });
     written.chain(listed).collect()
+}
+
+/// The check that the README in the checkout at `root` says of the first commands what was measured, in minutes.
+pub fn start(root: &Path) -> Check {
+    let read = |path: &str| fs::read_to_string(root.join(path)).map_err(|error| format!("{path}: {error}"));
+    let result = read("README.md").and_then(|readme| as_measured(&readme, &read(START)?));
+    ("README start".to_owned(), result)
+}
+
+/// Whether the README's section has the numbers of the measured runs, rounded to minutes, and no other.
+fn as_measured(readme: &str, measured: &str) -> Result<(), String> {
+    let minutes = |run: &str| {
+        let row = measured.lines().find_map(|line| line.strip_prefix(&format!("| {run} | ")));
+        let seconds: Option<f64> = row.and_then(|row| row.split(' ').next()?.parse().ok());
+        seconds.map(|seconds| format!("{:.0}", seconds / 60.0)).ok_or_else(|| format!("{START} has no `{run}`"))
+    };
+    let wanted =
+        [minutes("`make up` from nothing")?, minutes("`make up` from its cache")?, minutes("`make run` from nothing")?];
+    let section = readme.lines().skip_while(|line| *line != FIRST).skip(1).take_while(|line| !line.starts_with('#'));
+    let words: Vec<&str> = section.flat_map(|line| line.split(' ')).collect();
+    let told: Vec<&str> =
+        words.into_iter().filter(|word| word.chars().all(|c| c.is_ascii_digit()) && !word.is_empty()).collect();
+    if told == wanted { Ok(()) } else { Err(format!("below `{FIRST}` it says {told:?} minutes, {START} {wanted:?}")) }
 }
 
 /// The check that the status box of the README in the checkout at `root` lists what the architecture says
@@ -72,6 +98,18 @@ mod tests {
         assert_eq!(failed(&blocks), 0);
         blocks[0].name = "new".into();
         assert_eq!(failed(&blocks), 2);
+    }
+
+    #[test]
+    fn minutes_that_nobody_measured_are_found() {
+        let measured = "| command | seconds |\n|---|---|\n| `make up` from nothing | 844 | 9 |\n\
+                        | `make up` from its cache | 121 | 9 |\n| `make run` from nothing | 317 | 9 |\n";
+        let readme = |text: &str| format!("# S\n\n{FIRST}\n\n{text}\n\n## Two commands\n\n7 more\n");
+        assert_eq!(as_measured(&readme("It takes 14 minutes, 2 from its cache,\nand 5 without."), measured), Ok(()));
+        for wrong in ["It takes 15 minutes, 2 from its cache, and 5 without.", "It takes 14 minutes.", ""] {
+            assert!(as_measured(&readme(wrong), measured).is_err(), "{wrong}");
+        }
+        assert!(as_measured(&readme("14, 2, 5"), "").is_err(), "nothing was measured");
     }
 
     #[test]
