@@ -22,7 +22,7 @@ pub enum ProgramsError {
         /// The programs to install.
         missing_names: String,
         /// Why.
-        source: BinariesError,
+        source: Box<BinariesError>,
     },
     /// There is no cache to fetch them into.
     #[error(transparent)]
@@ -58,8 +58,11 @@ struct Seen {
     helm: Option<(PathBuf, String)>,
 }
 
-/// Which of them are taken from PATH; what is missing is the error, by name and in words.
-fn choose(seen: &Seen) -> (Vec<(&'static str, PathBuf)>, Vec<(&'static str, String)>) {
+/// A program by its name: where it is, or why it is missing.
+type Named<T> = Vec<(&'static str, T)>;
+
+/// Which of them are taken from PATH, and which are missing, in words.
+fn choose(seen: &Seen) -> (Named<PathBuf>, Named<String>) {
     let (mut taken, mut missing) = (Vec::new(), Vec::new());
     match &seen.kubectl {
         Some(path) => taken.push(("kubectl", path.clone())),
@@ -95,7 +98,7 @@ pub fn kubectl_and_helm(directory: &Path) -> Result<(), ProgramsError> {
         let fetched = binaries::kubectl_and_helm(&Cache::open()?).map_err(|source| ProgramsError::Fetch {
             missing: missing.iter().map(|(_, words)| words.as_str()).collect::<Vec<_>>().join(", "),
             missing_names: missing.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" and "),
-            source,
+            source: Box::new(source),
         })?;
         taken.extend(missing.iter().map(|(name, _)| (*name, fetched.join(name))));
     }
