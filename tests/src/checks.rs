@@ -14,6 +14,7 @@ use crate::gitops;
 use crate::linters;
 use crate::monitoring;
 use crate::readme;
+use crate::release;
 use crate::steps::Steps;
 use crate::tools::{self, Tools, ToolsError};
 
@@ -63,6 +64,7 @@ pub fn run(steps: &mut Steps) {
         checks
     });
     steps.checks("documents", || docs::checks(&root));
+    steps.checks("last release", || release::last::checks(&root));
     let had = Cache::open().map_err(ToolsError::from).and_then(|cache| Ok((tools::ensure(&cache)?, cache)));
     let (tools, cache) = match had {
         Ok(had) => had,

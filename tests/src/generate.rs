@@ -1,5 +1,5 @@
-//! The files of the checkout that are made from others: the CRD as YAML, the chart's template of
-//! it, the manifests in `k8s/`, the OpenAPI document, the references of values and of the StoreCluster.
+//! The files of the checkout that are made from others: the CRD as YAML, the chart's template of it, the version in
+//! its Chart.yaml, the manifests in `k8s/`, the OpenAPI document, the references of values and of the StoreCluster.
 //! IO: reads the chart, runs helm and cargo, and writes or compares the files.
 
 use std::collections::BTreeMap;
@@ -12,18 +12,22 @@ use serde_json::{Value, json};
 use crate::chart::Check;
 use crate::checks::cargo;
 use crate::command::{CommandError, LONG, SHORT, run};
+use crate::release::rules::with_version;
 use crate::{crd_reference, values};
 
 /// Release and namespace that `k8s/` is rendered with.
 const RELEASE: &str = "store-manager";
 const NAMESPACE: &str = "store-system";
-const CHART: &str = "charts/store-manager";
+/// The chart, from the root of the checkout.
+pub(crate) const CHART: &str = "charts/store-manager";
 /// What the chart's README begins with; the table of values follows.
 const README_PREAMBLE: &str = "README.preamble.md";
+const CHART_ABOUT: &str = "Chart.yaml";
 const CHART_CRD: &str = "templates/crds/storeclusters.yaml";
 /// What marks an object as Helm's, and says nothing where there is no Helm. `helm.sh/resource-policy`
 /// is not among them: a CRD that kubectl applied must survive a release that lists it, too.
 const HELM_ONLY: [&str; 2] = ["helm.sh/chart", "app.kubernetes.io/managed-by"];
+const KUSTOMIZATION: &str = "kustomization.yaml";
 const HEADER: &str = "# Generated from charts/store-manager by `make generate`: change the chart.\n";
 
 /// A file could not be made, read or written.
@@ -77,9 +81,11 @@ pub fn files(root: &Path, helm: &Path) -> Result<Files, GenerateError> {
     let mut files = Files::new();
     let crd = store_crds::crd_yaml().map_err(|error| serialize("the CRD", error))?;
     files.insert("crds/storeclusters.storemanager.io.yaml".into(), crd);
-    let template = chart_crd()?;
-    files.extend(manifests(&render(root, helm, &template)?)?);
-    files.insert(Path::new(CHART).join(CHART_CRD), template);
+    files.insert(Path::new(CHART).join(CHART_CRD), chart_crd()?);
+    let about = Path::new(CHART).join(CHART_ABOUT);
+    let versioned = with_version(&read(&root.join(&about))?, env!("CARGO_PKG_VERSION"));
+    files.insert(about, versioned);
+    files.extend(render(root, helm, &files)?);
     let openapi = run(&mut cargo(["run", "--quiet", "--bin", "store-api", "--", "openapi"]), LONG)?;
     files.insert("api-server/openapi.json".into(), openapi);
     let graphql = run(&mut cargo(["run", "--quiet", "--bin", "store-api", "--", "graphql"]), LONG)?;
@@ -150,15 +156,49 @@ fn chart_crd() -> Result<String, GenerateError> {
     Ok(format!("{header}{{{{- if .Values.crds.install }}}}\n{}\n{{{{- end }}}}\n", yaml.trim_end()))
 }
 
-/// Renders a copy of the chart that has `crd` in it, with the default values.
-fn render(root: &Path, helm: &Path, crd: &str) -> Result<String, GenerateError> {
+/// `k8s/` of a copy of the chart that has `made`, its files that are made from others.
+fn render(root: &Path, helm: &Path, made: &Files) -> Result<Files, GenerateError> {
     let copy = tempfile::tempdir().map_err(io("creating a directory in", &std::env::temp_dir()))?;
     let chart = copy.path().join("chart");
     copy_directory(&root.join(CHART), &chart)?;
-    let place = chart.join(CHART_CRD);
-    fs::create_dir_all(chart.join("templates/crds")).map_err(io("creating", &place))?;
-    fs::write(&place, crd).map_err(io("writing", &place))?;
-    Ok(run(Command::new(helm).args(["template", RELEASE, "--no-hooks", "--namespace", NAMESPACE]).arg(&chart), SHORT)?)
+    for (path, content) in made {
+        let Ok(place) = path.strip_prefix(CHART) else { continue };
+        let place = chart.join(place);
+        if let Some(directory) = place.parent() {
+            fs::create_dir_all(directory).map_err(io("creating", directory))?;
+        }
+        fs::write(&place, content).map_err(io("writing", &place))?;
+    }
+    rendered(helm, &chart)
+}
+
+/// The files of `k8s/` for a chart, which is a directory or an archive, with its default values.
+///
+/// # Errors
+/// [`GenerateError`] when helm fails, or renders what is not YAML.
+pub(crate) fn rendered(helm: &Path, chart: &Path) -> Result<Files, GenerateError> {
+    let mut template = Command::new(helm);
+    template.args(["template", RELEASE, "--no-hooks", "--namespace", NAMESPACE]).arg(chart);
+    manifests(&run(&mut template, SHORT)?)
+}
+
+/// `files`, those of `k8s/`, as one to install from, in the order of its kustomization; `heading` is its first line.
+///
+/// # Errors
+/// [`GenerateError::Rendered`] when the kustomization names a file that is not among them.
+pub(crate) fn in_one(files: &Files, heading: &str) -> Result<String, GenerateError> {
+    let text = |name: &str| {
+        let found = files.get(&Path::new("k8s").join(name)).map(|text| text.strip_prefix(HEADER).unwrap_or(text));
+        found.ok_or_else(|| GenerateError::Rendered { template: name.to_owned(), reason: "it is not there".to_owned() })
+    };
+    let wrong = |error: serde_saphyr::Error| GenerateError::Rendered {
+        template: KUSTOMIZATION.to_owned(),
+        reason: error.to_string(),
+    };
+    let kustomization: Value = serde_saphyr::from_str(text(KUSTOMIZATION)?).map_err(wrong)?;
+    let names = kustomization["resources"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let documents = names.map(text).collect::<Result<Vec<_>, _>>()?;
+    Ok(format!("# {heading}\n---\n{}", documents.join("---\n")))
 }
 
 fn read(path: &Path) -> Result<String, GenerateError> {
@@ -203,7 +243,7 @@ fn manifests(rendered: &str) -> Result<Files, GenerateError> {
         "kind": "Kustomization",
         "resources": resources,
     });
-    documents.insert("kustomization.yaml".into(), vec![to_yaml("the kustomization", &kustomization)?]);
+    documents.insert(KUSTOMIZATION.into(), vec![to_yaml("the kustomization", &kustomization)?]);
     let file = |(name, documents): (String, Vec<String>)| {
         (Path::new("k8s").join(name), HEADER.to_owned() + &documents.join("---\n"))
     };
@@ -263,6 +303,20 @@ mod tests {
         assert!(files[Path::new("k8s/service.yaml")].contains("keep: me"));
         let rbac = &files[Path::new("k8s/rbac.yaml")];
         assert!(rbac.contains("\n---\n") && !rbac.contains("labels"), "{rbac}");
+    }
+
+    #[test]
+    fn the_manifests_are_one_file_in_the_order_of_the_kustomization() {
+        let files = manifests(RENDERED).expect("manifests");
+        let one = in_one(&files, "all of it").expect("a file");
+        let kinds: Vec<&str> = one.lines().filter_map(|line| line.strip_prefix("kind: ")).collect();
+        assert_eq!(kinds, ["Namespace", "Role", "RoleBinding", "Service"]);
+        let documents: Vec<Value> = serde_saphyr::from_multiple(&one).expect("YAML");
+        assert_eq!(documents.iter().filter(|document| !document.is_null()).count(), 4);
+        assert!(one.starts_with("# all of it\n") && !one.contains("make generate"), "{one}");
+        let mut fewer = files;
+        fewer.remove(Path::new("k8s/service.yaml"));
+        assert!(in_one(&fewer, "x").is_err());
     }
 
     #[test]
