@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use crate::book;
 use crate::cache::Cache;
 use crate::chart;
 use crate::command::SHORT;
@@ -73,6 +74,7 @@ pub fn run(steps: &mut Steps) {
             return;
         }
     };
+    steps.checks("site of the documents", || book::checks(&root, &cache));
     steps.checks("generated files", || match generated(&root, &tools) {
         Ok(checks) => checks,
         Err(error) => vec![("generated files".to_owned(), Err(error.to_string()))],

@@ -6,6 +6,7 @@ pub mod api_server;
 pub mod api_suite;
 pub mod bench;
 pub mod binaries;
+pub mod book;
 pub mod cache;
 pub mod cgroup;
 pub mod chart;
