@@ -1,5 +1,5 @@
 # Targets are one-liners; what they do is typed code in tests/.
-.PHONY: up down images run check test soak e2e chart-life pictures generate start bench readme
+.PHONY: up down images run check test soak e2e chart-life pictures generate start bench readme docs release
 
 up: ## a Kubernetes of three nodes with the sample shop on it; CLUSTER=kind, k3d, minikube, current: on that cluster of yours, VALUES=file: with Helm values
 	@cargo run --bin testbed -- shop-up
@@ -42,3 +42,9 @@ bench: ## figures and ratios of the API and the operator, into docs/bench.md
 
 readme: ## the README's commands, on a shop of their own
 	@cargo run --bin readme
+
+docs: ## the documents as a site, into target/book
+	@cargo run --bin book
+
+release: ## VERSION=1.2.3: what that version is released as beside its images, into target/release-1.2.3; REGISTRY=host/path: where they are pulled from
+	@cargo run --bin release

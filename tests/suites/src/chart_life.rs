@@ -1,10 +1,10 @@
-//! The life of a release beside a shop that serves: the chart of an earlier commit is installed, upgraded
-//! to this one with another image of the operator, rolled back and removed, by Helm 3 and then by Helm 4. The
-//! shop's pods must not notice, and the CRD must outlive everything. IO: git, helm, kubectl, the Kubernetes API.
+//! The life of a release beside a shop that serves: the chart's archive of the last release is installed, upgraded to
+//! that of this checkout with another image of the operator, rolled back and removed, by Helm 3 and then by Helm 4.
+//! The shop's pods must not notice, and the CRD must outlive everything. Both archives are made by what makes
+//! releases. IO: git, helm, kubectl, the Kubernetes API.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -15,22 +15,21 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 use store_crds::LABEL_STORE;
 
+use crate::manifests::CHART;
+use crate::release::tree::Tree;
+use crate::release::{CRD, Installables, ReleaseError, installables, last};
 use crate::tally::Tally;
 use crate::tools::Tools;
 use store_testbed::checkout::root;
-use store_testbed::command::{CommandError, SHORT, run};
+use store_testbed::command::CommandError;
 use store_testbed::install;
 use store_testbed::kubectl::Kubectl;
 use store_testbed::progress::{WaitError, wait_until};
 use store_testbed::shop::{SHORT_DELAYS, Shop, ShopError, ask, is_ready};
 
-/// The commit whose chart comes first: the first one that gives the operator the rights that it needs today. Its CRD and
-/// its ports are older.
-const EARLIER: &str = "ce5a86d76dd82a73ac6509534a840290a3dc6a20";
-const CHART: &str = "charts/store-manager";
 const RELEASE: &str = "store-manager";
 const DEFINITION: &str = "storeclusters.storemanager.io";
-/// Tag of the earlier chart's operator: its default, which the testbed's nodes have beside that of the content.
+/// Tag of the last release's operator: the testbed's nodes have today's under it, beside that of the content.
 const EARLIER_TAG: &str = env!("CARGO_PKG_VERSION");
 /// A node from nothing, with its API.
 const FIRST: Duration = Duration::from_secs(8 * 60);
@@ -47,9 +46,16 @@ pub enum ChartLifeError {
     Command(#[from] CommandError),
     #[error(transparent)]
     Wait(#[from] WaitError),
-    /// The earlier chart could not be had.
-    #[error("the chart of commit {EARLIER}: {0} (a shallow clone does not have it: `git fetch --unshallow`)")]
-    Earlier(String),
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    /// The last release could not be made again.
+    #[error(
+        "the last release, of commit {commit}: {source} (a shallow clone does not have it: `git fetch --unshallow`)"
+    )]
+    Earlier { commit: String, source: ReleaseError },
+    /// No directory to put the releases in.
+    #[error("making a directory for the releases: {0}")]
+    Directory(std::io::Error),
     /// What a step found is not as it should be.
     #[error("{0}")]
     Wrong(String),
@@ -76,7 +82,8 @@ type Pods = BTreeMap<String, (Option<String>, i32)>;
 struct Life<'a> {
     stage: &'a Stage<'a>,
     helm: &'a Path,
-    earlier: &'a Path,
+    earlier: &'a Installables,
+    current: &'a Installables,
     shop: &'a Shop,
 }
 
@@ -88,13 +95,16 @@ pub async fn run_all(stage: &Stage<'_>, tally: &mut Tally) {
 }
 
 async fn lives(stage: &Stage<'_>, tally: &mut Tally) -> Result<(), ChartLifeError> {
-    let directory = tempfile::tempdir().map_err(|error| ChartLifeError::Earlier(error.to_string()))?;
-    let earlier = earlier_chart(directory.path())?;
+    let directory = tempfile::tempdir().map_err(ChartLifeError::Directory)?;
+    let [earlier, current] = releases(&stage.tools.helm, directory.path())?;
     let shop = Shop::new(stage.client.clone(), "chart-shop", "shop");
     shop.make_namespace().await?;
     install::restricted_namespace(stage.kubectl, stage.operator_namespace).await?;
+    let manifests = current.manifests.to_string_lossy();
+    let taken = stage.kubectl.run(&["apply", "--dry-run=server", "-f", &manifests]).await;
+    tally.check("the manifests of a release are taken by the API server", taken.map(|_| "in a dry run"));
     for (version, helm) in [(3, &stage.tools.helm_3), (4, &stage.tools.helm)] {
-        let life = Life { stage, helm, earlier: &earlier, shop: &shop };
+        let life = Life { stage, helm, earlier: &earlier, current: &current, shop: &shop };
         life.run(version, tally).await?;
     }
     ask("deleting the shop", shop.api::<store_crds::StoreCluster>().delete(shop.name(), &DeleteParams::foreground()))
@@ -114,7 +124,7 @@ macro_rules! step {
 
 impl Life<'_> {
     async fn run(&self, version: u8, tally: &mut Tally) -> Result<(), ChartLifeError> {
-        step!(tally, version, "the earlier chart is installed", self.install(version));
+        step!(tally, version, "the last release is installed", self.install(version));
         let pods = self.serving().await?;
         step!(tally, version, "upgraded, with the shop as a value", self.upgrade(&pods));
         step!(tally, version, "helm test", self.test());
@@ -127,7 +137,7 @@ impl Life<'_> {
     async fn install(&self, version: u8) -> Result<String, ChartLifeError> {
         // Helm 4 applies as server-side apply does; the CRD in place is kubectl's, from the life before.
         let over_kubectl: &[&str] = if version == 4 { &["--force-conflicts"] } else { &[] };
-        self.helm("install", self.earlier, EARLIER_TAG, over_kubectl).await?;
+        self.helm("install", &self.earlier.chart, EARLIER_TAG, over_kubectl).await?;
         self.operators("").await
     }
 
@@ -165,7 +175,7 @@ impl Life<'_> {
         let namespace = format!("storeCluster.namespace={}", self.shop.namespace());
         let more = ["--set", "storeCluster.enabled=true,podAnnotations.upgraded=yes", "--set", &namespace];
         let more = [&more[..], &["--set-json", &spec]].concat();
-        self.helm("upgrade", &root().join(CHART), self.stage.tag, &more).await?;
+        self.helm("upgrade", &self.current.chart, self.stage.tag, &more).await?;
         let operators = self.operators("yes").await?;
         self.taken_up(self.stage.tag).await?;
         self.unmoved(before).await?;
@@ -197,12 +207,11 @@ impl Life<'_> {
         Ok(operators)
     }
 
-    /// The CRD of `k8s/` is put in place of the release's; then a release that has listed one does so no
+    /// The CRD alone is put in place of the release's; then a release that has listed one does so no
     /// more. Helm deletes what has no annotation to keep it.
     async fn without_crd(&self, before: &Pods) -> Result<String, ChartLifeError> {
-        let file = root().join("k8s/storeclusters.yaml");
-        self.stage.kubectl.run(&["replace", "-f", &file.to_string_lossy()]).await?;
-        self.helm("upgrade", &root().join(CHART), self.stage.tag, &["--set", "crds.install=false"]).await?;
+        self.stage.kubectl.run(&["replace", "-f", &self.current.crd.to_string_lossy()]).await?;
+        self.helm("upgrade", &self.current.chart, self.stage.tag, &["--set", "crds.install=false"]).await?;
         self.definition_stays().await?;
         self.unmoved(before).await?;
         Ok("the CRD is there".to_owned())
@@ -301,15 +310,14 @@ fn spec() -> Value {
     })
 }
 
-/// The chart as it was at [`EARLIER`], below `directory`.
-fn earlier_chart(directory: &Path) -> Result<PathBuf, ChartLifeError> {
-    let archive = directory.join("chart.tar");
-    let text = |error: CommandError| ChartLifeError::Earlier(error.to_string());
-    let mut git = Command::new("git");
-    git.current_dir(root()).args(["archive", "--format=tar", "--output"]).arg(&archive).args([EARLIER, CHART]);
-    run(&mut git, SHORT).map_err(text)?;
-    run(Command::new("tar").arg("-xf").arg(&archive).arg("-C").arg(directory), SHORT).map_err(text)?;
-    Ok(directory.join(CHART))
+/// What the last release and this checkout are installed from, below `directory`.
+fn releases(helm: &Path, directory: &Path) -> Result<[Installables; 2], ChartLifeError> {
+    let commit = last::read(&root())?.commit;
+    let earlier = Tree::of_commit(&root(), &commit, &[CHART, CRD])
+        .and_then(|tree| installables(helm, &tree, &directory.join("earlier")))
+        .map_err(|source| ChartLifeError::Earlier { commit, source })?;
+    let current = installables(helm, &Tree::of_checkout(&root())?, &directory.join("current"))?;
+    Ok([earlier, current])
 }
 
 #[cfg(test)]

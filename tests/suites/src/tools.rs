@@ -20,6 +20,12 @@ const ACTIONLINT: &str = "v1.7.12";
 const CARGO_DENY: CargoTool = CargoTool { name: "cargo-deny", version: "0.20.2", optimized: "0" };
 /// What finds dependencies that nobody uses; it reads every source file, and takes seconds of CPU where it is not optimized.
 const CARGO_MACHETE: CargoTool = CargoTool { name: "cargo-machete", version: "0.9.2", optimized: "1" };
+/// What lists the crates in a program.
+const CARGO_CYCLONEDX: CargoTool = CargoTool { name: "cargo-cyclonedx", version: "0.5.9", optimized: "0" };
+/// What makes a site of the documents.
+const MDBOOK: CargoTool = CargoTool { name: "mdbook", version: "0.5.4", optimized: "0" };
+/// What shows the diagrams in it, and has the script that draws them.
+const MDBOOK_MERMAID: CargoTool = CargoTool { name: "mdbook-mermaid", version: "0.17.1", optimized: "0" };
 /// The Python programs, every version pinned.
 const REQUIREMENTS: Requirements =
     Requirements { file: "requirements.txt", text: include_str!("../../requirements.txt"), entry: "python-tools" };
@@ -118,6 +124,30 @@ pub fn cargo_deny(cache: &Cache) -> Result<PathBuf, ToolsError> {
 /// [`ToolsError`] when the download or the build fails.
 pub fn cargo_machete(cache: &Cache) -> Result<PathBuf, ToolsError> {
     Ok(cargo_install(cache, &CARGO_MACHETE)?)
+}
+
+/// The cargo-cyclonedx program.
+///
+/// # Errors
+/// [`ToolsError`] when the download or the build fails.
+pub fn cargo_cyclonedx(cache: &Cache) -> Result<PathBuf, ToolsError> {
+    Ok(cargo_install(cache, &CARGO_CYCLONEDX)?)
+}
+
+/// The mdbook program.
+///
+/// # Errors
+/// [`ToolsError`] when the download or the build fails.
+pub fn mdbook(cache: &Cache) -> Result<PathBuf, ToolsError> {
+    Ok(cargo_install(cache, &MDBOOK)?)
+}
+
+/// The mdbook-mermaid program.
+///
+/// # Errors
+/// [`ToolsError`] when the download or the build fails.
+pub fn mdbook_mermaid(cache: &Cache) -> Result<PathBuf, ToolsError> {
+    Ok(cargo_install(cache, &MDBOOK_MERMAID)?)
 }
 
 /// Python with `module` as its program, and the packages of one directory.

@@ -11,8 +11,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::generate::{Files, GenerateError};
+use crate::generate::GenerateError;
 use known::Known;
+use store_suites::manifests::Files;
 use store_suites::monitoring::{DASHBOARDS, Query, RULES, programs, queries, rules_of};
 use store_suites::steps::Check;
 use store_suites::tools::Tools;

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::alerts;
+use crate::book;
 use crate::chart;
 use crate::docs;
 use crate::generate::{self, GenerateError};
@@ -12,6 +13,7 @@ use crate::gitops;
 use crate::linters;
 use crate::readme;
 use store_suites::counts::Counting;
+use store_suites::release;
 use store_suites::steps::{Check, Steps};
 use store_suites::tools::{self, Tools, ToolsError};
 use store_testbed::cache::Cache;
@@ -46,6 +48,7 @@ pub fn run(steps: &mut Steps) {
         checks
     });
     steps.checks("documents", || docs::checks(&root));
+    steps.checks("last release", || release::last::checks(&root));
     let had = Cache::open().map_err(ToolsError::from).and_then(|cache| Ok((tools::ensure(&cache)?, cache)));
     let (tools, cache) = match had {
         Ok(had) => had,
@@ -54,6 +57,7 @@ pub fn run(steps: &mut Steps) {
             return;
         }
     };
+    steps.checks("site of the documents", || book::checks(&root, &cache));
     steps.checks("generated files", || match generated(&root, &tools) {
         Ok(checks) => checks,
         Err(error) => vec![("generated files".to_owned(), Err(error.to_string()))],

@@ -4,14 +4,15 @@ use serde_json::Value;
 
 use crate::generate::GenerateError;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use store_suites::manifests::ManifestsError;
 
 /// The page of all fields of `spec` and `status`, and of the rules.
 ///
 /// # Errors
-/// [`GenerateError::Serialize`] when the CRD cannot be read as JSON.
+/// [`GenerateError::Manifests`] when the CRD cannot be read as JSON.
 pub fn page(crd: &CustomResourceDefinition) -> Result<String, GenerateError> {
     let crd = serde_json::to_value(crd)
-        .map_err(|error| GenerateError::Serialize { what: "the CRD".to_owned(), reason: error.to_string() })?;
+        .map_err(|error| ManifestsError::Serialize { what: "the CRD".to_owned(), reason: error.to_string() })?;
     let version = &crd["spec"]["versions"][0];
     let schema = &version["schema"]["openAPIV3Schema"];
     let mut text = format!(

@@ -100,7 +100,7 @@ fn read(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
 fn links(root: &Path, documents: &BTreeMap<PathBuf, String>, path: &Path, text: &str) -> Result<(), String> {
     let dead: Vec<String> = targets(text)
         .into_iter()
-        .filter(|target| !["http://", "https://", "mailto:"].iter().any(|scheme| target.starts_with(scheme)))
+        .filter(|target| !is_elsewhere(target))
         .filter_map(|target| {
             let (file, anchor) = target.split_once('#').map_or((target.as_str(), None), |(file, at)| (file, Some(at)));
             let place = if file.is_empty() { path.to_owned() } else { resolve(path, file) };
@@ -115,8 +115,13 @@ fn links(root: &Path, documents: &BTreeMap<PathBuf, String>, path: &Path, text: 
     if dead.is_empty() { Ok(()) } else { Err(dead.join("; ")) }
 }
 
+/// Whether a link leads out of the project.
+pub(crate) fn is_elsewhere(target: &str) -> bool {
+    ["http://", "https://", "mailto:"].iter().any(|scheme| target.starts_with(scheme))
+}
+
 /// `target` as seen from the directory of `from`, without `..`.
-fn resolve(from: &Path, target: &str) -> PathBuf {
+pub(crate) fn resolve(from: &Path, target: &str) -> PathBuf {
     let mut place = from.parent().unwrap_or(Path::new("")).to_owned();
     for part in Path::new(target).components() {
         match part {
@@ -129,7 +134,7 @@ fn resolve(from: &Path, target: &str) -> PathBuf {
 }
 
 /// Targets of the inline links outside of code.
-fn targets(text: &str) -> Vec<String> {
+pub(crate) fn targets(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for line in prose(text) {
         // What is between backticks is shown and not followed, unless the link's own text is it.

@@ -1,30 +1,21 @@
-//! The files of the checkout that are made from others: the CRD as YAML, the chart's template of
-//! it, the manifests in `k8s/`, the OpenAPI document, the references of values and of the StoreCluster.
+//! The files of the checkout that are made from others: the CRD as YAML, the chart's template of it, the version in
+//! its Chart.yaml, the manifests in `k8s/`, the OpenAPI document, the references of values and of the StoreCluster.
 //! IO: reads the chart, runs helm and cargo, and writes or compares the files.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use serde_json::{Value, json};
 
 use crate::{crd_reference, values};
+use store_suites::manifests::{CHART, Files, ManifestsError, copy_directory, rendered, serialize, to_yaml};
+use store_suites::release::rules::with_version;
 use store_suites::steps::Check;
 use store_testbed::checkout::cargo;
-use store_testbed::command::{CommandError, LONG, SHORT, run};
+use store_testbed::command::{CommandError, LONG, run};
 
-/// Release and namespace that `k8s/` is rendered with.
-const RELEASE: &str = "store-manager";
-const NAMESPACE: &str = "store-system";
-const CHART: &str = "charts/store-manager";
 /// What the chart's README begins with; the table of values follows.
 const README_PREAMBLE: &str = "README.preamble.md";
+const CHART_ABOUT: &str = "Chart.yaml";
 const CHART_CRD: &str = "templates/crds/storeclusters.yaml";
-/// What marks an object as Helm's, and says nothing where there is no Helm. `helm.sh/resource-policy`
-/// is not among them: a CRD that kubectl applied must survive a release that lists it, too.
-const HELM_ONLY: [&str; 2] = ["helm.sh/chart", "app.kubernetes.io/managed-by"];
-const HEADER: &str = "# Generated from charts/store-manager by `make generate`: change the chart.\n";
 
 /// A file could not be made, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -39,25 +30,12 @@ pub enum GenerateError {
         /// Why not.
         source: std::io::Error,
     },
-    /// helm failed.
+    /// store-api failed.
     #[error(transparent)]
     Command(#[from] CommandError),
-    /// Something could not be written as YAML or JSON.
-    #[error("writing {what} as YAML: {reason}")]
-    Serialize {
-        /// What.
-        what: String,
-        /// Why not.
-        reason: String,
-    },
-    /// helm printed what is not YAML.
-    #[error("reading what helm rendered for {template}: {reason}")]
-    Rendered {
-        /// The chart's template.
-        template: String,
-        /// Why not.
-        reason: String,
-    },
+    /// The chart could not be rendered, or something not be written as YAML.
+    #[error(transparent)]
+    Manifests(#[from] ManifestsError),
     /// The chart's values cannot be shown as a table.
     #[error(transparent)]
     Values(#[from] values::ValuesError),
@@ -65,9 +43,6 @@ pub enum GenerateError {
     #[error("the CRD contains {{{{, which helm would evaluate: word that text without it")]
     LooksLikeTemplate,
 }
-
-/// Generated files: path relative to the root of the checkout, and content.
-pub type Files = BTreeMap<PathBuf, String>;
 
 /// Makes all of them, without touching the checkout.
 ///
@@ -77,9 +52,11 @@ pub fn files(root: &Path, helm: &Path) -> Result<Files, GenerateError> {
     let mut files = Files::new();
     let crd = store_crds::crd_yaml().map_err(|error| serialize("the CRD", error))?;
     files.insert("crds/storeclusters.storemanager.io.yaml".into(), crd);
-    let template = chart_crd()?;
-    files.extend(manifests(&render(root, helm, &template)?)?);
-    files.insert(Path::new(CHART).join(CHART_CRD), template);
+    files.insert(Path::new(CHART).join(CHART_CRD), chart_crd()?);
+    let about = Path::new(CHART).join(CHART_ABOUT);
+    let versioned = with_version(&read(&root.join(&about))?, env!("CARGO_PKG_VERSION"));
+    files.insert(about, versioned);
+    files.extend(render(root, helm, &files)?);
     let openapi = run(&mut cargo(["run", "--quiet", "--bin", "store-api", "--", "openapi"]), LONG)?;
     files.insert("api-server/openapi.json".into(), openapi);
     let graphql = run(&mut cargo(["run", "--quiet", "--bin", "store-api", "--", "graphql"]), LONG)?;
@@ -150,95 +127,24 @@ fn chart_crd() -> Result<String, GenerateError> {
     Ok(format!("{header}{{{{- if .Values.crds.install }}}}\n{}\n{{{{- end }}}}\n", yaml.trim_end()))
 }
 
-/// Renders a copy of the chart that has `crd` in it, with the default values.
-fn render(root: &Path, helm: &Path, crd: &str) -> Result<String, GenerateError> {
+/// `k8s/` of a copy of the chart that has `made`, its files that are made from others.
+fn render(root: &Path, helm: &Path, made: &Files) -> Result<Files, GenerateError> {
     let copy = tempfile::tempdir().map_err(io("creating a directory in", &std::env::temp_dir()))?;
     let chart = copy.path().join("chart");
     copy_directory(&root.join(CHART), &chart)?;
-    let place = chart.join(CHART_CRD);
-    fs::create_dir_all(chart.join("templates/crds")).map_err(io("creating", &place))?;
-    fs::write(&place, crd).map_err(io("writing", &place))?;
-    Ok(run(Command::new(helm).args(["template", RELEASE, "--no-hooks", "--namespace", NAMESPACE]).arg(&chart), SHORT)?)
+    for (path, content) in made {
+        let Ok(place) = path.strip_prefix(CHART) else { continue };
+        let place = chart.join(place);
+        if let Some(directory) = place.parent() {
+            fs::create_dir_all(directory).map_err(io("creating", directory))?;
+        }
+        fs::write(&place, content).map_err(io("writing", &place))?;
+    }
+    Ok(rendered(helm, &chart)?)
 }
 
 fn read(path: &Path) -> Result<String, GenerateError> {
     fs::read_to_string(path).map_err(io("reading", path))
-}
-
-pub(crate) fn copy_directory(from: &Path, to: &Path) -> Result<(), GenerateError> {
-    fs::create_dir_all(to).map_err(io("creating", to))?;
-    for entry in fs::read_dir(from).map_err(io("listing", from))? {
-        let entry = entry.map_err(io("listing", from))?;
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        if source.is_dir() {
-            copy_directory(&source, &target)?;
-        } else {
-            fs::copy(&source, &target).map_err(io("copying", &source))?;
-        }
-    }
-    Ok(())
-}
-
-/// One file of `k8s/` per template of the chart, a namespace to put them in, and the kustomization.
-fn manifests(rendered: &str) -> Result<Files, GenerateError> {
-    let mut documents = BTreeMap::<String, Vec<String>>::new();
-    documents.entry("namespace.yaml".into()).or_default().push(to_yaml("the namespace", &namespace())?);
-    for document in rendered.split("\n---\n").map(|document| document.trim_start_matches("---\n")) {
-        let Some(source) = document.lines().find_map(|line| line.strip_prefix("# Source: ")) else { continue };
-        let rendered = |reason| GenerateError::Rendered { template: source.to_owned(), reason };
-        let mut object: Value = serde_saphyr::from_str(document).map_err(|error| rendered(error.to_string()))?;
-        if object.is_null() {
-            continue;
-        }
-        strip_helm(&mut object);
-        let name = source.rsplit('/').next().unwrap_or(source);
-        documents.entry(name.to_owned()).or_default().push(to_yaml(source, &object)?);
-    }
-    // In the order in which a new cluster needs them.
-    let first = |name: &&String| !["namespace.yaml", "storeclusters.yaml"].contains(&name.as_str());
-    let mut resources: Vec<&String> = documents.keys().collect();
-    resources.sort_by_key(first);
-    let kustomization = json!({
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "resources": resources,
-    });
-    documents.insert("kustomization.yaml".into(), vec![to_yaml("the kustomization", &kustomization)?]);
-    let file = |(name, documents): (String, Vec<String>)| {
-        (Path::new("k8s").join(name), HEADER.to_owned() + &documents.join("---\n"))
-    };
-    Ok(documents.into_iter().map(file).collect())
-}
-
-fn namespace() -> Value {
-    json!({
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": { "name": NAMESPACE, "labels": { "pod-security.kubernetes.io/enforce": "restricted" } },
-    })
-}
-
-/// Takes Helm's own labels and annotations out of `object` and of its pod template.
-fn strip_helm(object: &mut Value) {
-    for metadata in ["/metadata", "/spec/template/metadata"] {
-        let Some(metadata) = object.pointer_mut(metadata).and_then(Value::as_object_mut) else { continue };
-        for map in ["labels", "annotations"] {
-            let Some(entries) = metadata.get_mut(map).and_then(Value::as_object_mut) else { continue };
-            entries.retain(|key, _| !HELM_ONLY.contains(&key.as_str()));
-            if entries.is_empty() {
-                metadata.remove(map);
-            }
-        }
-    }
-}
-
-fn to_yaml(what: &str, value: &impl serde::Serialize) -> Result<String, GenerateError> {
-    let yaml = serde_saphyr::to_string(value).map_err(|error| serialize(what, error))?;
-    Ok(yaml.trim_end().to_owned() + "\n")
-}
-
-fn serialize(what: &str, error: impl std::fmt::Display) -> GenerateError {
-    GenerateError::Serialize { what: what.to_owned(), reason: error.to_string() }
 }
 
 fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> GenerateError {
@@ -249,21 +155,6 @@ fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Gener
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const RENDERED: &str = "---\n# Source: store-manager/templates/service.yaml\napiVersion: v1\nkind: Service\nmetadata:\n  \
-        name: a\n  labels:\n    helm.sh/chart: x\n    keep: me\n---\n# Source: store-manager/templates/rbac.yaml\nkind: Role\n\
-        metadata:\n  labels:\n    helm.sh/chart: x\n---\n# Source: store-manager/templates/rbac.yaml\nkind: RoleBinding\n";
-
-    #[test]
-    fn what_helm_renders_becomes_one_file_per_template_without_the_marks_of_helm() {
-        let files = manifests(RENDERED).expect("manifests");
-        let names: Vec<_> = files.keys().map(|path| path.display().to_string()).collect();
-        assert_eq!(names, ["k8s/kustomization.yaml", "k8s/namespace.yaml", "k8s/rbac.yaml", "k8s/service.yaml"]);
-        assert!(files.values().all(|text| !text.contains("helm.sh/chart")));
-        assert!(files[Path::new("k8s/service.yaml")].contains("keep: me"));
-        let rbac = &files[Path::new("k8s/rbac.yaml")];
-        assert!(rbac.contains("\n---\n") && !rbac.contains("labels"), "{rbac}");
-    }
 
     #[test]
     fn the_charts_crd_stays_when_the_chart_is_uninstalled_and_can_be_left_out() {

@@ -2,6 +2,7 @@
 //! README's first commands take.
 
 pub mod alerts;
+pub mod book;
 pub mod chart;
 pub mod checks;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::generate::copy_directory;
+use store_suites::manifests::copy_directory;
 use store_suites::steps::Check;
 use store_suites::tools::{Tools, python};
 use store_testbed::command::{SHORT, run};
