@@ -52,7 +52,7 @@ pub enum ChartLifeError {
     #[error(
         "the last release, of commit {commit}: {source} (a shallow clone does not have it: `git fetch --unshallow`)"
     )]
-    Earlier { commit: String, source: ReleaseError },
+    Earlier { commit: String, source: Box<ReleaseError> },
     /// No directory to put the releases in.
     #[error("making a directory for the releases: {0}")]
     Directory(std::io::Error),
@@ -315,7 +315,7 @@ fn releases(helm: &Path, directory: &Path) -> Result<[Installables; 2], ChartLif
     let commit = last::read(&root())?.commit;
     let earlier = Tree::of_commit(&root(), &commit, &[CHART, CRD])
         .and_then(|tree| installables(helm, &tree, &directory.join("earlier")))
-        .map_err(|source| ChartLifeError::Earlier { commit, source })?;
+        .map_err(|source| ChartLifeError::Earlier { commit, source: Box::new(source) })?;
     let current = installables(helm, &Tree::of_checkout(&root())?, &directory.join("current"))?;
     Ok([earlier, current])
 }

@@ -12,16 +12,21 @@ const PLACES: [Place; 6] = [
     Place { file: "charts/store-manager/Chart.yaml", before: "appVersion: ", todo: GENERATE },
     Place {
         file: "charts/store-manager/Chart.yaml",
-        before: "image: docker.io/library/store-operator:",
+        before: "      image: docker.io/library/store-operator:",
         todo: GENERATE,
     },
-    Place { file: "charts/store-manager/Chart.yaml", before: "image: docker.io/library/store-api:", todo: GENERATE },
+    Place {
+        file: "charts/store-manager/Chart.yaml",
+        before: "      image: docker.io/library/store-api:",
+        todo: GENERATE,
+    },
     Place { file: "README.md", before: "> **Status: alpha.** Version ", todo: "set it to {}" },
 ];
 const GENERATE: &str = "run `make generate`, which takes it from Cargo.toml";
 
 struct Place {
     file: &'static str,
+    /// How its line begins, with its indentation: the CRD's version has the same key further in.
     before: &'static str,
     /// `{}` is the version.
     todo: &'static str,
@@ -85,7 +90,7 @@ pub fn refusals(version: &Version, facts: &Facts) -> Vec<String> {
     for Place { file, before, todo } in &PLACES {
         let todo = todo.replace("{}", &version.to_string());
         let mut lines = text(file).lines().enumerate();
-        let found = lines.find_map(|(at, line)| Some((at + 1, line.trim_start().strip_prefix(before)?)));
+        let found = lines.find_map(|(at, line)| Some((at + 1, line.strip_prefix(before)?)));
         match found {
             None => refusals.push(format!("{file} has no line that begins with `{before}`: {todo}")),
             Some((_, rest)) if carried(rest) == version.to_string() => {}
@@ -120,10 +125,9 @@ fn carried(rest: &str) -> &str {
 /// `chart_yaml`, the text of a Chart.yaml, with `version` in each of its places.
 pub fn with_version(chart_yaml: &str, version: &str) -> String {
     let line = |line: &str| {
-        let text = line.trim_start();
-        let here = |place: &&Place| place.file.ends_with("Chart.yaml") && text.starts_with(place.before);
+        let here = |place: &&Place| place.file.ends_with("Chart.yaml") && line.starts_with(place.before);
         match PLACES.iter().find(here) {
-            Some(place) => format!("{}{}{version}\n", &line[..line.len() - text.len()], place.before),
+            Some(place) => format!("{}{version}\n", place.before),
             None => format!("{line}\n"),
         }
     };
@@ -137,7 +141,7 @@ mod tests {
     fn facts(version: &str) -> Facts {
         let image = |name: &str| format!("      image: docker.io/library/{name}:{version}\n");
         let chart = format!("name: x\nversion: {version}\nappVersion: {version}\nannotations:\n  images: |\n");
-        let chart = chart + &image("store-operator") + &image("store-api");
+        let chart = chart + &image("store-operator") + &image("store-api") + "      version: v1alpha1\n";
         let files = vec![
             ("Cargo.toml", format!("[workspace]\nresolver = \"3\"\n\n[workspace.package]\nversion = \"{version}\"\n")),
             ("charts/store-manager/Chart.yaml", chart),
