@@ -8,6 +8,8 @@ mod carried_out;
 pub mod conditions;
 pub mod messages;
 mod names;
+mod placement;
+mod placement_rules;
 mod quantity;
 mod resources;
 mod spec;
@@ -16,6 +18,7 @@ mod validate;
 
 pub use carried_out::{CarriedOut, CarriedOutRack, CarriedOutStorage, validate_change};
 pub use names::*;
+pub use placement::*;
 pub use quantity::{canonical_quantity, quantity_nanos, quantity_units};
 pub use resources::*;
 pub use spec::*;
