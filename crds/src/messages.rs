@@ -154,7 +154,8 @@ pub const PROXY_URL: &str = "spec.api.proxy.url must be http:// or https:// with
 pub const LABEL_KEY: &str = "labels must have keys such as example.com/team: a name of at most 63 letters, digits, '-', '_' and '.', with a DNS name and one slash before it or without; correct the key";
 pub const LABEL_VALUE: &str = "labels must have values of at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends; correct the value";
 pub const TOLERATION_KEY: &str = "tolerations[] without a key must have operator Exists: name the key of the taint, or write operator: Exists to tolerate all";
-pub const TOLERATION_VALUE: &str = "tolerations[].value belongs to operator Equal: leave the value out, or write operator: Equal";
+pub const TOLERATION_VALUE: &str =
+    "tolerations[].value belongs to operator Equal: leave the value out, or write operator: Equal";
 pub const TOLERATION_SECONDS: &str =
     "tolerations[].tolerationSeconds belongs to effect NoExecute: leave it out, or write effect: NoExecute";
 pub const PRIORITY_CLASS: &str =

@@ -216,8 +216,10 @@ mod tests {
     #[test]
     fn what_is_wrong_in_a_store_is_told_with_its_path() {
         let mut file = tempfile::NamedTempFile::new().expect("a file");
-        file.write_all(br#"{"metadata": {"name": "shop", "namespace": "store"}, "spec": {"cassandra": {"version": 5}}}"#)
-            .expect("written");
+        file.write_all(
+            br#"{"metadata": {"name": "shop", "namespace": "store"}, "spec": {"cassandra": {"version": 5}}}"#,
+        )
+        .expect("written");
         let error = read(file.path()).expect_err("a number").to_string();
         assert!(error.contains("spec.cassandra.version: invalid type: integer `5`, expected a string"), "{error}");
     }

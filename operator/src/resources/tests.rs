@@ -271,7 +271,9 @@ fn every_pod_runs_where_the_spec_wants_it_and_bears_what_it_adds() {
 fn the_api_trusts_the_authorities_and_asks_by_the_proxy_that_the_spec_names() {
     let api = |spec: Value| {
         let children = build(&desired(spec), &shape(&[("rack1", 1)], &["shop-cassandra-rack1-0"]), &settings());
-        let of = |kind: &str| children.iter().find(|child| child.key.kind == kind).unwrap().object["spec"]["template"].clone();
+        let of = |kind: &str| {
+            children.iter().find(|child| child.key.kind == kind).unwrap().object["spec"]["template"].clone()
+        };
         (of("Deployment").to_string(), of("Job").to_string())
     };
     let (pod, job) = api(json!({"api": {"caConfigMapName": "company-ca", "proxy": {"url": "http://proxy:3128"}}}));

@@ -168,7 +168,10 @@ fn dashboards(root: &Path, promtool: &Path, known: &Known) -> Vec<Check> {
     };
     let mut checks = vec![
         ("promtool takes every query of the dashboards".to_owned(), parse(promtool, &queries)),
-        ("the operator's panels show its own figures beside those of others".to_owned(), ours::panels(root, promtool, &queries)),
+        (
+            "the operator's panels show its own figures beside those of others".to_owned(),
+            ours::panels(root, promtool, &queries),
+        ),
     ];
     for query in &queries {
         let legend = labels_of_legend(&query.legend);

@@ -80,7 +80,8 @@ pub fn checks(root: &Path, tools: &Tools) -> Vec<Check> {
         checks.push((format!("helm {version}: null is told with its path, or is as if not set"), nulls(helm, &chart)));
         checks.push((format!("helm {version}: a number for a text is told with its path"), numbers(helm, &chart)));
         checks.push((format!("helm {version}: two releases in a namespace do not meet"), beside(helm, &chart)));
-        checks.push((format!("helm {version}: a parent has the chart on a condition, or twice"), umbrella(helm, &chart)));
+        checks
+            .push((format!("helm {version}: a parent has the chart on a condition, or twice"), umbrella(helm, &chart)));
         checks.push((format!("helm {version}: a chart packaged by a pipeline"), packaged(helm, &chart)));
     }
     checks
@@ -102,7 +103,8 @@ impl Case {
         let objects = documents(&yaml)?;
         taken(&objects)?;
         for (wanted, pointer, expected) in &self.has {
-            let found = objects.iter().filter(|object| kind(object) == wanted).filter_map(|object| object.pointer(pointer));
+            let found =
+                objects.iter().filter(|object| kind(object) == wanted).filter_map(|object| object.pointer(pointer));
             let shown: Vec<String> = found.map(shown).collect();
             if !shown.iter().any(|shown| shown.contains(expected)) {
                 return Err(format!("{expected} is not at {pointer} of a {wanted}: {shown:?}"));
@@ -183,7 +185,9 @@ fn nulls(helm: &Path, chart: &Path) -> Result<(), String> {
             let (parent, key) = path.rsplit_once('.').unwrap_or(("", path));
             let parent = if parent.is_empty() { String::new() } else { format!("/{}", parent.replace('.', "/")) };
             let mut lines = said.lines();
-            lines.any(|line| line.contains(&format!("at '{parent}': missing propert")) && line.contains(&format!("'{key}'")))
+            lines.any(|line| {
+                line.contains(&format!("at '{parent}': missing propert")) && line.contains(&format!("'{key}'"))
+            })
         };
         if let Some(path) = paths.iter().find(|path| !told(path)) {
             return Err(format!("null for {path} is not told: {said}"));
@@ -196,8 +200,11 @@ fn nulls(helm: &Path, chart: &Path) -> Result<(), String> {
 fn numbers(helm: &Path, chart: &Path) -> Result<(), String> {
     let values = defaults(chart)?;
     let mut broken = json!({});
-    let texts: Vec<&str> =
-        values.iter().filter(|(path, value)| value.is_string() && !path.starts_with("resources")).map(|(path, _)| path.as_str()).collect();
+    let texts: Vec<&str> = values
+        .iter()
+        .filter(|(path, value)| value.is_string() && !path.starts_with("resources"))
+        .map(|(path, _)| path.as_str())
+        .collect();
     for path in &texts {
         set(&mut broken, path, json!(5.5));
     }
@@ -223,8 +230,10 @@ fn lease(objects: &[Value]) -> Result<String, String> {
     let env = deployment["spec"]["template"]["spec"]["containers"][0]["env"].as_array().into_iter().flatten();
     let told = env.filter(|variable| variable["name"] == "LEASE_NAME").find_map(|variable| variable["value"].as_str());
     let told = told.ok_or("no LEASE_NAME")?;
-    let rules = objects.iter().filter(|object| kind(object) == "Role").filter_map(|role| role["rules"].as_array()).flatten();
-    let mut named = rules.filter(|rule| rule["resources"] == json!(["leases"])).filter_map(|rule| rule["resourceNames"].as_array());
+    let rules =
+        objects.iter().filter(|object| kind(object) == "Role").filter_map(|role| role["rules"].as_array()).flatten();
+    let mut named =
+        rules.filter(|rule| rule["resources"] == json!(["leases"])).filter_map(|rule| rule["resourceNames"].as_array());
     if named.any(|names| names == &[json!(told)]) { Ok(told.to_owned()) } else { Err(format!("no right to {told}")) }
 }
 
@@ -254,8 +263,7 @@ fn beside(helm: &Path, chart: &Path) -> Result<(), String> {
 fn parent(chart: &Path, dependencies: &Value) -> Result<tempfile::TempDir, String> {
     let directory = tempfile::tempdir().map_err(text)?;
     copy_directory(chart, &directory.path().join("charts/store-manager")).map_err(text)?;
-    let manifest =
-        json!({ "apiVersion": "v2", "name": "platform", "version": "1.0.0", "dependencies": dependencies });
+    let manifest = json!({ "apiVersion": "v2", "name": "platform", "version": "1.0.0", "dependencies": dependencies });
     fs::write(directory.path().join("Chart.yaml"), manifest.to_string()).map_err(text)?;
     Ok(directory)
 }
@@ -263,7 +271,10 @@ fn parent(chart: &Path, dependencies: &Value) -> Result<tempfile::TempDir, Strin
 fn umbrella(helm: &Path, chart: &Path) -> Result<(), String> {
     let dependency = |more: Value| {
         let mut dependency = json!({ "name": "store-manager", "version": "*" });
-        dependency.as_object_mut().into_iter().for_each(|fields| fields.extend(more.as_object().cloned().unwrap_or_default()));
+        dependency
+            .as_object_mut()
+            .into_iter()
+            .for_each(|fields| fields.extend(more.as_object().cloned().unwrap_or_default()));
         dependency
     };
     let place = ("release", "operators", KUBERNETES);
@@ -278,7 +289,8 @@ fn umbrella(helm: &Path, chart: &Path) -> Result<(), String> {
             return Err(format!("enabled: {enabled} renders {} objects", objects.len()));
         }
     }
-    let twice = parent(chart, &json!([dependency(json!({ "alias": "blue" })), dependency(json!({ "alias": "green" }))]))?;
+    let twice =
+        parent(chart, &json!([dependency(json!({ "alias": "blue" })), dependency(json!({ "alias": "green" }))]))?;
     let objects = render(&twice, json!({ "green": { "crds": { "install": false } } }))?;
     taken(&objects)?;
     let mut identities = identities(&objects);
@@ -324,11 +336,17 @@ fn taken(objects: &[Value]) -> Result<(), String> {
             _ => (253, true, true),
         };
         let form = name.split('.').all(is_label);
-        if name.len() > most || !form || (!dots && name.contains('.')) || (!digit_first && name.starts_with(|c: char| c.is_ascii_digit())) {
+        if name.len() > most
+            || !form
+            || (!dots && name.contains('.'))
+            || (!digit_first && name.starts_with(|c: char| c.is_ascii_digit()))
+        {
             return complain("its name is not valid".to_owned());
         }
         let namespace = &object["metadata"]["namespace"];
-        if !namespace.is_null() && !namespace.as_str().is_some_and(|namespace| is_label(namespace) && namespace.len() <= 63) {
+        if !namespace.is_null()
+            && !namespace.as_str().is_some_and(|namespace| is_label(namespace) && namespace.len() <= 63)
+        {
             return complain(format!("its namespace is {namespace}"));
         }
         let pod = &object["spec"]["template"];
@@ -345,7 +363,9 @@ fn taken(objects: &[Value]) -> Result<(), String> {
                 return complain(format!("its image is {}", container["image"]));
             }
             let mut variables = container["env"].as_array().into_iter().flatten();
-            if let Some(wrong) = variables.find(|variable| !(variable["value"].is_null() || variable["value"].is_string())) {
+            if let Some(wrong) =
+                variables.find(|variable| !(variable["value"].is_null() || variable["value"].is_string()))
+            {
                 return complain(format!("{wrong} is no text"));
             }
         }
@@ -382,9 +402,7 @@ mod tests {
 
     #[test]
     fn what_the_api_server_would_refuse_is_found() {
-        let object = |kind: &str, name: Value, labels: Value| {
-            json!({ "kind": kind, "metadata": { "name": name, "namespace": "a", "labels": labels } })
-        };
+        let object = |kind: &str, name: Value, labels: Value| json!({ "kind": kind, "metadata": { "name": name, "namespace": "a", "labels": labels } });
         let refused = |object: Value| taken(&[object]).is_err();
         assert!(taken(&[object("Service", json!("a-1"), json!({ "a": "b" }))]).is_ok());
         assert!(refused(object("Service", json!("1-a"), json!({}))), "DNS-1035");

@@ -184,8 +184,19 @@ fn form(schema: &Value) -> Value {
             }
             "items" | "additionalProperties" if value.is_object() => self::form(value),
             "anyOf" | "oneOf" | "allOf" => value.as_array().into_iter().flatten().map(self::form).collect(),
-            "type" | "enum" | "required" | "minimum" | "maximum" | "minLength" | "maxLength" | "minItems" | "maxItems"
-            | "minProperties" | "maxProperties" | "pattern" | "additionalProperties" => value.clone(),
+            "type"
+            | "enum"
+            | "required"
+            | "minimum"
+            | "maximum"
+            | "minLength"
+            | "maxLength"
+            | "minItems"
+            | "maxItems"
+            | "minProperties"
+            | "maxProperties"
+            | "pattern"
+            | "additionalProperties" => value.clone(),
             _ => continue,
         };
         form.insert(key.clone(), value);
@@ -204,7 +215,8 @@ fn rules(root: &Path, helm: &Path) -> Result<String, GenerateError> {
     command.args(["template", RELEASE, "--namespace", NAMESPACE, "--show-only", RULE]).arg(root.join(CHART));
     command.args(["--set", "monitoring.rules.enabled=true,monitoring.rules.runbookUrl="]);
     let rendered = |reason| GenerateError::Rendered { template: RULE.to_owned(), reason };
-    let object: Value = serde_saphyr::from_str(&run(&mut command, SHORT)?).map_err(|error| rendered(error.to_string()))?;
+    let object: Value =
+        serde_saphyr::from_str(&run(&mut command, SHORT)?).map_err(|error| rendered(error.to_string()))?;
     let header = "# Rules for Prometheus, generated from rules.tpl beside it by `make generate`, with the chart's defaults. The\n\
         # chart ships them as a PrometheusRule (monitoring.rules.enabled). Every alert has its page in docs/runbooks.\n";
     Ok(format!("{header}{}", to_yaml("the rules", &object["spec"])?))

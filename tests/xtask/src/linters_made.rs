@@ -27,7 +27,8 @@ pub fn checks(root: &Path, tools: &Tools) -> Vec<Check> {
     let mut checks: Vec<Check> = LEFT
         .iter()
         .map(|(test, _)| {
-            let found = told.clone().and_then(|told| if told.contains(test) { Ok(()) } else { Err("it is not".to_owned()) });
+            let found =
+                told.clone().and_then(|told| if told.contains(test) { Ok(()) } else { Err("it is not".to_owned()) });
             (format!("{TOLD} tells why kube-score's {test} stays"), found)
         })
         .collect();
@@ -43,7 +44,8 @@ pub fn checks(root: &Path, tools: &Tools) -> Vec<Check> {
         checks.push((name, score(&LEFT)));
         // One that is critical no more must not be told to be.
         for (at, (test, _)) in LEFT.iter().enumerate() {
-            let others: Vec<_> = LEFT.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, left)| *left).collect();
+            let others: Vec<_> =
+                LEFT.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, left)| *left).collect();
             let result = match score(&others) {
                 Ok(()) => Err("nothing is critical any more: tell it no longer".to_owned()),
                 Err(_) => Ok(()),

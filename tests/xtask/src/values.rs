@@ -102,7 +102,9 @@ pub fn defaults(chart: &std::path::Path) -> Result<Vec<(String, Value)>, String>
     let values: Value = serde_saphyr::from_str(&text).map_err(|error| error.to_string())?;
     let mut paths = BTreeSet::new();
     keys(&values, "", &mut paths, &|_| true);
-    let of = |path: String| values.pointer(&format!("/{}", path.replace('.', "/"))).map(|value| (path.clone(), value.clone()));
+    let of = |path: String| {
+        values.pointer(&format!("/{}", path.replace('.', "/"))).map(|value| (path.clone(), value.clone()))
+    };
     Ok(paths.into_iter().filter_map(of).collect())
 }
 

@@ -114,7 +114,11 @@ mod tests {
             let text = before["expr"].as_str().expect("an expression");
             let aged = text.contains("time() -");
             ages += usize::from(aged);
-            assert_eq!(before["expr"] != after["expr"], aged || text.contains('[') || text.contains("offset"), "{after}");
+            assert_eq!(
+                before["expr"] != after["expr"],
+                aged || text.contains('[') || text.contains("offset"),
+                "{after}"
+            );
         }
         assert!(waits >= 20 && ages == 3, "{waits} {ages}");
     }

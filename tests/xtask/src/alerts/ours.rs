@@ -18,7 +18,8 @@ const OWN: [&str; 5] = ["storecluster_", "cassandra_", "store_", "namespace_stor
 /// controller, and the shop that the chart's monitor takes from the pod's label.
 const OF_OURS: [&str; 3] = ["name", "controller", "store"];
 /// By which the series of a process are joined with its election.
-const JOIN: &str = "on (cluster, namespace, pod) group_left () max by (cluster, namespace, pod) (leader_election_master_status{";
+const JOIN: &str =
+    "on (cluster, namespace, pod) group_left () max by (cluster, namespace, pod) (leader_election_master_status{";
 /// Series of the operator's panels and what these show.
 const PANELS: &str = "tests/monitoring/operator_panels.yaml";
 /// What the chart's ServiceMonitor and PodMonitor add to every series of a target.
@@ -46,10 +47,12 @@ pub fn check(expression: &str) -> Result<(), String> {
 /// of ours has scraped is somebody else's.
 pub fn labelled(tests: &Value, known: &Known) -> Result<(), String> {
     let mut seen = 0;
-    let series = tests["tests"].as_array().into_iter().flatten().filter_map(|test| test["input_series"].as_array()).flatten();
+    let series =
+        tests["tests"].as_array().into_iter().flatten().filter_map(|test| test["input_series"].as_array()).flatten();
     for series in series.filter_map(|series| series["series"].as_str()) {
         let Some((metric, labels)) = parts(series) else { return Err(format!("{series} has no labels")) };
-        let Some((_, target)) = TARGETS.iter().find(|(container, _)| series.contains(&format!("container=\"{container}\"")))
+        let Some((_, target)) =
+            TARGETS.iter().find(|(container, _)| series.contains(&format!("container=\"{container}\"")))
         else {
             if OWN.iter().any(|own| metric.starts_with(own)) {
                 return Err(format!("{series} is ours and from no container of ours"));
@@ -81,7 +84,8 @@ pub fn panels(root: &Path, promtool: &Path, queries: &[Query]) -> Result<(), Str
     let mut tests = Vec::new();
     for (panel, sample) in told["shown"].as_object().into_iter().flatten() {
         let name = format!("Store: the operator: {panel}");
-        let query = queries.iter().find(|query| query.name == name).ok_or_else(|| format!("there is no panel {name}"))?;
+        let query =
+            queries.iter().find(|query| query.name == name).ok_or_else(|| format!("there is no panel {name}"))?;
         tests.push(json!({ "expr": query.of("", ""), "eval_time": "20m", "exp_samples": [sample] }));
     }
     let test = json!({ "interval": "1m", "input_series": told["input_series"], "promql_expr_test": tests });
@@ -99,7 +103,12 @@ mod tests {
     #[test]
     fn a_series_that_anybody_may_have_is_found() {
         assert!(check(r#"sum(leader_election_master_status{name="store-operator"})"#).is_ok());
-        assert!(check(r#"sum(leader_election_master_status{name="store-operator"}) or absent(leader_election_master_status)"#).is_err());
+        assert!(
+            check(
+                r#"sum(leader_election_master_status{name="store-operator"}) or absent(leader_election_master_status)"#
+            )
+            .is_err()
+        );
         assert!(check("sum(workqueue_depth)").is_err());
         assert!(check(&format!("process_cpu_seconds_total * {JOIN}name=\"store-operator\"}})")).is_ok());
         assert!(check("max by (namespace) (storecluster_nodes)").is_ok());
@@ -113,7 +122,8 @@ mod tests {
             let series = format!("storecluster_nodes{{{labels}}}");
             labelled(&json!({ "tests": [{ "input_series": [{ "series": series }] }] }), &known)
         };
-        let right = r#"namespace="a",name="b",pod="c",container="operator",endpoint="d",instance="e",job="f",service="g""#;
+        let right =
+            r#"namespace="a",name="b",pod="c",container="operator",endpoint="d",instance="e",job="f",service="g""#;
         assert_eq!(labelled(right), Ok(()));
         assert!(labelled(&format!("{right},cluster=\"h\"")).is_ok());
         assert!(labelled(&format!("{right},kind=\"h\"")).is_err());
