@@ -72,6 +72,11 @@ pub(crate) fn annotation_key_rule() -> String {
     format!("self.all(k, size(k) <= 317 && k.matches('^({prefix}/)?{name}$'))")
 }
 
+/// The same of a label, whose values the schema checks.
+pub(crate) fn label_key_rule() -> String {
+    annotation_key_rule()
+}
+
 /// The CEL rule about the names of what a container asks for.
 pub(crate) fn resource_names_rule(part: &str) -> String {
     format!(
@@ -143,7 +148,19 @@ pub const TRACING_URL: &str = "spec.api.tracing.endpoint must be a URL that begi
 pub const INGRESS_HOST: &str = "spec.api.ingress.host must be a DNS name in lower case without scheme, port or path, and no address, such as shop.example.com";
 pub const INGRESS_CLASS: &str = "spec.api.ingress.className must be the name of an IngressClass: lower-case letters, digits, - and ., such as nginx";
 pub const TLS_SECRET: &str = "spec.api.ingress.tlsSecretName must be the name of a Secret: lower-case letters, digits, - and ., such as shop-tls";
-pub const ANNOTATION_KEY: &str = "spec.api.ingress.annotations must have keys such as nginx.ingress.kubernetes.io/proxy-body-size: a name of at most 63 letters, digits, '-', '_' and '.', with a DNS name and one slash before it or without; correct the key";
+pub const ANNOTATION_KEY: &str = "annotations must have keys such as nginx.ingress.kubernetes.io/proxy-body-size: a name of at most 63 letters, digits, '-', '_' and '.', with a DNS name and one slash before it or without; correct the key";
+pub const CA_CONFIG_MAP: &str =
+    "spec.api.caConfigMapName must be the name of a ConfigMap: lower-case letters, digits, - and ., such as company-ca";
+pub const PROXY_URL: &str = "spec.api.proxy.url must be http:// or https:// with host and port and without a password, such as http://proxy.example.com:3128";
+pub const LABEL_KEY: &str = "labels must have keys such as example.com/team: a name of at most 63 letters, digits, '-', '_' and '.', with a DNS name and one slash before it or without; correct the key";
+pub const LABEL_VALUE: &str = "labels must have values of at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends; correct the value";
+pub const TOLERATION_KEY: &str = "tolerations[] without a key must have operator Exists: name the key of the taint, or write operator: Exists to tolerate all";
+pub const TOLERATION_VALUE: &str =
+    "tolerations[].value belongs to operator Equal: leave the value out, or write operator: Equal";
+pub const TOLERATION_SECONDS: &str =
+    "tolerations[].tolerationSeconds belongs to effect NoExecute: leave it out, or write effect: NoExecute";
+pub const PRIORITY_CLASS: &str =
+    "priorityClassName must be the name of a PriorityClass: lower-case letters, digits, - and ., such as high";
 pub const GATEWAY_PARENT: &str = "spec.api.gateway.parents[].name, namespace and sectionName must be names of a Gateway, a Namespace and a listener: lower-case letters, digits and - (and . but for the namespace), such as https";
 pub const GATEWAY_PARENTS: &str = "spec.api.gateway.parents must differ: give each reference to one Gateway a sectionName of its own, or name that Gateway once";
 pub const GATEWAY_HOST: &str =

@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Amount, ResourcesSpec, carried_out, messages};
+use crate::placement::labels_schema;
+use crate::{Amount, ResourcesSpec, TolerationSpec, carried_out, messages};
 
 /// A whole shop: a Cassandra ring, its keyspaces, and the REST API in front of it.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -165,6 +166,30 @@ pub struct CassandraSpec {
     /// Allows replication factors above 3, which cost disk and latency and rarely help.
     #[serde(default)]
     pub allow_replication_above_three: bool,
+    /// Labels that a machine must have to run the nodes' pods. Default: any machine.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[x_kube(validation = Rule::new(messages::label_key_rule()).message(messages::LABEL_KEY))]
+    #[schemars(schema_with = "labels_schema")]
+    pub node_selector: BTreeMap<String, String>,
+    /// Taints that the nodes' pods tolerate, beside what Kubernetes tolerates by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub tolerations: Vec<TolerationSpec>,
+    /// PriorityClass of the nodes' pods, which must exist. Default: the cluster's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new(messages::object_name_rule()).message(messages::PRIORITY_CLASS))]
+    #[schemars(length(min = 1, max = 253))]
+    pub priority_class_name: Option<String>,
+    /// Labels added to the nodes' pods, for meshes, policies and bills. The operator's own win.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[x_kube(validation = Rule::new(messages::label_key_rule()).message(messages::LABEL_KEY))]
+    #[schemars(schema_with = "labels_schema")]
+    pub pod_labels: BTreeMap<String, String>,
+    /// Annotations added to the nodes' pods. The operator's own win.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[x_kube(validation = Rule::new(messages::annotation_key_rule()).message(messages::ANNOTATION_KEY))]
+    #[schemars(schema_with = "annotations_schema")]
+    pub pod_annotations: BTreeMap<String, String>,
 }
 
 /// How nodes are restarted.
@@ -281,9 +306,58 @@ pub struct ApiSpec {
     #[schemars(range(min = 0, max = 8))]
     #[serde(default, skip_serializing_if = "is_zero")]
     pub trusted_hops: i32,
+    /// ConfigMap of this namespace whose key `ca.crt` has the certificates of the authorities that the API trusts, in
+    /// place of those of its image: for an issuer of tokens or a collector behind a company's own. It is read when a
+    /// pod starts. Default: those of the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new(messages::object_name_rule()).message(messages::CA_CONFIG_MAP))]
+    #[schemars(length(min = 1, max = 253))]
+    pub ca_config_map_name: Option<String>,
+    /// Proxy by which the API reaches an issuer of tokens or a collector. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<ProxySpec>,
     /// Where the API's traces go. Default: where the operator's go, if it was installed with a collector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracing: Option<TracingSpec>,
+    /// Labels that a machine must have to run the API's pods and its schema Job. Default: any machine.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[x_kube(validation = Rule::new(messages::label_key_rule()).message(messages::LABEL_KEY))]
+    #[schemars(schema_with = "labels_schema")]
+    pub node_selector: BTreeMap<String, String>,
+    /// Taints that the API's pods and its schema Job tolerate, beside what Kubernetes tolerates by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub tolerations: Vec<TolerationSpec>,
+    /// PriorityClass of the API's pods and its schema Job, which must exist. Default: the cluster's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new(messages::object_name_rule()).message(messages::PRIORITY_CLASS))]
+    #[schemars(length(min = 1, max = 253))]
+    pub priority_class_name: Option<String>,
+    /// Labels added to the API's pods and its schema Job, for meshes, policies and bills. The operator's own win.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[x_kube(validation = Rule::new(messages::label_key_rule()).message(messages::LABEL_KEY))]
+    #[schemars(schema_with = "labels_schema")]
+    pub pod_labels: BTreeMap<String, String>,
+    /// Annotations added to the API's pods and its schema Job. The operator's own win.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[x_kube(validation = Rule::new(messages::annotation_key_rule()).message(messages::ANNOTATION_KEY))]
+    #[schemars(schema_with = "annotations_schema")]
+    pub pod_annotations: BTreeMap<String, String>,
+}
+
+/// A proxy for what the API asks of others. Cassandra is never asked by it.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProxySpec {
+    /// The proxy, such as http://proxy.example.com:3128.
+    #[schemars(length(min = 1, max = 512))]
+    #[x_kube(validation = Rule::new("self.matches('^https?://[^ @]+$')").message(messages::PROXY_URL))]
+    pub url: String,
+    /// Hosts that are reached without it: names, ends of names such as .example.com, addresses. Default: .svc and
+    /// .cluster.local.
+    #[serde(default = "default_no_proxy")]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 253)))]
+    pub except: Vec<String>,
 }
 
 /// How requests to the API tell who sends them.
@@ -480,6 +554,10 @@ fn is_zero(number: &i32) -> bool {
     *number == 0
 }
 
+fn default_no_proxy() -> Vec<String> {
+    vec![".svc".into(), ".cluster.local".into()]
+}
+
 fn default_version() -> String {
     "5.0".into()
 }
@@ -584,6 +662,11 @@ impl Default for CassandraSpec {
             deletion_policy: DeletionPolicy::default(),
             update_strategy: UpdateStrategySpec::default(),
             allow_replication_above_three: false,
+            node_selector: BTreeMap::new(),
+            tolerations: Vec::new(),
+            priority_class_name: None,
+            pod_labels: BTreeMap::new(),
+            pod_annotations: BTreeMap::new(),
         }
     }
 }
@@ -608,7 +691,14 @@ impl Default for ApiSpec {
             ingress: None,
             gateway: None,
             trusted_hops: 0,
+            ca_config_map_name: None,
+            proxy: None,
             tracing: None,
+            node_selector: BTreeMap::new(),
+            tolerations: Vec::new(),
+            priority_class_name: None,
+            pod_labels: BTreeMap::new(),
+            pod_annotations: BTreeMap::new(),
         }
     }
 }

@@ -356,6 +356,9 @@ pub enum DebtKind {
 pub struct ApiStatus {
     /// Pods that pass their readiness probe.
     pub ready_replicas: i32,
+    /// When one did so for the first time; absent while none has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_ready_at: Option<Time>,
     /// Address: of the Ingress where there is one, else of the Service inside Kubernetes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,

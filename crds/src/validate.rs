@@ -29,6 +29,7 @@ pub fn validate(name: &str, spec: &StoreClusterSpec) -> Vec<Violation> {
     check_keyspaces(&mut found, spec);
     check_api(&mut found, spec);
     check_pull_secrets(&mut found, spec);
+    crate::placement_rules::check(&mut found, spec);
     check_weight(&mut found, spec);
     found.0
 }
@@ -63,9 +64,21 @@ impl Violations {
         self.unless(range.contains(&text.chars().count()), field, &message);
     }
 
-    fn count(&mut self, count: usize, range: std::ops::RangeInclusive<usize>, field: &str) {
+    pub(crate) fn count(&mut self, count: usize, range: std::ops::RangeInclusive<usize>, field: &str) {
         let message = format!("{field} must have {} to {} entries: it has {count}", range.start(), range.end());
         self.unless(range.contains(&count), field, &message);
+    }
+
+    pub(crate) fn annotations(&mut self, annotations: &BTreeMap<String, String>, field: &str) {
+        self.count(annotations.len(), 0..=32, field);
+        self.unless(annotations.keys().all(|key| is_qualified(key)), field, messages::ANNOTATION_KEY);
+        for (key, value) in annotations {
+            let short = value.chars().count() <= 4096;
+            let message = format!(
+                "{field}.{key} must have at most 4096 characters: put what is longer where the controller reads it from"
+            );
+            self.unless(short, field, &message);
+        }
     }
 
     fn within(&mut self, number: i32, range: std::ops::RangeInclusive<i32>, field: &str) {
@@ -221,16 +234,7 @@ fn check_api(found: &mut Violations, spec: &StoreClusterSpec) {
             found.unless(name.is_empty() || is_object_name(name), field, message);
         }
     }
-    let (field, annotations) = ("spec.api.ingress.annotations", &ingress.annotations);
-    found.count(annotations.len(), 0..=32, field);
-    found.unless(annotations.keys().all(|key| is_qualified(key)), field, messages::ANNOTATION_KEY);
-    for (key, value) in annotations {
-        let short = value.chars().count() <= 4096;
-        let message = format!(
-            "{field}.{key} must have at most 4096 characters: put what is longer where the controller reads it from"
-        );
-        found.unless(short, field, &message);
-    }
+    found.annotations(&ingress.annotations, "spec.api.ingress.annotations");
     let tls_has_host = ingress.tls_secret_name.is_none() || ingress.host.is_some();
     found.unless(tls_has_host, "spec.api.ingress.tlsSecretName", messages::TLS_WITHOUT_HOST);
 }
@@ -350,12 +354,12 @@ fn is_resource(name: &str) -> bool {
 }
 
 /// Name of an object: a DNS name in lower case, as the API server takes it.
-fn is_object_name(name: &str) -> bool {
+pub(crate) fn is_object_name(name: &str) -> bool {
     !name.starts_with("*.") && is_host(name)
 }
 
 /// Value of a label.
-fn is_label_value(value: &str) -> bool {
+pub(crate) fn is_label_value(value: &str) -> bool {
     value.len() <= 63
         && value.starts_with(|c: char| c.is_ascii_alphanumeric())
         && value.ends_with(|c: char| c.is_ascii_alphanumeric())
@@ -363,7 +367,7 @@ fn is_label_value(value: &str) -> bool {
 }
 
 /// Key of an annotation: a name, with or without a DNS name and a slash before it.
-fn is_qualified(key: &str) -> bool {
+pub(crate) fn is_qualified(key: &str) -> bool {
     let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
     let prefixed = |prefix: &str| prefix.len() <= 253 && is_object_name(&prefix.to_ascii_lowercase());
     is_label_value(name) && prefix.is_none_or(prefixed)

@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::hooks::{ApplyArgs, ReadyArgs};
+use crate::leader::ELECTION;
 use crate::node::agent::AgentArgs;
 use crate::node::config::ConfigArgs;
 use crate::settings::Settings;
@@ -58,6 +59,9 @@ pub struct Run {
     /// Take a Lease before acting, so that several replicas can run.
     #[arg(long, env = "LEADER_ELECTION", default_value_t = true, action = clap::ArgAction::Set)]
     pub leader_election: bool,
+    /// Name of the Lease. Operators that do not take turns, as of two releases in one namespace, need one each.
+    #[arg(long, env = "LEASE_NAME", default_value = ELECTION)]
+    pub lease_name: String,
     /// Name of this replica, as holder of the Lease and reporter of events. Default: host name.
     #[arg(long, env = "POD_NAME")]
     pub pod_name: Option<String>,

@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use serde::Serialize;
 use serde_json::Value;
 use store_crds::{
-    Amount, AuthSpec, Consistency, DeletionPolicy, GatewaySpec, ImagePullPolicy, IngressSpec, ResourcesSpec,
-    SerialConsistency, StoreCluster, StoreClusterSpec, TracingSpec, Violation,
+    Amount, AuthSpec, Consistency, DeletionPolicy, GatewaySpec, ImagePullPolicy, IngressSpec, ProxySpec, ResourcesSpec,
+    SerialConsistency, StoreCluster, StoreClusterSpec, TolerationSpec, TracingSpec, Violation,
 };
 
 use crate::plan::ApiShape;
@@ -77,6 +78,23 @@ pub struct DesiredCassandra {
     pub deletion_policy: DeletionPolicy,
     /// A roll-out may take the quorum of keyspaces with one or two copies.
     pub allow_unavailable: bool,
+    pub placement: Placement,
+}
+
+/// Where pods run, and what they bear beside what the operator gives them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Placement {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub node_selector: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tolerations: Vec<TolerationSpec>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority_class_name: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// A rack and how many nodes it is to have.
@@ -113,7 +131,12 @@ pub struct DesiredApi {
     pub gateway: Option<GatewaySpec>,
     /// Proxies before the API that are believed.
     pub trusted_hops: i32,
+    /// ConfigMap with the authorities that are trusted in place of the image's.
+    pub ca_config_map: Option<String>,
+    pub proxy: Option<ProxySpec>,
     pub tracing: Option<TracingSpec>,
+    /// Of the schema Job, too.
+    pub placement: Placement,
 }
 
 impl Desired {
@@ -205,6 +228,13 @@ fn desired_cassandra(spec: &StoreClusterSpec) -> DesiredCassandra {
         jvm_options: cassandra.jvm_options.clone(),
         deletion_policy: cassandra.deletion_policy,
         allow_unavailable: cassandra.update_strategy.allow_unavailable,
+        placement: Placement {
+            node_selector: cassandra.node_selector.clone(),
+            tolerations: cassandra.tolerations.clone(),
+            priority_class_name: cassandra.priority_class_name.clone(),
+            labels: cassandra.pod_labels.clone(),
+            annotations: cassandra.pod_annotations.clone(),
+        },
     }
 }
 
@@ -251,7 +281,16 @@ fn desired_api(spec: &StoreClusterSpec) -> DesiredApi {
         ingress: api.ingress.clone(),
         gateway: api.gateway.clone(),
         trusted_hops: api.trusted_hops,
+        ca_config_map: api.ca_config_map_name.clone(),
+        proxy: api.proxy.clone(),
         tracing: api.tracing.clone(),
+        placement: Placement {
+            node_selector: api.node_selector.clone(),
+            tolerations: api.tolerations.clone(),
+            priority_class_name: api.priority_class_name.clone(),
+            labels: api.pod_labels.clone(),
+            annotations: api.pod_annotations.clone(),
+        },
     }
 }
 

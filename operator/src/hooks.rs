@@ -45,7 +45,7 @@ pub struct ReadyArgs {
 pub enum HookError {
     #[error("reading {}: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("{} is no StoreCluster with a name and a namespace: {reason}", path.display())]
+    #[error("{} cannot be applied, since it is no StoreCluster: {reason}; put it right in the chart's storeCluster", path.display())]
     NotAStore { path: PathBuf, reason: String },
     #[error(
         "applying StoreCluster {store}: somebody else has set other values since; put the same into the chart's storeCluster.spec, or leave these fields out of it: {message}"
@@ -112,10 +112,11 @@ fn read(path: &Path) -> Result<(Value, String, String), HookError> {
     let text = std::fs::read_to_string(path).map_err(|source| HookError::Read { path: path.to_owned(), source })?;
     let not_a_store = |reason: String| HookError::NotAStore { path: path.to_owned(), reason };
     let store: Value = serde_saphyr::from_str(&text).map_err(|error| not_a_store(error.to_string()))?;
-    let typed: StoreCluster = serde_json::from_value(store.clone()).map_err(|error| not_a_store(error.to_string()))?;
+    let typed: StoreCluster =
+        serde_path_to_error::deserialize(&store).map_err(|error| not_a_store(error.to_string()))?;
     match (typed.metadata.namespace, typed.metadata.name) {
         (Some(namespace), Some(name)) => Ok((store, namespace, name)),
-        _ => Err(not_a_store("one of them is missing".to_owned())),
+        _ => Err(not_a_store("it needs metadata.name and metadata.namespace".to_owned())),
     }
 }
 
@@ -210,6 +211,17 @@ mod tests {
         );
         file.write_all(b"x").expect("written");
         assert!(matches!(read(file.path()), Err(HookError::NotAStore { .. })));
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_store_is_told_with_its_path() {
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        file.write_all(
+            br#"{"metadata": {"name": "shop", "namespace": "store"}, "spec": {"cassandra": {"version": 5}}}"#,
+        )
+        .expect("written");
+        let error = read(file.path()).expect_err("a number").to_string();
+        assert!(error.contains("spec.cassandra.version: invalid type: integer `5`, expected a string"), "{error}");
     }
 
     #[tokio::test(start_paused = true)]

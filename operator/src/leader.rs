@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::health::Heartbeat;
 
-/// Name of the Lease.
-pub const LEASE_NAME: &str = "store-operator";
+/// Name of the Lease where none is told, and what the election is called in the metrics, whatever its Lease is named.
+pub const ELECTION: &str = "store-operator";
 
 /// Whoever waits takes a Lease that did not change for this long.
 const LEASE_SECONDS: i32 = 15;
@@ -88,15 +88,22 @@ impl LeaseError {
 /// One candidate.
 pub struct Candidate {
     api: Api<Lease>,
+    lease: String,
     identity: String,
     gate: WriteGate,
     api_server: Heartbeat,
 }
 
 impl Candidate {
-    /// `api_server` beats at every answer of the API server.
-    pub fn new(client: Client, namespace: &str, identity: String, gate: WriteGate, api_server: Heartbeat) -> Self {
-        Candidate { api: Api::namespaced(client, namespace), identity, gate, api_server }
+    /// A candidate for the Lease, given as its namespace and name. `api_server` beats at every answer of the API server.
+    pub fn new(
+        client: Client,
+        (namespace, lease): (&str, &str),
+        identity: String,
+        gate: WriteGate,
+        api_server: Heartbeat,
+    ) -> Self {
+        Candidate { api: Api::namespaced(client, namespace), lease: lease.to_owned(), identity, gate, api_server }
     }
 
     /// Waits until this replica holds the Lease, and opens the gate. `waiting` beats meanwhile.
@@ -196,7 +203,7 @@ impl Candidate {
         let changes = spec.lease_transitions.unwrap_or(0);
         Lease {
             metadata: before.map_or_else(
-                || ObjectMeta { name: Some(LEASE_NAME.to_owned()), ..ObjectMeta::default() },
+                || ObjectMeta { name: Some(self.lease.clone()), ..ObjectMeta::default() },
                 |lease| lease.metadata.clone(),
             ),
             spec: Some(LeaseSpec {
@@ -228,7 +235,7 @@ impl Candidate {
     }
 
     async fn read(&self) -> Result<Option<Lease>, LeaseError> {
-        within(self.api.get_opt(LEASE_NAME)).await
+        within(self.api.get_opt(&self.lease)).await
     }
 
     async fn create(&self) -> Result<Lease, LeaseError> {
@@ -236,7 +243,7 @@ impl Candidate {
     }
 
     async fn replace(&self, lease: Lease) -> Result<Lease, LeaseError> {
-        within(self.api.replace(LEASE_NAME, &PostParams::default(), &lease)).await
+        within(self.api.replace(&self.lease, &PostParams::default(), &lease)).await
     }
 }
 
@@ -257,7 +264,7 @@ mod tests {
         });
         Candidate::new(
             Client::new(service, "default"),
-            "default",
+            ("default", "a-lease"),
             identity.into(),
             WriteGate::closed(),
             Heartbeat::new(),
@@ -268,6 +275,7 @@ mod tests {
     async fn a_lease_is_free_when_given_back_or_unchanged_for_its_duration() {
         let (one, two) = (candidate("one"), candidate("two"));
         let lease = one.held(None);
+        assert_eq!(lease.metadata.name.as_deref(), Some("a-lease"), "two releases in a namespace have one each");
         let long_ago = Instant::now() - Duration::from_secs(15);
         let lately = Instant::now() - Duration::from_secs(14);
         assert!(two.is_free(&lease, long_ago));

@@ -74,7 +74,7 @@ fn main() -> anyhow::Result<ExitCode> {
             let runtime = runtime(&mut Builder::new_current_thread())?;
             runtime.block_on(async {
                 let client = kube::Client::try_default().await.context("looked for a cluster to work in")?;
-                hooks::apply_store(client, &args).await.context("applied the StoreCluster of the chart")
+                hooks::apply_store(client, &args).await.context("applying the StoreCluster of the chart")
             })?;
             Ok(ExitCode::SUCCESS)
         }
@@ -129,7 +129,7 @@ async fn operate(run: Run) -> anyhow::Result<ExitCode> {
     // The Lease is written when the gate is closed, too: its client has none.
     let plain = client::gated(config.clone(), metrics.clone(), WriteGate::open())?;
     let namespace = run.settings.operator_namespace.clone();
-    let candidate = Candidate::new(plain, &namespace, run.identity(), gate.clone(), api_server);
+    let candidate = Candidate::new(plain, (&namespace, &run.lease_name), run.identity(), gate.clone(), api_server);
     tracing::info!(identity = run.identity(), "waiting for the Lease");
     let lease = tokio::select! {
         lease = candidate.acquire(&work) => lease,

@@ -15,6 +15,8 @@ use store_telemetry::Catalogue;
 use queue::Queue;
 use stores::{Seen, Shown, Stores};
 
+pub use stores::Wanted;
+
 const CONTROLLER: &str = "storecluster";
 const PASS_SECONDS: [f64; 13] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
@@ -72,7 +74,7 @@ impl Metrics {
             catalogue.add(HistogramVec::new(seconds.buckets(PASS_SECONDS.to_vec()), &["controller"])?)?;
         let leader = catalogue.add(IntGauge::with_opts(
             Opts::new("leader_election_master_status", "1 while this replica holds the Lease.")
-                .const_label("name", crate::leader::LEASE_NAME),
+                .const_label("name", crate::leader::ELECTION),
         )?)?;
         let build = Gauge::with_opts(
             Opts::new("store_operator_build_info", "1, with the version of the operator.")
@@ -149,12 +151,9 @@ impl Metrics {
         self.leader.set(i64::from(leading));
     }
 
-    /// Shows a store's status and the number of nodes that its spec asks for.
-    pub fn show(&self, namespace: &str, name: &str, wanted: i32, status: &StoreClusterStatus) {
-        let mut shown = self.shown();
-        let key = (namespace.to_owned(), name.to_owned());
-        let seen = Seen::after(shown.get(&key), wanted, status, jiff::Timestamp::now());
-        shown.insert(key, seen);
+    /// Shows a store's status, and what its spec asks for.
+    pub fn show(&self, namespace: &str, name: &str, wanted: Wanted, status: &StoreClusterStatus) {
+        self.shown().insert((namespace.to_owned(), name.to_owned()), Seen { wanted, status: status.clone() });
     }
 
     /// Removes the series of a store that is gone.
@@ -213,7 +212,7 @@ mod tests {
         let metrics = Metrics::new(8).unwrap();
         let node = NodeStatus { state: NodeState::Normal, ..NodeStatus::default() };
         let status = StoreClusterStatus { nodes: vec![node], ..StoreClusterStatus::default() };
-        metrics.show("shops", "shop", 3, &status);
+        metrics.show("shops", "shop", Wanted { nodes: 3, api_pods: 2 }, &status);
         let text = text_of(&metrics);
         assert!(text.contains(r#"storecluster_nodes{name="shop",namespace="shops",state="Normal"} 1"#), "{text}");
         metrics.forget("shops", "shop");
@@ -224,7 +223,7 @@ mod tests {
     fn series_of_stores_that_went_unseen_are_removed_and_those_of_other_namespaces_stay() {
         let metrics = Metrics::new(8).unwrap();
         for (namespace, name) in [("one", "shop"), ("one", "gone"), ("two", "shop")] {
-            metrics.show(namespace, name, 1, &StoreClusterStatus::default());
+            metrics.show(namespace, name, Wanted { nodes: 1, api_pods: 1 }, &StoreClusterStatus::default());
         }
         metrics.retain(Some("one"), &[("one".to_owned(), "shop".to_owned())].into());
         let text = text_of(&metrics);

@@ -20,7 +20,7 @@ use crate::context::Context;
 use crate::desired::Desired;
 use crate::effects::{self, Effect};
 use crate::events;
-use crate::metrics::Outcome;
+use crate::metrics::{Outcome, Wanted};
 use crate::observation::{NodeAnswer, Observation};
 use crate::observe::{self, ObserveError, Observed};
 use crate::plan::{self, Plan, RingAction};
@@ -207,7 +207,7 @@ async fn report(
 ) -> Result<StoreCluster, ApplyError> {
     let before = store.status.clone().unwrap_or_default();
     let store = apply::write_status(context, &store, after).await?.unwrap_or(store);
-    let wanted = store.spec.cassandra.size;
+    let wanted = Wanted { nodes: store.spec.cassandra.size, api_pods: store.spec.api.replicas };
     context.metrics.show(&store.namespace().unwrap_or_default(), &store.name_any(), wanted, after);
     context.events.publish(&store, events::notes(&before, after, clock::now())).await;
     Ok(store)

@@ -27,9 +27,22 @@ pub struct Settings {
     /// Namespaces from which Cassandra's metrics are scraped, separated by commas; none: nobody may.
     #[arg(long, env = "METRICS_NAMESPACES", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub metrics_namespaces: Vec<String>,
+    /// Whose user and group the pods of shops run as: fixed, as their images have it, or assigned by the cluster.
+    #[arg(long, env = "USER_IDS", value_enum, default_value_t = UserIds::Fixed)]
+    pub user_ids: UserIds,
     /// Where the operator's own traces go, by the standard variables alone; the APIs of shops follow.
     #[arg(skip)]
     pub telemetry: Option<Telemetry>,
+}
+
+/// Who says which user and group a pod runs as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum UserIds {
+    /// The operator, as the images have it.
+    #[default]
+    Fixed,
+    /// The cluster, as OpenShift does by the ranges of a namespace.
+    Assigned,
 }
 
 /// A collector of traces, as the APIs of shops are told of it.

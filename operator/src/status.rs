@@ -171,8 +171,10 @@ fn quiet_load(before: &StoreClusterStatus, node: &NodeStatus) -> NodeStatus {
 
 fn api(desired: &Desired, observation: &Observation, plan: &Plan) -> ApiStatus {
     let migrated = plan.memory.migrated.as_ref();
+    let (ready, before) = (ready_api_pods(desired, observation), &observation.status.api);
     ApiStatus {
-        ready_replicas: ready_api_pods(desired, observation),
+        ready_replicas: ready,
+        first_ready_at: before.first_ready_at.clone().or_else(|| (ready > 0).then_some(Time(observation.now))),
         url: plan.shape.api.as_ref().map(|_| url(desired, observation)),
         migrated_image: migrated.map(|api| api.image.clone()),
         migrated_keyspace: migrated.map(|api| api.keyspace.clone()),

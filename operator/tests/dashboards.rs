@@ -13,8 +13,9 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use store_crds::StoreClusterStatus;
 use store_operator::health::{self, Health, Heartbeat};
-use store_operator::metrics::{Metrics, Outcome};
+use store_operator::metrics::{Metrics, Outcome, Wanted};
 use store_operator::node::agent::{AgentArgs, node_agent};
+use store_suites::monitoring::hurry::hurried;
 use store_suites::monitoring::server::{Server, Settings, Target};
 use store_suites::monitoring::{Query, queries, shipped_rules};
 use store_testbed::cache::Cache;
@@ -90,7 +91,7 @@ async fn every_query_of_a_dashboard_that_operator_and_nodes_serve_returns_data()
         metrics.pass_began("shops", "shop");
         metrics.request("GET", "200");
         metrics.write("ConfigMap", "apply");
-        metrics.show("shops", "shop", 3, &status());
+        metrics.show("shops", "shop", Wanted { nodes: 3, api_pods: 2 }, &status());
         metrics.pass_ended(Outcome::RequeueAfter, None, Duration::from_millis(3));
         metrics.pass_began("shops", "shop");
         metrics.pass_ended(Outcome::Error, Some("Conflict"), Duration::from_millis(3));
@@ -103,7 +104,7 @@ async fn every_query_of_a_dashboard_that_operator_and_nodes_serve_returns_data()
             &[("job", "cassandra"), ("namespace", "shops"), ("store", "shop"), ("pod", "shop-cassandra-a-0")],
         ),
     ];
-    let settings = Settings { rules: shipped_rules(&root()).unwrap(), interval: Duration::from_secs(1) };
+    let settings = Settings { rules: hurried(&shipped_rules(&root()).unwrap()), interval: Duration::from_secs(1) };
     let prometheus = Server::start(&Cache::open().unwrap(), &settings, &targets).await.unwrap();
     let others: Vec<Query> =
         queries(&root()).unwrap().into_iter().filter(|query| !query.is_of_the_api().unwrap()).collect();

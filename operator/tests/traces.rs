@@ -22,7 +22,7 @@ use store_operator::events::Publisher;
 use store_operator::leader::WriteGate;
 use store_operator::metrics::Metrics;
 use store_operator::reconcile::reconcile;
-use store_operator::settings::Settings;
+use store_operator::settings::{Settings, UserIds};
 use store_suites::otlp::{Collector, Seen};
 use store_telemetry::Traces;
 use store_telemetry::logs::{self, Form};
@@ -97,6 +97,7 @@ async fn broken_agent(State(()): State<()>) -> http::StatusCode {
 
 fn settings() -> Settings {
     Settings {
+        user_ids: UserIds::Fixed,
         operator_image: "store-operator:1".into(),
         api_image: "store-api:1".into(),
         cassandra_repository: "docker.io/library/cassandra".into(),

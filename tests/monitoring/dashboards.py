@@ -12,8 +12,14 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as models
 
 SOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
-SHOP = 'namespace="$namespace",store="$store"'
-STATUS = 'namespace="$namespace",name="$store"'
+# Without a label `cluster`, as where one Prometheus sees one cluster, the variable is empty and all match.
+CLUSTER = 'cluster=~"$cluster"'
+SHOP = f'{CLUSTER},namespace="$namespace",store="$store"'
+STATUS = f'{CLUSTER},namespace="$namespace",name="$store"'
+# Our own series among those of other operators.
+ELECTION = f'leader_election_master_status{{{CLUSTER},name="store-operator"}}'
+OURS = f'{CLUSTER},controller="storecluster"'
+QUEUE = f'{CLUSTER},name="storecluster"'
 PEOPLE = 'http_route!~"/(health|health-check|livez|readyz|metrics)"'
 
 
@@ -43,6 +49,21 @@ def figure(title, unit, query, description="", bad_from=None, bad_below=None):
     return panel.with_target(prometheus.Dataquery().ref_id("A").expr(query).instant().datasource(SOURCE))
 
 
+def status(metric, by="", more=""):
+    """A figure that operators tell of the shop: while one takes over from another, both do."""
+    return f"max by ({by}) ({metric}{{{STATUS}{more}}})" if by else f"max({metric}{{{STATUS}{more}}})"
+
+
+def since(metric, more=""):
+    """Seconds since a time of the shop's; 0 where there is none."""
+    return f"(time() - {status(metric, more=more)}) * ({status(metric, more=more)} > bool 0)"
+
+
+def of_leader(expression):
+    """What the process of the operator that leads tells."""
+    return f"{expression} * on (cluster, namespace, pod) group_left () max by (cluster, namespace, pod) ({ELECTION})"
+
+
 def variable(name, label, query):
     return (
         dashboard.QueryVariable(name)
@@ -65,11 +86,13 @@ def board(uid, title, rows, of_shop=True):
         .readonly()
         .with_variable(dashboard.DatasourceVariable("datasource").label("Prometheus").type("prometheus"))
     )
+    cluster = variable("cluster", "Cluster", "label_values(storecluster_nodes_wanted, cluster)")
+    built = built.with_variable(cluster.include_all(True).all_value(".*"))
     if of_shop:
         built = built.with_variable(
-            variable("namespace", "Namespace", "label_values(storecluster_nodes_wanted, namespace)")
+            variable("namespace", "Namespace", f"label_values(storecluster_nodes_wanted{{{CLUSTER}}}, namespace)")
         ).with_variable(
-            variable("store", "Shop", 'label_values(storecluster_nodes_wanted{namespace="$namespace"}, name)')
+            variable("store", "Shop", f'label_values(storecluster_nodes_wanted{{{CLUSTER},namespace="$namespace"}}, name)')
         )
     for name, panels in rows:
         built = built.with_row(dashboard.Row(name))
@@ -97,7 +120,7 @@ def shop():
             (
                 "Now",
                 [
-                    figure("API pods ready", "none", f"storecluster_api_ready_replicas{{{STATUS}}}", bad_below=1),
+                    figure("API pods ready", "none", status("storecluster_api_ready_replicas"), bad_below=1),
                     figure("Requests a second", "reqps", f"sum({rate(http + '_count', people)})"),
                     figure(
                         "Failed of a thousand",
@@ -234,8 +257,8 @@ def ring():
             (
                 "Now",
                 [
-                    figure("Nodes wanted", "none", f"storecluster_nodes_wanted{{{STATUS}}}"),
-                    figure("Nodes normal", "none", f'storecluster_nodes{{{STATUS},state="Normal"}}', bad_below=1),
+                    figure("Nodes wanted", "none", status("storecluster_nodes_wanted")),
+                    figure("Nodes normal", "none", status("storecluster_nodes", more=',state="Normal"'), bad_below=1),
                     figure(
                         "Failures tolerated",
                         "none",
@@ -243,32 +266,32 @@ def ring():
                         "Of the keyspace that tolerates the fewest, at QUORUM.",
                         bad_below=0,
                     ),
-                    figure("Debts", "none", f"sum(storecluster_owed{{{STATUS}}})", "Repairs and clean-ups of earlier changes.", bad_from=1),
+                    figure("Debts", "none", f"sum({status('storecluster_owed', 'kind')})", "Repairs and clean-ups of earlier changes.", bad_from=1),
                     figure(
                         "Repair owed for",
                         "s",
-                        f'(time() - storecluster_owed_since_seconds{{{STATUS},kind="Repair"}}) * (storecluster_owed_since_seconds{{{STATUS},kind="Repair"}} > bool 0)',
+                        since("storecluster_owed_since_seconds", ',kind="Repair"'),
                         bad_from=86400,
                     ),
                     figure(
                         "Operation in hand for",
                         "s",
-                        f"(time() - storecluster_operation_start_time_seconds{{{STATUS}}}) * (storecluster_operation_start_time_seconds{{{STATUS}}} > bool 0)",
+                        since("storecluster_operation_start_time_seconds"),
                     ),
                 ],
             ),
             (
                 "State",
                 [
-                    series("Nodes by state", "none", (f"storecluster_nodes{{{STATUS}}}", "{{state}}"), stacked=True),
-                    series("Operation in hand", "none", (f"storecluster_operation{{{STATUS}}} == 1", "{{kind}}")),
+                    series("Nodes by state", "none", (status("storecluster_nodes", "state"), "{{state}}"), stacked=True),
+                    series("Operation in hand", "none", (status("storecluster_operation", "kind") + " == 1", "{{kind}}")),
                     series(
                         "Replication",
                         "none",
-                        (f"storecluster_keyspace_replication{{{STATUS}}}", "{{keyspace}}"),
-                        (f"storecluster_keyspace_replication_wanted{{{STATUS}}}", "{{keyspace}} wanted"),
+                        (status("storecluster_keyspace_replication", "keyspace"), "{{keyspace}}"),
+                        (status("storecluster_keyspace_replication_wanted", "keyspace"), "{{keyspace}} wanted"),
                     ),
-                    series("Conditions", "short", (f"storecluster_condition{{{STATUS}}}", "{{type}}")),
+                    series("Conditions", "short", (status("storecluster_condition", "type"), "{{type}}")),
                 ],
             ),
             (
@@ -328,8 +351,11 @@ def ring():
 
 
 def operator():
-    def by(labels, metric):
-        return f"sum by ({labels}) (rate({metric}[$__rate_interval]))"
+    def by(labels, metric, matchers=CLUSTER):
+        return f"sum by ({labels}) (rate({metric}{{{matchers}}}[$__rate_interval]))"
+
+    def shops(metric, more="", by=""):
+        return f"max by (cluster, exported_namespace, namespace, name{by}) ({metric}{{{CLUSTER}{more}}})"
 
     return board(
         "store-operator",
@@ -338,46 +364,46 @@ def operator():
             (
                 "Now",
                 [
-                    figure("Leading", "none", "sum(leader_election_master_status)", bad_below=1),
-                    figure("Shops", "none", "count(storecluster_nodes_wanted)"),
-                    figure("Not ready", "none", 'count(storecluster_condition{type="Ready"} < 1) or vector(0)', bad_from=1),
-                    figure("Degraded", "none", 'count(storecluster_condition{type="Degraded"} == 1) or vector(0)', bad_from=1),
-                    figure("Waiting for a pass", "none", "sum(workqueue_depth)"),
-                    figure("Operations in hand", "none", "sum(storecluster_operation)"),
+                    figure("Leading", "none", f"sum({ELECTION})", bad_below=1),
+                    figure("Shops", "none", f"count({shops('storecluster_nodes_wanted')})"),
+                    figure("Not ready", "none", f"count({shops('storecluster_condition', ',type=' + chr(34) + 'Ready' + chr(34))} < 1) or vector(0)", bad_from=1),
+                    figure("Degraded", "none", f"count({shops('storecluster_condition', ',type=' + chr(34) + 'Degraded' + chr(34))} == 1) or vector(0)", bad_from=1),
+                    figure("Waiting for a pass", "none", f"sum(workqueue_depth{{{QUEUE}}})"),
+                    figure("Operations in hand", "none", f"sum({shops('storecluster_operation', by=', kind')})"),
                 ],
             ),
             (
                 "Passes",
                 [
-                    series("By how they ended", "ops", (by("result", "controller_runtime_reconcile_total"), "{{result}}"), stacked=True),
-                    series("Errors by reason", "ops", (by("reason", "controller_runtime_reconcile_errors_total"), "{{reason}}")),
+                    series("By how they ended", "ops", (by("result", "controller_runtime_reconcile_total", OURS), "{{result}}"), stacked=True),
+                    series("Errors by reason", "ops", (by("reason", "controller_runtime_reconcile_errors_total", OURS), "{{reason}}")),
                     series(
                         "99 % within",
                         "s",
-                        (f"histogram_quantile(0.99, {by('le', 'controller_runtime_reconcile_time_seconds_bucket')})", "pass"),
-                        (f"histogram_quantile(0.99, {by('le', 'workqueue_queue_duration_seconds_bucket')})", "wait"),
+                        (f"histogram_quantile(0.99, {by('le', 'controller_runtime_reconcile_time_seconds_bucket', OURS)})", "pass"),
+                        (f"histogram_quantile(0.99, {by('le', 'workqueue_queue_duration_seconds_bucket', QUEUE)})", "wait"),
                     ),
                     series(
                         "At the same time",
                         "none",
-                        ("sum(controller_runtime_active_workers)", "passes"),
-                        ("max(controller_runtime_max_concurrent_reconciles)", "at most"),
+                        (f"sum(controller_runtime_active_workers{{{OURS}}})", "passes"),
+                        (f"max(controller_runtime_max_concurrent_reconciles{{{OURS}}})", "at most"),
                     ),
-                    series("Touches", "ops", (by("name", "workqueue_adds_total"), "{{name}}")),
+                    series("Touches", "ops", (by("name", "workqueue_adds_total", QUEUE), "{{name}}")),
                 ],
             ),
             (
                 "Kubernetes API",
                 [
-                    series("Requests", "reqps", (by("method, code", "rest_client_requests_total"), "{{method}} {{code}}"), stacked=True),
+                    series("Requests", "reqps", (f"sum by (method, code) ({of_leader(f'rate(rest_client_requests_total{{{CLUSTER}}}[$__rate_interval])')})", "{{method}} {{code}}"), stacked=True),
                     series("Writes by kind", "ops", (by("kind, verb", "store_operator_writes_total"), "{{verb}} {{kind}}")),
                 ],
             ),
             (
                 "Process",
                 [
-                    series("CPU", "none", ('rate(process_cpu_seconds_total[$__rate_interval]) * on (namespace, pod) group_left leader_election_master_status', "leader")),
-                    series("Memory", "bytes", ("process_resident_memory_bytes * on (namespace, pod) group_left leader_election_master_status", "leader")),
+                    series("CPU", "none", (of_leader(f"rate(process_cpu_seconds_total{{{CLUSTER}}}[$__rate_interval])"), "leader")),
+                    series("Memory", "bytes", (of_leader(f"process_resident_memory_bytes{{{CLUSTER}}}"), "leader")),
                 ],
             ),
         ],

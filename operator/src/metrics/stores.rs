@@ -42,32 +42,23 @@ const CONDITIONS: [&str; 5] = [
 const DEBTS: [DebtKind; 2] = [DebtKind::Repair, DebtKind::Cleanup];
 const MIB: f64 = 1024.0 * 1024.0;
 
+/// What a spec asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Cassandra nodes.
+    pub nodes: i32,
+    /// API pods.
+    pub api_pods: i32,
+}
+
 /// What a pass has seen of a store.
 pub(super) struct Seen {
-    wanted: i32,
-    status: StoreClusterStatus,
-    /// When the operation in hand was last seen to come further, seconds since 1970.
-    moved_at: f64,
+    pub wanted: Wanted,
+    pub status: StoreClusterStatus,
 }
 
 /// Stores by namespace and name.
 pub(super) type Shown = BTreeMap<(String, String), Seen>;
-
-impl Seen {
-    /// What is seen now, after what was seen before.
-    pub fn after(before: Option<&Seen>, wanted: i32, status: &StoreClusterStatus, now: Timestamp) -> Seen {
-        let stands = before.filter(|before| !came_further(before.status.operation.as_ref(), status.operation.as_ref()));
-        Seen { wanted, status: status.clone(), moved_at: stands.map_or_else(|| seconds(now), |before| before.moved_at) }
-    }
-}
-
-fn came_further(before: Option<&OperationStatus>, now: Option<&OperationStatus>) -> bool {
-    match (before, now) {
-        (Some(before), Some(now)) => before != now,
-        (None, None) => false,
-        _ => true,
-    }
-}
 
 /// The figures.
 #[derive(Clone)]
@@ -87,6 +78,8 @@ pub(super) struct Stores {
     owed: GaugeVec,
     owed_since: GaugeVec,
     api_ready: GaugeVec,
+    api_wanted: GaugeVec,
+    api_first_ready: GaugeVec,
 }
 
 impl Stores {
@@ -123,7 +116,7 @@ impl Stores {
             )?,
             operation_moved: of(
                 "operation_progress_time_seconds",
-                "When this operator last saw the operation in hand come further, in seconds since 1970; 0: none.",
+                "When step or progress of the operation in hand last changed, in seconds since 1970; 0: none.",
                 &[],
             )?,
             owed: of("owed", "Debts of earlier changes: repairs and clean-ups.", &["kind"])?,
@@ -133,6 +126,12 @@ impl Stores {
                 &["kind"],
             )?,
             api_ready: of("api_ready_replicas", "API pods that pass their readiness probe.", &[])?,
+            api_wanted: of("api_wanted_replicas", "API pods that the spec asks for.", &[])?,
+            api_first_ready: of(
+                "api_first_ready_time_seconds",
+                "When an API pod was ready for the first time, in seconds since 1970; 0: none has been.",
+                &[],
+            )?,
         })
     }
 
@@ -146,7 +145,7 @@ impl Stores {
         }
     }
 
-    fn all(&self) -> [&GaugeVec; 15] {
+    fn all(&self) -> [&GaugeVec; 17] {
         [
             &self.wanted,
             &self.nodes,
@@ -163,6 +162,8 @@ impl Stores {
             &self.owed,
             &self.owed_since,
             &self.api_ready,
+            &self.api_wanted,
+            &self.api_first_ready,
         ]
     }
 
@@ -171,8 +172,10 @@ impl Stores {
         let set = |vec: &GaugeVec, more: &[&str], value: f64| {
             vec.with_label_values(&[&[namespace, name], more].concat()).set(value);
         };
-        set(&self.wanted, &[], f64::from(seen.wanted));
+        set(&self.wanted, &[], f64::from(seen.wanted.nodes));
+        set(&self.api_wanted, &[], f64::from(seen.wanted.api_pods));
         set(&self.api_ready, &[], f64::from(status.api.ready_replicas));
+        set(&self.api_first_ready, &[], status.api.first_ready_at.as_ref().map_or(0.0, |at| seconds(at.0)));
         for state in NODE_STATES {
             let count = status.nodes.iter().filter(|node| node.state == state).count();
             set(&self.nodes, &[&format!("{state:?}")], count as f64);
@@ -207,7 +210,8 @@ impl Stores {
             set(&self.operations, &[&format!("{kind:?}")], flag(in_hand));
         }
         set(&self.operation_started, &[], operation.map_or(0.0, |operation| seconds(operation.started_at.0)));
-        set(&self.operation_moved, &[], if operation.is_some() { seen.moved_at } else { 0.0 });
+        let moved = |operation: &OperationStatus| operation.moved_at.as_ref().unwrap_or(&operation.started_at).0;
+        set(&self.operation_moved, &[], operation.map_or(0.0, |operation| seconds(moved(operation))));
         for kind in DEBTS {
             let debts = || status.owed.iter().filter(|debt| debt.kind == kind);
             let oldest = debts().map(|debt| seconds(debt.since.0)).reduce(f64::min);
@@ -227,34 +231,32 @@ fn seconds(at: Timestamp) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
     use super::*;
 
+    /// A leader that has just taken over tells the same as the one before: it is all in the status.
     #[test]
-    fn an_operation_that_stands_still_keeps_the_time_at_which_it_last_moved() {
-        let at = |second| Timestamp::from_second(second).unwrap();
-        let doing = |progress: &str| StoreClusterStatus {
-            operation: Some(OperationStatus {
-                kind: OperationKind::Join,
-                step: "streaming".into(),
-                pod: None,
-                host_id: None,
-                keyspace: None,
-                replication: None,
-                started_at: k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(5)),
-                progress: Some(progress.into()),
-                moved_at: None,
-                cause: None,
-                generation: None,
-                streamed: None,
-                retry: None,
-            }),
+    fn what_the_api_and_the_operation_have_come_to_is_told_out_of_the_status() {
+        let catalogue = Catalogue::new();
+        let stores = Stores::register(&catalogue).unwrap();
+        let at = |second| Some(Time(Timestamp::from_second(second).unwrap()));
+        let operation = serde_json::json!({
+            "kind": "Join", "step": "streaming", "startedAt": at(5), "movedAt": at(30),
+        });
+        let mut status = StoreClusterStatus {
+            operation: Some(serde_json::from_value(operation).unwrap()),
             ..StoreClusterStatus::default()
         };
-        let idle = Seen::after(None, 3, &StoreClusterStatus::default(), at(1));
-        let begun = Seen::after(Some(&idle), 3, &doing("1 of 9"), at(10));
-        let stands = Seen::after(Some(&begun), 3, &doing("1 of 9"), at(20));
-        assert_eq!((begun.moved_at, stands.moved_at), (10.0, 10.0));
-        let moved = Seen::after(Some(&stands), 3, &doing("2 of 9"), at(30));
-        assert_eq!(moved.moved_at, 30.0);
+        let figures = |status: &StoreClusterStatus, api_pods| {
+            let seen = Seen { wanted: Wanted { nodes: 3, api_pods }, status: status.clone() };
+            stores.fill(&[(("shops".to_owned(), "shop".to_owned()), seen)].into());
+            [&stores.api_wanted, &stores.api_first_ready, &stores.operation_moved]
+                .map(|vec| vec.with_label_values(&["shops", "shop"]).get())
+        };
+        assert_eq!(figures(&status, 0), [0.0, 0.0, 30.0]);
+        status.api.first_ready_at = at(40);
+        status.operation.as_mut().unwrap().moved_at = None;
+        assert_eq!(figures(&status, 2), [2.0, 40.0, 5.0]);
     }
 }

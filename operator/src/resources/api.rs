@@ -26,6 +26,7 @@ const MIGRATE_SECONDS: i64 = 900;
 
 const CREDENTIALS_DIR: &str = "/var/run/store/cassandra";
 const CURSOR_KEY_DIR: &str = "/var/run/store/cursor-key";
+const CA_DIR: &str = "/var/run/store/ca";
 const TOKENS_DIR: &str = "/var/run/store/tokens";
 
 /// Annotation on the API's pods: digest of what they read of Secrets when they start. Another one makes
@@ -41,7 +42,7 @@ pub fn image<'a>(desired: &'a Desired, settings: &'a Settings) -> &'a str {
 /// The API's pods. Rolled with no gap: the next one is ready before an old one is told to stop.
 pub fn build_deployment(desired: &Desired, inputs: Option<&str>, settings: &Settings) -> Child {
     let selector = meta::selector(desired, Component::Api);
-    let mut pod = pod_spec(desired, Component::Api, container(desired, settings));
+    let mut pod = pod_spec(desired, Component::Api, container(desired, settings), settings);
     pod["terminationGracePeriodSeconds"] = json!(DRAIN_SECONDS + SHUTDOWN_SECONDS + 15);
     pod["topologySpreadConstraints"] =
         json!([meta::spread(meta::ZONE, &selector), meta::spread(meta::HOSTNAME, &selector)]);
@@ -60,6 +61,8 @@ pub fn build_deployment(desired: &Desired, inputs: Option<&str>, settings: &Sett
     if let Some(inputs) = inputs {
         metadata["annotations"] = json!({ ANNOTATION_INPUTS: inputs });
     }
+    let placement = &desired.api.placement;
+    let (metadata, pod) = (meta::with_added(placement, metadata), meta::placed(placement, pod));
     let body = json!({
         "spec": {
             "replicas": desired.api.replicas,
@@ -89,6 +92,14 @@ fn container(desired: &Desired, settings: &Settings) -> Value {
         variables.push(env("STORE_TRUSTED_HOPS", desired.api.trusted_hops.to_string()));
     }
     variables.extend(auth_env(&desired.api.auth));
+    if desired.api.ca_config_map.is_some() {
+        variables.push(env("SSL_CERT_FILE", format!("{CA_DIR}/ca.crt")));
+    }
+    if let Some(proxy) = &desired.api.proxy {
+        variables.push(env("HTTP_PROXY", &proxy.url));
+        variables.push(env("HTTPS_PROXY", &proxy.url));
+        variables.push(env("NO_PROXY", proxy.except.join(",")));
+    }
     variables.extend(telemetry::variables(desired, settings));
     let mut container = base_container(desired, settings, variables);
     container["ports"] = json!([
@@ -104,6 +115,9 @@ fn container(desired: &Desired, settings: &Settings) -> Value {
     ];
     if desired.api.auth.mode == AuthMode::Tokens {
         mounts.push(json!({ "name": "tokens", "mountPath": TOKENS_DIR, "readOnly": true }));
+    }
+    if desired.api.ca_config_map.is_some() {
+        mounts.push(json!({ "name": "ca", "mountPath": CA_DIR, "readOnly": true }));
     }
     container["volumeMounts"] = json!(mounts);
     container
@@ -154,14 +168,16 @@ pub fn build_schema_job(desired: &Desired, level: Consistency, settings: &Settin
     let mut container = base_container(desired, settings, variables);
     container["args"] = json!(["migrate"]);
     container["volumeMounts"] = json!([{ "name": "credentials", "mountPath": CREDENTIALS_DIR, "readOnly": true }]);
-    let mut pod = pod_spec(desired, Component::Schema, container);
+    let mut pod = pod_spec(desired, Component::Schema, container, settings);
     pod["restartPolicy"] = json!("Never");
+    let placement = &desired.api.placement;
+    let metadata = meta::with_added(placement, json!({ "labels": meta::labels(desired, Component::Schema) }));
     let body = json!({
         "spec": {
             "backoffLimit": MIGRATE_TRIES - 1,
             "activeDeadlineSeconds": MIGRATE_SECONDS,
             "ttlSecondsAfterFinished": 3600,
-            "template": { "metadata": { "labels": meta::labels(desired, Component::Schema) }, "spec": pod },
+            "template": { "metadata": metadata, "spec": meta::placed(placement, pod) },
         },
     });
     let name = schema_job_name(desired, settings);
@@ -169,7 +185,7 @@ pub fn build_schema_job(desired: &Desired, level: Consistency, settings: &Settin
     meta::created_once(desired, "batch/v1", "Job", name, labels, body, (true, Fill::Nothing))
 }
 
-fn pod_spec(desired: &Desired, component: Component, container: Value) -> Value {
+fn pod_spec(desired: &Desired, component: Component, container: Value, settings: &Settings) -> Value {
     let mut volumes = vec![json!({
         "name": "credentials",
         "secret": {
@@ -192,13 +208,16 @@ fn pod_spec(desired: &Desired, component: Component, container: Value) -> Value 
             }));
         }
     }
+    if let Some(name) = desired.api.ca_config_map.as_ref().filter(|_| component == Component::Api) {
+        volumes.push(json!({ "name": "ca", "configMap": { "name": name } }));
+    }
     meta::with_pull_secrets(
         desired,
         json!({
             "serviceAccountName": meta::component_name(desired, Component::Api),
             "automountServiceAccountToken": false,
             "enableServiceLinks": false,
-            "securityContext": meta::pod_security(API_USER),
+            "securityContext": meta::pod_security(API_USER, settings.user_ids),
             "containers": [container],
             "volumes": volumes,
         }),
@@ -211,7 +230,8 @@ fn base_container(desired: &Desired, settings: &Settings, variables: Vec<Value>)
         "image": image(desired, settings),
         "imagePullPolicy": desired.api.image_pull_policy,
         "env": variables,
-        "resources": meta::resources(&desired.api.resources),
+        // Nothing is written but the log.
+        "resources": meta::with_scratch(meta::resources(&desired.api.resources), "16Mi", "256Mi"),
         "terminationMessagePolicy": meta::LAST_WORDS,
         "securityContext": meta::container_security(),
     })

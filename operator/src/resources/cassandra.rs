@@ -12,7 +12,7 @@ use store_crds::{ANNOTATION_CONFIGURATION, ANNOTATION_TEMPLATE_HASH};
 use super::meta::{self, Component};
 use super::{Child, Fill, hash, pod, services};
 use crate::configuration::Configuration;
-use crate::desired::{Desired, DesiredRack};
+use crate::desired::{Desired, DesiredRack, Placement};
 use crate::node::{files, jvm};
 use crate::plan::Shape;
 use crate::settings::Settings;
@@ -105,6 +105,14 @@ fn build_stateful_set(
     settings: &Settings,
 ) -> Child {
     let storage = shape.storage.get(&rack.name).unwrap_or(&desired.cassandra.storage_size);
+    let metadata = json!({
+        "labels": meta::rack_labels(desired, &rack.name),
+        "annotations": {
+            ANNOTATION_TEMPLATE_HASH: template_hash(desired, rack, settings),
+            ANNOTATION_CONFIGURATION: Configuration::wanted(desired, settings).hash(),
+            "kubectl.kubernetes.io/default-container": "cassandra",
+        },
+    });
     let body = json!({
         "spec": {
             "serviceName": services::headless_name(desired),
@@ -115,14 +123,7 @@ fn build_stateful_set(
             "revisionHistoryLimit": 2,
             "selector": { "matchLabels": meta::rack_selector(desired, &rack.name) },
             "template": {
-                "metadata": {
-                    "labels": meta::rack_labels(desired, &rack.name),
-                    "annotations": {
-                        ANNOTATION_TEMPLATE_HASH: template_hash(desired, rack, settings),
-                        ANNOTATION_CONFIGURATION: Configuration::wanted(desired, settings).hash(),
-                        "kubectl.kubernetes.io/default-container": "cassandra",
-                    },
-                },
+                "metadata": meta::with_added(&desired.cassandra.placement, metadata),
                 "spec": pod::build(desired, rack, &shape.cluster_name, settings),
             },
             "volumeClaimTemplates": [claim_template(desired, rack, storage)],
@@ -173,6 +174,10 @@ pub fn template_hash(desired: &Desired, rack: &DesiredRack, settings: &Settings)
     // changed for the nodes of shops that are older than this wish.
     if !desired.pull_secrets.is_empty() {
         asked["imagePullSecrets"] = json!(desired.pull_secrets);
+    }
+    // The same of where it is to run and what its pod bears.
+    if cassandra.placement != Placement::default() {
+        asked["placement"] = json!(cassandra.placement);
     }
     hash(&asked)
 }
@@ -244,7 +249,9 @@ mod tests {
     #[test]
     fn each_wish_that_needs_a_restart_makes_pods_outdated() {
         let before = hash_of(&production(), &settings());
-        let changes: [fn(&mut Desired); 7] = [
+        let changes: [fn(&mut Desired); 9] = [
+            |d| d.cassandra.placement.priority_class_name = Some("high".into()),
+            |d| drop(d.cassandra.placement.labels.insert("team".into(), "shops".into())),
             |d| d.cassandra.version = "5.0.7".into(),
             |d| d.cassandra.image = Some("example.com/cassandra:1".into()),
             |d| d.cassandra.heap_mib += 1,

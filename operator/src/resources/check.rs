@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use super::meta::{self, Component, env};
-use super::pod::{CASSANDRA_USER, configuration_volume, copy_config, mount, node_config, read_only_mount};
+use super::pod::{CASSANDRA_USER, configuration_volume, copy_config, mount, node_config, read_only_mount, scratch};
 use super::{Child, Fill, configuration_name};
 use crate::configuration::Configuration;
 use crate::desired::Desired;
@@ -70,7 +70,7 @@ pub fn build(desired: &Desired, settings: &Settings) -> Child {
         "enableServiceLinks": false,
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": 1,
-        "securityContext": meta::pod_security(CASSANDRA_USER),
+        "securityContext": meta::pod_security(CASSANDRA_USER, settings.user_ids),
         "initContainers": [copy, render],
         "containers": [container(desired, settings)],
         "volumes": [
@@ -81,8 +81,14 @@ pub fn build(desired: &Desired, settings: &Settings) -> Child {
             { "name": "tmp", "emptyDir": { "sizeLimit": "64Mi" } },
         ],
     });
-    let labels = meta::labels(desired, Component::Check);
-    let body = json!({ "spec": meta::with_pull_secrets(desired, spec) });
+    let own = json!({ "labels": meta::labels(desired, Component::Check) });
+    let labels = meta::with_added(&desired.cassandra.placement, own)["labels"].take();
+    let placement = &desired.cassandra.placement;
+    let spec = meta::placed(placement, meta::with_pull_secrets(desired, spec));
+    let mut body = json!({ "spec": spec });
+    if !placement.annotations.is_empty() {
+        body["metadata"]["annotations"] = json!(placement.annotations);
+    }
     meta::created_once(desired, "v1", "Pod", name(desired, &hash), labels, body, (true, Fill::Nothing))
 }
 
@@ -91,6 +97,7 @@ fn container(desired: &Desired, settings: &Settings) -> Value {
     let heap = cassandra.heap_mib.min(HEAP_MIB);
     let mut resources = meta::resources(&cassandra.resources);
     resources["requests"] = json!({ "cpu": "100m", "memory": "64Mi" });
+    let resources = scratch(resources);
     json!({
         "name": "cassandra",
         "image": cassandra.image(&settings.cassandra_repository),

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use store_crds::{ANNOTATION_APPLIED_HASH, FIELD_MANAGER, GROUP, LABEL_COMPONENT, LABEL_RACK, LABEL_STORE};
 
 use super::{Child, ChildKey, Fill, Mode, hash};
-use crate::desired::Desired;
+use crate::desired::{Desired, Placement};
+use crate::settings::UserIds;
 
 /// What a pod or object is for; the value of the label `app.kubernetes.io/component`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,16 +128,44 @@ pub fn with_pull_secrets(desired: &Desired, mut pod: Value) -> Value {
     pod
 }
 
-/// Security context of a pod under the `restricted` Pod Security Standard.
-pub fn pod_security(user: i64) -> Value {
-    json!({
-        "runAsNonRoot": true,
-        "runAsUser": user,
-        "runAsGroup": user,
-        "fsGroup": user,
-        "fsGroupChangePolicy": "OnRootMismatch",
-        "seccompProfile": { "type": "RuntimeDefault" },
-    })
+/// The pod where the spec wants it to run; what it does not say is not rendered.
+pub fn placed(placement: &Placement, mut pod: Value) -> Value {
+    if !placement.node_selector.is_empty() {
+        pod["nodeSelector"] = json!(placement.node_selector);
+    }
+    if !placement.tolerations.is_empty() {
+        let own = pod["tolerations"].as_array().cloned().unwrap_or_default();
+        let asked = placement.tolerations.iter().map(|toleration| json!(toleration));
+        pod["tolerations"] = own.into_iter().chain(asked).collect();
+    }
+    if let Some(class) = &placement.priority_class_name {
+        pod["priorityClassName"] = json!(class);
+    }
+    pod
+}
+
+/// Metadata of a pod with the labels and annotations that the spec adds; the operator's own win.
+pub fn with_added(placement: &Placement, mut metadata: Value) -> Value {
+    for (field, added) in [("labels", &placement.labels), ("annotations", &placement.annotations)] {
+        for (key, value) in added {
+            if metadata[field][key].is_null() {
+                metadata[field][key] = json!(value);
+            }
+        }
+    }
+    metadata
+}
+
+/// Security context of a pod under the `restricted` Pod Security Standard; `user` is that of its image.
+pub fn pod_security(user: i64, ids: UserIds) -> Value {
+    let mut context = json!({ "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } });
+    if ids == UserIds::Fixed {
+        for id in ["runAsUser", "runAsGroup", "fsGroup"] {
+            context[id] = json!(user);
+        }
+        context["fsGroupChangePolicy"] = json!("OnRootMismatch");
+    }
+    context
 }
 
 /// The end of a container's log becomes its termination message, so that the status can tell what it said last.
@@ -151,12 +180,25 @@ pub fn container_security() -> Value {
     })
 }
 
-/// Resources of a helper container: small requests, firm limits.
+/// Resources of a helper container: small requests, firm limits. It writes its log, and little into volumes.
 pub fn small_resources(memory_request: &str, memory_limit: &str, cpu_limit: &str) -> Value {
     json!({
-        "requests": { "cpu": "10m", "memory": memory_request },
-        "limits": { "cpu": cpu_limit, "memory": memory_limit },
+        "requests": { "cpu": "10m", "memory": memory_request, SCRATCH: "16Mi" },
+        "limits": { "cpu": cpu_limit, "memory": memory_limit, SCRATCH: "128Mi" },
     })
+}
+
+/// What a container may write to its machine's disk: its log, and volumes that go with the pod.
+const SCRATCH: &str = "ephemeral-storage";
+
+/// Resources with a request and a limit of the machine's disk, where the user names none.
+pub fn with_scratch(mut resources: Value, request: &str, limit: &str) -> Value {
+    for (field, amount) in [("requests", request), ("limits", limit)] {
+        if resources[field][SCRATCH].is_null() {
+            resources[field][SCRATCH] = json!(amount);
+        }
+    }
+    resources
 }
 
 /// Resources as the user wrote them.

@@ -47,14 +47,14 @@ pub fn build(desired: &Desired, rack: &DesiredRack, cluster_name: &str, settings
         // the variables of other Services could be taken for Cassandra's
         "enableServiceLinks": false,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "securityContext": meta::pod_security(CASSANDRA_USER),
+        "securityContext": meta::pod_security(CASSANDRA_USER, settings.user_ids),
         "affinity": affinity(rack, &selector),
         "topologySpreadConstraints": [meta::spread(meta::HOSTNAME, &selector), meta::spread(meta::ZONE, &selector)],
         "initContainers": [copy_config(desired, settings), node_config(desired, rack, cluster_name, settings)],
         "containers": [cassandra_container(desired, settings), node_agent(settings)],
         "volumes": volumes(desired, settings),
     });
-    meta::with_pull_secrets(desired, pod)
+    meta::placed(&desired.cassandra.placement, meta::with_pull_secrets(desired, pod))
 }
 
 /// The rack's zone is a must. That two nodes of a ring do not share a machine is as strong a wish
@@ -132,7 +132,7 @@ fn cassandra_container(desired: &Desired, settings: &Settings) -> Value {
             env("HEAP_NEWSIZE", format!("{}M", (cassandra.heap_mib / 4).clamp(32, 1600))),
         ],
         "ports": [port("cql", CQL_PORT), port("internode", INTERNODE_PORT), port("jolokia", JOLOKIA_PORT)],
-        "resources": meta::resources(&cassandra.resources),
+        "resources": scratch(meta::resources(&cassandra.resources)),
         // opened before the node joins, however long its data takes to stream
         "startupProbe": {
             "tcpSocket": { "port": INTERNODE_PORT },
@@ -157,6 +157,11 @@ fn cassandra_container(desired: &Desired, settings: &Settings) -> Value {
             mount("tmp", "/tmp"),
         ],
     })
+}
+
+/// With room on the machine's disk for what is no data: logs and temporary files have a volume of 1Gi each.
+pub(super) fn scratch(resources: Value) -> Value {
+    meta::with_scratch(resources, "128Mi", "2560Mi")
 }
 
 fn node_agent(settings: &Settings) -> Value {

@@ -1,7 +1,10 @@
 //! Disruption budgets and network policies. Pure.
 
 use serde_json::{Value, json};
-use store_crds::{API_OPERATIONS_PORT, API_PORT, CQL_PORT, INTERNODE_PORT, JOLOKIA_PORT, NODE_AGENT_PORT};
+use store_crds::{
+    API_OPERATIONS_PORT, API_PORT, CQL_PORT, INTERNODE_PORT, JOLOKIA_PORT, LABEL_COMPONENT, LABEL_STORE,
+    NODE_AGENT_PORT,
+};
 
 use super::Child;
 use super::meta::{self, Component};
@@ -36,7 +39,7 @@ pub fn build_disruption_budgets(desired: &Desired) -> [Child; 2] {
 
 /// Who may reach what: Cassandra nodes each other, the API and the schema writer CQL, and only the
 /// operator the management ports.
-pub fn build_network_policies(desired: &Desired, settings: &Settings) -> [Child; 2] {
+pub fn build_network_policies(desired: &Desired, settings: &Settings) -> [Child; 3] {
     let pods = |component| json!({ "podSelector": { "matchLabels": meta::selector(desired, component) } });
     let operator = json!({
         "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": settings.operator_namespace } },
@@ -59,10 +62,24 @@ pub fn build_network_policies(desired: &Desired, settings: &Settings) -> [Child;
             }
         }
     }
-    [(Component::Cassandra, cassandra), (Component::Api, api)].map(|(component, ingress)| {
+    // Pods that do one thing and end: nobody has to reach them.
+    let passing = [Component::Schema, Component::Check].map(Component::name);
+    let selectors = [
+        (Component::Cassandra, json!({ "matchLabels": meta::selector(desired, Component::Cassandra) }), cassandra),
+        (Component::Api, json!({ "matchLabels": meta::selector(desired, Component::Api) }), api),
+        (
+            Component::Schema,
+            json!({
+                "matchLabels": { LABEL_STORE: desired.name },
+                "matchExpressions": [{ "key": LABEL_COMPONENT, "operator": "In", "values": passing }],
+            }),
+            json!([]),
+        ),
+    ];
+    selectors.map(|(component, selector, ingress)| {
         let body = json!({
             "spec": {
-                "podSelector": { "matchLabels": meta::selector(desired, component) },
+                "podSelector": selector,
                 "policyTypes": ["Ingress"],
                 "ingress": ingress,
             },
@@ -104,6 +121,14 @@ mod tests {
             let expected = json!({ "from": [namespace("monitoring")], "ports": ports(&[port]) });
             assert_eq!(with[without.len()..], [expected]);
         }
+    }
+
+    #[test]
+    fn pods_that_only_pass_are_reached_by_nobody() {
+        let [.., passing] = build_network_policies(&production(), &settings());
+        let spec = &passing.object["spec"];
+        assert_eq!((&spec["ingress"], &spec["policyTypes"]), (&json!([]), &json!(["Ingress"])));
+        assert_eq!(spec["podSelector"]["matchExpressions"][0]["values"], json!(["schema", "check"]));
     }
 
     #[test]

@@ -13,9 +13,11 @@ use store_crds::{Consistency, StoreCluster};
 
 use super::*;
 use crate::plan::{ApiShape, Origin};
+use crate::settings::UserIds;
 
 pub fn settings() -> Settings {
     Settings {
+        user_ids: UserIds::Fixed,
         operator_image: "store-operator:1".into(),
         api_image: "store-api:1".into(),
         cassandra_repository: "docker.io/library/cassandra".into(),
@@ -238,6 +240,64 @@ fn every_pod_gets_the_pull_secrets_and_the_api_is_told_of_the_proxies() {
     for (_, pod) in pod_specs() {
         assert!(pod.get("imagePullSecrets").is_none(), "nothing is rendered for shops that name none");
     }
+}
+
+#[test]
+fn every_pod_runs_where_the_spec_wants_it_and_bears_what_it_adds() {
+    let wanted = json!({
+        "nodeSelector": {"pool": "shops"}, "priorityClassName": "high",
+        "tolerations": [{"key": "dedicated", "operator": "Equal", "value": "shops", "effect": "NoSchedule"}],
+        "podLabels": {"team": "shops", "app.kubernetes.io/component": "mine"}, "podAnnotations": {"a": "b"},
+    });
+    let asked = desired(json!({"cassandra": wanted, "api": wanted}));
+    assert!(asked.refused.is_empty(), "{:?}", asked.refused);
+    let children = build(&asked, &shape(&[("rack1", 1)], &["shop-cassandra-rack1-0"]), &settings());
+    let check = check::build(&asked, &settings()).object;
+    let templates: Vec<&Value> = children.iter().filter_map(|child| child.object.pointer("/spec/template")).collect();
+    let pods: Vec<&Value> = templates.into_iter().chain([&check]).collect();
+    assert_eq!(pods.len(), 4, "the ring's, the API's, the schema's and that of the trial");
+    for pod in pods {
+        let (spec, metadata) = (&pod["spec"], &pod["metadata"]);
+        assert_eq!(spec["nodeSelector"], wanted["nodeSelector"]);
+        assert_eq!(spec["priorityClassName"], "high");
+        let tolerations = spec["tolerations"].as_array().unwrap();
+        assert!(tolerations.contains(&wanted["tolerations"][0]), "{tolerations:?}");
+        assert_eq!((&metadata["labels"]["team"], &metadata["annotations"]["a"]), (&json!("shops"), &json!("b")));
+        assert_ne!(metadata["labels"]["app.kubernetes.io/component"], "mine", "the operator's own win");
+    }
+}
+
+#[test]
+fn the_api_trusts_the_authorities_and_asks_by_the_proxy_that_the_spec_names() {
+    let api = |spec: Value| {
+        let children = build(&desired(spec), &shape(&[("rack1", 1)], &["shop-cassandra-rack1-0"]), &settings());
+        let of = |kind: &str| {
+            children.iter().find(|child| child.key.kind == kind).unwrap().object["spec"]["template"].clone()
+        };
+        (of("Deployment").to_string(), of("Job").to_string())
+    };
+    let (pod, job) = api(json!({"api": {"caConfigMapName": "company-ca", "proxy": {"url": "http://proxy:3128"}}}));
+    for told in [
+        r#"{"configMap":{"name":"company-ca"},"name":"ca"}"#,
+        r#"{"name":"SSL_CERT_FILE","value":"/var/run/store/ca/ca.crt"}"#,
+        r#"{"name":"HTTPS_PROXY","value":"http://proxy:3128"}"#,
+        r#"{"name":"NO_PROXY","value":".svc,.cluster.local"}"#,
+    ] {
+        assert!(pod.contains(told), "{told} is not in {pod}");
+    }
+    assert!(!job.contains("company-ca") && !job.contains("PROXY"), "the schema Job asks Cassandra alone");
+    let (pod, _) = api(json!({}));
+    assert!(!pod.contains("SSL_CERT_FILE") && !pod.contains("PROXY"));
+}
+
+#[test]
+fn the_ids_of_users_are_the_clusters_where_it_assigns_them() {
+    let assigned = Settings { user_ids: UserIds::Assigned, ..settings() };
+    let children = build(&desired(json!({})), &shape(&[("rack1", 1)], &["shop-cassandra-rack1-0"]), &assigned);
+    let check = check::build(&desired(json!({})), &assigned);
+    let told = children.iter().chain([&check]).map(|child| child.object.to_string());
+    let fixed: Vec<String> = told.filter(|object| object.contains("runAsUser") || object.contains("fsGroup")).collect();
+    assert!(fixed.is_empty(), "{fixed:?}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::ownership::{self, Standing, standing};
 use crate::plan::{ClaimEdit, Delete, Plan, RingAction, Shape, plan};
 use crate::refusals::Refusals;
 use crate::resources::{self, Write, access};
-use crate::settings::Settings;
+use crate::settings::{Settings, UserIds};
 use crate::status;
 
 /// What goes wrong in one pass.
@@ -115,6 +115,7 @@ enum Step {
 
 pub fn settings() -> Settings {
     Settings {
+        user_ids: UserIds::Fixed,
         operator_image: "operator:1".into(),
         api_image: "api:1".into(),
         cassandra_repository: "cassandra".into(),

@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use store_testbed::command::{CommandError, SHORT, run};
 
 /// Release and namespace that `k8s/` is rendered with.
-const RELEASE: &str = "store-manager";
-const NAMESPACE: &str = "store-system";
+pub const RELEASE: &str = "store-manager";
+/// As [`RELEASE`].
+pub const NAMESPACE: &str = "store-system";
 /// The chart, from the root of the checkout.
 pub const CHART: &str = "charts/store-manager";
 /// What marks an object as Helm's, and says nothing where there is no Helm. `helm.sh/resource-policy`

@@ -44,7 +44,7 @@ pub struct Query {
 impl Query {
     /// What is asked for this shop.
     pub fn of(&self, namespace: &str, store: &str) -> String {
-        self.expression.replace("$namespace", namespace).replace("$store", store)
+        self.expression.replace("$namespace", namespace).replace("$store", store).replace("$cluster", ".*")
     }
 
     /// Whether the API alone serves what the query needs.

@@ -3,6 +3,7 @@
 //! each alert has its page. IO: runs promtool and the programs, reads files.
 
 mod known;
+mod ours;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,7 +22,11 @@ use store_testbed::cache::Cache;
 use store_testbed::checkout::cargo;
 use store_testbed::command::{LONG, SHORT, run};
 
-const RULES_TESTS: [&str; 2] = ["tests/monitoring/rules_test.yaml", "tests/monitoring/slow_rules_test.yaml"];
+const RULES_TESTS: [&str; 3] = [
+    "tests/monitoring/rules_test.yaml",
+    "tests/monitoring/slow_rules_test.yaml",
+    "tests/monitoring/foreign_rules_test.yaml",
+];
 const RUNBOOKS: &str = "docs/runbooks";
 /// Where each program's metrics are told, and the command that tells them.
 const REFERENCES: [(&str, &[&str]); 3] = [
@@ -74,6 +79,11 @@ pub fn checks(root: &Path, cache: &Cache) -> Vec<Check> {
     ];
     for (name, expression) in expressions(&rules) {
         checks.push((format!("{name} names metrics that are served"), known.check(&expression, &[])));
+        checks.push((format!("{name} looks at our own series"), ours::check(&expression)));
+    }
+    for file in RULES_TESTS {
+        let labelled = yaml(&root.join(file)).and_then(|tests| ours::labelled(&tests, &known));
+        checks.push((format!("the series of {file} have the labels that they have in a Prometheus"), labelled));
     }
     checks.extend(dashboards(root, &promtool, &known));
     checks
@@ -157,11 +167,18 @@ fn dashboards(root: &Path, promtool: &Path, known: &Known) -> Vec<Check> {
         Ok(queries) => return vec![("dashboards".to_owned(), Err(format!("only {} queries", queries.len())))],
         Err(error) => return vec![("dashboards".to_owned(), Err(error))],
     };
-    let mut checks = vec![("promtool takes every query of the dashboards".to_owned(), parse(promtool, &queries))];
+    let mut checks = vec![
+        ("promtool takes every query of the dashboards".to_owned(), parse(promtool, &queries)),
+        (
+            "the operator's panels show its own figures beside those of others".to_owned(),
+            ours::panels(root, promtool, &queries),
+        ),
+    ];
     for query in &queries {
         let legend = labels_of_legend(&query.legend);
         let name = format!("\"{}\" names metrics that are served", query.name);
         checks.push((name, known.check(&query.expression, &legend)));
+        checks.push((format!("\"{}\" looks at our own series", query.name), ours::check(&query.expression)));
     }
     checks
 }

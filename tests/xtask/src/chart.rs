@@ -9,6 +9,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use store_crds::{LABEL_COMPONENT, LABEL_STORE, StoreCluster};
 
+use crate::chart_cases;
 use crate::values;
 use store_suites::monitoring::server::SCRAPED;
 use store_suites::steps::Check;
@@ -16,7 +17,7 @@ use store_suites::tools::Tools;
 use store_testbed::command::{SHORT, run};
 
 /// The version of Kubernetes whose schemas the manifests must keep to.
-const KUBERNETES: &str = "1.35";
+pub(crate) const KUBERNETES: &str = "1.35";
 /// Kinds that Kubernetes itself has no schema for.
 const FOREIGN: [&str; 6] =
     ["StoreCluster", "ServiceMonitor", "PodMonitor", "PrometheusRule", "Kustomization", "CustomResourceDefinition"];
@@ -29,7 +30,7 @@ const CASES: &[(&str, &[&str])] = &[
         "nothing that is optional",
         &[
             "--set",
-            "crds.install=false,rbac.create=false,rbac.aggregate=false,serviceAccount.create=false,podDisruptionBudget.enabled=false,networkPolicy.enabled=false",
+            "crds.install=false,rbac.create=false,rbac.aggregate=false,serviceAccount.create=false,serviceAccount.name=given,podDisruptionBudget.enabled=false,networkPolicy.enabled=false",
         ],
     ),
     (
@@ -162,6 +163,7 @@ pub fn checks(root: &Path, tools: &Tools) -> Vec<Check> {
     }
     checks.push(("values.yaml and its schema have the same values".to_owned(), same_values(&chart)));
     checks.push(("a shop that no operator would look after is refused".to_owned(), unwatched(&tools.helm, &chart)));
+    checks.extend(chart_cases::checks(root, tools));
     checks.extend(kustomization(root, tools));
     checks.extend(samples(root, tools));
     checks
@@ -283,12 +285,12 @@ fn accepted(object: &Value) -> Result<(), String> {
     }
 }
 
-fn documents(yaml: &str) -> Result<Vec<Value>, String> {
+pub(crate) fn documents(yaml: &str) -> Result<Vec<Value>, String> {
     let values: Vec<Value> = serde_saphyr::from_multiple(yaml).map_err(text)?;
     Ok(values.into_iter().filter(|value| !value.is_null()).collect())
 }
 
-fn kind(object: &Value) -> &str {
+pub(crate) fn kind(object: &Value) -> &str {
     object["kind"].as_str().unwrap_or_default()
 }
 

@@ -4,17 +4,26 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
 
 use crate::{crd_reference, values};
-use store_suites::manifests::{CHART, Files, ManifestsError, copy_directory, rendered, serialize, to_yaml};
+use store_suites::manifests::{
+    CHART, Files, ManifestsError, NAMESPACE, RELEASE, copy_directory, rendered, serialize, to_yaml,
+};
+use store_suites::monitoring::RULES;
 use store_suites::release::rules::with_version;
 use store_suites::steps::Check;
 use store_testbed::checkout::cargo;
-use store_testbed::command::{CommandError, LONG, run};
+use store_testbed::command::{CommandError, LONG, SHORT, run};
 
 /// What the chart's README begins with; the table of values follows.
 const README_PREAMBLE: &str = "README.preamble.md";
 const CHART_ABOUT: &str = "Chart.yaml";
+const CHART_SCHEMA: &str = "values.schema.json";
+/// The line of the schema that has what a shop's spec may be.
+const STORE_SCHEMA: &str = r#"    "storeClusterSpec": "#;
 const CHART_CRD: &str = "templates/crds/storeclusters.yaml";
 
 /// A file could not be made, read or written.
@@ -56,7 +65,10 @@ pub fn files(root: &Path, helm: &Path) -> Result<Files, GenerateError> {
     let about = Path::new(CHART).join(CHART_ABOUT);
     let versioned = with_version(&read(&root.join(&about))?, env!("CARGO_PKG_VERSION"));
     files.insert(about, versioned);
+    let schema = Path::new(CHART).join(CHART_SCHEMA);
+    files.insert(schema.clone(), with_store_schema(&read(&root.join(&schema))?, &store_crds::crd())?);
     files.extend(render(root, helm, &files)?);
+    files.insert(RULES.into(), rules(root, helm)?);
     let openapi = run(&mut cargo(["run", "--quiet", "--bin", "store-api", "--", "openapi"]), LONG)?;
     files.insert("api-server/openapi.json".into(), openapi);
     let graphql = run(&mut cargo(["run", "--quiet", "--bin", "store-api", "--", "graphql"]), LONG)?;
@@ -124,7 +136,71 @@ fn chart_crd() -> Result<String, GenerateError> {
         return Err(GenerateError::LooksLikeTemplate);
     }
     let header = "# Generated from the types in crds/src by `make generate`.\n";
-    Ok(format!("{header}{{{{- if .Values.crds.install }}}}\n{}\n{{{{- end }}}}\n", yaml.trim_end()))
+    let labels = "metadata:\n  labels:\n    {{- include \"store-manager.labels\" (list $ dict) | nindent 4 }}\n";
+    let yaml = yaml.trim_end().replacen("metadata:\n", labels, 1);
+    Ok(format!("{header}{{{{- if .Values.crds.install }}}}\n{yaml}\n{{{{- end }}}}\n"))
+}
+
+/// The schema of the chart's values with the form of a shop's spec out of the CRD, so that helm tells the path of what is
+/// wrong. Rules in CEL stay with the API server.
+fn with_store_schema(schema: &str, crd: &impl serde::Serialize) -> Result<String, GenerateError> {
+    let crd = serde_json::to_value(crd).map_err(|error| serialize("the CRD", error))?;
+    let spec = crd.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec").unwrap_or(&Value::Null);
+    let mut form = form(spec);
+    form["type"] = json!(["object", "null"]);
+    let line = |line: &str| match line.strip_prefix(STORE_SCHEMA) {
+        Some(rest) => format!("{STORE_SCHEMA}{form}{}", if rest.ends_with(',') { "," } else { "" }),
+        None => line.to_owned(),
+    };
+    Ok(schema.lines().map(line).collect::<Vec<_>>().join("\n") + "\n")
+}
+
+/// What of the API server's schema is JSON Schema, without descriptions; fields that are not in it are refused.
+fn form(schema: &Value) -> Value {
+    let mut form = serde_json::Map::new();
+    for (key, value) in schema.as_object().into_iter().flatten() {
+        let value = match key.as_str() {
+            "properties" => {
+                let fields = value.as_object().into_iter().flatten();
+                fields.map(|(name, schema)| (name.clone(), self::form(schema))).collect()
+            }
+            "items" | "additionalProperties" if value.is_object() => self::form(value),
+            "anyOf" | "oneOf" | "allOf" => value.as_array().into_iter().flatten().map(self::form).collect(),
+            "type"
+            | "enum"
+            | "required"
+            | "minimum"
+            | "maximum"
+            | "minLength"
+            | "maxLength"
+            | "minItems"
+            | "maxItems"
+            | "minProperties"
+            | "maxProperties"
+            | "pattern"
+            | "additionalProperties" => value.clone(),
+            _ => continue,
+        };
+        form.insert(key.clone(), value);
+    }
+    let open = schema["x-kubernetes-preserve-unknown-fields"] == true;
+    if form.contains_key("properties") && !open {
+        form.entry("additionalProperties").or_insert(json!(false));
+    }
+    Value::Object(form)
+}
+
+/// The chart's rules with its defaults, for a Prometheus without its operator.
+fn rules(root: &Path, helm: &Path) -> Result<String, GenerateError> {
+    const RULE: &str = "templates/prometheusrule.yaml";
+    let mut command = Command::new(helm);
+    command.args(["template", RELEASE, "--namespace", NAMESPACE, "--show-only", RULE]).arg(root.join(CHART));
+    command.args(["--set", "monitoring.rules.enabled=true,monitoring.rules.runbookUrl="]);
+    let wrong = |reason| ManifestsError::Rendered { template: RULE.to_owned(), reason };
+    let object: Value = serde_saphyr::from_str(&run(&mut command, SHORT)?).map_err(|error| wrong(error.to_string()))?;
+    let header = "# Rules for Prometheus, generated from rules.tpl beside it by `make generate`, with the chart's defaults. The\n\
+        # chart ships them as a PrometheusRule (monitoring.rules.enabled). Every alert has its page in docs/runbooks.\n";
+    Ok(format!("{header}{}", to_yaml("the rules", &object["spec"])?))
 }
 
 /// `k8s/` of a copy of the chart that has `made`, its files that are made from others.

@@ -4,6 +4,7 @@
 pub mod alerts;
 pub mod book;
 pub mod chart;
+mod chart_cases;
 pub mod checks;
 #[cfg(test)]
 mod crates;
@@ -12,6 +13,7 @@ pub mod docs;
 pub mod generate;
 pub mod gitops;
 pub mod linters;
+mod linters_made;
 pub mod readme;
 pub mod start;
 pub mod values;

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::linters_made;
 use store_suites::manifests::copy_directory;
 use store_suites::steps::Check;
 use store_suites::tools::{Tools, python};
@@ -60,7 +61,7 @@ fn pinned(root: &Path, tools: &Tools) -> Result<String, String> {
 
 /// One check per manifest: no test of kube-score is critical.
 pub fn kube_score(root: &Path, tools: &Tools) -> Vec<Check> {
-    each(root, tools, "kube-score finds nothing critical", |file| {
+    let mut checks = each(root, tools, "kube-score finds nothing critical", |file| {
         let mut score = Command::new(&tools.kube_score);
         score.args(["score", "--output-format", "json", "--exit-one-on-warning=false"]);
         for test in SCORE_SKIPPED {
@@ -68,7 +69,9 @@ pub fn kube_score(root: &Path, tools: &Tools) -> Vec<Check> {
         }
         // It fails when it finds something; what it finds is on standard output all the same.
         critical(&output(score.arg(file))?)
-    })
+    });
+    checks.extend(linters_made::checks(root, tools));
+    checks
 }
 
 /// One check per manifest: no check of checkov fails. `packages` is the directory that has it.
@@ -99,7 +102,7 @@ fn each(root: &Path, tools: &Tools, what: &str, check: impl Fn(&Path) -> Result<
 }
 
 /// Standard output of a linter as JSON, whether it found something or not.
-fn output(command: &mut Command) -> Result<Value, String> {
+pub(crate) fn output(command: &mut Command) -> Result<Value, String> {
     let output = command.output().map_err(text)?;
     serde_json::from_slice(&output.stdout).map_err(|error| {
         let said = String::from_utf8_lossy(&output.stderr);
@@ -108,7 +111,7 @@ fn output(command: &mut Command) -> Result<Value, String> {
 }
 
 /// What kube-score finds critical.
-fn critical(scored: &Value) -> Result<(), String> {
+pub(crate) fn critical(scored: &Value) -> Result<(), String> {
     let mut verdicts = 0;
     let mut found = Vec::new();
     for object in scored.as_array().into_iter().flatten() {

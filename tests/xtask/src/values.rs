@@ -93,6 +93,30 @@ fn prose(comment: &str) -> String {
     cell(&comment.split_whitespace().collect::<Vec<_>>().join(" ")).replace('<', "&lt;")
 }
 
+/// Every value of the chart at `chart` with its default, sections included, by its path with dots.
+///
+/// # Errors
+/// values.yaml cannot be read.
+pub fn defaults(chart: &std::path::Path) -> Result<Vec<(String, Value)>, String> {
+    let text = std::fs::read_to_string(chart.join("values.yaml")).map_err(|error| error.to_string())?;
+    let values: Value = serde_saphyr::from_str(&text).map_err(|error| error.to_string())?;
+    let mut paths = BTreeSet::new();
+    keys(&values, "", &mut paths, &|_| true);
+    let of = |path: String| {
+        values.pointer(&format!("/{}", path.replace('.', "/"))).map(|value| (path.clone(), value.clone()))
+    };
+    Ok(paths.into_iter().filter_map(of).collect())
+}
+
+/// Sets the value at a path with dots.
+pub fn set(values: &mut Value, path: &str, value: Value) {
+    let mut at = values;
+    for key in path.split('.') {
+        at = &mut at[key];
+    }
+    *at = value;
+}
+
 /// Values that the schema does not know, and properties of the schema that the file does not have.
 pub fn unknown(values: &Value, schema: &Value) -> Vec<String> {
     let mut of_values = BTreeSet::new();
@@ -114,7 +138,7 @@ pub fn unknown(values: &Value, schema: &Value) -> Vec<String> {
 }
 
 /// What Helm itself or Kubernetes allows beside what the file shows.
-const ALLOWED_EXTRA: [&str; 2] = ["global", "resources.claims"];
+const ALLOWED_EXTRA: [&str; 3] = ["global", "enabled", "resources.claims"];
 
 fn has_children(paths: &BTreeSet<String>, parent: &str) -> bool {
     paths.iter().any(|path| path.strip_prefix(parent).is_some_and(|rest| rest.starts_with('.')))

@@ -41,6 +41,14 @@ fn shortened(expression: &str) -> String {
         };
         let (token, after) = found.split_at(end);
         let range = token.strip_prefix('[').and_then(|token| seconds(token.strip_suffix(']')?));
+        // `offset 1d`: the unit stands behind the number.
+        let unit = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
+        let offset = skipped.ends_with("offset ").then(|| format!("{token}{}", &after[..unit]));
+        if let Some(offset) = offset.as_deref().and_then(seconds) {
+            text += &duration((offset / FACTOR).max(SHORTEST_RANGE));
+            rest = &after[unit..];
+            continue;
+        }
         let age = token.parse().ok().filter(|age: &f64| !in_word && *age >= AGES_FROM);
         match (range, age) {
             (Some(range), _) => text += &format!("[{}]", duration((range / FACTOR).max(SHORTEST_RANGE))),
@@ -83,6 +91,8 @@ mod tests {
             ("increase(b_total[10m]) > 0", "increase(b_total[15000ms]) > 0"),
             ("(time() - c_seconds > 9000) and c_seconds > 0", "(time() - c_seconds > 12.5) and c_seconds > 0"),
             ("predict_linear(d[6h], 4 * 86400) < 0", "predict_linear(d[30000ms], 4 * 120) < 0"),
+            ("(e unless e offset 1d) > 0", "(e unless e offset 120000ms) > 0"),
+            ("f unless f{a=\"1\"} offset 5m or g", "f unless f{a=\"1\"} offset 15000ms or g"),
             ("ns:errors:ratio_rate30m > 6 * 0.001", "ns:errors:ratio_rate30m > 6 * 0.001"),
         ] {
             assert_eq!(shortened(shipped), expected);
@@ -104,7 +114,11 @@ mod tests {
             let text = before["expr"].as_str().expect("an expression");
             let aged = text.contains("time() -");
             ages += usize::from(aged);
-            assert_eq!(before["expr"] != after["expr"], aged || text.contains('['), "{after}");
+            assert_eq!(
+                before["expr"] != after["expr"],
+                aged || text.contains('[') || text.contains("offset"),
+                "{after}"
+            );
         }
         assert!(waits >= 20 && ages == 3, "{waits} {ages}");
     }

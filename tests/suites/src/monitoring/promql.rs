@@ -14,6 +14,8 @@ const AGGREGATIONS: [&str; 12] =
 pub struct Names {
     /// Metrics, with the labels that their matchers name.
     pub metrics: BTreeMap<String, BTreeSet<String>>,
+    /// Each place where a metric stands, with the labels that are matched there.
+    pub uses: Vec<(String, BTreeSet<String>)>,
     /// Labels that are grouped or joined by.
     pub labels: BTreeSet<String>,
 }
@@ -40,12 +42,14 @@ pub fn names(expression: &str) -> Result<Names, String> {
             word if !is_name(word) || next == Some("(") => {}
             word if LISTS.contains(&word) || WORDS.contains(&word) || AGGREGATIONS.contains(&word) => {}
             metric => {
-                let labels = names.metrics.entry(metric.to_owned()).or_default();
+                let mut matched = BTreeSet::new();
                 if next == Some("{") {
                     let end = after(&tokens, at, "}");
-                    labels.extend(tokens[at..end].iter().filter(|token| is_name(token)).cloned());
+                    matched.extend(tokens[at..end].iter().filter(|token| is_name(token)).cloned());
                     at = end;
                 }
+                names.metrics.entry(metric.to_owned()).or_default().extend(matched.iter().cloned());
+                names.uses.push((metric.to_owned(), matched));
             }
         }
     }

@@ -6,8 +6,20 @@ use serde_json::Value;
 
 use store_suites::monitoring::{promql, rules_of};
 
-/// Labels that every series gets from where it was scraped.
-const OF_THE_TARGET: [&str; 5] = ["namespace", "pod", "store", "job", "instance"];
+/// Labels that every series gets from where it was scraped, or from whoever gathers series of several clusters, or
+/// where a Prometheus overrides honorLabels.
+const OF_THE_TARGET: [&str; 10] = [
+    "namespace",
+    "pod",
+    "store",
+    "job",
+    "instance",
+    "container",
+    "endpoint",
+    "service",
+    "cluster",
+    "exported_namespace",
+];
 
 /// Metrics with their labels.
 #[derive(Debug, Default)]
@@ -34,8 +46,14 @@ impl Known {
         }
     }
 
-    /// Learns what rules record.
+    /// The labels that a program sets on a metric.
+    pub fn labels(&self, metric: &str) -> Option<&BTreeSet<String>> {
+        self.0.get(metric)
+    }
+
+    /// Learns what rules record, and what every Prometheus writes itself.
     pub fn record(&mut self, rules: &Value) {
+        self.0.insert("up".to_owned(), BTreeSet::new());
         let names = rules_of(rules).filter_map(|rule| rule["record"].as_str());
         self.0.extend(names.map(|name| (name.to_owned(), BTreeSet::new())));
     }
