@@ -45,6 +45,7 @@ pub mod progress;
 pub mod project_images;
 pub mod provisioner;
 pub mod readme;
+pub mod schemas;
 pub mod shop_up;
 pub mod soak;
 pub mod start;

@@ -9,6 +9,7 @@ use store_tests::cache::Cache;
 use store_tests::checks::{self, cargo};
 use store_tests::counts::Counting;
 use store_tests::linters;
+use store_tests::schemas;
 use store_tests::steps::Steps;
 use store_tests::tools;
 
@@ -34,6 +35,10 @@ async fn main() -> anyhow::Result<ExitCode> {
             Ok(packages) => steps.checks(CHECKOV, || linters::checkov(&checks::root(), &tools, &packages)),
             Err(error) => steps.check(CHECKOV, || Err(error)),
         };
+    }
+    if steps.wants(schemas::STEP) {
+        let tools = tools::ensure(&Cache::open()?)?;
+        steps.checks(schemas::STEP, || schemas::check(&tools));
     }
     if api_suite::STEPS.iter().any(|step| steps.wants(step)) {
         let tools = tools::ensure(&Cache::open()?)?;
