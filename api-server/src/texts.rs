@@ -56,7 +56,12 @@ pub async fn report(services: &Services, out: &mut (dyn Write + Send)) -> Result
         let page = services.products.page(&cx, Filter::default(), looks, cursor.as_deref(), &mut rows).await?;
         for row in &rows {
             looked.products += 1;
-            looked.fields += write(out, "product", row.id, of_product(row))?;
+            let mut told = of_product(row);
+            if !is_found(services, row).await? {
+                let detail = "is not found by its beginning: give the product another name, and then this one again";
+                told.push(("name", ("other_beginning", detail.to_owned())));
+            }
+            looked.fields += write(out, "product", row.id, told)?;
         }
         cursor = page.next;
         if cursor.is_none() {
@@ -88,6 +93,20 @@ fn write(out: &mut (dyn Write + Send), kind: &str, id: Uuid, told: Told) -> Resu
     Ok(told.len() as u64)
 }
 
+/// Whether a product is found by its name. Once names were folded as whole words, so one that was stored then may lie under
+/// another beginning than it is looked for by.
+async fn is_found(services: &Services, row: &Product) -> Result<bool, ModelError> {
+    if fold_name(&row.name) == row.name.to_lowercase() {
+        return Ok(true);
+    }
+    let filter = Filter { name_prefix: Some(row.name.clone()), ..Filter::default() };
+    let mut rows: Vec<Product> = Vec::new();
+    let cx = Context::within(DEADLINE);
+    let page = services.products.page(&cx, filter, (PAGE, LOOKED_AT_MAX), None, &mut rows).await?;
+    // Where so many have the same name, nobody can say.
+    Ok(page.next.is_some() || rows.iter().any(|found| found.id == row.id))
+}
+
 fn of_product(row: &Product) -> Told {
     let texts = [
         ("sku", Some(&row.sku), Text::Identifier, product::SKU_MAX),
@@ -100,13 +119,7 @@ fn of_product(row: &Product) -> Told {
         let text = text?;
         told(text, kind.read(text, max)).map(|told| (field, told))
     });
-    let mut found: Told = read.collect();
-    // Such names lie under other beginnings than they are looked for by.
-    if fold_name(&row.name) != row.name.to_lowercase() {
-        let detail = "may not be found by its beginning: give the product another name, and then this one again";
-        found.push(("name", ("other_beginning", detail.to_owned())));
-    }
-    found
+    read.collect()
 }
 
 fn of_user(row: &User) -> Told {
@@ -159,7 +172,7 @@ mod tests {
         services.users.create(&cx, draft, Identity::generate()).await.unwrap();
         let mut out = Vec::new();
         let looked = report(&services, &mut out).await.unwrap();
-        assert_eq!(looked, Looked { products: 4, users: 1, fields: 5 });
+        assert_eq!(looked, Looked { products: 4, users: 1, fields: 4 });
         let text = String::from_utf8(out).unwrap();
         let told: Vec<String> = text
             .lines()
@@ -170,7 +183,6 @@ mod tests {
             })
             .collect();
         let expected = [
-            "product name other_beginning",
             "product sku other_form",
             "product name other_form",
             "product sku blank_ends",
