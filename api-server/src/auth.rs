@@ -31,6 +31,8 @@ pub enum Gate {
 pub enum Denied {
     /// It is not a token of ours; why is for the log alone.
     Invalid(&'static str),
+    /// It has more bytes than any is read of.
+    TooLong,
     /// It cannot be checked now: the keys of the issuer were not reached.
     NoKeys,
 }
@@ -50,9 +52,11 @@ impl Gate {
         if matches!(self, Self::Off) || route == Route::Unmatched {
             return Ok(None);
         }
-        let who = roles::who(route, method).ok_or_else(|| not_allowed(route))?;
-        let Who::Roles(allowed) = who else {
-            return Ok(None);
+        // A method without a cell was refused before.
+        let allowed = match roles::who(route, method) {
+            Some(Who::Roles(allowed)) => allowed,
+            Some(Who::Anybody) => return Ok(None),
+            None => return Err(Problem::not_found("method of this resource")),
         };
         let role = match token(headers) {
             Ok(None) => return Err(unauthorized("Bearer", "send a token: Authorization: Bearer …")),
@@ -66,6 +70,11 @@ impl Gate {
                 tracing::debug!(reason, "refused a token");
                 Err(unauthorized("Bearer error=\"invalid_token\"", "the token is not valid here"))
             }
+            Err(Denied::TooLong) => Err(Problem::new(
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "token_too_long",
+                format!("a token has at most {MAX_TOKEN} bytes; one of fewer groups or claims is shorter"),
+            )),
             Err(Denied::NoKeys) => {
                 Err(Problem::unavailable("issuer_unreachable", "the keys of the token's issuer were not reached"))
             }
@@ -102,7 +111,7 @@ fn token(headers: &HeaderMap) -> Result<Option<&str>, Denied> {
         return Err(Denied::Invalid("more than one Authorization header"));
     }
     if value.len() > MAX_TOKEN {
-        return Err(Denied::Invalid("longer than any token"));
+        return Err(Denied::TooLong);
     }
     let text = value.to_str().map_err(|_| Denied::Invalid("not visible ASCII"))?;
     let (scheme, token) = text.split_once(' ').ok_or(Denied::Invalid("no scheme and token"))?;
@@ -125,15 +134,4 @@ fn forbidden(role: Role) -> Problem {
     let detail = format!("a {} may not do this", role.name());
     Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
         .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"insufficient_scope\""))
-}
-
-/// A method without a cell never reaches the router, whatever that would do with it.
-fn not_allowed(route: Route) -> Problem {
-    let methods: Vec<&str> = roles::cells(route).iter().map(|cell| cell.method).collect();
-    let detail = "the resource has other methods, see Allow";
-    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
-    match HeaderValue::try_from(methods.join(",")) {
-        Ok(allow) => problem.with_header(header::ALLOW, allow),
-        Err(_) => problem,
-    }
 }

@@ -13,7 +13,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::IntoResponse as _;
 use futures::FutureExt as _;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body::Body as _;
 use store_telemetry::ids::{self, Name};
 use tracing::{Instrument as _, Span};
@@ -22,12 +22,13 @@ use crate::access_log::{AccessLog, Entry};
 use crate::admission::slow_body::{Held, SlowBody};
 use crate::app::App;
 use crate::auth::{self, roles::Role};
-use crate::controllers::request::TRACE;
+use crate::controllers::request::{IDEMPOTENCY_KEY, TRACE};
 use crate::models::TraceTurn;
 use crate::problem::Problem;
 use crate::proxies::{Proxies, lead_back};
 use crate::route::Route;
 use crate::router;
+use crate::rules_of_http;
 use crate::server::outgoing::Unsent;
 use crate::trace;
 
@@ -73,12 +74,52 @@ fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {
     fits.then(|| value.clone())
 }
 
-/// Counts a request for as long as it lives.
-struct Active<'a>(&'a App);
+/// Counts a request for as long as it lives, and tells of it when it ends: with its answer, or without one where the client
+/// hangs up, which drops whatever works on it.
+struct Told<'a> {
+    edge: &'a Edge,
+    started: Instant,
+    method: Method,
+    uri: Uri,
+    route: Route,
+    id: HeaderValue,
+    client: Option<IpAddr>,
+    role: Option<Role>,
+    span: Span,
+    answered: bool,
+}
 
-impl Drop for Active<'_> {
+/// The client has hung up before it was answered; nginx calls it so.
+const HUNG_UP: u16 = 499;
+
+impl Told<'_> {
+    /// Notes an answer of so many bytes.
+    fn answered(&mut self, status: StatusCode, bytes: Option<u64>) {
+        self.answered = true;
+        let Self { edge, method, route, client, role, .. } = self;
+        let took = self.started.elapsed();
+        edge.app.metrics.active.dec();
+        edge.app.metrics.request(*route, method, status, took.as_secs_f64());
+        edge.log.request(&Entry {
+            id: &self.id,
+            method,
+            path: self.uri.path(),
+            route: *route,
+            status,
+            took,
+            bytes,
+            client: *client,
+            role: *role,
+            trace: trace::ended(&self.span, status),
+        });
+    }
+}
+
+impl Drop for Told<'_> {
     fn drop(&mut self) {
-        self.0.metrics.active.dec();
+        if !self.answered {
+            self.answered(StatusCode::from_u16(HUNG_UP).unwrap_or(StatusCode::REQUEST_TIMEOUT), None);
+        }
     }
 }
 
@@ -119,6 +160,7 @@ impl Edge {
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
     {
+        let mut request = request;
         let started = Instant::now();
         let method = request.method().clone();
         let uri = request.uri().clone();
@@ -128,10 +170,11 @@ impl Edge {
         let prefix = self.proxies.prefix(request.headers());
         let span = trace::request(route, &method, request.headers(), &id);
         self.app.metrics.active.inc();
-        let active = Active(&self.app);
-        let mut role = None;
+        let mut told = Told { edge: self, started, method, uri, route, id, client, role: None, span, answered: false };
+        let by_rule =
+            rules_of_http::settled(route, told.uri.path(), &told.method, request.version(), request.headers());
         // Held until the answer is made. Probes and metrics are told of a full house, not turned away by it.
-        let mut slot = if route.is_operational() {
+        let mut slot = if route.is_operational() || !matches!(by_rule, Ok(None)) {
             None
         } else if self.app.unsent.is_full() {
             Some(None)
@@ -139,51 +182,46 @@ impl Edge {
             Some(self.app.admission.enter().await)
         };
         let mut held = None;
-        let mut response = match &slot {
-            Some(None) => {
+        let mut response = match (by_rule, &slot) {
+            (Ok(Some(response)), _) => response,
+            (Err(problem), _) => problem.into_response(),
+            (Ok(None), Some(None)) => {
                 self.app.metrics.shed.inc();
                 Problem::overloaded().into_response()
             }
-            None | Some(Some(_)) => match self.app.gate.admit(route, &method, request.headers()).await {
-                Ok(admitted) => match self.trace_turn(request.headers(), admitted) {
-                    Err(problem) => {
-                        role = admitted;
-                        problem.into_response()
-                    }
-                    Ok(_turn) => {
-                        role = admitted;
-                        // An import takes its time, and there are few at once.
-                        if !request.body().is_end_stream() && !route.is_import() {
-                            held = slot.take().flatten().map(Held::new);
+            (Ok(None), None | Some(Some(_))) => {
+                match self.app.gate.admit(route, &told.method, request.headers()).await {
+                    Ok(admitted) => match self.trace_turn(request.headers(), admitted) {
+                        Err(problem) => {
+                            told.role = admitted;
+                            problem.into_response()
                         }
-                        self.routed(route, request, held.as_ref(), &span, &id).await
-                    }
-                },
-                Err(problem) => problem.into_response(),
-            },
+                        Ok(_turn) => {
+                            told.role = admitted;
+                            if let Some(role) = admitted
+                                && request.headers().contains_key(&IDEMPOTENCY_KEY)
+                            {
+                                request.extensions_mut().insert(role);
+                            }
+                            // An import takes its time, and there are few at once.
+                            if !request.body().is_end_stream() && !route.is_import() {
+                                held = slot.take().flatten().map(Held::new);
+                            }
+                            self.routed(route, request, held.as_ref(), &told.span, &told.id).await
+                        }
+                    },
+                    Err(problem) => problem.into_response(),
+                }
+            }
         };
         if !response.status().is_success() {
-            response = written_out(response, &id);
+            response = written_out(response, &told.id);
         }
-        drop((active, slot, held));
-        let took = started.elapsed();
-        let status = response.status();
-        self.app.metrics.request(route, &method, status, took.as_secs_f64());
-        self.log.request(&Entry {
-            id: &id,
-            method: &method,
-            path: uri.path(),
-            route,
-            status,
-            took,
-            bytes: response.body().size_hint().exact(),
-            client,
-            role,
-            trace: trace::ended(&span, status),
-        });
+        drop((slot, held));
+        told.answered(response.status(), response.body().size_hint().exact());
         let headers = response.headers_mut();
         // Moved here after its last use: a copy would be an allocation.
-        headers.insert(REQUEST_ID, id);
+        headers.insert(REQUEST_ID, std::mem::replace(&mut told.id, HeaderValue::from_static("")));
         if let Some(prefix) = prefix {
             lead_back(headers, &prefix);
         }

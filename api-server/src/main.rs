@@ -60,6 +60,7 @@ fn main() -> ExitCode {
         match cli.command {
             Some(Command::Migrate(args)) => store_api::run::migrate(&settings, &args).await?,
             Some(Command::Seed(args)) => store_api::run::seed(&settings, &args).await?,
+            Some(Command::Texts) => store_api::run::texts(&settings).await?,
             _ => store_api::run::serve(&settings).await?,
         }
         Ok(())

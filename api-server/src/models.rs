@@ -17,6 +17,7 @@ pub mod product;
 pub mod products;
 pub mod reports;
 pub mod stocks;
+pub mod text;
 pub mod user;
 pub mod users;
 

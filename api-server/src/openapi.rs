@@ -10,11 +10,13 @@ use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
 
 use crate::auth::roles::{self, Role, Who};
 use crate::controllers::{cluster, csv, docs, graphql, health, orders, products, reports, stocks, users};
+use crate::models::text::Text;
 use crate::problem::ProblemDoc;
 use crate::route::Route;
 
 /// The document as it is served: pretty JSON with a line break at its end. With `guarded` it says
-/// which operations need a token and who may do them; so it is committed.
+/// which operations need a token and who may do them; so it is committed. The declarations name the kind of a
+/// text where the document has its pattern.
 pub fn text(guarded: bool) -> String {
     let mut document = ApiDoc::openapi();
     if guarded {
@@ -22,8 +24,23 @@ pub fn text(guarded: bool) -> String {
     }
     examples::add(&mut document);
     let mut text = document.to_pretty_json().unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
+    for kind in Text::ALL {
+        text =
+            text.replace(&format!("\"pattern\": \"{kind:?}\""), &format!("\"pattern\": {}", visible(&kind.pattern())));
+    }
     text.push('\n');
     text
+}
+
+/// A JSON string whose characters can all be seen.
+fn visible(text: &str) -> String {
+    let mut out = serde_json::Value::from(text).to_string();
+    let hidden: String = text.chars().filter(|c| !c.is_ascii()).collect();
+    for c in hidden.chars() {
+        let units: String = c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect();
+        out = out.replace(c, &units);
+    }
+    out
 }
 
 #[derive(OpenApi)]
@@ -41,7 +58,7 @@ pub fn text(guarded: bool) -> String {
         products::patch,
         products::remove,
         csv::import_products,
-        csv::export_products,
+        csv::export::export_products,
         users::list,
         users::create,
         users::show,
@@ -55,7 +72,7 @@ pub fn text(guarded: bool) -> String {
         stocks::overview,
         graphql::query,
         csv::import_stocks,
-        csv::export_stocks,
+        csv::export::export_stocks,
         orders::list,
         orders::create,
         orders::put,
@@ -128,6 +145,7 @@ impl Modify for Closed {
             return;
         };
         for name in [
+            "FileForm",
             "NewProduct",
             "ProductChange",
             "NewUser",
@@ -178,11 +196,14 @@ pub struct WriteHeaders {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[allow(dead_code, reason = "documents the headers; they are read by controllers::request")]
-pub struct IfMatchHeader {
+pub struct ConditionHeaders {
     /// Entity tags of the versions that may be changed, such as `"3"`, or `*`. What is no entity
     /// tag matches no version.
     #[param(rename = "If-Match", nullable = false, example = "*")]
     if_match: Option<String>,
+    /// Entity tags of versions that may not be changed, or `*`: only where nothing is there yet.
+    #[param(rename = "If-None-Match", nullable = false, example = "\"0\"")]
+    if_none_match: Option<String>,
 }
 
 /// Header of requests that are done once.
@@ -251,7 +272,7 @@ problem_responses! {
     /// 409.
     OrderConflict = "What has become of the order does not allow this";
     /// 412.
-    VersionMoved = "The resource is at another version than `If-Match` names";
+    VersionMoved = "The resource is not as `If-Match` and `If-None-Match` ask";
     /// 413.
     TooLarge = "The body has more than 64 KiB";
     /// 415.

@@ -132,6 +132,13 @@ impl Problem {
         problem
     }
 
+    /// The same with other words for people.
+    #[must_use]
+    pub fn with_detail(mut self, detail: &'static str) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
     /// Adds a header to the answer.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -218,7 +225,9 @@ impl From<ModelError> for Problem {
             ModelError::PreconditionFailed(what) => Self::new(
                 StatusCode::PRECONDITION_FAILED,
                 "version_moved",
-                format!("the {what} is at none of the versions that If-Match names, read it again"),
+                format!(
+                    "the {what} is not as If-Match and If-None-Match ask, read it again; a weak tag (W/\"…\") never matches"
+                ),
             ),
             ModelError::Conflict(violation) => Self::of_violations(StatusCode::CONFLICT, "conflict", vec![violation]),
             ModelError::Busy(violation) => {

@@ -7,20 +7,21 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, StatusCode, Uri};
 use tower::Service as _;
 
 use crate::app::App;
 use crate::controllers::{cluster, csv, docs, graphql, health, orders, products, reports, stocks, users};
 use crate::problem::Problem;
 use crate::route::Route;
+use crate::rules_of_http;
 
 /// The API over one application.
 pub fn build(app: Arc<App>) -> Router {
     Router::new()
         .route(Route::Products.pattern(), get(products::list).post(products::create))
         .route(Route::ProductImport.pattern(), post(csv::import_products))
-        .route(Route::ProductExport.pattern(), get(csv::export_products))
+        .route(Route::ProductExport.pattern(), get(csv::export::export_products))
         .route(
             Route::Product.pattern(),
             get(products::show).put(products::replace).patch(products::patch).delete(products::remove),
@@ -29,7 +30,7 @@ pub fn build(app: Arc<App>) -> Router {
         .route(Route::User.pattern(), get(users::show).patch(users::change).delete(users::erase))
         .route(Route::Stocks.pattern(), get(stocks::list).post(stocks::set))
         .route(Route::StockImport.pattern(), post(csv::import_stocks))
-        .route(Route::StockExport.pattern(), get(csv::export_stocks))
+        .route(Route::StockExport.pattern(), get(csv::export::export_stocks))
         .route(Route::Stock.pattern(), get(stocks::show))
         .route(Route::StockAdjustments.pattern(), post(stocks::adjust))
         .route(Route::StockMovements.pattern(), get(stocks::movements))
@@ -65,10 +66,11 @@ pub fn operations(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-async fn nowhere() -> Problem {
-    Problem::not_found("resource")
+async fn nowhere(uri: Uri) -> Problem {
+    rules_of_http::nowhere(uri.path())
 }
 
+/// Not reached: the edge knows the methods of each route.
 async fn other_methods() -> Problem {
     let detail = "the resource has other methods, see Allow";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)

@@ -1,4 +1,4 @@
-//! The commands: `serve`, `migrate` and `seed`. IO.
+//! The commands: `serve`, `migrate`, `seed` and `texts`. IO.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +26,7 @@ use crate::router;
 use crate::seed::{self, Plan};
 use crate::server::{self, Door, Pace};
 use crate::settings::{MigrateArgs, SeedArgs, SerialLevel, Settings, SettingsError};
+use crate::texts;
 
 /// A command that did not do its work.
 #[derive(Debug, Error)]
@@ -42,6 +43,8 @@ pub enum RunError {
     Migrate(#[from] MigrationError),
     #[error("the demo catalogue is in the store in part only, run seed again: {0}")]
     Seed(String),
+    #[error("the report of texts is not whole: {0}")]
+    Texts(#[from] texts::TextsError),
 }
 
 /// Between two tries to reach Cassandra at the start.
@@ -163,6 +166,30 @@ pub async fn migrate(settings: &Settings, args: &MigrateArgs) -> Result<(), RunE
 
 /// Puts the demo catalogue into the store.
 pub async fn seed(settings: &Settings, args: &SeedArgs) -> Result<(), RunError> {
+    // The sweepers end with this function; what it leaves half-way those of the store finish.
+    let (services, _sweepers) = services_of_a_command(settings).await?;
+    let plan = Plan { seed: args.seed, products: args.products, users: args.users };
+    let sown = seed::sow(&services, &plan).await.map_err(|error| RunError::Seed(error.to_string()))?;
+    tracing::info!(
+        products = sown.products,
+        stocks = sown.stocks,
+        users = sown.users,
+        "the demo catalogue is in the store; told is what was made now"
+    );
+    Ok(())
+}
+
+/// Writes to standard output which stored texts today's rules would not take as they are.
+pub async fn texts(settings: &Settings) -> Result<(), RunError> {
+    let (services, _sweepers) = services_of_a_command(settings).await?;
+    let looked = texts::report(&services, &mut std::io::stdout()).await?;
+    let texts::Looked { products, users, fields } = looked;
+    tracing::info!(products, users, fields, "looked at the store's texts; told are the fields that have to be changed");
+    Ok(())
+}
+
+/// The use cases for a command that ends; what sweeps ends with what is returned beside them.
+async fn services_of_a_command(settings: &Settings) -> Result<(Services, Vec<Sweeper>), RunError> {
     settings.credentials()?;
     let deadline = Instant::now() + Duration::from_secs(settings.migrate_timeout_seconds);
     let connected = open_until(settings, deadline).await?;
@@ -173,19 +200,9 @@ pub async fn seed(settings: &Settings, args: &SeedArgs) -> Result<(), RunError> 
     let observer = Observer::register(&unseen).map_err(|error| start(&error))?;
     let figures = Figures::register(&unseen, i64::from(settings.low_stock)).map_err(|error| start(&error))?;
     let daos = cassandra::daos(connected, &usage(settings), &observer).await;
-    // The sweepers end with this function; what it leaves half-way those of the store finish.
-    let (daos, _sweepers) = daos.map_err(|error| start(&error))?;
+    let (daos, sweepers) = daos.map_err(|error| start(&error))?;
     // No cursor and no key of an idempotent request is given out here.
-    let services = Services::new(daos, &CursorKey::new(&rand::random::<[u8; 32]>()), 0, None, figures);
-    let plan = Plan { seed: args.seed, products: args.products, users: args.users };
-    let sown = seed::sow(&services, &plan).await.map_err(|error| RunError::Seed(error.to_string()))?;
-    tracing::info!(
-        products = sown.products,
-        stocks = sown.stocks,
-        users = sown.users,
-        "the demo catalogue is in the store; told is what was made now"
-    );
-    Ok(())
+    Ok((Services::new(daos, &CursorKey::new(&rand::random::<[u8; 32]>()), 0, None, figures), sweepers))
 }
 
 /// Reaches the database within a deadline.

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::app::Services;
-use crate::models::precondition::Tags;
+use crate::models::precondition::Condition;
 use crate::models::{Context, Identity, ModelError, Price, PriceError, Product, User, Violation, product, user};
 
 /// What to make.
@@ -140,7 +140,9 @@ pub async fn sow(services: &Services, plan: &Plan) -> Result<Sown, ModelError> {
         let cx = Context::within(DEADLINE);
         let sold_still = find_product(services, &cx, product).await?.is_some_and(|found| found.archived_at.is_none());
         let has_none = services.stocks.find(&cx, product).await?.0.is_none();
-        Ok(sold_still && has_none && made(services.stocks.set(&cx, product, quantity, Tags::Absent, identity).await)?)
+        Ok(sold_still
+            && has_none
+            && made(services.stocks.set(&cx, product, quantity, Condition::default(), identity).await)?)
     });
     let stocks = stocks.await?;
     let users = each(plan.users, |number| async move {
@@ -184,7 +186,7 @@ mod tests {
     use crate::dao::memory;
     use crate::models::cursor::CursorKey;
     use crate::models::figures::Figures;
-    use crate::models::product::check_line;
+    use crate::models::text::Text;
 
     const PLAN: Plan = Plan { seed: 7, products: 60, users: 25 };
 
@@ -194,9 +196,9 @@ mod tests {
         let all = Sown { products: 60, stocks: 60, users: 25 };
         assert_eq!(sow(&services, &PLAN).await.unwrap(), all);
         let cx = Context::within(DEADLINE);
-        services.users.erase(&cx, user_of(&PLAN, 3).0.resource, &Tags::Any).await.unwrap();
+        services.users.erase(&cx, user_of(&PLAN, 3).0.resource, &Condition::default()).await.unwrap();
         let product = product_of(&PLAN, 5).unwrap().0.resource;
-        let sold_out = services.stocks.set(&cx, product, 0, Tags::Absent, Identity::generate()).await;
+        let sold_out = services.stocks.set(&cx, product, 0, Condition::default(), Identity::generate()).await;
         assert_eq!(sold_out.unwrap().0.version, 2);
         assert_eq!(sow(&services, &PLAN).await.unwrap(), Sown::default());
         assert_eq!(services.stocks.find(&cx, product).await.unwrap().0.unwrap().quantity, 0, "not filled up again");
@@ -210,11 +212,11 @@ mod tests {
         for number in 1..=2000 {
             let (identity, draft) = product_of(&plan, number).unwrap();
             assert_eq!(product_of(&plan, number).unwrap(), (identity, draft.clone()), "the same every time");
-            assert_eq!(check_line(&draft.name, product::NAME_MAX), Ok(()));
-            assert_eq!(check_line(&draft.sku, product::SKU_MAX), Ok(()));
+            assert_eq!(Text::Name.read(&draft.name, product::NAME_MAX).as_ref(), Ok(&draft.name));
+            assert_eq!(Text::Identifier.read(&draft.sku, product::SKU_MAX).as_ref(), Ok(&draft.sku));
             assert_eq!(identity.created_ms(0), i64::try_from(FIRST_SECOND).unwrap() * 1000 + i64::from(number) * 1000);
             let (person, user) = user_of(&plan, number);
-            assert_eq!(user::check_email(&user.email, user::EMAIL_MAX), Ok(()));
+            assert_eq!(user::read_email(&user.email, user::EMAIL_MAX).as_ref(), Ok(&user.email));
             ids.extend([identity.resource, person.resource, identity.operation, person.operation]);
             words.extend([draft.sku, user.email]);
         }

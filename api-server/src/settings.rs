@@ -43,6 +43,8 @@ pub enum Command {
     Migrate(MigrateArgs),
     /// Put a demo catalogue into the store
     Seed(SeedArgs),
+    /// Tell of stored texts that today's rules would not take as they are
+    Texts,
     /// Print the OpenAPI document
     Openapi,
     /// Print the schema of GraphQL queries

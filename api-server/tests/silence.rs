@@ -98,7 +98,11 @@ async fn open(ring: &LocalRing, credentials: Option<(String, String)>) -> Shop {
 }
 
 async fn ask(edge: &Edge, method: &str, target: &str, body: String) -> (StatusCode, String, String) {
-    let request = Request::builder().method(method).uri(target).header("content-type", "application/json");
+    let request = Request::builder()
+        .method(method)
+        .uri(target)
+        .header("host", "store")
+        .header("content-type", "application/json");
     let (status, headers, body) = answer(edge, request.body(Body::from(body)).unwrap()).await;
     (status, header(&headers, "location").to_owned(), body)
 }
@@ -226,7 +230,14 @@ async fn without_a_quorum_for_cassandra_s_own_roles_every_level_is_told_to_come_
     let made = ask(&shop.edge, "POST", "/products", r#"{"name":"Tea","sku":"tea","price":2.5}"#.to_owned()).await;
     let (_, path, _) = made;
     let clerk = open(&ring, Some(("clerk".into(), "clerk".into()))).await;
-    let at_one = || Request::builder().uri(&path).header("consistency-level", "ONE").body(Body::empty()).unwrap();
+    let at_one = || {
+        Request::builder()
+            .uri(&path)
+            .header("host", "store")
+            .header("consistency-level", "ONE")
+            .body(Body::empty())
+            .unwrap()
+    };
     let (status, _, body) = answer(&clerk.edge, at_one()).await;
     assert_eq!(status, 200, "{body}");
     ring.kill_node(1).unwrap();

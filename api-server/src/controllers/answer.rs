@@ -7,9 +7,10 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::request::{CONSISTENCY_LEVEL, COORDINATOR, TRACE};
 use crate::app::Services;
-use crate::models::Receipt;
 use crate::models::cursor::PageOf;
-use crate::models::precondition::Tags;
+use crate::models::precondition::Condition;
+use crate::models::{ModelError, Receipt};
+use crate::problem::Problem;
 
 /// Tells in headers how the database answered.
 pub fn tell_receipt(headers: &mut HeaderMap, receipt: &Receipt) {
@@ -65,15 +66,24 @@ pub async fn page(services: &Services, body: Vec<u8>, page: PageOf, link: &str) 
     response
 }
 
-/// A resource that was read, or 304 where the client has this version.
-pub async fn resource(services: &Services, body: Vec<u8>, version: i64, have: &Tags, receipt: &Receipt) -> Response {
-    let mut response =
-        if have.already_has(version) { empty(StatusCode::NOT_MODIFIED) } else { json(StatusCode::OK, body) };
+/// A resource that was read, 304 where the client has this version, or 412 where it asks for another one.
+pub async fn resource(
+    services: &Services,
+    body: Vec<u8>,
+    version: i64,
+    condition: &Condition,
+    receipt: &Receipt,
+) -> Result<Response, Problem> {
+    if !condition.matches(Some(version)) {
+        return Err(ModelError::PreconditionFailed("resource").into());
+    }
+    let has = condition.if_none_match.has(Some(version));
+    let mut response = if has { empty(StatusCode::NOT_MODIFIED) } else { json(StatusCode::OK, body) };
     let headers = response.headers_mut();
     headers.insert(header::ETAG, etag(version));
     tell_receipt(headers, receipt);
     tell_trace(services, headers, receipt).await;
-    response
+    Ok(response)
 }
 
 /// A resource after a change; without a receipt nothing had to be changed.

@@ -1,31 +1,32 @@
-//! `/products/import`, `/products/export` and the same of stocks: whole tables as CSV, streamed.
+//! `/products/import` and `/stocks/import`: whole tables as CSV, streamed.
 //!
-//! An import holds a chunk of its body and a few lines at a time, and answers once everything that it
-//! began has ended, so that whatever it did is told. An export holds a page.
+//! An import holds a chunk of its body and a few lines at a time, of stocks all lines, and answers once everything that it
+//! began has ended, so that whatever it did is told.
 
 mod body;
+pub mod export;
+mod parts;
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use bytes::Bytes;
-use futures::stream::{self, FuturesUnordered, StreamExt as _};
+use futures::stream::{FuturesUnordered, StreamExt as _};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use tokio::time::Instant;
-use tracing::{Instrument as _, Span};
 
 use self::body::{Broken, Records};
 use super::answer;
-use super::request::{self, Access, MAX_LIMIT, Query};
+use super::request::{self, Query};
 use crate::app::{App, IMPORT_MAX, LONG_REQUEST};
-use crate::models::bulk::{Became, Fault, LINES_MAX, Line, StockLine, Stop, Tally};
-use crate::models::cursor::PageOf;
-use crate::models::product::{Change, check_line};
-use crate::models::{Context, Filter, ModelError, Receipt};
+use crate::models::bulk::{Became, Fault, Held, LINES_MAX, Line, StockLine, Stop, Tally};
+use crate::models::product::Change;
+use crate::models::text::Text;
+use crate::models::{Context, ModelError};
 use crate::problem::{Problem, ProblemDoc};
 use crate::views::csv::report::{self, ReportDoc};
 use crate::views::csv::table::Columns;
@@ -33,20 +34,31 @@ use crate::views::csv::{Record, products, stocks};
 use crate::views::stock::REFERENCE_MAX;
 
 const CSV: &[&str] = &["text/csv"];
+/// Media types of a file that comes; the second is what Windows says of CSV where Excel is installed.
+const FILES: &[&str] = &["text/csv", "application/vnd.ms-excel", FORM];
+const FORM: &str = "multipart/form-data";
+/// A file under its usual media type, or as the part of a form.
+const SENT_AS: &str = "send text/csv, or the file as the one part of multipart/form-data";
 /// Lines that one import works on at once.
 const AT_ONCE: usize = 8;
 
 /// Import products
 ///
-/// A file of CSV in UTF-8 whose first line names its columns: `sku`, `name` and `price`, and `brand`,
-/// `category` and `description` if wanted. The product of a sku becomes as its line says, and is
-/// created if there is none; columns that the file does not have stay as they are. So a file that is
-/// sent again changes nothing. Lines are done by themselves: a wrong one is told and the others are
-/// done. At most 20,000 lines and 16 MiB.
+/// A file of CSV in UTF-8 whose first line names its columns: `sku`, and any of `name`, `price`, `brand`,
+/// `category` and `description`. The product of a sku becomes as its line says; columns that the file
+/// does not have stay as they are. If there is none it is created, which needs `name` and `price`, unless
+/// `update_only`. So a file that is sent again changes nothing. Lines are done by themselves: a wrong one
+/// is told and the others are done. Columns may be separated by semicolons, with a comma in prices then,
+/// or by tabs. At most 20,000 lines and 16 MiB.
 #[utoipa::path(
     post, path = "/products/import", tag = "products", operation_id = "importProducts",
-    request_body(content = String, content_type = "text/csv"),
+    request_body(content(
+        (String = "text/csv"),
+        (String = "application/vnd.ms-excel"),
+        (FormDoc = "multipart/form-data"),
+    )),
     params(
+        ("update_only" = Option<bool>, Query, description = "Tell of skus that are not there instead of creating their products", nullable = false),
         ("dry_run" = Option<bool>, Query, description = "Only say what would be done", nullable = false),
     ),
     responses(
@@ -63,30 +75,37 @@ const AT_ONCE: usize = 8;
 )]
 pub async fn import_products(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let mut query = read_import(&parts, &["dry_run"])?;
-    let dry_run = dry_run(&mut query)?;
-    let head = |record: &Record| Columns::read(record, &products::COLUMNS, &products::NEEDED);
+    let mut query = read_import(&parts, &["dry_run", "update_only"])?;
+    let dry_run = query.flag("dry_run")?;
+    let new_too = !query.flag("update_only")?;
     let store = request::services(&app)?.products.clone();
     let apply = move |cx: Context, line: Change| {
         let store = store.clone();
-        async move { store.put(&cx, &line, dry_run).await }
+        async move { store.put(&cx, &line, new_too, dry_run).await }
     };
-    let import = Import { app, dry_run };
-    import.run(body, head, products::read, |line| line.sku.as_deref().unwrap_or_default(), apply).await
+    let body = parts::file(&parts.headers, body, app.limits.request_timeout).await?;
+    let import = Import { app, dry_run, whole: false };
+    import.run(body, products::read_head, products::read, |line| line.sku.as_deref().unwrap_or_default(), apply).await
 }
 
 /// Import stocks
 ///
 /// A file of CSV in UTF-8 whose first line names its columns: `sku` and either `quantity`, which the
 /// stock is set to, or `delta`, which it is adjusted by. Each line is a movement under the
-/// `reference`, and a reference moves a stock once: a file that is sent again under it changes
-/// nothing, also if units were sold since. Lines are done by themselves: a wrong one is told and the
-/// others are done. At most 20,000 lines and 16 MiB.
+/// `reference`, and a reference moves a stock once, for good: a file that is sent again under it changes
+/// nothing, also if units were sold since, and also a year later. So a count has its date in its
+/// reference. The file is read to its end before anything is done; then lines are done by themselves: a
+/// wrong one is told and the others are done. Of a sku that stands in several lines nothing is done.
+/// Columns may be separated by semicolons or tabs, too. At most 20,000 lines and 16 MiB.
 #[utoipa::path(
     post, path = "/stocks/import", tag = "stocks", operation_id = "importStocks",
-    request_body(content = String, content_type = "text/csv"),
+    request_body(content(
+        (String = "text/csv"),
+        (String = "application/vnd.ms-excel"),
+        (FormDoc = "multipart/form-data"),
+    )),
     params(
-        ("reference" = String, Query, description = "What the file is, such as a delivery note or the date of a count; kept with each movement", min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$", example = "DN-2041"),
+        ("reference" = String, Query, description = "What the file is, such as a delivery note, or a count with its date; kept with each movement. Each moves a stock once, for good", min_length = 1, max_length = 100, pattern = "Identifier", example = "DN-2041"),
         ("dry_run" = Option<bool>, Query, description = "Only say what would be done", nullable = false),
     ),
     responses(
@@ -104,20 +123,21 @@ pub async fn import_products(State(app): State<Arc<App>>, request: Request) -> R
 pub async fn import_stocks(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let mut query = read_import(&parts, &["dry_run", "reference"])?;
-    let dry_run = dry_run(&mut query)?;
+    let dry_run = query.flag("dry_run")?;
     let Some(reference) = query.take("reference") else {
         let detail = "reference is required: what the file is, such as a delivery note";
         return Err(Problem::malformed_at("query:reference", "required", detail));
     };
-    if let Err((code, detail)) = check_line(&reference, REFERENCE_MAX) {
-        return Err(Problem::malformed_at("query:reference", code, format!("reference {detail}")));
-    }
+    let reference = Text::Identifier
+        .read(&reference, REFERENCE_MAX)
+        .map_err(|(code, detail)| Problem::malformed_at("query:reference", code, format!("reference {detail}")))?;
     let store = request::services(&app)?.stocks.clone();
     let apply = move |cx: Context, line: StockLine| {
         let (store, reference) = (store.clone(), reference.clone());
         async move { store.put(&cx, &line, &reference, dry_run).await }
     };
-    let import = Import { app, dry_run };
+    let body = parts::file(&parts.headers, body, app.limits.request_timeout).await?;
+    let import = Import { app, dry_run, whole: true };
     import.run(body, stocks::read_head, stocks::read, |line| &line.sku, apply).await
 }
 
@@ -125,22 +145,50 @@ pub async fn import_stocks(State(app): State<Arc<App>>, request: Request) -> Res
 fn read_import(parts: &Parts, allowed: &[&'static str]) -> Result<Query, Problem> {
     request::accepts_json(&parts.headers)?;
     let query = Query::read(parts, allowed, &[])?;
-    request::check_media_type(&parts.headers, CSV)?;
-    Ok(query)
+    request::no_condition(&parts.headers)?;
+    request::check_media_type(&parts.headers, FILES).map_err(|problem| {
+        if problem.code == "unsupported_media_type" { problem.with_detail(SENT_AS) } else { problem }
+    })?;
+    let given = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match charset(given) {
+        Some(charset) if !["utf-8", "utf8", "us-ascii"].contains(&charset.as_str()) => {
+            let detail = "a file is UTF-8: save it as \"CSV UTF-8\", or leave charset out if it is";
+            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_charset", detail))
+        }
+        _ => Ok(query),
+    }
 }
 
-fn dry_run(query: &mut Query) -> Result<bool, Problem> {
-    match query.take("dry_run").as_deref() {
-        None | Some("false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(_) => Err(Problem::malformed_at("query:dry_run", "not_a_boolean", "dry_run is true or false")),
-    }
+/// The charset that a media type names, in lower case.
+fn charset(media_type: &str) -> Option<String> {
+    media_type.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        let named = name.trim().eq_ignore_ascii_case("charset");
+        named.then(|| value.trim().trim_matches('"').to_ascii_lowercase())
+    })
+}
+
+/// Whether a body of this media type is a form with a file.
+fn is_form(media_type: &str) -> bool {
+    media_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(FORM))
+}
+
+/// A form with one part.
+#[derive(utoipa::ToSchema)]
+#[schema(as = FileForm)]
+#[allow(dead_code, reason = "documents the request; it is read by `parts::file`")]
+pub struct FormDoc {
+    /// The file; its part may have any name.
+    #[schema(format = Binary, content_media_type = "text/csv")]
+    file: String,
 }
 
 /// An import under way.
 struct Import {
     app: Arc<App>,
     dry_run: bool,
+    /// Whether the file is read to its end before anything is done.
+    whole: bool,
 }
 
 /// Why a file is not read on.
@@ -182,23 +230,42 @@ impl Import {
             Ok(columns) => columns,
             Err(ended) => return Err(self.problem(ended, tally)),
         };
+        let mut held = VecDeque::new();
+        if self.whole {
+            match self
+                .hold(&mut records, &columns, &read, until, &mut tally)
+                .await
+                .and_then(|lines| lines.whole(&mut tally, &sku).map_err(Ended::Stopped))
+            {
+                Ok(lines) => held = lines,
+                Err(end) => ended = Some(end),
+            }
+        }
+        let begin = |line: Line<T>| {
+            let done = apply(Context::within(self.app.limits.request_timeout), line.says);
+            async move { (line.number, done.await) }
+        };
         let mut work = FuturesUnordered::new();
-        let mut more = true;
+        let mut more = !self.whole;
         loop {
-            more = more && ended.is_none();
-            if more && self.app.is_draining() {
+            if ended.is_some() {
+                (more, held) = (false, VecDeque::new());
+            }
+            if (more || !held.is_empty()) && self.app.is_draining() {
                 ended = Some(Ended::Draining);
                 continue;
+            }
+            while work.len() < AT_ONCE
+                && let Some(line) = held.pop_front()
+            {
+                tally.begin(line.number);
+                work.push(begin(line));
             }
             tokio::select! {
                 record = records.next(), if more && work.len() < AT_ONCE => match record {
                     Ok(Some(record)) => match tally.read(record.line, read(&columns, &record), &sku) {
                         Ok(None) => {}
-                        Ok(Some(line)) => {
-                            let cx = Context::within(self.app.limits.request_timeout);
-                            let done = apply(cx, line.says);
-                            work.push(async move { (line.number, done.await) });
-                        }
+                        Ok(Some(line)) => work.push(begin(line)),
                         Err(stop) => ended = Some(Ended::Stopped(stop)),
                     },
                     Ok(None) => more = false,
@@ -209,13 +276,38 @@ impl Import {
                         ended.get_or_insert(Ended::Stopped(stop));
                     }
                 }
-                () = tokio::time::sleep_until(until), if more => ended = Some(Ended::TooLong),
+                () = tokio::time::sleep_until(until), if more || !held.is_empty() => ended = Some(Ended::TooLong),
                 else => break,
             }
         }
         match ended {
             Some(ended) => Err(self.problem(ended, tally)),
             None => self.report(tally),
+        }
+    }
+
+    /// Reads a file to its end.
+    async fn hold<T>(
+        &self,
+        records: &mut Records,
+        columns: &Columns,
+        read: impl Fn(&Columns, &Record) -> Result<Line<T>, Vec<Fault>>,
+        until: Instant,
+        tally: &mut Tally,
+    ) -> Result<Held<T>, Ended> {
+        let mut held = Held::default();
+        loop {
+            if self.app.is_draining() {
+                return Err(Ended::Draining);
+            }
+            match tokio::time::timeout_at(until, records.next()).await {
+                Ok(Ok(Some(record))) => {
+                    held.read(record.line, read(columns, &record), tally).map_err(Ended::Stopped)?;
+                }
+                Ok(Ok(None)) => return Ok(held),
+                Ok(Err(broken)) => return Err(Ended::Broken(broken)),
+                Err(_) => return Err(Ended::TooLong),
+            }
         }
     }
 
@@ -242,7 +334,9 @@ impl Import {
             }
             Ended::Broken(broken) => broken.problem(),
             Ended::Stopped(Stop::TooManyLines) => {
-                let detail = format!("a file has at most {LINES_MAX} lines, send the rest as another one");
+                let rest =
+                    if self.whole { "nothing was done, send it in parts" } else { "send the rest as another one" };
+                let detail = format!("a file has at most {LINES_MAX} lines, {rest}");
                 closing(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_lines", detail))
             }
             Ended::Stopped(Stop::TooManyFaults) => {
@@ -270,115 +364,6 @@ impl Import {
 /// The rest of the body is not read.
 fn closing(problem: Problem) -> Problem {
     problem.with_header(header::CONNECTION, HeaderValue::from_static("close"))
-}
-
-/// Export products
-///
-/// All products as CSV with the columns that an import reads, the newest first. The file is written
-/// page by page while it is read; one that breaks off is not whole.
-#[utoipa::path(
-    get, path = "/products/export", tag = "products", operation_id = "exportProducts",
-    params(crate::openapi::ReadHeaders),
-    responses(
-        (status = 200, description = "The whole table", body = String, content_type = "text/csv"),
-        (status = 400, response = crate::openapi::Malformed),
-        (status = 406, response = crate::openapi::NotAcceptable),
-        (status = 503, response = crate::openapi::Unavailable),
-    )
-)]
-pub async fn export_products(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let (parts, _) = request.into_parts();
-    let page = |app: Arc<App>, parts: Arc<Parts>, cursor: Option<String>| async move {
-        let cx = request::context(&app, &parts.headers, Access::Read)?;
-        let mut lines = if cursor.is_none() { products::Lines::with_head() } else { products::Lines::default() };
-        let page = request::services(&app)?.products.page(
-            &cx,
-            Filter::default(),
-            (MAX_LIMIT, 0),
-            cursor.as_deref(),
-            &mut lines,
-        );
-        Ok((page.await?, lines.0))
-    };
-    export(app, parts, "products.csv", page).await
-}
-
-/// Export stocks
-///
-/// All stocks as CSV with the columns that an import reads, that of the newest product first;
-/// products whose stock was never set are left out. The file is written page by page while it is
-/// read; one that breaks off is not whole.
-#[utoipa::path(
-    get, path = "/stocks/export", tag = "stocks", operation_id = "exportStocks",
-    params(crate::openapi::ReadHeaders),
-    responses(
-        (status = 200, description = "The whole table", body = String, content_type = "text/csv"),
-        (status = 400, response = crate::openapi::Malformed),
-        (status = 406, response = crate::openapi::NotAcceptable),
-        (status = 503, response = crate::openapi::Unavailable),
-    )
-)]
-pub async fn export_stocks(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let (parts, _) = request.into_parts();
-    let page = |app: Arc<App>, parts: Arc<Parts>, cursor: Option<String>| async move {
-        let cx = request::context(&app, &parts.headers, Access::Read)?;
-        let stocks = &request::services(&app)?.stocks;
-        let (rows, page) = stocks.page(&cx, "stocks", MAX_LIMIT, cursor.as_deref()).await?;
-        let mut out = if cursor.is_none() { stocks::head() } else { Vec::new() };
-        stocks::lines(&mut out, &rows);
-        Ok((page, out))
-    };
-    export(app, parts, "stocks.csv", page).await
-}
-
-/// Answers with the pages of a table one after the other. The first is read before the answer begins,
-/// so that a database that cannot be read is told by the status; each has a deadline of its own.
-async fn export<F>(
-    app: Arc<App>,
-    parts: Parts,
-    file: &'static str,
-    page: impl Fn(Arc<App>, Arc<Parts>, Option<String>) -> F + Send + 'static,
-) -> Result<Response, Problem>
-where
-    F: Future<Output = Result<(PageOf, Vec<u8>), Problem>> + Send + 'static,
-{
-    request::accepts(&parts.headers, CSV)?;
-    Query::read(&parts, &[], &[])?;
-    let turn = Arc::clone(&app.exports).try_acquire_owned();
-    let turn = turn.map_err(|_| Problem::unavailable("overloaded", "too many files are being exported"))?;
-    let parts = Arc::new(parts);
-    let (first, lines) = page(Arc::clone(&app), Arc::clone(&parts), None).await?;
-    let receipt: Receipt = first.receipt;
-    let services = request::services(&app)?.clone();
-    // The pages to come belong to the request, though it is answered by then.
-    let span = Span::current();
-    let rest = stream::try_unfold(first.next, move |cursor| {
-        // Held until the last page has gone.
-        let _turn = &turn;
-        let next = cursor.map(|cursor| page(Arc::clone(&app), Arc::clone(&parts), Some(cursor)));
-        let next = next.map(|next| next.instrument(span.clone()));
-        async move {
-            let Some(next) = next else { return Ok(None) };
-            match next.await {
-                Ok((page, lines)) => Ok(Some((Bytes::from(lines), page.next))),
-                // The status is told already: breaking off is what is left to say.
-                Err(problem) => {
-                    tracing::warn!(code = problem.code, file, "an export broke off");
-                    Err(std::io::Error::other(problem.detail))
-                }
-            }
-        }
-    });
-    let lines = stream::once(std::future::ready(Ok(Bytes::from(lines))));
-    let mut response = Response::new(Body::from_stream(lines.chain(rest)));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8; header=present"));
-    if let Ok(value) = HeaderValue::try_from(format!("attachment; filename=\"{file}\"")) {
-        headers.insert(header::CONTENT_DISPOSITION, value);
-    }
-    answer::tell_receipt(headers, &receipt);
-    answer::tell_trace(&services, headers, &receipt).await;
-    Ok(response)
 }
 
 /// What an import may have in bytes, as it is told.

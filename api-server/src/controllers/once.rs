@@ -1,10 +1,12 @@
 //! Creating something once, however often the request is sent under its idempotency key.
 
 use axum::response::Response;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::answer;
+use super::request::CONSISTENCY_LEVEL;
 use crate::app::Services;
+use crate::auth::roles::Role;
 use crate::models::idempotency::{self, Answer, Turn};
 use crate::models::{Context, Identity, ModelError, Receipt};
 use crate::problem::Problem;
@@ -16,6 +18,9 @@ pub struct Once<'a> {
     /// What keys belong to, such as `POST /products`.
     pub route: &'static str,
     pub key: Option<&'a str>,
+    /// Each has keys of its own.
+    pub caller: Option<Role>,
+    pub headers: &'a HeaderMap,
     pub body: &'a [u8],
 }
 
@@ -52,13 +57,18 @@ impl Once<'_> {
     where
         F: Future<Output = Result<Created, ModelError>>,
     {
-        let Self { services, cx, route, key, body } = self;
+        let Self { services, cx, route, key, caller, headers, body } = self;
         let identity = Identity::generate();
         let Some(key) = key else {
             let created = work(identity).await?;
             return Ok(tell(services, created.answer, created.receipt).await);
         };
-        let claimed = match services.idempotency.begin(cx, route, key, body, identity).await? {
+        let scope = match caller {
+            Some(role) => format!("{} {route}", role.name()),
+            None => route.to_owned(),
+        };
+        let request = whole(headers, body);
+        let claimed = match services.idempotency.begin(cx, &scope, key, &request, identity).await? {
             Turn::Work(claimed) => claimed,
             Turn::Replay(answer) => return replay(services, answer, recall).await,
         };
@@ -77,6 +87,20 @@ impl Once<'_> {
             }
         }
     }
+}
+
+/// What makes two requests under one key the same: the body, and the headers that decide what is done with it.
+fn whole(headers: &HeaderMap, body: &[u8]) -> Vec<u8> {
+    let mut whole = body.to_vec();
+    for name in [header::IF_MATCH, header::IF_NONE_MATCH, CONSISTENCY_LEVEL] {
+        for value in headers.get_all(&name) {
+            whole.extend_from_slice(b"\0");
+            whole.extend_from_slice(name.as_str().as_bytes());
+            whole.extend_from_slice(b"\0");
+            whole.extend_from_slice(value.as_bytes());
+        }
+    }
+    whole
 }
 
 async fn replay(

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::header;
 use uuid::Uuid;
 
 use super::answer;
@@ -13,7 +12,7 @@ use super::request::{self, Access, JSON, JSON_OR_PATCH, Query};
 use crate::app::App;
 use crate::models::ModelError;
 use crate::models::order::Change;
-use crate::models::orders::Filter;
+use crate::models::orders::{Filter, Status};
 use crate::problem::{Problem, ProblemDoc};
 use crate::views::json;
 use crate::views::order::{
@@ -51,11 +50,20 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
     let key = request::idempotency_key(&parts.headers)?;
+    request::condition_of_new(&parts.headers, "order")?;
     let cx = request::context(&app, &parts.headers, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let draft = view::read_draft(&body)?;
     let services = request::services(&app)?;
-    let once = Once { services, cx: &cx, route: "POST /orders", key, body: &body };
+    let once = Once {
+        services,
+        cx: &cx,
+        route: "POST /orders",
+        key,
+        caller: request::caller(&parts),
+        headers: &parts.headers,
+        body: &body,
+    };
     let work = |identity| async move {
         let (order, receipt) = services.orders.create(&cx, draft, identity).await?;
         Ok(Created::at(format!("/orders/{}", order.id), order.version, view::shown(&order), receipt))
@@ -112,6 +120,7 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     params(
         ("id" = Uuid, Path, description = "Id of the order"),
         ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has", nullable = false, example = "\"3\""),
+        ("If-Match" = Option<String>, Header, description = "Entity tags of the versions that are asked for, or `*`", nullable = false, example = "*"),
         crate::openapi::ReadHeaders,
     ),
     responses(
@@ -124,6 +133,7 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
         (status = 400, response = crate::openapi::Malformed),
         (status = 404, response = crate::openapi::NotFound),
         (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 412, response = crate::openapi::VersionMoved),
         (status = 503, response = crate::openapi::Unavailable),
     )
 )]
@@ -132,18 +142,20 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let id = request::path_id(&parts, "order")?;
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
-    let have = request::tags(&parts.headers, &header::IF_NONE_MATCH);
+    let condition = request::condition(&parts.headers);
     let cx = request::context(&app, &parts.headers, Access::Read)?;
     let services = request::services(&app)?;
     let (order, receipt) = services.orders.find(&cx, id).await?;
     let order = order.ok_or_else(|| Problem::not_found("order"))?;
-    Ok(answer::resource(services, view::shown(&order), order.version, &have, &receipt).await)
+    answer::resource(services, view::shown(&order), order.version, &condition, &receipt).await
 }
 
 /// Change an order
 ///
 /// Marks it paid, names its payment, marks it fulfilled. Absent members stay; a change that
-/// changes nothing makes no new version.
+/// changes nothing makes no new version. The payment by which it is paid is not replaced: another one is
+/// 409. A payment (`is_paid` and `payment_id`) of an order that was cancelled is written down, to be paid
+/// back; the order stays cancelled.
 #[utoipa::path(
     patch, path = "/orders/{id}", tag = "orders", operation_id = "changeOrder",
     request_body(content(
@@ -152,7 +164,7 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     )),
     params(
         ("id" = Uuid, Path, description = "Id of the order"),
-        crate::openapi::IfMatchHeader,
+        crate::openapi::ConditionHeaders,
         crate::openapi::WriteHeaders,
     ),
     responses(
@@ -179,11 +191,11 @@ pub async fn patch(State(app): State<Arc<App>>, request: Request) -> Result<Resp
 
 /// Change an order that is named in the body
 ///
-/// As payment services do. 404 for an unknown order; never creates one.
+/// As payment services do. 404 for an unknown order; never creates one. No payment is lost: see there.
 #[utoipa::path(
     put, path = "/orders", tag = "orders", operation_id = "payOrder",
     request_body(content = OrderPaymentDoc, content_type = "application/json"),
-    params(crate::openapi::IfMatchHeader, crate::openapi::WriteHeaders),
+    params(crate::openapi::ConditionHeaders, crate::openapi::WriteHeaders),
     responses(
         (status = 200, description = "The order after the change", body = OrderDoc, headers(
             ("ETag" = String, description = "Version in quotes"),
@@ -214,12 +226,21 @@ async fn change(
     let (parts, body) = request.into_parts();
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
-    let condition = request::tags(&parts.headers, &header::IF_MATCH);
+    let condition = request::condition(&parts.headers);
     let cx = request::context(&app, &parts.headers, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, media_types).await?;
     let (id, change) = read(&body)?;
     let services = request::services(&app)?;
-    let (order, receipt) = services.orders.change(&cx, id, &condition, &change).await?;
+    let (order, receipt) = services.orders.change(&cx, id, &condition, &change).await.inspect_err(|error| {
+        // The order keeps nothing of it: somebody may have to pay it back.
+        if let Some(payment) = &change.payment_id {
+            tracing::warn!(order = %id, payment, %error, "a payment was not written down");
+        }
+    })?;
+    if order.status == Status::Cancelled && receipt.is_some() {
+        let payment = order.payment_id.as_deref().unwrap_or_default();
+        tracing::warn!(order = %id, payment, "an order that is cancelled was paid: the payment is to be paid back");
+    }
     Ok(answer::changed(services, view::shown(&order), order.version, receipt).await)
 }
 
@@ -231,7 +252,7 @@ async fn change(
     delete, path = "/orders/{id}", tag = "orders", operation_id = "cancelOrder",
     params(
         ("id" = Uuid, Path, description = "Id of the order"),
-        crate::openapi::IfMatchHeader,
+        crate::openapi::ConditionHeaders,
         crate::openapi::WriteHeaders,
     ),
     responses(
@@ -250,7 +271,7 @@ pub async fn cancel(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let id = request::path_id(&parts, "order")?;
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
-    let condition = request::tags(&parts.headers, &header::IF_MATCH);
+    let condition = request::condition(&parts.headers);
     let cx = request::context(&app, &parts.headers, Access::Write)?;
     let services = request::services(&app)?;
     let receipt = services.orders.cancel(&cx, id, &condition).await?;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::header;
 use http::request::Parts;
 
 use super::answer;
 use super::once::{Created, Once};
 use super::request::{self, Access, JSON, JSON_OR_PATCH, Query};
 use crate::app::{App, Services};
+use crate::models::text::{Read, Text};
 use crate::models::{Context, Filter, Identity, LOOKED_AT_MAX, ModelError, product as rules};
 use crate::problem::{Problem, ProblemDoc};
 use crate::views::json;
@@ -48,11 +48,20 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
     let key = request::idempotency_key(&parts.headers)?;
+    request::condition_of_new(&parts.headers, "product")?;
     let cx = request::context(&app, &parts.headers, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let draft = view::read_draft(&body)?;
     let services = request::services(&app)?;
-    let once = Once { services, cx: &cx, route: "POST /products", key, body: &body };
+    let once = Once {
+        services,
+        cx: &cx,
+        route: "POST /products",
+        key,
+        caller: request::caller(&parts),
+        headers: &parts.headers,
+        body: &body,
+    };
     once.create(|identity| create_once(services, &cx, draft, identity), |kept| kept).await
 }
 
@@ -76,9 +85,9 @@ async fn create_once(
     params(
         ("limit" = Option<u32>, Query, description = "Products of a page", minimum = 1, maximum = 100, nullable = false),
         ("cursor" = Option<String>, Query, description = "From the `Link` of the page before; of this list only", nullable = false, pattern = "^[A-Za-z0-9_-]{55}$"),
-        ("sku" = Option<String>, Query, description = "Exactly this sku", min_length = 1, max_length = 64, nullable = false, pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$"),
-        ("name_prefix" = Option<String>, Query, description = "Beginning of the name, without regard to case", min_length = 1, max_length = 150, nullable = false, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$"),
-        ("category" = Option<String>, Query, description = "Exactly this category", min_length = 1, max_length = 100, nullable = false, pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$"),
+        ("sku" = Option<String>, Query, description = "Exactly this sku", min_length = 1, max_length = 64, nullable = false, pattern = "Identifier"),
+        ("name_prefix" = Option<String>, Query, description = "Beginning of the name, without regard to case", min_length = 1, max_length = 150, nullable = false, pattern = "Beginning"),
+        ("category" = Option<String>, Query, description = "Exactly this category", min_length = 1, max_length = 100, nullable = false, pattern = "Name"),
         crate::openapi::ReadHeaders,
     ),
     responses(
@@ -98,9 +107,9 @@ pub async fn list(State(app): State<Arc<App>>, parts: Parts) -> Result<Response,
     let mut query = Query::read(&parts, allowed, &[])?;
     let (limit, cursor) = query.window()?;
     let filter = Filter {
-        sku: checked(&mut query, "sku", |text| rules::check_line(text, rules::SKU_MAX))?,
-        name_prefix: checked(&mut query, "name_prefix", |text| rules::check_prefix(text, rules::NAME_MAX))?,
-        category: checked(&mut query, "category", |text| rules::check_line(text, rules::CATEGORY_MAX))?,
+        sku: checked(&mut query, "sku", |text| Text::Identifier.read(text, rules::SKU_MAX))?,
+        name_prefix: checked(&mut query, "name_prefix", |text| Text::Beginning.read(text, rules::NAME_MAX))?,
+        category: checked(&mut query, "category", |text| Text::Name.read(text, rules::CATEGORY_MAX))?,
     };
     let cx = request::context(&app, &parts.headers, Access::Read)?;
     let services = request::services(&app)?;
@@ -110,16 +119,12 @@ pub async fn list(State(app): State<Arc<App>>, parts: Parts) -> Result<Response,
     Ok(answer::page(services, rows.finish(), page, &link).await)
 }
 
-fn checked(
-    query: &mut Query,
-    name: &'static str,
-    check: impl Fn(&str) -> rules::Rule,
-) -> Result<Option<String>, Problem> {
+fn checked(query: &mut Query, name: &'static str, read: impl Fn(&str) -> Read) -> Result<Option<String>, Problem> {
     let Some(text) = query.take(name) else {
         return Ok(None);
     };
-    match check(&text) {
-        Ok(()) => Ok(Some(text)),
+    match read(&text) {
+        Ok(text) => Ok(Some(text)),
         Err((code, detail)) => Err(Problem::malformed_at(format!("query:{name}"), code, format!("{name} {detail}"))),
     }
 }
@@ -151,6 +156,7 @@ fn next_link(filter: &Filter, limit: usize) -> String {
     params(
         ("id" = Uuid, Path, description = "Id of the product"),
         ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has", nullable = false, example = "\"3\""),
+        ("If-Match" = Option<String>, Header, description = "Entity tags of the versions that are asked for, or `*`", nullable = false, example = "*"),
         crate::openapi::ReadHeaders,
     ),
     responses(
@@ -166,6 +172,7 @@ fn next_link(filter: &Filter, limit: usize) -> String {
         (status = 400, response = crate::openapi::Malformed),
         (status = 404, response = crate::openapi::NotFound),
         (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 412, response = crate::openapi::VersionMoved),
         (status = 503, response = crate::openapi::Unavailable),
     )
 )]
@@ -173,13 +180,13 @@ pub async fn show(State(app): State<Arc<App>>, parts: Parts) -> Result<Response,
     let id = request::path_id(&parts, "product")?;
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
-    let have = request::tags(&parts.headers, &header::IF_NONE_MATCH);
+    let condition = request::condition(&parts.headers);
     let cx = request::context(&app, &parts.headers, Access::Read)?;
     let services = request::services(&app)?;
     let mut row = json::One::default();
     let receipt = services.products.find(&cx, id, &mut row).await?;
     let version = row.version.ok_or_else(|| Problem::not_found("product"))?;
-    Ok(answer::resource(services, row.body, version, &have, &receipt).await)
+    answer::resource(services, row.body, version, &condition, &receipt).await
 }
 
 /// Replace a product
@@ -190,7 +197,7 @@ pub async fn show(State(app): State<Arc<App>>, parts: Parts) -> Result<Response,
     request_body(content = NewProductDoc, content_type = "application/json"),
     params(
         ("id" = Uuid, Path, description = "Id of the product"),
-        crate::openapi::IfMatchHeader,
+        crate::openapi::ConditionHeaders,
         crate::openapi::WriteHeaders,
     ),
     responses(
@@ -226,7 +233,7 @@ pub async fn replace(State(app): State<Arc<App>>, request: Request) -> Result<Re
     )),
     params(
         ("id" = Uuid, Path, description = "Id of the product"),
-        crate::openapi::IfMatchHeader,
+        crate::openapi::ConditionHeaders,
         crate::openapi::WriteHeaders,
     ),
     responses(
@@ -260,7 +267,7 @@ async fn change(
     let id = request::path_id(&parts, "product")?;
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
-    let condition = request::tags(&parts.headers, &header::IF_MATCH);
+    let condition = request::condition(&parts.headers);
     let cx = request::context(&app, &parts.headers, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, media_types).await?;
     let change = read(&body)?;
@@ -277,7 +284,7 @@ async fn change(
     delete, path = "/products/{id}", tag = "products", operation_id = "deleteProduct",
     params(
         ("id" = Uuid, Path, description = "Id of the product"),
-        crate::openapi::IfMatchHeader,
+        crate::openapi::ConditionHeaders,
         crate::openapi::WriteHeaders,
     ),
     responses(
@@ -293,7 +300,7 @@ pub async fn remove(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let (parts, _) = request.into_parts();
     let id = request::path_id(&parts, "product")?;
     Query::read(&parts, &[], &[])?;
-    let condition = request::tags(&parts.headers, &header::IF_MATCH);
+    let condition = request::condition(&parts.headers);
     let cx = request::context(&app, &parts.headers, Access::Write)?;
     let services = request::services(&app)?;
     let receipt = services.products.remove(&cx, id, &condition).await?;

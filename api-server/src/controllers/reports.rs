@@ -78,6 +78,11 @@ async fn report(
     let mut given = String::new();
     let from = query.parsed("from", "is a day like 2026-11-22", &mut given, view::read_day)?;
     let to = query.parsed("to", "is a day like 2026-11-22", &mut given, view::read_day)?;
+    if let (Some(first), Some(last)) = (from, to)
+        && first > last
+    {
+        return Err(Problem::malformed_at("query:from", "out_of_range", "from is the first day and to the last one"));
+    }
     let cx = request::context(app, &parts.headers, Access::Read)?;
     let services = request::services(app)?;
     let days: Option<RangeInclusive<i32>> =

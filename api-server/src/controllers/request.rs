@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use crate::admission::slow_body::TurnedAway;
 use crate::app::{App, MAX_BODY, Services};
-use crate::models::precondition::Tags;
-use crate::models::{Context, Level, TraceAsk};
+use crate::auth::roles::Role;
+use crate::models::precondition::{Condition, Tags};
+use crate::models::{Context, Level, ModelError, TraceAsk};
 use crate::problem::Problem;
 use crate::views::json;
 
@@ -51,6 +52,11 @@ pub fn services(app: &App) -> Result<&Services, Problem> {
 /// The context of a request that begins now.
 pub fn context(app: &App, headers: &HeaderMap, access: Access) -> Result<Context, Problem> {
     let mut cx = Context::within(app.limits.request_timeout);
+    for (name, shown) in [(&CONSISTENCY_LEVEL, "header:Consistency-Level"), (&TRACE, "header:Cassandra-Trace")] {
+        if headers.get_all(name).iter().nth(1).is_some() {
+            return Err(Problem::malformed_at(shown, "repeated", "the header is given more than once"));
+        }
+    }
     if let Some(value) = headers.get(&CONSISTENCY_LEVEL) {
         let level: Level = value.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(|| {
             Problem::malformed_at("header:Consistency-Level", "unknown_level", crate::models::UnknownLevel.to_string())
@@ -75,8 +81,29 @@ pub fn context(app: &App, headers: &HeaderMap, access: Access) -> Result<Context
     Ok(cx)
 }
 
+/// What the request asks to be so of its resource.
+pub fn condition(headers: &HeaderMap) -> Condition {
+    Condition { if_match: tags(headers, &header::IF_MATCH), if_none_match: tags(headers, &header::IF_NONE_MATCH) }
+}
+
+/// The condition of a request that makes something new: nothing is there that `If-Match` could name.
+pub fn condition_of_new(headers: &HeaderMap, what: &'static str) -> Result<(), Problem> {
+    if condition(headers).allows(None) { Ok(()) } else { Err(ModelError::PreconditionFailed(what).into()) }
+}
+
+/// Refuses conditions where they could not be about one resource.
+pub fn no_condition(headers: &HeaderMap) -> Result<(), Problem> {
+    for (name, shown) in [(header::IF_MATCH, "header:If-Match"), (header::IF_NONE_MATCH, "header:If-None-Match")] {
+        if headers.contains_key(&name) {
+            let detail = "a file is about many resources, send it without a condition";
+            return Err(Problem::malformed_at(shown, "condition_not_usable", detail));
+        }
+    }
+    Ok(())
+}
+
 /// A condition header, all its lines together.
-pub fn tags(headers: &HeaderMap, name: &HeaderName) -> Tags {
+fn tags(headers: &HeaderMap, name: &HeaderName) -> Tags {
     let lines = headers.get_all(name).iter();
     let lines: Vec<&str> = lines.map(|line| line.to_str().unwrap_or_default()).collect();
     match lines.as_slice() {
@@ -192,6 +219,31 @@ impl Query {
     pub fn take(&mut self, name: &str) -> Option<String> {
         let at = self.0.iter().position(|(known, _)| *known == name)?;
         Some(self.0.swap_remove(at).1)
+    }
+
+    /// A parameter that is true or false; false unless given.
+    pub fn flag(&mut self, name: &'static str) -> Result<bool, Problem> {
+        match self.take(name).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => {
+                let detail = format!("{name} is true or false");
+                Err(Problem::malformed_at(format!("query:{name}"), "not_a_boolean", detail))
+            }
+        }
+    }
+
+    /// A parameter that is one of two words; whether it is the second. The first is meant unless given.
+    pub fn one_of(&mut self, name: &'static str, [first, second]: [&str; 2]) -> Result<bool, Problem> {
+        match self.take(name) {
+            None => Ok(false),
+            Some(given) if given == first => Ok(false),
+            Some(given) if given == second => Ok(true),
+            Some(_) => {
+                let detail = format!("{name} is {first} or {second}");
+                Err(Problem::malformed_at(format!("query:{name}"), "not_readable", detail))
+            }
+        }
     }
 
     /// Every value of a parameter in order.
@@ -311,21 +363,28 @@ pub fn check_media_type(headers: &HeaderMap, media_types: &[&str]) -> Result<(),
     Ok(())
 }
 
+/// Who sends a request, as far as idempotency keys are apart.
+pub fn caller(parts: &Parts) -> Option<Role> {
+    parts.extensions.get::<Role>().copied()
+}
+
 /// The idempotency key of a request.
 pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let Some(value) = headers.get(&IDEMPOTENCY_KEY) else {
+    let mut given = headers.get_all(&IDEMPOTENCY_KEY).iter();
+    let Some(value) = given.next() else {
         return Ok(None);
     };
     value
         .to_str()
         .ok()
+        .filter(|_| given.next().is_none())
         .filter(|key| (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()))
         .map(Some)
         .ok_or_else(|| {
             Problem::malformed_at(
                 "header:Idempotency-Key",
                 "bad_key",
-                "an Idempotency-Key is 1 to 255 visible ASCII characters",
+                "an Idempotency-Key is 1 to 255 visible ASCII characters, given once",
             )
         })
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::header;
 use uuid::Uuid;
 
 use super::answer;
@@ -25,7 +24,7 @@ use crate::views::stock::{self as view, MovementDoc, NewAdjustmentDoc, NewStockD
 #[utoipa::path(
     post, path = "/stocks", tag = "stocks", operation_id = "setStock",
     request_body(content = NewStockDoc, content_type = "application/json"),
-    params(crate::openapi::IfMatchHeader, crate::openapi::WriteHeaders, crate::openapi::IdempotencyHeader),
+    params(crate::openapi::ConditionHeaders, crate::openapi::WriteHeaders, crate::openapi::IdempotencyHeader),
     responses(
         (status = 201, description = "Set; the stock as it is then", body = StockDoc, headers(
             ("Location" = String, description = "Path of the stock"),
@@ -49,12 +48,20 @@ pub async fn set(State(app): State<Arc<App>>, request: Request) -> Result<Respon
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
     let key = request::idempotency_key(&parts.headers)?;
-    let condition = request::tags(&parts.headers, &header::IF_MATCH);
+    let condition = request::condition(&parts.headers);
     let cx = request::context(&app, &parts.headers, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let (product, quantity) = view::read_setting(&body)?;
     let services = request::services(&app)?;
-    let once = Once { services, cx: &cx, route: "POST /stocks", key, body: &body };
+    let once = Once {
+        services,
+        cx: &cx,
+        route: "POST /stocks",
+        key,
+        caller: request::caller(&parts),
+        headers: &parts.headers,
+        body: &body,
+    };
     let work = |identity| async move {
         let set = services.stocks.set(&cx, product, quantity, condition, identity);
         Ok(created(product, set.await?))
@@ -70,7 +77,7 @@ pub async fn set(State(app): State<Arc<App>>, request: Request) -> Result<Respon
     request_body(content = NewAdjustmentDoc, content_type = "application/json"),
     params(
         ("product_id" = Uuid, Path, description = "Id of the product"),
-        crate::openapi::IfMatchHeader,
+        crate::openapi::ConditionHeaders,
         crate::openapi::WriteHeaders,
         crate::openapi::IdempotencyHeader,
     ),
@@ -99,14 +106,22 @@ pub async fn adjust(State(app): State<Arc<App>>, request: Request) -> Result<Res
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
     let key = request::idempotency_key(&parts.headers)?;
-    let condition = request::tags(&parts.headers, &header::IF_MATCH);
+    let condition = request::condition(&parts.headers);
     let cx = request::context(&app, &parts.headers, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let adjustment = view::read_adjustment(&body)?;
     let services = request::services(&app)?;
     // The product is part of the request although it stands in the path.
     let whole = [product.as_bytes(), &body[..]].concat();
-    let once = Once { services, cx: &cx, route: "POST /stocks/{product_id}/adjustments", key, body: &whole };
+    let once = Once {
+        services,
+        cx: &cx,
+        route: "POST /stocks/{product_id}/adjustments",
+        key,
+        caller: request::caller(&parts),
+        headers: &parts.headers,
+        body: &whole,
+    };
     let work = |identity| async move {
         let adjusted = services.stocks.adjust(&cx, product, adjustment, condition, identity);
         Ok(created(product, adjusted.await?))
@@ -124,6 +139,7 @@ fn created(product: Uuid, (movement, receipt): (Movement, Option<Receipt>)) -> C
     params(
         ("product_id" = Uuid, Path, description = "Id of the product"),
         ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has", nullable = false, example = "\"3\""),
+        ("If-Match" = Option<String>, Header, description = "Entity tags of the versions that are asked for, or `*`", nullable = false, example = "*"),
         crate::openapi::ReadHeaders,
     ),
     responses(
@@ -136,6 +152,7 @@ fn created(product: Uuid, (movement, receipt): (Movement, Option<Receipt>)) -> C
         (status = 400, response = crate::openapi::Malformed),
         (status = 404, response = crate::openapi::NotFound),
         (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 412, response = crate::openapi::VersionMoved),
         (status = 503, response = crate::openapi::Unavailable),
     )
 )]
@@ -144,12 +161,12 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let product = request::path_id(&parts, "stock")?;
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
-    let have = request::tags(&parts.headers, &header::IF_NONE_MATCH);
+    let condition = request::condition(&parts.headers);
     let cx = request::context(&app, &parts.headers, Access::Read)?;
     let services = request::services(&app)?;
     let (balance, receipt) = services.stocks.find(&cx, product).await?;
     let balance = balance.ok_or_else(|| Problem::not_found("stock"))?;
-    Ok(answer::resource(services, view::shown(product, &balance), balance.version, &have, &receipt).await)
+    answer::resource(services, view::shown(product, &balance), balance.version, &condition, &receipt).await
 }
 
 /// List stocks

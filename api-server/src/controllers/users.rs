@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::header;
 use uuid::Uuid;
 
 use super::answer;
@@ -48,11 +47,20 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
     let key = request::idempotency_key(&parts.headers)?;
+    request::condition_of_new(&parts.headers, "user")?;
     let cx = request::context(&app, &parts.headers, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let draft = view::read_draft(&body)?;
     let services = request::services(&app)?;
-    let once = Once { services, cx: &cx, route: "POST /users", key, body: &body };
+    let once = Once {
+        services,
+        cx: &cx,
+        route: "POST /users",
+        key,
+        caller: request::caller(&parts),
+        headers: &parts.headers,
+        body: &body,
+    };
     // The answer would outlive an erasure for as long as keys are remembered. The same body comes
     // with the key again, so the id is enough to answer alike.
     let again = draft.clone();
@@ -115,6 +123,7 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     params(
         ("id" = Uuid, Path, description = "Id of the user"),
         ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has", nullable = false, example = "\"3\""),
+        ("If-Match" = Option<String>, Header, description = "Entity tags of the versions that are asked for, or `*`", nullable = false, example = "*"),
         crate::openapi::ReadHeaders,
     ),
     responses(
@@ -130,6 +139,7 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
         (status = 400, response = crate::openapi::Malformed),
         (status = 404, response = crate::openapi::NotFound),
         (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 412, response = crate::openapi::VersionMoved),
         (status = 503, response = crate::openapi::Unavailable),
     )
 )]
@@ -138,13 +148,13 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let id = request::path_id(&parts, "user")?;
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
-    let have = request::tags(&parts.headers, &header::IF_NONE_MATCH);
+    let condition = request::condition(&parts.headers);
     let cx = request::context(&app, &parts.headers, Access::Read)?;
     let services = request::services(&app)?;
     let mut row = json::One::default();
     let receipt = services.users.find(&cx, id, &mut row).await?;
     let version = row.version.ok_or_else(|| Problem::not_found("user"))?;
-    Ok(answer::resource(services, row.body, version, &have, &receipt).await)
+    answer::resource(services, row.body, version, &condition, &receipt).await
 }
 
 /// Change a user
@@ -158,7 +168,7 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     )),
     params(
         ("id" = Uuid, Path, description = "Id of the user"),
-        crate::openapi::IfMatchHeader,
+        crate::openapi::ConditionHeaders,
         crate::openapi::WriteHeaders,
     ),
     responses(
@@ -183,7 +193,7 @@ pub async fn change(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let id = request::path_id(&parts, "user")?;
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
-    let condition = request::tags(&parts.headers, &header::IF_MATCH);
+    let condition = request::condition(&parts.headers);
     let cx = request::context(&app, &parts.headers, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON_OR_PATCH).await?;
     let change = view::read_change(&body)?;
@@ -200,7 +210,7 @@ pub async fn change(State(app): State<Arc<App>>, request: Request) -> Result<Res
     delete, path = "/users/{id}", tag = "users", operation_id = "eraseUser",
     params(
         ("id" = Uuid, Path, description = "Id of the user"),
-        crate::openapi::IfMatchHeader,
+        crate::openapi::ConditionHeaders,
         crate::openapi::WriteHeaders,
     ),
     responses(
@@ -216,7 +226,7 @@ pub async fn erase(State(app): State<Arc<App>>, request: Request) -> Result<Resp
     let (parts, _) = request.into_parts();
     let id = request::path_id(&parts, "user")?;
     Query::read(&parts, &[], &[])?;
-    let condition = request::tags(&parts.headers, &header::IF_MATCH);
+    let condition = request::condition(&parts.headers);
     let cx = request::context(&app, &parts.headers, Access::Write)?;
     let services = request::services(&app)?;
     let receipt = services.users.erase(&cx, id, &condition).await?;

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 /// An exact amount `unscaled × 10^-scale`, with the number of places it was written with.
 ///
-/// Equality is of the written form; [`Price::cmp_value`] compares amounts.
+/// Equality is of the written form; [`Price::same_amount`] compares amounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Price {
     unscaled: i64,
@@ -18,12 +18,26 @@ pub struct Price {
 pub enum PriceError {
     #[error("is not a number")]
     NotANumber,
+    #[error(
+        "is not a number: digits with a point before the cents, without signs of a currency, blanks or separators of thousands"
+    )]
+    OtherwiseWritten,
     #[error("must be greater than 0")]
     NotPositive,
     #[error("must be less than 100000000")]
     TooLarge,
     #[error("must have at most two decimal places")]
     TooPrecise,
+}
+
+impl PriceError {
+    /// Stable, machine-readable.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NotANumber | Self::OtherwiseWritten => "not_a_number",
+            Self::NotPositive | Self::TooLarge | Self::TooPrecise => "out_of_range",
+        }
+    }
 }
 
 impl Price {
@@ -57,9 +71,14 @@ impl Price {
         Ok(Self { unscaled, scale })
     }
 
-    /// Reads the literal of a JSON number, exponent forms included, without rounding.
+    /// Reads the literal of a JSON number, exponent forms included, without rounding. What JSON does not take as one
+    /// (`.5`, `5.`, `007`) is none here.
     pub fn from_json_number(literal: &str) -> Result<Self, PriceError> {
         let bytes = literal.as_bytes();
+        if !is_json_number(bytes) {
+            let priced = bytes.iter().any(u8::is_ascii_digit) && !bytes.iter().any(u8::is_ascii_alphabetic);
+            return Err(if priced { PriceError::OtherwiseWritten } else { PriceError::NotANumber });
+        }
         let (negative, bytes) = match bytes.split_first() {
             Some((b'-', rest)) => (true, rest),
             _ => (false, bytes),
@@ -169,6 +188,28 @@ impl fmt::Display for Price {
     }
 }
 
+/// The grammar of RFC 8259: no zero before other digits, digits on both sides of a point.
+fn is_json_number(bytes: &[u8]) -> bool {
+    let digits = |bytes: &[u8]| !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit);
+    let bytes = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    let (number, exponent) = match bytes.iter().position(|byte| matches!(byte, b'e' | b'E')) {
+        Some(at) => (&bytes[..at], Some(&bytes[at + 1..])),
+        None => (bytes, None),
+    };
+    let (whole, places) = match number.iter().position(|byte| *byte == b'.') {
+        Some(at) => (&number[..at], Some(&number[at + 1..])),
+        None => (number, None),
+    };
+    let unsigned = |exponent: &[u8]| match exponent {
+        [b'+' | b'-', rest @ ..] => digits(rest),
+        _ => digits(exponent),
+    };
+    digits(whole)
+        && (whole.len() == 1 || whole[0] != b'0')
+        && places.is_none_or(digits)
+        && exponent.is_none_or(unsigned)
+}
+
 const fn too_many_digits(after_the_point: bool) -> PriceError {
     if after_the_point { PriceError::TooPrecise } else { PriceError::TooLarge }
 }
@@ -239,6 +280,17 @@ mod tests {
             ("-", PriceError::NotANumber),
             ("1e", PriceError::NotANumber),
             ("abc", PriceError::NotANumber),
+            (".5", PriceError::OtherwiseWritten),
+            ("5.", PriceError::OtherwiseWritten),
+            ("007", PriceError::OtherwiseWritten),
+            ("+5", PriceError::OtherwiseWritten),
+            ("10,50", PriceError::OtherwiseWritten),
+            ("1,234.50", PriceError::OtherwiseWritten),
+            ("$10", PriceError::OtherwiseWritten),
+            (" 2.50", PriceError::OtherwiseWritten),
+            ("1e5.0", PriceError::NotANumber),
+            ("--1", PriceError::OtherwiseWritten),
+            ("٣", PriceError::NotANumber),
         ] {
             assert_eq!(read(text), Err(error), "{text}");
         }

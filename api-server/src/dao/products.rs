@@ -121,9 +121,14 @@ impl Filter {
     }
 }
 
-/// The form in which names are compared: lower case by Unicode, character by character.
+/// The form in which names are compared: lower case by Unicode, each character by itself, so that the beginning of a name
+/// is folded as the name is. What depends on neighbours is one: every small sigma is σ, and İ is i without a dot on its own.
 pub fn fold_name(name: &str) -> String {
-    name.to_lowercase()
+    let folded = name.chars().flat_map(|c| match c {
+        'İ' => 'i'.to_lowercase(),
+        c => c.to_lowercase(),
+    });
+    folded.map(|c| if c == 'ς' { 'σ' } else { c }).collect()
 }
 
 /// One page of a list.
@@ -168,4 +173,23 @@ pub trait ProductDao: Send + Sync {
 
     /// Removes the product if it is still what was read.
     async fn remove(&self, cx: &Context, before: &Stored, operation: Uuid) -> Result<Removed, DaoError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_beginning_of_a_name_is_folded_as_the_name_is() {
+        for name in ["ΣΟΦΟΣΑ ΒΙΒΛΙΟ", "ΑΣΠΡΟ ΧΑΡΤΙ", "Οδυσσεύς", "İSTANBUL HALI", "Straße", "ǅungla"]
+        {
+            let folded = fold_name(name);
+            for (at, _) in name.char_indices() {
+                assert!(folded.starts_with(&fold_name(&name[..at])), "{} of {name}", &name[..at]);
+            }
+            assert!(folded.starts_with(&fold_name(&name.to_uppercase().chars().take(2).collect::<String>())), "{name}");
+        }
+        assert_eq!(fold_name("ΣΟΦΟΣ"), fold_name("σοφος"));
+        assert_eq!(fold_name("İS"), fold_name("is"));
+    }
 }

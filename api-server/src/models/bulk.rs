@@ -6,10 +6,11 @@
 #![deny(clippy::disallowed_methods)]
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::error::{ModelError, Violation};
 use super::ledger::Change;
+use super::text::Broken;
 use crate::dao::DaoError;
 
 /// Lines that one request may have.
@@ -30,7 +31,7 @@ pub struct Fault {
 
 impl Fault {
     /// A broken rule of a line.
-    pub fn of(line: u64, column: Option<&'static str>, (code, detail): (&'static str, String)) -> Self {
+    pub fn of(line: u64, column: Option<&'static str>, (code, detail): Broken) -> Self {
         let detail = match column {
             Some(column) => format!("{column} {detail}"),
             None => detail,
@@ -94,6 +95,55 @@ pub struct Report {
     pub faults: Vec<Fault>,
 }
 
+/// Lines of a file that is read to its end before anything is done, so that of a sku that stands twice nothing is: the
+/// file with both lines in one is then the same file to come, not another one.
+#[derive(Debug)]
+pub struct Held<T> {
+    lines: Vec<Line<T>>,
+    read: u64,
+}
+
+impl<T> Default for Held<T> {
+    fn default() -> Self {
+        Self { lines: Vec::new(), read: 0 }
+    }
+}
+
+impl<T> Held<T> {
+    /// Holds a line; one that could not be read is noted at once.
+    pub fn read(&mut self, line: u64, read: Result<Line<T>, Vec<Fault>>, tally: &mut Tally) -> Result<(), Stop> {
+        if self.read == LINES_MAX {
+            return Err(Stop::TooManyLines);
+        }
+        self.read += 1;
+        match read {
+            Ok(read) => self.lines.push(read),
+            Err(faults) => tally.refuse(line, faults)?,
+        }
+        Ok(())
+    }
+
+    /// The lines that can be done. Each line of a sku that stands twice is noted.
+    pub fn whole(self, tally: &mut Tally, sku: impl Fn(&T) -> &str) -> Result<VecDeque<Line<T>>, Stop> {
+        let mut times: HashMap<String, usize> = HashMap::new();
+        for line in &self.lines {
+            *times.entry(sku(&line.says).to_owned()).or_default() += 1;
+        }
+        let mut once = VecDeque::with_capacity(self.lines.len());
+        for line in self.lines {
+            if times.get(sku(&line.says)).is_some_and(|times| *times > 1) {
+                let detail = "stands in several lines of this file: nothing of it was done, make them one line and send \
+                              the file again";
+                tally
+                    .refuse(line.number, vec![Fault::of(line.number, Some("sku"), ("repeated_sku", detail.into()))])?;
+            } else {
+                once.push_back(line);
+            }
+        }
+        Ok(once)
+    }
+}
+
 /// Counts lines and decides when to stop.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -118,7 +168,7 @@ impl Tally {
             return Err(Stop::TooManyLines);
         }
         self.report.lines += 1;
-        self.report.last_line = line;
+        self.report.last_line = self.report.last_line.max(line);
         let faults = match read {
             Ok(read) if self.skus.insert(sku(&read.says).to_owned()) => return Ok(Some(read)),
             Ok(_) => {
@@ -129,6 +179,19 @@ impl Tally {
         };
         self.fail(faults)?;
         Ok(None)
+    }
+
+    /// Notes a line of a file that was held, which is done now.
+    pub fn begin(&mut self, line: u64) {
+        self.report.lines += 1;
+        self.report.last_line = self.report.last_line.max(line);
+    }
+
+    /// Notes a line that is not done.
+    fn refuse(&mut self, line: u64, faults: Vec<Fault>) -> Result<(), Stop> {
+        self.report.lines += 1;
+        self.report.last_line = self.report.last_line.max(line);
+        self.fail(faults)
     }
 
     /// Notes what became of a line.
@@ -216,6 +279,28 @@ mod tests {
             (8, Some("price"), "out_of_range"),
         ];
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn of_a_sku_that_stands_twice_in_a_file_that_is_held_nothing_is_done() {
+        let (mut tally, mut held) = (Tally::new(false), Held::default());
+        for (number, sku) in [(2, "A"), (3, "B"), (4, "A"), (5, "C")] {
+            held.read(number, Ok(Line { number, says: sku.to_owned() }), &mut tally).unwrap();
+        }
+        let wrong = Fault::of(6, Some("delta"), ("zero", "must not be 0".into()));
+        held.read(6, Err(vec![wrong]), &mut tally).unwrap();
+        let lines = held.whole(&mut tally, |sku| sku).unwrap();
+        assert_eq!(lines.iter().map(|line| line.number).collect::<Vec<_>>(), [3, 5]);
+        let report = tally.finish();
+        assert_eq!((report.lines, report.failed, report.last_line), (3, 3, 6));
+        let told: Vec<_> = report.faults.iter().map(|fault| (fault.line, &*fault.code)).collect();
+        assert_eq!(told, [(2, "repeated_sku"), (4, "repeated_sku"), (6, "zero")]);
+        let mut held = Held::default();
+        let mut tally = Tally::new(false);
+        for number in 0..LINES_MAX {
+            held.read(number, line(number), &mut tally).unwrap();
+        }
+        assert!(matches!(held.read(LINES_MAX, line(LINES_MAX), &mut tally), Err(Stop::TooManyLines)));
     }
 
     #[test]

@@ -72,18 +72,18 @@ impl Idempotency {
         Self { dao, lease_ms }
     }
 
-    /// Claims a key for a request of a route.
+    /// Claims a key for a request; `scope` is what keys belong to: who sends it, and the route.
     #[tracing::instrument(name = "model.idempotency.begin", skip_all)]
     pub async fn begin(
         &self,
         cx: &Context,
-        route: &str,
+        scope: &str,
         key: &str,
         body: &[u8],
         identity: Identity,
     ) -> Result<Turn, ModelError> {
         let Identity { operation, resource, .. } = identity;
-        let claim = Claim { key: format!("{route} {key}"), request: Sha256::digest(body).into(), operation, resource };
+        let claim = Claim { key: format!("{scope} {key}"), request: Sha256::digest(body).into(), operation, resource };
         match self.dao.begin(cx, &claim, self.lease_ms).await? {
             Begun::Ours { operation, resource } => {
                 // Another's operation: an earlier try may have come to any step.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::precondition::Tags;
+use super::precondition::Condition;
 pub use crate::dao::ledger::{Balance, Book, Kind, Movement};
 use crate::dao::ledger::{DayTurnover, Posting};
 
@@ -33,8 +33,8 @@ pub enum Change {
 pub struct Want {
     pub id: Uuid,
     pub change: Change,
-    /// Versions under which the change is wanted.
-    pub condition: Tags,
+    /// What must be so of the account.
+    pub condition: Condition,
     pub reason: Option<String>,
     pub reference: Option<String>,
     /// Nobody has tried this id before, and nobody else does before the deadline of whoever wants the change: until then
@@ -226,7 +226,11 @@ fn next(books: &Books<'_>, made: &HashMap<Uuid, Movement>, want: &Want) -> Resul
         let given_up = before.kind == Kind::Void;
         return Err(if given_up { Outcome::Refused(Refusal::GivenUp) } else { Outcome::Made(before.clone()) });
     }
-    if !want.condition.allow_change(books.now.version) || (want.condition.pins_version() && !books.exists) {
+    // What is not there cannot be adjusted under any condition (RFC 9110, 13.2.1).
+    if !books.exists && matches!(want.change, Change::Add { .. }) {
+        return Err(Outcome::Refused(Refusal::Absent));
+    }
+    if !want.condition.allows(books.exists.then_some(books.now.version)) {
         return Err(Outcome::Refused(Refusal::VersionMoved));
     }
     match want.change {
@@ -234,7 +238,6 @@ fn next(books: &Books<'_>, made: &HashMap<Uuid, Movement>, want: &Want) -> Resul
             let delta = quantity.saturating_sub(books.now.quantity);
             books.movement(want, want.id, Kind::Set, (delta, 0), None)
         }
-        Change::Add { .. } if !books.exists => Err(Outcome::Refused(Refusal::Absent)),
         Change::Add { delta } => books.movement(want, want.id, Kind::Adjustment, (delta, 0), None),
         Change::Take { units, turned, day } => books.movement(want, want.id, Kind::Order, (-units, turned), Some(day)),
         Change::Return { take, opens } => match made.get(&take) {

@@ -97,9 +97,7 @@ pub fn changed(order: &Order, change: &Change, now_ms: i64) -> Result<Option<Ord
     match status {
         Status::Refused => return Err(ModelError::NotFound("order")),
         Status::Pending => return Err(being_made()),
-        Status::Cancelled => {
-            return Err(forbidden("", "cancelled", "the order is cancelled, it cannot be changed any more"));
-        }
+        Status::Cancelled => return late_payment(order, change, now_ms),
         Status::Confirmed | Status::Paid | Status::Fulfilled => {}
     }
     match (change.is_paid, status) {
@@ -116,12 +114,43 @@ pub fn changed(order: &Order, change: &Change, now_ms: i64) -> Result<Option<Ord
         }
         _ => {}
     }
+    // Until it is paid, the payment that is named is one under way, which another may follow.
+    if order.is_paid {
+        paid_by_no_other(order, change)?;
+    }
     let payment_id = change.payment_id.clone().or_else(|| order.payment_id.clone());
     if status == order.status && payment_id == order.payment_id {
         return Ok(None);
     }
     let is_paid = order.is_paid || status != Status::Confirmed;
     Ok(Some(Order { payment_id, is_paid, ..moved_to(order, status, now_ms) }))
+}
+
+/// A payment that comes for an order which was cancelled meanwhile: it is written down, so that it can be paid back, and the
+/// order stays cancelled. Nothing else of it can be changed.
+fn late_payment(order: &Order, change: &Change, now_ms: i64) -> Result<Option<Order>, ModelError> {
+    let Change { is_paid: Some(true), payment_id: Some(payment_id), fulfilled: false } = change else {
+        return Err(forbidden("", "cancelled", "the order is cancelled, it cannot be changed any more"));
+    };
+    if order.is_paid {
+        paid_by_no_other(order, change)?;
+        if order.payment_id.is_some() {
+            return Ok(None);
+        }
+    }
+    let payment_id = Some(payment_id.clone());
+    Ok(Some(Order { payment_id, is_paid: true, ..moved_to(order, Status::Cancelled, now_ms) }))
+}
+
+/// The payment by which an order is paid is not replaced: it could not be paid back any more.
+fn paid_by_no_other(order: &Order, change: &Change) -> Result<(), ModelError> {
+    match (&order.payment_id, &change.payment_id) {
+        (Some(first), Some(second)) if first != second => {
+            let detail = format!("the order is paid by {first}: pay {second} back");
+            Err(ModelError::Conflict(Violation::new("/payment_id", "already_paid", detail)))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn being_made() -> ModelError {
@@ -233,6 +262,40 @@ mod tests {
             assert!(matches!(changed(order, &unpay, 9), Err(ModelError::Conflict(_))));
         }
         assert_eq!(changed(&confirmed, &unpay, 9).unwrap(), None);
+    }
+
+    #[test]
+    fn the_payment_of_an_order_is_never_lost() {
+        let pay = |id: &str| Change { is_paid: Some(true), payment_id: Some(id.into()), fulfilled: false };
+        let code = |result: Result<Option<Order>, ModelError>| match result {
+            Err(ModelError::Conflict(violation)) => violation.code.into_owned(),
+            other => panic!("{other:?}"),
+        };
+        let named = Change { is_paid: None, ..pay("P-1") };
+        let named = changed(&at(Status::Confirmed), &named, 9).unwrap().unwrap();
+        assert_eq!((named.is_paid, named.payment_id.as_deref()), (false, Some("P-1")));
+        let paid = changed(&named, &pay("P-2"), 9).unwrap().unwrap();
+        assert_eq!((paid.is_paid, paid.payment_id.as_deref()), (true, Some("P-2")), "P-1 came to nothing");
+        let fulfilled = Order { status: Status::Fulfilled, ..paid.clone() };
+        let cancelled = Order { status: Status::Cancelled, ..paid.clone() };
+        for order in [&paid, &fulfilled, &cancelled] {
+            assert_eq!(changed(order, &pay("P-2"), 9).unwrap(), None, "said twice");
+            assert_eq!(code(changed(order, &pay("P-3"), 9)), "already_paid");
+        }
+        for order in [&paid, &fulfilled] {
+            assert_eq!(code(changed(order, &Change { is_paid: None, ..pay("P-3") }, 9)), "already_paid");
+            let unnamed = Order { payment_id: None, ..order.clone() };
+            assert_eq!(changed(&unnamed, &pay("P-3"), 9).unwrap().unwrap().payment_id.as_deref(), Some("P-3"));
+        }
+        let late = changed(&at(Status::Cancelled), &pay("P-9"), 9).unwrap().unwrap();
+        assert_eq!((late.status, late.is_paid, late.payment_id.as_deref()), (Status::Cancelled, true, Some("P-9")));
+        for other in [
+            Change { is_paid: None, ..pay("P-9") },
+            Change { fulfilled: true, ..pay("P-9") },
+            Change { is_paid: Some(true), ..Change::default() },
+        ] {
+            assert_eq!(code(changed(&at(Status::Cancelled), &other, 9)), "cancelled");
+        }
     }
 
     #[test]

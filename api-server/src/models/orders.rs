@@ -18,7 +18,7 @@ use super::cursor::{CursorKey, List, PageOf};
 use super::error::{ModelError, RACES, Violation};
 use super::lines::Lines;
 use super::order::{Change, Draft, changed, id_of_attempt, may_cancel, moved_to};
-use super::precondition::Tags;
+use super::precondition::Condition;
 use super::products::product_archived;
 use crate::dao::ledger::LedgerDao;
 pub use crate::dao::orders::{Filter, Order, Status};
@@ -183,7 +183,7 @@ impl Orders {
         &self,
         cx: &Context,
         id: Uuid,
-        condition: &Tags,
+        condition: &Condition,
         change: &Change,
     ) -> Result<(Order, Option<Receipt>), ModelError> {
         for _ in 0..RACES {
@@ -205,7 +205,7 @@ impl Orders {
 
     /// Cancels the order; what it took comes back exactly once, however many cancel it.
     #[tracing::instrument(name = "model.orders.cancel", skip_all)]
-    pub async fn cancel(&self, cx: &Context, id: Uuid, condition: &Tags) -> Result<Option<Receipt>, ModelError> {
+    pub async fn cancel(&self, cx: &Context, id: Uuid, condition: &Condition) -> Result<Option<Receipt>, ModelError> {
         for _ in 0..RACES {
             let before = self.get(cx, id, condition).await?;
             if !may_cancel(&before.order)? {
@@ -224,11 +224,11 @@ impl Orders {
         Err(ModelError::contended())
     }
 
-    async fn get(&self, cx: &Context, id: Uuid, condition: &Tags) -> Result<Stored, ModelError> {
+    async fn get(&self, cx: &Context, id: Uuid, condition: &Condition) -> Result<Stored, ModelError> {
         let stored = self.daos.orders.load(cx, id).await?;
         let stored = stored.filter(|stored| stored.order.status != Status::Refused);
         let stored = stored.ok_or(ModelError::NotFound("order"))?;
-        if !condition.allow_change(stored.order.version) {
+        if !condition.allows(Some(stored.order.version)) {
             return Err(ModelError::PreconditionFailed("order"));
         }
         Ok(stored)

@@ -4,6 +4,39 @@
 
 #![deny(clippy::disallowed_methods)]
 
+/// What must be so of a resource for a request to be done (RFC 9110, 13.1.1 and 13.1.2).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Condition {
+    pub if_match: Tags,
+    pub if_none_match: Tags,
+}
+
+impl Condition {
+    /// Whether a change is allowed of a resource at this version, `None`: there is none.
+    pub fn allows(&self, current: Option<i64>) -> bool {
+        self.matches(current) && !self.if_none_match.has(current)
+    }
+
+    /// `If-Match` alone, which reads heed, too.
+    pub fn matches(&self, current: Option<i64>) -> bool {
+        match &self.if_match {
+            Tags::Absent => true,
+            Tags::Any => current.is_some(),
+            Tags::Versions(tags) => tags.iter().any(|tag| !tag.weak && Some(tag.version) == current),
+        }
+    }
+
+    /// Whether a lost race must be told to the client instead of being tried again.
+    pub const fn pins_version(&self) -> bool {
+        matches!(self.if_match, Tags::Versions(_))
+    }
+
+    /// Whether none was given.
+    pub fn is_absent(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A parsed list of entity tags.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Tags {
@@ -39,26 +72,13 @@ impl Tags {
         Self::Versions(tags.filter_map(tag).collect())
     }
 
-    /// `If-Match`: whether a change of the resource at this version is allowed.
-    pub fn allow_change(&self, current: i64) -> bool {
-        match self {
-            Self::Absent | Self::Any => true,
-            Self::Versions(tags) => tags.iter().any(|tag| !tag.weak && tag.version == current),
-        }
-    }
-
-    /// `If-None-Match`: whether the client already has this version.
-    pub fn already_has(&self, current: i64) -> bool {
+    /// `If-None-Match`: whether the resource is what the client has already, under the weak comparison.
+    pub fn has(&self, current: Option<i64>) -> bool {
         match self {
             Self::Absent => false,
-            Self::Any => true,
-            Self::Versions(tags) => tags.iter().any(|tag| tag.version == current),
+            Self::Any => current.is_some(),
+            Self::Versions(tags) => tags.iter().any(|tag| Some(tag.version) == current),
         }
-    }
-
-    /// Whether a lost race must be told to the client instead of being tried again.
-    pub const fn pins_version(&self) -> bool {
-        matches!(self, Self::Versions(_))
     }
 }
 
@@ -97,11 +117,26 @@ mod tests {
     }
 
     #[test]
-    fn weak_tags_never_allow_a_change_but_spare_a_transfer() {
-        let tags = Tags::parse(r#"W/"3""#);
-        assert!(!tags.allow_change(3));
-        assert!(tags.already_has(3));
-        assert!(Tags::Any.allow_change(9) && Tags::Absent.allow_change(9));
-        assert!(!Tags::Absent.already_has(9));
+    fn a_change_is_allowed_where_both_headers_hold() {
+        let condition = |if_match: Option<&str>, if_none_match: Option<&str>| Condition {
+            if_match: if_match.map_or(Tags::Absent, Tags::parse),
+            if_none_match: if_none_match.map_or(Tags::Absent, Tags::parse),
+        };
+        // Whether it is allowed where there is nothing, and at versions 3 and 4.
+        for (if_match, if_none_match, expected) in [
+            (None, None, [true, true, true]),
+            (Some("*"), None, [false, true, true]),
+            (Some("\"3\""), None, [false, true, false]),
+            (Some("W/\"3\""), None, [false, false, false]),
+            (Some("nonsense"), None, [false, false, false]),
+            (None, Some("*"), [true, false, false]),
+            (None, Some("\"3\""), [true, false, true]),
+            (None, Some("W/\"3\""), [true, false, true]),
+            (Some("\"3\""), Some("\"3\""), [false, false, false]),
+            (Some("*"), Some("\"3\""), [false, false, true]),
+        ] {
+            let condition = condition(if_match, if_none_match);
+            assert_eq!([None, Some(3), Some(4)].map(|at| condition.allows(at)), expected, "{condition:?}");
+        }
     }
 }

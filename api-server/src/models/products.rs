@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::create::Identity;
 use super::cursor::{CursorKey, List, PageOf};
 use super::error::{ModelError, RACES, Violation};
-use super::precondition::Tags;
+use super::precondition::Condition;
 use super::product::{Change, Draft, archived};
 use crate::dao::ledger::{Account, LedgerDao};
 use crate::dao::products::{Filter, Inserted, PageQuery, Product, ProductDao, ProductSink, Removed, Replaced};
@@ -80,12 +80,12 @@ impl Products {
         &self,
         cx: &Context,
         id: Uuid,
-        condition: &Tags,
+        condition: &Condition,
         change: &Change,
     ) -> Result<(Product, Option<Receipt>), ModelError> {
         for _ in 0..RACES {
             let before = self.dao.load(cx, id).await?.ok_or(ModelError::NotFound("product"))?;
-            if !condition.allow_change(before.product.version) {
+            if !condition.allows(Some(before.product.version)) {
                 return Err(ModelError::PreconditionFailed("product"));
             }
             if before.product.archived_at.is_some() {
@@ -113,10 +113,10 @@ impl Products {
     /// It is archived first in any case: whoever begins a stock looks for the product again after
     /// it, so one of the two sees the other.
     #[tracing::instrument(name = "model.products.remove", skip_all)]
-    pub async fn remove(&self, cx: &Context, id: Uuid, condition: &Tags) -> Result<Receipt, ModelError> {
+    pub async fn remove(&self, cx: &Context, id: Uuid, condition: &Condition) -> Result<Receipt, ModelError> {
         for _ in 0..RACES {
             let before = self.dao.load(cx, id).await?.ok_or(ModelError::NotFound("product"))?;
-            if !condition.allow_change(before.product.version) {
+            if !condition.allows(Some(before.product.version)) {
                 return Err(ModelError::PreconditionFailed("product"));
             }
             let archived = match before.product.archived_at {

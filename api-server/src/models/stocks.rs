@@ -12,7 +12,7 @@ use super::cursor::{CursorKey, List, PageOf};
 use super::error::{ModelError, Shortage, Violation};
 use super::ledger::{Change, Outcome, QUANTITY_MAX, Refusal, Want};
 use super::lines::{Lines, Settled};
-use super::precondition::Tags;
+use super::precondition::Condition;
 use super::products::product_archived;
 use crate::dao::ledger::{Account, Balance, LedgerDao, Movement};
 use crate::dao::page::Position;
@@ -47,7 +47,7 @@ impl Stocks {
         cx: &Context,
         product: Uuid,
         quantity: i64,
-        condition: Tags,
+        condition: Condition,
         identity: Identity,
     ) -> Result<(Movement, Option<Receipt>), ModelError> {
         let mut found = Vec::with_capacity(1);
@@ -91,7 +91,7 @@ impl Stocks {
         cx: &Context,
         product: Uuid,
         adjustment: Adjustment,
-        condition: Tags,
+        condition: Condition,
         identity: Identity,
     ) -> Result<(Movement, Option<Receipt>), ModelError> {
         let Adjustment { delta, reason, reference } = adjustment;

@@ -5,7 +5,7 @@
 use uuid::Uuid;
 
 use super::create::Identity;
-use super::product::Rule;
+use super::text::Read;
 use crate::dao::users::User;
 
 /// Characters that a name may have at most.
@@ -62,9 +62,9 @@ impl Change {
     }
 }
 
-/// Whether a text may be an e-mail address: what a form of HTML takes (ASCII; a domain of another
-/// script is written as `xn--…`), with the lengths of SMTP.
-pub fn check_email(text: &str, max: usize) -> Rule {
+/// Reads an e-mail address: what a form of HTML takes (ASCII; a domain of another script is written as
+/// `xn--…`), with the lengths of SMTP. So it has no character that nobody sees.
+pub fn read_email(text: &str, max: usize) -> Read {
     let wrong = || Err(("not_an_address", "must be an e-mail address such as ana@example.org".to_owned()));
     if text.len() > max {
         return Err(("too_long", format!("must have at most {max} characters")));
@@ -74,7 +74,7 @@ pub fn check_email(text: &str, max: usize) -> Rule {
     };
     let local_fits = (1..=LOCAL_MAX).contains(&local.len())
         && local.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&byte));
-    if local_fits && domain.split('.').all(is_label) { Ok(()) } else { wrong() }
+    if local_fits && domain.split('.').all(is_label) { Ok(text.to_owned()) } else { wrong() }
 }
 
 fn is_label(label: &str) -> bool {
@@ -93,10 +93,10 @@ mod tests {
         let long_label = format!("a@{}.org", "b".repeat(63));
         let long_local = format!("{}@b.org", "a".repeat(64));
         for good in ["a@b", "Ana.Banana+shop@example.org", "o'neil@ex-ample.co.uk", "x_1@xn--bcher-kva.example"] {
-            assert_eq!(check_email(good, EMAIL_MAX), Ok(()), "{good}");
+            assert_eq!(read_email(good, EMAIL_MAX).as_deref(), Ok(good.as_ref()), "{good}");
         }
         for good in [&long_label, &long_local] {
-            assert_eq!(check_email(good, EMAIL_MAX), Ok(()), "{good}");
+            assert_eq!(read_email(good, EMAIL_MAX).as_deref(), Ok(good.as_ref()), "{good}");
         }
         for bad in [
             "",
@@ -124,13 +124,13 @@ mod tests {
             "a@b ",
             "a,b@c",
         ] {
-            assert_eq!(check_email(bad, EMAIL_MAX).unwrap_err().0, "not_an_address", "{bad:?}");
+            assert_eq!(read_email(bad, EMAIL_MAX).unwrap_err().0, "not_an_address", "{bad:?}");
         }
         for bad in [format!("a@{}.org", "b".repeat(64)), format!("{}@b.org", "a".repeat(65))] {
-            assert_eq!(check_email(&bad, EMAIL_MAX).unwrap_err().0, "not_an_address", "{bad:?}");
+            assert_eq!(read_email(&bad, EMAIL_MAX).unwrap_err().0, "not_an_address", "{bad:?}");
         }
         let long = format!("a@{}", "b.".repeat(200));
-        assert_eq!(check_email(&long, EMAIL_MAX).unwrap_err().0, "too_long");
+        assert_eq!(read_email(&long, EMAIL_MAX).unwrap_err().0, "too_long");
     }
 
     #[test]

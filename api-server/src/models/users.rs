@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::create::Identity;
 use super::cursor::{CursorKey, List, PageOf};
 use super::error::{ModelError, RACES, Violation};
-use super::precondition::Tags;
+use super::precondition::Condition;
 use super::user::{Change, Draft};
 use crate::dao::users::{Inserted, Removed, Replaced, User, UserDao, UserSink};
 use crate::dao::{Context, Receipt};
@@ -69,12 +69,12 @@ impl Users {
         &self,
         cx: &Context,
         id: Uuid,
-        condition: &Tags,
+        condition: &Condition,
         change: &Change,
     ) -> Result<(User, Option<Receipt>), ModelError> {
         for _ in 0..RACES {
             let before = self.dao.load(cx, id).await?.ok_or(ModelError::NotFound("user"))?;
-            if !condition.allow_change(before.user.version) {
+            if !condition.allows(Some(before.user.version)) {
                 return Err(ModelError::PreconditionFailed("user"));
             }
             let Some(after) = change.apply(&before.user, cx.now_ms) else {
@@ -95,10 +95,10 @@ impl Users {
 
     /// Erases the user: name and address go, the id stays known to orders and reports.
     #[tracing::instrument(name = "model.users.erase", skip_all)]
-    pub async fn erase(&self, cx: &Context, id: Uuid, condition: &Tags) -> Result<Receipt, ModelError> {
+    pub async fn erase(&self, cx: &Context, id: Uuid, condition: &Condition) -> Result<Receipt, ModelError> {
         for _ in 0..RACES {
             let before = self.dao.load(cx, id).await?.ok_or(ModelError::NotFound("user"))?;
-            if !condition.allow_change(before.user.version) {
+            if !condition.allows(Some(before.user.version)) {
                 return Err(ModelError::PreconditionFailed("user"));
             }
             match self.dao.erase(cx, &before, Uuid::new_v4()).await? {

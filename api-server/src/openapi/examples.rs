@@ -44,8 +44,11 @@ pub fn add(document: &mut Document) {
 
 fn add_to(operation: &mut Operation, example: &Example) {
     if let Some(RefOr::T(body)) = &mut operation.request_body {
-        for content in body.content.values_mut() {
-            set(content, example.request.as_ref());
+        for (media_type, content) in &mut body.content {
+            match (media_type.as_str(), &example.request) {
+                ("multipart/form-data", Some(file)) => set(content, Some(&json!({ "file": file }))),
+                (_, request) => set(content, request.as_ref()),
+            }
         }
     }
     for (status, response) in &mut operation.responses.responses {

@@ -15,12 +15,19 @@ pub struct Patient<S> {
     patience: Duration,
     /// Ends the wait that is under way.
     end: Option<Pin<Box<Sleep>>>,
+    /// Ends the time after the last answer in which the peer may go on sending.
+    lingers: Option<Pin<Box<Sleep>>>,
 }
+
+/// How long a peer may send after it was told that nothing more comes: some seconds of a body that is on its way.
+const LINGER: Duration = Duration::from_secs(5);
+/// Reads in one turn.
+const READS_AT_ONCE: usize = 16;
 
 impl<S> Patient<S> {
     /// The stream with this patience.
     pub const fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, end: None }
+        Self { stream, patience, end: None, lingers: None }
     }
 
     fn waited<T>(&mut self, cx: &mut Context<'_>, done: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -43,7 +50,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let done = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.waited(cx, done)
@@ -68,8 +75,36 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         self.waited(cx, done)
     }
 
+    /// Tells the peer that nothing more comes, and takes what it still sends: closed with bytes unread the connection would
+    /// be reset, and the peer would lose the answer that it was given before all of its body had come.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let done = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.waited(cx, done)
+        if self.lingers.is_none() {
+            let done = Pin::new(&mut self.stream).poll_shutdown(cx);
+            let done = self.waited(cx, done);
+            if !matches!(done, Poll::Ready(Ok(()))) {
+                return done;
+            }
+            self.lingers = Some(Box::pin(tokio::time::sleep(LINGER)));
+        }
+        let mut scrap = [0; 8 * 1024];
+        let mut scrap = ReadBuf::new(&mut scrap);
+        for _ in 0..READS_AT_ONCE {
+            scrap.clear();
+            match Pin::new(&mut self.stream).poll_read(cx, &mut scrap) {
+                Poll::Ready(Ok(())) if !scrap.filled().is_empty() => {}
+                // It has closed, too, or is gone.
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => {
+                    let over = self.lingers.as_mut().is_none_or(|end| end.as_mut().poll(cx).is_ready());
+                    return if over { Poll::Ready(Ok(())) } else { Poll::Pending };
+                }
+            }
+        }
+        // Others have their turn.
+        cx.waker().wake_by_ref();
+        match self.lingers.as_mut().is_none_or(|end| end.as_mut().poll(cx).is_ready()) {
+            true => Poll::Ready(Ok(())),
+            false => Poll::Pending,
+        }
     }
 }

@@ -1,12 +1,16 @@
-//! CSV as RFC 4180 has it: records out of chunks of a body however they are cut, and rows into one.
-//! Pure. What a line is about is told by [`table`].
+//! CSV as RFC 4180 has it, or with semicolons or tabs in the place of commas: records out of chunks of a body however
+//! they are cut, and rows into one. Pure. What a line is about is told by [`table`].
 
+mod beginning;
+mod form;
 pub mod products;
 pub mod report;
 pub mod stocks;
 pub mod table;
 
-use csv_core::{ReadRecordResult, WriteResult};
+use csv_core::ReadRecordResult;
+
+pub use form::Form;
 
 /// Bytes of a line without its quotation marks: all fields of a product at their longest.
 const LINE_MAX: usize = 16 * 1024;
@@ -19,6 +23,15 @@ pub struct Record {
     /// Where it begins; the first line of a file is 1.
     pub line: u64,
     pub fields: Result<Vec<Vec<u8>>, Unreadable>,
+    /// What the fields of this file are separated by.
+    pub separator: u8,
+}
+
+impl Record {
+    fn is_blank(&self) -> bool {
+        let blank = |field: &Vec<u8>| field.iter().all(|byte| *byte == b' ');
+        self.fields.as_ref().is_ok_and(|fields| fields.iter().all(blank))
+    }
 }
 
 /// Why a line has no fields.
@@ -28,6 +41,12 @@ pub enum Unreadable {
     TooManyColumns,
     /// A quotation mark has no partner.
     OpenQuotes,
+    /// A quotation mark stands within a field, or something behind the one that ends a field.
+    StrayQuotes,
+    /// Excel's "Unicode text".
+    Utf16,
+    /// A file of Excel or OpenDocument itself.
+    Workbook,
 }
 
 impl Unreadable {
@@ -36,6 +55,15 @@ impl Unreadable {
         match self {
             Self::TooLong => ("line_too_long", format!("a line has at most {LINE_MAX} bytes")),
             Self::TooManyColumns => ("too_many_columns", format!("a line has at most {COLUMNS_MAX} columns")),
+            Self::StrayQuotes => {
+                let detail = "a quotation mark stands within a field: what was meant is not known; a field with quotation \
+                              marks stands in quotation marks and doubles its own, \"19\"\" screen\"";
+                ("stray_quotes", detail.to_owned())
+            }
+            Self::Utf16 => {
+                ("not_utf8", "the file is UTF-16 or has bytes of no text: save it as \"CSV UTF-8\"".to_owned())
+            }
+            Self::Workbook => ("not_csv", "the file is a workbook: save it as \"CSV UTF-8\" and send that".to_owned()),
             Self::OpenQuotes => {
                 let detail = "a quotation mark has no partner; fields with quotation marks stand in quotation marks \
                               and double their own";
@@ -45,15 +73,29 @@ impl Unreadable {
     }
 }
 
-/// Reads records from chunks; holds one line at most.
+/// Where in a field the reader is, as far as quotation marks go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quoting {
+    Before,
+    Plain,
+    Within,
+    /// Behind a quotation mark that ends the field, or is the first of two.
+    Closed,
+}
+
+/// Reads records from chunks; holds one line at most. Lines of empty fields alone, which spreadsheets write below a
+/// table, are left out.
 pub struct Reader {
     core: csv_core::Reader,
+    separator: u8,
+    /// The first line, until all of it is there.
+    beginning: Option<Vec<u8>>,
     text: Vec<u8>,
     ends: [usize; COLUMNS_MAX],
     /// Bytes and ends of the line so far.
     filled: (usize, usize),
     fault: Option<Unreadable>,
-    quotes: u64,
+    quoting: Quoting,
     /// Line breaks so far, and whether those before the line's first byte are being read.
     line: u64,
     before_line: bool,
@@ -64,11 +106,13 @@ impl Default for Reader {
     fn default() -> Self {
         Self {
             core: csv_core::Reader::new(),
+            separator: b',',
+            beginning: Some(Vec::new()),
             text: vec![0; LINE_MAX],
             ends: [0; COLUMNS_MAX],
             filled: (0, 0),
             fault: None,
-            quotes: 0,
+            quoting: Quoting::Before,
             line: 1,
             before_line: true,
             began_at: 1,
@@ -79,6 +123,17 @@ impl Default for Reader {
 impl Reader {
     /// The next record of a chunk, which is consumed as far as it was read; `None` when more is needed.
     pub fn next(&mut self, chunk: &mut &[u8]) -> Option<Record> {
+        while let Some(first) = &mut self.beginning {
+            let (byte, rest) = chunk.split_first()?;
+            *chunk = rest;
+            first.push(*byte);
+            if beginning::first_line(first).is_some() {
+                let record = self.begin();
+                if record.is_some() {
+                    return record;
+                }
+            }
+        }
         while !chunk.is_empty() {
             if let Some(record) = self.step(chunk) {
                 return Some(record);
@@ -89,10 +144,32 @@ impl Reader {
 
     /// The last record after the last chunk, if it was not ended by a line break.
     pub fn finish(&mut self) -> Option<Record> {
+        let record = self.begin();
+        if record.is_some() {
+            return record;
+        }
         // Nothing to read means the end; a buffer that was full has to be emptied before.
         for _ in 0..3 {
             if let Some(record) = self.step(&mut &[][..]) {
                 return Some(record);
+            }
+        }
+        None
+    }
+
+    /// Learns from the first line how lines are written, and reads it.
+    fn begin(&mut self) -> Option<Record> {
+        let first = self.beginning.take()?;
+        let beginning::Beginning { skip, separator, foreign } = beginning::read(&first);
+        self.separator = separator;
+        self.core = csv_core::ReaderBuilder::new().delimiter(separator).build();
+        self.fault = foreign;
+        let (before, mut line) = first.split_at(skip);
+        self.line += before.iter().filter(|byte| **byte == b'\n').count() as u64;
+        while !line.is_empty() {
+            let record = self.step(&mut line);
+            if record.is_some() {
+                return record;
             }
         }
         None
@@ -117,17 +194,17 @@ impl Reader {
                 self.filled.1 = 0;
                 None
             }
-            ReadRecordResult::Record => Some(self.take()),
+            ReadRecordResult::Record => Some(self.take()).filter(|record| !record.is_blank()),
         }
     }
 
     fn count(&mut self, read: &[u8]) {
         for byte in read {
+            self.follow(*byte);
             match byte {
                 b'\n' => self.line += 1,
                 b'\r' => {}
-                byte => {
-                    self.quotes += u64::from(*byte == b'"');
+                _ => {
                     if self.before_line {
                         self.before_line = false;
                         self.began_at = self.line;
@@ -137,8 +214,25 @@ impl Reader {
         }
     }
 
+    /// csv-core reads whatever stands around quotation marks; what nobody can have meant is told here.
+    fn follow(&mut self, byte: u8) {
+        self.quoting = match (self.quoting, byte) {
+            (Quoting::Before, b'"') => Quoting::Within,
+            (Quoting::Within, b'"') => Quoting::Closed,
+            (Quoting::Closed, b'"') | (Quoting::Within, _) => Quoting::Within,
+            (_, b'\r' | b'\n') => Quoting::Before,
+            (_, byte) if byte == self.separator => Quoting::Before,
+            (Quoting::Closed, _) | (Quoting::Plain, b'"') => {
+                self.fault.get_or_insert(Unreadable::StrayQuotes);
+                Quoting::Plain
+            }
+            (Quoting::Before | Quoting::Plain, _) => Quoting::Plain,
+        };
+    }
+
     fn take(&mut self) -> Record {
-        if self.quotes % 2 == 1 {
+        let foreign = matches!(self.fault, Some(Unreadable::Utf16 | Unreadable::Workbook));
+        if self.quoting == Quoting::Within && !foreign {
             self.fault = Some(Unreadable::OpenQuotes);
         }
         let fields = match self.fault {
@@ -151,36 +245,10 @@ impl Reader {
         };
         self.filled = (0, 0);
         self.fault = None;
-        self.quotes = 0;
+        self.quoting = Quoting::Before;
         self.before_line = true;
-        Record { line: self.began_at, fields }
+        Record { line: self.began_at, fields, separator: self.separator }
     }
-}
-
-/// Appends one line; fields stand in quotation marks where they must.
-pub fn write_line<'f>(out: &mut Vec<u8>, fields: impl IntoIterator<Item = &'f str>) {
-    let mut core = csv_core::WriterBuilder::new().terminator(csv_core::Terminator::CRLF).build();
-    for (at, field) in fields.into_iter().enumerate() {
-        if at > 0 {
-            with_room(out, 2, |room| core.delimiter(room));
-        }
-        let mut rest = field.as_bytes();
-        while !rest.is_empty() {
-            with_room(out, 2 * rest.len() + 2, |room| {
-                let (result, read, written) = core.field(rest, room);
-                rest = &rest[read..];
-                (result, written)
-            });
-        }
-    }
-    with_room(out, 4, |room| core.terminator(room));
-}
-
-fn with_room(out: &mut Vec<u8>, room: usize, write: impl FnOnce(&mut [u8]) -> (WriteResult, usize)) {
-    let at = out.len();
-    out.resize(at + room, 0);
-    let (_, written) = write(&mut out[at..]);
-    out.truncate(at + written);
 }
 
 #[cfg(test)]
@@ -215,6 +283,16 @@ mod tests {
             [(1, &["a", "b"]), (2, &["1", "x\r\ny"]), (6, &["2", "say \"hi\""]), (7, &["3", ""])];
         let expected = expected.map(|(line, fields)| (line, fields.iter().map(|f| (*f).to_owned()).collect()));
         assert_eq!(lines(text), expected);
+        for (text, expected) in [
+            ("\u{feff}\"a\",\"b\"\r\n\"1\",\"2\"\r\n", [(1, "a", "b"), (2, "1", "2")]),
+            ("a;b\n1,5;2", [(1, "a", "b"), (2, "1,5", "2")]),
+            ("sep=;\r\na;b\r\n1;2\r\n", [(2, "a", "b"), (3, "1", "2")]),
+            ("a\tb\r\n1\t2", [(1, "a", "b"), (2, "1", "2")]),
+            ("\n,,\n a,b\n,\n1,2\n,\n", [(3, " a", "b"), (5, "1", "2")]),
+        ] {
+            let expected = expected.map(|(line, one, two)| (line, vec![one.to_owned(), two.to_owned()]));
+            assert_eq!(lines(text), expected, "{text:?}");
+        }
         assert_eq!(lines(""), []);
         assert_eq!(lines("\n\r\n"), []);
     }
@@ -227,19 +305,23 @@ mod tests {
             (long, Unreadable::TooLong),
             (format!("a\n{}\nb,c\n", "x,".repeat(LINE_MAX)), Unreadable::TooLong),
             (wide, Unreadable::TooManyColumns),
-            ("a\n19\" screen,1\nb,c\n".to_owned(), Unreadable::OpenQuotes),
+            ("a\n19\" screen,1\nb,c\n".to_owned(), Unreadable::StrayQuotes),
+            ("a\n\"Mug\" blue,1\nb,c\n".to_owned(), Unreadable::StrayQuotes),
+            ("a\n\"32\"\" TV\" big,1\nb,c\n".to_owned(), Unreadable::StrayQuotes),
+            ("a\n5\" pipe\" steel,1\nb,c\n".to_owned(), Unreadable::StrayQuotes),
         ] {
             let found = read(&[text.as_bytes()]);
             assert_eq!(found.len(), 3, "{fault:?}");
             assert!(
-                matches!(found[1], Record { line: 2, fields: Err(found) } if found == fault || fault == Unreadable::TooLong),
+                matches!(found[1], Record { line: 2, fields: Err(found), .. } if found == fault || fault == Unreadable::TooLong),
                 "{:?}",
                 found[1]
             );
-            assert_eq!(found[2], Record { line: 3, fields: Ok(vec![b"b".to_vec(), b"c".to_vec()]) });
+            let next = Record { line: 3, fields: Ok(vec![b"b".to_vec(), b"c".to_vec()]), separator: b',' };
+            assert_eq!(found[2], next);
         }
         let cut_off = read(&[b"a,b\n1,\"half of it"]);
-        assert_eq!(cut_off[1], Record { line: 2, fields: Err(Unreadable::OpenQuotes) });
+        assert_eq!(cut_off[1], Record { line: 2, fields: Err(Unreadable::OpenQuotes), separator: b',' });
         let without_end = format!("a,b\n1,\"{}", "x\n".repeat(LINE_MAX));
         assert!(read(&[without_end.as_bytes()])[1].fields.is_err());
     }
@@ -247,17 +329,21 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read_back_however_it_is_cut(
-            rows in prop::collection::vec(prop::collection::vec("[a-c\",\r\n é🦀]{0,12}", 2..6), 1..6),
+            // The first line of a file names its columns.
+            rows in prop::collection::vec(prop::collection::vec("[a-c\",;\r\n é🦀]{0,12}x", 2..6), 1..6),
             cut in 1_usize..40,
+            (mark, semicolons) in any::<(bool, bool)>(),
         ) {
-            let mut text = Vec::new();
+            let form = Form { mark, semicolons, formulas_quoted: false };
+            let mut text = form.head(&["sku", "name"]);
             for row in &rows {
-                write_line(&mut text, row.iter().map(String::as_str));
+                form.write_line(&mut text, row.iter().map(String::as_str));
             }
             let chunks: Vec<&[u8]> = text.chunks(cut).collect();
             let found: Vec<Vec<Vec<u8>>> = read(&chunks).into_iter().map(|record| record.fields.unwrap()).collect();
+            let rows = std::iter::once(vec!["sku".to_owned(), "name".to_owned()]).chain(rows);
             let rows: Vec<Vec<Vec<u8>>> =
-                rows.into_iter().map(|row| row.into_iter().map(String::into_bytes).collect()).collect();
+                rows.map(|row| row.into_iter().map(String::into_bytes).collect()).collect();
             prop_assert_eq!(found, rows);
         }
 

@@ -7,22 +7,23 @@ use uuid::Uuid;
 
 use super::json;
 use crate::models::Violation;
-use crate::models::product::{Rule, at_field};
+use crate::models::product::at_field;
+use crate::models::text::Read;
 
-/// A member that must be a text which keeps a rule.
+/// A member that must be a text which `read` can read.
 pub fn text(
     field: &'static str,
     value: &RawValue,
     max: usize,
-    check: fn(&str, usize) -> Rule,
+    read: impl FnOnce(&str, usize) -> Read,
     broken: &mut Vec<Violation>,
 ) -> Option<String> {
     let Some(text) = json::read_text(value) else {
         broken.push(at_field(field, ("type", "must be a string".into())));
         return None;
     };
-    match check(&text, max) {
-        Ok(()) => Some(text.into_owned()),
+    match read(&text, max) {
+        Ok(text) => Some(text),
         Err(rule) => {
             broken.push(at_field(field, rule));
             None

@@ -65,10 +65,10 @@ pub fn read(body: &[u8]) -> Result<Request, ModelError> {
     let (mut query, mut operation, mut variables) = (None, None, None);
     for (name, value) in &json::read_object(body).map_err(|violation| ModelError::Malformed(vec![violation]))? {
         match name.as_str() {
-            "query" => query = fields::text("query", value, usize::MAX / 4, |_, _| Ok(()), &mut broken),
+            "query" => query = fields::text("query", value, usize::MAX / 4, |text, _| Ok(text.to_owned()), &mut broken),
             "operationName" => {
                 operation = fields::optional(value, |value| {
-                    fields::text("operationName", value, usize::MAX / 4, |_, _| Ok(()), &mut broken)
+                    fields::text("operationName", value, usize::MAX / 4, |text, _| Ok(text.to_owned()), &mut broken)
                 });
             }
             "variables" | "extensions" if json::is_null(value) => {}

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::{fields, json};
 use crate::models::order::{Change, Draft, LINES_MAX, PAYMENT_ID_MAX, UNITS_MAX};
 use crate::models::orders::{Order, Status};
-use crate::models::product::{at_field, check_line};
+use crate::models::product::at_field;
+use crate::models::text::Text;
 use crate::models::{ModelError, Price, Violation};
 
 /// What a client sends to create an order.
@@ -42,8 +43,7 @@ pub struct OrderChangeDoc {
     is_paid: Option<bool>,
     #[schema(schema_with = payment_id_schema)]
     payment_id: Option<String>,
-    /// An order that is paid was handed over.
-    #[schema(nullable = false, value_type = Option<FulfilledDoc>, inline)]
+    #[schema(schema_with = fulfilled_schema)]
     status: Option<String>,
 }
 
@@ -58,17 +58,17 @@ pub struct OrderPaymentDoc {
     is_paid: Option<bool>,
     #[schema(schema_with = payment_id_schema)]
     payment_id: Option<String>,
-    /// An order that is paid was handed over.
-    #[schema(nullable = false, value_type = Option<FulfilledDoc>, inline)]
+    #[schema(schema_with = fulfilled_schema)]
     status: Option<String>,
 }
 
 /// A text or a whole number.
 fn payment_id_schema() -> Schema {
-    let text =
-        ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(PAYMENT_ID_MAX)).pattern(
-            Some(r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$"),
-        );
+    let text = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(PAYMENT_ID_MAX))
+        .pattern(Some("Identifier"));
     let number =
         ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(9_007_199_254_740_991_i64));
     let either = OneOfBuilder::new()
@@ -78,11 +78,11 @@ fn payment_id_schema() -> Schema {
     Schema::OneOf(either.build())
 }
 
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-#[allow(dead_code, reason = "documents a member")]
-enum FulfilledDoc {
-    Fulfilled,
+/// The one status that can be asked for.
+fn fulfilled_schema() -> Schema {
+    let told = Some("An order that is paid was handed over.");
+    let status = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["fulfilled"])).description(told);
+    Schema::Object(status.build())
 }
 
 /// An order as it is answered.
@@ -285,7 +285,7 @@ fn payment_id(value: &RawValue, broken: &mut Vec<Violation>) -> Option<String> {
         let number = fields::whole("payment_id", value, 0..=9_007_199_254_740_991, broken)?;
         return Some(number.to_string());
     }
-    fields::text("payment_id", value, PAYMENT_ID_MAX, check_line, broken)
+    fields::text("payment_id", value, PAYMENT_ID_MAX, |text, max| Text::Identifier.read(text, max), broken)
 }
 
 /// Appends an order as a JSON object.

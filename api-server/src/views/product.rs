@@ -5,9 +5,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{fields, json};
-use crate::models::product::{
-    BRAND_MAX, CATEGORY_MAX, Change, DESCRIPTION_MAX, Draft, NAME_MAX, SKU_MAX, at_field, check_line, check_paragraphs,
-};
+use crate::models::product::{BRAND_MAX, CATEGORY_MAX, Change, DESCRIPTION_MAX, Draft, NAME_MAX, SKU_MAX, at_field};
+use crate::models::text::Text;
 use crate::models::{ModelError, Price, Product, ProductRef, ProductSink, Violation};
 
 /// What a client sends to create or replace a product.
@@ -15,45 +14,23 @@ use crate::models::{ModelError, Price, Product, ProductRef, ProductSink, Violati
 #[schema(as = NewProduct)]
 #[allow(dead_code, reason = "documents the request; it is read by `read_draft`")]
 pub struct NewProductDoc {
-    /// Name shown to people. No control characters, no space at either end.
-    #[schema(
-        min_length = 1,
-        max_length = 150,
-        pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$",
-        example = "Green tea, 100 g"
-    )]
+    /// Name shown to people, on one line. Composed (NFC), each kind of space as the usual one; refused with a character
+    /// that nobody sees, or a space at either end.
+    #[schema(min_length = 1, max_length = 150, pattern = "Name", example = "Green tea, 100 g")]
     name: String,
-    /// Stock keeping unit, unique in the store.
-    #[schema(
-        min_length = 1,
-        max_length = 64,
-        pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$",
-        example = "TEA-GREEN-100"
-    )]
+    /// Stock keeping unit, unique in the store; upper and lower case are different. Kept as a name is, and hyphens as that of
+    /// the keyboard.
+    #[schema(min_length = 1, max_length = 64, pattern = "Identifier", example = "TEA-GREEN-100")]
     sku: String,
-    /// Exact price, at most two decimal places.
-    #[schema(value_type = f64, exclusive_minimum = 0, exclusive_maximum = 100_000_000, multiple_of = 0.01, example = 10.50)]
+    /// Exact price, at most two decimal places. (Not said by `multipleOf`, which validators compute with rounding.)
+    #[schema(value_type = f64, exclusive_minimum = 0, exclusive_maximum = 100_000_000, example = 10.50)]
     price: Price,
-    #[schema(
-        min_length = 1,
-        max_length = 150,
-        pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$",
-        example = "Hillside"
-    )]
+    #[schema(min_length = 1, max_length = 150, pattern = "Name", example = "Hillside")]
     brand: Option<String>,
-    /// Tabs and line breaks are allowed, other control characters are not.
-    #[schema(
-        min_length = 1,
-        max_length = 2000,
-        pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]+$"
-    )]
+    /// Tabs and line breaks are allowed, other control characters and those that turn the direction of text are not.
+    #[schema(min_length = 1, max_length = 2000, pattern = "Paragraphs")]
     description: Option<String>,
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$",
-        example = "tea"
-    )]
+    #[schema(min_length = 1, max_length = 100, pattern = "Name", example = "tea")]
     category: Option<String>,
 }
 
@@ -62,39 +39,17 @@ pub struct NewProductDoc {
 #[schema(as = ProductChange)]
 #[allow(dead_code, reason = "documents the request; it is read by `read_change`")]
 pub struct ProductChangeDoc {
-    #[schema(
-        nullable = false,
-        min_length = 1,
-        max_length = 150,
-        pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$"
-    )]
+    #[schema(nullable = false, min_length = 1, max_length = 150, pattern = "Name")]
     name: Option<String>,
-    #[schema(
-        nullable = false,
-        min_length = 1,
-        max_length = 64,
-        pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$"
-    )]
+    #[schema(nullable = false, min_length = 1, max_length = 64, pattern = "Identifier")]
     sku: Option<String>,
-    #[schema(required = false, nullable = false, value_type = f64, exclusive_minimum = 0, exclusive_maximum = 100_000_000, multiple_of = 0.01, example = 10.50)]
+    #[schema(required = false, nullable = false, value_type = f64, exclusive_minimum = 0, exclusive_maximum = 100_000_000, example = 10.50)]
     price: Option<Price>,
-    #[schema(
-        min_length = 1,
-        max_length = 150,
-        pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$"
-    )]
+    #[schema(min_length = 1, max_length = 150, pattern = "Name")]
     brand: Option<String>,
-    #[schema(
-        min_length = 1,
-        max_length = 2000,
-        pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]+$"
-    )]
+    #[schema(min_length = 1, max_length = 2000, pattern = "Paragraphs")]
     description: Option<String>,
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$"
-    )]
+    #[schema(min_length = 1, max_length = 100, pattern = "Name")]
     category: Option<String>,
 }
 
@@ -164,18 +119,19 @@ fn read_fields(body: &[u8], broken: &mut Vec<Violation>) -> Result<Change, Model
     let mut change = Change::default();
     for (name, value) in &members {
         match name.as_str() {
-            "name" => change.name = line("name", value, NAME_MAX, broken),
-            "sku" => change.sku = line("sku", value, SKU_MAX, broken),
+            "name" => change.name = text("name", value, (Text::Name, NAME_MAX), broken),
+            "sku" => change.sku = text("sku", value, (Text::Identifier, SKU_MAX), broken),
             "price" => change.price = price(value, broken),
             "brand" => {
-                change.brand = fields::optional(value, |value| line("brand", value, BRAND_MAX, broken));
+                change.brand = fields::optional(value, |value| text("brand", value, (Text::Name, BRAND_MAX), broken));
             }
             "category" => {
-                change.category = fields::optional(value, |value| line("category", value, CATEGORY_MAX, broken));
+                change.category =
+                    fields::optional(value, |value| text("category", value, (Text::Name, CATEGORY_MAX), broken));
             }
             "description" => {
                 change.description = fields::optional(value, |value| {
-                    fields::text("description", value, DESCRIPTION_MAX, check_paragraphs, broken)
+                    text("description", value, (Text::Paragraphs, DESCRIPTION_MAX), broken)
                 });
             }
             other => broken.push(fields::unknown(other, UNKNOWN)),
@@ -184,8 +140,13 @@ fn read_fields(body: &[u8], broken: &mut Vec<Violation>) -> Result<Change, Model
     Ok(change)
 }
 
-fn line(field: &'static str, value: &RawValue, max: usize, broken: &mut Vec<Violation>) -> Option<String> {
-    fields::text(field, value, max, check_line, broken)
+fn text(
+    field: &'static str,
+    value: &RawValue,
+    (kind, max): (Text, usize),
+    broken: &mut Vec<Violation>,
+) -> Option<String> {
+    fields::text(field, value, max, |text, max| kind.read(text, max), broken)
 }
 
 fn price(value: &RawValue, broken: &mut Vec<Violation>) -> Option<Price> {

@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 use super::{fields, json};
 use crate::models::ledger::{Balance, Movement, QUANTITY_MAX};
-use crate::models::product::{at_field, check_line};
+use crate::models::product::at_field;
 use crate::models::stocks::{Adjustment, Row};
+use crate::models::text::Text;
 use crate::models::{ModelError, Price, Violation};
 
 /// Characters that the reason of an adjustment may have at most.
@@ -35,20 +36,10 @@ pub struct NewAdjustmentDoc {
     #[schema(minimum = -1_000_000_000, maximum = 1_000_000_000, example = -2)]
     delta: i64,
     /// Why, for people.
-    #[schema(
-        min_length = 1,
-        max_length = 150,
-        pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$",
-        example = "broken in transit"
-    )]
+    #[schema(min_length = 1, max_length = 150, pattern = "Name", example = "broken in transit")]
     reason: Option<String>,
     /// What it belongs to, such as a delivery note.
-    #[schema(
-        min_length = 1,
-        max_length = 100,
-        pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$",
-        example = "DN-2041"
-    )]
+    #[schema(min_length = 1, max_length = 100, pattern = "Identifier", example = "DN-2041")]
     reference: Option<String>,
 }
 
@@ -149,8 +140,8 @@ pub fn read_adjustment(body: &[u8]) -> Result<Adjustment, ModelError> {
     for (name, value) in &json::read_object(body).map_err(|violation| ModelError::Malformed(vec![violation]))? {
         match name.as_str() {
             "delta" => delta = fields::whole("delta", value, -QUANTITY_MAX..=QUANTITY_MAX, &mut broken),
-            "reason" => reason = line("reason", value, REASON_MAX, &mut broken),
-            "reference" => reference = line("reference", value, REFERENCE_MAX, &mut broken),
+            "reason" => reason = line("reason", value, Text::Name, REASON_MAX, &mut broken),
+            "reference" => reference = line("reference", value, Text::Identifier, REFERENCE_MAX, &mut broken),
             other => broken.push(fields::unknown(other, "an adjustment has delta, reason and reference")),
         }
     }
@@ -164,8 +155,9 @@ pub fn read_adjustment(body: &[u8]) -> Result<Adjustment, ModelError> {
     }
 }
 
-fn line(field: &'static str, value: &RawValue, max: usize, broken: &mut Vec<Violation>) -> Option<String> {
-    fields::optional(value, |value| fields::text(field, value, max, check_line, broken)).flatten()
+fn line(field: &'static str, value: &RawValue, kind: Text, max: usize, broken: &mut Vec<Violation>) -> Option<String> {
+    let read = |text: &str, max| kind.read(text, max);
+    fields::optional(value, |value| fields::text(field, value, max, read, broken)).flatten()
 }
 
 fn write_open(out: &mut Vec<u8>, product: Uuid, quantity: i64, version: i64, updated_at: i64) {

@@ -4,8 +4,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{fields, json};
-use crate::models::product::check_line;
-use crate::models::user::{Change, Draft, EMAIL_MAX, NAME_MAX, check_email};
+use crate::models::text::Text;
+use crate::models::user::{Change, Draft, EMAIL_MAX, NAME_MAX, read_email};
 use crate::models::{ModelError, User, UserRef, UserSink, Violation};
 
 /// What a client sends to create a user.
@@ -13,13 +13,9 @@ use crate::models::{ModelError, User, UserRef, UserSink, Violation};
 #[schema(as = NewUser)]
 #[allow(dead_code, reason = "documents the request; it is read by `read_draft`")]
 pub struct NewUserDoc {
-    /// Name shown to people. No control characters, no space at either end.
-    #[schema(
-        min_length = 1,
-        max_length = 150,
-        pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$",
-        example = "Ana Banana"
-    )]
+    /// Name shown to people, on one line. Composed (NFC), each kind of space as the usual one; refused with a character
+    /// that nobody sees, or a space at either end.
+    #[schema(min_length = 1, max_length = 150, pattern = "Name", example = "Ana Banana")]
     name: String,
     /// E-mail address, unique in the store whatever its case. ASCII; a domain of another script is
     /// written as `xn--…`.
@@ -36,12 +32,7 @@ pub struct NewUserDoc {
 #[schema(as = UserChange)]
 #[allow(dead_code, reason = "documents the request; it is read by `read_change`")]
 pub struct UserChangeDoc {
-    #[schema(
-        nullable = false,
-        min_length = 1,
-        max_length = 150,
-        pattern = r"^[^\u0000-\u0020\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u009f])?$"
-    )]
+    #[schema(nullable = false, min_length = 1, max_length = 150, pattern = "Name")]
     name: Option<String>,
     #[schema(
         nullable = false,
@@ -95,8 +86,11 @@ fn read_fields(body: &[u8], broken: &mut Vec<Violation>) -> Result<Change, Model
     let mut change = Change::default();
     for (name, value) in &members {
         match name.as_str() {
-            "name" => change.name = fields::text("name", value, NAME_MAX, check_line, broken),
-            "email" => change.email = fields::text("email", value, EMAIL_MAX, check_email, broken),
+            "name" => {
+                let read = |text: &str, max| Text::Name.read(text, max);
+                change.name = fields::text("name", value, NAME_MAX, read, broken);
+            }
+            "email" => change.email = fields::text("email", value, EMAIL_MAX, read_email, broken),
             other => broken.push(fields::unknown(other, "a user has name, email")),
         }
     }

@@ -445,16 +445,15 @@ async fn other_methods_and_paths_are_refused_with_what_there_is() {
     let store = Store::new();
     let path = store.created("one").await;
     for (method, target, allow) in [
-        ("DELETE", "/products", "GET,HEAD,POST"),
-        ("PUT", "/products", "GET,HEAD,POST"),
-        ("PATCH", "/products", "GET,HEAD,POST"),
-        ("OPTIONS", "/products", "GET,HEAD,POST"),
-        ("TRACE", "/products", "GET,HEAD,POST"),
-        ("BREW", "/products", "GET,HEAD,POST"),
-        ("POST", path.as_str(), "GET,HEAD,PUT,PATCH,DELETE"),
-        ("POST", "/health", "GET,HEAD"),
-        ("DELETE", "/metrics", "GET,HEAD"),
-        ("POST", "/cluster/nodes", "GET,HEAD"),
+        ("DELETE", "/products", "GET,HEAD,POST,OPTIONS"),
+        ("PUT", "/products", "GET,HEAD,POST,OPTIONS"),
+        ("PATCH", "/products", "GET,HEAD,POST,OPTIONS"),
+        ("TRACE", "/products", "GET,HEAD,POST,OPTIONS"),
+        ("BREW", "/products", "GET,HEAD,POST,OPTIONS"),
+        ("POST", path.as_str(), "GET,HEAD,PUT,PATCH,DELETE,OPTIONS"),
+        ("POST", "/health", "GET,HEAD,OPTIONS"),
+        ("DELETE", "/metrics", "GET,HEAD,OPTIONS"),
+        ("POST", "/cluster/nodes", "GET,HEAD,OPTIONS"),
     ] {
         let answer = store.call(method, target).json("{}").send().await;
         assert_eq!(answer.status, 405, "{method} {target}");
@@ -464,7 +463,12 @@ async fn other_methods_and_paths_are_refused_with_what_there_is() {
         listed.sort_unstable();
         expected.sort_unstable();
         assert_eq!(listed, expected, "{method} {target}");
+        let options = store.call("OPTIONS", target).send().await;
+        assert_eq!((options.status.as_u16(), options.header("allow")), (204, answer.header("allow")), "{target}");
     }
+    let hosts = store.call("GET", "/products").header("host", "other").send().await;
+    assert_eq!((hosts.status.as_u16(), &hosts.json()["errors"][0]["code"]), (400, &"bad_host".into()));
+    assert!(store.get("/products/").await.text().contains("slash"));
     for target in
         ["/", "/product", "/products/", "/products/a/b", "//products", "/%00", "/docs/../etc", "/docs/none.js"]
     {

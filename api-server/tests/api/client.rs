@@ -117,7 +117,11 @@ impl Store {
 
     pub fn call(&self, method: &str, target: &str) -> Call<'_> {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
-        Call { store: self, request: Request::builder().method(method).uri(target), body: Body::empty() }
+        Call {
+            store: self,
+            request: Request::builder().method(method).uri(target).header("host", "store"),
+            body: Body::empty(),
+        }
     }
 
     pub async fn get(&self, target: &str) -> Answer {

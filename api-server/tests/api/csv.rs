@@ -80,7 +80,7 @@ async fn wrong_lines_are_told_and_the_others_are_done() {
         (3, "price", "out_of_range"),
         (4, "sku", "repeated_sku"),
         (5, "-", "wrong_number_of_columns"),
-        (7, "-", "open_quotes"),
+        (7, "-", "stray_quotes"),
         (8, "price", "out_of_range"),
     ];
     let expected: Vec<_> =
@@ -173,12 +173,14 @@ async fn files_that_are_no_table_are_refused_and_nothing_is_done() {
         (&b""[..], "empty"),
         (b"\n\n", "empty"),
         (b"A,Tea,10\n", "unknown_column"),
-        (b"sku,name\nA,Tea\n", "missing_column"),
-        (b"sku;name;price\nA;Tea;10\n", "unknown_column"),
+        (b"name,price\nTea,10\n", "missing_column"),
+        (b"sku\nA\n", "missing_column"),
+        (b"sku|name|price\nA|Tea|10\n", "unknown_column"),
         (b"sku,name,price,id\nA,Tea,10,1\n", "unknown_column"),
         (b"sku,sku,name,price\nA,A,Tea,10\n", "repeated_column"),
-        (b"\xff\xfes\0k\0u\0", "unknown_column"),
-        (b"{\"sku\":\"A\"}", "unknown_column"),
+        (b"\xff\xfes\0k\0u\0", "not_utf8"),
+        (b"PK\x03\x04\x14\0\0\0", "not_csv"),
+        (b"{\"sku\":\"A\"}", "stray_quotes"),
     ] {
         let answer = import(&store, "/products/import", Bytes::from_static(file)).await;
         assert_eq!(answer.status, 422, "{file:?}");
@@ -191,13 +193,21 @@ async fn files_that_are_no_table_are_refused_and_nothing_is_done() {
         ("/stocks/import?reference=a%00", "query:reference"),
         ("/stocks/import?reference=a&dry_run=yes", "query:dry_run"),
         ("/products/import?dry_run=1", "query:dry_run"),
+        ("/products/import?update_only=", "query:update_only"),
         ("/products/import?reference=a", "query:reference"),
     ] {
         let answer = import(&store, target, FILE).await;
         assert_eq!(answer.status, 400, "{target}");
         assert_eq!(answer.json()["errors"][0]["pointer"], pointer, "{target}");
     }
-    for media_type in ["application/json", "text/plain", "application/csv", ""] {
+    for media_type in [
+        "application/json",
+        "text/plain",
+        "application/csv",
+        "application/x-www-form-urlencoded",
+        "text/csv; charset=windows-1252",
+        "",
+    ] {
         let call = store.call("POST", "/products/import").header("content-type", media_type);
         assert_eq!(call.body(FILE).send().await.status, 415, "{media_type}");
     }
@@ -206,6 +216,8 @@ async fn files_that_are_no_table_are_refused_and_nothing_is_done() {
         ("/products/export", "application/json", 406),
         ("/stocks/export", "text/*", 200),
         ("/products/export?limit=1", "*/*", 400),
+        ("/products/export?separator=tab", "*/*", 400),
+        ("/products/export?bom=1", "*/*", 400),
     ] {
         assert_eq!(store.call("GET", target).header("accept", accept).send().await.status, status, "{target}");
     }
@@ -233,10 +245,13 @@ async fn a_body_that_breaks_off_stands_still_or_has_no_end_is_told_with_what_was
     let answer = import(&store, "/products/import", Body::from_stream(begin().chain(endless))).await;
     assert_eq!(answer.status, 413);
     assert_eq!(answer.header("connection"), Some("close"));
-    let many = (0..20_001).fold(String::from("sku,quantity\n"), |file, at| file + &format!("none-{at},1\n"));
-    let answer = import(&store, "/stocks/import?reference=r", many).await;
+    let many =
+        |lines: i32| (0..lines).fold(String::from("sku,quantity\n"), |file, at| file + &format!("none-{at},1\n"));
+    let answer = import(&store, "/stocks/import?reference=r", many(20_000)).await;
     assert_eq!(answer.status, 422, "after a thousand wrong lines nothing more is looked at");
     assert!(counts(&answer)[0] < 1100 && counts(&answer)[4] == counts(&answer)[0], "{:?}", counts(&answer));
+    let answer = import(&store, "/stocks/import?reference=r", many(20_001)).await;
+    assert_eq!((answer.status.as_u16(), counts(&answer)), (413, [0; 5]), "nothing is done of a file that is too long");
     assert_eq!(store.count().await, 1);
 }
 
@@ -256,4 +271,102 @@ async fn sellers_import_and_export_and_suppliers_do_not() {
     let nowhere = Store::without_database(5);
     assert_eq!(import(&nowhere, "/products/import", FILE).await.status, 503);
     assert_eq!(nowhere.get("/products/export").await.status, 503);
+}
+
+#[tokio::test]
+async fn a_price_list_changes_prices_alone_and_creates_nothing_it_may_not() {
+    let store = Store::new();
+    import(&store, "/products/import", FILE).await;
+    let file = "sku,price\nA,11\nNEW,1\n";
+    for target in ["/products/import?update_only=true&dry_run=true", "/products/import?update_only=true"] {
+        let answer = import(&store, target, file).await;
+        assert_eq!((answer.status.as_u16(), counts(&answer)), (422, [2, 0, 1, 0, 1]), "{}", answer.text());
+        assert_eq!(errors(&answer), [(3, "sku".into(), "unknown_sku".into())]);
+    }
+    let tea = store.get("/products?sku=A").await.json()[0].clone();
+    assert_eq!((tea["price"].to_string(), &tea["name"]), ("11".to_owned(), &"Tea, green".into()));
+    let new = import(&store, "/products/import", file).await;
+    assert_eq!(errors(&new), [(3, "name".into(), "required".into())], "a new product needs a name");
+    assert_eq!(store.count().await, 2);
+}
+
+#[tokio::test]
+async fn files_as_spreadsheets_write_them_are_what_they_mean() {
+    let store = Store::new();
+    let german = "\u{feff}sku;name;price\r\nSEMI-1;Tee;10,50\r\n;;\r\n";
+    let answer = import(&store, "/products/import", german).await;
+    assert_eq!((answer.status.as_u16(), counts(&answer)), (200, [1, 1, 0, 0, 0]), "{}", answer.text());
+    assert_eq!(store.get("/products?sku=SEMI-1").await.json()[0]["price"].to_string(), "10.5");
+    // What a spreadsheet makes of an export when it saves it: fewer zeros, rows of nothing, a line that says sep.
+    for saved in ["sku,name,price\r\nSEMI-1,Tee,10.5\r\n,,\r\n", "sep=;\r\nsku;name;price\r\nSEMI-1;Tee;10,5\r\n"] {
+        let answer = import(&store, "/products/import", saved).await;
+        assert_eq!((answer.status.as_u16(), counts(&answer)), (200, [1, 0, 0, 1, 0]), "{}", answer.text());
+    }
+    let product = store.get("/products?sku=SEMI-1").await;
+    assert!(product.text().contains("\"price\":10.50,"), "as it was first written: {}", product.text());
+    assert_eq!(product.json()[0]["version"], 1);
+    let export = store.get("/products/export?bom=true&separator=semicolon&formulas=quoted").await;
+    let back = import(&store, "/products/import", export.body.clone()).await;
+    assert!(export.text().starts_with("\u{feff}sku;name;price;"), "{}", export.text());
+    assert_eq!(counts(&back), [1, 0, 0, 1, 0], "{}", back.text());
+    let formula = "sku,name,price\nFX-1,\"=HYPERLINK(\"\"http://example.org\"\")\",1\n";
+    assert_eq!(import(&store, "/products/import", formula).await.status, 200);
+    assert!(store.get("/products/export").await.text().contains("FX-1,\"=HYPERLINK("), "as it is kept");
+    assert!(store.get("/products/export?formulas=quoted").await.text().contains("FX-1,\"'=HYPERLINK("));
+}
+
+#[tokio::test]
+async fn a_file_comes_as_the_part_of_a_form_and_as_windows_calls_it_too() {
+    let form = |parts: &[&str]| {
+        let parts: String = parts.iter().map(|part| format!("--cut\r\n{part}\r\n")).collect();
+        format!("{parts}--cut--\r\n")
+    };
+    let file = "Content-Disposition: form-data; name=\"file\"; filename=\"p.csv\"\r\n\
+                Content-Type: application/vnd.ms-excel\r\n\r\nsku,name,price\nA,Tea,10\n";
+    let other = "Content-Disposition: form-data; name=\"x\"\r\n\r\n1";
+    for (media_type, body, status, code) in [
+        ("multipart/form-data; boundary=cut", form(&[file]), 200, ""),
+        ("application/vnd.ms-excel", "sku,name,price\nA,Tea,10\n".to_owned(), 200, ""),
+        ("text/csv; charset=\"UTF-8\"; header=present", "sku,name,price\nA,Tea,10\n".to_owned(), 200, ""),
+        ("multipart/form-data; boundary=cut", form(&[]), 400, "bad_form"),
+        ("multipart/form-data; boundary=cut", form(&[file, other]), 400, "bad_form"),
+        ("multipart/form-data; boundary=other", form(&[file]), 400, "bad_form"),
+        ("multipart/form-data", form(&[file]), 400, "bad_form"),
+    ] {
+        let store = Store::new();
+        let call = store.call("POST", "/products/import").header("content-type", media_type);
+        let answer = call.body(body).send().await;
+        assert_eq!(answer.status.as_u16(), status, "{media_type}: {}", answer.text());
+        match status {
+            200 => assert_eq!(counts(&answer), [1, 1, 0, 0, 0], "{media_type}"),
+            _ => assert_eq!(answer.json()["errors"][0]["code"], code, "{media_type}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_that_names_a_sku_twice_is_put_right_under_its_own_reference() {
+    let store = Store::new();
+    let mug = stocked(&store, "MUG-1", 0).await;
+    let tea = stocked(&store, "TEA-1", 0).await;
+    let twice = import(&store, "/stocks/import?reference=DN-9", "sku,delta\nMUG-1,12\nTEA-1,5\nMUG-1,8\n").await;
+    assert_eq!((twice.status.as_u16(), counts(&twice)), (422, [3, 0, 1, 0, 2]), "{}", twice.text());
+    let told: Vec<u64> = errors(&twice).into_iter().map(|(line, ..)| line).collect();
+    assert_eq!((told, quantity(&store, &mug).await), (vec![2, 4], 0));
+    let summed = import(&store, "/stocks/import?reference=DN-9", "sku,delta\nMUG-1,20\nTEA-1,5\n").await;
+    assert_eq!((summed.status.as_u16(), counts(&summed)), (200, [2, 0, 1, 1, 0]), "{}", summed.text());
+    assert_eq!((quantity(&store, &mug).await, quantity(&store, &tea).await), (20, 5));
+    let floats = import(&store, "/stocks/import?reference=pd-1", "sku,quantity\nMUG-1,12.0\nTEA-1,8.0\n").await;
+    assert_eq!(counts(&floats), [2, 0, 2, 0, 0], "{}", floats.text());
+    // A file of stocks that breaks off has done nothing.
+    let begin = stream::iter([Ok(Bytes::from_static(b"sku,delta\nMUG-1,1\n"))]);
+    let broken = begin.chain(stream::iter([Err(std::io::Error::other("reset"))]));
+    let answer = import(&store, "/stocks/import?reference=DN-10", Body::from_stream(broken)).await;
+    assert_eq!((answer.status.as_u16(), counts(&answer)), (400, [0; 5]), "{}", answer.text());
+    assert_eq!(quantity(&store, &mug).await, 12);
+    for header in ["if-match", "if-none-match"] {
+        let call = store.call("POST", "/stocks/import?reference=DN-11").header("content-type", "text/csv");
+        let answer = call.header(header, "*").body("sku,delta\nMUG-1,1\n").send().await;
+        assert_eq!((answer.status.as_u16(), quantity(&store, &mug).await), (400, 12), "{header}");
+    }
 }

@@ -160,3 +160,44 @@ async fn probes_and_metrics_are_at_their_own_door_and_nothing_else_is() {
         assert_eq!(status(server.operations, path).await, 404, "{path}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_answered_before_all_of_the_body_has_come_gets_the_answer() {
+    let server = start(PACE);
+    let address = server.public;
+    for (head, bytes, expected) in [
+        ("POST /products/import HTTP/1.1\r\nContent-Type: text/plain", 20_000_000, "HTTP/1.1 415"),
+        ("POST /products HTTP/1.1\r\nContent-Type: application/json", 20_000_000, "HTTP/1.1 413"),
+        ("POST /nowhere HTTP/1.1", 20_000_000, "HTTP/1.1 404"),
+        ("POST /products/import HTTP/1.1\r\nContent-Type: text/csv", 16_800_000, "HTTP/1.1 413"),
+    ] {
+        let sent = tokio::task::spawn_blocking(move || {
+            let mut stream = connected(address);
+            write!(stream, "{head}\r\nHost: store\r\nContent-Length: {bytes}\r\n\r\n").unwrap();
+            // As clients do that read only once all is written.
+            let wrote = stream.write_all(&vec![b'a'; bytes]);
+            let mut text = String::new();
+            (wrote, stream.read_to_string(&mut text).map(|_| text))
+        });
+        let (wrote, text) = sent.await.unwrap();
+        assert!(wrote.is_ok(), "{head}: {wrote:?}");
+        let text = text.unwrap_or_else(|error| panic!("{head}: {error}"));
+        assert!(text.starts_with(expected) && text.contains("request_id"), "{head}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_is_counted_as_one() {
+    let store = Store::new();
+    let silent = futures::stream::pending::<Result<bytes::Bytes, std::io::Error>>();
+    let call = store.call("POST", "/products").header("content-type", "application/json");
+    let sent = call.body(axum::body::Body::from_stream(silent)).send();
+    assert!(tokio::time::timeout(Duration::from_millis(50), sent).await.is_err(), "it waits for its body");
+    let metrics = store.get("/metrics").await.text();
+    let counted = metrics
+        .lines()
+        .find(|line| line.starts_with("http_server_request_duration_seconds_count") && line.contains("\"499\""));
+    assert!(counted.is_some_and(|line| line.contains("/products") && line.ends_with(" 1")), "{counted:?}");
+    let active = metrics.lines().find(|line| line.starts_with("http_server_active_requests "));
+    assert_eq!(active, Some("http_server_active_requests 1"), "the scrape itself alone");
+}

@@ -14,6 +14,8 @@ mod graphql;
 mod orders;
 mod products;
 mod roles;
+mod rules;
+mod schemas;
 mod service;
 mod stocks;
 mod tokens;

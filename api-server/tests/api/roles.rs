@@ -106,7 +106,7 @@ async fn what_has_no_cell_is_refused_to_everybody_and_never_reaches_a_controller
     for (method, path, status) in [
         ("PUT", "/products", 405),
         ("DELETE", "/users", 405),
-        ("OPTIONS", "/products", 405),
+        ("OPTIONS", "/products", 204),
         ("BREW", "/users", 405),
         ("POST", "/livez", 405),
         ("GET", "/nowhere", 404),
@@ -117,7 +117,7 @@ async fn what_has_no_cell_is_refused_to_everybody_and_never_reaches_a_controller
             let call = if let Some(token) = token { call.header("authorization", token) } else { call };
             let answer = call.send().await;
             assert_eq!(answer.status.as_u16(), status, "{method} {path}");
-            assert_eq!(answer.header("allow").is_some(), status == 405, "{method} {path}");
+            assert_eq!(answer.header("allow").is_some(), status != 404, "{method} {path}");
         }
     }
     let head = store.call("HEAD", "/products").send().await;

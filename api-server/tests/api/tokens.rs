@@ -131,7 +131,6 @@ fn is_401(answer: &Answer, what: &str) {
 
 /// Headers that are wrong whatever the tokens are.
 fn malformed(good: &str) -> Vec<Vec<String>> {
-    let huge = "a".repeat(100_000);
     let one = |text: String| vec![text];
     vec![
         one(String::new()),
@@ -154,8 +153,6 @@ fn malformed(good: &str) -> Vec<Vec<String>> {
         one(format!("Bearer {}", &good[1..])),
         one(format!("Bearer {}", &good[..good.len() - 1])),
         one(format!("Bearer {good}a")),
-        one(format!("Bearer {huge}")),
-        one(format!("Bearer {good}.{huge}")),
         one("Bearer ..".into()),
         one("Bearer ...".into()),
         one("Bearer a.b.c".into()),

@@ -15,5 +15,6 @@ pub mod gitops;
 pub mod linters;
 mod linters_made;
 pub mod readme;
+pub mod schemas;
 pub mod start;
 pub mod values;

@@ -7,6 +7,7 @@ use bytes::{Buf as _, Bytes};
 use http::StatusCode;
 use http_body_util::BodyExt as _;
 
+use super::parts::MoreParts;
 use super::{closing, too_large};
 use crate::app::IMPORT_MAX;
 use crate::problem::Problem;
@@ -28,6 +29,8 @@ pub struct Records {
 #[derive(Debug, Clone, Copy)]
 pub enum Broken {
     Off,
+    /// A form with more than the file.
+    MoreParts,
     TooLarge,
     TooSlow(Duration),
 }
@@ -37,6 +40,7 @@ impl Broken {
     pub fn problem(self) -> Problem {
         match self {
             Self::Off => Problem::malformed_at("", "body_broken_off", "the body broke off"),
+            Self::MoreParts => Problem::malformed_at("", "bad_form", "a form has one part, the file"),
             Self::TooLarge => too_large(),
             Self::TooSlow(patience) => {
                 let detail = format!("the body stood still for {} s", patience.as_secs_f32());
@@ -44,6 +48,21 @@ impl Broken {
             }
         }
     }
+}
+
+/// What has ended a body, which bodies within bodies wrap.
+fn broken(error: &axum::Error) -> Broken {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<MoreParts>() {
+            return Broken::MoreParts;
+        }
+        if matches!(error.downcast_ref(), Some(multer::Error::StreamSizeExceeded { .. })) {
+            return Broken::TooLarge;
+        }
+        cause = error.source();
+    }
+    Broken::Off
 }
 
 impl Records {
@@ -71,7 +90,7 @@ impl Records {
                     self.room = self.room.checked_sub(chunk.len()).ok_or(Broken::TooLarge)?;
                     self.chunk = chunk;
                 }
-                Ok(Some(Err(_))) => return Err(Broken::Off),
+                Ok(Some(Err(error))) => return Err(broken(&error)),
                 Ok(None) => {
                     self.over = true;
                     return Ok(self.reader.finish());

@@ -10,7 +10,8 @@ use tokio::sync::Semaphore;
 
 use super::super::request::{self, MAX_LIMIT};
 use crate::app::{App, Services};
-use crate::models::product::{self as rules, Rule};
+use crate::models::product as rules;
+use crate::models::text::{Read, Text};
 use crate::models::{Context, Filter, LOOKED_AT_MAX, ModelError, Product, Receipt};
 use crate::problem::Problem;
 use crate::views::graphql::{Id, MovementPage, ProductObject, ProductPage, StockLevelPage, StockObject};
@@ -129,11 +130,9 @@ fn limit(first: i32) -> Result<usize> {
     })
 }
 
-fn checked(name: &'static str, text: Option<String>, check: impl Fn(&str) -> Rule) -> Result<Option<String>> {
-    match text.as_deref().map(check) {
-        Some(Err((code, detail))) => Err(failed(Problem::malformed_at(name, code, format!("{name} {detail}")))),
-        _ => Ok(text),
-    }
+fn checked(name: &'static str, text: Option<String>, read: impl Fn(&str) -> Read) -> Result<Option<String>> {
+    let read = text.as_deref().map(read).transpose();
+    read.map_err(|(code, detail)| failed(Problem::malformed_at(name, code, format!("{name} {detail}"))))
 }
 
 /// What a page costs when it is full.
@@ -177,9 +176,9 @@ impl Root {
     ) -> Result<Option<ProductPage>> {
         let limit = limit(first)?;
         let filter = Filter {
-            sku: checked("sku", sku, |text| rules::check_line(text, rules::SKU_MAX))?,
-            name_prefix: checked("namePrefix", name_prefix, |text| rules::check_prefix(text, rules::NAME_MAX))?,
-            category: checked("category", category, |text| rules::check_line(text, rules::CATEGORY_MAX))?,
+            sku: checked("sku", sku, |text| Text::Identifier.read(text, rules::SKU_MAX))?,
+            name_prefix: checked("namePrefix", name_prefix, |text| Text::Beginning.read(text, rules::NAME_MAX))?,
+            category: checked("category", category, |text| Text::Name.read(text, rules::CATEGORY_MAX))?,
         };
         let reads = reads.data::<Arc<Reads>>()?;
         // One filter after the other: each has what those before it have left.

@@ -93,6 +93,14 @@ async fn filters_show_what_they_name_and_nothing_else(daos: &Daos) {
     let folded = word.to_uppercase();
     assert_eq!(only(all(daos, prefix(&folded), 10).await), [other_kind.id, both.id]);
     assert_eq!(only(all(daos, prefix(&format!("{word} T")), 10).await), [other_kind.id]);
+    // A sigma is another letter at the end of a word, and a beginning may end anywhere.
+    let greek = unique("ΣΟΦΟΣΑ");
+    let greek = product(&format!("{greek} ΒΙΒΛΙΟ"));
+    insert(daos, &greek).await;
+    for begins in [&greek.name[..10], &greek.name[..12], "σοφοσ", "ΣΟΦΟς"] {
+        let found = only(all(daos, prefix(begins), 100).await);
+        assert!(found.contains(&greek.id), "{begins}");
+    }
     let and = Filter { name_prefix: Some(word.clone()), category: Some(kind.clone()), sku: None };
     assert_eq!(only(all(daos, and, 10).await), [both.id]);
     let sku = Filter { sku: Some(both.sku.clone()), ..Filter::default() };

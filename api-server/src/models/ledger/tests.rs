@@ -1,10 +1,11 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::models::precondition::Tags;
 
 fn want(id: u128, change: Change) -> Want {
     let id = Uuid::from_u128(id);
-    Want { id, change, condition: Tags::Absent, reason: None, reference: None, fresh: true }
+    Want { id, change, condition: Condition::default(), reason: None, reference: None, fresh: true }
 }
 
 fn known(quantity: i64, version: i64) -> Known {
@@ -87,14 +88,21 @@ fn what_an_account_could_begin_with_is_given_up_only_where_it_may_begin_so() {
 
 #[test]
 fn conditions_hold_against_the_version_that_the_change_would_meet() {
-    let pinned = |id, version: &str| Want { condition: Tags::parse(version), ..want(id, Change::Add { delta: 1 }) };
+    let at = |version: &str| Condition { if_match: Tags::parse(version), ..Condition::default() };
+    let pinned = |id, version: &str| Want { condition: at(version), ..want(id, Change::Add { delta: 1 }) };
     let wants = [pinned(1, "\"7\""), pinned(2, "\"7\""), pinned(3, "\"8\"")];
     let decision = decided(&known(0, 7), &wants);
     assert_eq!(decision.outcomes[1], Outcome::Refused(Refusal::VersionMoved));
     assert_eq!(decision.posting.unwrap().after.version, 9);
     let nothing = Known::default();
-    let set = Want { condition: Tags::parse("\"1\""), ..want(1, Change::Set { quantity: 1 }) };
-    assert_eq!(decided(&nothing, &[set]).outcomes, [Outcome::Refused(Refusal::VersionMoved)]);
+    let set = |condition| [Want { condition, ..want(1, Change::Set { quantity: 1 }) }];
+    assert_eq!(decided(&nothing, &set(at("\"1\""))).outcomes, [Outcome::Refused(Refusal::VersionMoved)]);
+    assert_eq!(decided(&nothing, &set(at("*"))).outcomes, [Outcome::Refused(Refusal::VersionMoved)]);
+    let new = || Condition { if_none_match: Tags::Any, ..Condition::default() };
+    assert!(matches!(decided(&nothing, &set(new())).outcomes[..], [Outcome::Made(_)]));
+    assert_eq!(decided(&known(0, 7), &set(new())).outcomes, [Outcome::Refused(Refusal::VersionMoved)]);
+    let adjusted = Want { condition: at("\"1\""), ..want(1, Change::Add { delta: 1 }) };
+    assert_eq!(decided(&nothing, &[adjusted]).outcomes, [Outcome::Refused(Refusal::Absent)]);
 }
 
 #[test]

@@ -7,14 +7,14 @@ use super::*;
 use crate::dao::ledger::{Balance, Glimpse, Posting};
 use crate::dao::memory::MemoryLedger;
 use crate::models::ledger::Change;
-use crate::models::precondition::Tags;
+use crate::models::precondition::Condition;
 
 fn cx() -> Context {
     Context::within(Duration::from_secs(10))
 }
 
 fn want(change: Change) -> Want {
-    Want { id: Uuid::new_v4(), change, condition: Tags::Absent, reason: None, reference: None, fresh: true }
+    Want { id: Uuid::new_v4(), change, condition: Condition::default(), reason: None, reference: None, fresh: true }
 }
 
 fn take(units: i64) -> Want {

@@ -12,7 +12,7 @@ use crate::models::error::{ModelError, Shortage, Violation};
 use crate::models::ledger::{Change, Outcome, Refusal, Want};
 use crate::models::lines::Settled;
 use crate::models::order::{Ids, moved_to};
-use crate::models::precondition::Tags;
+use crate::models::precondition::Condition;
 
 /// Why what an order wants was not taken.
 enum NotTaken {
@@ -290,7 +290,7 @@ fn spend(order: &Order, fresh: bool) -> Want {
 }
 
 fn want(order: &Order, id: Uuid, change: Change, fresh: bool) -> Want {
-    Want { id, change, condition: Tags::Absent, reason: None, reference: Some(order.id.to_string()), fresh }
+    Want { id, change, condition: Condition::default(), reason: None, reference: Some(order.id.to_string()), fresh }
 }
 
 fn shortage(at: usize, line: &Line, available: i64) -> Violation {

@@ -66,8 +66,14 @@ impl Shop {
 
     async fn set(&self, product: Uuid, quantity: i64) {
         let change = Movement::Set { quantity };
-        let want =
-            Want { id: Uuid::new_v4(), change, condition: Tags::Absent, reason: None, reference: None, fresh: true };
+        let want = Want {
+            id: Uuid::new_v4(),
+            change,
+            condition: Condition::default(),
+            reason: None,
+            reference: None,
+            fresh: true,
+        };
         let lines = Lines::new(Arc::clone(&self.daos.ledger), Figures::unseen());
         lines.change(&cx(), Account::stock(product), want).await.unwrap();
     }
@@ -255,12 +261,12 @@ async fn a_process_that_dies_between_any_two_steps_of_a_cancellation_gives_every
         let created = shop.process().create(&cx(), shop.draft(&[2, 3, 4]), Identity::generate()).await;
         let id = created.unwrap().0.id;
         let life = Life::of(writes, done);
-        let ended = shop.mortal(&life).cancel(&cx(), id, &Tags::Absent).await;
+        let ended = shop.mortal(&life).cancel(&cx(), id, &Condition::default()).await;
         shop.sweep().await;
         shop.audit(&[id], &what).await;
         let status = shop.daos.orders.load(&cx(), id).await.unwrap().unwrap().order.status;
         assert!(ended.is_err() || status == Status::Cancelled, "{what}: {status:?}");
-        shop.process().cancel(&cx(), id, &Tags::Absent).await.unwrap();
+        shop.process().cancel(&cx(), id, &Condition::default()).await.unwrap();
         shop.audit(&[id], &what).await;
         assert_eq!(shop.quantity(shop.products[0]).await, STOCK, "{what}");
         if !life.is_over() {
@@ -279,7 +285,7 @@ async fn racing_cancellations_give_back_once() {
     let processes = [shop.process(), shop.process(), shop.process()];
     let runs = (0..30).map(|at| {
         let orders = processes[at % 3].clone();
-        tokio::spawn(async move { orders.cancel(&cx(), id, &Tags::Absent).await })
+        tokio::spawn(async move { orders.cancel(&cx(), id, &Condition::default()).await })
     });
     for ended in futures::future::join_all(runs).await {
         ended.unwrap().unwrap();
@@ -388,7 +394,7 @@ async fn reports_follow_the_orders_day_by_day() {
     let (one, two) = (shop.products[0], shop.products[1]);
     let top = async |limit, days| reports.top(&cx(), Book::Stock, limit, days).await.unwrap().0;
     assert_eq!(top(10, None).await, [(one, 6), (two, 6)], "equal ones by id");
-    orders.cancel(&cx(), made[0], &Tags::Absent).await.unwrap();
+    orders.cancel(&cx(), made[0], &Condition::default()).await.unwrap();
     assert_eq!(top(10, None).await, [(one, 5), (two, 2)]);
     assert_eq!(top(1, None).await, [(one, 5)]);
     let today = day_of(crate::dao::now_ms());
@@ -426,14 +432,14 @@ async fn what_comes_back_of_a_cancelled_order_is_taken_into_a_stock_that_is_full
     let full = crate::models::ledger::QUANTITY_MAX;
     let made = orders.create(&cx(), shop.draft(&[3]), Identity::generate()).await.unwrap().0.id;
     shop.set(shop.products[0], full).await;
-    orders.cancel(&cx(), made, &Tags::Absent).await.unwrap();
+    orders.cancel(&cx(), made, &Condition::default()).await.unwrap();
     assert_eq!(shop.quantity(shop.products[0]).await, full + 3);
     assert_eq!(shop.notes().await, 0, "nothing is left to be done");
     // More cannot be asked for, and what is there can be sold.
     let want = |change| Want {
         id: Uuid::new_v4(),
         change,
-        condition: Tags::Absent,
+        condition: Condition::default(),
         reason: None,
         reference: None,
         fresh: true,
@@ -456,7 +462,7 @@ async fn an_order_that_cannot_be_finished_keeps_no_other_waiting_and_is_tried_ag
         let draft = Draft { user: shop.user, items };
         let id = shop.process().create(&cx(), draft, Identity::generate()).await.unwrap().0.id;
         // The process dies when the order is cancelled, with all that follows from it still to be done.
-        let _ = shop.mortal(&Life::of(2, false)).cancel(&cx(), id, &Tags::Absent).await;
+        let _ = shop.mortal(&Life::of(2, false)).cancel(&cx(), id, &Condition::default()).await;
         cancelled.push(id);
     }
     fill(&shop, shop.products[0], i64::MAX).await;
@@ -483,7 +489,7 @@ async fn while_the_database_is_away_notes_stay_where_they_are() {
     let shop = Shop::open(1).await;
     let id = shop.process().create(&cx(), shop.draft(&[1]), Identity::generate()).await.unwrap().0.id;
     let began = crate::dao::now_ms();
-    let _ = shop.mortal(&Life::of(2, false)).cancel(&cx(), id, &Tags::Absent).await;
+    let _ = shop.mortal(&Life::of(2, false)).cancel(&cx(), id, &Condition::default()).await;
     // Its reads still come through, its writes do not.
     let mut aside = Aside::unseen();
     let away = shop.mortal(&Life::of(0, false));

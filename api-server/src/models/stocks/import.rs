@@ -15,7 +15,7 @@ use crate::dao::ledger::{Account, Movement};
 use crate::models::bulk::{Became, StockLine};
 use crate::models::error::{ModelError, Violation};
 use crate::models::ledger::{Change, Known, Outcome, Want, decide};
-use crate::models::precondition::Tags;
+use crate::models::precondition::Condition;
 use crate::models::products::import::holder;
 
 impl Stocks {
@@ -34,7 +34,7 @@ impl Stocks {
         let want = Want {
             id: movement_id(reference, product),
             change: line.change.clone(),
-            condition: Tags::Absent,
+            condition: Condition::default(),
             reason: Some("import".to_owned()),
             reference: Some(reference.to_owned()),
             fresh: false,
@@ -73,7 +73,12 @@ fn same(made: &Movement, want: &Want) -> Result<Became, ModelError> {
     if said == now {
         return Ok(Became::Unchanged);
     }
-    let detail = format!("the reference was used with {said} for this sku, choose another one");
+    let day = jiff::Timestamp::from_millisecond(made.at).map(|at| at.strftime("%Y-%m-%d").to_string());
+    let on = day.map_or_else(|_| String::new(), |day| format!(" on {day}"));
+    let detail = format!(
+        "the reference was used{on} with {said} for this sku; another delivery or count has another reference, and \
+         what was wrong in this one is put right by an adjustment"
+    );
     Err(ModelError::Conflict(Violation::new(pointer, "reference_used", detail)))
 }
 

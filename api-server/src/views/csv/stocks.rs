@@ -1,11 +1,12 @@
 //! Stocks as lines of CSV. Pure.
 
 use super::table::Columns;
-use super::{Record, write_line};
+use super::{Form, Record};
 use crate::models::bulk::{Fault, Line, StockLine};
 use crate::models::ledger::{Change, QUANTITY_MAX};
-use crate::models::product::{SKU_MAX, check_line};
+use crate::models::product::SKU_MAX;
 use crate::models::stocks::Row;
+use crate::models::text::Text;
 
 /// Names of the columns that an export has.
 pub const COLUMNS: [&str; 2] = ["sku", "quantity"];
@@ -27,10 +28,10 @@ pub fn read_head(head: &Record) -> Result<Columns, Vec<Fault>> {
 /// Reads a line.
 pub fn read(columns: &Columns, record: &Record) -> Result<Line<StockLine>, Vec<Fault>> {
     let mut cells = columns.cells(record)?;
-    let sku = cells.checked("sku", |text| check_line(text, SKU_MAX));
+    let sku = cells.checked("sku", |text| Text::Identifier.read(text, SKU_MAX));
     let name = if columns.has("delta") { "delta" } else { "quantity" };
     let least = if name == "delta" { -QUANTITY_MAX } else { 0 };
-    let units = cells.text(name).and_then(|text| {
+    let units = cells.number(name).and_then(|text| {
         let units = whole(&text).filter(|units| (least..=QUANTITY_MAX).contains(units));
         let rule = match units {
             Some(0) if name == "delta" => ("zero", "must not be 0".to_owned()),
@@ -48,25 +49,23 @@ pub fn read(columns: &Columns, record: &Record) -> Result<Line<StockLine>, Vec<F
     cells.finish(says)
 }
 
-/// Digits, with a minus sign or without.
+/// Digits, with a minus sign or without; and with zeros after a point, which a column with gaps is written with.
 fn whole(text: &str) -> Option<i64> {
+    let text = match text.split_once('.') {
+        Some((whole, zeros)) if !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0') => whole,
+        Some(_) => return None,
+        None => text,
+    };
     let digits = text.strip_prefix('-').unwrap_or(text);
     let fits = (1..=18).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     if fits { text.parse().ok() } else { None }
 }
 
-/// The names of the columns as the first line.
-pub fn head() -> Vec<u8> {
-    let mut out = Vec::new();
-    write_line(&mut out, COLUMNS);
-    out
-}
-
 /// The lines of a page; products without a stock have none.
-pub fn lines(out: &mut Vec<u8>, rows: &[Row]) {
+pub fn lines(form: Form, out: &mut Vec<u8>, rows: &[Row]) {
     for (product, balance) in rows {
         if let Some(balance) = balance {
-            write_line(out, [product.sku.as_str(), &balance.quantity.to_string()]);
+            form.write_line(out, [&*form.text(&product.sku), &balance.quantity.to_string()]);
         }
     }
 }
@@ -102,7 +101,28 @@ mod tests {
 
     #[test]
     fn numbers_at_every_edge_are_told() {
-        for bad in ["", "-1", "1.0", "1e3", "+1", " 1", "1000000001", "9223372036854775808", "0x1", "١", "--1", "-"] {
+        for (written, quantity) in [("12.0", 12), ("8.000", 8), ("7", 7)] {
+            let found = read_all(&format!("sku,quantity\nA,{written}\n")).unwrap();
+            assert_eq!(found[0].as_ref().unwrap().says.change, Change::Set { quantity }, "{written}");
+        }
+        assert!(read_all("sku;quantity\nA;12,0\n").unwrap()[0].is_ok());
+        for bad in [
+            "",
+            "-1",
+            "1.5",
+            "1.",
+            ".0",
+            "1.0.0",
+            "1e3",
+            "+1",
+            " 1",
+            "1000000001",
+            "9223372036854775808",
+            "0x1",
+            "١",
+            "--1",
+            "-",
+        ] {
             let found = read_all(&format!("sku,quantity\nA,{bad}\n")).unwrap();
             assert_eq!(found[0].as_ref().unwrap_err()[0].code, "out_of_range", "{bad}");
         }

@@ -2,11 +2,35 @@
 
 use super::Record;
 use crate::models::bulk::{Fault, Line};
-use crate::models::product::Rule;
+use crate::models::text::{Broken, Read};
 
 /// The columns of a file, by the names in its first line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Columns(Vec<&'static str>);
+pub struct Columns {
+    names: Vec<&'static str>,
+    /// Whether cents stand behind a comma, as they do where columns are separated by semicolons.
+    comma: bool,
+}
+
+/// Characters of a name that are told again.
+const TOLD_MAX: usize = 40;
+
+/// What is wrong with a name that is not known.
+fn unknown(at: usize, name: Option<&str>, known: &[&'static str]) -> Broken {
+    let number = at + 1;
+    let all = known.join(", ");
+    let Some(name) = name else {
+        return ("not_utf8", format!("the name of column {number} is not UTF-8: save the file as \"CSV UTF-8\""));
+    };
+    let shown: String = name.chars().take(TOLD_MAX).collect();
+    let meant = known.iter().find(|known| name.trim().eq_ignore_ascii_case(known));
+    let detail = match meant {
+        _ if name.trim().is_empty() => format!("column {number} has no name: take it out, known are {all}"),
+        Some(meant) => format!("column {number} is called {shown:?}: names are in lower case, {meant}"),
+        None => format!("column {number} is called {shown:?}, which is no known name, known are {all}"),
+    };
+    ("unknown_column", detail)
+}
 
 impl Columns {
     /// Reads the first line: every name is known, none is given twice, those that are needed are there.
@@ -15,14 +39,9 @@ impl Columns {
         let mut faults = Vec::new();
         let mut columns: Vec<&'static str> = Vec::with_capacity(fields.len());
         for (at, field) in fields.iter().enumerate() {
-            // A byte order mark that came in pieces is still there.
-            let name = String::from_utf8_lossy(field);
-            let name = if at == 0 { name.trim_start_matches('\u{feff}') } else { &name };
-            match known.iter().find(|known| **known == name) {
-                None => {
-                    let detail = format!("column {} has no known name, known are {}", at + 1, known.join(", "));
-                    faults.push(Fault::of(head.line, None, ("unknown_column", detail)));
-                }
+            let name = std::str::from_utf8(field);
+            match known.iter().find(|known| name == Ok(**known)) {
+                None => faults.push(Fault::of(head.line, None, unknown(at, name.ok(), known))),
                 Some(name) if columns.contains(name) => {
                     faults.push(Fault::of(
                         head.line,
@@ -36,19 +55,20 @@ impl Columns {
         for name in needed.iter().filter(|name| !columns.contains(name)) {
             faults.push(Fault::of(head.line, Some(name), ("missing_column", "is needed".into())));
         }
-        if faults.is_empty() { Ok(Self(columns)) } else { Err(faults) }
+        let comma = head.separator == b';';
+        if faults.is_empty() { Ok(Self { names: columns, comma }) } else { Err(faults) }
     }
 
     /// Whether the file has a column.
     pub fn has(&self, name: &str) -> bool {
-        self.0.contains(&name)
+        self.names.contains(&name)
     }
 
     /// The cells of a line.
     pub fn cells<'r>(&'r self, record: &'r Record) -> Result<Cells<'r>, Vec<Fault>> {
         let fields = record.fields.as_ref().map_err(|fault| vec![Fault::of(record.line, None, fault.rule())])?;
-        if fields.len() != self.0.len() {
-            let detail = format!("the line has {} columns, the first line has {}", fields.len(), self.0.len());
+        if fields.len() != self.names.len() {
+            let detail = format!("the line has {} columns, the first line has {}", fields.len(), self.names.len());
             return Err(vec![Fault::of(record.line, None, ("wrong_number_of_columns", detail))]);
         }
         Ok(Cells { columns: self, fields, line: record.line, faults: Vec::new() })
@@ -66,21 +86,28 @@ pub struct Cells<'r> {
 impl Cells<'_> {
     /// The text of a column that the file has.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
-        let at = self.columns.0.iter().position(|column| *column == name)?;
+        let at = self.columns.names.iter().position(|column| *column == name)?;
         match std::str::from_utf8(&self.fields[at]) {
             Ok(text) => Some(text.to_owned()),
             Err(_) => {
-                self.wrong(name, ("not_utf8", "is not UTF-8".into()));
+                self.wrong(name, ("not_utf8", "is not UTF-8: save the file as \"CSV UTF-8\"".into()));
                 None
             }
         }
     }
 
-    /// The same, keeping a rule.
-    pub fn checked(&mut self, name: &'static str, check: impl Fn(&str) -> Rule) -> Option<String> {
+    /// The text of a column of numbers, with a point where the file has a comma.
+    pub fn number(&mut self, name: &'static str) -> Option<String> {
         let text = self.text(name)?;
-        match check(&text) {
-            Ok(()) => Some(text),
+        let once = text.matches(',').count() == 1 && !text.contains('.');
+        Some(if self.columns.comma && once { text.replace(',', ".") } else { text })
+    }
+
+    /// The same, in the form that `read` gives it.
+    pub fn checked(&mut self, name: &'static str, read: impl Fn(&str) -> Read) -> Option<String> {
+        let text = self.text(name)?;
+        match read(&text) {
+            Ok(text) => Some(text),
             Err(rule) => {
                 self.wrong(name, rule);
                 None
@@ -89,11 +116,11 @@ impl Cells<'_> {
     }
 
     /// The same of a column that may be empty: `Some(None)` clears what it is about.
-    pub fn optional(&mut self, name: &'static str, check: impl Fn(&str) -> Rule) -> Option<Option<String>> {
+    pub fn optional(&mut self, name: &'static str, read: impl Fn(&str) -> Read) -> Option<Option<String>> {
         match self.text(name)? {
             text if text.is_empty() => Some(None),
-            text => match check(&text) {
-                Ok(()) => Some(Some(text)),
+            text => match read(&text) {
+                Ok(text) => Some(Some(text)),
                 Err(rule) => {
                     self.wrong(name, rule);
                     None
@@ -103,7 +130,7 @@ impl Cells<'_> {
     }
 
     /// Notes a wrong cell.
-    pub fn wrong(&mut self, name: &'static str, rule: (&'static str, String)) {
+    pub fn wrong(&mut self, name: &'static str, rule: Broken) {
         self.faults.push(Fault::of(self.line, Some(name), rule));
     }
 

@@ -12,6 +12,7 @@ use store_testbed::cache::Cache;
 use store_testbed::checkout::{cargo, root};
 use xtask::checks;
 use xtask::linters;
+use xtask::schemas;
 
 /// The step that is not in `make check`, since it takes a large download.
 const CHECKOV: &str = "checkov";
@@ -35,6 +36,10 @@ async fn main() -> anyhow::Result<ExitCode> {
             Ok(packages) => steps.checks(CHECKOV, || linters::checkov(&root(), &tools, &packages)),
             Err(error) => steps.check(CHECKOV, || Err(error)),
         };
+    }
+    if steps.wants(schemas::STEP) {
+        let tools = tools::ensure(&Cache::open()?)?;
+        steps.checks(schemas::STEP, || schemas::check(&tools));
     }
     if api_suite::STEPS.iter().any(|step| steps.wants(step)) {
         let tools = tools::ensure(&Cache::open()?)?;
