@@ -323,7 +323,7 @@ fn packaged(helm: &Path, chart: &Path) -> Result<(), String> {
 
 /// Names, labels, annotations, variables and images as the API server's own validation has them.
 fn taken(objects: &[Value]) -> Result<(), String> {
-    if objects.len() == 0 {
+    if objects.is_empty() {
         return Ok(());
     }
     for object in objects {
