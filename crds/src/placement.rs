@@ -32,7 +32,8 @@ pub struct TolerationSpec {
     pub effect: Option<TaintEffect>,
     /// How long a taint of effect NoExecute is tolerated. Default: for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub toleration_seconds: Option<i64>,
+    #[schemars(range(min = 0, max = 31_536_000))]
+    pub toleration_seconds: Option<i32>,
 }
 
 /// How a taint is compared.

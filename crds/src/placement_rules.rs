@@ -58,6 +58,8 @@ fn check_toleration(found: &mut Violations, toleration: &TolerationSpec, field: 
     let every = toleration.operator == Some(TolerationOperator::Exists);
     found.unless(toleration.key.is_some() || every, field, messages::TOLERATION_KEY);
     found.unless(toleration.value.is_none() || !every, field, messages::TOLERATION_VALUE);
+    let seconds = toleration.toleration_seconds.unwrap_or_default();
+    found.within(seconds, 0..=31_536_000, &format!("{field}.tolerationSeconds"));
     let timed = toleration.effect == Some(TaintEffect::NoExecute);
     found.unless(toleration.toleration_seconds.is_none() || timed, field, messages::TOLERATION_SECONDS);
 }

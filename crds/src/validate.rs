@@ -81,7 +81,7 @@ impl Violations {
         }
     }
 
-    fn within(&mut self, number: i32, range: std::ops::RangeInclusive<i32>, field: &str) {
+    pub(crate) fn within(&mut self, number: i32, range: std::ops::RangeInclusive<i32>, field: &str) {
         let message = format!("{field} must be {} to {}: it is {number}", range.start(), range.end());
         self.unless(range.contains(&number), field, &message);
     }

@@ -103,7 +103,7 @@ groups:
       - alert: StoreNodeUnmeasured
         expr: >-
           max by ({{ $store }}, pod) (cassandra_up) == 0
-          or max by ({{ $store }}, pod) (up{store!="",pod=~".+-cassandra-.+-[0-9]+"}) == 0
+          or max by ({{ $store }}, pod) (up{store!="",pod=~".+-cassandra-.+-\\d+"}) == 0
         for: 10m
         labels: {severity: warning}
         annotations:
