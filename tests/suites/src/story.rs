@@ -83,8 +83,6 @@ pub struct Plan {
     pub first_half: bool,
     /// Let no node wait longer for gossip than one machine's network needs; otherwise as Cassandra does by default.
     pub short_delays: bool,
-    /// Host of the shop's Ingress, where another shop has the Ingress of any host meanwhile.
-    pub host: Option<&'static str>,
     /// Requests per second.
     pub rate: f64,
     /// Where to put pictures of the dashboards, if any are wanted.
@@ -94,13 +92,12 @@ pub struct Plan {
 impl Plan {
     /// All of it.
     pub fn whole(version: &str, rate: f64) -> Self {
-        Plan { version: version.into(), first_half: false, short_delays: true, host: None, rate, pictures: None }
+        Plan { version: version.into(), first_half: false, short_delays: true, rate, pictures: None }
     }
 
-    /// Its first half, with Cassandra's own delays, beside another shop.
+    /// Its first half, with Cassandra's own delays.
     pub fn half(version: &str, rate: f64) -> Self {
-        let host = Some("half.example.com");
-        Plan { version: version.into(), first_half: true, short_delays: false, host, rate, pictures: None }
+        Plan { version: version.into(), first_half: true, short_delays: false, rate, pictures: None }
     }
 }
 
@@ -254,7 +251,7 @@ impl Story<'_> {
             let (report, ledger) = load.stop().await;
             self.judge(&report, tally);
             let read = async {
-                let client = Client::new(&self.stage.cluster.url(), self.plan.host, Duration::from_secs(15))?;
+                let client = Client::new(&self.stage.cluster.url(), None, Duration::from_secs(15))?;
                 let client = client.with_token(&self.shop.token(ROLE).await?)?;
                 let by_api = verify_by_api(&client, &ledger, "LOCAL_QUORUM", READ_BACK).await;
                 let access = CqlAccess::of(&self.shop, KEYSPACE).await?;
@@ -345,7 +342,7 @@ impl Story<'_> {
     /// Waits until the Ingress answers, and begins the load.
     async fn first_products(&mut self) -> Result<String, StoryError> {
         let url = self.stage.cluster.url();
-        let client = Client::new(&url, self.plan.host, Duration::from_secs(5))?;
+        let client = Client::new(&url, None, Duration::from_secs(5))?;
         wait_until("the Ingress to answer", Duration::from_secs(60), || async {
             let answer = client.send(http::Method::GET, "/health", &[], None).await;
             let answer = answer.map_err(|(kind, detail)| format!("{kind}: {detail}"))?;
@@ -353,8 +350,7 @@ impl Story<'_> {
         })
         .await?;
         let token = Some(self.shop.token(ROLE).await?);
-        let host = self.plan.host.map(str::to_owned);
-        let load = Load::start(Settings { rate: self.plan.rate, host, token, ..Settings::new(url) })?;
+        let load = Load::start(Settings { rate: self.plan.rate, token, ..Settings::new(url) })?;
         load.begin("products through the Ingress");
         let made = wait_until("the first products", Duration::from_secs(120), || {
             let made = load.products().len();

@@ -8,29 +8,15 @@ use store_testbed::progress::say;
 /// The checks of one suite.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Before each line, where several suites run side by side.
-    name: Option<&'static str>,
     counts: Counts,
     failures: Vec<String>,
 }
 
 impl Tally {
-    /// Whose lines begin with `name`.
-    pub fn named(name: &'static str) -> Self {
-        Tally { name: Some(name), ..Tally::default() }
-    }
-
-    /// Takes over what another one has counted.
-    pub fn absorb(&mut self, other: Tally) {
-        self.counts += other.counts;
-        self.failures.extend(other.failures);
-    }
-
     /// Takes down one check: what it found, or what is wrong. Answers whether it passed.
     pub fn check<T: Display, E: Display>(&mut self, what: &str, result: Result<T, E>) -> bool {
         let passed = result.is_ok();
         self.counts += Counts::one(passed);
-        let what = self.name.map_or_else(|| what.to_owned(), |name| format!("{name}: {what}"));
         match result {
             Ok(found) => say(format!("✓ {what}: {found}")),
             Err(error) => {
@@ -73,17 +59,5 @@ mod tests {
         assert!(!tally.holds("pigs fly", false, "they walk"));
         assert!(!tally.finish());
         assert_eq!(tally.counts.to_string(), "1 passed, 1 failed");
-    }
-
-    #[test]
-    fn suites_that_ran_side_by_side_are_counted_together() {
-        let mut whole = Tally::default();
-        for name in ["birds", "pigs"] {
-            let mut tally = Tally::named(name);
-            tally.holds("they fly", name == "birds", "they walk");
-            whole.absorb(tally);
-        }
-        assert_eq!(whole.counts.to_string(), "1 passed, 1 failed");
-        assert_eq!(whole.failures, ["pigs: they fly: they walk"]);
     }
 }

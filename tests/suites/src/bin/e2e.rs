@@ -63,7 +63,7 @@ enum Versions {
     /// The first half on 4.1, with Cassandra's own delays.
     #[value(name = "4.1")]
     V4_1,
-    /// The second beside the mishaps, where these are told, too.
+    /// One after the other.
     Both,
 }
 
@@ -115,25 +115,13 @@ async fn suites(arguments: &Arguments, tally: &mut Tally) -> anyhow::Result<()> 
             let pictures = arguments.pictures.as_ref().map(|directory| root().join(directory));
             one(arguments, &stage, &Plan { pictures, ..Plan::whole("5.0", arguments.rate) }, tally).await?;
         }
-        // The half waits most of its time, as Cassandra's own delays have it.
-        let (mut half, mut treated) = (Tally::named("4.1"), Tally::named("mishaps"));
-        let side_by_side = tokio::join!(
-            async {
-                if wants(Suites::Stories) && arguments.cassandra != Versions::V5_0 {
-                    return one(arguments, &stage, &Plan::half("4.1", arguments.rate), &mut half).await;
-                }
-                Ok(())
-            },
-            async {
-                if wants(Suites::Mishaps) {
-                    return mishaps(arguments, &stage, &mut treated).await;
-                }
-                Ok(())
-            },
-        );
-        tally.absorb(half);
-        tally.absorb(treated);
-        side_by_side.0.and(side_by_side.1)?;
+        if wants(Suites::Stories) && arguments.cassandra != Versions::V5_0 {
+            one(arguments, &stage, &Plan::half("4.1", arguments.rate), tally).await?;
+        }
+        if wants(Suites::Mishaps) {
+            let (timeline, report) = mishaps::tell(&stage, arguments.rate, arguments.mishap.clone(), tally).await;
+            take_down(arguments, "mishaps", &timeline, report.as_ref())?;
+        }
         let uninstall = ["uninstall", "store-manager", "--namespace", OPERATOR_NAMESPACE, "--wait", "--timeout", "3m"];
         kubectl.helm(&uninstall).await.context("removing the chart")?;
     }
@@ -149,11 +137,6 @@ async fn suites(arguments: &Arguments, tally: &mut Tally) -> anyhow::Result<()> 
         chart_life::run_all(&stage, tally).await;
     }
     Ok(())
-}
-
-async fn mishaps(arguments: &Arguments, stage: &Stage<'_>, tally: &mut Tally) -> anyhow::Result<()> {
-    let (timeline, report) = mishaps::tell(stage, arguments.rate, arguments.mishap.clone(), tally).await;
-    take_down(arguments, "mishaps", &timeline, report.as_ref())
 }
 
 async fn one(arguments: &Arguments, stage: &Stage<'_>, plan: &Plan, tally: &mut Tally) -> anyhow::Result<()> {

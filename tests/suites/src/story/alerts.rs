@@ -35,8 +35,7 @@ const SCRAPED: &str = "app.kubernetes.io/component in (operator,api,cassandra)";
 /// A Prometheus with the chart's rules for a faster clock.
 pub(super) struct Watch {
     server: Arc<Server>,
-    /// Of which namespaces the alerts are the story's, as a matcher: another shop has its own meanwhile. That there is no
-    /// operator is told without one.
+    /// Of which namespaces the alerts are the story's, as a matcher. That there is no operator is told without one.
     within: String,
     follower: JoinHandle<()>,
 }

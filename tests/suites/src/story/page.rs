@@ -57,7 +57,7 @@ impl Seen {
 pub fn page(machine: &str, stories: &[(&str, Told)]) -> String {
     let mut page = format!(
         "# The story in figures\n\nWritten by `make e2e`; do not edit. {machine} Everything shared it: Kubernetes, the ring, the \
-         shop, the load, Prometheus; the story on 4.1 and the mishaps ran side by side. What each step does and what may fail in \
+         shop, the load, Prometheus. What each step does and what may fail in \
          it stands in [testing.md](testing.md). The nodes wait 5 s for gossip when they join, in place of Cassandra's 30 \
          (`-Dcassandra.ring_delay_ms`), and do not wait for it to settle when they start; those of the story on 4.1 wait as \
          Cassandra does by default.\n"

@@ -13,12 +13,11 @@ impl Plan {
     /// A shop of `size` nodes on the first `racks` of the three racks, with `copies` of each row.
     pub(super) fn spec(&self, size: u32, racks: usize, copies: u32) -> Value {
         let racks: Vec<Value> = RACKS.iter().take(racks).map(|rack| json!({ "name": rack, "zone": rack })).collect();
-        let ingress = self.host.map_or(json!({}), |host| json!({ "host": host }));
         let mut spec = json!({
             "cassandra": { "version": self.version, "size": size, "racks": racks, "deletionPolicy": self.policy() },
             "keyspaces": [{ "name": "store_manager", "replicationFactor": copies }],
             // The load-balancer and the Ingress controller.
-            "api": { "replicas": 2, "ingress": ingress, "trustedHops": 2 },
+            "api": { "replicas": 2, "ingress": {}, "trustedHops": 2 },
         });
         if self.short_delays {
             spec["cassandra"]["jvmOptions"] = json!(SHORT_DELAYS);
