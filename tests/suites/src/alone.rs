@@ -47,7 +47,9 @@ pub async fn run(
     start(server, operator)?;
     match version {
         KubernetesVersion::Testbed => stories::all(&client, tally).await?,
-        KubernetesVersion::Oldest | KubernetesVersion::Newest => stories::of_another_version(&client, tally).await?,
+        KubernetesVersion::Oldest | KubernetesVersion::Newest => {
+            stories::of_another_version(&client, version, tally).await?;
+        }
     }
     let ended = server.end_one(OPERATOR).await?;
     tally.holds("the operator ends in good order", ended.success(), format!("it ended with {ended}"));

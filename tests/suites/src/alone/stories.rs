@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::objects::Namespace;
 use crate::tally::Tally;
+use store_testbed::kubernetes_versions::KubernetesVersion;
 use store_testbed::shop::ShopError;
 
 /// For the garbage collector to know of StoreClusters, and to take what one owned.
@@ -17,7 +18,7 @@ const CLAIM: &str = "PersistentVolumeClaim";
 pub async fn all(client: &Client, tally: &mut Tally) -> anyhow::Result<()> {
     slips(&Namespace::make(client, "slips").await?, tally).await?;
     classes(&Namespace::make(client, "classes").await?, tally).await?;
-    started(&Namespace::make(client, "started").await?, tally).await?;
+    started(&Namespace::make(client, "started").await?, KubernetesVersion::Testbed, tally).await?;
     refused(&Namespace::make(client, "refused").await?, tally).await?;
     quota(&Namespace::make(client, "quota").await?, tally).await?;
     foreign(&Namespace::make(client, "foreign").await?, tally).await?;
@@ -27,8 +28,8 @@ pub async fn all(client: &Client, tally: &mut Tally) -> anyhow::Result<()> {
 
 /// Those that depend on the version: of what is applied and taken away again, statuses, admission policies, quotas and
 /// names that are taken. What is left out decides by the same answers.
-pub async fn of_another_version(client: &Client, tally: &mut Tally) -> anyhow::Result<()> {
-    started(&Namespace::make(client, "started").await?, tally).await?;
+pub async fn of_another_version(client: &Client, version: KubernetesVersion, tally: &mut Tally) -> anyhow::Result<()> {
+    started(&Namespace::make(client, "started").await?, version, tally).await?;
     refused(&Namespace::make(client, "refused").await?, tally).await?;
     quota(&Namespace::make(client, "quota").await?, tally).await?;
     foreign(&Namespace::make(client, "foreign").await?, tally).await?;
@@ -103,7 +104,7 @@ async fn classes(classes: &Namespace, tally: &mut Tally) -> Result<(), ShopError
 }
 
 /// What a node has started from stays, and no more of the spec than that.
-async fn started(started: &Namespace, tally: &mut Tally) -> Result<(), ShopError> {
+async fn started(started: &Namespace, version: KubernetesVersion, tally: &mut Tally) -> Result<(), ShopError> {
     let spec = |zone: &str, size: &str, class: &str, version: &str| {
         json!({ "cassandra": {
             "version": version, "racks": [{ "name": "a", "zone": zone }],
@@ -163,26 +164,28 @@ async fn started(started: &Namespace, tally: &mut Tally) -> Result<(), ShopError
         .await?;
     let slip = started.store("shop", spec("z1", "100Ti", "ssd", "4.1")).await;
     tally.check("a slip in the size is taken", slip.map(|()| "taken"));
-    let asks = started
-        .until("the claim to ask for it", async |started| {
-            let found = started.find("v1", CLAIM, claim).await?.unwrap_or_default();
-            let asked = found["spec"]["resources"]["requests"]["storage"].as_str().unwrap_or_default().to_owned();
-            Ok(if asked == (100_u64 << 40).to_string() { Ok(asked) } else { Err(asked) })
-        })
-        .await;
+    let asked = async |started: &Namespace, bytes: u64| {
+        let found = started.find("v1", CLAIM, claim).await?.unwrap_or_default();
+        let asked = found["spec"]["resources"]["requests"]["storage"].as_str().unwrap_or_default().to_owned();
+        Ok(if asked == bytes.to_string() { Ok(asked) } else { Err(asked) })
+    };
+    let asks = started.until("the claim to ask for it", async |started| asked(started, 100 << 40).await).await;
     tally.check("one claim tries it", asks);
     let back = started.store("shop", spec("z1", "1Gi", "ssd", "4.1")).await;
     tally.check("it comes back to what the volumes have", back.map(|()| "taken"));
     let more = started.store("shop", spec("z1", "2Gi", "ssd", "4.1")).await;
     tally.check("and up again", more.map(|()| "taken"));
-    let asks = started
-        .until("the claim to ask for it", async |started| {
-            let found = started.find("v1", CLAIM, claim).await?.unwrap_or_default();
-            let asked = found["spec"]["resources"]["requests"]["storage"].as_str().unwrap_or_default().to_owned();
-            Ok(if asked == (2_u64 << 30).to_string() { Ok(asked) } else { Err(asked) })
-        })
-        .await;
-    tally.check("the claim asks for less than the slip again", asks);
+    match version {
+        // Before 1.32 no claim may ask for less than before (RecoverVolumeExpansionFailure was off).
+        KubernetesVersion::Oldest => {
+            let told = started.condition("shop", "Degraded", "True", &[claim, "can not be less"]).await;
+            tally.check("that the claim cannot ask for less is told in the API server's words", told);
+        }
+        KubernetesVersion::Testbed | KubernetesVersion::Newest => {
+            let asks = started.until("the claim to ask for it", async |started| asked(started, 2 << 30).await).await;
+            tally.check("the claim asks for less than the slip again", asks);
+        }
+    }
     Ok(())
 }
 
