@@ -70,6 +70,15 @@ impl World {
         self.live.act(&self.access, &self.nodes, &self.nodes, &action).await.unwrap();
     }
 
+    /// As [`World::act`], begun again while Cassandra refuses a password that comes within five seconds of another.
+    async fn act_once_taken(&self, action: RingAction) {
+        let began = Instant::now();
+        while let Err(error) = self.live.act(&self.access, &self.nodes, &self.nodes, &action).await {
+            let early = error.to_string().contains("can only be changed every");
+            assert!(early && began.elapsed() < Duration::from_secs(10), "{error}");
+        }
+    }
+
     async fn views(&self) -> BTreeMap<String, NodeView> {
         let answers = self.live.views(&self.access, &self.nodes).await;
         answers
@@ -228,7 +237,7 @@ async fn roles_are_made_and_proved(world: &mut World) {
     // A new password in the Secret is not the one that Cassandra knows.
     world.access.api = Credentials { username: "store_api".into(), password: "rotated".into() }.into();
     assert!(!world.schema().await.roles_ready);
-    world.act(RingAction::EnsureRoles).await;
+    world.act_once_taken(RingAction::EnsureRoles).await;
     world.roles_are_found_ready().await;
     let began = Instant::now();
     world.schema().await;
