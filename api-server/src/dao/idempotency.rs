@@ -41,7 +41,7 @@ pub enum Begun {
     InFlight,
 }
 
-/// How long a key is remembered, in seconds.
+/// How long a key is remembered after the last that became of it, in seconds.
 pub const KEPT_SECONDS: i32 = 86_400;
 
 /// Keeps claims and answers for [`KEPT_SECONDS`].
@@ -50,9 +50,9 @@ pub trait IdempotencyDao: Send + Sync {
     /// Claims the key. A claim older than `lease_ms` without an answer passes to the new try.
     async fn begin(&self, cx: &Context, claim: &Claim, lease_ms: i64) -> Result<Begun, DaoError>;
 
-    /// Keeps the answer of a claim that [`IdempotencyDao::begin`] gave to `operation`.
-    async fn finish(&self, cx: &Context, key: &str, operation: Uuid, answer: &Answer) -> Result<(), DaoError>;
+    /// Keeps the answer of a claim, under the identities that [`IdempotencyDao::begin`] gave.
+    async fn finish(&self, cx: &Context, claim: &Claim, answer: &Answer) -> Result<(), DaoError>;
 
     /// Lets the next try take the claim over at once, after a try that ended without an answer.
-    async fn release(&self, cx: &Context, key: &str, operation: Uuid) -> Result<(), DaoError>;
+    async fn release(&self, cx: &Context, claim: &Claim) -> Result<(), DaoError>;
 }

@@ -22,7 +22,7 @@ pub struct Idempotency {
 /// A claimed key: finish or release it.
 #[derive(Debug)]
 pub struct Claimed {
-    key: String,
+    claim: Claim,
     /// Identities under which to do the work.
     pub identity: Identity,
 }
@@ -88,7 +88,8 @@ impl Idempotency {
             Begun::Ours { operation, resource } => {
                 // Another's operation: an earlier try may have come to any step.
                 let fresh = identity.fresh && operation == claim.operation;
-                Ok(Turn::Work(Claimed { key: claim.key, identity: Identity { operation, resource, fresh } }))
+                let claim = Claim { operation, resource, ..claim };
+                Ok(Turn::Work(Claimed { claim, identity: Identity { operation, resource, fresh } }))
             }
             Begun::Answered(answer) => Ok(Turn::Replay(answer)),
             Begun::OtherRequest => Err(ModelError::KeyReused),
@@ -100,7 +101,7 @@ impl Idempotency {
     /// same request finds its own effects and answers alike.
     #[tracing::instrument(name = "model.idempotency.finish", skip_all)]
     pub async fn finish(&self, cx: &Context, claimed: &Claimed, answer: &Answer) {
-        let kept = self.dao.finish(cx, &claimed.key, claimed.identity.operation, answer).await;
+        let kept = self.dao.finish(cx, &claimed.claim, answer).await;
         if let Err(error) = kept {
             tracing::warn!(reason = error.reason(), %error, "could not keep an answer under its idempotency key");
         }
@@ -109,7 +110,7 @@ impl Idempotency {
     /// Lets the next try go on at once, after an end without an answer.
     #[tracing::instrument(name = "model.idempotency.release", skip_all)]
     pub async fn release(&self, cx: &Context, claimed: &Claimed) {
-        if let Err(error) = self.dao.release(cx, &claimed.key, claimed.identity.operation).await {
+        if let Err(error) = self.dao.release(cx, &claimed.claim).await {
             tracing::warn!(reason = error.reason(), %error, "could not release an idempotency key, it stays claimed until its lease ends");
         }
     }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use scylla::value::CqlTimestamp;
-use uuid::Uuid;
 
 use super::StartError;
 use super::execute::{Cas, Database, Statement};
@@ -16,37 +15,40 @@ use crate::dao::{Context, DaoError};
 pub struct CassandraIdempotency {
     database: Arc<Database>,
     claim: Statement,
+    claim_anew: Statement,
     take_over: Statement,
     finish: Statement,
     release: Statement,
 }
 
-/// An answer is kept a little shorter than its claim, so that no answer is left without one.
-const ANSWER_SECONDS: i32 = KEPT_SECONDS - 60;
-
 impl CassandraIdempotency {
     /// Prepares the statements.
     pub async fn prepare(database: Arc<Database>) -> Result<Self, StartError> {
+        Self::keeping(database, KEPT_SECONDS).await
+    }
+
+    /// The same, which remembers keys for so many seconds.
+    ///
+    /// Each statement writes the claim again, so that all that a row has goes at the same time: a row of which a part had
+    /// gone would be neither free nor known.
+    pub(super) async fn keeping(database: Arc<Database>, seconds: i32) -> Result<Self, StartError> {
         let table = "idempotency_keys";
         let claim = format!(
             "INSERT INTO {{ks}}.idempotency_keys (key, request, operation, resource, started_at) \
-             VALUES (?, ?, ?, ?, ?) IF NOT EXISTS USING TTL {KEPT_SECONDS}"
+             VALUES (?, ?, ?, ?, ?) IF NOT EXISTS USING TTL {seconds}"
         );
-        let take_over = format!(
-            "UPDATE {{ks}}.idempotency_keys USING TTL {ANSWER_SECONDS} SET started_at = ? \
-             WHERE key = ? IF started_at = ? AND status = null"
+        let update = format!(
+            "UPDATE {{ks}}.idempotency_keys USING TTL {seconds} SET request = ?, operation = ?, resource = ?, started_at = ?"
         );
+        let claim_anew = format!("{update}, status = null WHERE key = ? IF request = null");
+        let take_over = format!("{update} WHERE key = ? IF started_at = ? AND status = null");
         let finish = format!(
-            "UPDATE {{ks}}.idempotency_keys USING TTL {ANSWER_SECONDS} \
-             SET status = ?, etag = ?, location = ?, body = ? \
-             WHERE key = ? IF operation = ? AND status = null"
+            "{update}, status = ?, etag = ?, location = ?, body = ? WHERE key = ? IF operation = ? AND status = null"
         );
-        let release = format!(
-            "UPDATE {{ks}}.idempotency_keys USING TTL {ANSWER_SECONDS} SET started_at = ? \
-             WHERE key = ? IF operation = ? AND status = null"
-        );
+        let release = format!("{update} WHERE key = ? IF operation = ? AND status = null");
         Ok(Self {
             claim: database.conditional("CLAIM", table, &claim).await?,
+            claim_anew: database.conditional("CLAIM", table, &claim_anew).await?,
             take_over: database.conditional("TAKE OVER", table, &take_over).await?,
             finish: database.conditional("FINISH", table, &finish).await?,
             release: database.conditional("RELEASE", table, &release).await?,
@@ -61,9 +63,21 @@ impl CassandraIdempotency {
         })
     }
 
+    /// Takes a row of which nothing is left that tells whose it was, as programs before this one left them.
+    async fn claim_anew(&self, cx: &Context, claim: &Claim) -> Result<Begun, DaoError> {
+        let (operation, resource) = (claim.operation, claim.resource);
+        let values = (&claim.request[..], operation, resource, CqlTimestamp(cx.now_ms), &claim.key);
+        let applied = decide!(cx, "claim of an idempotency key", unsure => {
+            let cas = self.database.cas(cx, &self.claim_anew, &values).await?;
+            Ok(cas.applied || (unsure && cas.blob("request").as_deref() == Some(&claim.request[..])))
+        })?;
+        Ok(if applied { Begun::Ours { operation, resource } } else { Begun::InFlight })
+    }
+
     /// Moves the claim's start to now if it is still `seen`: of two takers one succeeds.
-    async fn take_over(&self, cx: &Context, key: &str, seen: i64) -> Result<bool, DaoError> {
-        let values = (CqlTimestamp(cx.now_ms), key, CqlTimestamp(seen));
+    async fn take_over(&self, cx: &Context, claim: &Claim, seen: i64) -> Result<bool, DaoError> {
+        let (request, started) = (&claim.request[..], CqlTimestamp(cx.now_ms));
+        let values = (request, claim.operation, claim.resource, started, &claim.key, CqlTimestamp(seen));
         decide!(cx, "takeover of an idempotency key", unsure => {
             let cas = self.database.cas(cx, &self.take_over, &values).await?;
             Ok(cas.applied || (unsure && cas.millis("started_at") == Some(cx.now_ms)))
@@ -83,7 +97,7 @@ impl IdempotencyDao for CassandraIdempotency {
         let (Some(request), Some(operation), Some(resource)) =
             (cas.blob("request"), cas.uuid("operation"), cas.uuid("resource"))
         else {
-            return Err(DaoError::Broken("an idempotency key without its claim".into()));
+            return self.claim_anew(&cx, claim).await;
         };
         if operation == claim.operation {
             // An earlier try of this very claim was applied.
@@ -104,22 +118,27 @@ impl IdempotencyDao for CassandraIdempotency {
         if started.saturating_add(lease_ms) > cx.now_ms {
             return Ok(Begun::InFlight);
         }
-        if self.take_over(&cx, &claim.key, started).await? {
+        let theirs = Claim { operation, resource, ..claim.clone() };
+        if self.take_over(&cx, &theirs, started).await? {
             Ok(Begun::Ours { operation, resource })
         } else {
             Ok(Begun::InFlight)
         }
     }
 
-    async fn finish(&self, cx: &Context, key: &str, operation: Uuid, answer: &Answer) -> Result<(), DaoError> {
+    async fn finish(&self, cx: &Context, claim: &Claim, answer: &Answer) -> Result<(), DaoError> {
         let cx = cx.untraced();
-        let values = (i32::from(answer.status), &answer.etag, &answer.location, &answer.body, key, operation);
+        let Claim { key, request, operation, resource } = claim;
+        let Answer { status, etag, location, body } = answer;
+        let (started, status) = (CqlTimestamp(cx.now_ms), i32::from(*status));
+        let values = (&request[..], operation, resource, started, status, etag, location, body, key, operation);
         self.unconditionally(&cx, "keeping of an answer", &self.finish, &values).await
     }
 
-    async fn release(&self, cx: &Context, key: &str, operation: Uuid) -> Result<(), DaoError> {
+    async fn release(&self, cx: &Context, claim: &Claim) -> Result<(), DaoError> {
         let cx = cx.untraced();
-        let values = (CqlTimestamp(0), key, operation);
+        let Claim { key, request, operation, resource } = claim;
+        let values = (&request[..], operation, resource, CqlTimestamp(0), key, operation);
         self.unconditionally(&cx, "release of an idempotency key", &self.release, &values).await
     }
 }

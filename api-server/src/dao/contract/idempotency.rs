@@ -33,13 +33,13 @@ async fn the_first_try_works_and_the_second_gets_its_answer(daos: &Daos) {
     assert_eq!(begin(daos, &cx(), &first).await, ours(&first));
     let answer =
         Answer { status: 201, etag: Some("\"1\"".into()), location: None, body: b"{\"a\":\"\xc3\xa9\"}".to_vec() };
-    let finished = daos.idempotency.finish(&cx(), &first.key, first.operation, &answer).await;
+    let finished = daos.idempotency.finish(&cx(), &first, &answer).await;
     assert_eq!(finished, Ok(()));
     let second = claim(&first.key, 1);
     assert_eq!(begin(daos, &cx(), &second).await, Begun::Answered(answer.clone()));
     // The answer stays the first one.
     let other = Answer { status: 409, ..answer.clone() };
-    let finished = daos.idempotency.finish(&cx(), &first.key, first.operation, &other).await;
+    let finished = daos.idempotency.finish(&cx(), &first, &other).await;
     assert_eq!(finished, Ok(()));
     assert_eq!(begin(daos, &cx(), &second).await, Begun::Answered(answer));
 }
@@ -66,7 +66,7 @@ async fn a_running_try_is_waited_for_and_a_dead_one_taken_over(daos: &Daos) {
 async fn a_released_key_is_taken_over_at_once(daos: &Daos) {
     let first = claim(&unique("key"), 1);
     assert_eq!(begin(daos, &cx(), &first).await, ours(&first));
-    let released = daos.idempotency.release(&cx(), &first.key, first.operation).await;
+    let released = daos.idempotency.release(&cx(), &first).await;
     assert_eq!(released, Ok(()));
     let second = claim(&first.key, 1);
     assert_eq!(begin(daos, &cx(), &second).await, ours(&first));

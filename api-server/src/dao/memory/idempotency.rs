@@ -3,11 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use async_trait::async_trait;
-use uuid::Uuid;
-
 use crate::dao::idempotency::{Answer, Begun, Claim, IdempotencyDao, KEPT_SECONDS};
 use crate::dao::{Context, DaoError};
+use async_trait::async_trait;
 
 #[derive(Debug)]
 struct Entry {
@@ -54,22 +52,24 @@ impl IdempotencyDao for MemoryIdempotency {
             return Ok(Begun::InFlight);
         }
         entry.started_ms = cx.now_ms;
+        entry.expires_ms = cx.now_ms + i64::from(KEPT_SECONDS) * 1000;
         Ok(Begun::Ours { operation: entry.claim.operation, resource: entry.claim.resource })
     }
 
-    async fn finish(&self, _cx: &Context, key: &str, operation: Uuid, answer: &Answer) -> Result<(), DaoError> {
-        if let Some(entry) = self.entries().get_mut(key)
-            && entry.claim.operation == operation
+    async fn finish(&self, cx: &Context, claim: &Claim, answer: &Answer) -> Result<(), DaoError> {
+        if let Some(entry) = self.entries().get_mut(&claim.key)
+            && entry.claim.operation == claim.operation
             && entry.answer.is_none()
         {
+            entry.expires_ms = cx.now_ms + i64::from(KEPT_SECONDS) * 1000;
             entry.answer = Some(answer.clone());
         }
         Ok(())
     }
 
-    async fn release(&self, _cx: &Context, key: &str, operation: Uuid) -> Result<(), DaoError> {
-        if let Some(entry) = self.entries().get_mut(key)
-            && entry.claim.operation == operation
+    async fn release(&self, _cx: &Context, claim: &Claim) -> Result<(), DaoError> {
+        if let Some(entry) = self.entries().get_mut(&claim.key)
+            && entry.claim.operation == claim.operation
         {
             entry.started_ms = 0;
         }
