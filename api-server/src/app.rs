@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 use crate::admission::{Admission, Bounds};
 use crate::auth::Gate;
@@ -140,6 +141,8 @@ pub struct App {
     pub unsent: Unsent,
     /// What the last look at the database found.
     pub readiness: Readiness,
+    /// Changes that are being made, also for clients that have gone.
+    pub writes: TaskTracker,
     draining: AtomicBool,
 }
 
@@ -166,6 +169,7 @@ impl App {
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             unsent: Unsent::new(UNSENT_MAX),
             readiness: Readiness::default(),
+            writes: TaskTracker::new(),
             draining: AtomicBool::new(false),
         })
     }

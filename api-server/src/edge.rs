@@ -207,7 +207,19 @@ impl Edge {
                             if !request.body().is_end_stream() && !route.is_import() {
                                 held = slot.take().flatten().map(Held::new);
                             }
-                            self.routed(route, request, held.as_ref(), &told.span, &told.id).await
+                            if told.method.is_safe() || route.is_import() {
+                                self.routed(route, request, held.as_ref(), &told.span, &told.id).await
+                            } else {
+                                // What changes something is not left half done where its client hangs up.
+                                let (edge, span, id) = (self.clone(), told.span.clone(), told.id.clone());
+                                let (slot, held) = (slot.take(), held.take());
+                                let work = async move {
+                                    let response = edge.routed(route, request, held.as_ref(), &span, &id).await;
+                                    drop((slot, held));
+                                    response
+                                };
+                                self.app.writes.spawn(work).await.unwrap_or_else(|_| panicked())
+                            }
                         }
                     },
                     Err(problem) => problem.into_response(),

@@ -111,8 +111,13 @@ pub async fn serve(
     tracing::info!(open = connections.len(), "listener closed, waiting for running requests");
     closing.send_replace(true);
     connections.close();
+    app.writes.close();
+    let all_has_ended = async {
+        connections.wait().await;
+        app.writes.wait().await;
+    };
     tokio::select! {
-        () = connections.wait() => {}
+        () = all_has_ended => {}
         () = tokio::time::sleep(pace.shutdown) => {
             tracing::warn!(left = connections.len(), "requests were still running at the end of the shutdown time");
         }

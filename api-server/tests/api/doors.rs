@@ -187,6 +187,25 @@ async fn who_is_answered_before_all_of_the_body_has_come_gets_the_answer() {
 }
 
 #[tokio::test]
+async fn what_a_client_has_asked_for_is_done_though_it_hangs_up() {
+    let store = Store::new();
+    // It goes while the last bytes of its request are still on their way.
+    let (rest, came) = tokio::sync::oneshot::channel::<()>();
+    let body = futures::stream::once(async move {
+        came.await.ok();
+        Ok::<_, std::io::Error>(bytes::Bytes::from(r#"{"sku": "HANG-1", "name": "Tea", "price": 1}"#))
+    });
+    let call = store.call("POST", "/products").header("content-type", "application/json");
+    let sent = call.body(axum::body::Body::from_stream(body)).send();
+    assert!(tokio::time::timeout(Duration::from_millis(50), sent).await.is_err(), "it waits for its body");
+    rest.send(()).unwrap();
+    store.app.writes.close();
+    store.app.writes.wait().await;
+    let found = store.get("/products?sku=HANG-1").await.json();
+    assert_eq!(found.as_array().map(Vec::len), Some(1), "{found}");
+}
+
+#[tokio::test]
 async fn a_client_that_hangs_up_is_counted_as_one() {
     let store = Store::new();
     let silent = futures::stream::pending::<Result<bytes::Bytes, std::io::Error>>();
