@@ -120,11 +120,21 @@ pub struct Movement {
     pub at: i64,
 }
 
-/// Movements of one account that are made together or not at all.
+impl Movement {
+    /// What stands for an id that was closed without a movement.
+    pub const fn closed(id: Uuid) -> Self {
+        let (reason, reference) = (None, None);
+        Self { id, version: 0, kind: Kind::Void, delta: 0, quantity: 0, turned: 0, day: None, reason, reference, at: 0 }
+    }
+}
+
+/// Movements of one account that are made together or not at all, and ids that are closed with them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posting {
-    /// At least one; versions ascend without gaps from the version before.
+    /// Versions ascend without gaps from the version before. None only where an id is closed.
     pub movements: Vec<Movement>,
+    /// Ids under which no movement shall ever be made, of an account that has none at all: it stays without.
+    pub closed: Vec<Uuid>,
     /// The account after the last of them.
     pub after: Balance,
     /// Each day whose turnover changes.
@@ -151,6 +161,8 @@ pub enum Posted {
     Done(Receipt),
     /// The account is no longer at the version, or one of the days at the turnover, that was read; nothing was done.
     Moved,
+    /// One of the ids was used before, by a movement or by being closed; nothing was done.
+    Used,
 }
 
 /// Keeps accounts. Every method is bounded by the deadline of its context.
@@ -166,9 +178,12 @@ pub trait LedgerDao: Send + Sync {
     /// The balance as every posting before has left it.
     async fn load(&self, cx: &Context, account: Account) -> Result<Option<Balance>, DaoError>;
 
-    /// Those of the movements that were made under these ids, however long ago. Read after
-    /// the balance: an id that is not found was not used up to the version that was read.
+    /// Those of the movements that were made under these ids, however long ago. Read after the balance: an id that is not
+    /// found was not used by a movement up to the version that was read.
     async fn made(&self, cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Movement>, DaoError>;
+
+    /// Those of the ids that were closed, and perhaps some under which a void was made.
+    async fn closed(&self, cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Uuid>, DaoError>;
 
     /// Turnover of single days as every posting before has left it; days without any are left out.
     async fn load_days(&self, cx: &Context, account: Account, days: &[i32]) -> Result<Vec<(i32, i64)>, DaoError>;
@@ -176,8 +191,9 @@ pub trait LedgerDao: Send + Sync {
     /// Turnover of a range of days in all, at the level of the context.
     async fn turnover(&self, cx: &Context, account: Account, days: RangeInclusive<i32>) -> Result<i64, DaoError>;
 
-    /// Makes all movements of the posting if the account is still at version `before`, 0 for an
-    /// account without movements, and its days at the turnovers that the posting names.
+    /// Makes all movements of the posting if the account is still at version `before`, 0 for an account without movements, its
+    /// days at the turnovers that the posting names, and none of the ids was ever used: that is decided with the
+    /// posting, whatever was looked for before it and however late it comes.
     async fn post(&self, cx: &Context, account: Account, before: i64, posting: &Posting) -> Result<Posted, DaoError>;
 
     /// At most `limit` movements with versions below `before`, newest first.

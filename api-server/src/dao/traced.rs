@@ -77,8 +77,8 @@ traced!(UserDao, "users", {
 
 traced!(IdempotencyDao, "idempotency", {
     fn begin(cx: &Context, claim: &Claim, lease_ms: i64) -> Result<Begun, DaoError>;
-    fn finish(cx: &Context, key: &str, operation: Uuid, answer: &Answer) -> Result<(), DaoError>;
-    fn release(cx: &Context, key: &str, operation: Uuid) -> Result<(), DaoError>;
+    fn finish(cx: &Context, claim: &Claim, answer: &Answer) -> Result<(), DaoError>;
+    fn release(cx: &Context, claim: &Claim) -> Result<(), DaoError>;
 });
 
 traced!(LedgerDao, "ledger", {
@@ -86,6 +86,7 @@ traced!(LedgerDao, "ledger", {
     fn glimpse(cx: &Context, account: Account, day: i32) -> Result<Option<Glimpse>, DaoError>;
     fn load(cx: &Context, account: Account) -> Result<Option<Balance>, DaoError>;
     fn made(cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Movement>, DaoError>;
+    fn closed(cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Uuid>, DaoError>;
     fn load_days(cx: &Context, account: Account, days: &[i32]) -> Result<Vec<(i32, i64)>, DaoError>;
     fn turnover(cx: &Context, account: Account, days: RangeInclusive<i32>) -> Result<i64, DaoError>;
     fn post(cx: &Context, account: Account, before: i64, posting: &Posting) -> Result<Posted, DaoError>;

@@ -37,19 +37,18 @@ pub struct Want {
     pub condition: Condition,
     pub reason: Option<String>,
     pub reference: Option<String>,
-    /// Nobody has tried this id before, and nobody else does before the deadline of whoever wants the change: until then
-    /// it need not be looked for.
+    /// Nobody is known to have tried this id before, so it is not worth a look. A posting finds out where somebody has.
     pub fresh: bool,
 }
 
 impl Want {
-    /// Ids that must be looked for before the change is decided; `in_time`: on a balance from before the deadline.
-    pub fn ids(&self, in_time: bool) -> impl Iterator<Item = Uuid> {
+    /// Ids that are looked for before the change is decided; `used`: of some id it is known that it was used.
+    pub fn ids(&self, used: bool) -> impl Iterator<Item = Uuid> {
         let take = match self.change {
             Change::Return { take, .. } => Some(take),
             Change::Set { .. } | Change::Add { .. } | Change::Take { .. } => None,
         };
-        (!(self.fresh && in_time)).then_some(self.id).into_iter().chain(take)
+        (!self.fresh || used).then_some(self.id).into_iter().chain(take)
     }
 
     /// Days whose turnover must be known, given what was found of [`Want::ids`].
@@ -117,7 +116,9 @@ impl Known {
 
     /// The account after a posting that was made.
     pub fn follow(&mut self, posting: &Posting) {
-        self.balance = Some(posting.after);
+        if !posting.movements.is_empty() {
+            self.balance = Some(posting.after);
+        }
         self.days.extend(posting.days.iter().map(|on| (on.day, Some(on.after))));
     }
 }
@@ -138,14 +139,20 @@ pub fn decide<'w>(
     now_ms: i64,
 ) -> Decision {
     let start = known.balance.unwrap_or(Balance { quantity: 0, turnover: 0, version: 0, updated_at: 0 });
-    let mut books = Books { now: start, exists: known.balance.is_some(), known: &known.days, turned: Vec::new() };
+    let exists = known.balance.is_some();
+    let mut books = Books { now: start, exists, known: &known.days, turned: Vec::new(), closed: Vec::new() };
     books.now.updated_at = now_ms.max(start.updated_at);
     let mut movements: Vec<Movement> = Vec::new();
     let outcomes = wants
         .map(|want| {
             let movement = match next(&books, &made, want) {
-                Ok(movement) => movement,
-                Err(outcome) => return outcome,
+                Next::Move(movement) => movement,
+                Next::Close(id) => {
+                    books.closed.push(id);
+                    made.insert(id, Movement::closed(id));
+                    return Outcome::Nothing;
+                }
+                Next::Is(outcome) => return outcome,
             };
             books.follow(&movement);
             made.insert(movement.id, movement.clone());
@@ -153,7 +160,8 @@ pub fn decide<'w>(
             if movement.kind == Kind::Void { Outcome::Nothing } else { Outcome::Made(movement) }
         })
         .collect();
-    let posting = (!movements.is_empty()).then_some(Posting { movements, after: books.now, days: books.turned });
+    let anything = !(movements.is_empty() && books.closed.is_empty());
+    let posting = anything.then_some(Posting { movements, closed: books.closed, after: books.now, days: books.turned });
     Decision { posting, outcomes }
 }
 
@@ -165,6 +173,23 @@ struct Books<'k> {
     known: &'k HashMap<i32, Option<i64>>,
     /// Days whose turnover changes.
     turned: Vec<DayTurnover>,
+    /// Ids that are closed without a movement.
+    closed: Vec<Uuid>,
+}
+
+/// What a change leads to.
+enum Next {
+    Move(Movement),
+    /// The id is used up, though the account stays without movements.
+    Close(Uuid),
+    /// Nothing is to be posted for it.
+    Is(Outcome),
+}
+
+impl From<Result<Movement, Outcome>> for Next {
+    fn from(made: Result<Movement, Outcome>) -> Self {
+        made.map_or_else(Self::Is, Self::Move)
+    }
 }
 
 impl Books<'_> {
@@ -220,34 +245,39 @@ impl Books<'_> {
     }
 }
 
-/// The movement that a change makes next, or what became of it without one.
-fn next(books: &Books<'_>, made: &HashMap<Uuid, Movement>, want: &Want) -> Result<Movement, Outcome> {
+/// What a change leads to, after all that was decided before it.
+fn next(books: &Books<'_>, made: &HashMap<Uuid, Movement>, want: &Want) -> Next {
     if let Some(before) = made.get(&want.id) {
         let given_up = before.kind == Kind::Void;
-        return Err(if given_up { Outcome::Refused(Refusal::GivenUp) } else { Outcome::Made(before.clone()) });
+        return Next::Is(if given_up { Outcome::Refused(Refusal::GivenUp) } else { Outcome::Made(before.clone()) });
     }
     // What is not there cannot be adjusted under any condition (RFC 9110, 13.2.1).
     if !books.exists && matches!(want.change, Change::Add { .. }) {
-        return Err(Outcome::Refused(Refusal::Absent));
+        return Next::Is(Outcome::Refused(Refusal::Absent));
     }
     if !want.condition.allows(books.exists.then_some(books.now.version)) {
-        return Err(Outcome::Refused(Refusal::VersionMoved));
+        return Next::Is(Outcome::Refused(Refusal::VersionMoved));
     }
     match want.change {
         Change::Set { quantity } => {
             let delta = quantity.saturating_sub(books.now.quantity);
-            books.movement(want, want.id, Kind::Set, (delta, 0), None)
+            books.movement(want, want.id, Kind::Set, (delta, 0), None).into()
         }
-        Change::Add { delta } => books.movement(want, want.id, Kind::Adjustment, (delta, 0), None),
-        Change::Take { units, turned, day } => books.movement(want, want.id, Kind::Order, (-units, turned), Some(day)),
+        Change::Add { delta } => books.movement(want, want.id, Kind::Adjustment, (delta, 0), None).into(),
+        Change::Take { units, turned, day } => {
+            books.movement(want, want.id, Kind::Order, (-units, turned), Some(day)).into()
+        }
         Change::Return { take, opens } => match made.get(&take) {
             Some(taken) if taken.kind == Kind::Order => {
-                books.movement(want, want.id, Kind::Return, (-taken.delta, -taken.turned), taken.day)
+                books.movement(want, want.id, Kind::Return, (-taken.delta, -taken.turned), taken.day).into()
             }
-            Some(_) => Err(Outcome::Nothing),
+            Some(_) => Next::Is(Outcome::Nothing),
             // Under the id of the take, so that it cannot be made any more.
-            None if books.exists || opens => books.movement(want, take, Kind::Void, (0, 0), None),
-            None => Err(Outcome::Nothing),
+            None => match books.movement(want, take, Kind::Void, (0, 0), None) {
+                Ok(void) if books.exists || opens => Next::Move(void),
+                Ok(_) => Next::Close(take),
+                Err(outcome) => Next::Is(outcome),
+            },
         },
     }
 }

@@ -51,12 +51,6 @@ pub struct Settled {
     pub turnover: Option<i64>,
 }
 
-/// A change that is to be committed now.
-struct Asked<'a> {
-    want: &'a Want,
-    deadline: Instant,
-}
-
 type Reply = Result<Settled, DaoError>;
 
 /// A change that waits, and who waits for it.
@@ -143,9 +137,8 @@ impl Lines {
     pub async fn change(&self, cx: &Context, account: Account, want: Want) -> Result<Settled, ModelError> {
         let Some((place, answer)) = self.line_up(cx, account, &want)? else {
             let mut head = Head { lines: self, account, known: None };
-            let asked = [Asked { want: &want, deadline: cx.deadline }];
             let cx = Context { level: None, now_ms: crate::dao::now_ms(), ..*cx };
-            let (settled, after) = self.commit(&cx, account, &asked, None).await?;
+            let (settled, after) = self.commit(&cx, account, &[&want], None).await?;
             head.known = Some(after);
             return settled
                 .into_iter()
@@ -207,9 +200,8 @@ impl Lines {
             let trace = jobs.iter().map(|job| job.trace).find(|trace| trace.is_wanted()).unwrap_or(TraceAsk::NONE);
             let cx = Context { deadline, enough_at: deadline, now_ms: crate::dao::now_ms(), level: None, trace };
             let span = jobs.first().map_or_else(Span::none, |job| job.span.clone());
-            let asked: Vec<Asked<'_>> =
-                jobs.iter().map(|job| Asked { want: &job.want, deadline: job.deadline }).collect();
-            match self.commit(&cx, account, &asked, head.known.take()).instrument(span).await {
+            let wants: Vec<&Want> = jobs.iter().map(|job| &job.want).collect();
+            match self.commit(&cx, account, &wants, head.known.take()).instrument(span).await {
                 Ok((settled, after)) => {
                     head.known = Some(after);
                     for (job, settled) in jobs.into_iter().zip(settled) {
@@ -226,20 +218,21 @@ impl Lines {
         }
     }
 
-    /// Commits jobs together, starting from what is known of the account, or else from a glimpse of it. Either may be
+    /// Commits changes together, starting from what is known of the account, or else from a glimpse of it. Either may be
     /// behind what other processes have posted: a posting names all that it was decided on and so finds out, and nobody is
-    /// told anything else on the strength of it.
+    /// told anything else on the strength of it. So does a change whose id was used by whoever tried the same request.
     async fn commit(
         &self,
         cx: &Context,
         account: Account,
-        jobs: &[Asked<'_>],
+        wants: &[&Want],
         known: Option<Known>,
     ) -> Result<(Vec<Settled>, Known), DaoError> {
         let mut races = 0;
+        let mut used = false;
         let mut perhaps = match known {
             Some(known) => Some(known),
-            None => self.glimpse(cx, account, jobs).await?,
+            None => self.glimpse(cx, account, wants).await?,
         };
         loop {
             let certain = perhaps.is_none();
@@ -247,9 +240,9 @@ impl Lines {
                 Some(perhaps) => perhaps,
                 None => Known { balance: self.dao.load(cx, account).await?, days: HashMap::new() },
             };
-            let made = self.made(cx, account, jobs).await?;
-            self.learn_days(cx, account, jobs, &made, &mut before).await?;
-            let decision = decide(&before, made, jobs.iter().map(|job| job.want), cx.now_ms);
+            let made = self.made(cx, account, wants, used).await?;
+            self.learn_days(cx, account, wants, &made, &mut before).await?;
+            let decision = decide(&before, made, wants.iter().copied(), cx.now_ms);
             let Some(posting) = decision.posting else {
                 // What was found under its id is made, whatever the account has become since.
                 let found = decision.outcomes.iter().all(|outcome| matches!(outcome, Outcome::Made(_)));
@@ -268,7 +261,8 @@ impl Lines {
                     before.follow(&posting);
                     return Ok((settled, before));
                 }
-                Posted::Moved => {
+                lost => {
+                    used |= lost == Posted::Used;
                     races += 1;
                     pause_after(races).await;
                     if cx.remaining().is_none() {
@@ -281,9 +275,8 @@ impl Lines {
 
     /// The account at the price of a plain read, if that can tell all that the jobs need. A SERIAL read costs Cassandra as
     /// much as the posting itself.
-    async fn glimpse(&self, cx: &Context, account: Account, jobs: &[Asked<'_>]) -> Result<Option<Known>, DaoError> {
-        let wants = jobs.iter().map(|job| job.want);
-        let known = match days_of(wants, &HashMap::new())[..] {
+    async fn glimpse(&self, cx: &Context, account: Account, wants: &[&Want]) -> Result<Option<Known>, DaoError> {
+        let known = match days_of(wants.iter().copied(), &HashMap::new())[..] {
             [] => {
                 let (balance, _) = self.dao.find(cx, account).await?;
                 balance.map(|balance| Known { balance: Some(balance), days: HashMap::new() })
@@ -298,33 +291,38 @@ impl Lines {
         Ok(known)
     }
 
-    /// What was made under the ids of jobs. Asked after the balance was read: a job may outlive its request, since
-    /// others that are committed with it have more time, and then the next try of the same request may have made it, or
-    /// the sweeper have given it up, in the version that was just read.
+    /// What was made under the ids of changes. Asked after the balance was read, for what returns give back is counted on
+    /// top of it.
     async fn made(
         &self,
         cx: &Context,
         account: Account,
-        jobs: &[Asked<'_>],
+        wants: &[&Want],
+        used: bool,
     ) -> Result<HashMap<Uuid, Movement>, DaoError> {
-        let now = Instant::now();
-        let ids: Vec<Uuid> = jobs.iter().flat_map(|job| job.want.ids(now < job.deadline)).collect();
+        let ids: Vec<Uuid> = wants.iter().flat_map(|want| want.ids(used)).collect();
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
         let made = self.dao.made(cx, account, &ids).await?;
-        Ok(made.into_iter().map(|movement| (movement.id, movement)).collect())
+        let mut made: HashMap<Uuid, Movement> = made.into_iter().map(|movement| (movement.id, movement)).collect();
+        if used {
+            for id in self.dao.closed(cx, account, &ids).await? {
+                made.entry(id).or_insert_with(|| Movement::closed(id));
+            }
+        }
+        Ok(made)
     }
 
     async fn learn_days(
         &self,
         cx: &Context,
         account: Account,
-        jobs: &[Asked<'_>],
+        wants: &[&Want],
         made: &HashMap<Uuid, Movement>,
         known: &mut Known,
     ) -> Result<(), DaoError> {
-        let mut days = days_of(jobs.iter().map(|job| job.want), made);
+        let mut days = days_of(wants.iter().copied(), made);
         days.retain(|day| !known.days.contains_key(day));
         if days.is_empty() || known.balance.is_none() {
             return Ok(());

@@ -80,6 +80,22 @@ pub fn moved_to(order: &Order, status: Status, now_ms: i64) -> Order {
     Order { status, version: order.version + 1, updated_at: now_ms.max(order.updated_at), ..order.clone() }
 }
 
+/// What keeps the id of an order that was noted and not written down: whoever comes to write it down finds it refused.
+pub fn refused_before_it_came(id: Uuid, now_ms: i64) -> Order {
+    Order {
+        id,
+        user: Uuid::nil(),
+        status: Status::Refused,
+        lines: Vec::new(),
+        total: 0,
+        is_paid: false,
+        payment_id: None,
+        version: 1,
+        created_at: now_ms,
+        updated_at: now_ms,
+    }
+}
+
 /// Whether an order can be cancelled now; `false`: it is already.
 pub fn may_cancel(order: &Order) -> Result<bool, ModelError> {
     match order.status {

@@ -95,11 +95,17 @@ impl Orders {
         let note = Note { at: cx.now_ms, operation: identity.operation, order: id };
         self.daos.orders.note(cx, &note).await?;
         match self.daos.orders.insert(cx, &order, identity.operation).await? {
+            // Another try of the request wrote it down and has come further.
+            Inserted::Done(stored, _) if stored.order.status != Status::Pending => self.overtaken(cx, id, &note).await,
             Inserted::Done(stored, _) => {
                 self.lines.figures().order(&stored.order);
                 self.complete(cx, stored, &note, identity.fresh).await
             }
-            Inserted::Exists => Err(given_up()),
+            // Refused by the sweeper before it came, or another try was faster: that one has a note of its own.
+            Inserted::Exists => {
+                self.daos.orders.forget(cx, &note).await;
+                Err(given_up())
+            }
         }
     }
 

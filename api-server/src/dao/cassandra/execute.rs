@@ -87,12 +87,19 @@ impl Statement {
 #[derive(Debug)]
 pub struct Cas {
     pub applied: bool,
-    /// The row that was met, when it was not applied.
+    /// The first row that was met, when it was not applied.
     columns: HashMap<String, CqlValue>,
+    /// The `part` of each row that was met then, in tables that have one.
+    parts: Vec<i8>,
     pub receipt: Receipt,
 }
 
 impl Cas {
+    /// Whether a row was met that lies in this part of its partition.
+    pub fn met_a_row_of(&self, part: i8) -> bool {
+        self.parts.contains(&part)
+    }
+
     /// A UUID of the row that was met.
     pub fn uuid(&self, column: &str) -> Option<uuid::Uuid> {
         self.columns.get(column).and_then(CqlValue::as_uuid)
@@ -441,18 +448,27 @@ impl Database {
         let receipt = self.receipt(cx, &result);
         let broken = |detail: String| Failure::Refused(format!("answer to an LWT: {detail}"));
         let rows = result.into_rows_result().map_err(|error| broken(error.to_string()))?;
-        let row: Row = rows.first_row().map_err(|error| broken(error.to_string()))?;
-        let mut values = row.columns.into_iter();
+        let mut met = rows.rows::<Row>().map_err(|error| broken(error.to_string()))?;
+        let first = met.next().ok_or_else(|| broken("no row".into()))?;
+        let mut values = first.map_err(|error| broken(error.to_string()))?.columns.into_iter();
         // Cassandra puts it first.
         let applied = values.next().flatten().and_then(|value| value.as_boolean());
         let applied = applied.ok_or_else(|| broken("no [applied]".into()))?;
-        let columns = if applied {
-            HashMap::new()
-        } else {
-            let names = rows.column_specs().iter().skip(1).map(|spec| spec.name().to_owned());
-            names.zip(values).filter_map(|(name, value)| Some((name, value?))).collect()
-        };
-        Ok(Cas { applied, columns, receipt })
+        if applied {
+            return Ok(Cas { applied, columns: HashMap::new(), parts: Vec::new(), receipt });
+        }
+        let names = rows.column_specs().iter().skip(1).map(|spec| spec.name().to_owned());
+        let columns: HashMap<String, CqlValue> =
+            names.zip(values).filter_map(|(name, value)| Some((name, value?))).collect();
+        let mut parts: Vec<i8> = columns.get("part").and_then(CqlValue::as_tinyint).into_iter().collect();
+        if let Some((at, _)) = rows.column_specs().get_by_name("part") {
+            for row in met {
+                let mut row = row.map_err(|error| broken(error.to_string()))?;
+                let part = row.columns.get_mut(at).and_then(Option::take);
+                parts.extend(part.as_ref().and_then(CqlValue::as_tinyint));
+            }
+        }
+        Ok(Cas { applied, columns, parts, receipt })
     }
 
     /// How the database answered.

@@ -1,10 +1,13 @@
 //! The ledger in Cassandra: one partition an account, its balance in static columns, one row a
 //! movement, one row a day with turnover.
 //!
-//! A posting is one conditional batch of that partition: it changes the balance and records the
-//! movements together if version and turnover of days are still those that were read. So an id that was not found
-//! at that version is not used by any later posting of anybody else, and a posting whose outcome
-//! is unknown is resolved by a SERIAL read of its own movements' rows.
+//! A posting is one conditional batch of that partition: it changes the balance and records the movements together if
+//! version and turnover of days are still those that were read, and if none of the movements' ids has a row yet: one row an
+//! id, which is never removed. So a movement is made once, however often, late or by whom it is tried. A posting whose
+//! outcome is unknown is resolved by a SERIAL read of its own movements' rows.
+//!
+//! Movements from before ids had rows are found by looking for them, among the last and the settled ones, which is what a
+//! second try does first in any case.
 
 mod rows;
 mod settling;
@@ -19,15 +22,16 @@ use scylla::value::MaybeUnset;
 use uuid::Uuid;
 
 use self::rows::{
-    BALANCE, BLOCK, DAYS, MOVEMENT, MOVEMENTS, balance_of, day_of, key_of, listed, movements_of, values_of,
+    BALANCE, BLOCK, DAYS, IDS, MOVEMENT, MOVEMENTS, balance_of, day_of, key_of, key_of_id, listed, movements_of,
+    values_of,
 };
 use self::settling::Settling;
 use super::StartError;
 use super::execute::{Bound, Database, Failure, Statement};
-use super::listing::copies::{bigint, time};
+use super::listing::copies::{bigint, id, text, time};
 use super::products::broken;
 use super::tries::decide;
-use crate::dao::ledger::{Account, Balance, Glimpse, LedgerDao, Movement, Posted, Posting};
+use crate::dao::ledger::{Account, Balance, Glimpse, Kind, LedgerDao, Movement, Posted, Posting};
 use crate::dao::{Context, DaoError, Receipt};
 
 /// Settled ids that are looked for at the same time.
@@ -47,6 +51,8 @@ pub struct CassandraLedger {
     turnover: Statement,
     change: Statement,
     record: Statement,
+    use_id: Statement,
+    used: Statement,
     count_day: Statement,
     live: Statement,
     live_for_certain: Statement,
@@ -78,6 +84,12 @@ impl CassandraLedger {
             "INSERT INTO {{ks}}.ledgers (book, id, part, key, {MOVEMENT}) \
              VALUES (?, ?, {MOVEMENTS}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         );
+        let use_id = format!(
+            "INSERT INTO {{ks}}.ledgers (book, id, part, key, movement, kind) VALUES (?, ?, {IDS}, ?, ?, ?) IF NOT EXISTS"
+        );
+        let used = format!(
+            "SELECT movement, kind FROM {{ks}}.ledgers WHERE book = ? AND id = ? AND part = {IDS} AND key IN ?"
+        );
         let count_day = format!(
             "UPDATE {{ks}}.ledgers SET day_turnover = ? \
              WHERE book = ? AND id = ? AND part = {DAYS} AND key = ? IF day_turnover = ?"
@@ -94,6 +106,8 @@ impl CassandraLedger {
             turnover: database.plain("SELECT", table, &turnover).await?,
             change: database.conditional("UPDATE", table, change).await?,
             record: database.conditional("INSERT", table, &record).await?,
+            use_id: database.conditional("INSERT", table, &use_id).await?,
+            used: database.serial(table, &used).await?,
             count_day: database.conditional("UPDATE", table, &count_day).await?,
             live: database.plain("SELECT", table, &live).await?,
             live_for_certain: database.serial(table, &live).await?,
@@ -110,20 +124,31 @@ impl CassandraLedger {
 
     fn writes(&self, account: Account, before: i64, posting: &Posting) -> Vec<(&Statement, Vec<Bound>)> {
         let after = &posting.after;
-        let mut change =
-            vec![bigint(after.quantity), bigint(after.turnover), bigint(after.version), time(after.updated_at)];
-        change.extend(key_of(account));
-        change.push(match before {
-            0 => MaybeUnset::Set(None),
-            before => bigint(before),
-        });
-        let mut writes = vec![(&self.change, change)];
+        let mut writes =
+            Vec::with_capacity(1 + 2 * posting.movements.len() + posting.closed.len() + posting.days.len());
+        if !posting.movements.is_empty() {
+            let mut change =
+                vec![bigint(after.quantity), bigint(after.turnover), bigint(after.version), time(after.updated_at)];
+            change.extend(key_of(account));
+            change.push(match before {
+                0 => MaybeUnset::Set(None),
+                before => bigint(before),
+            });
+            writes.push((&self.change, change));
+        }
+        let use_id = |movement: Uuid, kind: Kind| {
+            let mut values = Vec::from(key_of(account));
+            values.extend([bigint(key_of_id(movement)), id(movement), text(kind.name())]);
+            (&self.use_id, values)
+        };
         for movement in &posting.movements {
             let mut record = Vec::from(key_of(account));
             record.push(bigint(movement.version));
             record.extend(values_of(movement));
             writes.push((&self.record, record));
+            writes.push(use_id(movement.id, movement.kind));
         }
+        writes.extend(posting.closed.iter().map(|closed| use_id(*closed, Kind::Void)));
         for on in &posting.days {
             let mut count = vec![bigint(on.after)];
             count.extend(key_of(account));
@@ -249,6 +274,19 @@ impl LedgerDao for CassandraLedger {
         Ok(found)
     }
 
+    async fn closed(&self, cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Uuid>, DaoError> {
+        let keys: Vec<i64> = ids.iter().map(|id| key_of_id(*id)).collect();
+        let result = self.database.run_serial(cx, &self.used, &(account.book.name(), account.id, keys)).await?;
+        let rows = result.into_rows_result().map_err(broken)?;
+        let mut closed = Vec::new();
+        for row in rows.rows::<(Option<Uuid>, Option<&str>)>().map_err(broken)? {
+            let (movement, kind) = row.map_err(broken)?;
+            let void = kind == Some(Kind::Void.name());
+            closed.extend(movement.filter(|movement| void && ids.contains(movement)));
+        }
+        Ok(closed)
+    }
+
     async fn load_days(&self, cx: &Context, account: Account, days: &[i32]) -> Result<Vec<(i32, i64)>, DaoError> {
         let read = days.iter().map(|day| async move {
             let values = (account.book.name(), account.id, i64::from(*day));
@@ -274,16 +312,17 @@ impl LedgerDao for CassandraLedger {
     }
 
     async fn post(&self, cx: &Context, account: Account, before: i64, posting: &Posting) -> Result<Posted, DaoError> {
-        if posting.movements.is_empty() {
+        if posting.movements.is_empty() && posting.closed.is_empty() {
             return Err(broken("a posting without movements"));
         }
         let writes = self.writes(account, before, posting);
         let posted = decide!(cx, "change of a stock or of a user's spending", unsure => {
             let cas = self.database.cas_batch(cx, &writes).await?;
-            if cas.applied || (unsure && self.is_made(cx, account, &posting.movements).await?) {
+            let in_doubt = unsure && !posting.movements.is_empty();
+            if cas.applied || (in_doubt && self.is_made(cx, account, &posting.movements).await?) {
                 return Ok(Posted::Done(cas.receipt));
             }
-            Ok(Posted::Moved)
+            Ok(if cas.met_a_row_of(IDS) { Posted::Used } else { Posted::Moved })
         })?;
         if matches!(posted, Posted::Done(_)) {
             self.settling.after(account, before, posting.after.version);

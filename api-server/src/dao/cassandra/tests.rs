@@ -15,10 +15,13 @@ use uuid::Uuid;
 use super::migrations::{KeyspaceToCreate, Migrator, expected_version};
 use super::products::Intent;
 use super::session::{Connected, Target, connect};
-use super::{CassandraLedger, CassandraProducts, CassandraUsers, Observer, Usage, execute, sweeper};
+use super::{
+    CassandraIdempotency, CassandraLedger, CassandraProducts, CassandraUsers, Observer, Usage, execute, sweeper,
+};
 use crate::dao::cluster::{PlacementError, Replication};
 use crate::dao::contract::{self, ledger as contract_ledger, lists, products};
-use crate::dao::ledger::Account;
+use crate::dao::idempotency::{Answer, Begun, Claim, IdempotencyDao};
+use crate::dao::ledger::{Account, Posted};
 use crate::dao::price::Price;
 use crate::dao::products::{Filter, Inserted, LOOKED_AT_MAX, PageQuery, Product, ProductDao};
 use crate::dao::set_aside::Aside;
@@ -148,6 +151,47 @@ async fn everything(daos: &Daos, limit: usize) -> Vec<Product> {
 async fn the_store_in_cassandra_keeps_the_contract() {
     let Some(ground) = Ground::new().await else { return };
     contract::hold(&ground.daos().await).await;
+    ground.drop_keyspace().await;
+}
+
+/// Until its answer goes a key has one, though its first try began long before.
+#[tokio::test]
+async fn a_key_that_was_taken_over_late_is_answered_until_all_of_it_is_forgotten() {
+    let Some(ground) = Ground::new().await else { return };
+    let database = execute::Database::new(ground.connected.clone(), &ground.usage(), &Ground::observer());
+    let keys = CassandraIdempotency::keeping(Arc::new(database), 5).await.unwrap();
+    let claim = Claim { key: "nightly".into(), request: [7; 32], operation: Uuid::new_v4(), resource: Uuid::now_v7() };
+    let ours = Begun::Ours { operation: claim.operation, resource: claim.resource };
+    assert_eq!(keys.begin(&cx(), &claim, 0).await, Ok(ours.clone()));
+    // The first try is nearly forgotten when the next one works.
+    let age = "SELECT TTL(request) FROM {ks}.idempotency_keys WHERE key = 'nightly'";
+    let left = async || {
+        let rows = ground.cql(age).await.into_rows_result().unwrap();
+        rows.maybe_first_row::<(Option<i32>,)>().unwrap().and_then(|(left,)| left)
+    };
+    while left().await.is_some_and(|left| left > 2) {
+        tokio::task::yield_now().await;
+    }
+    let next = Claim { operation: Uuid::new_v4(), ..claim.clone() };
+    assert_eq!(keys.begin(&cx(), &next, -1).await, Ok(ours));
+    let answer = Answer { status: 201, etag: None, location: None, body: b"{}".to_vec() };
+    keys.finish(&cx(), &claim, &answer).await.unwrap();
+    let began = Instant::now();
+    loop {
+        match keys.begin(&cx(), &next, i64::MAX / 4).await.unwrap() {
+            Begun::Answered(told) => assert_eq!(told, answer),
+            other => {
+                assert_eq!(other, Begun::Ours { operation: next.operation, resource: next.resource });
+                break;
+            }
+        }
+    }
+    assert!(began.elapsed() > Duration::from_secs(3), "it was kept for its time");
+    // What programs before left of a key is free, too.
+    ground.cql("UPDATE {ks}.idempotency_keys SET status = 201 WHERE key = 'half'").await;
+    let half = Claim { key: "half".into(), ..next };
+    let begun = keys.begin(&cx(), &half, 0).await;
+    assert_eq!(begun, Ok(Begun::Ours { operation: half.operation, resource: half.resource }));
     ground.drop_keyspace().await;
 }
 
@@ -431,13 +475,19 @@ async fn settled_movements_move_on_to_the_history_and_their_ids_stay_refused() {
         contract_ledger::post(&daos, account, before, &posting).await;
         all.extend(posting.movements);
     }
-    let count = format!("SELECT count(*) FROM {{ks}}.ledgers WHERE book = 'stock' AND id = {}", account.id);
+    let count = |part| {
+        let id = account.id;
+        format!("SELECT count(*) FROM {{ks}}.ledgers WHERE book = 'stock' AND id = {id} AND part = {part}")
+    };
+    let rows_of = async |part: i8| {
+        let rows = ground.cql(&count(part)).await.into_rows_result().unwrap();
+        rows.first_row::<(i64,)>().unwrap().0
+    };
     // Postings settle in the background, too: who meets another one at it leaves the rest to that one.
     let deadline = Instant::now() + Duration::from_secs(30);
     let left = loop {
         ledger.settle(&cx(), account).await;
-        let rows = ground.cql(&count).await.into_rows_result().unwrap();
-        let (left,) = rows.first_row::<(i64,)>().unwrap();
+        let left = rows_of(0).await;
         if left < 512 || Instant::now() > deadline {
             break left;
         }
@@ -458,6 +508,12 @@ async fn settled_movements_move_on_to_the_history_and_their_ids_stay_refused() {
         assert_eq!(made.as_deref(), Ok(std::slice::from_ref(movement)));
     }
     assert_eq!(daos.ledger.load(&cx(), account).await.unwrap().unwrap().version, 1_200);
+    assert_eq!(rows_of(2).await, 1_200, "each id has its row");
+    for used in [&all[0], &all[700], all.last().unwrap()] {
+        let mut again = contract_ledger::posting(1_200, 3);
+        again.movements[1].id = used.id;
+        assert_eq!(daos.ledger.post(&cx(), account, 1_200, &again).await, Ok(Posted::Used), "{}", used.version);
+    }
     // How a posting of unknown outcome learns it: by its own movements, wherever those are.
     let oldest = all.len() - 5;
     for movements in [&all[..5], &all[oldest..]] {

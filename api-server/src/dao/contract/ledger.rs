@@ -15,6 +15,8 @@ pub async fn hold(daos: &Daos) {
     turnover_is_kept_by_day(daos).await;
     a_glimpse_shows_the_balance_and_one_day(daos).await;
     a_posting_needs_the_turnover_that_was_read(daos).await;
+    an_id_is_used_once_whatever_the_version(daos).await;
+    an_id_that_was_closed_is_used_and_the_account_stays_without_movements(daos).await;
 }
 
 /// A posting of `count` movements of one unit each after a version.
@@ -35,7 +37,7 @@ pub fn posting(before: i64, count: i64) -> Posting {
         .collect();
     let version = before + count;
     let after = Balance { quantity: version, turnover: 0, version, updated_at: 1_700_000_000_000 + version };
-    Posting { movements, after, days: Vec::new() }
+    Posting { movements, closed: Vec::new(), after, days: Vec::new() }
 }
 
 /// Posts on a version that must be the current one.
@@ -165,6 +167,42 @@ async fn a_posting_needs_the_turnover_that_was_read(daos: &Daos) {
     let days = [turnover_of(20_000, Some(0), 5), turnover_of(20_001, Some(7), 9), turnover_of(20_002, None, 1)];
     post(daos, account, 1, &on(&days)).await;
     assert_eq!(daos.ledger.turnover(&cx(), account, 19_000..=30_000).await, Ok(15));
+}
+
+async fn an_id_is_used_once_whatever_the_version(daos: &Daos) {
+    let account = Account::stock(Uuid::now_v7());
+    let first = posting(0, 3);
+    post(daos, account, 0, &first).await;
+    let mut again = posting(3, 3);
+    again.movements[1].id = first.movements[2].id;
+    assert_eq!(daos.ledger.post(&cx(), account, 3, &again).await, Ok(Posted::Used));
+    assert_eq!(daos.ledger.load(&cx(), account).await, Ok(Some(first.after)), "nothing of a refused posting is there");
+    post(daos, account, 3, &posting(3, 1)).await;
+    post(daos, Account::spending(account.id), 0, &first).await;
+}
+
+async fn an_id_that_was_closed_is_used_and_the_account_stays_without_movements(daos: &Daos) {
+    let account = Account::stock(Uuid::now_v7());
+    let ids = [Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()];
+    let after = Balance { quantity: 0, turnover: 0, version: 0, updated_at: 0 };
+    let close = |ids: &[Uuid]| Posting { movements: Vec::new(), closed: ids.to_vec(), after, days: Vec::new() };
+    post(daos, account, 0, &close(&ids[..1])).await;
+    assert_eq!(daos.ledger.load(&cx(), account).await, Ok(None));
+    assert_eq!(daos.ledger.find(&cx(), account).await.unwrap().0, None);
+    assert_eq!(daos.ledger.glimpse(&cx(), account, 20_000).await, Ok(None));
+    assert_eq!(daos.ledger.movements(&cx(), account, i64::MAX, 10).await.unwrap().0, []);
+    assert_eq!(daos.ledger.post(&cx(), account, 0, &close(&ids[..2])).await, Ok(Posted::Used));
+    let mut first = posting(0, 2);
+    first.movements[0].id = ids[0];
+    assert_eq!(daos.ledger.post(&cx(), account, 0, &first).await, Ok(Posted::Used));
+    first.movements[0].id = ids[1];
+    first.closed = vec![ids[2]];
+    post(daos, account, 0, &first).await;
+    assert_eq!(daos.ledger.load(&cx(), account).await, Ok(Some(first.after)));
+    let mut closed = daos.ledger.closed(&cx(), account, &ids).await.unwrap();
+    closed.sort_by_key(|id| ids.iter().position(|one| one == id));
+    assert_eq!(closed, [ids[0], ids[2]]);
+    assert_eq!(daos.ledger.made(&cx(), account, &ids).await.unwrap(), first.movements[..1]);
 }
 
 const fn turnover_of(day: i32, before: Option<i64>, after: i64) -> DayTurnover {

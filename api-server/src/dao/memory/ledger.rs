@@ -1,6 +1,6 @@
 //! Accounts in a map behind one lock: each call is atomic.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::RangeInclusive;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +15,18 @@ struct Entry {
     balance: Balance,
     movements: Vec<Movement>,
     days: BTreeMap<i32, i64>,
+    closed: HashSet<Uuid>,
+}
+
+impl Entry {
+    /// Before the first movement there is no balance.
+    fn balance(&self) -> Option<Balance> {
+        (self.balance.version > 0).then_some(self.balance)
+    }
+
+    fn is_used(&self, id: Uuid) -> bool {
+        self.closed.contains(&id) || self.movements.iter().any(|movement| movement.id == id)
+    }
 }
 
 /// See the module.
@@ -36,7 +48,7 @@ fn receipt(cx: &Context) -> Receipt {
 #[async_trait]
 impl LedgerDao for MemoryLedger {
     async fn find(&self, cx: &Context, account: Account) -> Result<(Option<Balance>, Receipt), DaoError> {
-        Ok((self.accounts().get(&account).map(|entry| entry.balance), receipt(cx)))
+        Ok((self.accounts().get(&account).and_then(Entry::balance), receipt(cx)))
     }
 
     async fn glimpse(&self, _cx: &Context, account: Account, day: i32) -> Result<Option<Glimpse>, DaoError> {
@@ -47,13 +59,19 @@ impl LedgerDao for MemoryLedger {
     }
 
     async fn load(&self, _cx: &Context, account: Account) -> Result<Option<Balance>, DaoError> {
-        Ok(self.accounts().get(&account).map(|entry| entry.balance))
+        Ok(self.accounts().get(&account).and_then(Entry::balance))
     }
 
     async fn made(&self, _cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Movement>, DaoError> {
         let accounts = self.accounts();
-        let movements = accounts.get(&account).map(|entry| entry.movements.iter()).unwrap_or_default();
-        Ok(movements.filter(|movement| ids.contains(&movement.id)).cloned().collect())
+        let Some(entry) = accounts.get(&account) else { return Ok(Vec::new()) };
+        Ok(entry.movements.iter().filter(|movement| ids.contains(&movement.id)).cloned().collect())
+    }
+
+    async fn closed(&self, _cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Uuid>, DaoError> {
+        let accounts = self.accounts();
+        let Some(entry) = accounts.get(&account) else { return Ok(Vec::new()) };
+        Ok(ids.iter().filter(|id| entry.closed.contains(id)).copied().collect())
     }
 
     async fn load_days(&self, _cx: &Context, account: Account, days: &[i32]) -> Result<Vec<(i32, i64)>, DaoError> {
@@ -73,12 +91,19 @@ impl LedgerDao for MemoryLedger {
             balance: Balance { quantity: 0, turnover: 0, version: 0, updated_at: 0 },
             movements: Vec::new(),
             days: BTreeMap::new(),
+            closed: HashSet::new(),
         });
         let days_are_as_read = posting.days.iter().all(|on| entry.days.get(&on.day).copied() == on.before);
         if entry.balance.version != before || !days_are_as_read {
             return Ok(Posted::Moved);
         }
-        entry.balance = posting.after;
+        if posting.movements.iter().map(|movement| &movement.id).chain(&posting.closed).any(|id| entry.is_used(*id)) {
+            return Ok(Posted::Used);
+        }
+        if !posting.movements.is_empty() {
+            entry.balance = posting.after;
+        }
+        entry.closed.extend(&posting.closed);
         entry.movements.extend(posting.movements.iter().cloned());
         entry.days.extend(posting.days.iter().map(|on| (on.day, on.after)));
         Ok(Posted::Done(receipt(cx)))

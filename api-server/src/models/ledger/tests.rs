@@ -76,14 +76,19 @@ fn a_take_that_was_given_up_first_is_never_made() {
 }
 
 #[test]
-fn what_an_account_could_begin_with_is_given_up_only_where_it_may_begin_so() {
+fn what_an_account_could_begin_with_is_given_up_and_only_one_that_may_begin_so_begins() {
     let nothing = Known::default();
     let give_up = |opens| [want(9, Change::Return { take: Uuid::from_u128(1), opens }), want(1, take(0))];
-    let stock = decided(&nothing, &give_up(false));
-    assert!(matches!(stock.outcomes[..], [Outcome::Nothing, Outcome::Made(_)]), "{:?}", stock.outcomes);
-    let spending = decided(&nothing, &give_up(true));
-    assert_eq!(spending.outcomes, [Outcome::Nothing, Outcome::Refused(Refusal::GivenUp)]);
-    assert_eq!(spending.posting.unwrap().after.version, 1);
+    for (opens, movements, closed) in [(false, 0, &[Uuid::from_u128(1)][..]), (true, 1, &[])] {
+        let decision = decided(&nothing, &give_up(opens));
+        assert_eq!(decision.outcomes, [Outcome::Nothing, Outcome::Refused(Refusal::GivenUp)]);
+        let posting = decision.posting.unwrap();
+        assert_eq!((posting.movements.len(), posting.after.version), (movements, i64::try_from(movements).unwrap()));
+        assert_eq!(posting.closed, closed);
+        let mut known = Known::default();
+        known.follow(&posting);
+        assert_eq!(known.balance.is_some(), opens);
+    }
 }
 
 #[test]
@@ -137,15 +142,19 @@ proptest! {
     ) {
         let mut known = Known::default();
         let mut all: HashMap<Uuid, Movement> = HashMap::new();
+        let mut closed: Vec<Uuid> = Vec::new();
         for (at, batch) in changes.chunks(cut).enumerate() {
             let wants: Vec<Want> = batch.iter().map(|(id, change)| want(*id, change.clone())).collect();
-            let made = all.clone();
+            let made = all.iter().map(|(id, movement)| (*id, movement.clone()));
+            let made = made.chain(closed.iter().map(|id| (*id, Movement::closed(*id)))).collect();
             let decision = decide(&known, made, wants.iter(), i64::try_from(at).unwrap());
             let Some(posting) = decision.posting else { continue };
             for movement in &posting.movements {
                 prop_assert_eq!(movement.version, i64::try_from(all.len()).unwrap() + 1);
                 prop_assert!(all.insert(movement.id, movement.clone()).is_none());
             }
+            prop_assert!(posting.closed.iter().all(|id| !all.contains_key(id) && !closed.contains(id)));
+            closed.extend(&posting.closed);
             known.follow(&posting);
         }
         let balance = known.balance.unwrap_or(Balance { quantity: 0, turnover: 0, version: 0, updated_at: 0 });

@@ -85,6 +85,10 @@ impl LedgerDao for Slow {
         self.inner.made(cx, account, ids).await
     }
 
+    async fn closed(&self, cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Uuid>, DaoError> {
+        self.inner.closed(cx, account, ids).await
+    }
+
     async fn load_days(&self, cx: &Context, account: Account, days: &[i32]) -> Result<Vec<(i32, i64)>, DaoError> {
         tokio::task::yield_now().await;
         self.inner.load_days(cx, account, days).await

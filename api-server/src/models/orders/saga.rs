@@ -62,28 +62,45 @@ impl Orders {
                         self.publish_or_leave(cx, &stored, note, Some(taken)).await;
                         return Ok((stored.order, Some(receipt)));
                     }
-                    Replaced::Moved => return self.overtaken(cx, order.id).await,
+                    Replaced::Moved => return self.overtaken(cx, order.id, note).await,
                 }
             }
             Err(NotTaken::Short(short)) => ModelError::Short(short),
-            Err(NotTaken::GivenUp) => return self.overtaken(cx, order.id).await,
+            Err(NotTaken::GivenUp) => return self.overtaken(cx, order.id, note).await,
             Err(NotTaken::Broken(error)) => error,
         };
         // What nobody has tried to take needs not be made impossible to take: a refused order leaves other stocks alone.
         let only = (fresh && matches!(error, ModelError::Short(_))).then_some(taken);
-        if let Err(undone) = self.refuse(cx, &stored, note, only).await {
-            tracing::warn!(order = %order.id, error = %undone, "a refused order is not undone yet, the sweeper will do it");
+        match self.refuse(cx, &stored, note, only).await {
+            Ok(true) => Err(error),
+            // Another try of the request took what was short here.
+            Ok(false) => self.overtaken(cx, order.id, note).await,
+            Err(undone) => {
+                tracing::warn!(order = %order.id, error = %undone, "a refused order is not undone yet, the sweeper will do it");
+                Err(error)
+            }
         }
-        Err(error)
     }
 
-    /// Another worker decided the order first: the sweeper, or an earlier try of the same request.
-    async fn overtaken(&self, cx: &Context, id: Uuid) -> Result<(Order, Option<Receipt>), ModelError> {
-        let stored = self.daos.orders.load(cx, id).await?;
-        match stored.map(|stored| stored.order) {
-            Some(order) if order.status != Status::Refused => Ok((order, None)),
-            _ => Err(given_up()),
+    /// Another worker decided the order first: the sweeper, or another try of the same request. One that refused it knew
+    /// nothing of what this one took meanwhile.
+    pub(super) async fn overtaken(
+        &self,
+        cx: &Context,
+        id: Uuid,
+        note: &Note,
+    ) -> Result<(Order, Option<Receipt>), ModelError> {
+        let Some(stored) = self.daos.orders.load(cx, id).await? else { return Err(given_up()) };
+        if stored.order.status != Status::Refused {
+            return Ok((stored.order, None));
         }
+        match self.undo(cx, &stored.order).await {
+            Ok(()) => self.daos.orders.forget(cx, note).await,
+            Err(error) => {
+                tracing::warn!(order = %id, %error, "what was taken for a refused order is not back yet, the sweeper will do it");
+            }
+        }
+        Err(given_up())
     }
 
     /// Takes every line in the order of the products' ids, so that orders with the same products
@@ -138,33 +155,37 @@ impl Orders {
         Ok(short.collect())
     }
 
-    /// Ends a pending order: from here on nobody can confirm it, and what it took comes back. With
-    /// `only`, that is known to be all that anybody tried to take for it.
+    /// Ends a pending order: from here on nobody can confirm it, and what it took comes back; false where somebody else
+    /// decided it first. With `only`, that is all that this try has tried to take for it.
     async fn refuse(
         &self,
         cx: &Context,
         stored: &Stored,
         note: &Note,
         only: Option<Vec<Turned>>,
-    ) -> Result<(), ModelError> {
+    ) -> Result<bool, ModelError> {
         let after = moved_to(&stored.order, Status::Refused, cx.now_ms);
-        if let Replaced::Done(refused, _) = self.daos.orders.replace(cx, stored, &after, Uuid::new_v4()).await? {
-            self.lines.figures().order(&refused.order);
-            match only {
-                Some(only) => {
-                    let accounts: Vec<Account> = only.into_iter().map(|turned| turned.account).collect();
-                    self.undo_some(cx, &refused.order, |account| accounts.contains(&account)).await?;
-                }
-                None => self.undo(cx, &refused.order).await?,
+        let replaced = self.daos.orders.replace(cx, stored, &after, Uuid::new_v4()).await?;
+        let Replaced::Done(refused, _) = replaced else { return Ok(false) };
+        self.lines.figures().order(&refused.order);
+        match only {
+            Some(only) => {
+                let accounts: Vec<Account> = only.into_iter().map(|turned| turned.account).collect();
+                self.undo_some(cx, &refused.order, |account| accounts.contains(&account)).await?;
             }
-            self.daos.orders.forget(cx, note).await;
+            None => self.undo(cx, &refused.order).await?,
         }
-        Ok(())
+        self.daos.orders.forget(cx, note).await;
+        Ok(true)
     }
 
     /// Gives back what a refused order took, and ranks its accounts anew: others were ranked with
     /// what it took still in the books.
     pub(super) async fn undo(&self, cx: &Context, order: &Order) -> Result<(), ModelError> {
+        // One that the sweeper refused before it was written down: nothing can be taken for it.
+        if order.lines.is_empty() {
+            return Ok(());
+        }
         self.undo_some(cx, order, |_| true).await
     }
 

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::Orders;
-use crate::dao::orders::{Note, Replaced, Status};
+use crate::dao::orders::{Inserted, Note, Replaced, Status};
 use crate::dao::set_aside::{self, Aside, SweepFigures};
 use crate::dao::{Context, DaoError, now_ms};
 use crate::models::ModelError;
@@ -23,8 +23,6 @@ const PERIOD: Duration = Duration::from_secs(10);
 /// Notes younger than this, or than any request lives, may belong to one that is running. With the period this bounds
 /// how long a broken order keeps its units: well below a minute.
 const OLD_ENOUGH_MS: i64 = 30_000;
-/// An order that is not there: its creation may only have been paused. Its note is kept so long.
-const MAY_STILL_COME_MS: i64 = 600_000;
 /// Notes may be taken a little late by processes whose clocks differ.
 const OVERLAP_MS: i64 = 120_000;
 /// How far back a first look goes when no position is known.
@@ -100,11 +98,9 @@ pub async fn sweep(orders: &Orders, from: Option<i64>, upto: i64, aside: &mut As
             let (notes, all) = orders.daos.orders.notes(&Context::within(DEADLINE), minute, after, upto).await?;
             for note in &notes {
                 let done = match finish(orders, note).await {
-                    Ok(finished) => {
-                        if finished {
-                            aside.finished(note.order);
-                        }
-                        finished
+                    Ok(()) => {
+                        aside.finished(note.order);
+                        true
                     }
                     // One order that cannot be finished now must not keep the others.
                     Err(error) => set_aside(orders, note, upto, &error, aside).await,
@@ -145,19 +141,22 @@ async fn set_aside(orders: &Orders, note: &Note, upto: i64, error: &ModelError, 
     true
 }
 
-/// Does what the work behind a note still owes; false when it is too early to tell.
-async fn finish(orders: &Orders, note: &Note) -> Result<bool, ModelError> {
+/// Does what the work behind a note still owes.
+async fn finish(orders: &Orders, note: &Note) -> Result<(), ModelError> {
     let cx = Context::within(DEADLINE);
     let Some(stored) = orders.daos.orders.load(&cx, note.order).await? else {
-        // Nothing is taken for an order that is not written down.
-        let gone = note.at + MAY_STILL_COME_MS < now_ms();
-        if gone {
-            orders.daos.orders.forget(&cx, note).await;
-        }
-        return Ok(gone);
+        // Nothing was taken for it yet. Whoever is about to write it down, however late, finds it refused.
+        let refused = crate::models::order::refused_before_it_came(note.order, now_ms());
+        return match orders.daos.orders.insert(&cx, &refused, Uuid::new_v4()).await? {
+            Inserted::Done(..) => {
+                orders.daos.orders.forget(&cx, note).await;
+                Ok(())
+            }
+            Inserted::Exists => Box::pin(finish(orders, note)).await,
+        };
     };
     match stored.order.status {
-        // Nobody was told of it: it is undone. False: it was decided at this moment.
+        // Nobody was told of it: it is undone, unless it was decided at this moment.
         Status::Pending => {
             let after = crate::models::order::moved_to(&stored.order, Status::Refused, now_ms());
             if let Replaced::Done(refused, _) = orders.daos.orders.replace(&cx, &stored, &after, Uuid::new_v4()).await?
@@ -173,5 +172,5 @@ async fn finish(orders: &Orders, note: &Note) -> Result<bool, ModelError> {
     }
     orders.daos.orders.forget(&cx, note).await;
     tracing::info!(order = %note.order, status = stored.order.status.name(), "finished an order that was left half-way");
-    Ok(true)
+    Ok(())
 }

@@ -1,4 +1,5 @@
 mod mortal;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -36,9 +37,15 @@ fn cx() -> Context {
 
 impl Shop {
     async fn open(products: usize) -> Self {
+        let products: Vec<Uuid> = (0..products).map(|_| Uuid::now_v7()).collect();
+        Self::of(Uuid::now_v7(), &products, 0).await
+    }
+
+    /// The stocks of the first products are not counted yet.
+    async fn of(user: Uuid, products: &[Uuid], uncounted: usize) -> Self {
         let daos = memory::daos();
         let user = User {
-            id: Uuid::now_v7(),
+            id: user,
             name: "Ana".into(),
             email: "ana@example.org".into(),
             version: 1,
@@ -47,7 +54,7 @@ impl Shop {
         };
         daos.users.insert(&cx(), &user, Uuid::new_v4()).await.unwrap();
         let mut shop = Self { daos, user: user.id, products: Vec::new() };
-        for at in 0..products {
+        for (at, id) in products.iter().enumerate() {
             let product = crate::models::product::Draft {
                 sku: format!("sku {at}"),
                 name: "Tea".into(),
@@ -56,9 +63,11 @@ impl Shop {
                 description: None,
                 category: None,
             };
-            let product: Product = product.into_product(Uuid::now_v7(), 0);
+            let product: Product = product.into_product(*id, 0);
             shop.daos.products.insert(&cx(), &product, Uuid::new_v4()).await.unwrap();
-            shop.set(product.id, STOCK).await;
+            if at >= uncounted {
+                shop.set(product.id, STOCK).await;
+            }
             shop.products.push(product.id);
         }
         shop
@@ -100,7 +109,8 @@ impl Shop {
 
     fn draft(&self, quantities: &[i64]) -> Draft {
         // Against the order in which lines are taken.
-        let items = self.products.iter().copied().zip(quantities.iter().copied()).rev().collect();
+        let items = self.products.iter().copied().zip(quantities.iter().copied()).rev();
+        let items = items.filter(|(_, units)| *units > 0).collect();
         Draft { user: self.user, items }
     }
 
@@ -421,7 +431,8 @@ async fn fill(shop: &Shop, product: Uuid, quantity: i64) {
         at: before.updated_at,
     };
     let after = crate::dao::ledger::Balance { quantity, version, ..before };
-    let posting = crate::dao::ledger::Posting { movements: vec![movement], after, days: Vec::new() };
+    let posting =
+        crate::dao::ledger::Posting { movements: vec![movement], closed: Vec::new(), after, days: Vec::new() };
     shop.daos.ledger.post(&cx(), account, before.version, &posting).await.unwrap();
 }
 

@@ -29,7 +29,7 @@ async fn reports_on(accounts: &[Vec<(i32, i64)>]) -> (Reports, Vec<Account>) {
             at: 0,
         };
         let days = days.iter().map(|(day, after)| DayTurnover { day: *day, before: None, after: *after }).collect();
-        let posting = Posting { movements: vec![movement], after, days };
+        let posting = Posting { movements: vec![movement], closed: Vec::new(), after, days };
         ledger.post(&cx(), account, 0, &posting).await.unwrap();
         if let Some(slot) = Slot::of(account.id, turnover) {
             ranks.put(&cx(), account, slot, 1).await.unwrap();

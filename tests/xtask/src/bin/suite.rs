@@ -41,6 +41,9 @@ async fn main() -> anyhow::Result<ExitCode> {
         let tools = tools::ensure(&Cache::open()?)?;
         steps.checks(schemas::STEP, || schemas::check(&tools));
     }
+    let mut walk = cargo(["test", "--workspace", "--lib", "models::orders::tests::walk"]);
+    walk.args(["--", "--ignored", "--nocapture"]);
+    steps.command("walk of an order", &mut walk, Counting::CargoTest, RINGS);
     if api_suite::STEPS.iter().any(|step| steps.wants(step)) {
         let tools = tools::ensure(&Cache::open()?)?;
         if let Err(error) = api_suite::run_all(&mut steps, &tools).await {

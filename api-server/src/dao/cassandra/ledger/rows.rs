@@ -14,6 +14,8 @@ use crate::dao::ledger::{Account, Balance, Glimpse, Kind, Movement};
 pub const MOVEMENTS: i8 = 0;
 /// The part of a partition that holds turnover, by day.
 pub const DAYS: i8 = 1;
+/// The part of a partition that holds the ids that were used, by [`key_of_id`].
+pub const IDS: i8 = 2;
 /// Versions of one partition of the history.
 pub const BLOCK: i64 = 1_000;
 
@@ -113,6 +115,13 @@ fn movement_of(row: MovementRow<'_>) -> Option<Movement> {
 /// The key of a partition.
 pub fn key_of(account: Account) -> [Bound; 2] {
     [text(account.book.name()), id(account.id)]
+}
+
+/// The key of an id's row: 64 of its bits, of which none is the same in all ids. Two ids of one account that share them
+/// would be refused for each other.
+pub const fn key_of_id(id: Uuid) -> i64 {
+    let (high, low) = id.as_u64_pair();
+    (high ^ low).cast_signed()
 }
 
 /// Values of [`MOVEMENT`].

@@ -73,6 +73,11 @@ impl LedgerDao for Mortal<dyn LedgerDao> {
         self.0.made(cx, account, ids).await
     }
 
+    async fn closed(&self, cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Uuid>, DaoError> {
+        self.1.read()?;
+        self.0.closed(cx, account, ids).await
+    }
+
     async fn load_days(&self, cx: &Context, account: Account, days: &[i32]) -> Result<Vec<(i32, i64)>, DaoError> {
         self.1.read()?;
         self.0.load_days(cx, account, days).await
