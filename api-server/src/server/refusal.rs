@@ -1,0 +1,23 @@
+//! The answer to a head that could not be read, as it is sent. No IO.
+
+use axum::body::Body;
+use http::Response;
+use http_body_util::BodyExt as _;
+
+/// The bytes of an answer, after which the connection ends.
+pub async fn written(answer: Response<Body>) -> Vec<u8> {
+    let (parts, body) = answer.into_parts();
+    // It lies in memory whole.
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let mut out = Vec::with_capacity(512 + body.len());
+    out.extend_from_slice(format!("HTTP/1.1 {}\r\n", parts.status).as_bytes());
+    for (name, value) in &parts.headers {
+        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(format!("content-length: {}\r\nconnection: close\r\n\r\n", body.len()).as_bytes());
+    out.extend_from_slice(&body);
+    out
+}
