@@ -73,6 +73,7 @@ fn visible(text: &str) -> String {
         graphql::query,
         csv::import_stocks,
         csv::export::export_stocks,
+        csv::later::show,
         orders::list,
         orders::create,
         orders::put,

@@ -113,10 +113,16 @@ pub async fn serve(
     tracing::info!(open = connections.len(), "listener closed, waiting for running requests");
     closing.send_replace(true);
     connections.close();
+    app.jobs.close();
+    // What goes on without a connection has been told to end, too, and keeps what became of it.
+    let ended = async {
+        connections.wait().await;
+        app.jobs.wait().await;
+    };
     tokio::select! {
-        () = connections.wait() => {}
+        () = ended => {}
         () = tokio::time::sleep(pace.shutdown) => {
-            tracing::warn!(left = connections.len(), "requests were still running at the end of the shutdown time");
+            tracing::warn!(left = connections.len() + app.jobs.len(), "requests were still running at the end of the shutdown time");
         }
         () = &mut probes => {}
     }
