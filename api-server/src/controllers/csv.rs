@@ -221,10 +221,13 @@ struct Import {
     counts: Option<watch::Sender<Counts>>,
 }
 
+/// A line that could be read, or what is wrong with it.
+type Read<T> = Result<Line<T>, Vec<Fault>>;
+
 /// What is done with the lines of a file.
 struct Way<T, A> {
     head: fn(&Record) -> Result<Columns, Vec<Fault>>,
-    read: fn(&Columns, &Record) -> Result<Line<T>, Vec<Fault>>,
+    read: fn(&Columns, &Record) -> Read<T>,
     sku: fn(&T) -> &str,
     apply: A,
 }

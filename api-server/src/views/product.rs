@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 use uuid::Uuid;
 
 use super::{fields, json};
@@ -51,10 +52,14 @@ pub struct ProductChangeDoc {
     description: Option<String>,
     #[schema(min_length = 1, max_length = 100, pattern = "Name")]
     category: Option<String>,
-    /// `null` restores an archived product: it is in the lists again with its stock, if its sku, or the one that is sent with
-    /// this, is free.
-    #[schema(value_type = (), required = false, nullable = true)]
+    #[schema(schema_with = null_restores, required = false)]
     archived_at: Option<()>,
+}
+
+fn null_restores() -> Object {
+    let description = "`null` restores an archived product: it is in the lists again with its stock, if its sku, or the one \
+                       that is sent with this, is free.";
+    ObjectBuilder::new().schema_type(SchemaType::Type(Type::Null)).description(Some(description)).build()
 }
 
 /// A product as it is answered.

@@ -408,6 +408,7 @@ async fn an_import_that_is_not_waited_for_is_told_of_in_the_end_as_it_would_have
     assert_eq!((&dry["answer"]["created"], store.count().await), (&2.into(), 0));
     let done = ended(&store, &later(&store, "/products/import", FILE).await).await;
     assert_eq!((&done["status"], &done["answer"]["created"]), (&200.into(), &2.into()));
+    assert_eq!((&done["progress"]["lines"], &done["progress"]["created"]), (&2.into(), &2.into()));
     assert_eq!(store.count().await, 2);
     let counted = later(&store, "/stocks/import?reference=count-1", "sku,quantity\nA,5\nB,-1\nX,1\n").await;
     let counted = ended(&store, &counted).await;

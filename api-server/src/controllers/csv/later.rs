@@ -64,9 +64,11 @@ where
             let mut work = pin!(work);
             tokio::select! {
                 done = &mut work => done,
-                () = beats(&services, id, counts, timeout) => work.await,
+                () = beats(&services, id, &counts, timeout) => work.await,
             }
         };
+        let all = *counts.borrow();
+        services.imports.beat(&Context::within(timeout), id, &import::progress(all)).await;
         let (status, answer) = ended(done, id).await;
         tracing::info!(import = %id, kind = kind.name(), status, "an import has ended that nobody waited for");
         services.imports.end(id, timeout, status, answer).await;
@@ -83,7 +85,7 @@ where
 }
 
 /// Tells again and again how far an import is.
-async fn beats(services: &Services, id: Uuid, counts: watch::Sender<Counts>, timeout: Duration) {
+async fn beats(services: &Services, id: Uuid, counts: &watch::Sender<Counts>, timeout: Duration) {
     let mut beats = tokio::time::interval(BEAT);
     beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
