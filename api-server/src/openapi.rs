@@ -157,7 +157,6 @@ impl Modify for Closed {
             "NewOrderItem",
             "OrderChange",
             "OrderPayment",
-            "GraphqlRequest",
         ] {
             if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(name) {
                 object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
