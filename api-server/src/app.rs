@@ -17,6 +17,7 @@ use crate::models::cluster::Cluster;
 use crate::models::cursor::CursorKey;
 use crate::models::figures::Figures;
 use crate::models::idempotency::Idempotency;
+use crate::models::imports::Imports;
 use crate::models::lines::Lines;
 use crate::models::orders::{self, Orders};
 use crate::models::products::Products;
@@ -35,6 +36,7 @@ pub struct Services {
     pub orders: Orders,
     pub reports: Reports,
     pub idempotency: Idempotency,
+    pub imports: Imports,
     pub cluster: Cluster,
 }
 
@@ -59,6 +61,7 @@ impl Services {
             products: Products::new(daos.products, daos.ledger, cursors.clone()),
             users: Users::new(daos.users, cursors.clone()),
             idempotency: Idempotency::new(daos.idempotency, lease_ms),
+            imports: Imports::new(daos.imports),
             cluster: Cluster::new(daos.cluster, datacenter),
         }
     }
@@ -84,6 +87,9 @@ pub const LONG_REQUEST: Duration = Duration::from_secs(600);
 
 /// Imports under way at once.
 const IMPORTS_MAX: usize = 4;
+
+/// Files of imports that nobody waits for at once, each held whole.
+const HELD_FILES_MAX: usize = 2;
 
 /// Exports under way at once: each goes on after its request is answered.
 const EXPORTS_MAX: usize = 4;
@@ -135,6 +141,10 @@ pub struct App {
     pub gate: Gate,
     /// Turns of imports.
     pub imports: Arc<Semaphore>,
+    /// Room for files of imports that nobody waits for.
+    pub held_files: Arc<Semaphore>,
+    /// Work that goes on after its request was answered.
+    pub jobs: TaskTracker,
     /// Turns of exports.
     pub exports: Arc<Semaphore>,
     /// What clients have not taken yet.
@@ -166,6 +176,8 @@ impl App {
             metrics,
             gate,
             imports: Arc::new(Semaphore::new(IMPORTS_MAX)),
+            held_files: Arc::new(Semaphore::new(HELD_FILES_MAX)),
+            jobs: TaskTracker::new(),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             unsent: Unsent::new(UNSENT_MAX),
             readiness: Readiness::default(),

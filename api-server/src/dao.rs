@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod contract;
 pub mod error;
 pub mod idempotency;
+pub mod imports;
 pub mod ledger;
 pub mod level;
 pub mod memory;
@@ -42,6 +43,7 @@ pub struct Daos {
     pub ledger: Arc<dyn ledger::LedgerDao>,
     pub orders: Arc<dyn orders::OrderDao>,
     pub ranks: Arc<dyn ranks::RankDao>,
+    pub imports: Arc<dyn imports::ImportDao>,
     pub cluster: Arc<dyn cluster::ClusterDao>,
 }
 

@@ -244,6 +244,30 @@ impl Edge {
         Ok(response)
     }
 
+    /// The answer to a head that could not be read, counted and told as that of a request; its connection ends after it.
+    pub fn refuse(&self, status: u16, peer: Option<IpAddr>) -> Response<Body> {
+        let problem = rules_of_http::unread(status);
+        let id = self.ids.make();
+        let method = Method::from_bytes(b"_OTHER").unwrap_or_default();
+        self.app.metrics.request(Route::Unmatched, &method, problem.status, 0.0);
+        self.log.request(&Entry {
+            id: &id,
+            method: &method,
+            path: "",
+            route: Route::Unmatched,
+            status: problem.status,
+            took: std::time::Duration::ZERO,
+            bytes: None,
+            client: peer,
+            role: None,
+            trace: None,
+        });
+        let mut response = problem.render(id.to_str().unwrap_or_default());
+        response.headers_mut().insert(REQUEST_ID, id);
+        response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
+    }
+
     /// The turn of a request that asks Cassandra to trace, `None` for all others; who may not, or has to wait, is told.
     fn trace_turn(&self, headers: &HeaderMap, role: Option<Role>) -> Result<Option<TraceTurn>, Problem> {
         // Anything but true or false is refused where headers are read.

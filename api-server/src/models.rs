@@ -8,6 +8,7 @@ pub mod cursor;
 pub mod error;
 pub mod figures;
 pub mod idempotency;
+pub mod imports;
 pub mod ledger;
 pub mod lines;
 pub mod order;
@@ -27,6 +28,7 @@ pub use error::{ModelError, Violation};
 /// What a caller of a use case gives and gets beside its data, re-exported so that whoever speaks
 /// HTTP needs nothing from the DAOs.
 pub use crate::dao::cluster as ring;
+pub use crate::dao::imports as import;
 pub use crate::dao::page::LOOKED_AT_MAX;
 pub use crate::dao::price::{Price, PriceError};
 pub use crate::dao::products::{Filter, Product, ProductRef, ProductSink};

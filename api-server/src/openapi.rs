@@ -73,6 +73,7 @@ fn visible(text: &str) -> String {
         graphql::query,
         csv::import_stocks,
         csv::export::export_stocks,
+        csv::later::show,
         orders::list,
         orders::create,
         orders::put,
@@ -156,7 +157,6 @@ impl Modify for Closed {
             "NewOrderItem",
             "OrderChange",
             "OrderPayment",
-            "GraphqlRequest",
         ] {
             if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(name) {
                 object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));

@@ -146,8 +146,8 @@ impl Problem {
         self
     }
 
-    /// The answer as it goes to the client.
-    pub fn render(&self, request_id: &str) -> Response {
+    /// The problem as JSON.
+    pub fn body(&self, request_id: &str) -> Vec<u8> {
         let mut out = Vec::with_capacity(512);
         out.extend_from_slice(b"{\"type\":\"urn:store-manager:problem:");
         out.extend_from_slice(self.code.as_bytes());
@@ -193,7 +193,12 @@ impl Problem {
             out.extend_from_slice(report);
         }
         out.push(b'}');
-        let mut response = Response::new(Body::from(out));
+        out
+    }
+
+    /// The answer as it goes to the client.
+    pub fn render(&self, request_id: &str) -> Response {
+        let mut response = Response::new(Body::from(self.body(request_id)));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -271,7 +276,14 @@ impl From<DaoError> for Problem {
                 Self::unavailable("too_few_replicas", detail)
             }
             DaoError::Unreachable(_) => {
-                Self::unavailable("database_unreachable", "the database took no request, nothing was changed")
+                Self::unavailable("database_unreachable", "no node of the database can be reached, nothing was changed")
+            }
+            DaoError::Busy(_) => Self::unavailable(
+                "database_overloaded",
+                "there is more to do than the database gets done in time, nothing was changed",
+            ),
+            DaoError::Contended => {
+                Self::unavailable("contended", "others changed the same thing at every try, nothing was changed")
             }
             DaoError::Timeout { .. } => {
                 Self::unavailable("database_timeout", "the database did not answer in time, nothing was changed")
@@ -326,6 +338,7 @@ mod tests {
     fn text_of_the_database_never_reaches_the_client() {
         for error in [
             DaoError::Unreachable("secret host".into()),
+            DaoError::Busy("secret stream".into()),
             DaoError::Broken("secret row".into()),
             DaoError::RolesUnread("secret role".into()),
             DaoError::Timeout { level: "ONE", detail: "secret".into() },

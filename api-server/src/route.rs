@@ -18,6 +18,7 @@ pub enum Route {
     StockMovements,
     StockOverview,
     StockQuery,
+    Import,
     Orders,
     Order,
     HighestSpenders,
@@ -41,7 +42,7 @@ pub enum Route {
 
 impl Route {
     /// Every route with a pattern.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Products,
         Self::ProductImport,
         Self::ProductExport,
@@ -56,6 +57,7 @@ impl Route {
         Self::StockMovements,
         Self::StockOverview,
         Self::StockQuery,
+        Self::Import,
         Self::Orders,
         Self::Order,
         Self::HighestSpenders,
@@ -95,6 +97,7 @@ impl Route {
             Self::StockMovements => "/stocks/{product_id}/movements",
             Self::StockOverview => "/stocks/reports/overview-stocks",
             Self::StockQuery => "/stocks/graphql-query",
+            Self::Import => "/imports/{id}",
             Self::Orders => "/orders",
             Self::Order => "/orders/{id}",
             Self::HighestSpenders => "/orders/reports/highest-spenders",
@@ -120,7 +123,9 @@ impl Route {
     pub const fn controller(self) -> &'static str {
         match self {
             Self::Products | Self::Product => "controller.products",
-            Self::ProductImport | Self::ProductExport | Self::StockImport | Self::StockExport => "controller.csv",
+            Self::ProductImport | Self::ProductExport | Self::StockImport | Self::StockExport | Self::Import => {
+                "controller.csv"
+            }
             Self::Users | Self::User => "controller.users",
             Self::Stocks | Self::Stock | Self::StockAdjustments | Self::StockMovements | Self::StockOverview => {
                 "controller.stocks"
@@ -163,6 +168,7 @@ impl Route {
             (Some("stocks"), Some(id), None) if !id.is_empty() => Self::Stock,
             (Some("stocks"), Some(id), Some("adjustments")) if !id.is_empty() => Self::StockAdjustments,
             (Some("stocks"), Some(id), Some("movements")) if !id.is_empty() => Self::StockMovements,
+            (Some("imports"), Some(id), None) if !id.is_empty() => Self::Import,
             (Some("orders"), None, None) => Self::Orders,
             (Some("orders"), Some("reports"), Some("highest-spenders")) => Self::HighestSpenders,
             (Some("orders"), Some("reports"), Some("best-sellers")) => Self::BestSellers,

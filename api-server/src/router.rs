@@ -36,6 +36,7 @@ pub fn build(app: Arc<App>) -> Router {
         .route(Route::StockMovements.pattern(), get(stocks::movements))
         .route(Route::StockOverview.pattern(), get(stocks::overview))
         .route(Route::StockQuery.pattern(), post(graphql::query))
+        .route(Route::Import.pattern(), get(csv::later::show))
         .route(Route::Orders.pattern(), get(orders::list).post(orders::create).put(orders::put))
         .route(Route::Order.pattern(), get(orders::show).patch(orders::patch).delete(orders::cancel))
         .route(Route::HighestSpenders.pattern(), get(reports::highest_spenders))

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use crate::auth::roles;
 use crate::problem::Problem;
 use crate::route::Route;
+use crate::server::MAX_HEAD;
 
 /// The answer to a request that goes no further: `OPTIONS`, which tells the methods of a path, and what is refused.
 ///
@@ -50,6 +51,26 @@ pub fn nowhere(path: &str) -> Problem {
     let meant = path != without && Route::of(without) != Route::Unmatched;
     let hint = if meant { "without a slash at its end it is one" } else { "all are in /openapi.json" };
     Problem::new(StatusCode::NOT_FOUND, "not_found", format!("no resource has this path, {hint}"))
+}
+
+/// What is wrong with a head that is no head of HTTP/1.1, or is one too long.
+pub fn unread(status: u16) -> Problem {
+    let (status, code, detail) = match status {
+        // A first line that is too long is, too: hyper has one bound for all of the head.
+        414 | 431 => (
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "head_too_long",
+            format!("the head of a request has at most 100 headers and {} KiB, send fewer", MAX_HEAD / 1024),
+        ),
+        _ => (
+            StatusCode::BAD_REQUEST,
+            "malformed_head",
+            "the head is not one of HTTP/1.1: look at its first line, the names and values of its headers, and its \
+             lengths (HTTP/2 and TLS end at the proxy before this port)"
+                .to_owned(),
+        ),
+    };
+    Problem::new(status, code, detail)
 }
 
 /// The methods of a route: those of its table, and what each resource understands.

@@ -10,6 +10,7 @@
 
 pub mod outgoing;
 mod patient;
+mod refusal;
 mod seats;
 
 use std::future::Future;
@@ -23,6 +24,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -61,7 +63,7 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(100);
 /// How long a connection may take for the head of its first request.
 pub const FIRST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a request's head, and of an answer that are gathered for one write.
-const MAX_HEAD: usize = 16 * 1024;
+pub const MAX_HEAD: usize = 16 * 1024;
 /// Connections of probes and scrapers at once.
 const OPERATIONS_CONNECTIONS: usize = 64;
 /// What the kernel takes of an answer before its client has; it doubles this. Its own bound would be megabytes, which
@@ -111,15 +113,18 @@ pub async fn serve(
     tracing::info!(open = connections.len(), "listener closed, waiting for running requests");
     closing.send_replace(true);
     connections.close();
+    app.jobs.close();
     app.writes.close();
-    let all_has_ended = async {
+    // What goes on without a connection has been told to end, too, and keeps what became of it.
+    let ended = async {
         connections.wait().await;
+        app.jobs.wait().await;
         app.writes.wait().await;
     };
     tokio::select! {
-        () = all_has_ended => {}
+        () = ended => {}
         () = tokio::time::sleep(pace.shutdown) => {
-            tracing::warn!(left = connections.len(), "requests were still running at the end of the shutdown time");
+            tracing::warn!(left = connections.len() + app.jobs.len() + app.writes.len(), "requests were still running at the end of the shutdown time");
         }
         () = &mut probes => {}
     }
@@ -161,7 +166,7 @@ async fn connection(stream: TcpStream, edge: Edge, seat: Arc<Taken>, pace: Pace,
     let peer = stream.peer_addr().ok().map(|address| address.ip());
     let unsent = edge.unsent();
     let service = {
-        let seat = Arc::clone(&seat);
+        let (seat, edge) = (Arc::clone(&seat), edge.clone());
         service_fn(move |request: Request<Incoming>| {
             let (edge, busy) = (edge.clone(), seat.busy());
             let counted = (!Route::of(request.uri().path()).is_in_the_program()).then(|| unsent.clone());
@@ -173,12 +178,11 @@ async fn connection(stream: TcpStream, edge: Edge, seat: Arc<Taken>, pace: Pace,
     };
     // Without pipeline_flush, for which hyper copies every body into its own buffer: an answer that nobody reads would be
     // in memory once more for each connection.
-    let serving = http1::Builder::new()
+    let mut serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(Patient::new(stream, pace.write_timeout)), service);
-    let mut serving = pin!(serving);
     let mut first_head = pin!(tokio::time::sleep(pace.first_head_timeout));
     let mut waits = true;
     let mut leaving = false;
@@ -193,13 +197,27 @@ async fn connection(stream: TcpStream, edge: Edge, seat: Arc<Taken>, pace: Pace,
                 waits = false;
             }
             () = until_closed(&mut closed), if !leaving => {
-                serving.as_mut().graceful_shutdown();
+                std::pin::Pin::new(&mut serving).graceful_shutdown();
                 leaving = true;
             }
         }
     };
-    if let Err(error) = end {
-        tracing::debug!(%error, "connection ended early");
+    let Err(error) = end else { return };
+    tracing::debug!(%error, "connection ended early");
+    let mut stream = serving.into_parts().io.into_inner();
+    // What hyper gives no answer to is the beginning of HTTP/2.
+    if let Some(status) = stream.refused().or_else(|| error.is_parse().then_some(400)) {
+        let answer = edge.refuse(status, peer);
+        let answered = async {
+            stream.write_all(&refusal::written(answer).await).await?;
+            stream.shutdown().await
+        };
+        tokio::select! {
+            answered = answered => if let Err(error) = answered {
+                tracing::debug!(%error, "a head that could not be read was not answered");
+            },
+            () = seat.lost() => {}
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod body;
 pub mod export;
+pub mod later;
 mod parts;
 
 use std::collections::VecDeque;
@@ -16,18 +17,21 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use self::body::{Broken, Records};
 use super::answer;
 use super::request::{self, Query};
 use crate::app::{App, IMPORT_MAX, LONG_REQUEST};
-use crate::models::bulk::{Became, Fault, Held, LINES_MAX, Line, StockLine, Stop, Tally};
+use crate::models::bulk::{Became, Counts, Fault, Held, LINES_MAX, Line, StockLine, Stop, Tally};
+use crate::models::import::Kind;
 use crate::models::product::Change;
 use crate::models::text::Text;
 use crate::models::{Context, ModelError};
 use crate::problem::{Problem, ProblemDoc};
+use crate::views::csv::import::ImportDoc;
 use crate::views::csv::report::{self, ReportDoc};
 use crate::views::csv::table::Columns;
 use crate::views::csv::{Record, products, stocks};
@@ -49,7 +53,8 @@ const AT_ONCE: usize = 8;
 /// does not have stay as they are. If there is none it is created, which needs `name` and `price`, unless
 /// `update_only`. So a file that is sent again changes nothing. Lines are done by themselves: a wrong one
 /// is told and the others are done. Columns may be separated by semicolons, with a comma in prices then,
-/// or by tabs. At most 20,000 lines and 16 MiB.
+/// or by tabs. At most 20,000 lines and 16 MiB. With `Prefer: respond-async` nobody waits: it is answered
+/// 202 when the file has come, and its `Location` tells what becomes of it.
 #[utoipa::path(
     post, path = "/products/import", tag = "products", operation_id = "importProducts",
     request_body(content(
@@ -60,9 +65,15 @@ const AT_ONCE: usize = 8;
     params(
         ("update_only" = Option<bool>, Query, description = "Tell of skus that are not there instead of creating their products", nullable = false),
         ("dry_run" = Option<bool>, Query, description = "Only say what would be done", nullable = false),
+        ("Prefer" = Option<String>, Header, description = "`respond-async`: do not wait for the end of the import", nullable = false, example = "wait=600"),
     ),
     responses(
         (status = 200, description = "Every line was done", body = ReportDoc),
+        (status = 202, description = "The file has come and is being worked on; only with `Prefer: respond-async`", body = ImportDoc, headers(
+            ("Location" = String, description = "Where to ask what becomes of it"),
+            ("Retry-After" = u32, description = "When to ask, in seconds"),
+            ("Preference-Applied" = String, description = "`respond-async`"),
+        )),
         (status = 400, description = "The request cannot be understood, or the body broke off; `report` tells what was done", body = ProblemDoc, content_type = "application/problem+json"),
         (status = 406, response = crate::openapi::NotAcceptable),
         (status = 408, description = "The body did not go on in time; `report` tells what was done", body = ProblemDoc, content_type = "application/problem+json"),
@@ -84,8 +95,9 @@ pub async fn import_products(State(app): State<Arc<App>>, request: Request) -> R
         async move { store.put(&cx, &line, new_too, dry_run).await }
     };
     let body = parts::file(&parts.headers, body, app.limits.request_timeout).await?;
-    let import = Import { app, dry_run, whole: false };
-    import.run(body, products::read_head, products::read, |line| line.sku.as_deref().unwrap_or_default(), apply).await
+    let import = Import { app, dry_run, whole: false, counts: None };
+    let way = Way { head: products::read_head, read: products::read, sku: sku_of_product, apply };
+    import.answer(Kind::Products, &parts.headers, body, way).await
 }
 
 /// Import stocks
@@ -96,7 +108,8 @@ pub async fn import_products(State(app): State<Arc<App>>, request: Request) -> R
 /// nothing, also if units were sold since, and also a year later. So a count has its date in its
 /// reference. The file is read to its end before anything is done; then lines are done by themselves: a
 /// wrong one is told and the others are done. Of a sku that stands in several lines nothing is done.
-/// Columns may be separated by semicolons or tabs, too. At most 20,000 lines and 16 MiB.
+/// Columns may be separated by semicolons or tabs, too. At most 20,000 lines and 16 MiB. With
+/// `Prefer: respond-async` it is answered 202 when the file has come, and its `Location` tells what becomes of it.
 #[utoipa::path(
     post, path = "/stocks/import", tag = "stocks", operation_id = "importStocks",
     request_body(content(
@@ -107,9 +120,15 @@ pub async fn import_products(State(app): State<Arc<App>>, request: Request) -> R
     params(
         ("reference" = String, Query, description = "What the file is, such as a delivery note, or a count with its date; kept with each movement. Each moves a stock once, for good", min_length = 1, max_length = 100, pattern = "Identifier", example = "DN-2041"),
         ("dry_run" = Option<bool>, Query, description = "Only say what would be done", nullable = false),
+        ("Prefer" = Option<String>, Header, description = "`respond-async`: do not wait for the end of the import", nullable = false, example = "wait=600"),
     ),
     responses(
         (status = 200, description = "Every line was done", body = ReportDoc),
+        (status = 202, description = "The file has come and is being worked on; only with `Prefer: respond-async`", body = ImportDoc, headers(
+            ("Location" = String, description = "Where to ask what becomes of it"),
+            ("Retry-After" = u32, description = "When to ask, in seconds"),
+            ("Preference-Applied" = String, description = "`respond-async`"),
+        )),
         (status = 400, description = "The request cannot be understood, or the body broke off; `report` tells what was done", body = ProblemDoc, content_type = "application/problem+json"),
         (status = 406, response = crate::openapi::NotAcceptable),
         (status = 408, description = "The body did not go on in time; `report` tells what was done", body = ProblemDoc, content_type = "application/problem+json"),
@@ -137,8 +156,17 @@ pub async fn import_stocks(State(app): State<Arc<App>>, request: Request) -> Res
         async move { store.put(&cx, &line, &reference, dry_run).await }
     };
     let body = parts::file(&parts.headers, body, app.limits.request_timeout).await?;
-    let import = Import { app, dry_run, whole: true };
-    import.run(body, stocks::read_head, stocks::read, |line| &line.sku, apply).await
+    let import = Import { app, dry_run, whole: true, counts: None };
+    let way = Way { head: stocks::read_head, read: stocks::read, sku: sku_of_stock, apply };
+    import.answer(Kind::Stocks, &parts.headers, body, way).await
+}
+
+fn sku_of_product(line: &Change) -> &str {
+    line.sku.as_deref().unwrap_or_default()
+}
+
+fn sku_of_stock(line: &StockLine) -> &str {
+    &line.sku
 }
 
 /// What an import's request says before its body is read.
@@ -189,6 +217,19 @@ struct Import {
     dry_run: bool,
     /// Whether the file is read to its end before anything is done.
     whole: bool,
+    /// Who is told how far it is.
+    counts: Option<watch::Sender<Counts>>,
+}
+
+/// A line that could be read, or what is wrong with it.
+type Read<T> = Result<Line<T>, Vec<Fault>>;
+
+/// What is done with the lines of a file.
+struct Way<T, A> {
+    head: fn(&Record) -> Result<Columns, Vec<Fault>>,
+    read: fn(&Columns, &Record) -> Read<T>,
+    sku: fn(&T) -> &str,
+    apply: A,
 }
 
 /// Why a file is not read on.
@@ -201,22 +242,41 @@ enum Ended {
 }
 
 impl Import {
-    /// Does each line of a body with `apply` and tells what has become of all.
-    async fn run<T, F>(
-        &self,
+    /// Does a file while its client waits, or later if it asks for that.
+    async fn answer<T, A, F>(
+        self,
+        kind: Kind,
+        headers: &HeaderMap,
         body: Body,
-        head: impl Fn(&Record) -> Result<Columns, Vec<Fault>>,
-        read: impl Fn(&Columns, &Record) -> Result<Line<T>, Vec<Fault>>,
-        sku: impl Fn(&T) -> &str,
-        apply: impl Fn(Context, T) -> F,
+        way: Way<T, A>,
     ) -> Result<Response, Problem>
     where
-        F: Future<Output = Result<Became, ModelError>>,
+        T: Send + 'static,
+        A: Fn(Context, T) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Became, ModelError>> + Send + 'static,
     {
-        let Ok(_turn) = Arc::clone(&self.app.imports).try_acquire_owned() else {
+        let Ok(turn) = Arc::clone(&self.app.imports).try_acquire_owned() else {
             let detail = "other imports are under way, nothing was changed";
             return Err(Problem::unavailable("overloaded", detail));
         };
+        if !later::is_asked(headers) {
+            return self.run(body, &way).await;
+        }
+        let app = Arc::clone(&self.app);
+        let work = move |body, counts| async move {
+            let _turn = turn;
+            Self { counts: Some(counts), ..self }.run(body, &way).await
+        };
+        later::begin(&app, kind, body, work).await
+    }
+
+    /// Does each line of a body and tells what has become of all.
+    async fn run<T, A, F>(&self, body: Body, way: &Way<T, A>) -> Result<Response, Problem>
+    where
+        A: Fn(Context, T) -> F,
+        F: Future<Output = Result<Became, ModelError>>,
+    {
+        let Way { head, read, sku, apply } = way;
         let until = Instant::now() + LONG_REQUEST;
         let mut records = Records::new(body, self.app.limits.request_timeout);
         let mut tally = Tally::new(self.dry_run);
@@ -233,9 +293,9 @@ impl Import {
         let mut held = VecDeque::new();
         if self.whole {
             match self
-                .hold(&mut records, &columns, &read, until, &mut tally)
+                .hold(&mut records, &columns, read, until, &mut tally)
                 .await
-                .and_then(|lines| lines.whole(&mut tally, &sku).map_err(Ended::Stopped))
+                .and_then(|lines| lines.whole(&mut tally, sku).map_err(Ended::Stopped))
             {
                 Ok(lines) => held = lines,
                 Err(end) => ended = Some(end),
@@ -248,6 +308,9 @@ impl Import {
         let mut work = FuturesUnordered::new();
         let mut more = !self.whole;
         loop {
+            if let Some(counts) = &self.counts {
+                counts.send_replace(tally.counts());
+            }
             if ended.is_some() {
                 (more, held) = (false, VecDeque::new());
             }
@@ -263,7 +326,7 @@ impl Import {
             }
             tokio::select! {
                 record = records.next(), if more && work.len() < AT_ONCE => match record {
-                    Ok(Some(record)) => match tally.read(record.line, read(&columns, &record), &sku) {
+                    Ok(Some(record)) => match tally.read(record.line, read(&columns, &record), sku) {
                         Ok(None) => {}
                         Ok(Some(line)) => work.push(begin(line)),
                         Err(stop) => ended = Some(Ended::Stopped(stop)),

@@ -66,14 +66,19 @@ pub async fn query(State(app): State<Arc<App>>, request: Request) -> Result<Resp
     let asked = view::read(&body)?;
     let services = request::services(&app)?;
     let reads = Arc::new(Reads::new(Arc::clone(&app), cx));
-    let outcome = match view::parsed(asked) {
-        Ok(asked) => SCHEMA.execute(asked.data(Arc::clone(&reads))).await,
-        Err(refused) => Outcome::from_errors(vec![refused]),
+    let view::Answer { body, refused } = match asked {
+        None => view::not_persisted(),
+        Some(asked) => {
+            let outcome = match view::parsed(asked) {
+                Ok(asked) => SCHEMA.execute(asked.data(Arc::clone(&reads))).await,
+                Err(refused) => Outcome::from_errors(vec![refused]),
+            };
+            if let Some(problem) = unanswered(&outcome) {
+                return Err(problem);
+            }
+            view::answer(outcome, COST_MAX)
+        }
     };
-    if let Some(problem) = unanswered(&outcome) {
-        return Err(problem);
-    }
-    let view::Answer { body, refused } = view::answer(outcome, COST_MAX);
     let status = if refused && media_type == MEDIA_TYPES[0] { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let mut response = answer::json(status, body);
     let headers = response.headers_mut();

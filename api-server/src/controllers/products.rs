@@ -88,6 +88,7 @@ async fn create_once(
         ("sku" = Option<String>, Query, description = "Exactly this sku", min_length = 1, max_length = 64, nullable = false, pattern = "Identifier"),
         ("name_prefix" = Option<String>, Query, description = "Beginning of the name, without regard to case", min_length = 1, max_length = 150, nullable = false, pattern = "Beginning"),
         ("category" = Option<String>, Query, description = "Exactly this category", min_length = 1, max_length = 100, nullable = false, pattern = "Name"),
+        ("archived" = Option<bool>, Query, description = "`true`: those that are archived, and no others; without another filter", nullable = false),
         crate::openapi::ReadHeaders,
     ),
     responses(
@@ -103,14 +104,19 @@ async fn create_once(
 )]
 pub async fn list(State(app): State<Arc<App>>, parts: Parts) -> Result<Response, Problem> {
     request::accepts_json(&parts.headers)?;
-    let allowed = &["limit", "cursor", "sku", "name_prefix", "category"];
+    let allowed = &["limit", "cursor", "sku", "name_prefix", "category", "archived"];
     let mut query = Query::read(&parts, allowed, &[])?;
     let (limit, cursor) = query.window()?;
     let filter = Filter {
         sku: checked(&mut query, "sku", |text| Text::Identifier.read(text, rules::SKU_MAX))?,
         name_prefix: checked(&mut query, "name_prefix", |text| Text::Beginning.read(text, rules::NAME_MAX))?,
         category: checked(&mut query, "category", |text| Text::Name.read(text, rules::CATEGORY_MAX))?,
+        archived: query.flag("archived")?,
     };
+    if filter.archived && filter != (Filter { archived: true, ..Filter::default() }) {
+        let detail = "archived=true lists all that are archived, leave the other filter out";
+        return Err(Problem::malformed_at("query:archived", "stands_alone", detail));
+    }
     let cx = request::context(&app, &parts.headers, Access::Read)?;
     let services = request::services(&app)?;
     let link = next_link(&filter, limit);
@@ -146,7 +152,7 @@ fn next_link(filter: &Filter, limit: usize) -> String {
             }
         }
     }
-    link.push_str("&cursor=");
+    link.push_str(if filter.archived { "&archived=true&cursor=" } else { "&cursor=" });
     link
 }
 
@@ -224,7 +230,7 @@ pub async fn replace(State(app): State<Arc<App>>, request: Request) -> Result<Re
 /// Change a product
 ///
 /// A merge patch: absent members stay, `null` clears an optional one. A change that changes
-/// nothing makes no new version.
+/// nothing makes no new version. `"archived_at": null` restores an archived product.
 #[utoipa::path(
     patch, path = "/products/{id}", tag = "products", operation_id = "changeProduct",
     request_body(content(
@@ -278,8 +284,8 @@ async fn change(
 
 /// Remove a product
 ///
-/// Its sku is free again. A product that has or had a stock is archived: it leaves every list,
-/// cannot be ordered or changed any more, and is still read by its id.
+/// Its sku is free again. A product that has or had a stock is archived: it leaves every list but that of archived
+/// ones, cannot be ordered, is still read by its id, and is restored by PATCH.
 #[utoipa::path(
     delete, path = "/products/{id}", tag = "products", operation_id = "deleteProduct",
     params(

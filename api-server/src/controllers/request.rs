@@ -1,6 +1,8 @@
 //! Reading the parts of a request by one set of rules, so that every wrong one gets the same
 //! documented answer. Reads bodies; no other IO.
 
+mod accept;
+
 use axum::body::Body;
 use bytes::Bytes;
 use http::request::Parts;
@@ -15,6 +17,8 @@ use crate::models::precondition::{Condition, Tags};
 use crate::models::{Context, Level, ModelError, TraceAsk};
 use crate::problem::Problem;
 use crate::views::json;
+
+pub use accept::{accepts, accepts_json};
 
 /// Asks for a consistency level; echoed with the level that was used.
 pub const CONSISTENCY_LEVEL: HeaderName = HeaderName::from_static("consistency-level");
@@ -111,48 +115,6 @@ fn tags(headers: &HeaderMap, name: &HeaderName) -> Tags {
         [line] => Tags::parse(line),
         lines => Tags::parse(&lines.join(",")),
     }
-}
-
-/// Refuses clients that cannot read JSON.
-pub fn accepts_json(headers: &HeaderMap) -> Result<(), Problem> {
-    accepts(headers, &["application/json"]).map(drop)
-}
-
-/// The first of these media types that the client can read.
-pub fn accepts(headers: &HeaderMap, ours: &[&'static str]) -> Result<&'static str, Problem> {
-    let first = ours.first().copied().unwrap_or_default();
-    let mut wanted = Vec::new();
-    let mut offered = false;
-    for value in headers.get_all(header::ACCEPT) {
-        if value.as_bytes() == b"*/*" {
-            return Ok(first);
-        }
-        let Ok(text) = value.to_str() else { continue };
-        for range in text.split(',') {
-            offered = true;
-            let mut parts = range.split(';').map(str::trim);
-            let media = parts.next().unwrap_or_default();
-            let refused =
-                parts.any(|part| part.strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()).is_some_and(|q| q <= 0.0));
-            if !refused {
-                wanted.push(media);
-            }
-        }
-    }
-    if !offered {
-        return Ok(first);
-    }
-    let fits = |ours: &&&str| wanted.iter().any(|range| is_in_range(ours, range));
-    ours.iter().find(fits).copied().ok_or_else(|| {
-        let detail = format!("answers are {}", ours.join(" or "));
-        Problem::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", detail)
-    })
-}
-
-fn is_in_range(media_type: &str, range: &str) -> bool {
-    let kind = media_type.split('/').next().unwrap_or_default();
-    let whole_kind = range.strip_suffix("/*").is_some_and(|range| range == "*" || range.eq_ignore_ascii_case(kind));
-    whole_kind || range.eq_ignore_ascii_case(media_type)
 }
 
 /// The id that ends the path. Only the usual form of 36 characters names a resource; anything else

@@ -5,6 +5,7 @@ mod cluster;
 mod execute;
 mod hedging;
 mod idempotency;
+mod imports;
 mod intents;
 mod ledger;
 mod listing;
@@ -34,6 +35,7 @@ use super::{Daos, Level};
 
 pub use cluster::CassandraCluster;
 pub use idempotency::CassandraIdempotency;
+pub use imports::CassandraImports;
 pub use ledger::CassandraLedger;
 pub use observe::Observer;
 pub use orders::CassandraOrders;
@@ -82,6 +84,7 @@ pub async fn daos(
     let ledger = CassandraLedger::prepare(Arc::clone(&database)).await?;
     let orders = CassandraOrders::prepare(Arc::clone(&database)).await?;
     let ranks = CassandraRanks::prepare(Arc::clone(&database)).await?;
+    let imports = CassandraImports::prepare(Arc::clone(&database)).await?;
     let cluster = CassandraCluster::prepare(database).await?;
     let sweepers = vec![Sweeper::start(&products, observer.sweeps()), Sweeper::start(&users, observer.sweeps())];
     let daos = Daos {
@@ -91,6 +94,7 @@ pub async fn daos(
         ledger: Arc::new(ledger),
         orders: Arc::new(orders),
         ranks: Arc::new(ranks),
+        imports: Arc::new(imports),
         cluster: Arc::new(cluster),
     };
     Ok((daos, sweepers))

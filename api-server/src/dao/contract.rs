@@ -3,6 +3,7 @@
 //! Every part works under names of its own, so the suite can run on a store that holds other rows.
 
 mod idempotency;
+mod imports;
 pub mod ledger;
 pub mod lists;
 mod orders;
@@ -24,6 +25,7 @@ pub async fn hold(daos: &Daos) {
     lists::hold(daos).await;
     users::hold(daos).await;
     idempotency::hold(daos).await;
+    imports::hold(daos).await;
     ledger::hold(daos).await;
     orders::hold(daos).await;
     ranks::hold(daos).await;

@@ -16,6 +16,13 @@ pub enum DaoError {
     /// No node could be asked, or the database turned the request away before doing anything.
     #[error("no node took the request: {0}")]
     Unreachable(String),
+    /// There was more to do than fits into the time: the request waited until its deadline without being sent, or as much
+    /// is under way as there is room for. Nothing was done.
+    #[error("there is more to do than fits into the time: {0}")]
+    Busy(String),
+    /// Others changed the same row at every try: nothing was done.
+    #[error("other writers of the same row were always faster")]
+    Contended,
     /// The deadline passed and nothing was changed (a read, or a write that had not begun).
     #[error("no answer within the deadline at {level}: {detail}")]
     Timeout { level: &'static str, detail: String },
@@ -37,6 +44,8 @@ impl DaoError {
             Self::Unavailable { .. }
             | Self::RolesUnread(_)
             | Self::Unreachable(_)
+            | Self::Busy(_)
+            | Self::Contended
             | Self::Timeout { .. }
             | Self::Unknown { .. } => true,
             Self::Level { .. } | Self::Broken(_) => false,
@@ -48,6 +57,8 @@ impl DaoError {
         match self {
             Self::Unavailable { .. } | Self::RolesUnread(_) => "unavailable",
             Self::Unreachable(_) => "unreachable",
+            Self::Busy(_) => "overloaded",
+            Self::Contended => "contended",
             Self::Timeout { .. } => "timeout",
             Self::Unknown { .. } => "unknown_outcome",
             Self::Level { .. } => "level",

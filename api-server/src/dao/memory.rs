@@ -3,6 +3,7 @@
 
 mod cluster;
 mod idempotency;
+mod imports;
 mod ledger;
 mod orders;
 mod products;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 pub use cluster::MemoryCluster;
 pub use idempotency::MemoryIdempotency;
+pub use imports::MemoryImports;
 pub use ledger::MemoryLedger;
 pub use orders::MemoryOrders;
 pub use products::MemoryProducts;
@@ -30,6 +32,7 @@ pub fn daos() -> Daos {
         ledger: Arc::new(MemoryLedger::default()),
         orders: Arc::new(MemoryOrders::default()),
         ranks: Arc::new(MemoryRanks::default()),
+        imports: Arc::new(MemoryImports::default()),
         cluster: Arc::new(MemoryCluster),
     }
 }

@@ -25,8 +25,8 @@ pub struct Product {
     pub created_at: i64,
     /// Milliseconds since 1970.
     pub updated_at: i64,
-    /// Milliseconds since 1970. An archived product is in no list, holds no sku and is found by
-    /// its id alone.
+    /// Milliseconds since 1970. An archived product is in the list of archived ones alone, holds no sku and is
+    /// found by its id.
     pub archived_at: Option<i64>,
 }
 
@@ -109,12 +109,14 @@ pub struct Filter {
     /// Compared without regard to case, see [`fold_name`].
     pub name_prefix: Option<String>,
     pub category: Option<String>,
+    /// Those that are archived instead of all others; stands alone.
+    pub archived: bool,
 }
 
 impl Filter {
     /// Whether a product belongs into the list.
     pub fn admits(&self, product: &ProductRef<'_>) -> bool {
-        product.archived_at.is_none()
+        product.archived_at.is_some() == self.archived
             && self.sku.as_ref().is_none_or(|sku| sku == product.sku)
             && self.category.as_ref().is_none_or(|category| Some(category.as_str()) == product.category)
             && self.name_prefix.as_ref().is_none_or(|prefix| fold_name(product.name).starts_with(&fold_name(prefix)))
@@ -162,7 +164,7 @@ pub trait ProductDao: Send + Sync {
     async fn insert(&self, cx: &Context, product: &Product, operation: Uuid) -> Result<Inserted, DaoError>;
 
     /// Changes `before` to `after` (same id, next version) if it is still what was read. Archived,
-    /// it leaves every list and its sku is free; that is its last change.
+    /// it leaves every list but that of archived ones, and its sku is free; restored, it claims its sku again.
     async fn replace(
         &self,
         cx: &Context,

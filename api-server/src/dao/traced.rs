@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Ring};
 use super::idempotency::{Answer, Begun, Claim, IdempotencyDao};
+use super::imports::{Ended, Import, ImportDao, Kind};
 use super::ledger::{Account, Balance, Book, Glimpse, LedgerDao, Movement, Posted, Posting};
 use super::orders::{self, Note, Order, OrderDao};
 use super::page::{PageEnd, Position};
@@ -31,6 +32,7 @@ pub fn daos(daos: Daos) -> Daos {
         ledger: Arc::new(Traced(daos.ledger)),
         orders: Arc::new(Traced(daos.orders)),
         ranks: Arc::new(Traced(daos.ranks)),
+        imports: Arc::new(Traced(daos.imports)),
         cluster: Arc::new(Traced(daos.cluster)),
     }
 }
@@ -79,6 +81,13 @@ traced!(IdempotencyDao, "idempotency", {
     fn begin(cx: &Context, claim: &Claim, lease_ms: i64) -> Result<Begun, DaoError>;
     fn finish(cx: &Context, claim: &Claim, answer: &Answer) -> Result<(), DaoError>;
     fn release(cx: &Context, claim: &Claim) -> Result<(), DaoError>;
+});
+
+traced!(ImportDao, "imports", {
+    fn begin(cx: &Context, id: Uuid, kind: Kind, started_at: i64, alive_seconds: i32) -> Result<(), DaoError>;
+    fn beat(cx: &Context, id: Uuid, progress: &[u8], alive_seconds: i32) -> Result<(), DaoError>;
+    fn end(cx: &Context, id: Uuid, ended: &Ended) -> Result<(), DaoError>;
+    fn find(cx: &Context, id: Uuid) -> Result<Option<Import>, DaoError>;
 });
 
 traced!(LedgerDao, "ledger", {

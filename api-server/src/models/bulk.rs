@@ -95,6 +95,16 @@ pub struct Report {
     pub faults: Vec<Fault>,
 }
 
+/// Lines of a file so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub lines: u64,
+    pub created: u64,
+    pub changed: u64,
+    pub unchanged: u64,
+    pub failed: u64,
+}
+
 /// Lines of a file that is read to its end before anything is done, so that of a sku that stands twice nothing is: the
 /// file with both lines in one is then the same file to come, not another one.
 #[derive(Debug)]
@@ -236,6 +246,12 @@ impl Tally {
         self.report.failed += 1;
         self.report.faults.extend(faults);
         if self.report.faults.len() >= FAULTS_MAX { Err(Stop::TooManyFaults) } else { Ok(()) }
+    }
+
+    /// What has become of the lines so far.
+    pub const fn counts(&self) -> Counts {
+        let Report { lines, created, changed, unchanged, failed, .. } = self.report;
+        Counts { lines, created, changed, unchanged, failed }
     }
 
     /// What has become of all lines that were read.

@@ -104,6 +104,6 @@ impl ModelError {
 
     /// Too many writers of one row: nothing of this request was done.
     pub fn contended() -> Self {
-        Self::Dao(DaoError::Unreachable("other writers of the same row were always faster".into()))
+        Self::Dao(DaoError::Contended)
     }
 }

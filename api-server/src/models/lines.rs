@@ -266,7 +266,7 @@ impl Lines {
                     races += 1;
                     pause_after(races).await;
                     if cx.remaining().is_none() {
-                        return Err(DaoError::Unreachable("other writers of the same row were always faster".into()));
+                        return Err(DaoError::Contended);
                     }
                 }
             }

@@ -40,6 +40,8 @@ pub struct Change {
     pub brand: Option<Option<String>>,
     pub description: Option<Option<String>>,
     pub category: Option<Option<String>>,
+    /// Whether a product that is archived comes back.
+    pub restore: bool,
 }
 
 impl From<Draft> for Change {
@@ -52,6 +54,7 @@ impl From<Draft> for Change {
             brand: Some(draft.brand),
             description: Some(draft.description),
             category: Some(draft.category),
+            restore: false,
         }
     }
 }
@@ -98,6 +101,9 @@ impl Change {
         if let Some(category) = &self.category {
             after.category.clone_from(category);
         }
+        if self.restore {
+            after.archived_at = None;
+        }
         if after == *before {
             return None;
         }
@@ -107,7 +113,7 @@ impl Change {
     }
 }
 
-/// The last version of a product: archived.
+/// The version of a product that is archived.
 pub fn archived(before: &Product, now_ms: i64) -> Product {
     let at = now_ms.max(before.updated_at);
     Product { version: before.version + 1, updated_at: at, archived_at: Some(at), ..before.clone() }
@@ -149,6 +155,16 @@ mod tests {
         let change = Change { name: Some("Green tea".into()), ..Change::default() };
         assert_eq!(change.apply(&product(), 20), None);
         assert_eq!(Change::default().apply(&product(), 20), None);
+    }
+
+    #[test]
+    fn an_archived_product_comes_back_with_what_else_is_changed_as_a_version_of_its_own() {
+        let archived = archived(&product(), 15);
+        assert_eq!((archived.version, archived.archived_at), (2, Some(15)));
+        let change = Change { restore: true, sku: Some("TEA-2".into()), ..Change::default() };
+        let back = change.apply(&archived, 20).unwrap();
+        assert_eq!((back.version, back.archived_at, back.updated_at, &*back.sku), (3, None, 20, "TEA-2"));
+        assert_eq!(Change { restore: true, ..Change::default() }.apply(&product(), 20), None);
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Products {
         sink: &mut dyn ProductSink,
     ) -> Result<PageOf, ModelError> {
         let conditions = [&filter.sku, &filter.name_prefix, &filter.category].map(Option::as_deref);
-        let list = List { name: "products", conditions: &conditions };
+        let list = List { name: if filter.archived { "archived" } else { "products" }, conditions: &conditions };
         let after = self.cursors.resume(list, cursor)?;
         let query = PageQuery { filter: filter.clone(), limit, after, look_at };
         let end = self.dao.page(cx, &query, sink).await?;
@@ -88,7 +88,7 @@ impl Products {
             if !condition.allows(Some(before.product.version)) {
                 return Err(ModelError::PreconditionFailed("product"));
             }
-            if before.product.archived_at.is_some() {
+            if before.product.archived_at.is_some() && !change.restore {
                 return Err(ModelError::Conflict(product_archived("")));
             }
             let Some(after) = change.apply(&before.product, cx.now_ms) else {
@@ -142,6 +142,10 @@ impl Products {
                 // Another removal was faster with the last step.
                 return archived.ok_or(ModelError::NotFound("product"));
             };
+            if last.product.archived_at.is_none() {
+                // It was restored meanwhile.
+                continue;
+            }
             match self.dao.remove(cx, &last, Uuid::new_v4()).await? {
                 Removed::Done(receipt) => return Ok(archived.unwrap_or(receipt)),
                 Removed::VersionMoved => {}
@@ -151,9 +155,9 @@ impl Products {
     }
 }
 
-/// An archived product stays as it is.
+/// An archived product stays as it is until it is restored.
 pub(super) fn product_archived(pointer: impl Into<std::borrow::Cow<'static, str>>) -> Violation {
-    Violation::new(pointer, "product_archived", "the product is archived")
+    Violation::new(pointer, "product_archived", "the product is archived, PATCH with archived_at null restores it")
 }
 
 fn sku_taken() -> ModelError {

@@ -16,6 +16,8 @@ const EXAMPLES: &str = include_str!("examples.json");
 pub struct Example {
     pub request: Option<Value>,
     pub answer: Option<Value>,
+    /// The answer 202 to what begins it, of what is done later.
+    pub accepted: Option<Value>,
 }
 
 /// The examples by operation id.
@@ -55,6 +57,10 @@ fn add_to(operation: &mut Operation, example: &Example) {
         let RefOr::T(response) = response else { continue };
         match problem_of(status) {
             Some(problem) => add_problem(response, &problem),
+            None if status == "202" => {
+                let accepted = examples().get("getImport").and_then(|example| example.accepted.clone());
+                response.content.values_mut().for_each(|content| set(content, accepted.as_ref()));
+            }
             None => response.content.values_mut().for_each(|content| set(content, example.answer.as_ref())),
         }
     }

@@ -17,7 +17,22 @@ pub struct Patient<S> {
     end: Option<Pin<Box<Sleep>>>,
     /// Ends the time after the last answer in which the peer may go on sending.
     lingers: Option<Pin<Box<Sleep>>>,
+    /// Whether all that was written before has left: what is written next begins an answer, or a piece of one.
+    fresh: bool,
+    /// The status by which hyper refused a head on its own. That answer is held back, and with it the end of the connection.
+    refused: Option<u16>,
 }
+
+/// The status of an answer that hyper gives on its own to a head that it cannot read: one without a body and without the id that
+/// every answer of ours has. Its head is written as one piece.
+fn refusal(bytes: &[u8]) -> Option<u16> {
+    let rest = bytes.strip_prefix(b"HTTP/1.1 ").or_else(|| bytes.strip_prefix(b"HTTP/1.0 "))?;
+    let status = std::str::from_utf8(rest.get(..3)?).ok()?.parse().ok()?;
+    let ours = bytes.windows(REQUEST_ID.len()).any(|name| name.eq_ignore_ascii_case(REQUEST_ID));
+    (matches!(status, 400 | 414 | 431) && !ours && bytes.ends_with(b"\r\n\r\n")).then_some(status)
+}
+
+const REQUEST_ID: &[u8] = b"x-request-id";
 
 /// How long a peer may send after it was told that nothing more comes: some seconds of a body that is on its way.
 const LINGER: Duration = Duration::from_secs(5);
@@ -27,7 +42,21 @@ const READS_AT_ONCE: usize = 16;
 impl<S> Patient<S> {
     /// The stream with this patience.
     pub const fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, end: None, lingers: None }
+        Self { stream, patience, end: None, lingers: None, fresh: true, refused: None }
+    }
+
+    /// The status by which a head was refused, whose answer was held back: it is to be answered now.
+    pub const fn refused(&mut self) -> Option<u16> {
+        self.refused.take()
+    }
+
+    /// Notes whether what is to be written now is held back.
+    fn is_held_back(&mut self, bytes: &[u8]) -> bool {
+        if self.refused.is_none() && self.fresh {
+            self.refused = refusal(bytes);
+        }
+        self.fresh = false;
+        self.refused.is_some()
     }
 
     fn waited<T>(&mut self, cx: &mut Context<'_>, done: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -52,6 +81,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.is_held_back(bytes) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
         let done = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.waited(cx, done)
     }
@@ -61,6 +93,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.is_held_back(bytes.first().map_or(&[], |first| first)) {
+            return Poll::Ready(Ok(bytes.iter().map(|piece| piece.len()).sum()));
+        }
         let done = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
         self.waited(cx, done)
     }
@@ -71,13 +106,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.refused.is_some() {
+            return Poll::Ready(Ok(()));
+        }
         let done = Pin::new(&mut self.stream).poll_flush(cx);
+        self.fresh |= matches!(done, Poll::Ready(Ok(())));
         self.waited(cx, done)
     }
 
     /// Tells the peer that nothing more comes, and takes what it still sends: closed with bytes unread the connection would
     /// be reset, and the peer would lose the answer that it was given before all of its body had come.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.refused.is_some() {
+            return Poll::Ready(Ok(()));
+        }
         if self.lingers.is_none() {
             let done = Pin::new(&mut self.stream).poll_shutdown(cx);
             let done = self.waited(cx, done);
@@ -105,6 +147,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         match self.lingers.as_mut().is_none_or(|end| end.as_mut().poll(cx).is_ready()) {
             true => Poll::Ready(Ok(())),
             false => Poll::Pending,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_without_our_id_to_a_head_that_was_not_read_is_hypers_own() {
+        let date = "content-length: 0\r\ndate: Mon, 30 Nov 2026 00:00:00 GMT\r\n\r\n";
+        for (bytes, expected) in [
+            (format!("HTTP/1.1 400 Bad Request\r\n{date}"), Some(400)),
+            (format!("HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n{date}"), Some(431)),
+            (format!("HTTP/1.0 400 Bad Request\r\n{date}"), Some(400)),
+            (format!("HTTP/1.1 400 Bad Request\r\nx-request-id: 1\r\n{date}"), None),
+            (format!("HTTP/1.1 200 OK\r\n{date}"), None),
+            ("HTTP/1.1 100 Continue\r\n\r\n".to_owned(), None),
+            ("HTTP/1.1 400 Bad Request\r\n".to_owned(), None),
+            ("HTTP/1.1 4".to_owned(), None),
+        ] {
+            assert_eq!(refusal(bytes.as_bytes()), expected, "{bytes}");
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod beginning;
 mod form;
+pub mod import;
 pub mod products;
 pub mod report;
 pub mod stocks;

@@ -1,6 +1,7 @@
 //! Products and stocks as GraphQL shows them, and how a query is read and answered. Pure.
 
 pub mod outline;
+mod variables;
 
 use async_graphql::parser::parse_query;
 use async_graphql::{
@@ -31,7 +32,7 @@ pub struct RequestDoc {
     /// Values of the operation's variables.
     #[schema(value_type = Option<Object>, example = json!({ "id": "0190a0a0-0000-7000-8000-000000000000" }))]
     variables: Option<String>,
-    /// Not looked at.
+    /// Of these `persistedQuery` alone is looked at: no queries are kept, which is told as `PERSISTED_QUERY_NOT_SUPPORTED`.
     #[schema(value_type = Option<Object>)]
     extensions: Option<String>,
 }
@@ -59,10 +60,12 @@ pub struct ErrorDoc {
     extensions: String,
 }
 
-/// Reads the body of a query. The text is not looked at yet.
-pub fn read(body: &[u8]) -> Result<Request, ModelError> {
+/// Reads the body of a query. The text is not looked at yet. Members that are not known are left out, as the specification
+/// of GraphQL over HTTP has it. `None` for a query that the server is to know by its hash, as Apollo's clients ask first: none is
+/// kept here.
+pub fn read(body: &[u8]) -> Result<Option<Request>, ModelError> {
     let mut broken = Vec::new();
-    let (mut query, mut operation, mut variables) = (None, None, None);
+    let (mut query, mut operation, mut variables, mut persisted) = (None, None, None, false);
     for (name, value) in &json::read_object(body).map_err(|violation| ModelError::Malformed(vec![violation]))? {
         match name.as_str() {
             "query" => query = fields::text("query", value, usize::MAX / 4, |text, _| Ok(text.to_owned()), &mut broken),
@@ -76,27 +79,33 @@ pub fn read(body: &[u8]) -> Result<Request, ModelError> {
                 let detail = format!("{name} must be an object");
                 broken.push(Violation::new(format!("/{name}"), "type", detail));
             }
-            "variables" => match serde_json::from_str::<serde_json::Value>(value.get()) {
+            "variables" => match variables::read(value.get()) {
                 Ok(found) => variables = Some(found),
+                Err(error) if error.to_string().starts_with(variables::TWICE) => {
+                    broken.push(at_field("variables", ("duplicate_member", format!("cannot be read: {error}"))));
+                }
                 // Nested too deeply, or a number or a string that is none.
                 Err(error) => {
                     let detail = format!("cannot be read at line {} column {}", error.line(), error.column());
                     broken.push(at_field("variables", ("not_readable", detail)));
                 }
             },
-            "extensions" => {}
-            other => {
-                let what = "a query has query, operationName, variables, extensions";
-                broken.push(fields::unknown(other, what));
+            "extensions" => {
+                let extensions = serde_json::from_str::<serde_json::Value>(value.get()).unwrap_or_default();
+                persisted = extensions.get("persistedQuery").is_some_and(serde_json::Value::is_object);
             }
+            _ => {}
         }
+    }
+    if persisted && query.is_none() && broken.is_empty() {
+        return Ok(None);
     }
     fields::require("query", query.is_some(), &mut broken);
     let Some(query) = query.filter(|_| broken.is_empty()) else { return Err(ModelError::Malformed(broken)) };
     let mut request = Request::new(query);
     request.operation_name = operation.flatten();
     request.variables = Variables::from_json(variables.unwrap_or_default());
-    Ok(request)
+    Ok(Some(request))
 }
 
 /// Reads the text of a query, and refuses what would cost too much to look at.
@@ -148,6 +157,12 @@ pub fn answer(mut response: Response, cost: usize) -> Answer {
         if refused { serde_json::to_vec(&Refused { errors: &response.errors }) } else { serde_json::to_vec(&response) };
     // Texts, numbers and lists of them: there is nothing that JSON could not hold.
     Answer { body: body.unwrap_or_default(), refused }
+}
+
+/// The answer to a query that is asked for by its hash: the client sends its text then.
+pub fn not_persisted() -> Answer {
+    let error = r#"{"message":"PersistedQueryNotSupported","extensions":{"code":"PERSISTED_QUERY_NOT_SUPPORTED","status":400}}"#;
+    Answer { body: format!(r#"{{"errors":[{error}]}}"#).into_bytes(), refused: true }
 }
 
 /// An id in its usual form of 36 characters.
@@ -394,14 +409,16 @@ mod tests {
             (r#"{"query":"{a}","variables":{"a":1e999}}"#, "/variables"),
             (r#"{"query":"{a}","extensions":1}"#, "/extensions"),
             (r#"{"query":"{a}","operationName":7}"#, "/operationName"),
-            (r#"{"query":"{a}","mutation":"x"}"#, "/mutation"),
+            (r#"{"query":"{a}","variables":{"a":{"b":1,"b":1}}}"#, "/variables"),
+            (r#"{"extensions":{"persistedQuery":true}}"#, "/query"),
         ] {
             match read(body.as_bytes()) {
                 Err(ModelError::Malformed(broken)) => assert_eq!(broken[0].pointer, pointer, "{body}"),
                 other => panic!("{body}: {other:?}"),
             }
         }
-        let request = read(br#"{"query":"{a}","variables":null,"operationName":null,"extensions":{"x":1}}"#).unwrap();
+        let body = br#"{"query":"{a}","variables":null,"operationName":null,"extensions":{"x":1},"id":"x"}"#;
+        let request = read(body).unwrap().unwrap();
         assert_eq!((request.query.as_str(), request.operation_name), ("{a}", None));
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 use uuid::Uuid;
 
 use super::{fields, json};
@@ -51,6 +52,14 @@ pub struct ProductChangeDoc {
     description: Option<String>,
     #[schema(min_length = 1, max_length = 100, pattern = "Name")]
     category: Option<String>,
+    #[schema(schema_with = null_restores, required = false)]
+    archived_at: Option<()>,
+}
+
+fn null_restores() -> Object {
+    let description = "`null` restores an archived product: it is in the lists again with its stock, if its sku, or the one \
+                       that is sent with this, is free.";
+    ObjectBuilder::new().schema_type(SchemaType::Type(Type::Null)).description(Some(description)).build()
 }
 
 /// A product as it is answered.
@@ -77,7 +86,8 @@ pub struct ProductDoc {
     created_at: String,
     #[schema(value_type = String, format = DateTime)]
     updated_at: String,
-    /// Only of a product that was deleted and had a stock: it is read by its id and changed no more.
+    /// Only of a product that was deleted and had a stock: it is read by its id and in the list of archived ones, and is
+    /// changed only to restore it.
     #[schema(nullable = false, value_type = Option<String>, format = DateTime)]
     archived_at: Option<String>,
     /// The id again, in answers to POST only.
@@ -90,7 +100,7 @@ const UNKNOWN: &str = "a product has name, sku, price, brand, description, categ
 /// Reads the body of POST and PUT.
 pub fn read_draft(body: &[u8]) -> Result<Draft, ModelError> {
     let mut broken = Vec::new();
-    let change = read_fields(body, &mut broken)?;
+    let change = read_fields(body, false, &mut broken)?;
     fields::require("name", change.name.is_some(), &mut broken);
     fields::require("sku", change.sku.is_some(), &mut broken);
     fields::require("price", change.price.is_some(), &mut broken);
@@ -110,11 +120,11 @@ pub fn read_draft(body: &[u8]) -> Result<Draft, ModelError> {
 /// Reads the body of PATCH.
 pub fn read_change(body: &[u8]) -> Result<Change, ModelError> {
     let mut broken = Vec::new();
-    let change = read_fields(body, &mut broken)?;
+    let change = read_fields(body, true, &mut broken)?;
     if broken.is_empty() { Ok(change) } else { Err(ModelError::Invalid(broken)) }
 }
 
-fn read_fields(body: &[u8], broken: &mut Vec<Violation>) -> Result<Change, ModelError> {
+fn read_fields(body: &[u8], partial: bool, broken: &mut Vec<Violation>) -> Result<Change, ModelError> {
     let members = json::read_object(body).map_err(|violation| ModelError::Malformed(vec![violation]))?;
     let mut change = Change::default();
     for (name, value) in &members {
@@ -134,6 +144,12 @@ fn read_fields(body: &[u8], broken: &mut Vec<Violation>) -> Result<Change, Model
                     text("description", value, (Text::Paragraphs, DESCRIPTION_MAX), broken)
                 });
             }
+            "archived_at" if partial => match value.get() {
+                "null" => change.restore = true,
+                _ => {
+                    broken.push(at_field("archived_at", ("read_only", "can only become null, DELETE archives".into())))
+                }
+            },
             other => broken.push(fields::unknown(other, UNKNOWN)),
         }
     }

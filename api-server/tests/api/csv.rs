@@ -370,3 +370,110 @@ async fn a_delivery_that_names_a_sku_twice_is_put_right_under_its_own_reference(
         assert_eq!((answer.status.as_u16(), quantity(&store, &mug).await), (400, 12), "{header}");
     }
 }
+
+/// An import that nobody waits for, once it has ended.
+async fn ended(store: &Store, accepted: &Answer) -> serde_json::Value {
+    assert_eq!(accepted.status, 202, "{}", accepted.text());
+    assert_eq!(accepted.header("preference-applied"), Some("respond-async"));
+    assert!(accepted.header("retry-after").is_some());
+    let location = accepted.header("location").unwrap();
+    let until = tokio::time::Instant::now() + Duration::from_secs(20);
+    loop {
+        let told = store.get(location).await;
+        assert_eq!(told.status, 200, "{}", told.text());
+        let told = told.json();
+        if told["state"] != "running" {
+            return told;
+        }
+        assert!(tokio::time::Instant::now() < until, "{told}");
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn later(store: &Store, target: &str, file: impl Into<Body>) -> Answer {
+    let call = store.call("POST", target).header("content-type", "text/csv").header("prefer", "respond-async");
+    call.body(file).send().await
+}
+
+#[tokio::test]
+async fn an_import_that_is_not_waited_for_is_told_of_in_the_end_as_it_would_have_been_answered() {
+    let store = Store::new();
+    let dry = later(&store, "/products/import?dry_run=true", FILE).await;
+    assert_eq!((&dry.json()["state"], &dry.json()["kind"]), (&"running".into(), &"products".into()));
+    let dry = ended(&store, &dry).await;
+    assert_eq!(
+        (&dry["state"], &dry["status"], &dry["answer"]["dry_run"]),
+        (&"ended".into(), &200.into(), &true.into())
+    );
+    assert_eq!((&dry["answer"]["created"], store.count().await), (&2.into(), 0));
+    let done = ended(&store, &later(&store, "/products/import", FILE).await).await;
+    assert_eq!((&done["status"], &done["answer"]["created"]), (&200.into(), &2.into()));
+    assert_eq!((&done["progress"]["lines"], &done["progress"]["created"]), (&2.into(), &2.into()));
+    assert_eq!(store.count().await, 2);
+    let counted = later(&store, "/stocks/import?reference=count-1", "sku,quantity\nA,5\nB,-1\nX,1\n").await;
+    let counted = ended(&store, &counted).await;
+    assert_eq!((&counted["kind"], &counted["status"]), (&"stocks".into(), &422.into()));
+    let problem = &counted["answer"];
+    assert_eq!((&problem["status"], &problem["report"]["created"]), (&422.into(), &1.into()));
+    assert_eq!(problem["report"]["errors"].as_array().unwrap().len(), 2);
+    assert_eq!(problem["request_id"], counted["id"]);
+    let wrong = ended(&store, &later(&store, "/products/import", "sku;nome\n").await).await;
+    assert_eq!(
+        (&wrong["status"], &wrong["answer"]["type"]),
+        (&422.into(), &"urn:store-manager:problem:bad_columns".into())
+    );
+    assert_eq!(store.get("/imports/0190a0a0-0000-7000-8000-000000000000").await.status, 404);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_file_that_comes_is_told_at_once_and_two_are_held() {
+    let store = Store::new();
+    let big = later(&store, "/products/import", vec![b'a'; 16 * 1024 * 1024 + 1]).await;
+    assert_eq!(big.status, 413, "{}", big.text());
+    let media = store.call("POST", "/products/import").header("prefer", "respond-async").body(FILE).send().await;
+    assert_eq!(media.status, 415);
+    let silent = || Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+    let slow = later(&store, "/products/import", silent()).await;
+    assert_eq!(slow.status, 408, "{}", slow.text());
+    let (one, two) = (later(&store, "/products/import", silent()), later(&store, "/products/import", silent()));
+    let third = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        later(&store, "/products/import", FILE).await
+    };
+    let (one, two, third) = tokio::join!(one, two, third);
+    assert_eq!((one.status.as_u16(), two.status.as_u16()), (408, 408));
+    assert_eq!((third.status.as_u16(), third.header("retry-after")), (503, Some("1")), "{}", third.text());
+    let waited = import(&store, "/products/import", FILE).await;
+    assert_eq!(waited.status, 200, "those who wait have turns of their own");
+    ended(&store, &later(&store, "/products/import", FILE).await).await;
+}
+
+#[tokio::test]
+async fn an_import_whose_process_is_gone_is_told_as_lost_and_by_another_process() {
+    let daos = store_api::dao::memory::daos();
+    let id = uuid::Uuid::now_v7();
+    let long_ago = store_api::models::Context {
+        now_ms: store_api::models::now_ms() - 60_000,
+        ..store_api::models::Context::within(Duration::from_secs(1))
+    };
+    daos.imports.begin(&long_ago, id, store_api::models::import::Kind::Products, long_ago.now_ms, 30).await.unwrap();
+    daos.imports.beat(&long_ago, id, b"{\"lines\":7}", 30).await.unwrap();
+    let (one, other) = (Store::over(daos.clone()), Store::over(daos));
+    let told = one.get(&format!("/imports/{id}")).await;
+    assert_eq!(told.header("retry-after"), None);
+    let told = told.json();
+    assert_eq!((&told["state"], &told["progress"]["lines"], &told["status"]), (&"lost".into(), &7.into(), &().into()));
+    assert!(told["detail"].as_str().unwrap().contains("send the file again"));
+    let accepted = later(&one, "/products/import", FILE).await;
+    assert_eq!(ended(&other, &accepted).await["status"], 200);
+}
+
+#[tokio::test]
+async fn a_process_that_leaves_ends_what_nobody_waits_for_and_tells_of_it() {
+    let store = Store::new();
+    store.app.drain();
+    let told = ended(&store, &later(&store, "/products/import", FILE).await).await;
+    assert_eq!((&told["status"], &told["answer"]["type"]), (&503.into(), &"urn:store-manager:problem:stopping".into()));
+    store.app.jobs.close();
+    tokio::time::timeout(Duration::from_secs(5), store.app.jobs.wait()).await.unwrap();
+}

@@ -186,6 +186,61 @@ async fn who_is_answered_before_all_of_the_body_has_come_gets_the_answer() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_head_that_cannot_be_read_is_told_so() {
+    let server = start(PACE);
+    let address = server.public;
+    let many: String = (0..120).map(|at| format!("X-{at}: 1\r\n")).collect();
+    let (long, path) = ("x".repeat(70_000), "p".repeat(70_000));
+    let first = "GET /health HTTP/1.1\r\nHost: store\r\n\r\n";
+    for (head, status) in [
+        ("hello\r\n\r\n".to_owned(), 400),
+        ("\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}".to_owned(), 400),
+        ("GET /health HTTP/1.1\r\nHost: store\r\nBad name: 1\r\n\r\n".to_owned(), 400),
+        ("GET /health HTTP/1.1\r\nHost: store\r\n : 1\r\n\r\n".to_owned(), 400),
+        ("POST /users HTTP/1.1\r\nHost: store\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab".to_owned(), 400),
+        ("POST /users HTTP/1.1\r\nHost: store\r\nContent-Length: -1\r\n\r\n".to_owned(), 400),
+        ("POST /users HTTP/1.1\r\nHost: store\r\nTransfer-Encoding: gzip\r\n\r\n".to_owned(), 400),
+        ("GET /health HTTP/3.7\r\nHost: store\r\n\r\n".to_owned(), 400),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), 400),
+        (format!("GET /health HTTP/1.1\r\nHost: store\r\n{many}\r\n"), 431),
+        (format!("GET /health HTTP/1.1\r\nHost: store\r\nX-Long: {long}\r\n\r\n"), 431),
+        (format!("GET /{path} HTTP/1.1\r\nHost: store\r\n\r\n"), 431),
+        (format!("{first}hello\r\n\r\n"), 400),
+        (format!("{first}{first}GET /health HTTP/1.1\r\nHost: store\r\n{many}\r\n"), 431),
+    ] {
+        let told = head.chars().take(80).collect::<String>();
+        let before = head.matches(first).count();
+        let read = tokio::task::spawn_blocking(move || {
+            let mut stream = connected(address);
+            stream.write_all(head.as_bytes())?;
+            let mut text = String::new();
+            stream.read_to_string(&mut text).map(|_| text)
+        });
+        let text = read.await.unwrap().unwrap_or_else(|error| panic!("{told}: {error}"));
+        let answers: Vec<&str> = text.split("HTTP/1.1 ").skip(1).collect();
+        assert_eq!(answers.len(), before + 1, "{told}: {text}");
+        assert!(answers[..before].iter().all(|answer| answer.starts_with("200")), "{told}: {text}");
+        let last = answers[before];
+        assert!(last.starts_with(&status.to_string()), "{told}: {text}");
+        assert!(
+            last.contains("connection: close") && last.contains("date: ") && last.contains("application/problem+json"),
+            "{told}: {text}"
+        );
+        let (head, body) = last.split_once("\r\n\r\n").unwrap();
+        let body: serde_json::Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(body["status"], status, "{told}");
+        assert!(head.contains(body["request_id"].as_str().unwrap()), "{told}: {text}");
+    }
+    let metrics = server.store.get("/metrics").await.text();
+    let counted = metrics.lines().find(|line| {
+        line.starts_with("http_server_request_duration_seconds_count")
+            && line.contains("\"_OTHER\"")
+            && line.contains("\"400\"")
+    });
+    assert!(counted.is_some(), "{metrics}");
+}
+
 #[tokio::test]
 async fn what_a_client_has_asked_for_is_done_though_it_hangs_up() {
     let store = Store::new();

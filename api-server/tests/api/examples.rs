@@ -139,9 +139,15 @@ async fn every_example_is_accepted_as_it_stands_and_answered_as_it_shows() {
         let order = orders::order(&store, &user, &[(&product, 2)]).await;
         let order = order.json()["id"].as_str().unwrap().to_owned();
         let real = |text: &str| text.replace(PRODUCT, &product).replace(USER, &user).replace(ORDER, &order);
+        let later = store.call("POST", "/products/import").header("prefer", "respond-async");
+        let later = later.header("content-type", "text/csv").body("sku,name,price\nLATER-1,Mug,7.90\n").send().await;
+        let import = later.json()["id"].as_str().unwrap().to_owned();
+        store.app.jobs.close();
+        store.app.jobs.wait().await;
         let own = match operation.path.split('/').nth(1) {
             Some("users") => &user,
             Some("orders") => &order,
+            Some("imports") => &import,
             _ => &product,
         };
         let mut target = operation.path.replace("{id}", own).replace("{product_id}", own);

@@ -31,6 +31,28 @@ async fn codes(store: &Store, query: &str) -> (u16, Vec<String>) {
 }
 
 #[tokio::test]
+async fn what_clients_send_beside_the_query_is_left_out_and_a_hash_alone_asks_for_the_text() {
+    let store = Store::new();
+    let ask = async |body: &'static str, accept: &'static str| {
+        store.call("POST", "/stocks/graphql-query").header("accept", accept).json(body).send().await
+    };
+    let (new, old) = ("application/graphql-response+json", "application/json");
+    let more = ask(r#"{"query":"{__typename}","id":"x","operationName":null,"extensions":{"a":1}}"#, new).await;
+    assert_eq!((more.status.as_u16(), more.text().as_str()), (200, r#"{"data":{"__typename":"Query"}}"#));
+    let hash = r#"{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"00"}}}"#;
+    for (accept, status) in [(new, 400), (old, 200)] {
+        let asked = ask(hash, accept).await;
+        assert_eq!(asked.status, status);
+        assert_eq!(asked.header("content-type"), Some(accept));
+        let error = &asked.json()["errors"][0];
+        assert_eq!(error["extensions"]["code"], "PERSISTED_QUERY_NOT_SUPPORTED");
+        assert_eq!(error["message"], "PersistedQueryNotSupported");
+    }
+    let both = r#"{"query":"{__typename}","extensions":{"persistedQuery":{"version":1,"sha256Hash":"00"}}}"#;
+    assert_eq!(ask(both, new).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_product_is_shown_as_rest_shows_it() {
     let store = Store::new();
     let id = stocked(&store, "lamp", 7).await;

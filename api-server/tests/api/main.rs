@@ -13,6 +13,7 @@ mod examples;
 mod graphql;
 mod orders;
 mod products;
+mod proxies;
 mod roles;
 mod rules;
 mod schemas;

@@ -221,3 +221,57 @@ async fn a_product_with_a_stock_is_archived_and_one_without_is_gone() {
     assert_eq!(store.get(&bare).await.status, 404);
     assert_eq!(set(&store, bare.rsplit('/').next().unwrap(), 1).await.status, 422);
 }
+
+#[tokio::test]
+async fn an_archived_product_is_listed_as_one_and_comes_back_with_its_stock() {
+    let store = Store::new();
+    let id = stocked(&store, "one", 5).await;
+    let path = format!("/products/{id}");
+    assert_eq!(store.call("DELETE", &path).send().await.status, 204);
+    let listed = store.get("/products?archived=true").await.json();
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["id"]), (1, &id.clone().into()));
+    assert!(listed[0]["archived_at"].is_string());
+    let both = store.get("/products?archived=true&sku=one").await;
+    assert_eq!((both.status.as_u16(), &both.json()["errors"][0]["code"]), (400, &"stands_alone".into()));
+    let restore = |body: &'static str| store.call("PATCH", &path).json(body).send();
+    let wrong = restore(r#"{"archived_at":"2026-11-30T00:00:00.000Z"}"#).await;
+    assert_eq!((wrong.status.as_u16(), &wrong.json()["errors"][0]["code"]), (422, &"read_only".into()));
+    // Somebody else has the sku meanwhile: it comes back under another one.
+    store.created("one").await;
+    let taken = restore(r#"{"archived_at":null}"#).await;
+    assert_eq!((taken.status.as_u16(), &taken.json()["errors"][0]["code"]), (409, &"sku_taken".into()));
+    let stale = store.call("PATCH", &path).header("if-match", "\"1\"").json(r#"{"archived_at":null}"#).send().await;
+    assert_eq!(stale.status, 412);
+    let back = restore(r#"{"archived_at":null,"sku":"two","price":3}"#).await;
+    assert_eq!(back.status, 200, "{}", back.text());
+    let back = back.json();
+    assert_eq!((&back["sku"], &back["version"], back.get("archived_at")), (&"two".into(), &3.into(), None));
+    assert_eq!(store.count().await, 2);
+    assert_eq!(store.get("/products?archived=true").await.json().as_array().unwrap().len(), 0);
+    let again = restore(r#"{"archived_at":null}"#).await;
+    assert_eq!((again.status.as_u16(), &again.json()["version"]), (200, &3.into()), "it is so already");
+    let overview = store.get("/stocks/reports/overview-stocks").await.json();
+    let row = overview.as_array().unwrap().iter().find(|row| row["sku"] == "two").unwrap();
+    assert_eq!(row["units_in_stock"], 5);
+    let ana = super::orders::user(&store, "ana").await;
+    assert_eq!(super::orders::order(&store, &ana, &[(&id, 1)]).await.status, 201);
+    assert_eq!(set(&store, &id, 9).await.status, 201);
+}
+
+#[tokio::test]
+async fn the_list_of_archived_products_goes_on_from_page_to_page() {
+    let store = Store::new();
+    for at in 0..5 {
+        let id = stocked(&store, &format!("a-{at}"), 1).await;
+        assert_eq!(store.call("DELETE", &format!("/products/{id}")).send().await.status, 204);
+    }
+    let (mut next, mut skus) = ("/products?archived=true&limit=2".to_owned(), Vec::new());
+    loop {
+        let page = store.get(&next).await;
+        assert_eq!(page.status, 200, "{}", page.text());
+        skus.extend(page.json().as_array().unwrap().iter().map(|row| row["sku"].as_str().unwrap().to_owned()));
+        let Some(link) = page.header("link") else { break };
+        next = link.trim_start_matches('<').split('>').next().unwrap().to_owned();
+    }
+    assert_eq!(skus, ["a-4", "a-3", "a-2", "a-1", "a-0"]);
+}

@@ -2,6 +2,7 @@
 //! (rules, refusals, names that are taken, quotas), which no model of it can be trusted for. IO.
 
 mod chart;
+mod leaving;
 mod objects;
 mod rules;
 mod stories;
@@ -44,13 +45,30 @@ pub async fn run(
     tally.check("the API server takes the CRD with all its rules", served(&client).await);
     chart::samples(&client, tally).await?;
     rules::run(&client, tally).await?;
-    start(server, operator)?;
+    start(server, operator, &[])?;
     match version {
         KubernetesVersion::Testbed => stories::all(&client, tally).await?,
         KubernetesVersion::Oldest | KubernetesVersion::Newest => {
             stories::of_another_version(&client, version, tally).await?;
         }
     }
+    ends(server, tally).await?;
+    if matches!(version, KubernetesVersion::Testbed) {
+        start(server, operator, &[format!("--watch-namespaces={}", leaving::WATCHED.join(","))])?;
+        leaving::watched_one_goes(&client, tally).await?;
+        ends(server, tally).await?;
+        start(server, operator, &[])?;
+        let left = leaving::begin(&client, tally).await?;
+        ends(server, tally).await?;
+        leaving::without_an_operator(&left, tally).await?;
+        start(server, operator, &[])?;
+        leaving::with_one_again(&left, tally).await;
+        ends(server, tally).await?;
+    }
+    Ok(())
+}
+
+async fn ends(server: &mut ApiServer, tally: &mut Tally) -> anyhow::Result<()> {
     let ended = server.end_one(OPERATOR).await?;
     tally.holds("the operator ends in good order", ended.success(), format!("it ended with {ended}"));
     Ok(())
@@ -69,8 +87,8 @@ async fn served(client: &Client) -> anyhow::Result<String> {
     Ok("it is served".to_owned())
 }
 
-fn start(server: &mut ApiServer, operator: &Path) -> anyhow::Result<()> {
-    let flags = [
+fn start(server: &mut ApiServer, operator: &Path, more: &[String]) -> anyhow::Result<()> {
+    let mut flags = vec![
         "run".to_owned(),
         "--leader-election=false".to_owned(),
         "--log-format=text".to_owned(),
@@ -78,6 +96,7 @@ fn start(server: &mut ApiServer, operator: &Path) -> anyhow::Result<()> {
         "--operator-image=example.com/store-operator:1".to_owned(),
         "--api-image=example.com/store-api:1".to_owned(),
     ];
+    flags.extend_from_slice(more);
     server.spawn(OPERATOR, operator, &flags)?;
     Ok(())
 }

@@ -138,6 +138,14 @@ pub fn control_plane(cache: &Cache, version: KubernetesVersion) -> Result<(PathB
     Ok((build(cache, &kubernetes(version))?, build(cache, &ETCD_MODULE)?.join("etcd")))
 }
 
+/// Traefik, built when missing.
+///
+/// # Errors
+/// As [`ensure`].
+pub fn traefik(cache: &Cache) -> Result<PathBuf, BinariesError> {
+    Ok(build(cache, &TRAEFIK_MODULE)?.join("traefik"))
+}
+
 /// The checker of linearizability, built when missing.
 ///
 /// # Errors

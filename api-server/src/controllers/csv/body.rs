@@ -1,9 +1,11 @@
 //! The lines of a body as they arrive. Reads the body; no other IO.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Buf as _, Bytes};
+use futures::stream;
 use http::StatusCode;
 use http_body_util::BodyExt as _;
 
@@ -46,6 +48,23 @@ impl Broken {
                 let detail = format!("the body stood still for {} s", patience.as_secs_f32());
                 closing(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail))
             }
+        }
+    }
+}
+
+/// A body read to its end, as one that is there.
+pub async fn whole(mut body: Body, patience: Duration) -> Result<Body, Broken> {
+    let (mut chunks, mut room) = (Vec::new(), IMPORT_MAX);
+    loop {
+        match tokio::time::timeout(patience, body.frame()).await {
+            Ok(Some(Ok(frame))) => {
+                let Ok(chunk) = frame.into_data() else { continue };
+                room = room.checked_sub(chunk.len()).ok_or(Broken::TooLarge)?;
+                chunks.push(Ok::<_, Infallible>(chunk));
+            }
+            Ok(Some(Err(error))) => return Err(broken(&error)),
+            Ok(None) => return Ok(Body::from_stream(stream::iter(chunks))),
+            Err(_) => return Err(Broken::TooSlow(patience)),
         }
     }
 }

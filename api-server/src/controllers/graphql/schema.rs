@@ -179,6 +179,7 @@ impl Root {
             sku: checked("sku", sku, |text| Text::Identifier.read(text, rules::SKU_MAX))?,
             name_prefix: checked("namePrefix", name_prefix, |text| Text::Beginning.read(text, rules::NAME_MAX))?,
             category: checked("category", category, |text| Text::Name.read(text, rules::CATEGORY_MAX))?,
+            archived: false,
         };
         let reads = reads.data::<Arc<Reads>>()?;
         // One filter after the other: each has what those before it have left.

@@ -44,6 +44,8 @@ pub enum Failure {
     Unavailable { level: &'static str, required: i32, alive: i32 },
     /// No node was asked; nothing was done.
     NotSent(String),
+    /// No node was asked, since there was no time or no room for it; nothing was done.
+    Busy(String),
     /// Anything may have happened.
     Unsure { level: &'static str, detail: String },
     /// Cassandra could not read its own roles and permissions, so it did nothing: too few of their replicas are alive.
@@ -58,6 +60,7 @@ impl Failure {
         match self {
             Self::Unavailable { level, required, alive } => DaoError::Unavailable { level, required, alive },
             Self::NotSent(detail) => DaoError::Unreachable(detail),
+            Self::Busy(detail) => DaoError::Busy(detail),
             Self::Unsure { level, detail } => DaoError::Timeout { level, detail },
             Self::RolesUnread(detail) => DaoError::RolesUnread(detail),
             Self::Refused(detail) => DaoError::Broken(detail),
@@ -484,7 +487,7 @@ impl Database {
 /// How long to wait for a statement that is sent now: not beyond the deadline, and nothing is sent after it.
 fn bounded(cx: &Context, now: Instant, longest: Duration) -> Result<Duration, Failure> {
     match cx.deadline.into_std().saturating_duration_since(now) {
-        Duration::ZERO => Err(Failure::NotSent("the deadline has passed".into())),
+        Duration::ZERO => Err(Failure::Busy("the deadline has passed".into())),
         left => Ok(left.min(longest)),
     }
 }
@@ -538,7 +541,7 @@ fn classify(error: &ExecutionError, lwt: bool) -> Failure {
                 | DbError::ProtocolError => Failure::Refused(error.to_string()),
                 _ => unsure("the level asked for"),
             },
-            RequestAttemptError::UnableToAllocStreamId => Failure::NotSent(error.to_string()),
+            RequestAttemptError::UnableToAllocStreamId => Failure::Busy(error.to_string()),
             RequestAttemptError::SerializationError(_) | RequestAttemptError::CqlRequestSerialization(_) => {
                 Failure::Refused(error.to_string())
             }
@@ -600,5 +603,15 @@ mod tests {
             assert!(matches!(failure, Failure::Refused(_)), "{words}: {failure:?}");
             assert!(matches!(failure.of_read(), DaoError::Broken(_)), "{words}");
         }
+    }
+
+    #[test]
+    fn what_there_was_no_time_or_room_for_is_another_thing_than_a_database_that_is_away() {
+        let full = ExecutionError::LastAttemptError(RequestAttemptError::UnableToAllocStreamId);
+        assert!(matches!(classify(&full, true).of_read(), DaoError::Busy(_)));
+        assert!(matches!(classify(&ExecutionError::EmptyPlan, true).of_read(), DaoError::Unreachable(_)));
+        let late = Context::within(Duration::ZERO);
+        let left = bounded(&late, Instant::now(), Duration::from_secs(2));
+        assert!(matches!(left.map_err(Failure::of_read), Err(DaoError::Busy(_))));
     }
 }

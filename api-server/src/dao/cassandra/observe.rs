@@ -64,7 +64,7 @@ fn error_index(failure: Option<&Failure>) -> usize {
     match failure {
         None => 0,
         Some(Failure::Unavailable { .. } | Failure::RolesUnread(_)) => 1,
-        Some(Failure::NotSent(_)) => 2,
+        Some(Failure::NotSent(_) | Failure::Busy(_)) => 2,
         Some(Failure::Unsure { .. }) => 3,
         Some(Failure::Refused(_)) => 4,
     }

@@ -28,8 +28,7 @@ use crate::dao::products::{Inserted, PageEnd, PageQuery, Product, ProductDao, Pr
 use crate::dao::{Context, DaoError, Receipt};
 
 pub use intents::Intent;
-pub use rows::{LIST_COLUMNS, ListedRow, broken};
-use rows::{TRUTH_COLUMNS, TruthRow};
+pub use rows::{LIST_COLUMNS, ListedRow, TRUTH_COLUMNS, TruthRow, broken};
 
 const SKU: Unique = Unique {
     what: "the claim on a sku",
@@ -127,27 +126,34 @@ impl CassandraProducts {
         cx: &Context,
         intent: &Intent,
         product: Option<(&Product, i64)>,
+        was_archived: bool,
         decided: Receipt,
     ) -> Receipt {
-        publish(&self.database, cx, intent.owner, decided, |cx| async move { self.settle(&cx, intent, product).await })
-            .await
+        publish(&self.database, cx, intent.owner, decided, |cx| async move {
+            self.settle(&cx, intent, product, was_archived).await
+        })
+        .await
     }
 
-    /// Writes the copies of a product as it is now (or removes them), then drops the intent.
+    /// Writes the copies of a product as it is now (or removes them), then drops the intent. Where it `was_archived`, or
+    /// may have been, it is taken out of that list.
     async fn settle(
         &self,
         cx: &Context,
         intent: &Intent,
         product: Option<(&Product, i64)>,
+        was_archived: bool,
     ) -> Result<Option<Receipt>, DaoError> {
         let mut writes = Vec::with_capacity(24);
         match (product, &intent.detail) {
             (Some((product, bucket)), before) if product.archived_at.is_some() => {
-                self.copies.drop_all(&mut writes, &Place::of(product, bucket));
-                before.iter().for_each(|before| self.copies.drop_all(&mut writes, before));
+                self.copies.archive(&mut writes, product, bucket, before.as_ref());
             }
             (Some((product, bucket)), before) => {
                 self.copies.put(&mut writes, product, bucket, before.as_ref());
+                if was_archived {
+                    self.copies.leave_archive(&mut writes, product, bucket);
+                }
             }
             (None, Some(before)) => self.copies.drop_all(&mut writes, before),
             (None, None) => {}
@@ -215,7 +221,11 @@ impl CassandraProducts {
             CqlTimestamp(after.updated_at),
             sku_claim,
             operations,
-            MaybeUnset::from_option(after.archived_at.map(CqlTimestamp)),
+            match (before.product.archived_at, after.archived_at) {
+                (_, Some(at)) => MaybeUnset::Set(Some(CqlTimestamp(at))),
+                (Some(_), None) => MaybeUnset::Set(None),
+                (None, None) => MaybeUnset::Unset,
+            },
             after.id,
             before.product.version,
             before.marks.fence,
@@ -307,6 +317,9 @@ impl ProductDao for CassandraProducts {
         if let Some(prefix) = &filter.name_prefix {
             return self.pages.name_prefix(cx, self, query, prefix, sink).await;
         }
+        if filter.archived {
+            return self.pages.archived(cx, &self.buckets, query, sink).await;
+        }
         if let Some(category) = &filter.category {
             return self.pages.category(cx, query, category, sink).await;
         }
@@ -333,7 +346,7 @@ impl ProductDao for CassandraProducts {
         }
         match self.insert_row(cx, product, bucket, operation).await? {
             Outcome::Applied(receipt) => {
-                let receipt = self.publish(cx, &intent, Some((product, bucket)), receipt).await;
+                let receipt = self.publish(cx, &intent, Some((product, bucket)), false, receipt).await;
                 self.buckets.inserted();
                 Ok(Inserted::Done(receipt))
             }
@@ -356,7 +369,9 @@ impl ProductDao for CassandraProducts {
         let place = Place::of(&before.product, before.marks.bucket);
         let intent = Intent::of_change(cx, place, operation);
         self.intend(cx, &intent).await?;
-        let new_sku = before.product.sku != after.sku;
+        // An archived product holds none.
+        let was_archived = before.product.archived_at.is_some();
+        let new_sku = before.product.sku != after.sku || was_archived;
         let mut sku_claim = before.marks.claim;
         if new_sku {
             match self.skus.claim(&cx.untraced(), &after.sku, after.id, operation).await? {
@@ -379,8 +394,9 @@ impl ProductDao for CassandraProducts {
         let changed = self.replace_row(cx, before, after, sku_claim, operation).await?;
         match changed {
             Outcome::Applied(receipt) => {
-                let receipt = self.publish(cx, &intent, Some((after, before.marks.bucket)), receipt).await;
-                if new_sku || archived {
+                let receipt =
+                    self.publish(cx, &intent, Some((after, before.marks.bucket)), was_archived, receipt).await;
+                if (new_sku || archived) && !was_archived {
                     self.release_old(cx, &before.product.sku, before.marks.claim).await;
                 }
                 Ok(Replaced::Done(receipt))
@@ -402,7 +418,7 @@ impl ProductDao for CassandraProducts {
         self.intend(cx, &intent).await?;
         match self.remove_row(cx, before).await? {
             Outcome::Applied(receipt) => {
-                let receipt = self.publish(cx, &intent, None, receipt).await;
+                let receipt = self.publish(cx, &intent, None, true, receipt).await;
                 self.release_old(cx, &before.product.sku, before.marks.claim).await;
                 Ok(Removed::Done(receipt))
             }
@@ -430,7 +446,7 @@ impl Sweeps for CassandraProducts {
             return Ok(false);
         }
         let product = stored.as_ref().map(|stored| (&stored.product, stored.marks.bucket));
-        self.settle(cx, intent, product).await?;
+        self.settle(cx, intent, product, !is_new).await?;
         Ok(true)
     }
 }

@@ -47,7 +47,7 @@ impl Tries {
                 self.unavailable += 1;
                 stays = self.unavailable == UNAVAILABLE_TRIES && !self.unsure;
             }
-            Failure::NotSent(_) => {}
+            Failure::NotSent(_) | Failure::Busy(_) => {}
             Failure::Unsure { detail, .. } => {
                 let operation = self.conditional;
                 tracing::debug!(operation, detail, "no certain answer, asking again under the same id");

@@ -155,7 +155,7 @@ impl Claims {
                 return self.release(cx, value, claim).await;
             }
         }
-        Err(DaoError::Unreachable("the owner of a claim was changed again and again".into()))
+        Err(DaoError::Contended)
     }
 
     async fn try_claim(&self, cx: &Context, value: &str, owner: Uuid, claim: Uuid) -> Result<Option<Holder>, DaoError> {

@@ -101,7 +101,7 @@ async fn filters_show_what_they_name_and_nothing_else(daos: &Daos) {
         let found = only(all(daos, prefix(begins), 100).await);
         assert!(found.contains(&greek.id), "{begins}");
     }
-    let and = Filter { name_prefix: Some(word.clone()), category: Some(kind.clone()), sku: None };
+    let and = Filter { name_prefix: Some(word.clone()), category: Some(kind.clone()), ..Filter::default() };
     assert_eq!(only(all(daos, and, 10).await), [both.id]);
     let sku = Filter { sku: Some(both.sku.clone()), ..Filter::default() };
     assert_eq!(all(daos, sku.clone(), 10).await, std::slice::from_ref(&both));
@@ -118,7 +118,7 @@ async fn a_filter_looks_at_so_many_rows_and_its_list_goes_on_after_them(daos: &D
     for at in 1..12 {
         insert(daos, &product(&format!("{word} {at}"))).await;
     }
-    let filter = Filter { name_prefix: Some(word), category: Some(kind), sku: None };
+    let filter = Filter { name_prefix: Some(word), category: Some(kind), ..Filter::default() };
     // Time is up before it begins: it looks at something all the same.
     let late = || Context { enough_at: tokio::time::Instant::now(), ..cx() };
     for (look_at, hurried) in [(5, false), (LOOKED_AT_MAX, true)] {

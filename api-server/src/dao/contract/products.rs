@@ -18,6 +18,8 @@ pub async fn hold(daos: &Daos) {
     a_removed_product_is_gone_and_its_sku_free(daos).await;
     of_many_changes_of_one_version_one_is_done(daos).await;
     an_archived_product_is_found_by_its_id_alone_and_its_sku_is_free(daos).await;
+    a_restored_product_is_in_the_lists_again_with_its_sku(daos).await;
+    of_a_restoration_and_a_creation_with_the_sku_one_is_done(daos).await;
 }
 
 pub async fn find(daos: &Daos, id: Uuid) -> Option<Product> {
@@ -183,4 +185,68 @@ async fn an_archived_product_is_found_by_its_id_alone_and_its_sku_is_free(daos: 
     let mut page = Vec::new();
     daos.products.page(&cx(), &query, &mut page).await.unwrap();
     assert!(page.iter().all(|product| product.id != before.id));
+}
+
+/// The same product a version later, archived or not.
+async fn moved(daos: &Daos, id: Uuid, archived: bool) -> Replaced {
+    let stored = daos.products.load(&cx(), id).await.unwrap().unwrap();
+    let (version, at) = (stored.product.version + 1, stored.product.updated_at + 1);
+    let after = Product { version, updated_at: at, archived_at: archived.then_some(at), ..stored.product.clone() };
+    daos.products.replace(&cx(), &stored, &after, Uuid::new_v4()).await.unwrap()
+}
+
+async fn archived(daos: &Daos) -> Vec<Product> {
+    super::lists::all(daos, Filter { archived: true, ..Filter::default() }, 50).await
+}
+
+async fn a_restored_product_is_in_the_lists_again_with_its_sku(daos: &Daos) {
+    let kind = unique("back");
+    let first = Product { category: Some(kind.clone()), ..product(&kind) };
+    insert(daos, &first).await;
+    // Twice: what takes it out of a list must not outlive what puts it there again.
+    for round in 0..2 {
+        assert!(matches!(moved(daos, first.id, true).await, Replaced::Done(_)));
+        let away = find(daos, first.id).await.unwrap();
+        assert!(away.archived_at.is_some() && archived(daos).await.contains(&away), "round {round}");
+        assert!(matches!(moved(daos, first.id, false).await, Replaced::Done(_)));
+        let back = find(daos, first.id).await.unwrap();
+        assert_eq!((back.archived_at, back.version), (None, 3 + 2 * round));
+        for filter in [
+            Filter { category: Some(kind.clone()), ..Filter::default() },
+            Filter { name_prefix: Some(kind.clone()), ..Filter::default() },
+            Filter { sku: Some(first.sku.clone()), ..Filter::default() },
+        ] {
+            assert_eq!(super::lists::all(daos, filter, 10).await, std::slice::from_ref(&back), "round {round}");
+        }
+        let query = PageQuery { filter: Filter::default(), limit: 20, after: None, look_at: LOOKED_AT_MAX };
+        let mut page = Vec::new();
+        daos.products.page(&cx(), &query, &mut page).await.unwrap();
+        assert!(page.contains(&back), "round {round}");
+        assert!(archived(daos).await.iter().all(|product| product.id != first.id), "round {round}");
+        let thief = Product { sku: first.sku.clone(), ..product("Thief") };
+        assert_eq!(daos.products.insert(&cx(), &thief, Uuid::new_v4()).await, Ok(Inserted::Taken));
+    }
+    assert!(matches!(moved(daos, first.id, true).await, Replaced::Done(_)));
+    let stored = daos.products.load(&cx(), first.id).await.unwrap().unwrap();
+    assert!(matches!(daos.products.remove(&cx(), &stored, Uuid::new_v4()).await, Ok(Removed::Done(_))));
+    assert!(archived(daos).await.iter().all(|product| product.id != first.id), "it is gone for good");
+}
+
+async fn of_a_restoration_and_a_creation_with_the_sku_one_is_done(daos: &Daos) {
+    let first = product("First");
+    insert(daos, &first).await;
+    assert!(matches!(moved(daos, first.id, true).await, Replaced::Done(_)));
+    let heir = Product { sku: first.sku.clone(), ..product("Heir") };
+    let cx = cx();
+    let (back, made) = tokio::join!(moved(daos, first.id, false), daos.products.insert(&cx, &heir, Uuid::new_v4()));
+    let (back, made) = (matches!(back, Replaced::Done(_)), matches!(made.unwrap(), Inserted::Done(_)));
+    assert!(!(back && made), "one sku has one product");
+    if !back && !made {
+        return;
+    }
+    let holders = super::lists::all(daos, Filter { sku: Some(first.sku.clone()), ..Filter::default() }, 10).await;
+    assert_eq!(holders.iter().map(|holder| holder.id).collect::<Vec<_>>(), [if back { first.id } else { heir.id }]);
+    if made {
+        assert_eq!(moved(daos, first.id, false).await, Replaced::Taken);
+    }
 }

@@ -47,7 +47,8 @@ impl ProductDao for MemoryProducts {
     async fn page(&self, cx: &Context, query: &PageQuery, sink: &mut dyn ProductSink) -> Result<PageEnd, DaoError> {
         let rows = self.rows();
         // What an index by names would give: of these the others are picked out one by one.
-        let listed = Filter { name_prefix: query.filter.name_prefix.clone(), ..Filter::default() };
+        let Filter { name_prefix, archived, .. } = query.filter.clone();
+        let listed = Filter { name_prefix, archived, ..Filter::default() };
         let start = query.after.unwrap_or(Position { bucket: i64::MAX, id: Uuid::max() });
         let mut page = PageEnd { next: None, looked_at: 0, receipt: receipt(cx) };
         let (mut shown, mut last, mut upto) = (0, start, start);
@@ -109,7 +110,7 @@ impl ProductDao for MemoryProducts {
         if row.product.version != before.product.version {
             return Ok(Replaced::VersionMoved);
         }
-        if holder.is_some_and(|holder| holder != after.id) {
+        if after.archived_at.is_none() && holder.is_some_and(|holder| holder != after.id) {
             return Ok(Replaced::Taken);
         }
         row.product = after.clone();

@@ -40,6 +40,7 @@ pub fn read(columns: &Columns, record: &Record) -> Result<Line<Change>, Vec<Faul
         brand: cells.optional("brand", |text| Text::Name.read(text, BRAND_MAX)),
         category: cells.optional("category", |text| Text::Name.read(text, CATEGORY_MAX)),
         description: cells.optional("description", |text| Text::Paragraphs.read(text, DESCRIPTION_MAX)),
+        restore: false,
     };
     cells.finish(Some(change))
 }

@@ -12,8 +12,8 @@ use store_testbed::kubernetes_versions::KubernetesVersion;
 use store_testbed::shop::ShopError;
 
 /// For the garbage collector to know of StoreClusters, and to take what one owned.
-const COLLECTED: Duration = Duration::from_secs(90);
-const CLAIM: &str = "PersistentVolumeClaim";
+pub const COLLECTED: Duration = Duration::from_secs(90);
+pub const CLAIM: &str = "PersistentVolumeClaim";
 
 pub async fn all(client: &Client, tally: &mut Tally) -> anyhow::Result<()> {
     slips(&Namespace::make(client, "slips").await?, tally).await?;

@@ -1,5 +1,5 @@
-//! Prometheus and promtool, taken out of Debian's package without installing it, since that would start
-//! a server. Blocking IO, into the cache.
+//! Prometheus, promtool and nginx, taken out of Debian's packages without installing them, since that would start
+//! servers. Blocking IO, into the cache.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,7 +8,16 @@ use std::process::Command;
 use store_testbed::cache::{Cache, CacheError, Key};
 use store_testbed::command::{CommandError, LONG, SHORT, run};
 
-const PACKAGE: &str = "prometheus";
+/// A package that is taken apart.
+#[derive(Debug, Clone, Copy)]
+struct Apart {
+    name: &'static str,
+    /// A program of it with an option under which it only speaks.
+    speaks: [&'static str; 2],
+}
+
+const PROMETHEUS: Apart = Apart { name: "prometheus", speaks: ["usr/bin/promtool", "--version"] };
+const NGINX: Apart = Apart { name: "nginx", speaks: ["usr/sbin/nginx", "-v"] };
 
 /// The programs could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -20,8 +29,8 @@ pub enum ProgramsError {
     #[error(transparent)]
     Command(#[from] CommandError),
     /// The package was not where apt puts it.
-    #[error("apt-get download {PACKAGE} left no package: {0}")]
-    NoPackage(String),
+    #[error("apt-get download {0} left no package: {1}")]
+    NoPackage(&'static str, String),
 }
 
 /// The directory with `prometheus` and `promtool`.
@@ -29,32 +38,44 @@ pub enum ProgramsError {
 /// # Errors
 /// [`ProgramsError`] when the package cannot be had.
 pub fn ensure(cache: &Cache) -> Result<PathBuf, ProgramsError> {
-    let version = match version()? {
+    Ok(apart(cache, PROMETHEUS)?.join("usr/bin"))
+}
+
+/// The program `nginx`.
+///
+/// # Errors
+/// [`ProgramsError`] when the package cannot be had.
+pub fn nginx(cache: &Cache) -> Result<PathBuf, ProgramsError> {
+    Ok(apart(cache, NGINX)?.join(NGINX.speaks[0]))
+}
+
+/// The directory that a package was taken apart in.
+fn apart(cache: &Cache, Apart { name, speaks: [program, option] }: Apart) -> Result<PathBuf, ProgramsError> {
+    let none = |why: String| ProgramsError::NoPackage(name, why);
+    let version = match version(name)? {
         Some(version) => version,
         None => {
             run(Command::new("apt-get").args(["-qq", "update"]), LONG)?;
-            version()?.ok_or_else(|| ProgramsError::NoPackage("no source of apt has it".to_owned()))?
+            version(name)?.ok_or_else(|| none("no source of apt has it".to_owned()))?
         }
     };
-    let key =
-        Key::new(PACKAGE, &version.replace(['+', '~', ':'], "-")).making(format!("fetching Prometheus {version}"));
-    let entry = cache.ensure(&key, |directory| {
-        let package = format!("{PACKAGE}={version}");
+    let key = Key::new(name, &version.replace(['+', '~', ':'], "-")).making(format!("fetching {name} {version}"));
+    Ok(cache.ensure(&key, |directory| {
+        let package = format!("{name}={version}");
         run(Command::new("apt-get").args(["-qq", "download"]).arg(package).current_dir(directory), LONG)?;
-        let files = fs::read_dir(directory).map_err(|error| ProgramsError::NoPackage(error.to_string()))?;
+        let files = fs::read_dir(directory).map_err(|error| none(error.to_string()))?;
         let mut files = files.filter_map(|file| Some(file.ok()?.path()));
         let package = files.find(|file| file.extension().is_some_and(|extension| extension == "deb"));
-        let package = package.ok_or_else(|| ProgramsError::NoPackage("no file ends in .deb".to_owned()))?;
+        let package = package.ok_or_else(|| none("no file ends in .deb".to_owned()))?;
         run(Command::new("dpkg-deb").arg("--extract").arg(&package).arg(directory), LONG)?;
-        fs::remove_file(&package).map_err(|error| ProgramsError::NoPackage(error.to_string()))?;
-        run(Command::new(directory.join("usr/bin/promtool")).arg("--version"), SHORT)?;
+        fs::remove_file(&package).map_err(|error| none(error.to_string()))?;
+        run(Command::new(directory.join(program)).arg(option), SHORT)?;
         Ok::<(), ProgramsError>(())
-    })?;
-    Ok(entry.join("usr/bin"))
+    })?)
 }
 
-fn version() -> Result<Option<String>, CommandError> {
-    let shown = run(Command::new("apt-cache").args(["policy", PACKAGE]), SHORT)?;
+fn version(package: &str) -> Result<Option<String>, CommandError> {
+    let shown = run(Command::new("apt-cache").args(["policy", package]), SHORT)?;
     let candidate = shown.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
     Ok(candidate.filter(|version| *version != "(none)").map(str::to_owned))
 }

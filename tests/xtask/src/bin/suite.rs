@@ -59,6 +59,9 @@ async fn main() -> anyhow::Result<ExitCode> {
     let mut seen = cargo(["test", "--workspace", "--test", "api", "--test", "dashboards"]);
     seen.args(["--no-fail-fast", "--", "--ignored", "every_query_of_a_dashboard"]);
     steps.command("dashboards", &mut seen, Counting::CargoTest, RINGS);
+    let mut proxies = cargo(["test", "--workspace", "--test", "api"]);
+    proxies.args(["--", "--ignored", "behind_a_proxy"]);
+    steps.command("answers behind proxies", &mut proxies, Counting::CargoTest, RINGS);
     let mut rings = cargo(["test", "--workspace"]);
     rings.args([
         "--test",

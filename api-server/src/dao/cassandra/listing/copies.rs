@@ -52,6 +52,8 @@ pub struct Copies {
     drop_by_time: Statement,
     drop_by_category: Statement,
     drop_by_prefix: Statement,
+    archived: Statement,
+    drop_archived: Statement,
 }
 
 impl Copies {
@@ -67,6 +69,10 @@ impl Copies {
         let by_prefix = "INSERT INTO {ks}.products_by_name_prefix (prefix, bucket, id, name) \
              VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
         let prefix_bucket = "INSERT INTO {ks}.product_name_prefix_buckets (prefix, bucket) VALUES (?, ?)";
+        let archived = "INSERT INTO {ks}.products_archived (bucket, id, sku, name, price, brand, \
+             description, version, created_at, updated_at, category, archived_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
+        let drop_archived = "DELETE FROM {ks}.products_archived USING TIMESTAMP ? WHERE bucket = ? AND id = ?";
         let drop_by_time = "DELETE FROM {ks}.products_by_time USING TIMESTAMP ? WHERE bucket = ? AND id = ?";
         let drop_by_category = "DELETE FROM {ks}.products_by_category USING TIMESTAMP ? \
              WHERE category = ? AND bucket = ? AND id = ?";
@@ -81,13 +87,15 @@ impl Copies {
             drop_by_time: database.plain("DELETE", "products_by_time", drop_by_time).await?,
             drop_by_category: database.plain("DELETE", "products_by_category", drop_by_category).await?,
             drop_by_prefix: database.plain("DELETE", "products_by_name_prefix", drop_by_prefix).await?,
+            archived: database.plain("INSERT", "products_archived", archived).await?,
+            drop_archived: database.plain("DELETE", "products_archived", drop_archived).await?,
         })
     }
 
     /// Puts this version of the product into every list it belongs to and out of those of
     /// `before` that it left.
     pub fn put<'a>(&'a self, writes: &mut Writes<'a>, product: &Product, bucket: i64, before: Option<&Place>) {
-        let written_at = product.created_at * 1000 + product.version;
+        let written_at = written_at(product);
         // A first version leaves absent columns alone: nulls would be tombstones.
         let first = product.version == 1;
         writes.push((&self.by_time, row(product, bucket, written_at, first)));
@@ -120,9 +128,32 @@ impl Copies {
         }
     }
 
-    /// Takes a product that is gone out of every list.
+    /// Takes a product that is gone for good out of every list.
     pub fn drop_all<'a>(&'a self, writes: &mut Writes<'a>, place: &Place) {
         let written_at = place.created_at * 1000 + GONE;
+        self.drop_listed(writes, place, written_at);
+        writes.push((&self.drop_archived, vec![bigint(written_at), bigint(place.bucket), id(place.id)]));
+    }
+
+    /// Puts a product among the archived ones, and out of the lists where it was. As old as its version, so that what
+    /// restores it later is younger.
+    pub fn archive<'a>(&'a self, writes: &mut Writes<'a>, product: &Product, bucket: i64, before: Option<&Place>) {
+        let written_at = written_at(product);
+        self.drop_listed(writes, &Place::of(product, bucket), written_at);
+        if let Some(before) = before {
+            self.drop_listed(writes, before, written_at);
+        }
+        let mut values = row(product, bucket, written_at, true);
+        values.insert(values.len() - 1, product.archived_at.map_or(MaybeUnset::Unset, time));
+        writes.push((&self.archived, values));
+    }
+
+    /// Takes a product that is restored out of the archived ones.
+    pub fn leave_archive<'a>(&'a self, writes: &mut Writes<'a>, product: &Product, bucket: i64) {
+        writes.push((&self.drop_archived, vec![bigint(written_at(product)), bigint(bucket), id(product.id)]));
+    }
+
+    fn drop_listed<'a>(&'a self, writes: &mut Writes<'a>, place: &Place, written_at: i64) {
         writes.push((&self.drop_by_time, vec![bigint(written_at), bigint(place.bucket), id(place.id)]));
         self.drop_category(writes, place, written_at);
         for prefix in prefixes_of(&fold_name(&place.name)) {
@@ -142,6 +173,11 @@ impl Copies {
     fn drop_prefix<'a>(&'a self, writes: &mut Writes<'a>, place: &Place, prefix: &str, written_at: i64) {
         writes.push((&self.drop_by_prefix, vec![bigint(written_at), text(prefix), bigint(place.bucket), id(place.id)]));
     }
+}
+
+/// The timestamp of what a version of a product writes.
+const fn written_at(product: &Product) -> i64 {
+    product.created_at * 1000 + product.version
 }
 
 fn row(product: &Product, bucket: i64, written_at: i64, first: bool) -> Vec<Bound> {

@@ -14,7 +14,7 @@ use super::newest::{BEFORE_FIRST, Filling, MAX_PARTITIONS, Newest, Next, Taken, 
 use super::prefixes_of;
 use crate::dao::cassandra::StartError;
 use crate::dao::cassandra::execute::{Database, Statement};
-use crate::dao::cassandra::products::{LIST_COLUMNS, ListedRow, broken};
+use crate::dao::cassandra::products::{LIST_COLUMNS, ListedRow, TRUTH_COLUMNS, TruthRow, broken};
 use crate::dao::products::{Filter, PageEnd, PageQuery, Position, Product, ProductSink, fold_name};
 use crate::dao::{Context, DaoError, Receipt};
 
@@ -32,6 +32,7 @@ pub trait Truth: Send + Sync {
 pub struct Pages {
     database: Arc<Database>,
     by_time: Newest,
+    archived: Newest,
     by_category: Statement,
     category_buckets: Statement,
     by_prefix: Statement,
@@ -53,6 +54,7 @@ impl Pages {
              WHERE prefix = ? AND bucket <= ? LIMIT ?";
         Ok(Self {
             by_time: Newest::prepare(Arc::clone(&database), "products_by_time", LIST_COLUMNS).await?,
+            archived: Newest::prepare(Arc::clone(&database), "products_archived", TRUTH_COLUMNS).await?,
             by_category: database.plain("SELECT", "products_by_category", &by_category).await?,
             category_buckets: database.plain("SELECT", "product_category_buckets", category_buckets).await?,
             by_prefix: database.plain("SELECT", "products_by_name_prefix", by_prefix).await?,
@@ -71,6 +73,28 @@ impl Pages {
     ) -> Result<PageEnd, DaoError> {
         let mut show = |rows: &QueryRowsResult, room| show(rows, room, None, sink);
         self.by_time.page(cx, buckets, query.limit, query.after, &mut show).await
+    }
+
+    /// The list of archived products.
+    pub async fn archived(
+        &self,
+        cx: &Context,
+        buckets: &Arc<Buckets>,
+        query: &PageQuery,
+        sink: &mut dyn ProductSink,
+    ) -> Result<PageEnd, DaoError> {
+        let mut show = |rows: &QueryRowsResult, room| {
+            let mut taken = Taken::default();
+            for row in rows.rows::<TruthRow<'_>>().map_err(broken)? {
+                let TruthRow(Some(product)) = row.map_err(broken)? else { continue };
+                if !taken.take(room, product.id) {
+                    break;
+                }
+                sink.product(product);
+            }
+            Ok(taken)
+        };
+        self.archived.page(cx, buckets, query.limit, query.after, &mut show).await
     }
 
     /// The list of a category.

@@ -16,6 +16,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 3, name: "ledger", statements: super::orders::LEDGER },
     Migration { version: 4, name: "orders", statements: super::orders::ORDERS },
     Migration { version: 5, name: "archive", statements: super::orders::ARCHIVE },
+    Migration { version: 6, name: "archived and imports", statements: ARCHIVED_AND_IMPORTS },
 ];
 
 const PRODUCTS: &[&str] = &[
@@ -93,4 +94,17 @@ const USERS: &[&str] = &[
         PRIMARY KEY (minute, at, operation)
     ) WITH default_time_to_live = 2592000
     AND comment = 'changes that are not yet in the list, with the addresses they touch'",
+];
+
+const ARCHIVED_AND_IMPORTS: &[&str] = &[
+    "CREATE TABLE IF NOT EXISTS {ks}.products_archived (
+        bucket bigint, id uuid, sku text, name text, price decimal, brand text,
+        description text, category text, version bigint, created_at timestamp,
+        updated_at timestamp, archived_at timestamp, PRIMARY KEY (bucket, id)
+    ) WITH CLUSTERING ORDER BY (id DESC) AND comment = 'copies for the list of archived products'",
+    // `alive` has a time to live of its own, and is written again and again by the process at work.
+    "CREATE TABLE IF NOT EXISTS {ks}.imports (
+        id uuid PRIMARY KEY, kind text, started_at timestamp, alive boolean, progress blob,
+        ended_at timestamp, status int, answer blob
+    ) WITH default_time_to_live = 86400 AND comment = 'imports that are not waited for, and what became of them'",
 ];
