@@ -31,6 +31,7 @@ pub enum Route {
     HealthCheck,
     Livez,
     Readyz,
+    Identity,
     Metrics,
     OpenApi,
     Docs,
@@ -41,7 +42,7 @@ pub enum Route {
 
 impl Route {
     /// Every route with a pattern.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Products,
         Self::ProductImport,
         Self::ProductExport,
@@ -69,6 +70,7 @@ impl Route {
         Self::HealthCheck,
         Self::Livez,
         Self::Readyz,
+        Self::Identity,
         Self::Metrics,
         Self::OpenApi,
         Self::Docs,
@@ -108,6 +110,7 @@ impl Route {
             Self::HealthCheck => "/health-check",
             Self::Livez => "/livez",
             Self::Readyz => "/readyz",
+            Self::Identity => "/identity",
             Self::Metrics => "/metrics",
             Self::OpenApi => "/openapi.json",
             Self::Docs => "/docs",
@@ -133,7 +136,9 @@ impl Route {
             | Self::ClusterKeyspaces
             | Self::ClusterPlacement
             | Self::ClusterConsistency => "controller.cluster",
-            Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Metrics => "controller.health",
+            Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Identity | Self::Metrics => {
+                "controller.health"
+            }
             Self::OpenApi | Self::Docs | Self::DocsFile => "controller.docs",
             Self::Unmatched => "controller.none",
         }
@@ -176,6 +181,7 @@ impl Route {
             (Some("health-check"), None, None) => Self::HealthCheck,
             (Some("livez"), None, None) => Self::Livez,
             (Some("readyz"), None, None) => Self::Readyz,
+            (Some("identity"), None, None) => Self::Identity,
             (Some("metrics"), None, None) => Self::Metrics,
             (Some("openapi.json"), None, None) => Self::OpenApi,
             (Some("docs"), None, None) => Self::Docs,
@@ -191,7 +197,7 @@ impl Route {
 
     /// Whether the route is at the door for probes and metrics, and not at that of clients.
     pub const fn is_of_operations(self) -> bool {
-        matches!(self, Self::Livez | Self::Readyz | Self::Metrics)
+        matches!(self, Self::Livez | Self::Readyz | Self::Identity | Self::Metrics)
     }
 
     /// Whether what is answered lies in the program itself, and costs no memory however long it takes to be read.
@@ -201,7 +207,7 @@ impl Route {
 
     /// Whether the route is for those who run the store: never turned away under load.
     pub const fn is_operational(self) -> bool {
-        matches!(self, Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Metrics)
+        matches!(self, Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Identity | Self::Metrics)
     }
 }
 

@@ -11,6 +11,7 @@ mod dashboards;
 mod doors;
 mod examples;
 mod graphql;
+mod identity;
 mod orders;
 mod products;
 mod roles;
