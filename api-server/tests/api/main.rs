@@ -14,6 +14,7 @@ mod graphql;
 mod identity;
 mod orders;
 mod products;
+mod providers;
 mod roles;
 mod rules;
 mod schemas;

@@ -16,6 +16,8 @@ use xtask::schemas;
 
 /// The step that is not in `make check`, since it takes a large download.
 const CHECKOV: &str = "checkov";
+/// Half a minute, but from an empty cache, where Keycloak is fetched and its database made.
+const PROVIDERS: Duration = Duration::from_secs(10 * 60);
 /// Tests that start Cassandra nodes of their own, or make images.
 const RINGS: Duration = Duration::from_secs(20 * 60);
 /// A minute and a half, but from an empty cache, where Kubernetes is built first.
@@ -56,6 +58,9 @@ async fn main() -> anyhow::Result<ExitCode> {
     let mut seen = cargo(["test", "--workspace", "--test", "api", "--test", "dashboards"]);
     seen.args(["--no-fail-fast", "--", "--ignored", "every_query_of_a_dashboard"]);
     steps.command("dashboards", &mut seen, Counting::CargoTest, RINGS);
+    let mut providers = cargo(["test", "--workspace", "--test", "api", "--no-fail-fast", "--"]);
+    providers.args(["--ignored", "--test-threads", "1", "a_real_provider"]);
+    steps.command("identity providers", &mut providers, Counting::CargoTest, PROVIDERS);
     let mut rings = cargo(["test", "--workspace"]);
     rings.args([
         "--test",
