@@ -109,10 +109,12 @@ impl Jwks {
     /// Asks for the keys again and again, so that how it stands is known before a token comes. Never ends.
     pub async fn keep(&self) {
         loop {
-            let keys = self.known().keys;
-            self.ask(keys.as_ref()).await;
-            let pause = if self.known().failure.is_some() { BETWEEN_FETCHES } else { FRESH };
-            tokio::time::sleep(pause).await;
+            let Known { keys, failure, .. } = self.known();
+            // A token may have asked meanwhile, and found them or failed.
+            if failure.is_some() || keys.as_ref().is_none_or(|keys| keys.age() >= FRESH) {
+                self.ask(keys.as_ref()).await;
+            }
+            tokio::time::sleep(BETWEEN_FETCHES).await;
         }
     }
 

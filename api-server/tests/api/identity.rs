@@ -264,6 +264,36 @@ async fn a_process_that_had_keys_stays_ready_and_serves_while_its_issuer_is_away
 }
 
 #[tokio::test]
+async fn an_issuer_that_is_there_again_is_found_without_a_token() {
+    let signer = Signer::new("key-1");
+    let issuer = Issuer::new(std::slice::from_ref(&signer.jwk)).await;
+    let store = issuer.store(RoleRule::default());
+    let app = Arc::clone(&store.app);
+    let keeping = tokio::spawn(async move {
+        if let Gate::Oidc(oidc) = &app.gate {
+            oidc.keep().await;
+        }
+    });
+    let is_well = async |well: bool| {
+        while store.get("/identity").await.json()["failure"].is_null() != well
+            || store.get("/readyz").await.status != 200
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(5);
+    tokio::time::timeout(patience, is_well(true)).await.unwrap();
+    issuer.pages.lock().unwrap().insert("/keys", (503, None, String::new()));
+    until_it_may_be_asked_again().await;
+    is_401(&send(&store, "eyJhbGciOiJFUzI1NiJ9.e30.AAAA").await, "no known key");
+    tokio::time::timeout(patience, is_well(false)).await.unwrap();
+    issuer.keys(std::slice::from_ref(&signer.jwk));
+    until_it_may_be_asked_again().await;
+    tokio::time::timeout(patience, is_well(true)).await.unwrap();
+    keeping.abort();
+}
+
+#[tokio::test]
 async fn where_nobody_signs_tokens_there_is_nothing_to_wait_for() {
     let store = Store::new();
     assert_eq!(store.get("/identity").await.json(), json!({"auth": "off"}));

@@ -27,7 +27,8 @@ fn trouble(issuer: &IssuerAnswer) -> Option<Hold> {
     let meanwhile = if *holds_keys {
         "tokens are checked by the keys that the API's pods have, for an hour after they were last confirmed"
     } else {
-        "pods of the API without keys are not ready and refuse every token, those that have keys go on with them"
+        "pods of the API without keys refuse every token (503), and one that never had any is not ready; those that have \
+         keys go on with them"
     };
     let message = format!("the API cannot have the keys of spec.api.auth.oidc: {words}; until it can, {meanwhile}");
     Some(Hold::wrong("IssuerUnreachable", message))
@@ -43,7 +44,7 @@ mod tests {
             let words = "https://id.example.com/keys answered 404".to_owned();
             trouble(&IssuerAnswer::Failing { words, holds_keys }).map(|hold| (hold.reason, hold.wrong, hold.message))
         };
-        for (holds_keys, meanwhile) in [(true, "for an hour after"), (false, "are not ready and refuse every token")] {
+        for (holds_keys, meanwhile) in [(true, "for an hour after"), (false, "refuse every token (503)")] {
             let (reason, wrong, message) = told(holds_keys).unwrap();
             assert_eq!((reason, wrong), ("IssuerUnreachable", true));
             assert!(message.contains("https://id.example.com/keys answered 404") && message.contains(meanwhile));
