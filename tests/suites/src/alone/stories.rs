@@ -337,6 +337,8 @@ async fn issuer(issuer: &Namespace, tally: &mut Tally) -> Result<(), ShopError> 
         "roleClaim": "/realm_access/roles", "roleValues": { "/store/admins": "admin" },
     } });
     issuer.store("shop", json!({ "api": { "auth": auth } })).await?;
+    // without which no pod may be made
+    issuer.there("v1", "ServiceAccount", "default", true).await.map_err(ShopError::Missing)?;
     issuer
         .apply(json!({
             "apiVersion": "v1", "kind": "Pod",
