@@ -2,19 +2,29 @@
 //! tells a role, the table in [`roles`] tells what the role may do, and what is not in the table
 //! nobody may do.
 
+pub mod claims;
+pub mod issuer;
 pub mod jwks;
 pub mod oidc;
+pub mod refused;
 pub mod roles;
 mod signatures;
 pub mod tokens;
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use crate::problem::Problem;
 use crate::route::Route;
 use oidc::Oidc;
+use refused::{Refused, Told};
 use roles::{Role, Who};
 use tokens::Tokens;
+
+/// What the log was told of refused tokens: one log, one bound.
+static TOLD: LazyLock<Told> = LazyLock::new(Told::default);
 
 /// How requests tell who sends them.
 pub enum Gate {
@@ -29,12 +39,18 @@ pub enum Gate {
 /// Why a token tells no role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denied {
-    /// It is not a token of ours; why is for the log alone.
-    Invalid(&'static str),
+    /// It is not a token of ours.
+    Invalid(Refused),
     /// It has more bytes than any is read of.
     TooLong,
     /// It cannot be checked now: the keys of the issuer were not reached.
     NoKeys,
+}
+
+impl From<Refused> for Denied {
+    fn from(refused: Refused) -> Self {
+        Self::Invalid(refused)
+    }
 }
 
 /// Bytes of a token.
@@ -44,6 +60,15 @@ impl Gate {
     /// Whether tokens are asked for.
     pub const fn is_on(&self) -> bool {
         !matches!(self, Self::Off)
+    }
+
+    /// Why nobody could come in yet, although they should: the keys of the issuer were never had. Once they were, it
+    /// does not say so again, whatever becomes of the issuer.
+    pub fn awaits(&self) -> Option<Problem> {
+        let Self::Oidc(oidc) = self else { return None };
+        let why = || oidc.state().failure.unwrap_or_else(|| "they are being fetched".into());
+        let told = || format!("the keys of the issuer {} were never had: {}", oidc.issuer(), why());
+        (!oidc.had_keys()).then(|| Problem::unavailable("issuer_unreachable", told()))
     }
 
     /// The role of whoever sends a request, `None` where nobody needs one; or the refusal.
@@ -59,16 +84,20 @@ impl Gate {
             None => return Err(Problem::not_found("method of this resource")),
         };
         let role = match token(headers) {
-            Ok(None) => return Err(unauthorized("Bearer", "send a token: Authorization: Bearer …")),
+            Ok(None) => {
+                let challenge = HeaderValue::from_static("Bearer");
+                return Err(unauthorized(challenge, "send a token: Authorization: Bearer …"));
+            }
             Ok(Some(token)) => self.role_of(token).await,
             Err(denied) => Err(denied),
         };
         match role {
             Ok(role) if allowed[role as usize] => Ok(Some(role)),
             Ok(role) => Err(forbidden(role)),
-            Err(Denied::Invalid(reason)) => {
-                tracing::debug!(reason, "refused a token");
-                Err(unauthorized("Bearer error=\"invalid_token\"", "the token is not valid here"))
+            Err(Denied::Invalid(refused)) => {
+                TOLD.tell(&refused);
+                let detail = format!("the token is not valid here: {}", refused.words);
+                Err(unauthorized(refused.challenge(), detail))
             }
             Err(Denied::TooLong) => Err(Problem::new(
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -83,7 +112,7 @@ impl Gate {
 
     async fn role_of(&self, token: &str) -> Result<Role, Denied> {
         match self {
-            Self::Off => Err(Denied::Invalid("no tokens are known")),
+            Self::Off => Err(Refused::new("off", "no tokens are known").into()),
             Self::Tokens(tokens) => tokens.role_of(token),
             Self::Oidc(oidc) => oidc.role_of(token).await,
         }
@@ -107,27 +136,27 @@ fn token(headers: &HeaderMap) -> Result<Option<&str>, Denied> {
     let Some(value) = values.next() else {
         return Ok(None);
     };
+    let form = |words| Denied::Invalid(Refused::new("header", words));
     if values.next().is_some() {
-        return Err(Denied::Invalid("more than one Authorization header"));
+        return Err(form("there is more than one Authorization header"));
     }
     if value.len() > MAX_TOKEN {
         return Err(Denied::TooLong);
     }
-    let text = value.to_str().map_err(|_| Denied::Invalid("not visible ASCII"))?;
-    let (scheme, token) = text.split_once(' ').ok_or(Denied::Invalid("no scheme and token"))?;
+    let text = value.to_str().map_err(|_| form("it is not visible ASCII"))?;
+    let (scheme, token) = text.split_once(' ').ok_or(form("write Authorization: Bearer, a blank, the token"))?;
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Denied::Invalid("another scheme"));
+        return Err(form("its scheme is not Bearer"));
     }
     let token = token.trim_start_matches(' ');
     let unpadded = token.trim_end_matches('=');
     let fits =
         !unpadded.is_empty() && unpadded.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte));
-    if fits { Ok(Some(token)) } else { Err(Denied::Invalid("not of the form of a token")) }
+    if fits { Ok(Some(token)) } else { Err(form("it has other characters than a token")) }
 }
 
-fn unauthorized(challenge: &'static str, detail: &'static str) -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
-        .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+fn unauthorized(challenge: HeaderValue, detail: impl Into<Cow<'static, str>>) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail).with_header(header::WWW_AUTHENTICATE, challenge)
 }
 
 fn forbidden(role: Role) -> Problem {

@@ -32,6 +32,7 @@ pub enum Route {
     HealthCheck,
     Livez,
     Readyz,
+    Identity,
     Metrics,
     OpenApi,
     Docs,
@@ -71,6 +72,7 @@ impl Route {
         Self::HealthCheck,
         Self::Livez,
         Self::Readyz,
+        Self::Identity,
         Self::Metrics,
         Self::OpenApi,
         Self::Docs,
@@ -111,6 +113,7 @@ impl Route {
             Self::HealthCheck => "/health-check",
             Self::Livez => "/livez",
             Self::Readyz => "/readyz",
+            Self::Identity => "/identity",
             Self::Metrics => "/metrics",
             Self::OpenApi => "/openapi.json",
             Self::Docs => "/docs",
@@ -138,7 +141,9 @@ impl Route {
             | Self::ClusterKeyspaces
             | Self::ClusterPlacement
             | Self::ClusterConsistency => "controller.cluster",
-            Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Metrics => "controller.health",
+            Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Identity | Self::Metrics => {
+                "controller.health"
+            }
             Self::OpenApi | Self::Docs | Self::DocsFile => "controller.docs",
             Self::Unmatched => "controller.none",
         }
@@ -182,6 +187,7 @@ impl Route {
             (Some("health-check"), None, None) => Self::HealthCheck,
             (Some("livez"), None, None) => Self::Livez,
             (Some("readyz"), None, None) => Self::Readyz,
+            (Some("identity"), None, None) => Self::Identity,
             (Some("metrics"), None, None) => Self::Metrics,
             (Some("openapi.json"), None, None) => Self::OpenApi,
             (Some("docs"), None, None) => Self::Docs,
@@ -197,7 +203,7 @@ impl Route {
 
     /// Whether the route is at the door for probes and metrics, and not at that of clients.
     pub const fn is_of_operations(self) -> bool {
-        matches!(self, Self::Livez | Self::Readyz | Self::Metrics)
+        matches!(self, Self::Livez | Self::Readyz | Self::Identity | Self::Metrics)
     }
 
     /// Whether what is answered lies in the program itself, and costs no memory however long it takes to be read.
@@ -207,7 +213,7 @@ impl Route {
 
     /// Whether the route is for those who run the store: never turned away under load.
     pub const fn is_operational(self) -> bool {
-        matches!(self, Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Metrics)
+        matches!(self, Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Identity | Self::Metrics)
     }
 }
 

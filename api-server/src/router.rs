@@ -61,6 +61,7 @@ pub fn operations(app: Arc<App>) -> Router {
     Router::new()
         .route(Route::Livez.pattern(), get(health::livez))
         .route(Route::Readyz.pattern(), get(health::readyz))
+        .route(Route::Identity.pattern(), get(health::identity))
         .route(Route::Metrics.pattern(), get(health::metrics))
         .fallback(nowhere)
         .method_not_allowed_fallback(other_methods)

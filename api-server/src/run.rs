@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::access_log::AccessLog;
 use crate::app::{App, LEASE_SLACK, Limits, Services};
+use crate::auth::Gate;
 use crate::dao::cassandra::migrations::{KeyspaceToCreate, MigrationError, Migrator, expected_version};
 use crate::dao::cassandra::session::{Connected, Target, connect};
 use crate::dao::cassandra::{self, Observer, StartError, Sweeper, Usage};
@@ -88,6 +89,7 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
         drain: Duration::from_secs(settings.drain_seconds),
         shutdown: Duration::from_secs(settings.shutdown_seconds),
     };
+    let keeping = tokio::spawn(keep_keys(Arc::clone(&app)));
     let connecting = tokio::spawn(connect_in_time(Arc::clone(&app), settings.clone(), observer));
     tracing::info!(
         address = ?public.listener.local_addr().ok(),
@@ -98,6 +100,7 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
     );
     server::serve(public, operations, app, pace, server::signal()).await;
     connecting.abort();
+    keeping.abort();
     drop(writer);
     Ok(())
 }
@@ -120,6 +123,13 @@ async fn connect_in_time(app: Arc<App>, settings: Settings, observer: Observer) 
     tracing::info!("connected to Cassandra, the schema is there");
     std::future::pending::<()>().await;
     drop((sweepers, orders));
+}
+
+/// Keeps the keys that signed tokens are checked by.
+async fn keep_keys(app: Arc<App>) {
+    if let Gate::Oidc(oidc) = &app.gate {
+        oidc.keep().await;
+    }
 }
 
 async fn connect_once(app: &App, settings: &Settings, observer: &Observer) -> Result<Vec<Sweeper>, RunError> {

@@ -224,8 +224,6 @@ pub enum SettingsError {
     ShortKey,
     #[error(transparent)]
     Tokens(#[from] TokensError),
-    #[error("could not make a client for the keys of the issuer: {0}")]
-    Oidc(#[from] reqwest::Error),
 }
 
 impl Settings {

@@ -144,6 +144,8 @@ pub const API_KEYSPACE: &str =
 pub const AUTH_OIDC: &str =
     "spec.api.auth.oidc belongs to spec.api.auth.mode Oidc and to no other: give both, or neither";
 pub const OIDC_URL: &str = "spec.api.auth.oidc.issuer and jwksUrl must be URLs that begin with https:// (or http://) and have no blank, such as https://id.example.com/shop";
+pub const OIDC_ROLE_CLAIM: &str = "spec.api.auth.oidc.roleClaim must be a JSON pointer, such as /realm_access/roles: a slash before each name, and in a name ~1 for a slash and ~0 for ~, such as /https:~1~1shop.example.com~1roles";
+pub const OIDC_ROLE_VALUE: &str = "spec.api.auth.oidc.roleValues must have values of 1 to 256 characters, each with its role, such as store-admins: admin";
 pub const TRACING_URL: &str = "spec.api.tracing.endpoint must be a URL that begins with http:// or https:// and has neither a blank nor a user, such as http://collector.monitoring:4318: put a token into the Secret of headersSecretName";
 pub const INGRESS_HOST: &str = "spec.api.ingress.host must be a DNS name in lower case without scheme, port or path, and no address, such as shop.example.com";
 pub const INGRESS_CLASS: &str = "spec.api.ingress.className must be the name of an IngressClass: lower-case letters, digits, - and ., such as nginx";

@@ -307,8 +307,8 @@ pub struct ApiSpec {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub trusted_hops: i32,
     /// ConfigMap of this namespace whose key `ca.crt` has the certificates of the authorities that the API trusts, in
-    /// place of those of its image: for an issuer of tokens or a collector behind a company's own. It is read when a
-    /// pod starts. Default: those of the image.
+    /// place of those of its image: for an issuer of tokens or a collector behind a company's own. For the issuer it
+    /// is read whenever its keys are asked for, for the collector when a pod starts. Default: those of the image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new(messages::object_name_rule()).message(messages::CA_CONFIG_MAP))]
     #[schemars(length(min = 1, max = 253))]
@@ -366,8 +366,8 @@ pub struct ProxySpec {
 #[x_kube(validation = Rule::new("(self.mode == 'Oidc') == has(self.oidc)").message(messages::AUTH_OIDC))]
 pub struct AuthSpec {
     /// Tokens: one secret token for each role, made once, in the Secret NAME-api-tokens under the keys
-    /// seller, director, supplier and admin. Oidc: signed tokens of an OpenID Connect issuer with a
-    /// claim `role`. Open: none, everybody may do everything. Default: Tokens.
+    /// seller, director, supplier and admin. Oidc: signed tokens of an OpenID Connect issuer, one of
+    /// whose claims tells the role. Open: none, everybody may do everything. Default: Tokens.
     #[serde(default)]
     pub mode: AuthMode,
     /// The issuer, with mode Oidc.
@@ -379,7 +379,8 @@ pub struct AuthSpec {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OidcSpec {
-    /// Claim `iss` of the tokens, exactly. Its discovery document tells where the keys are.
+    /// Claim `iss` of the tokens, exactly, with its path, and a slash at the end or none. Its discovery
+    /// document tells where the keys are.
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = Rule::new("self.matches('^https?://[^ ]+$')").message(messages::OIDC_URL))]
     pub issuer: String,
@@ -394,6 +395,19 @@ pub struct OidcSpec {
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = Rule::new("self.matches('^https?://[^ ]+$')").message(messages::OIDC_URL))]
     pub jwks_url: Option<String>,
+    /// Where the tokens' claims tell the role, a text or a list of texts, as a JSON pointer: /roles,
+    /// /realm_access/roles, /resource_access/store/roles. In the name of a claim `/` is written `~1` and `~` is
+    /// written `~0`: /https:~1~1shop.example.com~1roles. Default: /role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 256))]
+    #[x_kube(validation = Rule::new("self.matches('^(/([^/~]|~[01])*)+$')").message(messages::OIDC_ROLE_CLAIM))]
+    pub role_claim: Option<String>,
+    /// Values of that claim and the role that each stands for: seller, director, supplier or admin. With any here
+    /// only these count; a token with several has the role that may do most. Default: each role's own name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "role_values_schema")]
+    #[x_kube(validation = Rule::new("self.all(v, size(v) >= 1 && size(v) <= 256)").message(messages::OIDC_ROLE_VALUE))]
+    pub role_values: BTreeMap<String, ApiRole>,
 }
 
 /// Ingress of the API.
@@ -490,6 +504,16 @@ pub enum AuthMode {
     Tokens,
     Oidc,
     Open,
+}
+
+/// What a person does in the store.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum ApiRole {
+    Seller,
+    Director,
+    Supplier,
+    Admin,
 }
 
 /// An algorithm by which an issuer signs.
@@ -598,6 +622,15 @@ fn resources(requests: &[(&str, &str)], limits: &[(&str, &str)]) -> ResourcesSpe
 
 fn default_keyspaces() -> Vec<KeyspaceSpec> {
     vec![KeyspaceSpec { name: "store_manager".into(), replication_factor: 1 }]
+}
+
+/// At most 64 values, each with its role.
+fn role_values_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": 64,
+        "additionalProperties": { "type": "string", "enum": ["seller", "director", "supplier", "admin"] },
+    })
 }
 
 fn annotations_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

@@ -300,6 +300,16 @@ fn check_auth(found: &mut Violations, auth: &AuthSpec) {
         let is_url = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains([' ', '\n']));
         found.unless(is_url, field, messages::OIDC_URL);
     }
+    if let Some(claim) = &oidc.role_claim {
+        let field = "spec.api.auth.oidc.roleClaim";
+        found.length(claim, 2..=256, field);
+        let escaped = claim.split('~').skip(1).all(|after| after.starts_with(['0', '1']));
+        found.unless(claim.starts_with('/') && escaped, field, messages::OIDC_ROLE_CLAIM);
+    }
+    let field = "spec.api.auth.oidc.roleValues";
+    found.count(oidc.role_values.len(), 0..=64, field);
+    let fits = |value: &String| (1..=256).contains(&value.chars().count());
+    found.unless(oidc.role_values.keys().all(fits), field, messages::OIDC_ROLE_VALUE);
 }
 
 fn check_tracing(found: &mut Violations, tracing: &TracingSpec) {

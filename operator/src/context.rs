@@ -27,6 +27,8 @@ pub struct Context {
     pub client: Client,
     pub settings: Arc<Settings>,
     pub ring: Arc<dyn Ring>,
+    /// For what pods of a shop tell over plain HTTP.
+    pub http: reqwest::Client,
     pub metrics: Metrics,
     pub events: Publisher,
     pub gate: WriteGate,

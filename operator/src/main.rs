@@ -174,7 +174,7 @@ async fn work_on_stores(
 ) -> anyhow::Result<()> {
     let client = client::gated(config, metrics.clone(), gate.clone()).context("made a client")?;
     let events = Publisher::new(client.clone(), run.identity());
-    let http = jmx::http_client().context("made the client of the Jolokia agents")?;
+    let http = jmx::http_client().context("made the client of the shops' pods")?;
     let settings = Arc::new(run.settings.clone().with_telemetry_of_the_environment());
     let controllers = run.namespaces().into_iter().map(|namespace| {
         let (client, metrics, gate) = (client.clone(), metrics.clone(), gate.clone());
@@ -182,11 +182,12 @@ async fn work_on_stores(
         let (sender, ended) = mpsc::channel(ENDED_OPERATIONS);
         let ring = Arc::new(LiveRing::new(http.clone(), Ports::default(), sender));
         let with_cache = {
-            let client = client.clone();
+            let (client, http) = (client.clone(), http.clone());
             move |cache| Context {
                 client,
                 settings,
                 ring,
+                http,
                 metrics,
                 events,
                 gate,

@@ -59,6 +59,24 @@ pub struct Observation {
     /// Pods, and Jobs, that are missing since whoever is to make them is refused: why, in the words of whoever
     /// refused.
     pub unmade: BTreeMap<String, String>,
+    /// What the API's pods say of the issuer of signed tokens.
+    pub issuer: IssuerAnswer,
+}
+
+/// How it stands with the keys that the API checks signed tokens by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum IssuerAnswer {
+    /// No pod was asked or none answered: nothing is known.
+    #[default]
+    Unknown,
+    /// Every pod that answered has them.
+    Well,
+    /// A pod could not have them when it last asked for them: why, in its words.
+    Failing {
+        words: String,
+        /// It goes on with those that it had before.
+        holds_keys: bool,
+    },
 }
 
 /// Something that was tried and refused.

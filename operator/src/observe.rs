@@ -1,6 +1,7 @@
 //! IO in: one live read of the StoreCluster, its objects from the cache, its nodes over JMX and CQL.
 //! The result is an `Observation`, plain data; nothing is decided here.
 
+mod issuer;
 mod last_words;
 mod reading;
 pub mod secrets;
@@ -151,6 +152,7 @@ pub async fn observe(
     let serving: Vec<NodeTarget> = nodes.iter().filter(serves).cloned().collect();
     let cql = context.ring.schema(&access, &serving).await;
     let unmade = unmade(context, desired, &children, &pods, now).await;
+    let issuer = issuer::ask(context, desired).await;
     let observation = Observation {
         now,
         store: identity(store),
@@ -169,6 +171,7 @@ pub async fn observe(
         eviction_refused: context.evictions.refused(namespace, name),
         refused: context.refused.of(&desired.uid).told(now),
         unmade,
+        issuer,
     };
     Observed { observation, access, kept: judged.kept, nodes, serving }
 }

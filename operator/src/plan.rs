@@ -14,6 +14,7 @@ mod causes;
 mod check;
 mod configuration;
 mod draft;
+mod issuer;
 mod lifecycle;
 mod losses;
 mod quorum;
@@ -104,6 +105,7 @@ pub fn plan(desired: &Desired, observation: &Observation, settings: &Settings) -
     configuration::place(&context, &mut draft);
     configuration::prune(&context, &mut draft);
     api::run(&context, &mut draft, hold.as_ref());
+    issuer::tell(&context, &mut draft);
     refused::tell(&context, &mut draft);
     report::finish(&context, draft, hold)
 }

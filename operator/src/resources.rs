@@ -28,7 +28,7 @@ use crate::settings::Settings;
 pub use cassandra::{configuration_name, template_hash};
 pub use check::name as check_name;
 pub use diff::diff;
-pub use meta::CHECK;
+pub use meta::{API, CHECK};
 pub use services::{client_name, headless_name};
 
 /// An owned object as it is to be.

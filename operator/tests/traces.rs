@@ -127,6 +127,7 @@ async fn context() -> Context {
         client,
         settings: Arc::new(settings()),
         ring: Arc::new(ring),
+        http: jmx::http_client().unwrap(),
         metrics,
         gate,
         cache,

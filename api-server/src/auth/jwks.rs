@@ -1,45 +1,33 @@
-//! The keys of an issuer, kept and fetched again when they grow old or a token names another one.
+//! The keys of an issuer, kept, and fetched again when they grow old or a token was signed by another one.
 //!
 //! However many tokens name unknown keys, the issuer is asked once in [`BETWEEN_FETCHES`] at most,
 //! by one request at a time. While it does not answer, the keys that are known hold on for
 //! [`LONGEST_AGE`].
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jsonwebtoken::jwk::{Jwk, KeyAlgorithm, PublicKeyUse};
+use jsonwebtoken::jwk::{Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
-use serde::Deserialize;
-use thiserror::Error;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::Denied;
+use super::issuer::{FetchError, Served, Source};
 
 /// Between two questions to the issuer.
 pub const BETWEEN_FETCHES: Duration = Duration::from_secs(10);
-/// Keys older than this are asked for again while they are used.
-const FRESH: Duration = Duration::from_secs(5 * 60);
+/// Between two questions while all is well.
+pub const FRESH: Duration = Duration::from_secs(5 * 60);
 /// Keys that were not confirmed for so long are believed no more.
 const LONGEST_AGE: Duration = Duration::from_secs(60 * 60);
-/// Longest wait for one document.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
-/// Bytes of a document, and keys of a set.
-const MAX_DOCUMENT: usize = 256 * 1024;
+/// Keys of a set that are looked at.
 const MAX_KEYS: usize = 64;
-
-/// Where the keys are.
-#[derive(Debug, Clone)]
-pub enum Source {
-    /// At this URL.
-    Keys(String),
-    /// Where this issuer's discovery document says.
-    Issuer(String),
-}
+/// Keys that are tried for one token.
+const MAX_TRIES: usize = 8;
 
 /// See the module.
 pub struct Jwks {
-    http: reqwest::Client,
     source: Source,
     algorithm: Algorithm,
     known: Mutex<Known>,
@@ -48,139 +36,242 @@ pub struct Jwks {
 
 #[derive(Clone, Default)]
 struct Known {
-    keys: Arc<HashMap<String, Arc<DecodingKey>>>,
-    fetched_at: Option<Instant>,
+    keys: Option<Arc<Keys>>,
     asked_at: Option<Instant>,
+    failure: Option<String>,
 }
 
-/// A document that could not be had.
-#[derive(Debug, Error)]
-enum FetchError {
-    #[error("could not fetch {url}: {detail}")]
-    Http { url: String, detail: String },
-    #[error("{url} is larger than any key set")]
-    TooLarge { url: String },
-    #[error("{url} is not what it should be: {detail}")]
-    Form { url: String, detail: String },
+/// The keys of a set that sign by the one algorithm, as they were at one time.
+pub struct Keys {
+    keys: Vec<Key>,
+    fetched_at: Instant,
 }
 
-#[derive(Deserialize)]
-struct Discovery {
-    issuer: String,
-    jwks_uri: String,
+struct Key {
+    id: Option<String>,
+    key: DecodingKey,
 }
 
-#[derive(Deserialize)]
-struct KeySet {
-    keys: Vec<serde_json::Value>,
+/// How it stands with the keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// Keys that tokens are checked by now.
+    pub keys: usize,
+    /// Why they were not had when the issuer was last asked.
+    pub failure: Option<String>,
+}
+
+impl Keys {
+    /// The keys that a token may be signed by: those of its name, or else those without a name; of a token that names
+    /// none, all. A few at most, since each costs a verification.
+    pub fn candidates<'a>(&'a self, id: Option<&'a str>) -> impl Iterator<Item = &'a DecodingKey> {
+        let is_named = id.is_some_and(|id| self.keys.iter().any(|key| key.id.as_deref() == Some(id)));
+        let fits = move |key: &&Key| match id {
+            None => true,
+            Some(id) if is_named => key.id.as_deref() == Some(id),
+            Some(_) => key.id.is_none(),
+        };
+        self.keys.iter().filter(fits).take(MAX_TRIES).map(|key| &key.key)
+    }
+
+    fn age(&self) -> Duration {
+        self.fetched_at.elapsed()
+    }
+
+    fn names(&self) -> impl Iterator<Item = Option<&str>> {
+        self.keys.iter().map(|key| key.id.as_deref())
+    }
 }
 
 impl Jwks {
     /// Keys for one algorithm. No IO yet.
-    pub fn new(source: Source, algorithm: Algorithm) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
-            .timeout(FETCH_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("store-api/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { http, source, algorithm, known: Mutex::default(), fetching: tokio::sync::Mutex::new(()) })
+    pub fn new(source: Source, algorithm: Algorithm) -> Self {
+        Self { source, algorithm, known: Mutex::default(), fetching: tokio::sync::Mutex::new(()) }
     }
 
-    /// The key of this name, `None` when the issuer has none.
-    pub async fn key(self: &Arc<Self>, id: &str) -> Result<Option<Arc<DecodingKey>>, Denied> {
-        let known = self.known();
-        let age = known.fetched_at.map(|at| at.elapsed());
-        match (known.keys.get(id), age) {
-            (Some(key), Some(age)) if age < FRESH => return Ok(Some(Arc::clone(key))),
-            (Some(key), Some(age)) if age < LONGEST_AGE => {
-                if self.may_ask() {
-                    let keys = Arc::clone(self);
-                    tokio::spawn(async move { keys.ask().await });
-                }
-                return Ok(Some(Arc::clone(key)));
+    /// The keys that are known. The issuer is asked where there are none.
+    pub async fn current(&self) -> Result<Arc<Keys>, Denied> {
+        let believed = || self.known().keys.filter(|keys| keys.age() < LONGEST_AGE);
+        if let Some(keys) = believed() {
+            return Ok(keys);
+        }
+        self.ask(None).await;
+        believed().ok_or(Denied::NoKeys)
+    }
+
+    /// Keys that were fetched after these, since none of these signed a token. `None`: the issuer was asked a moment
+    /// ago, or does not answer.
+    pub async fn newer(&self, than: &Arc<Keys>) -> Option<Arc<Keys>> {
+        self.ask(Some(than)).await;
+        self.known().keys.filter(|keys| !Arc::ptr_eq(keys, than))
+    }
+
+    /// Asks for the keys again and again, so that how it stands is known before a token comes. Never ends.
+    pub async fn keep(&self) {
+        loop {
+            let Known { keys, failure, .. } = self.known();
+            // A token may have asked meanwhile, and found them or failed.
+            if failure.is_some() || keys.as_ref().is_none_or(|keys| keys.age() >= FRESH) {
+                self.ask(keys.as_ref()).await;
             }
-            _ => self.ask().await,
+            tokio::time::sleep(BETWEEN_FETCHES).await;
         }
+    }
+
+    /// How it stands.
+    pub fn state(&self) -> State {
         let known = self.known();
-        match known.fetched_at {
-            Some(at) if at.elapsed() < LONGEST_AGE => Ok(known.keys.get(id).cloned()),
-            _ => Err(Denied::NoKeys),
-        }
+        let keys = known.keys.filter(|keys| keys.age() < LONGEST_AGE);
+        State { keys: keys.map_or(0, |keys| keys.keys.len()), failure: known.failure }
+    }
+
+    /// Whether keys were ever had, however old they are by now.
+    pub fn were_had(&self) -> bool {
+        self.known().keys.is_some()
     }
 
     fn known(&self) -> Known {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn may_ask(&self) -> bool {
-        self.known().asked_at.is_none_or(|at| at.elapsed() >= BETWEEN_FETCHES)
-    }
-
     /// Asks the issuer, unless that was done a moment ago. Of many callers one asks; the others
     /// wait for its answer.
-    async fn ask(&self) {
+    async fn ask(&self, known: Option<&Arc<Keys>>) {
         let _fetching = self.fetching.lock().await;
-        if !self.may_ask() {
+        let before = self.known();
+        let was_done = match (&before.keys, known) {
+            (Some(now), Some(known)) => !Arc::ptr_eq(now, known),
+            (Some(now), None) => now.age() < LONGEST_AGE,
+            (None, _) => false,
+        };
+        if was_done || before.asked_at.is_some_and(|at| at.elapsed() < BETWEEN_FETCHES) {
             return;
         }
         self.known.lock().unwrap_or_else(PoisonError::into_inner).asked_at = Some(Instant::now());
-        match self.fetch().await {
-            Ok(keys) => {
-                tracing::info!(keys = keys.len(), "fetched the keys of the issuer");
-                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-                known.keys = Arc::new(keys);
-                known.fetched_at = Some(Instant::now());
-            }
-            Err(error) => tracing::warn!(%error, "could not fetch the keys of the issuer"),
-        }
-    }
-
-    async fn fetch(&self) -> Result<HashMap<String, Arc<DecodingKey>>, FetchError> {
-        let url = match &self.source {
-            Source::Keys(url) => url.clone(),
-            Source::Issuer(issuer) => {
-                let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-                let found: Discovery = self.document(&url).await?;
-                if found.issuer != *issuer {
-                    return Err(FetchError::Form { url, detail: "it is about another issuer".into() });
-                }
-                found.jwks_uri
-            }
+        let fetched = match self.source.fetch().await {
+            Ok(served) => keys_of(&served, self.algorithm),
+            Err(error) => Err(error),
         };
-        let set: KeySet = self.document(&url).await?;
-        let mut keys = HashMap::new();
-        for value in set.keys.into_iter().take(MAX_KEYS) {
-            // Keys of kinds that this program does not know are none of ours.
-            let Ok(key) = serde_json::from_value::<Jwk>(value) else { continue };
-            if let Some((id, key)) = usable(&key, self.algorithm) {
-                keys.entry(id).or_insert(key);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match fetched {
+            Ok(keys) => {
+                let changed = before.keys.is_none_or(|before| !before.names().eq(keys.names()));
+                if changed || before.failure.is_some() {
+                    tracing::info!(of = self.source.name(), keys = keys.keys.len(), "fetched the keys of the issuer");
+                }
+                known.keys = Some(Arc::new(keys));
+                known.failure = None;
+            }
+            Err(error) => {
+                let failure = error.to_string();
+                // It is asked every few seconds; the same words once are enough.
+                if before.failure.as_ref() != Some(&failure) {
+                    tracing::warn!(error = failure, "could not fetch the keys of the issuer, trying again");
+                }
+                known.failure = Some(failure);
             }
         }
-        Ok(keys)
-    }
-
-    async fn document<T: serde::de::DeserializeOwned>(&self, url: &str) -> Result<T, FetchError> {
-        let http = |error: reqwest::Error| FetchError::Http { url: url.to_owned(), detail: error.to_string() };
-        let answer = self.http.get(url).send().await.and_then(reqwest::Response::error_for_status);
-        let mut answer = answer.map_err(http)?;
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(http)? {
-            if body.len() + chunk.len() > MAX_DOCUMENT {
-                return Err(FetchError::TooLarge { url: url.to_owned() });
-            }
-            body.extend_from_slice(&chunk);
-        }
-        serde_json::from_slice(&body)
-            .map_err(|error| FetchError::Form { url: url.to_owned(), detail: error.to_string() })
     }
 }
 
-/// A key by its name, if it may sign by this algorithm.
-fn usable(key: &Jwk, algorithm: Algorithm) -> Option<(String, Arc<DecodingKey>)> {
+/// The keys of a set that may sign by this algorithm. Keys of other kinds and uses are none of ours.
+fn keys_of(served: &Served, algorithm: Algorithm) -> Result<Keys, FetchError> {
+    let looked_at = served.keys.iter().take(MAX_KEYS);
+    let keys: Vec<Key> = looked_at.filter_map(|value| usable(value, algorithm)).collect();
+    if keys.is_empty() {
+        let (url, found) = (served.url.clone(), found(&served.keys));
+        return Err(FetchError::NoKey { url, algorithm: format!("{algorithm:?}"), found });
+    }
+    Ok(Keys { keys, fetched_at: Instant::now() })
+}
+
+fn usable(value: &Value, algorithm: Algorithm) -> Option<Key> {
+    let key: Jwk = serde_json::from_value(value.clone()).ok()?;
     let common = &key.common;
-    let signs = common.public_key_use.as_ref().is_none_or(|of| *of == PublicKeyUse::Signature);
     let by = |name: &KeyAlgorithm| name.to_string() == format!("{algorithm:?}");
-    let decoding = DecodingKey::from_jwk(key).ok()?;
-    let id = common.key_id.clone()?;
-    (signs && common.key_algorithm.as_ref().is_none_or(by)).then(|| (id, Arc::new(decoding)))
+    let verifies = |uses: &Vec<KeyOperations>| uses.contains(&KeyOperations::Verify);
+    let signs = common.public_key_use.as_ref().is_none_or(|of| *of == PublicKeyUse::Signature)
+        && common.key_operations.as_ref().is_none_or(verifies)
+        && common.key_algorithm.as_ref().is_none_or(by);
+    let decoding = DecodingKey::from_jwk(&key).ok().filter(|decoding| decoding.family() == algorithm.family())?;
+    signs.then(|| Key { id: common.key_id.clone(), key: decoding })
+}
+
+/// What keys a set has, in words: kind, algorithm and use of a few.
+fn found(keys: &[Value]) -> String {
+    if keys.is_empty() {
+        return "no key at all".into();
+    }
+    let word = |key: &Value, member: &str| key[member].as_str().map(|text| text.chars().take(20).collect::<String>());
+    let words = |key: &Value| {
+        let said = ["kty", "alg", "use"].iter().filter_map(|member| word(key, member));
+        said.collect::<Vec<_>>().join(" ")
+    };
+    keys.iter().take(4).map(words).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const POINT: [&str; 2] =
+        ["f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"];
+
+    fn curve(more: &Value) -> Value {
+        let mut key = json!({"kty": "EC", "crv": "P-256", "x": POINT[0], "y": POINT[1]});
+        key.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        key
+    }
+
+    fn set(keys: Vec<Value>) -> Result<Keys, FetchError> {
+        keys_of(&Served { url: "https://id.example.com/keys".into(), keys }, Algorithm::ES256)
+    }
+
+    #[test]
+    fn of_a_set_the_keys_that_sign_by_the_algorithm_are_taken() {
+        for (key, taken) in [
+            (curve(&json!({"kid": "a"})), true),
+            (curve(&json!({})), true),
+            (curve(&json!({"kid": "a", "use": "sig", "alg": "ES256"})), true),
+            (curve(&json!({"kid": "a", "key_ops": ["verify"]})), true),
+            (curve(&json!({"kid": "a", "use": "enc"})), false),
+            (curve(&json!({"kid": "a", "alg": "ECDH-ES"})), false),
+            (curve(&json!({"kid": "a", "alg": "ES384"})), false),
+            (curve(&json!({"kid": "a", "key_ops": ["deriveKey"]})), false),
+            (json!({"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB", "use": "sig"}), false),
+            (json!({"kty": "oct", "kid": "a", "k": "c2VjcmV0"}), false),
+            (json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}), false),
+            (json!({"kty": "quantum", "kid": "a"}), false),
+            (json!("a key"), false),
+        ] {
+            assert_eq!(usable(&key, Algorithm::ES256).is_some(), taken, "{key}");
+        }
+        let mixed = set(vec![json!({"kty": "quantum"}), curve(&json!({"kid": "a"})), curve(&json!({"use": "enc"}))]);
+        assert_eq!(mixed.ok().map(|keys| keys.keys.len()), Some(1));
+    }
+
+    #[test]
+    fn a_set_without_such_a_key_is_told_with_what_it_has() {
+        let rsa = json!({"kty": "RSA", "alg": "RS256", "use": "sig", "n": "AQAB", "e": "AQAB"});
+        let told = set(vec![rsa, curve(&json!({"use": "enc"}))]).err().unwrap().to_string();
+        assert!(told.contains("none that signs by ES256, but RSA RS256 sig, EC enc:"), "{told}");
+        assert!(set(vec![]).err().unwrap().to_string().contains("no key at all"));
+    }
+
+    #[test]
+    fn a_token_is_tried_with_the_keys_of_its_name_or_with_all_and_with_a_few_at_most() {
+        let named = |names: &[Option<&str>]| {
+            let key = |name: &Option<&str>| curve(&name.map_or(json!({}), |name| json!({"kid": name})));
+            set(names.iter().map(key).collect()).ok().unwrap()
+        };
+        let tried = |keys: &Keys, id: Option<&str>| keys.candidates(id).count();
+        let two = named(&[Some("a"), Some("b")]);
+        assert_eq!([tried(&two, Some("a")), tried(&two, Some("c")), tried(&two, None)], [1, 0, 2]);
+        let nameless = named(&[None, Some("a")]);
+        assert_eq!([tried(&nameless, Some("a")), tried(&nameless, Some("c")), tried(&nameless, None)], [1, 1, 2]);
+        assert_eq!(tried(&named(&[Some("a"), Some("a")]), Some("a")), 2);
+        assert_eq!(tried(&named(&[None; 20]), None), MAX_TRIES);
+    }
 }

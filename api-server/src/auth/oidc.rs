@@ -1,23 +1,26 @@
-//! Tokens of an OpenID Connect issuer: signed JSON Web Tokens with a `role` claim.
+//! Tokens of an OpenID Connect issuer: signed JSON Web Tokens with a claim that tells the role.
 //!
 //! The algorithm is pinned by the settings and never taken from the token; keys come from the
 //! issuer's key set alone, whatever the token's header names.
 
-use std::sync::Arc;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{Algorithm, Validation, decode};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::Denied;
-use super::jwks::{Jwks, Source};
+use super::claims::{RoleRule, Whole};
+use super::issuer::Source;
+use super::jwks::{Jwks, Keys, State};
+use super::refused::Refused;
 use super::roles::Role;
 use super::signatures;
 
 /// Clocks of issuer and store may differ by so many seconds.
-const LEEWAY_SECONDS: u64 = 30;
+const LEEWAY_SECONDS: u32 = 30;
 /// Bytes of a key's name.
 const MAX_KEY_ID: usize = 256;
 
@@ -31,73 +34,170 @@ pub struct Trust {
     pub algorithm: Algorithm,
     /// Where the keys are; by default where the issuer says.
     pub jwks_url: Option<String>,
+    /// Where the role stands, and what stands for it.
+    pub roles: RoleRule,
 }
 
 /// Checks tokens.
 pub struct Oidc {
-    algorithm: Algorithm,
+    trust: Trust,
     validation: Validation,
-    keys: Arc<Jwks>,
+    keys: Jwks,
 }
 
 /// A token's header, as far as it is believed.
 #[derive(Deserialize)]
 struct Head {
     alg: Algorithm,
-    kid: String,
+    kid: Option<String>,
     /// Extensions that must be understood: none is.
     crit: Option<IgnoredAny>,
 }
 
-/// What a token says beside issuer, audience and times.
-#[derive(Deserialize)]
-struct Claims {
-    role: Role,
-}
-
 impl Oidc {
-    /// Trusts one issuer. No IO; the keys are asked for with the first token.
-    pub fn new(trust: &Trust) -> Result<Self, reqwest::Error> {
+    /// Trusts one issuer. No IO; the keys are asked for by [`Oidc::keep`], or else with the first token.
+    pub fn new(trust: Trust) -> Self {
         signatures::install();
         let mut validation = Validation::new(trust.algorithm);
         validation.set_issuer(&[&trust.issuer]);
         validation.set_audience(&[&trust.audience]);
         validation.set_required_spec_claims(&["iss", "aud", "exp"]);
         validation.validate_nbf = true;
-        validation.leeway = LEEWAY_SECONDS;
+        validation.leeway = LEEWAY_SECONDS.into();
         let source = match &trust.jwks_url {
             Some(url) => Source::Keys(url.clone()),
             None => Source::Issuer(trust.issuer.clone()),
         };
-        let keys = Arc::new(Jwks::new(source, trust.algorithm)?);
-        Ok(Self { algorithm: trust.algorithm, validation, keys })
+        let keys = Jwks::new(source, trust.algorithm);
+        Self { trust, validation, keys }
+    }
+
+    /// The issuer whose tokens are accepted.
+    pub fn issuer(&self) -> &str {
+        &self.trust.issuer
+    }
+
+    /// Keeps the keys fresh. Never ends.
+    pub async fn keep(&self) {
+        self.keys.keep().await;
+    }
+
+    /// How it stands with the keys.
+    pub fn state(&self) -> State {
+        self.keys.state()
+    }
+
+    /// Whether keys were ever had.
+    pub fn had_keys(&self) -> bool {
+        self.keys.were_had()
     }
 
     /// The role that a token gives.
     pub async fn role_of(&self, token: &str) -> Result<Role, Denied> {
+        let id = self.key_id(token)?;
+        let id = id.as_deref();
+        let known = self.keys.current().await?;
+        let claims = match self.claims(token, id, &known) {
+            Some(claims) => claims,
+            // Signed by a key that is newer than what is known, perhaps.
+            None => match self.keys.newer(&known).await {
+                Some(newer) => self.claims(token, id, &newer).unwrap_or_else(|| Err(self.unknown_key())),
+                None => Err(self.unknown_key()),
+            },
+        };
+        Ok(self.trust.roles.role(&claims?)?)
+    }
+
+    /// The name of the key in a header that may be believed so far.
+    fn key_id(&self, token: &str) -> Result<Option<String>, Refused> {
         let head = head(token)?;
-        if head.alg != self.algorithm {
-            return Err(Denied::Invalid("signed by another algorithm"));
+        if head.alg != self.trust.algorithm {
+            let words = format!("it is signed by another algorithm than {:?}", self.trust.algorithm);
+            return Err(Refused::new("algorithm", words));
         }
         if head.crit.is_some() {
-            return Err(Denied::Invalid("wants an extension to be understood"));
+            return Err(Refused::new("critical", "its header asks for extensions (crit) that are not known here"));
         }
-        if head.kid.is_empty() || head.kid.len() > MAX_KEY_ID {
-            return Err(Denied::Invalid("no name of a key"));
+        if head.kid.as_ref().is_some_and(|id| id.is_empty() || id.len() > MAX_KEY_ID) {
+            return Err(Refused::new("form", "its header has a kid that is empty or too long"));
         }
-        let key = self.keys.key(&head.kid).await?.ok_or(Denied::Invalid("signed by an unknown key"))?;
-        match decode::<Claims>(token, &key, &self.validation) {
-            Ok(token) => Ok(token.claims.role),
-            Err(error) => {
-                tracing::debug!(%error, "refused a signed token");
-                Err(Denied::Invalid("signature or claims do not hold"))
+        Ok(head.kid)
+    }
+
+    /// The claims of a token that one of the keys has signed, or what is wrong with them; `None`: none of them has.
+    fn claims(&self, token: &str, id: Option<&str>, keys: &Keys) -> Option<Result<Value, Refused>> {
+        for key in keys.candidates(id) {
+            match decode::<Whole>(token, key, &self.validation) {
+                Ok(token) => return Some(self.in_time(token.claims.0)),
+                Err(error) if is_of_the_key(&error) => {}
+                Err(error) => return Some(Err(self.refused(&error))),
             }
+        }
+        None
+    }
+
+    /// Refuses what was issued later than now.
+    fn in_time(&self, claims: Value) -> Result<Value, Refused> {
+        let issued = match &claims["iat"] {
+            Value::Null => return Ok(claims),
+            issued => issued.as_f64().ok_or_else(|| Refused::new("claims", "its claim iat is not a number"))?,
+        };
+        // Whole seconds, as those of exp and nbf are compared.
+        let now = u32::try_from(jsonwebtoken::get_current_timestamp()).map_or(f64::MAX, f64::from);
+        if issued > now + f64::from(LEEWAY_SECONDS) {
+            return Err(Refused::new("issued_later", clocks("it was issued later than now (iat)")));
+        }
+        Ok(claims)
+    }
+
+    fn unknown_key(&self) -> Refused {
+        let words = format!(
+            "it is signed by none of the keys of {}: is it a token of another issuer, or an old one?",
+            self.trust.issuer
+        );
+        Refused::new("key", words)
+    }
+
+    /// What is wrong with a token that is signed by a known key.
+    fn refused(&self, error: &Error) -> Refused {
+        let Trust { issuer, audience, .. } = &self.trust;
+        match error.kind() {
+            ErrorKind::ExpiredSignature => Refused::new("expired", "it has expired: ask its issuer for a new one"),
+            ErrorKind::ImmatureSignature => Refused::new("not_yet", clocks("it is not valid yet (nbf)")),
+            ErrorKind::InvalidIssuer => {
+                Refused::new("issuer", format!("its claim iss is another than {issuer}, letter by letter"))
+            }
+            ErrorKind::InvalidAudience => Refused::new(
+                "audience",
+                format!("its claim aud does not name {audience}: ask its issuer for one that does"),
+            ),
+            ErrorKind::MissingRequiredClaim(claim) if claim == "aud" => {
+                Refused::new("audience", format!("it has no claim aud: let its issuer name {audience} there"))
+            }
+            ErrorKind::MissingRequiredClaim(claim) => Refused::new("claims", format!("it has no claim {claim}")),
+            ErrorKind::InvalidClaimFormat(claim) => {
+                Refused::new("claims", format!("its claim {claim} has not the form that it must have"))
+            }
+            ErrorKind::Json(_) => {
+                Refused::new("claims", "its claims are no JSON object, or one of them is there twice")
+            }
+            _ => Refused::new("form", "it is no signed JSON Web Token"),
         }
     }
 }
 
-fn head(token: &str) -> Result<Head, Denied> {
+fn clocks(what: &str) -> String {
+    format!("{what}: the clocks of its issuer and of the store differ by more than {LEEWAY_SECONDS} s")
+}
+
+/// Another key may fit.
+fn is_of_the_key(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::InvalidSignature | ErrorKind::InvalidKeyFormat)
+}
+
+fn head(token: &str) -> Result<Head, Refused> {
+    let form = |_| Refused::new("form", "it is no signed JSON Web Token of this issuer");
     let encoded = token.split('.').next().unwrap_or_default();
-    let bytes = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| Denied::Invalid("a header that is not base64url"))?;
-    serde_json::from_slice(&bytes).map_err(|_| Denied::Invalid("a header without alg and kid"))
+    let bytes = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| form(()))?;
+    serde_json::from_slice(&bytes).map_err(|_| form(()))
 }

@@ -30,6 +30,9 @@ impl Role {
     /// Every role, in the order of a row's cells.
     pub const ALL: [Self; 4] = [Self::Seller, Self::Director, Self::Supplier, Self::Admin];
 
+    /// The same from the one that may do most to the one that may do least: each may do all that those after it may.
+    pub const BY_RIGHTS: [Self; 4] = [Self::Admin, Self::Seller, Self::Director, Self::Supplier];
+
     /// The name, as it stands in tokens, files and the log.
     pub const fn name(self) -> &'static str {
         match self {
@@ -96,6 +99,7 @@ pub const fn cells(route: Route) -> &'static [Cell] {
         | Route::HealthCheck
         | Route::Livez
         | Route::Readyz
+        | Route::Identity
         | Route::Metrics
         | Route::OpenApi
         | Route::Docs
@@ -126,6 +130,21 @@ mod tests {
             assert_eq!(read, role);
         }
         assert!(serde_json::from_str::<Role>("\"Admin\"").is_err());
+    }
+
+    /// So that a token with several roles may do all that any of them may.
+    #[test]
+    fn each_role_may_do_all_that_the_next_one_by_rights_may() {
+        for pair in Role::BY_RIGHTS.windows(2) {
+            let [more, less] = [pair[0] as usize, pair[1] as usize];
+            for cell in Route::ALL.into_iter().flat_map(cells) {
+                if let Who::Roles(allowed) = cell.who {
+                    assert!(allowed[more] || !allowed[less], "{pair:?} {}", cell.method);
+                }
+            }
+            let traces = |role| crate::auth::may_trace(Some(role)).is_ok();
+            assert!(traces(pair[0]) || !traces(pair[1]));
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use subtle::{Choice, ConstantTimeEq};
 use thiserror::Error;
 
 use super::Denied;
+use super::refused::Refused;
 use super::roles::Role;
 
 /// Characters of a token at the least.
@@ -68,7 +69,7 @@ impl Tokens {
                 role = Some(*candidate);
             }
         }
-        role.ok_or(Denied::Invalid("nobody's token"))
+        role.ok_or(Denied::Invalid(Refused::new("unknown", "it is nobody's token here")))
     }
 }
 

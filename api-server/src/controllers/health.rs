@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::answer;
 use super::request;
 use crate::app::App;
+use crate::auth::Gate;
 use crate::models::Context;
 use crate::problem::Problem;
 
@@ -50,7 +51,44 @@ pub async fn livez() -> Response {
     ok("ok")
 }
 
-/// Readiness: Cassandra answers, the schema was found to be the expected one, no shutdown is under way.
+/// How requests tell who sends them, and how it stands with the keys that signed tokens are checked by.
+#[derive(Serialize)]
+struct Identity<'a> {
+    /// `off`, `tokens` or `oidc`.
+    auth: &'static str,
+    /// Of `oidc` alone.
+    #[serde(flatten)]
+    issuer: Option<Issuer<'a>>,
+}
+
+#[derive(Serialize)]
+struct Issuer<'a> {
+    issuer: &'a str,
+    /// Keys that tokens are checked by now.
+    keys: usize,
+    /// Why the issuer's keys were not had when they were last asked for; null: they were.
+    failure: Option<String>,
+}
+
+/// Whether signed tokens can be checked, for whoever runs the store.
+pub async fn identity(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let (auth, issuer) = match &app.gate {
+        Gate::Off => ("off", None),
+        Gate::Tokens(_) => ("tokens", None),
+        Gate::Oidc(oidc) => {
+            let state = oidc.state();
+            ("oidc", Some(Issuer { issuer: oidc.issuer(), keys: state.keys, failure: state.failure }))
+        }
+    };
+    let body = serde_json::to_vec(&Identity { auth, issuer }).map_err(|error| {
+        tracing::error!(%error, "could not write how it stands with the keys");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "not_writable", "the answer could not be written")
+    })?;
+    Ok(answer::json(StatusCode::OK, body))
+}
+
+/// Readiness: Cassandra answers, the schema was found to be the expected one, no shutdown is under way, and the keys
+/// that signed tokens are checked by were had once: a pod without them must not take the place of one that has them.
 pub async fn readyz(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     if app.is_draining() {
         return Err(Problem::unavailable("draining", "the process is shutting down"));
@@ -58,6 +96,9 @@ pub async fn readyz(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let services = request::services(&app)?;
     let look = || async { Ok(services.cluster.ready(&Context::within(PROBE)).await?) };
     app.readiness.of(look).await?;
+    if let Some(awaited) = app.gate.awaits() {
+        return Err(awaited);
+    }
     Ok(ok("ready"))
 }
 

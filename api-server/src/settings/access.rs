@@ -7,6 +7,7 @@ use jsonwebtoken::Algorithm;
 
 use super::SettingsError;
 use crate::auth::Gate;
+use crate::auth::claims::{RoleClaim, RoleRule, RoleValues};
 use crate::auth::oidc::{Oidc, Trust};
 use crate::auth::tokens::Tokens;
 
@@ -31,6 +32,12 @@ pub struct Access {
     /// Where the issuer's keys are, if its discovery document shall not be asked
     #[arg(long, env = "STORE_OIDC_JWKS_URL", value_name = "URL", global = true)]
     pub oidc_jwks_url: Option<String>,
+    /// Where a token's claims tell the role, as a JSON pointer
+    #[arg(long, env = "STORE_OIDC_ROLE_CLAIM", value_name = "POINTER", default_value = "/role", global = true)]
+    pub oidc_role_claim: RoleClaim,
+    /// Which values of it stand for which role, as a JSON object; by default the names of the roles
+    #[arg(long, env = "STORE_OIDC_ROLE_VALUES", value_name = "JSON", global = true)]
+    pub oidc_role_values: Option<RoleValues>,
 }
 
 /// How requests tell who sends them.
@@ -81,8 +88,12 @@ impl Access {
                         SigningAlgorithm::EdDsa => Algorithm::EdDSA,
                     },
                     jwks_url: self.oidc_jwks_url.clone().filter(|url| !url.is_empty()),
+                    roles: RoleRule {
+                        claim: self.oidc_role_claim.clone(),
+                        values: self.oidc_role_values.clone().unwrap_or_default(),
+                    },
                 };
-                Ok(Gate::Oidc(Box::new(Oidc::new(&trust)?)))
+                Ok(Gate::Oidc(Box::new(Oidc::new(trust))))
             }
         }
     }

@@ -79,6 +79,13 @@ impl Store {
         store
     }
 
+    /// The same with a deadline for its requests.
+    pub fn behind_within(gate: Gate, request_timeout: Duration) -> Self {
+        let store = Self::build(Limits { request_timeout, ..SMALL }, gate);
+        store.app.connect(memory::daos());
+        store
+    }
+
     /// One of several processes over the same database, patient enough for a crowd.
     pub fn over(daos: Daos) -> Self {
         Self::within(daos, Duration::from_secs(60))

@@ -9,7 +9,7 @@ use store_crds::{Debt, DebtKind, Fault, KeyspaceStatus, NodeState, NodeStatus, O
 use super::draft::{Context, Draft, Hold};
 use super::ring::Node;
 use super::waits::Standing;
-use super::{Plan, Report, calm, carried_out, losses, refused, replication, secrets, service};
+use super::{Plan, Report, calm, carried_out, issuer, losses, refused, replication, secrets, service};
 use crate::clock;
 use crate::desired::{Desired, DesiredKeyspace};
 use crate::observation::{TaskKind, TaskState};
@@ -68,7 +68,8 @@ pub fn finish(context: &Context, mut draft: Draft, hold: Option<Hold>) -> Plan {
         (_, Some(_)) if !acts => WRONG,
         _ => WORKING,
     };
-    let requeue = secrets::look_again(context).map_or(requeue, |soon| requeue.min(soon));
+    let looks_again = [secrets::look_again(context), issuer::look_again(context)];
+    let requeue = looks_again.into_iter().flatten().fold(requeue, Duration::min);
     Plan {
         shape: draft.shape,
         deletes: draft.deletes,

@@ -141,8 +141,17 @@ fn auth_env(auth: &AuthSpec) -> Vec<Value> {
             env("STORE_OIDC_ALGORITHM", word(&oidc.algorithm)),
         ]);
         variables.extend(oidc.jwks_url.as_ref().map(|url| env("STORE_OIDC_JWKS_URL", url)));
+        variables.extend(oidc.role_claim.as_ref().map(|claim| env("STORE_OIDC_ROLE_CLAIM", literal(claim))));
+        if !oidc.role_values.is_empty() {
+            variables.push(env("STORE_OIDC_ROLE_VALUES", literal(&json!(oidc.role_values).to_string())));
+        }
     }
     variables
+}
+
+/// A value that Kubernetes passes on as it is: it would put another variable in the place of `$(NAME)`.
+fn literal(text: &str) -> String {
+    text.replace("$(", "$$(")
 }
 
 fn probe(path: &str, period: i64, timeout: i64, failures: i64) -> Value {

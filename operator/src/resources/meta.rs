@@ -20,12 +20,14 @@ pub enum Component {
 
 /// Value of the label on pods that try a configuration.
 pub const CHECK: &str = "check";
+/// Name of the component of the API's pods.
+pub const API: &str = "api";
 
 impl Component {
     pub fn name(self) -> &'static str {
         match self {
             Component::Cassandra => "cassandra",
-            Component::Api => "api",
+            Component::Api => API,
             Component::Schema => "schema",
             Component::Check => CHECK,
         }

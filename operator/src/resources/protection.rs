@@ -53,7 +53,11 @@ pub fn build_network_policies(desired: &Desired, settings: &Settings) -> [Child;
         },
         { "from": [operator], "ports": ports(&[JOLOKIA_PORT, NODE_AGENT_PORT]) },
     ]);
-    let mut api = json!([{ "ports": ports(&[API_PORT]) }]);
+    let mut api = json!([
+        { "ports": ports(&[API_PORT]) },
+        // which asks whether signed tokens can be checked
+        { "from": [operator], "ports": ports(&[API_OPERATIONS_PORT]) },
+    ]);
     if !settings.metrics_namespaces.is_empty() {
         let scrapers: Value = settings.metrics_namespaces.iter().map(|name| namespace(name)).collect();
         for (rules, port) in [(&mut cassandra, NODE_AGENT_PORT), (&mut api, API_OPERATIONS_PORT)] {
@@ -132,8 +136,13 @@ mod tests {
     }
 
     #[test]
-    fn clients_of_the_api_reach_its_port_and_not_that_of_probes_and_metrics() {
+    fn clients_of_the_api_reach_its_port_and_the_operator_alone_that_of_probes_and_metrics() {
         let policies = build_network_policies(&production(), &settings());
-        assert_eq!(policies[1].object["spec"]["ingress"], json!([{ "ports": ports(&[API_PORT]) }]));
+        let ingress = &policies[1].object["spec"]["ingress"];
+        assert_eq!(ingress[0], json!({ "ports": ports(&[API_PORT]) }));
+        assert_eq!(ingress[1]["ports"], ports(&[API_OPERATIONS_PORT]));
+        let from = ingress[1]["from"].as_array().unwrap();
+        assert_eq!((from.len(), &from[0]["podSelector"]["matchLabels"]), (1, &json!(settings().operator_pod_labels)));
+        assert_eq!(ingress.as_array().unwrap().len(), 2);
     }
 }

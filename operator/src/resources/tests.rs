@@ -333,6 +333,21 @@ fn the_api_is_told_who_may_use_it_and_holds_no_tokens_that_it_does_not_ask_for()
             ],
             false,
         ),
+        (
+            json!({"mode": "Oidc", "oidc": {
+                "issuer": "https://id.example.com", "audience": "shop", "roleClaim": "/realm_access/roles",
+                "roleValues": {"$(HOME)": "seller", "CN=Admins,OU=Shop": "admin"},
+            }}),
+            vec![
+                "STORE_AUTH=oidc",
+                "STORE_OIDC_ISSUER=https://id.example.com",
+                "STORE_OIDC_AUDIENCE=shop",
+                "STORE_OIDC_ALGORITHM=RS256",
+                "STORE_OIDC_ROLE_CLAIM=/realm_access/roles",
+                "STORE_OIDC_ROLE_VALUES={\"$$(HOME)\":\"seller\",\"CN=Admins,OU=Shop\":\"admin\"}",
+            ],
+            false,
+        ),
     ] {
         let desired = desired(json!({"api": {"auth": auth}}));
         assert!(desired.refused.is_empty(), "{:?}", desired.refused);

@@ -13,8 +13,8 @@ use super::world::World;
 use crate::desired::Desired;
 use crate::effects::{self, Course, Effect};
 use crate::observation::{
-    Cause, CheckObservation, ChildKey, CqlAnswer, EvictionRefused, NodeAnswer, Observation, PodObservation,
-    SecretPurpose, StoreIdentity, TaskKind,
+    Cause, CheckObservation, ChildKey, CqlAnswer, EvictionRefused, IssuerAnswer, NodeAnswer, Observation,
+    PodObservation, SecretPurpose, StoreIdentity, TaskKind,
 };
 use crate::observe::secrets::{Judged, Logins};
 use crate::observe::unmade;
@@ -284,6 +284,7 @@ impl Operator {
             eviction_refused: self.refused.clone(),
             refused: self.refusals.1.told(world.now),
             unmade,
+            issuer: IssuerAnswer::Unknown,
         }
     }
 

@@ -54,7 +54,7 @@ impl Program {
     /// # Errors
     /// [`ChildError`] when it cannot be started.
     pub fn start_heard(program: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Self, ChildError> {
-        Self::spawn(program, arguments, environment, Stdio::piped())
+        Self::spawn(program, arguments, environment, Stdio::piped(), Stdio::inherit())
     }
 
     /// Starts `program` with its standard output thrown away: a log that nobody reads would fill its
@@ -63,7 +63,15 @@ impl Program {
     /// # Errors
     /// [`ChildError`] when it cannot be started.
     pub fn start_unheard(program: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Self, ChildError> {
-        Self::spawn(program, arguments, environment, Stdio::null())
+        Self::spawn(program, arguments, environment, Stdio::null(), Stdio::inherit())
+    }
+
+    /// The same with its standard error thrown away as well, for a program that tells of each request there.
+    ///
+    /// # Errors
+    /// [`ChildError`] when it cannot be started.
+    pub fn start_muted(program: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Self, ChildError> {
+        Self::spawn(program, arguments, environment, Stdio::null(), Stdio::null())
     }
 
     fn spawn(
@@ -71,12 +79,13 @@ impl Program {
         arguments: &[&str],
         environment: &[(&str, &str)],
         output: Stdio,
+        errors: Stdio,
     ) -> Result<Self, ChildError> {
         let name = program.display().to_string();
         let failed = |reason: String| ChildError { program: name.clone(), reason };
         let mut command = Command::new(program);
         command.args(arguments).envs(environment.iter().copied());
-        command.stdin(Stdio::null()).stdout(output).kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(output).stderr(errors).kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
         let lines = child.stdout.take().map(|output| BufReader::new(output).lines());
         Ok(Program { name, child, lines, silence: SILENCE })

@@ -35,6 +35,12 @@ const CHECKOV: Requirements = Requirements {
     entry: "checkov",
 };
 
+const OIDC: Requirements = Requirements {
+    file: "requirements-oidc.txt",
+    text: include_str!("../../requirements-oidc.txt"),
+    entry: "oidc-provider-mock",
+};
+
 /// A program that cargo compiles, and at which level: they run for a second, and optimizing them takes minutes.
 struct CargoTool {
     name: &'static str,
@@ -99,6 +105,14 @@ pub fn ensure(cache: &Cache) -> Result<Tools, ToolsError> {
 /// [`ToolsError`] when the download fails.
 pub fn checkov(cache: &Cache) -> Result<PathBuf, ToolsError> {
     python_packages(cache, &CHECKOV)
+}
+
+/// The directory with oidc-provider-mock, an OpenID Connect provider.
+///
+/// # Errors
+/// [`ToolsError`] when the download fails.
+pub fn oidc_provider_mock(cache: &Cache) -> Result<PathBuf, ToolsError> {
+    python_packages(cache, &OIDC)
 }
 
 /// The actionlint program.

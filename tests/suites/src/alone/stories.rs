@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use kube::Client;
 use serde_json::{Value, json};
+use store_crds::{API_OPERATIONS_PORT, LABEL_COMPONENT, LABEL_STORE};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::objects::Namespace;
 use crate::tally::Tally;
@@ -23,6 +27,7 @@ pub async fn all(client: &Client, tally: &mut Tally) -> anyhow::Result<()> {
     quota(&Namespace::make(client, "quota").await?, tally).await?;
     foreign(&Namespace::make(client, "foreign").await?, tally).await?;
     secrets(&Namespace::make(client, "secrets").await?, tally).await?;
+    issuer(&Namespace::make(client, "issuer").await?, tally).await?;
     Ok(())
 }
 
@@ -308,6 +313,70 @@ async fn secrets(secrets: &Namespace, tally: &mut Tally) -> Result<(), ShopError
     let told = secrets.condition("shop", "Degraded", "True", &["Secret shop-superuser"]).await;
     tally.check("a Secret that was there before and lacks its keys is told", told);
     Ok(())
+}
+
+/// An API that cannot have the keys of its issuer, as its pod tells at the port of operations; then one that can.
+async fn issuer(issuer: &Namespace, tally: &mut Tally) -> Result<(), ShopError> {
+    const ADDRESS: &str = "127.0.0.8";
+    let words = "https://id.example.com/keys answered 404; the issuer's keys should be there";
+    let identity = |keys: usize, failure: Value| {
+        json!({ "auth": "oidc", "issuer": "https://id.example.com", "keys": keys, "failure": failure }).to_string()
+    };
+    let (tell, told) = watch::channel(identity(0, json!(words)));
+    let port = u16::try_from(API_OPERATIONS_PORT).unwrap_or_default();
+    let listener = match TcpListener::bind((ADDRESS, port)).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            tally.check("an address for a pod of the API", Err::<&str, _>(error));
+            return Ok(());
+        }
+    };
+    let answering = tokio::spawn(answer(listener, told));
+    let auth = json!({ "mode": "Oidc", "oidc": {
+        "issuer": "https://id.example.com", "audience": "shop",
+        "roleClaim": "/realm_access/roles", "roleValues": { "/store/admins": "admin" },
+    } });
+    issuer.store("shop", json!({ "api": { "auth": auth } })).await?;
+    // without which no pod may be made
+    issuer.there("v1", "ServiceAccount", "default", true).await.map_err(ShopError::Missing)?;
+    issuer
+        .apply(json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": { "name": "shop-api-1", "labels": { LABEL_STORE: "shop", LABEL_COMPONENT: "api" } },
+            "spec": { "containers": [{ "name": "api", "image": "example.com/store-api:1" }] },
+        }))
+        .await?;
+    issuer.bind_pod("shop-api-1", "machine-1").await?;
+    let running = json!({ "phase": "Running", "podIP": ADDRESS, "podIPs": [{ "ip": ADDRESS }] });
+    issuer.status("v1", "Pod", "shop-api-1", running).await?;
+    let expected = ["IssuerUnreachable", words, "refuse every token"];
+    let told = issuer.condition("shop", "Degraded", "True", &expected).await;
+    tally.check("an issuer whose keys cannot be had is told in the words of the API's pod", told);
+    tell.send_replace(identity(2, json!(words)));
+    let told = issuer.condition("shop", "Degraded", "True", &["IssuerUnreachable", "for an hour"]).await;
+    tally.check("a pod that goes on with the keys that it has is told as such", told);
+    tell.send_replace(identity(2, Value::Null));
+    let over = issuer
+        .until("the issuer not to be told any more", async |issuer| {
+            let found = issuer.find("storemanager.io/v1alpha1", "StoreCluster", "shop").await?.unwrap_or_default();
+            let faults = found["status"]["faults"].to_string();
+            Ok(if faults.contains("IssuerUnreachable") { Err(faults) } else { Ok(faults) })
+        })
+        .await;
+    tally.check("an issuer whose keys are there again is told no more", over);
+    answering.abort();
+    Ok(())
+}
+
+/// Answers every request with what is to be told.
+async fn answer(listener: TcpListener, told: watch::Receiver<String>) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        let body = told.borrow().clone();
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n", body.len());
+        // Whoever asks has sent a head that fits into one read, and asks again if it is not answered.
+        let _ = stream.read(&mut [0; 4096]).await;
+        let _ = stream.write_all(format!("{head}connection: close\r\n\r\n{body}").as_bytes()).await;
+    }
 }
 
 /// Waits until the status tells this of what was carried out.

@@ -16,6 +16,8 @@ use xtask::schemas;
 
 /// The step that is not in `make check`, since it takes a large download.
 const CHECKOV: &str = "checkov";
+/// Half a minute, but from an empty cache, where Keycloak is fetched and its database made.
+const PROVIDERS: Duration = Duration::from_secs(10 * 60);
 /// Tests that start Cassandra nodes of their own, or make images.
 const RINGS: Duration = Duration::from_secs(20 * 60);
 /// A minute and a half, but from an empty cache, where Kubernetes is built first.
@@ -62,6 +64,9 @@ async fn main() -> anyhow::Result<ExitCode> {
     let mut proxies = cargo(["test", "--workspace", "--test", "api"]);
     proxies.args(["--", "--ignored", "behind_a_proxy"]);
     steps.command("answers behind proxies", &mut proxies, Counting::CargoTest, RINGS);
+    let mut providers = cargo(["test", "--workspace", "--test", "api", "--no-fail-fast", "--"]);
+    providers.args(["--ignored", "--test-threads", "1", "a_real_provider"]);
+    steps.command("identity providers", &mut providers, Counting::CargoTest, PROVIDERS);
     let mut rings = cargo(["test", "--workspace"]);
     rings.args([
         "--test",
