@@ -172,7 +172,7 @@ async fn connection(stream: TcpStream, edge: Edge, seat: Arc<Taken>, pace: Pace,
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(Patient::new(stream, pace.write_timeout)), service);
+        .serve_connection(TokioIo::new(Patient::new(stream, pace.write_timeout, Arc::clone(&seat))), service);
     let mut serving = pin!(serving);
     let mut first_head = pin!(tokio::time::sleep(pace.first_head_timeout));
     let mut waits = true;

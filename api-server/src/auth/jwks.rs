@@ -144,6 +144,10 @@ impl Jwks {
                 if found.issuer != *issuer {
                     return Err(FetchError::Form { url, detail: "it is about another issuer".into() });
                 }
+                // An issuer that is asked by TLS names no keys that whoever is on the way could change.
+                if url.starts_with("https://") && !found.jwks_uri.starts_with("https://") {
+                    return Err(FetchError::Form { url, detail: "its keys are not at an https:// address".into() });
+                }
                 found.jwks_uri
             }
         };

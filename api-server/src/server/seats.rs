@@ -1,5 +1,6 @@
 //! Who is connected: so many at once. A newcomer gets the place of the connection that has been idle for longest, first
-//! of all of one that never sent a request, so that nobody shuts others out by sitting still. No IO.
+//! of all of one that never sent a request, and where all are at work that of one whose answer has waited for longest to
+//! be read: so nobody shuts others out by sitting still. No IO.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -7,6 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+/// A peer that has read nothing for so many milliseconds may lose its seat to a newcomer.
+const STUCK_MS: u64 = 1000;
 
 /// The seats of one listener.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ struct Seat {
     spoke: AtomicBool,
     /// Milliseconds after the opening, of its beginning or its last answer.
     since: AtomicU64,
+    /// The same of when its peer stopped reading; 0 while it reads.
+    stuck: AtomicU64,
     leave: Notify,
 }
 
@@ -49,7 +55,7 @@ impl Seats {
         Arc::new(Self { most, taken: Mutex::default(), next: AtomicU64::new(0), opened: Instant::now() })
     }
 
-    /// A seat for a newcomer; `None` while all others are at work.
+    /// A seat for a newcomer; `None` while all others are at work, and their peers read what they are sent.
     pub fn take(self: &Arc<Self>) -> Option<Taken> {
         let mut taken = self.taken();
         if taken.len() >= self.most {
@@ -57,7 +63,12 @@ impl Seats {
             let longest = idle.min_by_key(|(id, seat)| {
                 (seat.spoke.load(Ordering::Relaxed), seat.since.load(Ordering::Relaxed), **id)
             });
-            let id = *longest?.0;
+            let stuck = || {
+                let since = taken.iter().map(|(id, seat)| (seat.stuck.load(Ordering::Relaxed), *id));
+                let of_old = self.now().saturating_sub(STUCK_MS);
+                since.filter(|(since, _)| (1..=of_old).contains(since)).min().map(|(_, id)| id)
+            };
+            let id = longest.map(|(id, _)| *id).or_else(stuck)?;
             if let Some(seat) = taken.remove(&id) {
                 seat.leave.notify_one();
             }
@@ -83,6 +94,12 @@ impl Taken {
         self.seat.spoke.store(true, Ordering::Relaxed);
         self.seat.busy.fetch_add(1, Ordering::Relaxed);
         Busy { seats: Arc::clone(&self.seats), seat: Arc::clone(&self.seat) }
+    }
+
+    /// Notes whether its peer has stopped to read what it is sent.
+    pub fn is_stuck(&self, stuck: bool) {
+        let since = if stuck { self.seats.now().max(1) } else { 0 };
+        self.seat.stuck.store(since, Ordering::Relaxed);
     }
 
     /// Whether it ever sent a request.
@@ -133,6 +150,16 @@ mod tests {
         assert!(first.lost().now_or_never().is_none());
         let (_first, _second) = (first.busy(), second.busy());
         drop(idle);
+        assert!(seats.take().is_none(), "all are at work");
+        second.is_stuck(true);
+        first.is_stuck(true);
+        first.is_stuck(false);
+        tokio::time::advance(Duration::from_millis(999)).await;
+        assert!(seats.take().is_none(), "a moment is nothing");
+        tokio::time::advance(Duration::from_millis(1)).await;
+        let third = seats.take().unwrap();
+        assert!(second.lost().now_or_never().is_some(), "its peer does not read");
+        let _third = third.busy();
         assert!(seats.take().is_none(), "all are at work");
         drop(busy);
         assert!(seats.take().is_some());

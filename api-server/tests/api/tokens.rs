@@ -115,7 +115,7 @@ fn now() -> u64 {
 }
 
 async fn ask(store: &Store, authorizations: &[&str]) -> Answer {
-    let mut call = store.call("GET", "/cluster/nodes");
+    let mut call = store.call("GET", "/stocks/reports/overview-stocks");
     for value in authorizations {
         call = call.header("authorization", value);
     }

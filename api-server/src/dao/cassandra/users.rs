@@ -28,6 +28,7 @@ use super::unique::{Claimed, Claims, Unique};
 use crate::dao::users::{
     Inserted, PageEnd, Position, Removed, Replaced, StoredUser, User, UserDao, UserSink, fold_email,
 };
+use crate::dao::page::LOOKED_AT_MAX;
 use crate::dao::{Context, DaoError, Receipt};
 pub use rows::ClaimsTouched;
 use rows::{Erased, Kept, LIST_COLUMNS, Row, broken, kept_of, row_of};
@@ -289,7 +290,7 @@ impl UserDao for CassandraUsers {
         sink: &mut dyn UserSink,
     ) -> Result<PageEnd, DaoError> {
         let mut show = |rows: &QueryRowsResult, room| show(rows, room, sink);
-        self.newest.page(cx, &self.buckets, limit, after, &mut show).await
+        self.newest.page(cx, &self.buckets, (limit, LOOKED_AT_MAX), after, &mut show).await
     }
 
     async fn insert(&self, cx: &Context, user: &User, operation: Uuid) -> Result<Inserted, DaoError> {
