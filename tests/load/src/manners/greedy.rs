@@ -49,7 +49,7 @@ fn dearest(role: &str) -> Vec<(Method, String, Option<serde_json::Value>)> {
         ],
         _ => vec![
             get("/stocks/export"),
-            get("/orders?limit=100&from=2024-01-01"),
+            get("/orders?limit=100&status=confirmed"),
             get("/products?limit=100&name_prefix=l"),
             get("/cluster/ring"),
         ],
