@@ -3,6 +3,7 @@
 //! nobody may do.
 
 pub mod jwks;
+mod lifetime;
 pub mod oidc;
 pub mod roles;
 mod signatures;

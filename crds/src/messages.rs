@@ -144,6 +144,9 @@ pub const API_KEYSPACE: &str =
 pub const AUTH_OIDC: &str =
     "spec.api.auth.oidc belongs to spec.api.auth.mode Oidc and to no other: give both, or neither";
 pub const OIDC_URL: &str = "spec.api.auth.oidc.issuer and jwksUrl must be URLs that begin with https:// (or http://) and have no blank, such as https://id.example.com/shop";
+pub const OIDC_IN_CLEAR: &str = "spec.api.auth.oidc.issuer and jwksUrl begin with http://, by which whoever is on the way could give itself any role: give https:// addresses, or set spec.api.auth.oidc.allowHttp to true";
+pub const OPEN_WAY_IN: &str = "spec.api.ingress and spec.api.gateway would lead everybody to an API that asks nobody for a token, as spec.api.auth.mode is Open: choose another mode, or set spec.api.auth.allowOpen to true";
+pub const TRACING_IN_CLEAR: &str = "spec.api.tracing.endpoint begins with http://, by which the headers of headersSecretName travel in clear: give an https:// address, or set spec.api.tracing.allowHttp to true";
 pub const TRACING_URL: &str = "spec.api.tracing.endpoint must be a URL that begins with http:// or https:// and has neither a blank nor a user, such as http://collector.monitoring:4318: put a token into the Secret of headersSecretName";
 pub const INGRESS_HOST: &str = "spec.api.ingress.host must be a DNS name in lower case without scheme, port or path, and no address, such as shop.example.com";
 pub const INGRESS_CLASS: &str = "spec.api.ingress.className must be the name of an IngressClass: lower-case letters, digits, - and ., such as nginx";

@@ -262,6 +262,7 @@ pub struct KeyspaceSpec {
 /// The REST API in front of the ring.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = Rule::new("self.auth.mode != 'Open' || self.auth.allowOpen || !(has(self.ingress) || has(self.gateway))").message(messages::OPEN_WAY_IN))]
 pub struct ApiSpec {
     /// Number of API pods, spread over the zones. 0 stops the API and leaves the ring. Default: 1.
     #[schemars(range(min = 0, max = 100))]
@@ -373,11 +374,16 @@ pub struct AuthSpec {
     /// The issuer, with mode Oidc.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oidc: Option<OidcSpec>,
+    /// Lets `ingress` and `gateway` lead to an API whose mode is Open: whoever comes that way may do everything.
+    /// Default: false.
+    #[serde(default)]
+    pub allow_open: bool,
 }
 
 /// An OpenID Connect issuer whose tokens the API accepts.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = Rule::new("self.allowHttp || !(self.issuer.startsWith('http:') || (has(self.jwksUrl) && self.jwksUrl.startsWith('http:')))").message(messages::OIDC_IN_CLEAR))]
 pub struct OidcSpec {
     /// Claim `iss` of the tokens, exactly. Its discovery document tells where the keys are.
     #[schemars(length(min = 1, max = 512))]
@@ -394,6 +400,9 @@ pub struct OidcSpec {
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = Rule::new("self.matches('^https?://[^ ]+$')").message(messages::OIDC_URL))]
     pub jwks_url: Option<String>,
+    /// Lets issuer and keys be asked by http://: whoever is on the way could give itself any role. Default: false.
+    #[serde(default)]
+    pub allow_http: bool,
 }
 
 /// Ingress of the API.
@@ -461,6 +470,7 @@ pub struct GatewayParentSpec {
 /// Export of the API's traces to an OpenTelemetry collector.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = Rule::new("self.allowHttp || !has(self.headersSecretName) || !has(self.endpoint) || !self.endpoint.startsWith('http:')").message(messages::TRACING_IN_CLEAR))]
 pub struct TracingSpec {
     /// The collector's endpoint for OTLP over HTTP with protobuf, such as
     /// http://collector.monitoring:4318; `/v1/traces` is added to it. Default: the one that the operator
@@ -481,6 +491,10 @@ pub struct TracingSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub sample_percent: Option<i32>,
+    /// Lets the headers of `headersSecretName` go to a collector by http://, be it the shop's or the operator's.
+    /// Default: false.
+    #[serde(default)]
+    pub allow_http: bool,
 }
 
 /// How requests to the API tell who sends them. None of the words is one that YAML reads as a boolean.

@@ -13,6 +13,7 @@ use serde::de::IgnoredAny;
 
 use super::Denied;
 use super::jwks::{Jwks, Source};
+use super::lifetime::Kind;
 use super::roles::Role;
 use super::signatures;
 
@@ -45,6 +46,7 @@ pub struct Oidc {
 struct Head {
     alg: Algorithm,
     kid: String,
+    typ: Option<String>,
     /// Extensions that must be understood: none is.
     crit: Option<IgnoredAny>,
 }
@@ -53,6 +55,8 @@ struct Head {
 #[derive(Deserialize)]
 struct Claims {
     role: Role,
+    #[serde(flatten)]
+    kind: Kind,
 }
 
 impl Oidc {
@@ -87,13 +91,21 @@ impl Oidc {
         }
         let key = self.keys.key(&head.kid).await?.ok_or(Denied::Invalid("signed by an unknown key"))?;
         match decode::<Claims>(token, &key, &self.validation) {
-            Ok(token) => Ok(token.claims.role),
+            Ok(token) => match token.claims.kind.refusal(head.typ.as_deref(), now()) {
+                Some(reason) => Err(Denied::Invalid(reason)),
+                None => Ok(token.claims.role),
+            },
             Err(error) => {
                 tracing::debug!(%error, "refused a signed token");
                 Err(Denied::Invalid("signature or claims do not hold"))
             }
         }
     }
+}
+
+/// Seconds since 1970.
+fn now() -> u32 {
+    u32::try_from(jsonwebtoken::get_current_timestamp()).unwrap_or(u32::MAX)
 }
 
 fn head(token: &str) -> Result<Head, Denied> {

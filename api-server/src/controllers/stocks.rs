@@ -10,10 +10,10 @@ use super::answer;
 use super::once::{Created, Once};
 use super::request::{self, Access, JSON, Query};
 use crate::app::App;
-use crate::models::{LOOKED_AT_MAX, Receipt};
 use crate::models::cursor::PageOf;
 use crate::models::ledger::Movement;
 use crate::models::stocks::Row;
+use crate::models::{LOOKED_AT_MAX, Receipt};
 use crate::problem::{Problem, ProblemDoc};
 use crate::views::stock::{self as view, MovementDoc, NewAdjustmentDoc, NewStockDoc, OverviewDoc, StockDoc};
 

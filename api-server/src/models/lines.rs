@@ -205,7 +205,14 @@ impl Lines {
             jobs.retain(|job| job.begin(now));
             let Some(deadline) = jobs.iter().map(|job| job.deadline).max() else { continue };
             let trace = jobs.iter().map(|job| job.trace).find(|trace| trace.is_wanted()).unwrap_or(TraceAsk::NONE);
-            let cx = Context { deadline, enough_at: deadline, now_ms: crate::dao::now_ms(), level: None, trace, of_many: false };
+            let cx = Context {
+                deadline,
+                enough_at: deadline,
+                now_ms: crate::dao::now_ms(),
+                level: None,
+                trace,
+                of_many: false,
+            };
             let span = jobs.first().map_or_else(Span::none, |job| job.span.clone());
             let asked: Vec<Asked<'_>> =
                 jobs.iter().map(|job| Asked { want: &job.want, deadline: job.deadline }).collect();

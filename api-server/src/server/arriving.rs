@@ -80,7 +80,8 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1)).await;
         drop(body);
         assert!(seats.take().is_none(), "nobody waits for it any more");
-        let mut body = Arriving::new(Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>()), Arc::clone(&seat));
+        let mut body =
+            Arriving::new(Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>()), Arc::clone(&seat));
         assert!(body.frame().now_or_never().is_none());
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(seats.take().is_some());

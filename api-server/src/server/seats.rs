@@ -88,7 +88,8 @@ fn give_way(taken: &HashMap<u64, Arc<Seat>>, now: u64) -> Option<u64> {
         such.map(|(id, seat)| (read(&seat.since), *id)).min()
     };
     let of_old = now.saturating_sub(GRACE_MS);
-    let stuck = taken.iter().map(|(id, seat)| (read(&seat.stuck), *id)).filter(|(since, _)| (1..=of_old).contains(since));
+    let stuck =
+        taken.iter().map(|(id, seat)| (read(&seat.stuck), *id)).filter(|(since, _)| (1..=of_old).contains(since));
     let silent = idle(false);
     // Of those who have just come nobody knows yet whether they are silent: their requests may be there and not read yet.
     let chosen = silent.filter(|(since, _)| *since <= of_old).or_else(|| idle(true)).or_else(|| stuck.min()).or(silent);

@@ -27,8 +27,10 @@ impl Settings {
         if self.access.allow_http {
             return Ok(());
         }
-        let of_issuer = (self.access.mode == Auth::Oidc)
-            .then_some([("STORE_OIDC_ISSUER", &self.access.oidc_issuer), ("STORE_OIDC_JWKS_URL", &self.access.oidc_jwks_url)]);
+        let of_issuer = (self.access.mode == Auth::Oidc).then_some([
+            ("STORE_OIDC_ISSUER", &self.access.oidc_issuer),
+            ("STORE_OIDC_JWKS_URL", &self.access.oidc_jwks_url),
+        ]);
         for (variable, url) in of_issuer.into_iter().flatten() {
             if let Some(url) = url.as_ref().filter(|url| is_in_clear(url)) {
                 let whose = "whoever is on the way could give itself any role";

@@ -68,7 +68,9 @@ pub fn read(body: &[u8]) -> Result<Request, ModelError> {
     let (mut query, mut operation, mut variables) = (None, None, None);
     for (name, value) in &json::read_object(body).map_err(|violation| ModelError::Malformed(vec![violation]))? {
         match name.as_str() {
-            "query" => query = members::text("query", value, usize::MAX / 4, |text, _| Ok(text.to_owned()), &mut broken),
+            "query" => {
+                query = members::text("query", value, usize::MAX / 4, |text, _| Ok(text.to_owned()), &mut broken)
+            }
             "operationName" => {
                 operation = members::optional(value, |value| {
                     members::text("operationName", value, usize::MAX / 4, |text, _| Ok(text.to_owned()), &mut broken)

@@ -194,6 +194,9 @@ async fn bad_signed_tokens_are_refused_and_good_ones_pass() {
     }
     let mut table: Vec<(String, String)> = Vec::new();
     for claims in [
+        json!({"exp": now() + 90_000}),
+        json!({"nonce": "of a log-in"}),
+        json!({"typ": "ID"}),
         json!({"exp": now() - 3600}),
         json!({"exp": now() - 60}),
         json!({"exp": 0}),

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until};
 
 pub use kinds::Kind;
 pub use others::{Probes, Read, Seen};
-pub use pod::{Memory, MannersError, Pod};
+pub use pod::{MannersError, Memory, Pod};
 
 use store_testbed::progress::say;
 
@@ -93,9 +93,16 @@ impl Outcome {
         expect(wrong.is_empty(), format!("probes were not answered with 200: {wrong:?}"));
         expect(
             self.memory.own_most <= plan.memory,
-            format!("it had {} MiB of memory of its own, {} are allowed", self.memory.own_most >> 20, plan.memory >> 20),
+            format!(
+                "it had {} MiB of memory of its own, {} are allowed",
+                self.memory.own_most >> 20,
+                plan.memory >> 20
+            ),
         );
-        expect(self.memory.killed == 0, format!("the kernel killed {} processes for want of memory", self.memory.killed));
+        expect(
+            self.memory.killed == 0,
+            format!("the kernel killed {} processes for want of memory", self.memory.killed),
+        );
         found
     }
 }
@@ -111,9 +118,16 @@ impl fmt::Display for Outcome {
         }
         writeln!(f, "others before: {}", self.before)?;
         writeln!(f, "others meanwhile: {}", self.during)?;
-        writeln!(f, "probes: {} asked, {} late, {} wrong", self.probes.asked, self.probes.late, self.probes.wrong.len())?;
+        writeln!(
+            f,
+            "probes: {} asked, {} late, {} wrong",
+            self.probes.asked,
+            self.probes.late,
+            self.probes.wrong.len()
+        )?;
         let Memory { own_before, own_most, most, limited, .. } = &self.memory;
-        let pod = if *limited { format!("{} MiB with all that the kernel counts", most >> 20) } else { "no limit".into() };
+        let pod =
+            if *limited { format!("{} MiB with all that the kernel counts", most >> 20) } else { "no limit".into() };
         write!(f, "memory: {} MiB before, {} MiB at most of its own, {pod}", own_before >> 20, own_most >> 20)
     }
 }
@@ -138,7 +152,15 @@ pub async fn run(plan: &Plan, store_api: &Path, directory: &Path) -> Result<Outc
         watch(&pod, end),
     );
     let memory = Memory { own_before, ..memory };
-    Ok(Outcome { connections, greedy: greedy?, before, during: during?, probes: probes?, memory, alive: pod.is_alive() })
+    Ok(Outcome {
+        connections,
+        greedy: greedy?,
+        before,
+        during: during?,
+        probes: probes?,
+        memory,
+        alive: pod.is_alive(),
+    })
 }
 
 /// The most memory that was seen.

@@ -91,7 +91,10 @@ impl Reads {
     }
 
     /// Reads a page of a list, which may look at what the lists before it have left.
-    async fn page<'a, T, F>(&'a self, read: impl FnOnce(&'a Services, Context, usize) -> F) -> Result<Option<(T, PageOf)>>
+    async fn page<'a, T, F>(
+        &'a self,
+        read: impl FnOnce(&'a Services, Context, usize) -> F,
+    ) -> Result<Option<(T, PageOf)>>
     where
         F: Future<Output = Result<(T, PageOf), ModelError>>,
     {
@@ -251,9 +254,9 @@ impl StockObject {
     ) -> Result<Option<MovementPage>> {
         let limit = limit(first)?;
         let product = self.product_id.0;
-        let page = reads.data::<Arc<Reads>>()?.page(async |services, cx, _| {
-            services.stocks.movements(&cx, product, limit, after.as_deref()).await
-        });
+        let page = reads
+            .data::<Arc<Reads>>()?
+            .page(async |services, cx, _| services.stocks.movements(&cx, product, limit, after.as_deref()).await);
         Ok(page.await?.map(|(rows, page)| MovementPage {
             nodes: rows.into_iter().map(Into::into).collect(),
             page_info: page.into(),

@@ -25,10 +25,10 @@ use super::listing::newest::{Newest, Taken};
 use super::sweeper::{Sweeps, may_still_come};
 use super::tries::decide;
 use super::unique::{Claimed, Claims, Unique};
+use crate::dao::page::LOOKED_AT_MAX;
 use crate::dao::users::{
     Inserted, PageEnd, Position, Removed, Replaced, StoredUser, User, UserDao, UserSink, fold_email,
 };
-use crate::dao::page::LOOKED_AT_MAX;
 use crate::dao::{Context, DaoError, Receipt};
 pub use rows::ClaimsTouched;
 use rows::{Erased, Kept, LIST_COLUMNS, Row, broken, kept_of, row_of};

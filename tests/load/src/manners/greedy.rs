@@ -19,9 +19,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// What a role asks for, one after the other.
 fn dearest(role: &str) -> Vec<(Method, String, Option<serde_json::Value>)> {
     let get = |path: &str| (Method::GET, path.to_owned(), None);
-    let query = |text: String| {
-        (Method::POST, "/stocks/graphql-query".to_owned(), Some(json!({ "query": text })))
-    };
+    let query = |text: String| (Method::POST, "/stocks/graphql-query".to_owned(), Some(json!({ "query": text })));
     let many = |count: usize, field: &str| {
         let fields: Vec<String> = (0..count).map(|at| format!("a{at}: {field}")).collect();
         format!("{{ {} }}", fields.join(" "))

@@ -153,7 +153,8 @@ async fn behave(stream: &mut TcpStream, kind: Kind) -> std::io::Result<()> {
             stream.write_all(request.repeat(requests).as_bytes()).await
         }
         Kind::HalfBody => {
-            let head = "POST /products HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nContent-Length: 65000\r\n";
+            let head =
+                "POST /products HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nContent-Length: 65000\r\n";
             stream.write_all(format!("{head}{seller}\r\n{{\"name\":\"{}", "x".repeat(30_000)).as_bytes()).await
         }
         Kind::SlowImport => {
@@ -166,7 +167,9 @@ async fn behave(stream: &mut TcpStream, kind: Kind) -> std::io::Result<()> {
         }
         Kind::Garbage => stream.write_all(&[22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3, 255, 0, 13, 10, 13, 10]).await,
         Kind::Reset => {
-            stream.write_all(format!("GET /products?limit=100 HTTP/1.1\r\nHost: shop\r\n{seller}\r\n").as_bytes()).await?;
+            stream
+                .write_all(format!("GET /products?limit=100 HTTP/1.1\r\nHost: shop\r\n{seller}\r\n").as_bytes())
+                .await?;
             stream.set_zero_linger()?;
             // It is reset as it is dropped.
             Err(std::io::ErrorKind::ConnectionReset.into())
@@ -203,7 +206,8 @@ mod tests {
 
     #[test]
     fn each_connection_has_an_address_of_its_own_on_loopback() {
-        let all: Vec<Ipv4Addr> = Kind::ALL.iter().flat_map(|kind| (0..1000).map(|number| kind.address(number))).collect();
+        let all: Vec<Ipv4Addr> =
+            Kind::ALL.iter().flat_map(|kind| (0..1000).map(|number| kind.address(number))).collect();
         assert!(all.iter().all(|address| address.is_loopback() && address.octets()[1] >= 64));
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
     }

@@ -54,7 +54,14 @@ impl Seen {
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = |of| self.percentile(of).map_or("failed".to_owned(), |took| format!("{} ms", took.as_millis()));
-        write!(f, "{} reads, half within {}, 99 % within {}, all within {}", self.took.len(), millis(50), millis(99), millis(100))?;
+        write!(
+            f,
+            "{} reads, half within {}, 99 % within {}, all within {}",
+            self.took.len(),
+            millis(50),
+            millis(99),
+            millis(100)
+        )?;
         if self.failed.is_empty() { Ok(()) } else { write!(f, "; {}", self.why()) }
     }
 }

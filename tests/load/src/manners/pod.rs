@@ -139,7 +139,8 @@ impl Pod {
     pub fn memory(&self) -> Memory {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
         let own = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-        let own = own.and_then(|text| text.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or_default() << 10;
+        let own =
+            own.and_then(|text| text.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or_default() << 10;
         let (most, killed) = self.cage.as_ref().map(Cage::counts).unwrap_or_default();
         Memory { own_before: own, own_most: own, most, killed, limited: self.cage.is_some() }
     }

@@ -135,7 +135,8 @@ impl Pages {
                 if page.has_looked_enough() || enough {
                     return page.cut_at(Position { bucket, id: after });
                 }
-                let (found, read) = self.candidates(cx, &folded, key, Position { bucket, id: after }, &mut page).await?;
+                let (found, read) =
+                    self.candidates(cx, &folded, key, Position { bucket, id: after }, &mut page).await?;
                 match self.show(cx, truth, &query.filter, &mut page, bucket, found, sink).await? {
                     Shown::All => {}
                     Shown::Full => return page.end_full(),
@@ -179,7 +180,8 @@ impl Pages {
                     return page.cut_at(Position { bucket, id: after });
                 }
                 let room = page.room();
-                let (found, read) = self.candidates(cx, &folded, key, Position { bucket, id: after }, &mut page).await?;
+                let (found, read) =
+                    self.candidates(cx, &folded, key, Position { bucket, id: after }, &mut page).await?;
                 if self.show_chosen(cx, query, &mut page, (category, bucket), found, sink).await? {
                     return page.end_full();
                 }
