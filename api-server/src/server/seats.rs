@@ -87,12 +87,12 @@ fn give_way(taken: &HashMap<u64, Arc<Seat>>, now: u64) -> Option<u64> {
         let such = idle.filter(|(_, seat)| seat.spoke.load(Ordering::Relaxed) == spoke);
         such.map(|(id, seat)| (read(&seat.since), *id)).min()
     };
-    let of_old = now.saturating_sub(GRACE_MS);
+    let is_old = |since: u64| since + GRACE_MS <= now;
     let stuck =
-        taken.iter().map(|(id, seat)| (read(&seat.stuck), *id)).filter(|(since, _)| (1..=of_old).contains(since));
+        taken.iter().map(|(id, seat)| (read(&seat.stuck), *id)).filter(|(since, _)| *since > 0 && is_old(*since));
     let silent = idle(false);
     // Of those who have just come nobody knows yet whether they are silent: their requests may be there and not read yet.
-    let chosen = silent.filter(|(since, _)| *since <= of_old).or_else(|| idle(true)).or_else(|| stuck.min()).or(silent);
+    let chosen = silent.filter(|(since, _)| is_old(*since)).or_else(|| idle(true)).or_else(|| stuck.min()).or(silent);
     chosen.map(|(_, id)| id)
 }
 

@@ -16,13 +16,13 @@ struct Arguments {
     #[arg(long, default_value_t = 850)]
     connections: usize,
     /// How long, in seconds.
-    #[arg(long, default_value_t = 24)]
+    #[arg(long, default_value_t = 30)]
     seconds: u64,
     /// Rows of each list in the ring.
     #[arg(long, default_value_t = 5_000)]
     rows: u64,
     /// People of each role who ask for the dearest at once.
-    #[arg(long, default_value_t = 6)]
+    #[arg(long, default_value_t = 4)]
     greedy: usize,
     /// Memory of the pod in MiB.
     #[arg(long, default_value_t = 128)]
