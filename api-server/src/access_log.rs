@@ -175,7 +175,8 @@ fn write_line(out: &mut Vec<u8>, format: LogFormat, now_ms: i64, entry: &Entry<'
             let method = entry.method.as_str();
             let status = entry.status.as_u16();
             let _ = write!(out, " INFO request {id} {method} ");
-            json::write_text(out, path);
+            // A terminal takes these for commands; JSON's escapes are of ASCII alone.
+            json::write_text(out, &path.replace(char::is_control, "\u{fffd}"));
             let role = entry.role.map_or("-", Role::name);
             let _ = writeln!(out, " {status} {micros}us {role}");
         }
@@ -195,21 +196,25 @@ fn shortened(path: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn line(path: &str) -> serde_json::Value {
-        let mut out = Vec::new();
-        let entry = Entry {
-            id: &HeaderValue::from_static("r-1"),
+    fn entry() -> Entry<'static> {
+        static ID: HeaderValue = HeaderValue::from_static("r-1");
+        Entry {
+            id: &ID,
             method: &Method::GET,
-            path,
-            route: Route::of(path),
+            path: "/products",
+            route: Route::Products,
             status: StatusCode::OK,
             took: Duration::from_micros(1500),
             bytes: Some(12),
             client: Some(IpAddr::from([127, 0, 0, 1])),
             role: Some(Role::Seller),
             trace: None,
-        };
-        write_line(&mut out, LogFormat::Json, 0, &entry);
+        }
+    }
+
+    fn line(path: &str) -> serde_json::Value {
+        let mut out = Vec::new();
+        write_line(&mut out, LogFormat::Json, 0, &Entry { path, route: Route::of(path), ..entry() });
         serde_json::from_slice(&out).unwrap()
     }
 
@@ -221,6 +226,16 @@ mod tests {
         assert_eq!(value["duration_us"], 1500);
         assert_eq!(value["client"], "127.0.0.1");
         assert_eq!(value["role"], "seller");
+    }
+
+    #[test]
+    fn a_line_of_text_has_nothing_that_a_terminal_takes_for_a_command() {
+        let mut out = Vec::new();
+        let entry = Entry { path: "/products/\u{9b}31m\u{85}", ..entry() };
+        write_line(&mut out, LogFormat::Text, 0, &entry);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("/products/\u{fffd}31m\u{fffd}"), "{text:?}");
+        assert!(!text.trim_end().contains(char::is_control), "{text:?}");
     }
 
     #[test]

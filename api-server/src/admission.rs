@@ -6,6 +6,7 @@
 
 mod pace;
 pub mod slow_body;
+pub mod wide;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use crate::admission::wide::Wide;
 use crate::admission::{Admission, Bounds};
 use crate::auth::Gate;
 use crate::dao::{Daos, traced};
@@ -136,6 +137,8 @@ pub struct App {
     pub limits: Limits,
     /// Who is worked on now.
     pub admission: Arc<Admission>,
+    /// Whose request reads much.
+    pub wide: Wide,
     pub metrics: Metrics,
     /// Who may do what.
     pub gate: Gate,
@@ -172,6 +175,8 @@ impl App {
             datacenter,
             default_level,
             admission: Admission::new(limits.bounds),
+            // Most of the deadline is left to be worked on in.
+            wide: Wide::new(limits.request_timeout / 8),
             limits,
             metrics,
             gate,

@@ -5,6 +5,7 @@
 pub mod claims;
 pub mod issuer;
 pub mod jwks;
+mod lifetime;
 pub mod oidc;
 pub mod refused;
 pub mod roles;

@@ -60,6 +60,9 @@ pub struct Context {
     pub enough_at: Instant,
     /// Ask Cassandra to trace a statement: the first of the request that may be.
     pub trace: TraceAsk,
+    /// Whether a statement is one of many for the same request. Of these the process has few under way at once, so that
+    /// what one request reads row by row does not keep the database from all others.
+    pub of_many: bool,
 }
 
 impl Context {
@@ -67,7 +70,7 @@ impl Context {
     pub fn within(timeout: Duration) -> Self {
         let now = Instant::now();
         let (deadline, enough_at) = (now + timeout, now + timeout / 2);
-        Self { deadline, enough_at, now_ms: now_ms(), level: None, trace: TraceAsk::NONE }
+        Self { deadline, enough_at, now_ms: now_ms(), level: None, trace: TraceAsk::NONE, of_many: false }
     }
 
     /// The same for a statement that is not what the client wants to see traced.
@@ -78,6 +81,11 @@ impl Context {
     /// The same for what the client has not asked for: at the default level, and untraced.
     pub fn plain(&self) -> Self {
         Self { level: None, ..self.untraced() }
+    }
+
+    /// The same for a statement of a request that has many.
+    pub fn of_many(&self) -> Self {
+        Self { of_many: true, ..*self }
     }
 
     /// Whether a list ends with what it has found.

@@ -21,8 +21,11 @@ use tracing::{Instrument as _, Span};
 use crate::access_log::{AccessLog, Entry};
 use crate::admission::slow_body::{Held, SlowBody};
 use crate::app::App;
-use crate::auth::{self, roles::Role};
-use crate::controllers::request::{IDEMPOTENCY_KEY, TRACE};
+use crate::auth::{
+    self,
+    roles::{self, Role},
+};
+use crate::controllers::request::{COORDINATOR, IDEMPOTENCY_KEY, TRACE};
 use crate::models::TraceTurn;
 use crate::problem::Problem;
 use crate::proxies::{Proxies, lead_back};
@@ -65,8 +68,12 @@ impl RequestIds {
     }
 }
 
-/// A request id of the client is kept if it is short, visible ASCII.
-fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {
+/// A request id that a proxy passes on is kept if it is short, visible ASCII. One of a stranger is not: lines of the log
+/// would stand under the id of somebody else's request.
+fn given_id(headers: &HeaderMap, proxies: Proxies) -> Option<HeaderValue> {
+    if proxies == Proxies::default() {
+        return None;
+    }
     let value = headers.get(&REQUEST_ID)?;
     let bytes = value.as_bytes();
     let fits = (1..=64).contains(&bytes.len())
@@ -165,7 +172,7 @@ impl Edge {
         let method = request.method().clone();
         let uri = request.uri().clone();
         let route = self.route(uri.path());
-        let id = given_id(request.headers()).unwrap_or_else(|| self.ids.make());
+        let id = given_id(request.headers(), self.proxies).unwrap_or_else(|| self.ids.make());
         let client = self.proxies.client(request.headers(), peer);
         let prefix = self.proxies.prefix(request.headers());
         let span = trace::request(route, &method, request.headers(), &id);
@@ -174,12 +181,17 @@ impl Edge {
         let by_rule =
             rules_of_http::settled(route, told.uri.path(), &told.method, request.version(), request.headers());
         // Held until the answer is made. Probes and metrics are told of a full house, not turned away by it.
-        let mut slot = if route.is_operational() || !matches!(by_rule, Ok(None)) {
-            None
+        let (mut turn, mut slot) = if route.is_operational() || !matches!(by_rule, Ok(None)) {
+            (None, None)
         } else if self.app.unsent.is_full() {
-            Some(None)
+            (None, Some(None))
+        } else if route.is_wide(&told.method, told.uri.query()) {
+            match self.app.wide.enter().await {
+                Some(turn) => (Some(turn), Some(self.app.admission.enter().await)),
+                None => (None, Some(None)),
+            }
         } else {
-            Some(self.app.admission.enter().await)
+            (None, Some(self.app.admission.enter().await))
         };
         let mut held = None;
         let mut response = match (by_rule, &slot) {
@@ -196,10 +208,15 @@ impl Edge {
                             told.role = admitted;
                             problem.into_response()
                         }
-                        Ok(_turn) => {
+                        Ok(_traced) if turn.as_mut().is_some_and(|turn| !self.app.wide.is_let(turn, admitted)) => {
+                            told.role = admitted;
+                            self.app.metrics.shed.inc();
+                            Problem::overloaded().into_response()
+                        }
+                        Ok(_traced) => {
                             told.role = admitted;
                             if let Some(role) = admitted
-                                && request.headers().contains_key(&IDEMPOTENCY_KEY)
+                                && (request.headers().contains_key(&IDEMPOTENCY_KEY) || route == Route::StockQuery)
                             {
                                 request.extensions_mut().insert(role);
                             }
@@ -229,7 +246,7 @@ impl Edge {
         if !response.status().is_success() {
             response = written_out(response, &told.id);
         }
-        drop((slot, held));
+        drop((slot, held, turn));
         told.answered(response.status(), response.body().size_hint().exact());
         let headers = response.headers_mut();
         // Moved here after its last use: a copy would be an allocation.
@@ -237,7 +254,7 @@ impl Edge {
         if let Some(prefix) = prefix {
             lead_back(headers, &prefix);
         }
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        guard(headers, route, told.role);
         if self.app.is_draining() {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -306,6 +323,20 @@ impl Edge {
         let handled = AssertUnwindSafe(handled).catch_unwind();
         let traced = handled.instrument(span.in_scope(|| trace::controller(route))).instrument(span.clone());
         ids::named(Name::new("request_id", id.clone()), traced).await.unwrap_or_else(|_| panicked())
+    }
+}
+
+/// What keeps an answer to those whom it is for: browsers take it for nothing else and tell no other site of it, caches
+/// keep none of people and none of orders, and who may not read of the cluster is not told of its nodes.
+fn guard(headers: &mut HeaderMap, route: Route, role: Option<Role>) {
+    const LOCKED: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(LOCKED);
+    let kept = if route.is_of_people() { "no-store" } else { "private, no-cache" };
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(kept));
+    if role.is_some_and(|role| !roles::may(role, Route::ClusterNodes, &Method::GET)) {
+        headers.remove(&COORDINATOR);
     }
 }
 

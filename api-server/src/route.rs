@@ -1,5 +1,7 @@
 //! The paths of the API as a closed set: labels of metrics and log lines. Pure.
 
+use http::Method;
+
 /// A path pattern of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(usize)]
@@ -209,6 +211,25 @@ impl Route {
     /// Whether what is answered lies in the program itself, and costs no memory however long it takes to be read.
     pub const fn is_in_the_program(self) -> bool {
         matches!(self, Self::OpenApi | Self::Docs | Self::DocsFile)
+    }
+
+    /// Whether a request reads row by row: reports, queries, stocks of many products, and lists with conditions.
+    pub fn is_wide(self, method: &Method, query: Option<&str>) -> bool {
+        let conditions = |names: &[&str]| {
+            query.is_some_and(|query| query.split('&').any(|pair| names.iter().any(|name| pair.starts_with(name))))
+        };
+        match self {
+            Self::StockQuery | Self::HighestSpenders | Self::BestSellers | Self::StockOverview => true,
+            Self::Stocks | Self::StockMovements => method != Method::POST,
+            Self::Orders => method == Method::GET || method == Method::HEAD,
+            Self::Products => conditions(&["name_prefix", "sku"]),
+            _ => false,
+        }
+    }
+
+    /// Whether what is answered is of people: users, their orders, and who spent how much.
+    pub const fn is_of_people(self) -> bool {
+        matches!(self, Self::Users | Self::User | Self::Orders | Self::Order | Self::HighestSpenders)
     }
 
     /// Whether the route is for those who run the store: never turned away under load.

@@ -54,6 +54,8 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// Answers HTTP until a signal.
 pub async fn serve(settings: &Settings) -> Result<(), RunError> {
     // Wrong settings end the program now, not at the first request.
+    settings.check_who_reaches_it()?;
+    settings.check_what_travels(|name| std::env::var(name).ok())?;
     settings.credentials()?;
     let cursors = match settings.cursor_secret()? {
         Some(secret) => CursorKey::new(&secret),
@@ -66,7 +68,7 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
     };
     let gate = settings.access.gate()?;
     if !gate.is_on() {
-        tracing::warn!("STORE_AUTH is off: whoever reaches this address may do everything");
+        tracing::warn!(address = %settings.listen_address, "STORE_AUTH is off: whoever reaches this address may do everything");
     }
     let metrics = Metrics::new(i64::from(settings.low_stock)).map_err(|error| RunError::Start(error.to_string()))?;
     let observer = Observer::register(metrics.catalogue()).map_err(|error| RunError::Start(error.to_string()))?;

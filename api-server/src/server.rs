@@ -8,6 +8,7 @@
 //! taken, because endpoints take time to spread; then the listener closes, idle connections are
 //! closed, running requests may end until `shutdown`. Probes are answered to the end.
 
+mod arriving;
 pub mod outgoing;
 mod patient;
 mod refusal;
@@ -32,6 +33,7 @@ use tokio_util::task::TaskTracker;
 use crate::app::App;
 use crate::edge::Edge;
 use crate::route::Route;
+use arriving::Arriving;
 use outgoing::Outgoing;
 use patient::Patient;
 use seats::{Seats, Taken};
@@ -169,9 +171,10 @@ async fn connection(stream: TcpStream, edge: Edge, seat: Arc<Taken>, pace: Pace,
         let (seat, edge) = (Arc::clone(&seat), edge.clone());
         service_fn(move |request: Request<Incoming>| {
             let (edge, busy) = (edge.clone(), seat.busy());
+            let seat = Arc::clone(&seat);
             let counted = (!Route::of(request.uri().path()).is_in_the_program()).then(|| unsent.clone());
             async move {
-                let answer = edge.answer(request, peer).await;
+                let answer = edge.answer(request.map(|body| Arriving::new(body, seat)), peer).await;
                 answer.map(|response| response.map(|body| Outgoing::new(body, counted, busy)))
             }
         })
@@ -182,7 +185,7 @@ async fn connection(stream: TcpStream, edge: Edge, seat: Arc<Taken>, pace: Pace,
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(Patient::new(stream, pace.write_timeout)), service);
+        .serve_connection(TokioIo::new(Patient::new(stream, pace.write_timeout, Arc::clone(&seat))), service);
     let mut first_head = pin!(tokio::time::sleep(pace.first_head_timeout));
     let mut waits = true;
     let mut leaving = false;

@@ -1,6 +1,7 @@
 //! Settings: a flag wins over the environment, the environment over `.env`, that over the default.
 
 mod access;
+mod in_clear;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -224,6 +225,13 @@ pub enum SettingsError {
     ShortKey,
     #[error(transparent)]
     Tokens(#[from] TokensError),
+    #[error(
+        "STORE_AUTH is off and {address} is no loopback address, so whoever reaches it could do everything: set STORE_AUTH to \
+         tokens or oidc, or STORE_LISTEN_ADDRESS to 127.0.0.1, or allow it by STORE_ALLOW_OPEN=true"
+    )]
+    Open { address: IpAddr },
+    #[error("{variable} is {url}, and {whose}: give an https:// address, or allow it by STORE_ALLOW_HTTP=true")]
+    InClear { variable: &'static str, url: String, whose: &'static str },
 }
 
 impl Settings {
@@ -272,7 +280,8 @@ impl Settings {
     /// Connections open at once: as many as the memory that the container may have holds together with everything else.
     pub fn max_connections(&self) -> usize {
         let given = self.max_connections.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
-        given.unwrap_or_else(|| connections_within(std::fs::read_to_string(MEMORY_LIMIT).ok().as_deref()))
+        let told = || MEMORY_LIMITS.iter().find_map(|path| std::fs::read_to_string(path).ok());
+        given.unwrap_or_else(|| connections_within(told().as_deref()))
     }
 
     /// Deadline of a request.
@@ -286,8 +295,9 @@ impl Settings {
     }
 }
 
-/// Where the kernel tells the container's limit, in bytes or as `max`.
-const MEMORY_LIMIT: &str = "/sys/fs/cgroup/memory.max";
+/// Where the kernel tells the container's limit, in bytes; none is `max`, or a number of 19 digits where cgroups are of
+/// version 1.
+const MEMORY_LIMITS: [&str; 2] = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
 /// Of the limit, for each connection.
 const BYTES_A_CONNECTION: usize = 128 * 1024;
 const CONNECTIONS_MAX: usize = 4096;
@@ -364,6 +374,7 @@ mod tests {
             (Some("134217728\n"), 1024),
             (Some("1073741824\n"), 4096),
             (Some("1000\n"), 64),
+            (Some("9223372036854771712\n"), 4096),
         ] {
             assert_eq!(connections_within(limit), connections, "{limit:?}");
         }

@@ -70,6 +70,7 @@ fn command(directory: &Path) -> Command {
         .env("CASSANDRA_PASSWORD", format!("{CANARY}-password"))
         .env("STORE_CURSOR_KEY", format!("{CANARY}-cursor-key"))
         .env("STORE_LISTEN_ADDRESS", "127.0.0.1")
+        .env("STORE_TRUSTED_HOPS", "1")
         .env("STORE_OPERATIONS_PORT", "0")
         .env("STORE_DRAIN_SECONDS", "0")
         .env("LOG_FORMAT", "json")

@@ -14,3 +14,6 @@ pub const PROGRESSING: &str = "Progressing";
 pub const DEGRADED: &str = "Degraded";
 /// Every keyspace has its wanted replication factor, and the repair that a raise owes is done.
 pub const REPLICATION_SYNCED: &str = "ReplicationSynced";
+/// The Ingress of the API has no TLS of its own, so tokens travel in clear unless something before it ends TLS. It is there
+/// only while it is True, and is told of by an event; nothing follows from it.
+pub const TOKENS_IN_CLEAR: &str = "TokensInClear";

@@ -262,6 +262,7 @@ pub struct KeyspaceSpec {
 /// The REST API in front of the ring.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = Rule::new("self.auth.mode != 'Open' || self.auth.allowOpen || !(has(self.ingress) || has(self.gateway))").message(messages::OPEN_WAY_IN))]
 pub struct ApiSpec {
     /// Number of API pods, spread over the zones. 0 stops the API and leaves the ring. Default: 1.
     #[schemars(range(min = 0, max = 100))]
@@ -373,11 +374,16 @@ pub struct AuthSpec {
     /// The issuer, with mode Oidc.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oidc: Option<OidcSpec>,
+    /// Lets `ingress` and `gateway` lead to an API whose mode is Open: whoever comes that way may do everything.
+    /// Default: false.
+    #[serde(default)]
+    pub allow_open: bool,
 }
 
 /// An OpenID Connect issuer whose tokens the API accepts.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = Rule::new("self.allowHttp || !(self.issuer.startsWith('http:') || (has(self.jwksUrl) && self.jwksUrl.startsWith('http:')))").message(messages::OIDC_IN_CLEAR))]
 pub struct OidcSpec {
     /// Claim `iss` of the tokens, exactly, with its path, and a slash at the end or none. Its discovery
     /// document tells where the keys are.
@@ -408,6 +414,9 @@ pub struct OidcSpec {
     #[schemars(schema_with = "role_values_schema")]
     #[x_kube(validation = Rule::new("self.all(v, size(v) >= 1 && size(v) <= 256)").message(messages::OIDC_ROLE_VALUE))]
     pub role_values: BTreeMap<String, ApiRole>,
+    /// Lets issuer and keys be asked by http://: whoever is on the way could give itself any role. Default: false.
+    #[serde(default)]
+    pub allow_http: bool,
 }
 
 /// Ingress of the API.
@@ -475,6 +484,7 @@ pub struct GatewayParentSpec {
 /// Export of the API's traces to an OpenTelemetry collector.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = Rule::new("self.allowHttp || !has(self.headersSecretName) || !has(self.endpoint) || !self.endpoint.startsWith('http:')").message(messages::TRACING_IN_CLEAR))]
 pub struct TracingSpec {
     /// The collector's endpoint for OTLP over HTTP with protobuf, such as
     /// http://collector.monitoring:4318; `/v1/traces` is added to it. Default: the one that the operator
@@ -495,6 +505,10 @@ pub struct TracingSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub sample_percent: Option<i32>,
+    /// Lets the headers of `headersSecretName` go to a collector by http://, be it the shop's or the operator's.
+    /// Default: false.
+    #[serde(default)]
+    pub allow_http: bool,
 }
 
 /// How requests to the API tell who sends them. None of the words is one that YAML reads as a boolean.

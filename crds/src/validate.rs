@@ -213,6 +213,8 @@ fn check_api(found: &mut Violations, spec: &StoreClusterSpec) {
     let known = spec.keyspaces.iter().any(|keyspace| keyspace.name == api.keyspace);
     found.unless(known, "spec.api.keyspace", messages::API_KEYSPACE);
     check_auth(found, &api.auth);
+    let open = api.auth.mode == AuthMode::Open && !api.auth.allow_open;
+    found.unless(!open || (api.ingress.is_none() && api.gateway.is_none()), "spec.api", messages::OPEN_WAY_IN);
     if let Some(gateway) = &api.gateway {
         check_gateway(found, gateway);
     }
@@ -291,6 +293,8 @@ fn check_auth(found: &mut Violations, auth: &AuthSpec) {
     found.unless(belongs, "spec.api.auth", messages::AUTH_OIDC);
     let Some(oidc) = &auth.oidc else { return };
     found.length(&oidc.audience, 1..=256, "spec.api.auth.oidc.audience");
+    let in_clear = oidc.issuer.starts_with("http:") || oidc.jwks_url.iter().any(|url| url.starts_with("http:"));
+    found.unless(oidc.allow_http || !in_clear, "spec.api.auth.oidc", messages::OIDC_IN_CLEAR);
     for (url, field) in
         [(Some(&oidc.issuer), "spec.api.auth.oidc.issuer"), (oidc.jwks_url.as_ref(), "spec.api.auth.oidc.jwksUrl")]
     {
@@ -320,6 +324,9 @@ fn check_tracing(found: &mut Violations, tracing: &TracingSpec) {
         let is_url = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains([' ', '@', '\n']));
         found.unless(is_url, field, messages::TRACING_URL);
     }
+    let in_clear = tracing.endpoint.iter().any(|url| url.starts_with("http:"));
+    let told = tracing.headers_secret_name.is_none() || tracing.allow_http || !in_clear;
+    found.unless(told, "spec.api.tracing", messages::TRACING_IN_CLEAR);
     if let Some(name) = &tracing.headers_secret_name {
         let field = "spec.api.tracing.headersSecretName";
         found.length(name, 1..=253, field);

@@ -22,7 +22,8 @@ pub fn notes(before: &StoreClusterStatus, after: &StoreClusterStatus, now: Times
     let mut notes = operation_notes(before, after, now);
     notes.extend(fault_notes(&before.faults, &after.faults, now));
     // Degraded tells of the faults, and Progressing of the operations
-    for kind in [conditions::AVAILABLE, conditions::READY, conditions::REPLICATION_SYNCED] {
+    let clear = conditions::TOKENS_IN_CLEAR;
+    for kind in [conditions::AVAILABLE, conditions::READY, conditions::REPLICATION_SYNCED, clear] {
         let of = |status: &StoreClusterStatus| status.conditions.iter().find(|one| one.type_ == kind).cloned();
         let Some(condition) = of(after) else { continue };
         // the first look at a new store is no change
@@ -32,7 +33,7 @@ pub fn notes(before: &StoreClusterStatus, after: &StoreClusterStatus, now: Times
         }
         let good = condition.status == "True";
         notes.push(Note {
-            warning: !good && kind == conditions::AVAILABLE,
+            warning: (!good && kind == conditions::AVAILABLE) || kind == clear,
             action: "Observe",
             reason: if good { kind.to_owned() } else { format!("{kind}Lost") },
             text: format!("{}: {}", condition.reason, condition.message),
@@ -194,6 +195,10 @@ mod tests {
 
     #[test]
     fn readiness_and_availability_are_told_when_they_come_and_when_they_go() {
+        assert!(
+            told(&StoreClusterStatus::default(), &status("TokensInClear", "True", "IngressWithoutTls"))[0].0,
+            "a warning"
+        );
         for kind in ["Ready", "Available", "ReplicationSynced"] {
             let (yes, no) = (status(kind, "True", "Serving"), status(kind, "False", "NodeDown"));
             assert_eq!(reasons(&no, &yes), [kind]);

@@ -6,8 +6,11 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use serde_json::{Value, json};
-use store_crds::conditions::{AVAILABLE, DEGRADED, PROGRESSING, READY, REPLICATION_SYNCED};
-use store_crds::{ApiStatus, LABEL_COMPONENT, LABEL_STORE, NodeState, NodeStatus, StoreClusterStatus, Summary};
+use store_crds::conditions::{AVAILABLE, DEGRADED, PROGRESSING, READY, REPLICATION_SYNCED, TOKENS_IN_CLEAR};
+use store_crds::{
+    ApiStatus, AuthMode, AuthSpec, IngressSpec, LABEL_COMPONENT, LABEL_STORE, NodeState, NodeStatus,
+    StoreClusterStatus, Summary,
+};
 
 use crate::desired::Desired;
 use crate::observation::{ChildKey, Observation};
@@ -22,7 +25,7 @@ pub fn status(desired: &Desired, observation: &Observation, plan: &Plan) -> Stor
     let before = &observation.status;
     StoreClusterStatus {
         observed_generation: Some(observation.store.generation),
-        conditions: conditions(observation, plan),
+        conditions: conditions(desired, observation, plan),
         summary: summary(desired, observation, plan),
         faults: plan.report.faults.clone(),
         waits: plan.report.waits.clone(),
@@ -72,7 +75,7 @@ pub fn mark_unreadable(status: &mut Value, generation: i64, words: &str, now: Ti
 
 type Told = Option<(String, String)>;
 
-fn conditions(observation: &Observation, plan: &Plan) -> Vec<Condition> {
+fn conditions(desired: &Desired, observation: &Observation, plan: &Plan) -> Vec<Condition> {
     let report = &plan.report;
     let good = |reason: &str, message: &str| (reason.to_owned(), message.to_owned());
     // (type, status while there is something to tell, what there is, what is said otherwise)
@@ -100,7 +103,19 @@ fn conditions(observation: &Observation, plan: &Plan) -> Vec<Condition> {
             let (reason, message) = told.clone().unwrap_or(otherwise);
             condition(observation, kind, status, reason, message)
         })
+        .chain(
+            in_clear(&desired.api.auth, desired.api.ingress.as_ref())
+                .map(|(reason, message)| condition(observation, TOKENS_IN_CLEAR, "True", reason, message)),
+        )
         .collect()
+}
+
+/// Why tokens travel in clear; whether a Gateway's listener has TLS is not known here.
+fn in_clear(auth: &AuthSpec, ingress: Option<&IngressSpec>) -> Option<(String, String)> {
+    let plain = ingress.is_some_and(|ingress| ingress.tls_secret_name.is_none()) && auth.mode != AuthMode::Open;
+    let message = "spec.api.ingress has no tlsSecretName: whoever is on the way reads the tokens of all who come by it, unless \
+         a load-balancer before it ends TLS; name a Secret with a certificate, and a host";
+    plain.then(|| ("IngressWithoutTls".to_owned(), message.to_owned()))
 }
 
 /// What is said of a shop that is ready: it says no more than is true while something is being done.
@@ -206,6 +221,21 @@ fn url(desired: &Desired, observation: &Observation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_travel_in_clear_where_an_ingress_has_no_certificate_and_there_are_tokens() {
+        let tls = IngressSpec { tls_secret_name: Some("shop-tls".into()), ..IngressSpec::default() };
+        let (plain, open) = (IngressSpec::default(), AuthSpec { mode: AuthMode::Open, ..AuthSpec::default() });
+        let tokens = AuthSpec::default();
+        for (auth, ingress, told) in [
+            (&tokens, Some(&plain), true),
+            (&tokens, Some(&tls), false),
+            (&tokens, None, false),
+            (&open, Some(&plain), false),
+        ] {
+            assert_eq!(in_clear(auth, ingress).is_some(), told, "{:?} {ingress:?}", auth.mode);
+        }
+    }
 
     #[test]
     fn a_store_that_is_not_understood_is_degraded_once_and_keeps_the_rest_of_its_status() {

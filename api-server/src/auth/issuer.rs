@@ -93,6 +93,11 @@ impl Source {
                 if found.issuer != *issuer {
                     return Err(FetchError::OtherIssuer { url, found: found.issuer, wanted: issuer.clone() });
                 }
+                // An issuer that is asked by TLS names no keys that whoever is on the way could change.
+                if url.starts_with("https://") && !found.jwks_uri.starts_with("https://") {
+                    let detail = "its keys (jwks_uri) are not at an https:// address".into();
+                    return Err(FetchError::Form { url, what: "discovery document that can be trusted", detail });
+                }
                 found.jwks_uri
             }
         };

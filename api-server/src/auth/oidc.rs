@@ -15,6 +15,7 @@ use super::Denied;
 use super::claims::{RoleRule, Whole};
 use super::issuer::Source;
 use super::jwks::{Jwks, Keys, State};
+use super::lifetime::Kind;
 use super::refused::Refused;
 use super::roles::Role;
 use super::signatures;
@@ -50,6 +51,7 @@ pub struct Oidc {
 struct Head {
     alg: Algorithm,
     kid: Option<String>,
+    typ: Option<String>,
     /// Extensions that must be understood: none is.
     crit: Option<IgnoredAny>,
 }
@@ -94,22 +96,21 @@ impl Oidc {
 
     /// The role that a token gives.
     pub async fn role_of(&self, token: &str) -> Result<Role, Denied> {
-        let id = self.key_id(token)?;
-        let id = id.as_deref();
+        let head = self.head(token)?;
         let known = self.keys.current().await?;
-        let claims = match self.claims(token, id, &known) {
+        let claims = match self.claims(token, &head, &known) {
             Some(claims) => claims,
             // Signed by a key that is newer than what is known, perhaps.
             None => match self.keys.newer(&known).await {
-                Some(newer) => self.claims(token, id, &newer).unwrap_or_else(|| Err(self.unknown_key())),
+                Some(newer) => self.claims(token, &head, &newer).unwrap_or_else(|| Err(self.unknown_key())),
                 None => Err(self.unknown_key()),
             },
         };
         Ok(self.trust.roles.role(&claims?)?)
     }
 
-    /// The name of the key in a header that may be believed so far.
-    fn key_id(&self, token: &str) -> Result<Option<String>, Refused> {
+    /// A header that may be believed so far.
+    fn head(&self, token: &str) -> Result<Head, Refused> {
         let head = head(token)?;
         if head.alg != self.trust.algorithm {
             let words = format!("it is signed by another algorithm than {:?}", self.trust.algorithm);
@@ -121,33 +122,22 @@ impl Oidc {
         if head.kid.as_ref().is_some_and(|id| id.is_empty() || id.len() > MAX_KEY_ID) {
             return Err(Refused::new("form", "its header has a kid that is empty or too long"));
         }
-        Ok(head.kid)
+        Ok(head)
     }
 
     /// The claims of a token that one of the keys has signed, or what is wrong with them; `None`: none of them has.
-    fn claims(&self, token: &str, id: Option<&str>, keys: &Keys) -> Option<Result<Value, Refused>> {
-        for key in keys.candidates(id) {
+    fn claims(&self, token: &str, head: &Head, keys: &Keys) -> Option<Result<Value, Refused>> {
+        for key in keys.candidates(head.kid.as_deref()) {
             match decode::<Whole>(token, key, &self.validation) {
-                Ok(token) => return Some(self.in_time(token.claims.0)),
+                Ok(token) => {
+                    let claims = token.claims.0;
+                    return Some(in_time(&claims).and_then(|()| for_an_api(head, &claims)).map(|()| claims));
+                }
                 Err(error) if is_of_the_key(&error) => {}
                 Err(error) => return Some(Err(self.refused(&error))),
             }
         }
         None
-    }
-
-    /// Refuses what was issued later than now.
-    fn in_time(&self, claims: Value) -> Result<Value, Refused> {
-        let issued = match &claims["iat"] {
-            Value::Null => return Ok(claims),
-            issued => issued.as_f64().ok_or_else(|| Refused::new("claims", "its claim iat is not a number"))?,
-        };
-        // Whole seconds, as those of exp and nbf are compared.
-        let now = u32::try_from(jsonwebtoken::get_current_timestamp()).map_or(f64::MAX, f64::from);
-        if issued > now + f64::from(LEEWAY_SECONDS) {
-            return Err(Refused::new("issued_later", clocks("it was issued later than now (iat)")));
-        }
-        Ok(claims)
     }
 
     fn unknown_key(&self) -> Refused {
@@ -184,6 +174,31 @@ impl Oidc {
             _ => Refused::new("form", "it is no signed JSON Web Token"),
         }
     }
+}
+
+/// Refuses what was issued later than now.
+fn in_time(claims: &Value) -> Result<(), Refused> {
+    let issued = match &claims["iat"] {
+        Value::Null => return Ok(()),
+        issued => issued.as_f64().ok_or_else(|| Refused::new("claims", "its claim iat is not a number"))?,
+    };
+    // Whole seconds, as those of exp and nbf are compared.
+    if issued > f64::from(now()) + f64::from(LEEWAY_SECONDS) {
+        return Err(Refused::new("issued_later", clocks("it was issued later than now (iat)")));
+    }
+    Ok(())
+}
+
+/// Refuses what was not made for an API, or is good for too long.
+fn for_an_api(head: &Head, claims: &Value) -> Result<(), Refused> {
+    let kind = Kind::deserialize(claims)
+        .map_err(|error| Refused::new("claims", format!("its claims have not the form that they must have: {error}")))?;
+    kind.refusal(head.typ.as_deref(), now()).map_or(Ok(()), Err)
+}
+
+/// Seconds since 1970.
+fn now() -> u32 {
+    u32::try_from(jsonwebtoken::get_current_timestamp()).unwrap_or(u32::MAX)
 }
 
 fn clocks(what: &str) -> String {

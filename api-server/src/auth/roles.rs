@@ -94,7 +94,7 @@ pub const fn cells(route: Route) -> &'static [Cell] {
         | Route::ClusterRing
         | Route::ClusterKeyspaces
         | Route::ClusterPlacement
-        | Route::ClusterConsistency => const { &[by("GET", [Y, Y, Y, Y])] },
+        | Route::ClusterConsistency => const { &[by("GET", [Y, Y, N, Y])] },
         Route::Health
         | Route::HealthCheck
         | Route::Livez
@@ -116,6 +116,15 @@ const fn by(method: &'static str, allowed: [bool; 4]) -> Cell {
 pub fn who(route: Route, method: &Method) -> Option<Who> {
     let method = if method == Method::HEAD { "GET" } else { method.as_str() };
     cells(route).iter().find(|cell| cell.method == method).map(|cell| cell.who)
+}
+
+/// Whether a role may send this method to this route.
+pub fn may(role: Role, route: Route, method: &Method) -> bool {
+    match who(route, method) {
+        Some(Who::Anybody) => true,
+        Some(Who::Roles(allowed)) => allowed[role as usize],
+        None => false,
+    }
 }
 
 #[cfg(test)]

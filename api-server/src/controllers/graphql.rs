@@ -19,6 +19,7 @@ use super::answer;
 use super::request::{self, Access, JSON, Query};
 use crate::app::App;
 use crate::problem::Problem;
+use crate::views::graphql::fields::Reader;
 use crate::views::graphql::{self as view, RequestDoc, ResponseDoc};
 
 /// The media types of answers, the preferred one first.
@@ -65,12 +66,13 @@ pub async fn query(State(app): State<Arc<App>>, request: Request) -> Result<Resp
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let asked = view::read(&body)?;
     let services = request::services(&app)?;
+    let reader = Reader(request::caller(&parts));
     let reads = Arc::new(Reads::new(Arc::clone(&app), cx));
     let view::Answer { body, refused } = match asked {
         None => view::not_persisted(),
         Some(asked) => {
             let outcome = match view::parsed(asked) {
-                Ok(asked) => SCHEMA.execute(asked.data(Arc::clone(&reads))).await,
+                Ok(asked) => SCHEMA.execute(asked.data(Arc::clone(&reads)).data(reader)).await,
                 Err(refused) => Outcome::from_errors(vec![refused]),
             };
             if let Some(problem) = unanswered(&outcome) {

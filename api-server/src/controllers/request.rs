@@ -325,7 +325,7 @@ pub fn check_media_type(headers: &HeaderMap, media_types: &[&str]) -> Result<(),
     Ok(())
 }
 
-/// Who sends a request, as far as idempotency keys are apart.
+/// Who sends a request, where its answer depends on that: one under a key, and a query.
 pub fn caller(parts: &Parts) -> Option<Role> {
     parts.extensions.get::<Role>().copied()
 }

@@ -10,10 +10,10 @@ use super::answer;
 use super::once::{Created, Once};
 use super::request::{self, Access, JSON, Query};
 use crate::app::App;
-use crate::models::Receipt;
 use crate::models::cursor::PageOf;
 use crate::models::ledger::Movement;
 use crate::models::stocks::Row;
+use crate::models::{LOOKED_AT_MAX, Receipt};
 use crate::problem::{Problem, ProblemDoc};
 use crate::views::stock::{self as view, MovementDoc, NewAdjustmentDoc, NewStockDoc, OverviewDoc, StockDoc};
 
@@ -228,7 +228,7 @@ async fn by_product(
     let (limit, cursor) = Query::read(&parts, &["limit", "cursor"], &[])?.window()?;
     let cx = request::context(app, &parts.headers, Access::Read)?;
     let services = request::services(app)?;
-    let (rows, page) = services.stocks.page(&cx, list, limit, cursor.as_deref()).await?;
+    let (rows, page) = services.stocks.page(&cx, list, (limit, LOOKED_AT_MAX), cursor.as_deref()).await?;
     Ok(answer::page(services, write(&rows), page, &format!("{path}?limit={limit}&cursor=")).await)
 }
 

@@ -4,8 +4,8 @@ use uuid::Uuid;
 
 use super::Receipt;
 
-/// Rows that the filters of one request look at, at most. A page that has to look at more ends there: it shows what was
-/// found, be it nothing, and the next one goes on.
+/// Rows that the lists of one request look at without showing them, and partitions that they look into, at most. A page
+/// that has to look at more ends there: it shows what was found, be it nothing, and the next one goes on.
 pub const LOOKED_AT_MAX: usize = 250;
 
 /// Where a page ends: the last row that was looked at.
@@ -21,7 +21,7 @@ pub struct PageEnd {
     /// Where the next page begins; `None` after the last. A page with a next one may hold fewer
     /// rows than asked for, so that its cost stays bounded.
     pub next: Option<Position>,
-    /// Rows that a filter looked at for it.
+    /// Rows and partitions that were looked at for it.
     pub looked_at: usize,
     pub receipt: Receipt,
 }

@@ -141,7 +141,7 @@ pub struct PageQuery {
     pub limit: usize,
     /// Continue after this position; `None` begins with the newest.
     pub after: Option<Position>,
-    /// Rows that the filter may look at; see [`LOOKED_AT_MAX`].
+    /// Rows and partitions that it may look at; see [`LOOKED_AT_MAX`].
     pub look_at: usize,
 }
 

@@ -198,7 +198,14 @@ impl Lines {
             jobs.retain(|job| job.begin(now));
             let Some(deadline) = jobs.iter().map(|job| job.deadline).max() else { continue };
             let trace = jobs.iter().map(|job| job.trace).find(|trace| trace.is_wanted()).unwrap_or(TraceAsk::NONE);
-            let cx = Context { deadline, enough_at: deadline, now_ms: crate::dao::now_ms(), level: None, trace };
+            let cx = Context {
+                deadline,
+                enough_at: deadline,
+                now_ms: crate::dao::now_ms(),
+                level: None,
+                trace,
+                of_many: false,
+            };
             let span = jobs.first().map_or_else(Span::none, |job| job.span.clone());
             let wants: Vec<&Want> = jobs.iter().map(|job| &job.want).collect();
             match self.commit(&cx, account, &wants, head.known.take()).instrument(span).await {

@@ -51,6 +51,7 @@ impl Reports {
         limit: usize,
         days: Option<RangeInclusive<i32>>,
     ) -> Result<Ranking, ModelError> {
+        let cx = &cx.of_many();
         let mut top = Top::new(limit);
         let mut below = Slot(i64::MAX);
         let mut class = i64::MAX;

@@ -16,7 +16,7 @@ use super::precondition::Condition;
 use super::products::product_archived;
 use crate::dao::ledger::{Account, Balance, LedgerDao, Movement};
 use crate::dao::page::Position;
-use crate::dao::products::{Filter, LOOKED_AT_MAX, PageQuery, Product, ProductDao};
+use crate::dao::products::{Filter, PageQuery, Product, ProductDao};
 use crate::dao::{Context, DaoError, Receipt};
 
 /// Stocks of the store's products.
@@ -123,15 +123,15 @@ impl Stocks {
         &self,
         cx: &Context,
         list: &'static str,
-        limit: usize,
+        (limit, look_at): (usize, usize),
         cursor: Option<&str>,
     ) -> Result<(Vec<Row>, PageOf), ModelError> {
         let list = List { name: list, conditions: &[] };
         let after = self.cursors.resume(list, cursor)?;
-        let query = PageQuery { filter: Filter::default(), limit, after, look_at: LOOKED_AT_MAX };
+        let query = PageQuery { filter: Filter::default(), limit, after, look_at };
         let mut products = Vec::with_capacity(limit);
         let end = self.products.page(cx, &query, &mut products).await?;
-        let quiet = cx.untraced();
+        let quiet = cx.untraced().of_many();
         let rows = stream::iter(products)
             .map(|product| async {
                 let (balance, _) = self.ledger.find(&quiet, Account::stock(product.id)).await?;

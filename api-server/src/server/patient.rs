@@ -3,16 +3,20 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use super::seats::Taken;
+
 /// A stream that waits so long for its peer to take something.
 pub struct Patient<S> {
     stream: S,
     patience: Duration,
+    seat: Arc<Taken>,
     /// Ends the wait that is under way.
     end: Option<Pin<Box<Sleep>>>,
     /// Ends the time after the last answer in which the peer may go on sending.
@@ -40,9 +44,9 @@ const LINGER: Duration = Duration::from_secs(5);
 const READS_AT_ONCE: usize = 16;
 
 impl<S> Patient<S> {
-    /// The stream with this patience.
-    pub const fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, end: None, lingers: None, fresh: true, refused: None }
+    /// The stream with this patience, and the seat that its peer may lose meanwhile.
+    pub const fn new(stream: S, patience: Duration, seat: Arc<Taken>) -> Self {
+        Self { stream, patience, seat, end: None, lingers: None, fresh: true, refused: None }
     }
 
     /// The status by which a head was refused, whose answer was held back: it is to be answered now.
@@ -61,8 +65,13 @@ impl<S> Patient<S> {
 
     fn waited<T>(&mut self, cx: &mut Context<'_>, done: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if done.is_ready() {
-            self.end = None;
+            if self.end.take().is_some() {
+                self.seat.is_stuck(false);
+            }
             return done;
+        }
+        if self.end.is_none() {
+            self.seat.is_stuck(true);
         }
         let patience = self.patience;
         let end = self.end.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));

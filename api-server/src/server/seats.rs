@@ -1,5 +1,6 @@
 //! Who is connected: so many at once. A newcomer gets the place of the connection that has been idle for longest, first
-//! of all of one that never sent a request, so that nobody shuts others out by sitting still. No IO.
+//! of all of one that never sent a request, and where all are at work that of one that lets the process wait, for its
+//! body or until it reads its answer: so nobody shuts others out by sitting still. No IO.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -7,6 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+/// A peer that was waited for, or has said nothing, for so many milliseconds may lose its seat to a newcomer.
+const GRACE_MS: u64 = 500;
 
 /// The seats of one listener.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ struct Seat {
     spoke: AtomicBool,
     /// Milliseconds after the opening, of its beginning or its last answer.
     since: AtomicU64,
+    /// The same of when its peer stopped to read or to send; 0 while it is not waited for.
+    stuck: AtomicU64,
     leave: Notify,
 }
 
@@ -49,15 +55,11 @@ impl Seats {
         Arc::new(Self { most, taken: Mutex::default(), next: AtomicU64::new(0), opened: Instant::now() })
     }
 
-    /// A seat for a newcomer; `None` while all others are at work.
+    /// A seat for a newcomer; `None` while all others are at work, and none of their peers is waited for.
     pub fn take(self: &Arc<Self>) -> Option<Taken> {
         let mut taken = self.taken();
         if taken.len() >= self.most {
-            let idle = taken.iter().filter(|(_, seat)| seat.busy.load(Ordering::Relaxed) == 0);
-            let longest = idle.min_by_key(|(id, seat)| {
-                (seat.spoke.load(Ordering::Relaxed), seat.since.load(Ordering::Relaxed), **id)
-            });
-            let id = *longest?.0;
+            let id = give_way(&taken, self.now())?;
             if let Some(seat) = taken.remove(&id) {
                 seat.leave.notify_one();
             }
@@ -77,12 +79,35 @@ impl Seats {
     }
 }
 
+/// Whose seat a newcomer gets.
+fn give_way(taken: &HashMap<u64, Arc<Seat>>, now: u64) -> Option<u64> {
+    let read = |of: &AtomicU64| of.load(Ordering::Relaxed);
+    let idle = |spoke: bool| {
+        let idle = taken.iter().filter(|(_, seat)| seat.busy.load(Ordering::Relaxed) == 0);
+        let such = idle.filter(|(_, seat)| seat.spoke.load(Ordering::Relaxed) == spoke);
+        such.map(|(id, seat)| (read(&seat.since), *id)).min()
+    };
+    let is_old = |since: u64| since + GRACE_MS <= now;
+    let stuck =
+        taken.iter().map(|(id, seat)| (read(&seat.stuck), *id)).filter(|(since, _)| *since > 0 && is_old(*since));
+    let silent = idle(false);
+    // Of those who have just come nobody knows yet whether they are silent: their requests may be there and not read yet.
+    let chosen = silent.filter(|(since, _)| is_old(*since)).or_else(|| idle(true)).or_else(|| stuck.min()).or(silent);
+    chosen.map(|(_, id)| id)
+}
+
 impl Taken {
     /// A request has come; the connection is at work until the guard is dropped.
     pub fn busy(&self) -> Busy {
         self.seat.spoke.store(true, Ordering::Relaxed);
         self.seat.busy.fetch_add(1, Ordering::Relaxed);
         Busy { seats: Arc::clone(&self.seats), seat: Arc::clone(&self.seat) }
+    }
+
+    /// Notes whether its peer is waited for.
+    pub fn is_stuck(&self, stuck: bool) {
+        let since = if stuck { self.seats.now().max(1) } else { 0 };
+        self.seat.stuck.store(since, Ordering::Relaxed);
     }
 
     /// Whether it ever sent a request.
@@ -123,6 +148,12 @@ mod tests {
         let silent = seats.take().unwrap();
         let idle = seats.take().unwrap();
         drop(idle.busy());
+        tokio::time::advance(Duration::from_millis(499)).await;
+        let early = seats.take().unwrap();
+        assert!(idle.lost().now_or_never().is_some(), "a request of who has just come may be on its way");
+        drop(idle);
+        let idle = early;
+        drop(idle.busy());
         tokio::time::advance(Duration::from_secs(1)).await;
         let first = seats.take().unwrap();
         assert!(silent.lost().now_or_never().is_some(), "it never spoke");
@@ -133,6 +164,16 @@ mod tests {
         assert!(first.lost().now_or_never().is_none());
         let (_first, _second) = (first.busy(), second.busy());
         drop(idle);
+        assert!(seats.take().is_none(), "all are at work");
+        second.is_stuck(true);
+        first.is_stuck(true);
+        first.is_stuck(false);
+        tokio::time::advance(Duration::from_millis(499)).await;
+        assert!(seats.take().is_none(), "a moment is nothing");
+        tokio::time::advance(Duration::from_millis(1)).await;
+        let third = seats.take().unwrap();
+        assert!(second.lost().now_or_never().is_some(), "its peer is waited for");
+        let _third = third.busy();
         assert!(seats.take().is_none(), "all are at work");
         drop(busy);
         assert!(seats.take().is_some());

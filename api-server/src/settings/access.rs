@@ -17,6 +17,12 @@ pub struct Access {
     /// How requests tell who sends them
     #[arg(id = "auth", long = "auth", env = "STORE_AUTH", default_value = "off", global = true)]
     pub mode: Auth,
+    /// Let others than this machine reach an API with --auth off
+    #[arg(long, env = "STORE_ALLOW_OPEN", num_args = 0..=1, default_value_t = false, default_missing_value = "true", global = true)]
+    pub allow_open: bool,
+    /// Let an issuer's keys, and headers for a collector, travel without TLS
+    #[arg(long, env = "STORE_ALLOW_HTTP", num_args = 0..=1, default_value_t = false, default_missing_value = "true", global = true)]
+    pub allow_http: bool,
     /// Directory with a token for each role, with --auth tokens
     #[arg(long, env = "STORE_TOKENS_DIRECTORY", required_if_eq("auth", "tokens"), global = true)]
     pub tokens_directory: Option<PathBuf>,

@@ -1,5 +1,6 @@
 //! Products and stocks as GraphQL shows them, and how a query is read and answered. Pure.
 
+pub mod fields;
 pub mod outline;
 mod variables;
 
@@ -12,11 +13,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{fields, json};
+use super::{fields as members, json};
 use crate::models::cursor::PageOf;
 use crate::models::ledger::{Balance, Kind, Movement};
 use crate::models::product::at_field;
 use crate::models::{ModelError, Price, Product, Violation};
+use crate::route::Route;
+use fields::For;
 
 /// What a client sends: a query in GraphQL's language.
 #[derive(ToSchema)]
@@ -68,10 +71,12 @@ pub fn read(body: &[u8]) -> Result<Option<Request>, ModelError> {
     let (mut query, mut operation, mut variables, mut persisted) = (None, None, None, false);
     for (name, value) in &json::read_object(body).map_err(|violation| ModelError::Malformed(vec![violation]))? {
         match name.as_str() {
-            "query" => query = fields::text("query", value, usize::MAX / 4, |text, _| Ok(text.to_owned()), &mut broken),
+            "query" => {
+                query = members::text("query", value, usize::MAX / 4, |text, _| Ok(text.to_owned()), &mut broken)
+            }
             "operationName" => {
-                operation = fields::optional(value, |value| {
-                    fields::text("operationName", value, usize::MAX / 4, |text, _| Ok(text.to_owned()), &mut broken)
+                operation = members::optional(value, |value| {
+                    members::text("operationName", value, usize::MAX / 4, |text, _| Ok(text.to_owned()), &mut broken)
                 });
             }
             "variables" | "extensions" if json::is_null(value) => {}
@@ -100,7 +105,7 @@ pub fn read(body: &[u8]) -> Result<Option<Request>, ModelError> {
     if persisted && query.is_none() && broken.is_empty() {
         return Ok(None);
     }
-    fields::require("query", query.is_some(), &mut broken);
+    members::require("query", query.is_some(), &mut broken);
     let Some(query) = query.filter(|_| broken.is_empty()) else { return Err(ModelError::Malformed(broken)) };
     let mut request = Request::new(query);
     request.operation_name = operation.flatten();
@@ -234,8 +239,14 @@ pub struct ProductObject {
     /// Stock keeping unit, unique in the store.
     sku: String,
     price: Amount,
+    /// For who may read products in REST.
+    #[graphql(guard = "For(Route::Product)")]
     brand: Option<String>,
+    /// For who may read products in REST.
+    #[graphql(guard = "For(Route::Product)")]
     description: Option<String>,
+    /// For who may read products in REST.
+    #[graphql(guard = "For(Route::Product)")]
     category: Option<String>,
     /// 1 when created, +1 with each change.
     version: i64,

@@ -17,6 +17,7 @@ use store_api::edge::Edge;
 use store_api::metrics::Metrics;
 use store_api::models::Level;
 use store_api::models::cursor::CursorKey;
+use store_api::proxies::Proxies;
 use store_api::route::Route;
 use store_api::router;
 use store_api::server::{self, Door};
@@ -110,6 +111,11 @@ impl Store {
         let edge = Edge::new(Arc::clone(&app), router, AccessLog::silent());
         let operations = edge.of_operations();
         Self { app, edge, operations }
+    }
+
+    /// The same behind so many proxies.
+    pub fn trusting(self, hops: u8) -> Self {
+        Self { edge: self.edge.behind(Proxies(hops)), ..self }
     }
 
     /// Its doors on loopback, that of clients first, for a server of its own; and where they are.

@@ -331,3 +331,58 @@ async fn what_a_filter_may_look_at_counts_as_cost() {
     assert_eq!((status, refused), (400, vec!["bad_query".to_owned()]));
     assert_eq!(codes(&store, &aliases(10, ", namePrefix: \"load\"")).await.1, Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn a_role_reads_no_field_that_it_may_not_read_in_rest() {
+    let store = guarded();
+    let token = |role: Role| format!("Bearer {}", token_of(role));
+    let body = r#"{"name":"Tea","sku":"tea-1","price":1,"brand":"b","category":"c","description":"d"}"#;
+    let made = store.call("POST", "/products").header("authorization", &token(Role::Admin)).json(body).send().await;
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let stock = format!(r#"{{"product_id":"{id}","quantity":3}}"#);
+    let set = store.call("POST", "/stocks").header("authorization", &token(Role::Admin)).json(&stock).send().await;
+    assert_eq!(set.status, 201);
+    let query = json!({ "query": format!(
+        "{{ product(id: \"{id}\") {{ sku name price brand category description stockLevel {{ quantity \
+         movements(first: 1) {{ nodes {{ kind reference }} }} }} }} }}"
+    ) });
+    for role in Role::ALL {
+        let call = store.call("POST", PATH).header("authorization", &token(role));
+        let answer = call.json(&query.to_string()).send().await.json();
+        let product = &answer["data"]["product"];
+        assert_eq!((&product["sku"], &product["stockLevel"]["quantity"]), (&json!("tea-1"), &json!(3)), "{role:?}");
+        let reads = |path: &str| {
+            let call = store.call("GET", path).header("authorization", &token(role));
+            async move { call.send().await.status == 200 }
+        };
+        let (all, moves) = (reads(&format!("/products/{id}")).await, reads(&format!("/stocks/{id}/movements")).await);
+        for name in ["brand", "category", "description"] {
+            assert_eq!(!product[name].is_null(), all, "{role:?} {name}");
+        }
+        assert_eq!(!product["stockLevel"]["movements"].is_null(), moves, "{role:?}");
+        let refused = answer["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+        assert_eq!(refused.len(), if all && moves { 0 } else { 4 }, "{role:?}: {refused:?}");
+        assert!(refused.iter().all(|error| error["extensions"]["code"] == "forbidden"), "{role:?}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_lists_of_one_query_share_what_they_may_look_at_and_go_on() {
+    let store = alike(249).await;
+    let list = |name: &str, conditions: &str| {
+        format!("{name}: products(first: 1{conditions}) {{ nodes {{ name }} pageInfo {{ hasNextPage endCursor }} }}")
+    };
+    let lists = [
+        list("names", ", namePrefix: \"load\", category: \"oldest\""),
+        list("one", ", category: \"oldest\""),
+        list("none", ", category: \"oldest\""),
+    ];
+    let pages = data(&store, &format!("{{ {} }}", lists.join(" ")), json!({})).await;
+    for (name, nodes, more) in [("names", 1, false), ("one", 1, false), ("none", 0, true)] {
+        assert_eq!(pages[name]["nodes"].as_array().map(Vec::len), Some(nodes), "{name}: {pages}");
+        assert_eq!(pages[name]["pageInfo"]["hasNextPage"], more, "{name}: {pages}");
+    }
+    let after = format!(", category: \"oldest\", after: {}", pages["none"]["pageInfo"]["endCursor"]);
+    let next = data(&store, &format!("{{ {} }}", list("next", &after)), json!({})).await;
+    assert_eq!(next["next"]["nodes"][0]["name"], "Load 0", "it begins with the next query");
+}

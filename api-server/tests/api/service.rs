@@ -109,8 +109,10 @@ async fn requests_are_counted_by_pattern_and_never_by_path() {
 
 #[tokio::test]
 async fn a_request_id_is_kept_or_made_and_always_told() {
-    let store = Store::new();
-    let kept = store.call("GET", "/livez").header("x-request-id", "abc-123").send().await;
+    let stranger = Store::new().call("GET", "/health").header("x-request-id", "abc-123").send().await;
+    assert_eq!(stranger.header("x-request-id").map(str::len), Some(32), "nobody is believed unless there is a proxy");
+    let store = Store::new().trusting(1);
+    let kept = store.call("GET", "/health").header("x-request-id", "abc-123").send().await;
     assert_eq!(kept.header("x-request-id"), Some("abc-123"));
     let mut made = Vec::new();
     for bad in ["", "a b", "<script>", &"x".repeat(65), "é"] {
@@ -122,6 +124,30 @@ async fn a_request_id_is_kept_or_made_and_always_told() {
     }
     made.dedup();
     assert_eq!(made.len(), 5, "each its own");
+}
+
+#[tokio::test]
+async fn answers_are_for_whom_they_are_for() {
+    let store = Store::new();
+    let made = store.create(r#"{"name":"a","sku":"b","price":1}"#).await;
+    let product = made.header("location").unwrap().to_owned();
+    for (path, kept) in [
+        (product.as_str(), "private, no-cache"),
+        ("/products", "private, no-cache"),
+        ("/nowhere", "private, no-cache"),
+        ("/users", "no-store"),
+        ("/users/0190a0a0-0000-7000-8000-000000000000", "no-store"),
+        ("/orders", "no-store"),
+        ("/orders/reports/highest-spenders", "no-store"),
+        ("/docs/index.html", "public, max-age=3600"),
+    ] {
+        let answer = store.get(path).await;
+        assert_eq!(answer.header("cache-control"), Some(kept), "{path}");
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{path}");
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        assert_eq!(policy.starts_with("default-src 'none'"), !path.starts_with("/docs"), "{path}: {policy}");
+    }
 }
 
 #[tokio::test]

@@ -122,7 +122,7 @@ pub fn now() -> u64 {
 }
 
 pub async fn ask(store: &Store, authorizations: &[&str]) -> Answer {
-    let mut call = store.call("GET", "/cluster/nodes");
+    let mut call = store.call("GET", "/stocks/reports/overview-stocks");
     for value in authorizations {
         call = call.header("authorization", value);
     }
@@ -204,6 +204,9 @@ async fn bad_signed_tokens_are_refused_and_good_ones_pass() {
     }
     let mut table: Vec<(String, String)> = Vec::new();
     for claims in [
+        json!({"exp": now() + 90_000}),
+        json!({"nonce": "of a log-in"}),
+        json!({"typ": "ID"}),
         json!({"exp": now() - 3600}),
         json!({"exp": now() - 60}),
         json!({"exp": 0}),

@@ -65,7 +65,7 @@ fn named<'a>(spans: &'a [Seen], name: &str) -> &'a Seen {
 #[tokio::test]
 async fn a_request_is_one_trace_from_the_ingress_to_the_dao() {
     let traced = Traced::start().await;
-    let store = Store::new();
+    let store = Store::new().trusting(1);
     let parent = format!("00-{TRACE}-{PARENT}-01");
     let body = r#"{"name":"Lamp","sku":"LAMP-1","price":10.50}"#;
     let made = store.call("POST", "/products").header("traceparent", &parent).header("x-request-id", "r-1").json(body);

@@ -92,6 +92,10 @@ fn container(desired: &Desired, settings: &Settings) -> Value {
         variables.push(env("STORE_TRUSTED_HOPS", desired.api.trusted_hops.to_string()));
     }
     variables.extend(auth_env(&desired.api.auth));
+    let of_issuer = desired.api.auth.oidc.as_ref().is_some_and(|oidc| oidc.allow_http);
+    if of_issuer || desired.api.tracing.as_ref().is_some_and(|tracing| tracing.allow_http) {
+        variables.push(env("STORE_ALLOW_HTTP", "true"));
+    }
     if desired.api.ca_config_map.is_some() {
         variables.push(env("SSL_CERT_FILE", format!("{CA_DIR}/ca.crt")));
     }
@@ -131,6 +135,10 @@ fn auth_env(auth: &AuthSpec) -> Vec<Value> {
         AuthMode::Oidc => "oidc",
     };
     let mut variables = vec![env("STORE_AUTH", mode)];
+    if auth.mode == AuthMode::Open {
+        // The API refuses it beyond its own machine unless it is told that somebody wants it so.
+        variables.push(env("STORE_ALLOW_OPEN", "true"));
+    }
     if auth.mode == AuthMode::Tokens {
         variables.push(env("STORE_TOKENS_DIRECTORY", TOKENS_DIR));
     }

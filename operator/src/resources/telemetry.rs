@@ -19,7 +19,9 @@ pub fn variables(desired: &Desired, settings: &Settings) -> Vec<Value> {
         return Vec::new();
     };
     let mut variables = vec![env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)];
-    if let Some(secret) = &asked.headers_secret_name {
+    // The operator's collector may be one by http://, which the rules of the StoreCluster cannot know.
+    let in_clear = endpoint.starts_with("http:") && !asked.allow_http;
+    if let Some(secret) = asked.headers_secret_name.as_ref().filter(|_| !in_clear) {
         // Optional: a shop without traces is better than one whose pods wait for a Secret.
         let key = json!({ "name": secret, "key": HEADERS_KEY, "optional": true });
         variables.push(json!({ "name": "OTEL_EXPORTER_OTLP_HEADERS", "valueFrom": { "secretKeyRef": key } }));
@@ -95,6 +97,11 @@ mod tests {
         let of_one = told(json!({"api": {"tracing": own}}), &installed());
         assert_eq!(of_one[0], "OTEL_EXPORTER_OTLP_ENDPOINT=https://own:4318");
         assert!(of_one[1].contains(r#""key":"headers","name":"collector","optional":true"#), "{}", of_one[1]);
+        for (allowed, given) in [(true, true), (false, false)] {
+            let headers = json!({"headersSecretName": "collector", "allowHttp": allowed});
+            let of_shop = told(json!({"api": {"tracing": headers}}), &installed());
+            assert_eq!(of_shop.iter().any(|text| text.starts_with("OTEL_EXPORTER_OTLP_HEADERS=")), given, "in clear");
+        }
         assert_eq!(of_one[2..4], ["OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.05"]);
     }
 

@@ -320,9 +320,10 @@ fn api_and_schema_job_come_when_the_shape_has_them() {
 #[test]
 fn the_api_is_told_who_may_use_it_and_holds_no_tokens_that_it_does_not_ask_for() {
     let issuer = json!({"issuer": "https://id.example.com", "audience": "shop", "algorithm": "EdDSA"});
+    let near = json!({"issuer": "http://id", "audience": "shop", "allowHttp": true});
     for (auth, told, tokens) in [
         (json!({}), vec!["STORE_AUTH=tokens", "STORE_TOKENS_DIRECTORY=/var/run/store/tokens"], true),
-        (json!({"mode": "Open"}), vec!["STORE_AUTH=off"], false),
+        (json!({"mode": "Open"}), vec!["STORE_AUTH=off", "STORE_ALLOW_OPEN=true"], false),
         (
             json!({"mode": "Oidc", "oidc": issuer}),
             vec![
@@ -348,6 +349,17 @@ fn the_api_is_told_who_may_use_it_and_holds_no_tokens_that_it_does_not_ask_for()
             ],
             false,
         ),
+        (
+            json!({"mode": "Oidc", "oidc": near}),
+            vec![
+                "STORE_AUTH=oidc",
+                "STORE_OIDC_ISSUER=http://id",
+                "STORE_OIDC_AUDIENCE=shop",
+                "STORE_OIDC_ALGORITHM=RS256",
+                "STORE_ALLOW_HTTP=true",
+            ],
+            false,
+        ),
     ] {
         let desired = desired(json!({"api": {"auth": auth}}));
         assert!(desired.refused.is_empty(), "{:?}", desired.refused);
@@ -363,7 +375,11 @@ fn the_api_is_told_who_may_use_it_and_holds_no_tokens_that_it_does_not_ask_for()
             .map(|variable| {
                 format!("{}={}", variable["name"].as_str().unwrap(), variable["value"].as_str().unwrap_or_default())
             })
-            .filter(|text| ["STORE_AUTH", "STORE_TOKENS", "STORE_OIDC"].iter().any(|prefix| text.starts_with(prefix)))
+            .filter(|text| {
+                ["STORE_AUTH", "STORE_ALLOW", "STORE_TOKENS", "STORE_OIDC"]
+                    .iter()
+                    .any(|prefix| text.starts_with(prefix))
+            })
             .collect();
         assert_eq!(variables, told);
         if let Some(secret) = of("Secret", "shop-api-tokens") {

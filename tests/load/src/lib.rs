@@ -7,4 +7,5 @@ pub mod cql_proxy;
 pub mod history;
 pub mod linearizability;
 pub mod load;
+pub mod manners;
 pub mod soak;

@@ -17,7 +17,7 @@ use super::super::request::{self, Access, MAX_LIMIT, Query};
 use super::CSV;
 use crate::app::App;
 use crate::models::cursor::PageOf;
-use crate::models::{Filter, Receipt};
+use crate::models::{Filter, LOOKED_AT_MAX, Receipt};
 use crate::problem::Problem;
 use crate::views::csv::{Form, products, stocks};
 
@@ -46,7 +46,7 @@ pub async fn export_products(State(app): State<Arc<App>>, request: Request) -> R
         let page = request::services(&app)?.products.page(
             &cx,
             Filter::default(),
-            (MAX_LIMIT, 0),
+            (MAX_LIMIT, LOOKED_AT_MAX),
             cursor.as_deref(),
             &mut lines,
         );
@@ -76,7 +76,7 @@ pub async fn export_stocks(State(app): State<Arc<App>>, request: Request) -> Res
     let page = move |app: Arc<App>, parts: Arc<Parts>, cursor: Option<String>| async move {
         let cx = request::context(&app, &parts.headers, Access::Read)?;
         let stocks = &request::services(&app)?.stocks;
-        let (rows, page) = stocks.page(&cx, "stocks", MAX_LIMIT, cursor.as_deref()).await?;
+        let (rows, page) = stocks.page(&cx, "stocks", (MAX_LIMIT, LOOKED_AT_MAX), cursor.as_deref()).await?;
         let mut out = if cursor.is_none() { form.head(&stocks::COLUMNS) } else { Vec::new() };
         stocks::lines(form, &mut out, &rows);
         Ok((page, out))

@@ -3,17 +3,18 @@
 
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use async_graphql::{
-    ComplexObject, EmptyMutation, EmptySubscription, Error, ErrorExtensions as _, Object, Result, Schema,
-};
+use async_graphql::{ComplexObject, EmptyMutation, EmptySubscription, Error, Object, Result, Schema};
 use tokio::sync::Semaphore;
 
 use super::super::request::{self, MAX_LIMIT};
 use crate::app::{App, Services};
+use crate::models::cursor::PageOf;
 use crate::models::product as rules;
 use crate::models::text::{Read, Text};
 use crate::models::{Context, Filter, LOOKED_AT_MAX, ModelError, Product, Receipt};
 use crate::problem::Problem;
+use crate::route::Route;
+use crate::views::graphql::fields::{For, failed};
 use crate::views::graphql::{Id, MovementPage, ProductObject, ProductPage, StockLevelPage, StockObject};
 
 /// What a query may cost: a page of 100 products with everything that is known of each.
@@ -43,7 +44,7 @@ pub struct Reads {
     turns: Semaphore,
     /// How the database answered so far.
     told: Mutex<Option<Receipt>>,
-    /// Rows that filters of the query may still look at; one of them looks at a time.
+    /// Rows and partitions that lists of the query may still look at; one of them looks at a time.
     look_at: tokio::sync::Mutex<usize>,
 }
 
@@ -52,7 +53,7 @@ impl Reads {
     pub fn new(app: Arc<App>, cx: Context) -> Self {
         Self {
             app,
-            cx,
+            cx: cx.of_many(),
             turns: Semaphore::new(READ_AT_ONCE),
             told: Mutex::default(),
             look_at: tokio::sync::Mutex::new(LOOKED_AT_MAX),
@@ -89,6 +90,31 @@ impl Reads {
         }
     }
 
+    /// Reads a page of a list, which may look at what the lists before it have left.
+    async fn page<'a, T, F>(
+        &'a self,
+        read: impl FnOnce(&'a Services, Context, usize) -> F,
+    ) -> Result<Option<(T, PageOf)>>
+    where
+        F: Future<Output = Result<(T, PageOf), ModelError>>,
+    {
+        let mut left = self.look_at.lock().await;
+        let look_at = *left;
+        let found = self.read(async |services, cx| {
+            let (rows, page) = read(services, cx, look_at).await?;
+            let receipt = page.receipt;
+            Ok(((rows, page), receipt))
+        });
+        let found = found.await;
+        *left -= match &found {
+            Ok(page) => page.as_ref().map_or(0, |(_, page)| page.looked_at).min(look_at),
+            // What the database has looked at before it failed is not known.
+            Err(error) if is_of_database(error) => look_at,
+            Err(_) => 0,
+        };
+        found
+    }
+
     async fn product(&self, id: Id) -> Result<Option<ProductObject>> {
         let found = self.read(async |services: &Services, cx| {
             let mut found: Vec<Product> = Vec::with_capacity(1);
@@ -104,22 +130,10 @@ impl Reads {
     }
 }
 
-/// An error of a field: the problem that the same would be elsewhere.
-fn failed(problem: Problem) -> Error {
-    let code = match problem.errors.first() {
-        Some(violation) => violation.code.to_string(),
-        None => problem.code.to_owned(),
-    };
-    let (status, retry_after) = (problem.status.as_u16(), problem.retry_after);
-    let message = problem.detail.clone().into_owned();
-    let error = Error { message, source: Some(Arc::new(problem)), extensions: None };
-    error.extend_with(|_, extensions| {
-        extensions.set("code", code);
-        extensions.set("status", status);
-        if let Some(seconds) = retry_after {
-            extensions.set("retryAfter", seconds);
-        }
-    })
+/// Whether a field failed after the database was asked.
+fn is_of_database(error: &Error) -> bool {
+    let problem = error.source.as_ref().and_then(|source| source.downcast_ref::<Problem>());
+    problem.is_some_and(|problem| problem.status.is_server_error())
 }
 
 /// The rows of a page, within their bounds.
@@ -162,8 +176,8 @@ impl Root {
         reads.data::<Arc<Reads>>()?.stock(product_id).await
     }
 
-    /// Products, the newest first; all given conditions hold. A query looks at 250 rows for its beginnings of names; a page
-    /// that would need more ends there, be it empty, and has a next one.
+    /// Products, the newest first; all given conditions hold. The lists of a query look at 250 rows together that they do
+    /// not show; a page that would need more ends there, be it empty, and has a next one.
     #[graphql(complexity = "page_cost(first, child_complexity) + filter_cost(name_prefix.is_some())")]
     async fn products(
         &self,
@@ -181,27 +195,12 @@ impl Root {
             category: checked("category", category, |text| Text::Name.read(text, rules::CATEGORY_MAX))?,
             archived: false,
         };
-        let reads = reads.data::<Arc<Reads>>()?;
-        // One filter after the other: each has what those before it have left.
-        let mut left = match &filter.name_prefix {
-            Some(_) => Some(reads.look_at.lock().await),
-            None => None,
-        };
-        let look_at = left.as_deref().copied().unwrap_or(0);
-        let found = reads.read(async |services: &Services, cx| {
+        let page = reads.data::<Arc<Reads>>()?.page(async |services, cx, look_at| {
             let mut rows: Vec<Product> = Vec::with_capacity(limit);
             let page = services.products.page(&cx, filter, (limit, look_at), after.as_deref(), &mut rows).await?;
-            let receipt = page.receipt;
-            Ok(((rows, page), receipt))
+            Ok((rows, page))
         });
-        let page = found.await;
-        if let Some(left) = left.as_deref_mut() {
-            // What a failed one looked at is not known.
-            let looked_at = page.as_ref().ok().and_then(Option::as_ref).map_or(look_at, |(_, page)| page.looked_at);
-            *left -= looked_at.min(look_at);
-        }
-        let page = page?;
-        Ok(page.map(|(rows, page)| ProductPage {
+        Ok(page.await?.map(|(rows, page)| ProductPage {
             nodes: rows.into_iter().map(ProductObject::from).collect(),
             page_info: page.into(),
         }))
@@ -216,13 +215,10 @@ impl Root {
         #[graphql(desc = "`endCursor` of the page before.")] after: Option<String>,
     ) -> Result<Option<StockLevelPage>> {
         let limit = limit(first)?;
-        let found = reads.data::<Arc<Reads>>()?.read(async |services: &Services, cx| {
-            let (rows, page) = services.stocks.page(&cx, "stocks", limit, after.as_deref()).await?;
-            let receipt = page.receipt;
-            Ok(((rows, page), receipt))
+        let page = reads.data::<Arc<Reads>>()?.page(async |services, cx, look_at| {
+            services.stocks.page(&cx, "stocks", (limit, look_at), after.as_deref()).await
         });
-        let page = found.await?;
-        Ok(page.map(|(rows, page)| StockLevelPage {
+        Ok(page.await?.map(|(rows, page)| StockLevelPage {
             nodes: rows
                 .iter()
                 .filter_map(|(product, stock)| Some(StockObject::new(product.id, stock.as_ref()?)))
@@ -249,8 +245,8 @@ impl StockObject {
         reads.data::<Arc<Reads>>()?.product(self.product_id).await
     }
 
-    /// How it came to be, the newest movement first.
-    #[graphql(complexity = "page_cost(first, child_complexity)")]
+    /// How it came to be, the newest movement first. For who may read movements in REST.
+    #[graphql(complexity = "page_cost(first, child_complexity)", guard = "For(Route::StockMovements)")]
     async fn movements(
         &self,
         reads: &async_graphql::Context<'_>,
@@ -259,13 +255,10 @@ impl StockObject {
     ) -> Result<Option<MovementPage>> {
         let limit = limit(first)?;
         let product = self.product_id.0;
-        let found = reads.data::<Arc<Reads>>()?.read(async |services: &Services, cx| {
-            let (rows, page) = services.stocks.movements(&cx, product, limit, after.as_deref()).await?;
-            let receipt = page.receipt;
-            Ok(((rows, page), receipt))
-        });
-        let page = found.await?;
-        Ok(page.map(|(rows, page)| MovementPage {
+        let page = reads
+            .data::<Arc<Reads>>()?
+            .page(async |services, cx, _| services.stocks.movements(&cx, product, limit, after.as_deref()).await);
+        Ok(page.await?.map(|(rows, page)| MovementPage {
             nodes: rows.into_iter().map(Into::into).collect(),
             page_info: page.into(),
         }))

@@ -24,6 +24,7 @@ use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::statement::{Consistency, SerialConsistency};
 use scylla::value::{CqlValue, MaybeUnset, Row};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::Instrument as _;
 
 use super::hedging::Hedging;
@@ -155,7 +156,13 @@ pub struct Database {
     conditional_timeout: Duration,
     observer: Observer,
     batches: Meter,
+    /// Turns of statements that are one of many for their request.
+    turns: Semaphore,
 }
+
+/// Statements under way at once that are one of many for their requests: lists, reports, queries and exports share them,
+/// first come, first served. All others go past them.
+const OF_MANY_AT_ONCE: usize = 32;
 
 /// Partitions of one unlogged batch; Cassandra warns above it.
 const PARTITIONS_OF_A_BATCH: usize = 10;
@@ -174,6 +181,7 @@ impl Database {
             conditional_timeout: usage.conditional_timeout,
             observer: observer.clone(),
             batches: observer.meter("BATCH", ""),
+            turns: Semaphore::new(OF_MANY_AT_ONCE),
         }
     }
 
@@ -243,6 +251,8 @@ impl Database {
         statement: &Statement,
         values: &(impl SerializeRow + Sync),
     ) -> Result<QueryResult, DaoError> {
+        // Dropped when it is answered; whoever waits for one has sent nothing.
+        let _turn = if cx.of_many { Some(self.turn(cx).await?) } else { None };
         let traced = statement.is_traced(cx);
         let changed = cx.level.is_some() || traced;
         let mut prepared = if changed {
@@ -265,6 +275,11 @@ impl Database {
                 prepared.to_mut().set_tracing(false);
             }
         }
+    }
+
+    async fn turn(&self, cx: &Context) -> Result<SemaphorePermit<'_>, DaoError> {
+        let turn = tokio::time::timeout_at(cx.deadline, self.turns.acquire()).await;
+        turn.ok().and_then(Result::ok).ok_or_else(|| DaoError::Unreachable("other requests read too much".into()))
     }
 
     /// Decides whether to try again; a level that asks for more replicas than the keyspace has is

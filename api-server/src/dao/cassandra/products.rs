@@ -314,6 +314,9 @@ impl ProductDao for CassandraProducts {
         if let Some(sku) = &filter.sku {
             return self.page_of_sku(cx, query, sku, sink).await;
         }
+        if let (Some(prefix), Some(category)) = (&filter.name_prefix, &filter.category) {
+            return self.pages.name_prefix_of_category(cx, query, (prefix, category), sink).await;
+        }
         if let Some(prefix) = &filter.name_prefix {
             return self.pages.name_prefix(cx, self, query, prefix, sink).await;
         }

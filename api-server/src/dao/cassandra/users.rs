@@ -25,6 +25,7 @@ use super::listing::newest::{Newest, Taken};
 use super::sweeper::{Sweeps, may_still_come};
 use super::tries::decide;
 use super::unique::{Claimed, Claims, Unique};
+use crate::dao::page::LOOKED_AT_MAX;
 use crate::dao::users::{
     Inserted, PageEnd, Position, Removed, Replaced, StoredUser, User, UserDao, UserSink, fold_email,
 };
@@ -289,7 +290,7 @@ impl UserDao for CassandraUsers {
         sink: &mut dyn UserSink,
     ) -> Result<PageEnd, DaoError> {
         let mut show = |rows: &QueryRowsResult, room| show(rows, room, sink);
-        self.newest.page(cx, &self.buckets, limit, after, &mut show).await
+        self.newest.page(cx, &self.buckets, (limit, LOOKED_AT_MAX), after, &mut show).await
     }
 
     async fn insert(&self, cx: &Context, user: &User, operation: Uuid) -> Result<Inserted, DaoError> {

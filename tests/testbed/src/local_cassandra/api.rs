@@ -25,7 +25,7 @@ pub struct Api {
 }
 
 impl Api {
-    /// Compiles the API, makes its keyspace with a replica on every node of `ring`, starts it on all
+    /// Compiles the API, makes its keyspace with a replica on every node of `ring`, starts it on loopback
     /// addresses at `port` and waits until it is ready.
     ///
     /// # Errors
@@ -42,7 +42,10 @@ impl Api {
         let mut serve = command(&program, ring);
         // Beside the API, as by default.
         let operations = port.checked_add(1).unwrap_or(1024);
-        serve.env("STORE_PORT", port.to_string()).env("STORE_OPERATIONS_PORT", operations.to_string());
+        serve
+            .env("STORE_LISTEN_ADDRESS", "127.0.0.1")
+            .env("STORE_PORT", port.to_string())
+            .env("STORE_OPERATIONS_PORT", operations.to_string());
         serve.env("STORE_DRAIN_SECONDS", "0").arg("serve");
         let process = keeper::spawn(serve).map_err(io_error("starting store-api through setpriv"))?;
         let at = |port| format!("http://127.0.0.1:{port}");

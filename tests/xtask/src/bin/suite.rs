@@ -20,6 +20,8 @@ const CHECKOV: &str = "checkov";
 const PROVIDERS: Duration = Duration::from_secs(10 * 60);
 /// Tests that start Cassandra nodes of their own, or make images.
 const RINGS: Duration = Duration::from_secs(20 * 60);
+/// A minute, but from an empty cache.
+const MANNERS: Duration = Duration::from_secs(10 * 60);
 /// A minute and a half, but from an empty cache, where Kubernetes is built first.
 const ALONE: Duration = Duration::from_secs(30 * 60);
 /// From an empty cache: building Kubernetes alone takes a quarter of an hour.
@@ -52,6 +54,8 @@ async fn main() -> anyhow::Result<ExitCode> {
             steps.check(api_suite::STEPS[0], || Err(error));
         }
     }
+    let mut manners = cargo(["run", "--quiet", "--bin", "manners"]);
+    steps.command("bad manners", &mut manners, Counting::LastLine, MANNERS);
     let mut alone = cargo(["run", "--quiet", "--bin", "alone"]);
     steps.command("operator on an API server", &mut alone, Counting::LastLine, ALONE);
     for end in ["oldest", "newest"] {

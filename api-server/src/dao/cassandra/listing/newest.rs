@@ -69,26 +69,30 @@ impl Newest {
         })
     }
 
-    /// One page after a position, or the first.
+    /// One page after a position, or the first, that looks into at most so many partitions.
     pub async fn page(
         &self,
         cx: &Context,
         buckets: &Arc<Buckets>,
-        limit: usize,
+        (limit, look_at): (usize, usize),
         after: Option<Position>,
         show: &mut Show<'_>,
     ) -> Result<PageEnd, DaoError> {
         let begins = buckets.begins(cx).await?;
         let upto = after.map_or(i64::MAX, |after| after.bucket);
         let newest_first = begins.iter().rev().copied().filter(|begin| *begin <= upto);
-        let mut page = Filling::new(limit);
+        let mut page = Filling::new(limit, look_at);
         for bucket in newest_first {
-            if page.partitions == MAX_PARTITIONS {
-                return page.cut_before(bucket);
+            let after = after.filter(|after| after.bucket == bucket);
+            if page.has_looked_enough() {
+                // A request that has looked at enough before asks the database nothing.
+                let level = cx.level.unwrap_or(self.database.level);
+                page.receipt.get_or_insert_with(|| Receipt::local(level));
+                return page.cut_at(after.unwrap_or(Position { bucket, id: BEFORE_FIRST }));
             }
             let want = page.want();
             // The usual page, the first, has the cheaper statement.
-            let result = match after.filter(|after| after.bucket == bucket) {
+            let result = match after {
                 Some(after) => self.database.run(cx, &self.after, &(bucket, after.id, want)).await?,
                 None => self.database.run(cx, &self.first, &(bucket, want)).await?,
             };
@@ -128,7 +132,9 @@ pub struct Filling {
     pub limit: usize,
     pub shown: usize,
     pub partitions: usize,
-    /// Rows that a filter looked at.
+    /// Rows and partitions that may be looked at.
+    look_at: usize,
+    /// Rows and partitions that were.
     pub looked_at: usize,
     pub last: Option<Position>,
     pub receipt: Option<Receipt>,
@@ -136,8 +142,18 @@ pub struct Filling {
 
 impl Filling {
     /// An empty page.
-    pub const fn new(limit: usize) -> Self {
-        Self { limit, shown: 0, partitions: 0, looked_at: 0, last: None, receipt: None }
+    pub const fn new(limit: usize, look_at: usize) -> Self {
+        Self { limit, shown: 0, partitions: 0, look_at, looked_at: 0, last: None, receipt: None }
+    }
+
+    /// Rows that may still be looked at.
+    pub const fn room(&self) -> usize {
+        self.look_at.saturating_sub(self.looked_at)
+    }
+
+    /// Whether the page ends before the next partition.
+    pub const fn has_looked_enough(&self) -> bool {
+        self.partitions >= MAX_PARTITIONS || self.room() == 0
     }
 
     /// Rows to ask for: one more than fits tells whether there is a next page.
@@ -154,6 +170,7 @@ impl Filling {
         show: &mut Show<'_>,
     ) -> Result<bool, DaoError> {
         self.partitions += 1;
+        self.looked_at += 1;
         self.receipt = Some(receipt);
         let rows = result.into_rows_result().map_err(|error| DaoError::Broken(error.to_string()))?;
         let taken = show(&rows, self.limit - self.shown)?;
@@ -162,12 +179,9 @@ impl Filling {
         Ok(taken.more)
     }
 
-    fn receipt(&self) -> Result<Receipt, DaoError> {
-        self.receipt.ok_or_else(|| DaoError::Broken("the list has no bucket".into()))
-    }
-
     fn ended(&self, next: Option<Position>) -> Result<PageEnd, DaoError> {
-        Ok(PageEnd { next, looked_at: self.looked_at, receipt: self.receipt()? })
+        let receipt = self.receipt.ok_or_else(|| DaoError::Broken("the list has no bucket".into()))?;
+        Ok(PageEnd { next, looked_at: self.looked_at, receipt })
     }
 
     /// The end of a list.
@@ -180,12 +194,7 @@ impl Filling {
         self.ended(self.last)
     }
 
-    /// The end of a page that may read no further; the next one begins with `bucket`.
-    pub fn cut_before(&self, bucket: i64) -> Result<PageEnd, DaoError> {
-        self.cut_at(Position { bucket, id: BEFORE_FIRST })
-    }
-
-    /// The same at a position inside a bucket.
+    /// The end of a page that may read no further.
     pub fn cut_at(&self, next: Position) -> Result<PageEnd, DaoError> {
         self.ended(Some(next))
     }

@@ -18,6 +18,9 @@ use crate::dao::cassandra::products::{LIST_COLUMNS, ListedRow, TRUTH_COLUMNS, Tr
 use crate::dao::products::{Filter, PageEnd, PageQuery, Position, Product, ProductSink, fold_name};
 use crate::dao::{Context, DaoError, Receipt};
 
+/// Rows that are asked for at least where some may not be admitted.
+const CHOSEN_AT_LEAST: i32 = 32;
+
 /// Products read at the same time for a list by name.
 const READ_AT_ONCE: usize = 16;
 
@@ -34,6 +37,7 @@ pub struct Pages {
     by_time: Newest,
     archived: Newest,
     by_category: Statement,
+    chosen: Statement,
     category_buckets: Statement,
     by_prefix: Statement,
     prefix_buckets: Statement,
@@ -46,6 +50,10 @@ impl Pages {
             "SELECT {LIST_COLUMNS} FROM {{ks}}.products_by_category \
              WHERE category = ? AND bucket = ? AND id < ? LIMIT ?"
         );
+        let chosen = format!(
+            "SELECT {LIST_COLUMNS} FROM {{ks}}.products_by_category \
+             WHERE category = ? AND bucket = ? AND id IN ? LIMIT ?"
+        );
         let category_buckets = "SELECT bucket FROM {ks}.product_category_buckets \
              WHERE category = ? AND bucket <= ? LIMIT ?";
         let by_prefix = "SELECT id, name FROM {ks}.products_by_name_prefix \
@@ -56,6 +64,7 @@ impl Pages {
             by_time: Newest::prepare(Arc::clone(&database), "products_by_time", LIST_COLUMNS).await?,
             archived: Newest::prepare(Arc::clone(&database), "products_archived", TRUTH_COLUMNS).await?,
             by_category: database.plain("SELECT", "products_by_category", &by_category).await?,
+            chosen: database.plain("SELECT", "products_by_category", &chosen).await?,
             category_buckets: database.plain("SELECT", "product_category_buckets", category_buckets).await?,
             by_prefix: database.plain("SELECT", "products_by_name_prefix", by_prefix).await?,
             prefix_buckets: database.plain("SELECT", "product_name_prefix_buckets", prefix_buckets).await?,
@@ -72,7 +81,7 @@ impl Pages {
         sink: &mut dyn ProductSink,
     ) -> Result<PageEnd, DaoError> {
         let mut show = |rows: &QueryRowsResult, room| show(rows, room, None, sink);
-        self.by_time.page(cx, buckets, query.limit, query.after, &mut show).await
+        self.by_time.page(cx, buckets, (query.limit, query.look_at), query.after, &mut show).await
     }
 
     /// The list of archived products.
@@ -107,14 +116,14 @@ impl Pages {
     ) -> Result<PageEnd, DaoError> {
         let upto = query.after.map_or(i64::MAX, |after| after.bucket);
         let buckets = self.buckets(cx, &self.category_buckets, category, upto).await?;
-        let mut page = Filling::new(query.limit);
+        let mut page = Filling::new(query.limit, query.look_at);
         page.receipt = Some(buckets.receipt);
         let mut show = |rows: &QueryRowsResult, room| show(rows, room, Some(category), sink);
         for bucket in buckets.begins {
-            if page.partitions == MAX_PARTITIONS {
-                return page.cut_before(bucket);
-            }
             let after = query.after.filter(|after| after.bucket == bucket).map_or(BEFORE_FIRST, |after| after.id);
+            if page.has_looked_enough() {
+                return page.cut_at(Position { bucket, id: after });
+            }
             let values = (category, bucket, after, page.want());
             let result = self.database.run(cx, &self.by_category, &values).await?;
             let receipt = self.database.receipt(cx, &result);
@@ -125,7 +134,7 @@ impl Pages {
         page.end()
     }
 
-    /// The list by the beginning of names, with every other condition of the filter.
+    /// The list by the beginning of names.
     pub async fn name_prefix(
         &self,
         cx: &Context,
@@ -134,26 +143,24 @@ impl Pages {
         prefix: &str,
         sink: &mut dyn ProductSink,
     ) -> Result<PageEnd, DaoError> {
+        let cx = &cx.of_many();
         let folded = fold_name(prefix);
         let key = prefixes_of(&folded).last().copied().unwrap_or_default();
         let upto = query.after.map_or(i64::MAX, |after| after.bucket);
         let buckets = self.buckets(cx, &self.prefix_buckets, key, upto).await?;
-        let mut page = Filling::new(query.limit);
+        let mut page = Filling::new(query.limit, query.look_at);
         page.receipt = Some(buckets.receipt);
         for bucket in buckets.begins {
             let mut after = query.after.filter(|after| after.bucket == bucket).map_or(BEFORE_FIRST, |after| after.id);
             loop {
-                let room = query.look_at.saturating_sub(page.looked_at);
+                let room = page.room();
                 // A page that has begun looks at something, so that the next one goes on.
                 let enough = page.looked_at > 0 && cx.has_enough();
-                if page.partitions == MAX_PARTITIONS || room == 0 || enough {
+                if page.has_looked_enough() || enough {
                     return page.cut_at(Position { bucket, id: after });
                 }
-                page.partitions += 1;
-                let values = (key, bucket, after, i32::try_from(room).unwrap_or(i32::MAX));
-                let result = self.database.run(cx, &self.by_prefix, &values).await?;
-                let (found, read) = candidates(result, &folded)?;
-                page.looked_at += read.count;
+                let (found, read) =
+                    self.candidates(cx, &folded, key, Position { bucket, id: after }, &mut page).await?;
                 match self.show(cx, truth, &query.filter, &mut page, bucket, found, sink).await? {
                     Shown::All => {}
                     Shown::Full => return page.end_full(),
@@ -166,6 +173,109 @@ impl Pages {
             }
         }
         page.end()
+    }
+
+    /// The list by the beginning of names and a category. Both have lists in the same buckets: where both have rows, the
+    /// names tell which of the one to ask the other for, all in one statement. So a page costs two statements for each 250
+    /// names, however few of them are of the category.
+    pub async fn name_prefix_of_category(
+        &self,
+        cx: &Context,
+        query: &PageQuery,
+        (prefix, category): (&str, &str),
+        sink: &mut dyn ProductSink,
+    ) -> Result<PageEnd, DaoError> {
+        let cx = &cx.of_many();
+        let folded = fold_name(prefix);
+        let key = prefixes_of(&folded).last().copied().unwrap_or_default();
+        let upto = query.after.map_or(i64::MAX, |after| after.bucket);
+        let (named, of_category) = tokio::try_join!(
+            self.buckets(cx, &self.prefix_buckets, key, upto),
+            self.buckets(cx, &self.category_buckets, category, upto),
+        )?;
+        let mut page = Filling::new(query.limit, query.look_at);
+        page.receipt = Some(named.receipt);
+        let both = common(&named.begins, &of_category.begins);
+        for bucket in both.begins {
+            let mut after = query.after.filter(|after| after.bucket == bucket).map_or(BEFORE_FIRST, |after| after.id);
+            loop {
+                let enough = page.looked_at > 0 && cx.has_enough();
+                if page.has_looked_enough() || enough {
+                    return page.cut_at(Position { bucket, id: after });
+                }
+                let room = page.room();
+                let (found, read) =
+                    self.candidates(cx, &folded, key, Position { bucket, id: after }, &mut page).await?;
+                if self.show_chosen(cx, query, &mut page, (category, bucket), found, sink).await? {
+                    return page.end_full();
+                }
+                match read.last {
+                    Some(last) if read.count == room => after = last,
+                    _ => break,
+                }
+            }
+        }
+        match both.goes_on_before {
+            Some(bucket) => page.cut_at(Position { bucket, id: BEFORE_FIRST }),
+            None => page.end(),
+        }
+    }
+
+    /// Shows those of the ids that the category has, and whose copies the filter admits; true when the page is full and
+    /// there is more.
+    async fn show_chosen(
+        &self,
+        cx: &Context,
+        query: &PageQuery,
+        page: &mut Filling,
+        (category, bucket): (&str, i64),
+        mut ids: Vec<Uuid>,
+        sink: &mut dyn ProductSink,
+    ) -> Result<bool, DaoError> {
+        while !ids.is_empty() {
+            let want = page.want().max(CHOSEN_AT_LEAST);
+            let result = self.database.run(cx, &self.chosen, &(category, bucket, &ids, want)).await?;
+            page.receipt = Some(self.database.receipt(cx, &result));
+            let rows = result.into_rows_result().map_err(broken)?;
+            let mut last = None;
+            for row in rows.rows::<ListedRow<'_>>().map_err(broken)? {
+                let ListedRow(Some(mut product)) = row.map_err(broken)? else { continue };
+                product.category = Some(category);
+                last = Some(product.id);
+                if !query.filter.admits(&product) {
+                    continue;
+                }
+                if page.shown == page.limit {
+                    return Ok(true);
+                }
+                page.shown += 1;
+                page.last = Some(Position { bucket, id: product.id });
+                sink.product(product);
+            }
+            // Rows that were not admitted may have kept others out of the answer.
+            let all = i32::try_from(rows.rows_num()).unwrap_or(i32::MAX) < want;
+            let Some(last) = last.filter(|_| !all) else { return Ok(false) };
+            ids.retain(|id| *id < last);
+        }
+        Ok(false)
+    }
+
+    /// Ids after a position whose listed name begins so, as many as the page may look at, and how far that has come.
+    async fn candidates(
+        &self,
+        cx: &Context,
+        folded: &str,
+        key: &str,
+        Position { bucket, id }: Position,
+        page: &mut Filling,
+    ) -> Result<(Vec<Uuid>, Looked), DaoError> {
+        let values = (key, bucket, id, i32::try_from(page.room()).unwrap_or(i32::MAX));
+        let result = self.database.run(cx, &self.by_prefix, &values).await?;
+        let (found, read) = candidates(result, folded)?;
+        page.partitions += 1;
+        // An empty partition was looked at, too.
+        page.looked_at += read.count.max(1);
+        Ok((found, read))
     }
 
     /// Reads the truth about candidates in their order and shows those that the filter admits.
@@ -255,6 +365,23 @@ struct Begins {
     receipt: Receipt,
 }
 
+/// Buckets of two lists, newest first, as far as both are known.
+#[derive(Debug, PartialEq, Eq)]
+struct Common {
+    begins: Vec<i64>,
+    /// Where at least one of them was not read to its end: from here on nothing is known.
+    goes_on_before: Option<i64>,
+}
+
+/// What two lists have in common. One that has more buckets than are read at once ends before its last.
+fn common(one: &[i64], other: &[i64]) -> Common {
+    let cut = |begins: &[i64]| begins.last().copied().filter(|_| begins.len() > MAX_PARTITIONS);
+    let unknown = cut(one).max(cut(other));
+    let known = |bucket: &&i64| unknown.is_none_or(|unknown| **bucket > unknown);
+    let begins = one.iter().filter(known).filter(|bucket| other.contains(bucket)).copied().collect();
+    Common { begins, goes_on_before: unknown }
+}
+
 struct Looked {
     count: usize,
     last: Option<Uuid>,
@@ -274,4 +401,21 @@ fn candidates(result: QueryResult, folded: &str) -> Result<(Vec<Uuid>, Looked), 
         }
     }
     Ok((found, looked))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_lists_the_common_buckets_are_walked_as_far_as_both_are_known() {
+        let whole = |begins: &[i64]| Common { begins: begins.to_vec(), goes_on_before: None };
+        assert_eq!(common(&[9, 7, 5, 1], &[8, 7, 1, 0]), whole(&[7, 1]));
+        assert_eq!(common(&[9], &[]), whole(&[]));
+        // 33 of a list that may go on: 100 down to 68.
+        let many: Vec<i64> = (68..=100).rev().collect();
+        assert_eq!(many.len(), MAX_PARTITIONS + 1);
+        assert_eq!(common(&many, &[100, 70, 68, 5]), Common { begins: vec![100, 70], goes_on_before: Some(68) });
+        assert_eq!(common(&[3], &many), Common { begins: vec![], goes_on_before: Some(68) });
+    }
 }

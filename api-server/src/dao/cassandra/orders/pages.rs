@@ -70,22 +70,24 @@ impl Pages {
     ) -> Result<(Vec<Order>, PageEnd), DaoError> {
         let range = range_of(filter);
         let newest = after.map_or_else(|| last_ms(filter), |after| after.bucket);
-        let mut page = Filling::new(limit);
+        let cx = &cx.of_many();
+        let mut page = Filling::new(limit, LOOKED_AT_MAX);
         let begins = self.begins(cx, buckets, filter, newest, &mut page).await?;
         let mut found = Vec::with_capacity(limit);
         for bucket in begins {
             let mut upper = after.filter(|after| after.bucket == bucket).map_or(range.upper, |after| after.id);
             loop {
-                let room = LOOKED_AT_MAX.saturating_sub(page.looked_at);
+                let room = page.room();
                 let enough = page.looked_at > 0 && cx.has_enough();
-                if page.partitions == MAX_PARTITIONS || room == 0 || enough {
+                if page.has_looked_enough() || enough {
                     return Ok((found, page.cut_at(Position { bucket, id: upper })?));
                 }
                 // One more than fits tells whether there is a next page.
                 let want = room.min(limit - found.len() + 1);
                 page.partitions += 1;
                 let ids = self.ids(cx, filter, bucket, Range { upper, ..range }, want, &mut page).await?;
-                page.looked_at += ids.len();
+                // An empty partition was looked at, too.
+                page.looked_at += ids.len().max(1);
                 let read = |id| async move { (id, truth.find(cx, id).await) };
                 let mut orders = stream::iter(ids.clone()).map(read).buffered(READ_AT_ONCE);
                 let mut upto = None;
