@@ -45,7 +45,7 @@ pub enum Route {
 
 impl Route {
     /// Every route with a pattern.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Products,
         Self::ProductImport,
         Self::ProductExport,

@@ -191,8 +191,9 @@ fn in_time(claims: &Value) -> Result<(), Refused> {
 
 /// Refuses what was not made for an API, or is good for too long.
 fn for_an_api(head: &Head, claims: &Value) -> Result<(), Refused> {
-    let kind = Kind::deserialize(claims)
-        .map_err(|error| Refused::new("claims", format!("its claims have not the form that they must have: {error}")))?;
+    let kind = Kind::deserialize(claims).map_err(|error| {
+        Refused::new("claims", format!("its claims have not the form that they must have: {error}"))
+    })?;
     kind.refusal(head.typ.as_deref(), now()).map_or(Ok(()), Err)
 }
 

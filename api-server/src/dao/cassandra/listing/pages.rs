@@ -103,7 +103,7 @@ impl Pages {
             }
             Ok(taken)
         };
-        self.archived.page(cx, buckets, query.limit, query.after, &mut show).await
+        self.archived.page(cx, buckets, (query.limit, query.look_at), query.after, &mut show).await
     }
 
     /// The list of a category.
