@@ -337,13 +337,16 @@ async fn issuer(issuer: &Namespace, tally: &mut Tally) -> Result<(), ShopError> 
         "roleClaim": "/realm_access/roles", "roleValues": { "/store/admins": "admin" },
     } });
     issuer.store("shop", json!({ "api": { "auth": auth } })).await?;
-    // without which no pod may be made
-    issuer.there("v1", "ServiceAccount", "default", true).await.map_err(ShopError::Missing)?;
+    // no controller makes the default one here
+    issuer.there("v1", "ServiceAccount", "shop-api", true).await.map_err(ShopError::Missing)?;
     issuer
         .apply(json!({
             "apiVersion": "v1", "kind": "Pod",
             "metadata": { "name": "shop-api-1", "labels": { LABEL_STORE: "shop", LABEL_COMPONENT: "api" } },
-            "spec": { "containers": [{ "name": "api", "image": "example.com/store-api:1" }] },
+            "spec": {
+                "serviceAccountName": "shop-api",
+                "containers": [{ "name": "api", "image": "example.com/store-api:1" }],
+            },
         }))
         .await?;
     issuer.bind_pod("shop-api-1", "machine-1").await?;
