@@ -114,13 +114,13 @@ impl LedgerDao for Gated<dyn LedgerDao> {
     async fn closed(&self, cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Uuid>, DaoError> {
         self.1.pass().await;
         let closed = self.0.closed(cx, account, ids).await;
-        self.1.saw(closed, |closed| of_result(closed, |closed| hash_of(closed)))
+        self.1.saw(closed, |closed| of_result(closed, hash_of))
     }
 
     async fn load_days(&self, cx: &Context, account: Account, days: &[i32]) -> Result<Vec<(i32, i64)>, DaoError> {
         self.1.pass().await;
         let found = self.0.load_days(cx, account, days).await;
-        self.1.saw(found, |found| of_result(found, |days| hash_of(days)))
+        self.1.saw(found, |found| of_result(found, hash_of))
     }
 
     async fn turnover(&self, cx: &Context, account: Account, days: RangeInclusive<i32>) -> Result<i64, DaoError> {
