@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use super::doors::PACE;
 use super::roles::{guarded, token_of};
 
 /// Requests of each kind.
-const TIMES: usize = 3;
+const TIMES: usize = 2;
 const STARTS: Duration = Duration::from_secs(20);
 
 /// How a client speaks to a proxy, and who it is.
@@ -89,6 +89,21 @@ fn traefik(directory: &Path, api: SocketAddr, port: u16) -> Program {
     Program::start_unheard(&program, &["--configFile", fixed.to_str().unwrap()], &[]).unwrap()
 }
 
+/// curl's option for a version.
+const fn option(version: Version) -> &'static str {
+    match version {
+        Version::Http1 => "--http1.1",
+        Version::Http2 | Version::Http2OfNode => "--http2-prior-knowledge",
+    }
+}
+
+/// Whether the API answers there: a proxy listens before it knows where to lead to.
+fn leads_to_the_api(version: Version, port: u16) -> bool {
+    let url = format!("http://127.0.0.1:{port}/nowhere");
+    let asked = Command::new("curl").args(["-s", option(version), &url]).output().unwrap();
+    String::from_utf8_lossy(&asked.stdout).contains("request_id")
+}
+
 /// An early answer: the token, what is sent where, and the status.
 struct Early<'a> {
     token: &'a str,
@@ -110,7 +125,7 @@ fn asked(way: Way, early: &Early<'_>) -> Vec<String> {
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         return String::from_utf8_lossy(&done.stdout).lines().map(str::to_owned).collect();
     }
-    let option = if version == Version::Http2 { "--http2-prior-knowledge" } else { "--http1.1" };
+    let option = option(version);
     let once = |expect: &str| {
         let mut curl = Command::new("curl");
         curl.args(["-sS", option, "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "30", "-X", "POST"]);
@@ -130,10 +145,10 @@ async fn early_answers_arrive(start: impl FnOnce(&Path, SocketAddr) -> (Vec<Prog
     let serving = tokio::spawn(serve(public, operations, Arc::clone(&store.app), PACE, std::future::pending()));
     let directory = tempfile::tempdir().unwrap();
     let (_proxies, ways) = tokio::task::block_in_place(|| start(directory.path(), api));
-    for (name, _, port) in &ways {
+    for (name, version, port) in &ways {
         let until = tokio::time::Instant::now() + STARTS;
-        while TcpStream::connect(("127.0.0.1", *port)).is_err() {
-            assert!(tokio::time::Instant::now() < until, "{name} does not listen");
+        while !leads_to_the_api(*version, *port) {
+            assert!(tokio::time::Instant::now() < until, "{name} does not lead to the API");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
