@@ -224,7 +224,7 @@ impl Edge {
                             if !request.body().is_end_stream() && !route.is_import() {
                                 held = slot.take().flatten().map(Held::new);
                             }
-                            if told.method.is_safe() || route.is_import() {
+                            if told.method.is_safe() || route.is_import() || route == Route::StockQuery {
                                 self.routed(route, request, held.as_ref(), &told.span, &told.id).await
                             } else {
                                 // What changes something is not left half done where its client hangs up.

@@ -125,11 +125,11 @@ fn settings(address: SocketAddr) -> Settings {
     Settings { rate: 400.0, timeout: Duration::from_millis(300), ..Settings::new(format!("http://{address}")) }
 }
 
-/// Waits until the load has sent `more` requests than now, at most ten seconds.
-async fn requests(load: &Load, more: usize) {
-    let have = load.report().total.requests;
+/// Waits until so many requests have ended that were due since the step began, at most ten seconds.
+async fn requests(load: &Load, so_many: usize) {
+    let ended = || load.report().steps.last().map_or(0, |step| step.statistics.requests);
     let many = async {
-        while load.report().total.requests < have + more {
+        while ended() < so_many {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
