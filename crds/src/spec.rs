@@ -414,6 +414,10 @@ pub struct OidcSpec {
     #[schemars(schema_with = "role_values_schema")]
     #[x_kube(validation = Rule::new("self.all(v, size(v) >= 1 && size(v) <= 256)").message(messages::OIDC_ROLE_VALUE))]
     pub role_values: BTreeMap<String, ApiRole>,
+    /// Takes ID tokens, too: of an issuer whose access tokens are none that anybody else can read. Whoever runs a program
+    /// with such a log-in could use it here. Default: false.
+    #[serde(default)]
+    pub allow_id_tokens: bool,
     /// Lets issuer and keys be asked by http://: whoever is on the way could give itself any role. Default: false.
     #[serde(default)]
     pub allow_http: bool,

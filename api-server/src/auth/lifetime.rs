@@ -22,14 +22,16 @@ pub struct Kind {
 }
 
 impl Kind {
-    /// Why a token is not taken, `None` for one that is; `now` in seconds since 1970, `typ` as its header has it.
-    pub fn refusal(&self, typ: Option<&str>, now: u32) -> Option<Refused> {
+    /// Why a token is not taken, `None` for one that is; `now` in seconds since 1970, `typ` as its header has it. `of_clients`:
+    /// what tells a client who has logged in is taken, too.
+    pub fn refusal(&self, typ: Option<&str>, of_clients: bool, now: u32) -> Option<Refused> {
         // RFC 9068, 2.1; most issuers write the general one.
         let of_api = typ.is_none_or(|typ| {
             ["jwt", "at+jwt", "application/at+jwt"].iter().any(|ours| typ.eq_ignore_ascii_case(ours))
         });
         let by_claim = self.typ.as_ref().is_none_or(|typ| typ.eq_ignore_ascii_case("bearer"));
-        if !of_api || !by_claim || self.nonce.is_some() || self.at_hash.is_some() || self.c_hash.is_some() {
+        let of_client = self.nonce.is_some() || self.at_hash.is_some() || self.c_hash.is_some();
+        if !of_clients && (!of_api || !by_claim || of_client) {
             let words = "it is not an access token, but one that tells a client who has logged in, or another kind: send \
                          the access token";
             return Some(Refused::new("kind", words));
@@ -49,7 +51,9 @@ mod tests {
     fn a_token_for_an_api_that_ends_within_a_day_is_taken_and_no_other() {
         let refusal = |typ: Option<&str>, claims: Value| {
             let kind: Kind = serde_json::from_value(claims).unwrap();
-            kind.refusal(typ, 1_000_000).map(|refused| refused.reason)
+            let refusal = |of_clients| kind.refusal(typ, of_clients, 1_000_000).map(|refused| refused.reason);
+            assert_eq!(refusal(true), refusal(false).filter(|reason| *reason != "kind"), "all but the kind counts");
+            refusal(false)
         };
         let exp = 1_000_000 + LONGEST_SECONDS;
         for typ in [None, Some("JWT"), Some("at+jwt"), Some("application/at+jwt")] {

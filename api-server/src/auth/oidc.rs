@@ -37,6 +37,8 @@ pub struct Trust {
     pub jwks_url: Option<String>,
     /// Where the role stands, and what stands for it.
     pub roles: RoleRule,
+    /// Whether ID tokens are taken, too: of issuers whose access tokens nobody else can read.
+    pub id_tokens: bool,
 }
 
 /// Checks tokens.
@@ -131,13 +133,21 @@ impl Oidc {
             match decode::<Whole>(token, key, &self.validation) {
                 Ok(token) => {
                     let claims = token.claims.0;
-                    return Some(in_time(&claims).and_then(|()| for_an_api(head, &claims)).map(|()| claims));
+                    return Some(in_time(&claims).and_then(|()| self.for_an_api(head, &claims)).map(|()| claims));
                 }
                 Err(error) if is_of_the_key(&error) => {}
                 Err(error) => return Some(Err(self.refused(&error))),
             }
         }
         None
+    }
+
+    /// Refuses what was not made for an API, or is good for too long.
+    fn for_an_api(&self, head: &Head, claims: &Value) -> Result<(), Refused> {
+        let kind = Kind::deserialize(claims).map_err(|error| {
+            Refused::new("claims", format!("its claims have not the form that they must have: {error}"))
+        })?;
+        kind.refusal(head.typ.as_deref(), self.trust.id_tokens, now()).map_or(Ok(()), Err)
     }
 
     fn unknown_key(&self) -> Refused {
@@ -187,14 +197,6 @@ fn in_time(claims: &Value) -> Result<(), Refused> {
         return Err(Refused::new("issued_later", clocks("it was issued later than now (iat)")));
     }
     Ok(())
-}
-
-/// Refuses what was not made for an API, or is good for too long.
-fn for_an_api(head: &Head, claims: &Value) -> Result<(), Refused> {
-    let kind = Kind::deserialize(claims).map_err(|error| {
-        Refused::new("claims", format!("its claims have not the form that they must have: {error}"))
-    })?;
-    kind.refusal(head.typ.as_deref(), now()).map_or(Ok(()), Err)
 }
 
 /// Seconds since 1970.

@@ -35,6 +35,9 @@ pub struct Access {
     /// The algorithm that tokens are signed by
     #[arg(long, env = "STORE_OIDC_ALGORITHM", default_value = "RS256", global = true)]
     pub oidc_algorithm: SigningAlgorithm,
+    /// Take ID tokens, too, of an issuer whose access tokens nobody else can read
+    #[arg(long, env = "STORE_OIDC_ALLOW_ID_TOKENS", num_args = 0..=1, default_value_t = false, default_missing_value = "true", global = true)]
+    pub oidc_allow_id_tokens: bool,
     /// Where the issuer's keys are, if its discovery document shall not be asked
     #[arg(long, env = "STORE_OIDC_JWKS_URL", value_name = "URL", global = true)]
     pub oidc_jwks_url: Option<String>,
@@ -94,6 +97,7 @@ impl Access {
                         SigningAlgorithm::EdDsa => Algorithm::EdDSA,
                     },
                     jwks_url: self.oidc_jwks_url.clone().filter(|url| !url.is_empty()),
+                    id_tokens: self.oidc_allow_id_tokens,
                     roles: RoleRule {
                         claim: self.oidc_role_claim.clone(),
                         values: self.oidc_role_values.clone().unwrap_or_default(),

@@ -29,12 +29,13 @@ const TARGETS: [(&str, &[&str]); 3] = [
 ];
 
 /// A store that trusts an issuer, whose keys it has.
-async fn store(issuer: &str, claim: &str, values: Option<&str>) -> Store {
+async fn store(issuer: &str, claim: &str, values: Option<&str>, id_tokens: bool) -> Store {
     let trust = Trust {
         issuer: issuer.to_owned(),
         audience: AUDIENCE.into(),
         algorithm: Algorithm::RS256,
         jwks_url: None,
+        id_tokens,
         roles: RoleRule {
             claim: claim.parse().unwrap(),
             values: values.map(|values| values.parse().unwrap()).unwrap_or_default(),
@@ -87,7 +88,7 @@ async fn until_keys_may_be_asked_for_again() {
 #[ignore = "fetches and starts Keycloak"]
 async fn keycloak_as_a_real_provider_gives_each_role_rotates_its_keys_and_has_an_authority_of_its_own() {
     let keycloak = Keycloak::start(&Cache::open().unwrap()).await.unwrap();
-    let by_roles = store(&keycloak.issuer, "/realm_access/roles", None).await;
+    let by_roles = store(&keycloak.issuer, "/realm_access/roles", None, false).await;
     for (client, roles, _) in CLIENTS.iter().filter(|(_, roles, _)| !roles.is_empty()) {
         let role = if roles.contains(&"seller") { "seller" } else { roles[0] };
         is_of(&by_roles, &keycloak.token(client).await.unwrap(), role).await;
@@ -95,7 +96,7 @@ async fn keycloak_as_a_real_provider_gives_each_role_rotates_its_keys_and_has_an
     is_refused(&by_roles, &keycloak.token("nobody").await.unwrap(), "claim /realm_access/roles").await;
     is_refused(&by_roles, &keycloak.token_for_nobody().await.unwrap(), "aud").await;
     let values = r#"{"/store/admins": "admin"}"#;
-    let by_groups = store(&keycloak.issuer, "/groups", Some(values)).await;
+    let by_groups = store(&keycloak.issuer, "/groups", Some(values), false).await;
     is_of(&by_groups, &keycloak.token("grouped").await.unwrap(), "admin").await;
     is_refused(&by_groups, &keycloak.token("admin").await.unwrap(), "claim /groups").await;
 
@@ -163,7 +164,10 @@ async fn oidc_provider_mock_as_a_real_provider_names_no_keys_makes_new_ones_and_
     let [port] = free_ports::<1>().unwrap();
     let with = async |ahead, life| Mock::start(&cache, port, Clock { ahead, life }).await.unwrap();
     let mock = with(0, 300).await;
-    let trusting = store(&mock.issuer, "/roles", None).await;
+    // It gives no access token that others can read.
+    let wary = store(&mock.issuer, "/roles", None, false).await;
+    is_refused(&wary, &mock.token("ana").await.unwrap(), "not an access token").await;
+    let trusting = store(&mock.issuer, "/roles", None, true).await;
     for (person, roles) in USERS.iter().filter(|(person, _)| *person != "nobody") {
         let role = if roles.contains(&"seller") { "seller" } else { roles[0] };
         is_of(&trusting, &mock.token(person).await.unwrap(), role).await;
@@ -184,7 +188,7 @@ async fn oidc_provider_mock_as_a_real_provider_names_no_keys_makes_new_ones_and_
         (-90, 20, Some("it has expired")),
     ] {
         let mock = with(ahead, life).await;
-        let trusting = store(&mock.issuer, "/roles", None).await;
+        let trusting = store(&mock.issuer, "/roles", None, true).await;
         let token = mock.token("dora").await.unwrap();
         match told {
             None => is_of(&trusting, &token, "admin").await,

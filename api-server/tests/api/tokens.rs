@@ -114,6 +114,7 @@ pub fn trust(issuer: &str, jwks_url: Option<String>) -> Trust {
         algorithm: Algorithm::ES256,
         jwks_url,
         roles: RoleRule::default(),
+        id_tokens: false,
     }
 }
 

@@ -148,6 +148,9 @@ fn auth_env(auth: &AuthSpec) -> Vec<Value> {
             env("STORE_OIDC_AUDIENCE", &oidc.audience),
             env("STORE_OIDC_ALGORITHM", word(&oidc.algorithm)),
         ]);
+        if oidc.allow_id_tokens {
+            variables.push(env("STORE_OIDC_ALLOW_ID_TOKENS", "true"));
+        }
         variables.extend(oidc.jwks_url.as_ref().map(|url| env("STORE_OIDC_JWKS_URL", url)));
         variables.extend(oidc.role_claim.as_ref().map(|claim| env("STORE_OIDC_ROLE_CLAIM", literal(claim))));
         if !oidc.role_values.is_empty() {

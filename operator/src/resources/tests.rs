@@ -337,6 +337,7 @@ fn the_api_is_told_who_may_use_it_and_holds_no_tokens_that_it_does_not_ask_for()
         (
             json!({"mode": "Oidc", "oidc": {
                 "issuer": "https://id.example.com", "audience": "shop", "roleClaim": "/realm_access/roles",
+                "allowIdTokens": true,
                 "roleValues": {"$(HOME)": "seller", "CN=Admins,OU=Shop": "admin"},
             }}),
             vec![
@@ -344,6 +345,7 @@ fn the_api_is_told_who_may_use_it_and_holds_no_tokens_that_it_does_not_ask_for()
                 "STORE_OIDC_ISSUER=https://id.example.com",
                 "STORE_OIDC_AUDIENCE=shop",
                 "STORE_OIDC_ALGORITHM=RS256",
+                "STORE_OIDC_ALLOW_ID_TOKENS=true",
                 "STORE_OIDC_ROLE_CLAIM=/realm_access/roles",
                 "STORE_OIDC_ROLE_VALUES={\"$$(HOME)\":\"seller\",\"CN=Admins,OU=Shop\":\"admin\"}",
             ],

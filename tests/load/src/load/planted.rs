@@ -125,11 +125,16 @@ fn settings(address: SocketAddr) -> Settings {
     Settings { rate: 400.0, timeout: Duration::from_millis(300), ..Settings::new(format!("http://{address}")) }
 }
 
-/// Waits until so many requests have ended that were due since the step began, at most ten seconds.
-async fn requests(load: &Load, so_many: usize) {
-    let ended = || load.report().steps.last().map_or(0, |step| step.statistics.requests);
+/// Waits until the load has sent `more` requests than now, at most ten seconds; of the step that has begun, where one has:
+/// those of the step before may still be on their way.
+async fn requests(load: &Load, more: usize) {
+    let sent = || {
+        let report = load.report();
+        report.steps.last().map_or(report.total.requests, |step| step.statistics.requests)
+    };
+    let have = sent();
     let many = async {
-        while ended() < so_many {
+        while sent() < have + more {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
