@@ -46,6 +46,8 @@ pub enum Denied {
     TooLong,
     /// It cannot be checked now: the keys of the issuer were not reached.
     NoKeys,
+    /// It cannot be checked now: others by keys that are not known wait for the issuer already.
+    Asking,
 }
 
 impl From<Refused> for Denied {
@@ -108,6 +110,10 @@ impl Gate {
             Err(Denied::NoKeys) => {
                 Err(Problem::unavailable("issuer_unreachable", "the keys of the token's issuer were not reached"))
             }
+            Err(Denied::Asking) => Err(Problem::unavailable(
+                "issuer_asked",
+                "the token is signed by a key that is not known, and its issuer is being asked for newer ones",
+            )),
         }
     }
 

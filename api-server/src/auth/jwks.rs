@@ -10,6 +10,7 @@ use std::time::Duration;
 use jsonwebtoken::jwk::{Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::Denied;
@@ -23,6 +24,8 @@ pub const FRESH: Duration = Duration::from_secs(5 * 60);
 const LONGEST_AGE: Duration = Duration::from_secs(60 * 60);
 /// Keys of a set that are looked at.
 const MAX_KEYS: usize = 64;
+/// Tokens by unknown keys that wait for the issuer at once.
+const WAITING: usize = 8;
 /// Keys that are tried for one token.
 const MAX_TRIES: usize = 8;
 
@@ -32,6 +35,8 @@ pub struct Jwks {
     algorithm: Algorithm,
     known: Mutex<Known>,
     fetching: tokio::sync::Mutex<()>,
+    /// For tokens that wait for newer keys.
+    places: Semaphore,
 }
 
 #[derive(Clone, Default)]
@@ -86,7 +91,13 @@ impl Keys {
 impl Jwks {
     /// Keys for one algorithm. No IO yet.
     pub fn new(source: Source, algorithm: Algorithm) -> Self {
-        Self { source, algorithm, known: Mutex::default(), fetching: tokio::sync::Mutex::new(()) }
+        Self {
+            source,
+            algorithm,
+            known: Mutex::default(),
+            fetching: tokio::sync::Mutex::new(()),
+            places: Semaphore::new(WAITING),
+        }
     }
 
     /// The keys that are known. The issuer is asked where there are none.
@@ -100,10 +111,12 @@ impl Jwks {
     }
 
     /// Keys that were fetched after these, since none of these signed a token. `None`: the issuer was asked a moment
-    /// ago, or does not answer.
-    pub async fn newer(&self, than: &Arc<Keys>) -> Option<Arc<Keys>> {
+    /// ago, or does not answer. A few wait for it at once: whoever sends tokens of no issuer would else keep all who are
+    /// worked on waiting for one that is slow.
+    pub async fn newer(&self, than: &Arc<Keys>) -> Result<Option<Arc<Keys>>, Denied> {
+        let Ok(_place) = self.places.try_acquire() else { return Err(Denied::Asking) };
         self.ask(Some(than)).await;
-        self.known().keys.filter(|keys| !Arc::ptr_eq(keys, than))
+        Ok(self.known().keys.filter(|keys| !Arc::ptr_eq(keys, than)))
     }
 
     /// Asks for the keys again and again, so that how it stands is known before a token comes. Never ends.
@@ -212,6 +225,7 @@ fn found(keys: &[Value]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
     use serde_json::json;
 
     use super::*;
@@ -250,6 +264,21 @@ mod tests {
         }
         let mixed = set(vec![json!({"kty": "quantum"}), curve(&json!({"kid": "a"})), curve(&json!({"use": "enc"}))]);
         assert_eq!(mixed.ok().map(|keys| keys.keys.len()), Some(1));
+    }
+
+    #[tokio::test]
+    async fn of_many_tokens_by_unknown_keys_a_few_wait_for_an_issuer_that_does_not_answer() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/keys", silent.local_addr().unwrap());
+        let (keys, known) = (Jwks::new(Source::Keys(url), Algorithm::ES256), set(vec![curve(&json!({}))]));
+        let known = Arc::new(known.ok().unwrap());
+        let mut asked: Vec<_> = (0..50).map(|_| Box::pin(keys.newer(&known))).collect();
+        let told: Vec<_> = asked.iter_mut().filter_map(FutureExt::now_or_never).collect();
+        assert!(told.iter().all(|told| matches!(told, Err(Denied::Asking))));
+        assert_eq!(told.len(), 50 - WAITING);
+        drop(asked);
+        let again = keys.newer(&known).await;
+        assert!(matches!(again, Ok(None)), "their places are free again, and the issuer was asked a moment ago");
     }
 
     #[test]

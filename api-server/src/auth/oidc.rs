@@ -103,7 +103,7 @@ impl Oidc {
         let claims = match self.claims(token, &head, &known) {
             Some(claims) => claims,
             // Signed by a key that is newer than what is known, perhaps.
-            None => match self.keys.newer(&known).await {
+            None => match self.keys.newer(&known).await? {
                 Some(newer) => self.claims(token, &head, &newer).unwrap_or_else(|| Err(self.unknown_key())),
                 None => Err(self.unknown_key()),
             },
