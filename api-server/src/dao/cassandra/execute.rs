@@ -279,7 +279,7 @@ impl Database {
 
     async fn turn(&self, cx: &Context) -> Result<SemaphorePermit<'_>, DaoError> {
         let turn = tokio::time::timeout_at(cx.deadline, self.turns.acquire()).await;
-        turn.ok().and_then(Result::ok).ok_or_else(|| DaoError::Unreachable("other requests read too much".into()))
+        turn.ok().and_then(Result::ok).ok_or_else(|| DaoError::Busy("other requests read too much".into()))
     }
 
     /// Decides whether to try again; a level that asks for more replicas than the keyspace has is
