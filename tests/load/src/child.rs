@@ -127,6 +127,16 @@ impl Program {
     }
 }
 
+/// What a program is started with so that its clock is so many seconds ahead, or behind, by the library libfaketime. What
+/// it measures by the machine's steady clock is as it is.
+pub fn clock_ahead(library: &Path, seconds: i64) -> [(&'static str, String); 3] {
+    [
+        ("LD_PRELOAD", library.display().to_string()),
+        ("FAKETIME", format!("{seconds:+}s")),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+    ]
+}
+
 /// Whether an API of this machine is ready, by its port for probes.
 ///
 /// # Errors

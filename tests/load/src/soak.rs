@@ -9,6 +9,7 @@ mod gather;
 pub mod replies;
 pub mod report;
 pub mod traffic;
+pub mod upgrade;
 
 use std::future::Future;
 use std::path::Path;
@@ -94,6 +95,8 @@ pub struct Plan<'a> {
     pub size: Size,
     /// Of the choices that people make.
     pub seed: u64,
+    /// The library that gives a program another clock.
+    pub fake_clock: &'a Path,
 }
 
 /// Runs the plan on a ring of its own; logs are left in `directory`.
@@ -109,7 +112,7 @@ pub async fn run(plan: &Plan<'_>, directory: &Path) -> Result<Vec<Phase>, SoakEr
     for round in 0..plan.rounds {
         for (number, fault) in plan.faults.iter().enumerate() {
             let turn = Turn { size: plan.size, seed: plan.seed + round * 100 + number as u64, victim: number % 3 };
-            let phase = phase(&mut ring, &front, *fault, turn, &mut sold).await?;
+            let phase = phase(&mut ring, &front, (*fault, plan.fake_clock), turn, &mut sold).await?;
             say(report::line(&phase));
             for fault in phase.faults().into_iter().take(20) {
                 say(format!("WRONG {fault}"));
@@ -134,14 +137,14 @@ pub struct Turn {
 async fn phase(
     ring: &mut LocalRing,
     front: &Front,
-    fault: Fault,
+    (fault, fake_clock): (Fault, &Path),
     turn: Turn,
     sold: &mut Reports,
 ) -> Result<Phase, SoakError> {
     let happening = async {
         tokio::time::sleep(BEFORE).await;
         let began = front.now();
-        fault.happen(ring, front, turn.victim).await?;
+        fault.happen(ring, front, turn.victim, fake_clock).await?;
         ring.ready().await?;
         // What the store could not do while it lasted it must do soon after it.
         let from = if fault.leaves_a_majority() { began } else { front.now() } + GRACE;

@@ -53,6 +53,15 @@ pub fn unpacked(cache: &Cache, package: &'static str, needed: &Path) -> Result<P
     })?)
 }
 
+/// The library that gives a program another clock.
+///
+/// # Errors
+/// [`DebianError`] when the package cannot be had.
+pub fn fake_clock(cache: &Cache) -> Result<PathBuf, DebianError> {
+    let library = format!("usr/lib/{}-linux-gnu/faketime/libfaketime.so.1", std::env::consts::ARCH);
+    Ok(unpacked(cache, "libfaketime", Path::new(&library))?.join(library))
+}
+
 fn version(package: &str) -> Result<Option<String>, CommandError> {
     let shown = run(Command::new("apt-cache").args(["policy", package]), SHORT)?;
     let candidate = shown.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));

@@ -9,6 +9,7 @@ pub mod cassandra_log;
 pub mod chart_life;
 pub mod counts;
 pub mod debian;
+pub mod earlier_api;
 pub mod manifests;
 pub mod mishaps;
 pub mod monitoring;

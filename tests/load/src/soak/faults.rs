@@ -1,5 +1,6 @@
 //! What befalls the ring and the API, and how it ends. IO.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::SoakError;
@@ -27,6 +28,8 @@ pub enum Fault {
     Pause(u64),
     /// A process of the API is killed, and comes back.
     KillApi,
+    /// The clock of one process of the API is so many seconds ahead, or behind, while the other is killed and comes back.
+    Clocks(i64),
     /// A node is cut off from the others and from the API.
     Isolate,
     /// A node is cut off from the others; the API still reaches all.
@@ -40,7 +43,7 @@ pub enum Fault {
 }
 
 /// All of them, for the long run.
-pub const ALL: [Fault; 13] = [
+pub const ALL: [Fault; 17] = [
     Fault::Nothing,
     Fault::Stop,
     Fault::Kill,
@@ -49,6 +52,10 @@ pub const ALL: [Fault; 13] = [
     Fault::Pause(15),
     Fault::Pause(40),
     Fault::KillApi,
+    Fault::Clocks(5),
+    Fault::Clocks(40),
+    Fault::Clocks(4_000),
+    Fault::Clocks(-40),
     Fault::Isolate,
     Fault::Halves,
     Fault::OneWay,
@@ -68,6 +75,8 @@ impl Fault {
             Self::KillAll => "kill -9 all three nodes".into(),
             Self::Pause(seconds) => format!("pause a node for {seconds} s"),
             Self::KillApi => "kill -9 an API process".into(),
+            Self::Clocks(seconds @ 0..) => format!("a clock {seconds} s ahead, the other process killed"),
+            Self::Clocks(seconds) => format!("a clock {} s behind, the other process killed", -seconds),
             Self::Isolate => "cut a node off from everything".into(),
             Self::Halves => "cut a node off from the others".into(),
             Self::OneWay => "a node is not heard by the others".into(),
@@ -82,11 +91,17 @@ impl Fault {
         !matches!(self, Self::KillAll | Self::SlowAll)
     }
 
-    /// Lets it happen to node `victim` and ends it.
+    /// Lets it happen to node `victim` and ends it; `fake_clock` is the library that gives a program another clock.
     ///
     /// # Errors
     /// [`SoakError`] when something could not be done.
-    pub async fn happen(self, ring: &mut LocalRing, front: &Front, victim: usize) -> Result<(), SoakError> {
+    pub async fn happen(
+        self,
+        ring: &mut LocalRing,
+        front: &Front,
+        victim: usize,
+        fake_clock: &Path,
+    ) -> Result<(), SoakError> {
         say(format!("fault: {}", self.name()));
         match self {
             Self::Nothing => tokio::time::sleep(AWAY).await,
@@ -115,6 +130,16 @@ impl Fault {
                 front.kill(victim % 2)?;
                 tokio::time::sleep(AWAY).await;
                 front.spawn(victim % 2).await?;
+            }
+            Self::Clocks(seconds) => {
+                let (one, other) = (victim % 2, (victim + 1) % 2);
+                front.set_clock(one, Some((fake_clock, seconds))).await?;
+                // What it was at is tried anew through the one whose clock is wrong.
+                front.kill(other)?;
+                tokio::time::sleep(AWAY).await;
+                front.spawn(other).await?;
+                tokio::time::sleep(AWAY).await;
+                front.set_clock(one, None).await?;
             }
             Self::Isolate | Self::Halves | Self::OneWay | Self::Slow | Self::SlowAll => {
                 let wires = ring.wires().ok_or(SoakError::Setup("a ring without wires"))?;

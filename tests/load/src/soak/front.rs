@@ -5,15 +5,16 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method, StatusCode};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::SoakError;
 use super::attempts::{Attempt, DEADLINE, End};
-use crate::child::ready;
+use crate::child::{clock_ahead, ready};
 use crate::load::{Answer, Client};
 use store_testbed::checkout::{built, cargo};
 use store_testbed::command::{LONG, run};
@@ -22,6 +23,8 @@ use store_testbed::ports::free_port;
 use store_testbed::progress::wait_until;
 
 const READY: Duration = Duration::from_secs(60);
+/// For a process that was told to end: the deadline of its last requests, and its work after them.
+const ENDED: Duration = Duration::from_secs(40);
 /// Longer than the API may take: its own word is wanted.
 const PATIENCE: Duration = Duration::from_secs(12);
 /// How much of a refusal is kept.
@@ -37,16 +40,40 @@ pub struct Front {
 
 #[derive(Debug)]
 struct Process {
-    program: PathBuf,
+    program: Mutex<PathBuf>,
     environment: Vec<(String, String)>,
+    /// What it is started with beside that.
+    clock: Mutex<Vec<(&'static str, String)>>,
     log: File,
     child: Mutex<Option<Child>>,
     /// Port of probes.
     operations: String,
     client: Client,
     up: AtomicBool,
+    /// Requests that were sent to it and are not answered.
+    asked: AtomicUsize,
     /// How often it was killed: a request that broke while this grew was cut.
     killed: AtomicU64,
+}
+
+/// The API of this checkout, compiled.
+///
+/// # Errors
+/// [`SoakError`] when it cannot be.
+pub fn compiled() -> Result<PathBuf, SoakError> {
+    run(&mut cargo(["build", "--quiet", "--bin", "store-api"]), LONG)?;
+    Ok(built("store-api"))
+}
+
+/// Brings the tables to the version of `program`.
+///
+/// # Errors
+/// [`SoakError`] when it fails.
+pub fn migrate(program: &Path, hosts: &str) -> Result<(), SoakError> {
+    let mut migrate = Command::new(program);
+    migrate.args(["migrate", "--create-keyspace", "--replication-factor", "3", "--datacenter", DATACENTER]);
+    run(migrate.env("CASSANDRA_HOST", hosts), LONG)?;
+    Ok(())
 }
 
 impl Front {
@@ -55,12 +82,21 @@ impl Front {
     /// # Errors
     /// [`SoakError`] when a program fails or is not ready in time.
     pub async fn start(hosts: &str, directory: &Path, settings: &[(&str, &str)]) -> Result<Self, SoakError> {
-        run(&mut cargo(["build", "--quiet", "--bin", "store-api"]), LONG)?;
-        let program = built("store-api");
-        let mut migrate = Command::new(&program);
-        migrate.args(["migrate", "--create-keyspace", "--replication-factor", "3", "--datacenter", DATACENTER]);
-        run(migrate.env("CASSANDRA_HOST", hosts), LONG)?;
-        let process = |number: u8| Process::new(&program, hosts, directory, number, settings);
+        Self::of(&compiled()?, hosts, directory, settings).await
+    }
+
+    /// The same with a program that is there.
+    ///
+    /// # Errors
+    /// [`SoakError`] when it fails or is not ready in time.
+    pub async fn of(
+        program: &Path,
+        hosts: &str,
+        directory: &Path,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, SoakError> {
+        migrate(program, hosts)?;
+        let process = |number: u8| Process::new(program, hosts, directory, number, settings);
         let front = Self { processes: [process(1)?, process(2)?], began: Instant::now(), attempts: Mutex::default() };
         for number in 0..2 {
             front.spawn(number).await?;
@@ -93,6 +129,38 @@ impl Front {
         Ok(())
     }
 
+    /// Puts `program` in the place of one process, as a proxy sees it: nobody asks that one any more, it answers who has
+    /// asked, is told to end, and does so by itself.
+    ///
+    /// # Errors
+    /// [`SoakError`] when the one does not end, or the other is not ready, in time.
+    pub async fn replace(&self, number: usize, program: &Path) -> Result<(), SoakError> {
+        let process = &self.processes[number];
+        process.up.store(false, Ordering::SeqCst);
+        wait_until("the last answers", ENDED, async || match process.asked.load(Ordering::SeqCst) {
+            0 => Ok(()),
+            asked => Err(format!("{asked} requests are not answered")),
+        })
+        .await?;
+        if let Some(pid) = held(&process.child).as_ref().map(Pid::from_child) {
+            kill_process(pid, Signal::TERM).map_err(std::io::Error::from)?;
+        }
+        let status = wait_until("the process to end", ENDED, async || {
+            let ended = held(&process.child).as_mut().map(Child::try_wait).transpose();
+            match ended.map_err(|error| error.to_string())? {
+                Some(Some(status)) => Ok(status),
+                Some(None) => Err("it runs".to_owned()),
+                None => Err("it was never started".to_owned()),
+            }
+        })
+        .await?;
+        if !status.success() {
+            return Err(SoakError::Told(format!("a process that was told to end did so with {status}")));
+        }
+        *held(&process.program) = program.to_owned();
+        self.spawn(number).await
+    }
+
     /// Starts one process and waits until it is ready.
     ///
     /// # Errors
@@ -109,16 +177,21 @@ impl Front {
     /// Sends one request through process `wish`, or the other one while that is down, and keeps what came of it.
     /// `None` is no answer.
     pub async fn send(&self, wish: usize, kind: &'static str, request: &Request) -> Option<Answer> {
-        let process = match &self.processes[wish % 2] {
-            process if process.up.load(Ordering::SeqCst) => process,
-            _ => &self.processes[(wish + 1) % 2],
-        };
+        let mut process = &self.processes[wish % 2];
+        process.asked.fetch_add(1, Ordering::SeqCst);
+        // Counted first: a process that is to go waits for whoever has seen it up.
+        if !process.up.load(Ordering::SeqCst) {
+            process.asked.fetch_sub(1, Ordering::SeqCst);
+            process = &self.processes[(wish + 1) % 2];
+            process.asked.fetch_add(1, Ordering::SeqCst);
+        }
         let (began, killed) = (self.now(), process.killed.load(Ordering::SeqCst));
         let key: &[(&'static str, &str)] = match &request.key {
             Some(key) => &[("idempotency-key", key.as_str())],
             None => &[],
         };
         let sent = process.client.send(request.method.clone(), &request.path, key, request.body.as_ref()).await;
+        process.asked.fetch_sub(1, Ordering::SeqCst);
         let took = self.now().saturating_sub(began);
         let (end, answer) = match sent {
             Ok(answer) => (ended(&answer), Some(answer)),
@@ -127,6 +200,18 @@ impl Front {
         };
         held(&self.attempts).push(Attempt { kind, began, took, end });
         answer
+    }
+
+    /// Gives one process a clock that is so many seconds ahead, with the library for that, or its own again: it is killed
+    /// and started anew.
+    ///
+    /// # Errors
+    /// [`SoakError`] when it is not ready in time.
+    pub async fn set_clock(&self, number: usize, ahead: Option<(&Path, i64)>) -> Result<(), SoakError> {
+        let clock = ahead.map(|(library, seconds)| Vec::from(clock_ahead(library, seconds)));
+        *held(&self.processes[number].clock) = clock.unwrap_or_default();
+        self.kill(number)?;
+        self.spawn(number).await
     }
 
     /// Everything that was sent since the last call.
@@ -204,14 +289,15 @@ impl Process {
             common.iter().chain(settings).map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let url = format!("http://127.0.0.1:{port}");
         let client = Client::new(&url, None, PATIENCE).map_err(|error| SoakError::Client(error.to_string()))?;
-        let (up, killed) = (AtomicBool::new(false), AtomicU64::new(0));
-        let child = Mutex::default();
-        Ok(Self { program: program.to_owned(), environment, log, child, operations, client, up, killed })
+        let (up, asked, killed) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicU64::new(0));
+        let (child, program, clock) = (Mutex::default(), Mutex::new(program.to_owned()), Mutex::default());
+        Ok(Self { program, environment, clock, log, child, operations, client, up, asked, killed })
     }
 
     fn spawn(&self) -> Result<Child, SoakError> {
-        let mut command = keeper::command(&self.program);
+        let mut command = keeper::command(&held(&self.program));
         command.arg("serve").envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.envs(held(&self.clock).iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(self.log.try_clone()?).stderr(self.log.try_clone()?);
         Ok(keeper::spawn(command)?)
     }

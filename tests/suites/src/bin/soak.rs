@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
 use store_load::soak::traffic::Size;
-use store_load::soak::{self, Plan, Turn, faults, replies, report};
-use store_suites::api_suite;
+use store_load::soak::{self, Plan, Turn, faults, replies, report, upgrade};
+use store_suites::{api_suite, debian};
+use store_suites::earlier_api;
 use store_suites::steps::Steps;
 use store_suites::tools;
 use store_testbed::cache::Cache;
@@ -23,6 +24,9 @@ struct Arguments {
     /// Only the loss of the database's answers.
     #[arg(long)]
     replies: bool,
+    /// Only the upgrade from the version before.
+    #[arg(long)]
+    upgrade: bool,
     /// Only schemathesis: with every role, and the administrator's requests while a node is down; or with those named.
     #[arg(long, num_args = 0.., require_equals = true, value_delimiter = ',', value_parser = PossibleValuesParser::new(api_suite::WHO))]
     requests: Option<Vec<String>>,
@@ -67,14 +71,24 @@ async fn main() -> anyhow::Result<ExitCode> {
         (false, false) => arguments.faults.iter().filter_map(|number| faults::ALL.get(*number).copied()).collect(),
     };
     let size = Size { people: arguments.people, products: 8, counted: 3, pause_ms: 300 };
-    let plan = Plan { faults: &chosen, rounds: arguments.rounds, size, seed: arguments.seed };
+    let cache = Cache::open()?;
+    let fake_clock = debian::fake_clock(&cache)?;
+    let plan =
+        Plan { faults: &chosen, rounds: arguments.rounds, size, seed: arguments.seed, fake_clock: &fake_clock };
     let turn = Turn { size, seed: arguments.seed, victim: 0 };
     let mut phases = Vec::new();
-    if !arguments.replies {
+    if !arguments.replies && !arguments.upgrade {
         phases.extend(soak::run(&plan, &directory).await?);
     }
     if arguments.replies {
         phases.push(replies::run(turn, &directory).await?);
+    }
+    if arguments.upgrade {
+        let earlier = earlier_api::ensure(&cache)?;
+        phases.push(upgrade::run(turn, &directory, &earlier).await?);
+    }
+    for fault in phases.iter().flat_map(soak::Phase::faults).take(20) {
+        println!("WRONG {fault}");
     }
     if let Some(path) = arguments.document {
         std::fs::write(path, report::document(&plan, &phases))?;

@@ -1,10 +1,10 @@
 //! oidc-provider-mock: its tokens name no key, and it makes another key at each start.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use store_load::child::Program;
+use store_load::child::{Program, clock_ahead};
 use store_testbed::cache::Cache;
 use store_testbed::progress::wait_until;
 
@@ -49,13 +49,9 @@ impl Mock {
     /// [`ProviderError`] when it cannot be had or does not serve within a minute.
     pub async fn start(cache: &Cache, port: u16, clock: Clock) -> Result<Self, ProviderError> {
         let packages = tools::oidc_provider_mock(cache)?.display().to_string();
-        let (clocks, ahead) = (fake_clock(cache)?.display().to_string(), format!("{:+}s", clock.ahead));
-        let environment = [
-            ("PYTHONPATH", packages.as_str()),
-            ("LD_PRELOAD", &clocks),
-            ("FAKETIME", &ahead),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ];
+        let clocks = clock_ahead(&debian::fake_clock(cache)?, clock.ahead.into());
+        let clocks = clocks.iter().map(|(name, value)| (*name, value.as_str()));
+        let environment: Vec<(&str, &str)> = clocks.chain([("PYTHONPATH", packages.as_str())]).collect();
         let people = USERS.map(|(name, roles)| json!({"sub": name, "roles": roles}).to_string());
         let (listens_at, life) = (port.to_string(), clock.life.to_string());
         let mut arguments = vec!["-m", "oidc_provider_mock", "--port", &listens_at, "--token-max-age", &life];
@@ -85,10 +81,4 @@ impl Mock {
         let answer: Value = exchange.form(&form).send().await?.json().await?;
         text(&answer, "id_token")
     }
-}
-
-/// The library that gives a program another clock.
-fn fake_clock(cache: &Cache) -> Result<PathBuf, ProviderError> {
-    let library = format!("usr/lib/{}-linux-gnu/faketime/libfaketime.so.1", std::env::consts::ARCH);
-    Ok(debian::unpacked(cache, "libfaketime", Path::new(&library))?.join(library))
 }
