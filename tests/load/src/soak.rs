@@ -147,7 +147,7 @@ async fn phase(
         fault.happen(ring, front, turn.victim, fake_clock).await?;
         ring.ready().await?;
         // What the store could not do while it lasted it must do soon after it.
-        let from = if fault.leaves_a_majority() { began } else { front.now() } + GRACE;
+        let from = if fault.leaves_a_store() { began } else { front.now() } + GRACE;
         tokio::time::sleep(from.saturating_sub(front.now()) + AFTER).await;
         Ok(Window { from, to: front.now() })
     };

@@ -85,10 +85,10 @@ impl Fault {
         }
     }
 
-    /// Whether the store can answer while it lasts: a majority of the nodes is there, and an order's conditional writes
-    /// fit into a request's deadline.
-    pub fn leaves_a_majority(self) -> bool {
-        !matches!(self, Self::KillAll | Self::SlowAll)
+    /// Whether the store can answer from its beginning on: a majority of the nodes is there, an order's conditional writes
+    /// fit into a request's deadline, and no process is killed later on.
+    pub fn leaves_a_store(self) -> bool {
+        !matches!(self, Self::KillAll | Self::SlowAll | Self::Clocks(_))
     }
 
     /// Lets it happen to node `victim` and ends it; `fake_clock` is the library that gives a program another clock.

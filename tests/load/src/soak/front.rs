@@ -135,6 +135,13 @@ impl Front {
     /// # Errors
     /// [`SoakError`] when the one does not end, or the other is not ready, in time.
     pub async fn replace(&self, number: usize, program: &Path) -> Result<(), SoakError> {
+        self.end(number).await?;
+        *held(&self.processes[number].program) = program.to_owned();
+        self.spawn(number).await
+    }
+
+    /// Lets one process answer who has asked, and end by itself.
+    async fn end(&self, number: usize) -> Result<(), SoakError> {
         let process = &self.processes[number];
         process.up.store(false, Ordering::SeqCst);
         wait_until("the last answers", ENDED, async || match process.asked.load(Ordering::SeqCst) {
@@ -157,8 +164,7 @@ impl Front {
         if !status.success() {
             return Err(SoakError::Told(format!("a process that was told to end did so with {status}")));
         }
-        *held(&process.program) = program.to_owned();
-        self.spawn(number).await
+        Ok(())
     }
 
     /// Starts one process and waits until it is ready.
@@ -202,15 +208,15 @@ impl Front {
         answer
     }
 
-    /// Gives one process a clock that is so many seconds ahead, with the library for that, or its own again: it is killed
-    /// and started anew.
+    /// Gives one process a clock that is so many seconds ahead, with the library for that, or its own again: it ends
+    /// by itself and is started anew.
     ///
     /// # Errors
     /// [`SoakError`] when it is not ready in time.
     pub async fn set_clock(&self, number: usize, ahead: Option<(&Path, i64)>) -> Result<(), SoakError> {
+        self.end(number).await?;
         let clock = ahead.map(|(library, seconds)| Vec::from(clock_ahead(library, seconds)));
         *held(&self.processes[number].clock) = clock.unwrap_or_default();
-        self.kill(number)?;
         self.spawn(number).await
     }
 
