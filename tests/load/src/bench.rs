@@ -11,5 +11,6 @@ pub mod page;
 pub mod parts;
 pub mod peers;
 pub mod ring;
+pub mod rush;
 pub mod store;
 pub mod writes;

@@ -83,10 +83,30 @@ impl Store {
     /// # Errors
     /// [`ApiBenchError`] when it does not get ready.
     pub async fn another(&self, settings: &[(&str, &str)]) -> Result<(Program, SocketAddr), ApiBenchError> {
-        let tokens = self.directory.path().join("tokens");
-        let (api, [address, _]) = start_api(&self.store_api, self.node, &tokens, settings)?;
-        self.ready(address).await?;
+        let (api, [address, _]) = self.another_told(settings).await?;
         Ok((api, address))
+    }
+
+    /// The same, and where it tells its metrics.
+    ///
+    /// # Errors
+    /// [`ApiBenchError`] when it does not get ready.
+    pub async fn another_told(&self, settings: &[(&str, &str)]) -> Result<(Program, [SocketAddr; 2]), ApiBenchError> {
+        let tokens = self.directory.path().join("tokens");
+        let (api, addresses) = start_api(&self.store_api, self.node, &tokens, settings)?;
+        self.ready(addresses[0]).await?;
+        Ok((api, addresses))
+    }
+
+    /// Statements that a process has sent since it began, by its metrics.
+    ///
+    /// # Errors
+    /// [`ApiBenchError`] when it does not tell them.
+    pub async fn statements_of(&self, operations: SocketAddr) -> Result<f64, ApiBenchError> {
+        let metrics = self.get(operations, "/metrics").await?;
+        let metrics = String::from_utf8_lossy(&metrics);
+        let counts = metrics.lines().filter(|line| line.starts_with("db_client_operation_duration_seconds_count"));
+        Ok(counts.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum())
     }
 
     /// The processes of Cassandra.

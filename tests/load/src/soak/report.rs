@@ -80,7 +80,10 @@ mod tests {
         let verdict = Verdict { checked: 7, linearizable: 3, ..Verdict::default() };
         let phase = Phase { name: "stop".into(), tally, verdict, settled: Duration::from_secs(2), lost_replies: 0 };
         let size = Size { people: 12, products: 8, counted: 3, pause_ms: 300 };
-        let page = document(&Plan { faults: &[], rounds: 1, size, seed: 1, fake_clock: "none".as_ref() }, &[phase.clone(), phase]);
+        let page = document(
+            &Plan { faults: &[], rounds: 1, size, seed: 1, fake_clock: "none".as_ref() },
+            &[phase.clone(), phase],
+        );
         assert!(
             page.contains("**20 requests, 14 operations checked, 6 histories linearizable by porcupine, 2 faults.**")
         );

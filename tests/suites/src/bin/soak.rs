@@ -6,10 +6,10 @@ use clap::Parser;
 use clap::builder::PossibleValuesParser;
 use store_load::soak::traffic::Size;
 use store_load::soak::{self, Plan, Turn, faults, replies, report, upgrade};
-use store_suites::{api_suite, debian};
 use store_suites::earlier_api;
 use store_suites::steps::Steps;
 use store_suites::tools;
+use store_suites::{api_suite, debian};
 use store_testbed::cache::Cache;
 
 /// Runs faults under traffic on a ring of its own, as root.
@@ -73,8 +73,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let size = Size { people: arguments.people, products: 8, counted: 3, pause_ms: 300 };
     let cache = Cache::open()?;
     let fake_clock = debian::fake_clock(&cache)?;
-    let plan =
-        Plan { faults: &chosen, rounds: arguments.rounds, size, seed: arguments.seed, fake_clock: &fake_clock };
+    let plan = Plan { faults: &chosen, rounds: arguments.rounds, size, seed: arguments.seed, fake_clock: &fake_clock };
     let turn = Turn { size, seed: arguments.seed, victim: 0 };
     let mut phases = Vec::new();
     if !arguments.replies && !arguments.upgrade {
