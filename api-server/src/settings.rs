@@ -118,7 +118,7 @@ pub struct Settings {
     /// Rack whose replicas are asked first
     #[arg(long, env = "STORE_LOCAL_RACK", requires = "local_datacenter", value_parser = clap::builder::NonEmptyStringValueParser::new(), global = true)]
     pub local_rack: Option<String>,
-    /// Level of plain reads and writes
+    /// Level of reads that name none; what is written is never below LOCAL_QUORUM
     #[arg(long, env = "STORE_CONSISTENCY", default_value = "LOCAL_QUORUM", value_parser = plain_level, global = true)]
     pub consistency: Level,
     /// Level of the Paxos phase

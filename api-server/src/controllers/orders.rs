@@ -88,7 +88,7 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
     responses(
         (status = 200, description = "One page", body = [OrderDoc], headers(
             ("Link" = String, description = "`rel=\"next\"` when there is a next page"),
-            ("Consistency-Level" = String, description = "Level that was used"),
+            ("Consistency-Level" = String, description = "Level that decided"),
             ("Cassandra-Coordinator" = String, description = "Node that coordinated"),
         )),
         (status = 400, response = crate::openapi::Malformed),
@@ -126,7 +126,7 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     responses(
         (status = 200, description = "The order", body = OrderDoc, headers(
             ("ETag" = String, description = "Version in quotes"),
-            ("Consistency-Level" = String, description = "Level that was used"),
+            ("Consistency-Level" = String, description = "Level that decided"),
             ("Cassandra-Coordinator" = String, description = "Node that coordinated"),
         )),
         (status = 304, description = "The client has this version"),

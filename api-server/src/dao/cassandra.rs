@@ -48,7 +48,7 @@ pub use users::CassandraUsers;
 #[derive(Debug, Clone)]
 pub struct Usage {
     pub keyspace: String,
-    /// Level of plain reads and writes.
+    /// Level of the plain reads that clients ask for. What the store does for itself is never below LOCAL_QUORUM.
     pub level: Level,
     /// Level of the Paxos phase; the same for every process of a shop.
     pub serial: SerialConsistency,

@@ -21,7 +21,17 @@ pub use products::MemoryProducts;
 pub use ranks::MemoryRanks;
 pub use users::MemoryUsers;
 
-use super::Daos;
+use super::{Context, Daos, Level, Receipt};
+
+/// How a plain read was answered.
+fn read(cx: &Context) -> Receipt {
+    Receipt::local(cx.level.unwrap_or(Level::BOOKS))
+}
+
+/// How a change was decided.
+fn decided(cx: &Context) -> Receipt {
+    Receipt::local(Level::BOOKS.raised_to(cx.level))
+}
 
 /// All DAOs over one empty store.
 pub fn daos() -> Daos {

@@ -218,7 +218,7 @@ impl ClusterDao for CassandraCluster {
     }
 
     fn default_level(&self) -> Level {
-        self.database.level
+        self.database.level_of_reads
     }
 
     async fn trace_summary(&self, trace: Uuid) -> Option<String> {
