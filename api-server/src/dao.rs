@@ -14,6 +14,7 @@ pub mod level;
 pub mod memory;
 pub mod orders;
 pub mod page;
+pub mod payments;
 pub mod price;
 pub mod products;
 pub mod ranks;
@@ -42,6 +43,7 @@ pub struct Daos {
     pub idempotency: Arc<dyn idempotency::IdempotencyDao>,
     pub ledger: Arc<dyn ledger::LedgerDao>,
     pub orders: Arc<dyn orders::OrderDao>,
+    pub payments: Arc<dyn payments::PaymentDao>,
     pub ranks: Arc<dyn ranks::RankDao>,
     pub imports: Arc<dyn imports::ImportDao>,
     pub cluster: Arc<dyn cluster::ClusterDao>,

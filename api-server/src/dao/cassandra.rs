@@ -12,6 +12,7 @@ mod listing;
 pub mod migrations;
 mod observe;
 mod orders;
+mod payments;
 mod products;
 mod ranks;
 pub mod session;
@@ -39,6 +40,7 @@ pub use imports::CassandraImports;
 pub use ledger::CassandraLedger;
 pub use observe::Observer;
 pub use orders::CassandraOrders;
+pub use payments::CassandraPayments;
 pub use products::CassandraProducts;
 pub use ranks::CassandraRanks;
 pub use sweeper::Sweeper;
@@ -83,6 +85,7 @@ pub async fn daos(
     let idempotency = CassandraIdempotency::prepare(Arc::clone(&database)).await?;
     let ledger = CassandraLedger::prepare(Arc::clone(&database)).await?;
     let orders = CassandraOrders::prepare(Arc::clone(&database)).await?;
+    let payments = CassandraPayments::prepare(Arc::clone(&database)).await?;
     let ranks = CassandraRanks::prepare(Arc::clone(&database)).await?;
     let imports = CassandraImports::prepare(Arc::clone(&database)).await?;
     let cluster = CassandraCluster::prepare(database).await?;
@@ -93,6 +96,7 @@ pub async fn daos(
         idempotency: Arc::new(idempotency),
         ledger: Arc::new(ledger),
         orders: Arc::new(orders),
+        payments: Arc::new(payments),
         ranks: Arc::new(ranks),
         imports: Arc::new(imports),
         cluster: Arc::new(cluster),

@@ -6,6 +6,7 @@ mod idempotency;
 mod imports;
 mod ledger;
 mod orders;
+mod payments;
 mod products;
 mod ranks;
 mod users;
@@ -17,6 +18,7 @@ pub use idempotency::MemoryIdempotency;
 pub use imports::MemoryImports;
 pub use ledger::MemoryLedger;
 pub use orders::MemoryOrders;
+pub use payments::MemoryPayments;
 pub use products::MemoryProducts;
 pub use ranks::MemoryRanks;
 pub use users::MemoryUsers;
@@ -41,6 +43,7 @@ pub fn daos() -> Daos {
         idempotency: Arc::new(MemoryIdempotency::default()),
         ledger: Arc::new(MemoryLedger::default()),
         orders: Arc::new(MemoryOrders::default()),
+        payments: Arc::new(MemoryPayments::default()),
         ranks: Arc::new(MemoryRanks::default()),
         imports: Arc::new(MemoryImports::default()),
         cluster: Arc::new(MemoryCluster),

@@ -30,7 +30,7 @@ pub type FoundRow<'f> = (
 );
 
 /// What a plain read of the truth found under an id.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Found<'f> {
     User(UserRef<'f>),
     /// An erased user of whom a name or an address is there again.
@@ -154,10 +154,11 @@ mod tests {
         let at = Some(CqlTimestamp(7));
         let row = |name, email, erased| (Uuid::nil(), name, email, Some(2), at, at, erased);
         assert!(matches!(found_of(row(Some("Ana"), Some("a@example.org"), None)), Found::User(_)));
-        assert_eq!(found_of(row(Some("Ana"), Some("a@example.org"), at)), Found::CameBack);
-        assert_eq!(found_of(row(None, Some("a@example.org"), at)), Found::CameBack);
-        assert_eq!(found_of(row(None, None, at)), Found::Nobody);
-        assert_eq!(found_of((Uuid::nil(), None, None, None, None, None, None)), Found::Nobody);
+        for name in [Some("Ana"), None] {
+            assert!(matches!(found_of(row(name, Some("a@example.org"), at)), Found::CameBack));
+        }
+        assert!(matches!(found_of(row(None, None, at)), Found::Nobody));
+        assert!(matches!(found_of((Uuid::nil(), None, None, None, None, None, None)), Found::Nobody));
     }
 
     #[test]
