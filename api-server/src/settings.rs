@@ -124,6 +124,9 @@ pub struct Settings {
     /// Level of the Paxos phase
     #[arg(long, env = "STORE_SERIAL_CONSISTENCY", default_value = "LOCAL_SERIAL", global = true)]
     pub serial_consistency: SerialLevel,
+    /// Let LOCAL_SERIAL be used with replicas in several datacenters, where all that writes uses one of them
+    #[arg(long, env = "STORE_ALLOW_LOCAL_SERIAL", num_args = 0..=1, default_value_t = false, default_missing_value = "true", global = true)]
+    pub allow_local_serial: bool,
     /// Deadline of one request in milliseconds
     #[arg(long, env = "STORE_REQUEST_TIMEOUT_MS", default_value_t = 8000, value_parser = clap::value_parser!(u64).range(100..=600_000), global = true)]
     pub request_timeout_ms: u64,

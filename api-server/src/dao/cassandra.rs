@@ -2,6 +2,7 @@
 
 mod change;
 mod cluster;
+mod datacenters;
 mod execute;
 mod hedging;
 mod idempotency;
@@ -35,6 +36,7 @@ use self::session::Connected;
 use super::{Daos, Level};
 
 pub use cluster::CassandraCluster;
+pub use datacenters::refuse_to_decide_apart;
 pub use idempotency::CassandraIdempotency;
 pub use imports::CassandraImports;
 pub use ledger::CassandraLedger;
@@ -68,6 +70,14 @@ pub struct Usage {
 pub enum StartError {
     #[error("could not prepare a statement on {table}: {detail}")]
     Prepare { table: &'static str, detail: String },
+    #[error("could not read how keyspace {keyspace} is replicated: {detail}")]
+    Replication { keyspace: String, detail: String },
+    #[error(
+        "keyspace {keyspace} is replicated to the datacenters {datacenters}, and at LOCAL_SERIAL each of them decides by itself, so \
+         that the same units could be sold in both: set STORE_SERIAL_CONSISTENCY=SERIAL for every process of the shop, or allow it \
+         by STORE_ALLOW_LOCAL_SERIAL=true where all of them, and whatever else writes, use one datacenter"
+    )]
+    DecidedApart { keyspace: String, datacenters: String },
     #[error("could not read the schema's version: {0}")]
     Schema(#[from] migrations::MigrationError),
 }
@@ -89,7 +99,8 @@ pub async fn daos(
     let ranks = CassandraRanks::prepare(Arc::clone(&database)).await?;
     let imports = CassandraImports::prepare(Arc::clone(&database)).await?;
     let cluster = CassandraCluster::prepare(database).await?;
-    let sweepers = vec![Sweeper::start(&products, observer.sweeps()), Sweeper::start(&users, observer.sweeps())];
+    let (lease, sweeps) = (usage.lease, observer.sweeps());
+    let sweepers = vec![Sweeper::start(&products, lease, sweeps), Sweeper::start(&users, lease, sweeps)];
     let daos = Daos {
         products,
         users,

@@ -328,7 +328,7 @@ async fn a_change_that_a_crash_left_half_way_is_finished_by_the_sweeper() {
 async fn the_sweeper_of_a_process_sweeps_and_keeps_its_position() {
     let Some(ground) = Ground::new().await else { return };
     let dao = ground.products().await;
-    let _sweeper = sweeper::Sweeper::start(&dao, Ground::observer().sweeps());
+    let _sweeper = sweeper::Sweeper::start(&dao, LEASE, Ground::observer().sweeps());
     let mut kept = None;
     for _ in 0..200 {
         kept = dao.intents.done_until(&cx()).await.unwrap();
