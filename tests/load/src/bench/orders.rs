@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use super::api::ApiBenchError;
 use super::parts::{Asked, Parts, Until};
 use super::store::Store;
-pub(super) use carts::{CARTS, Carts, LINES_MAX};
+pub(super) use carts::{Carts, LINES_MAX};
 use counters::{Counted, Counters};
 pub(super) use page::orders_part;
 use store_testbed::progress::{say, wait_until};

@@ -127,7 +127,8 @@ pub async fn measure(
         store.cassandras().into_iter().try_for_each(|pid| pin(pid, of_store.clone()))?;
         // What this process starts inherits it.
         pin(std::process::id(), of_clients)?;
-        let told = stream::iter(bounds).then(|bounds| under(parts, &store, &requests, *bounds, (&of_store, times), time));
+        let told =
+            stream::iter(bounds).then(|bounds| under(parts, &store, &requests, *bounds, (&of_store, times), time));
         let told: Result<Vec<Vec<OverloadFigures>>, ApiBenchError> = told.try_collect().await;
         pin(std::process::id(), 0..machine)?;
         figures.extend(told?.into_iter().flatten());

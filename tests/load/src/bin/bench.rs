@@ -25,6 +25,10 @@ use store_testbed::progress::say;
 struct Arguments {
     #[command(subcommand)]
     part: Option<Part>,
+    /// Take store-api and store-bench from this directory in place of optimized builds: to see that it works. The figures
+    /// are printed and not kept.
+    #[arg(long, global = true)]
+    built: Option<PathBuf>,
     /// Rounds of each comparison of the API.
     #[arg(long, global = true, default_value_t = 6)]
     rounds: usize,
@@ -129,12 +133,17 @@ async fn main() -> anyhow::Result<()> {
         } else {
             let parts = match &built {
                 Some(parts) => parts,
-                None => built.insert(build(&target)?),
+                None => built.insert(match &arguments.built {
+                    Some(directory) => Parts::of(directory),
+                    None => build(&target)?,
+                }),
             };
             measure_api(part, parts, &arguments, &mut measured).await?;
         }
         measured.measured.insert(part.name().to_owned(), machine());
-        keep(&file, &measured)?;
+        if arguments.built.is_none() {
+            keep(&file, &measured)?;
+        }
     }
     println!("{}", render(&measured));
     Ok(())
@@ -153,8 +162,7 @@ fn build(target: &Path) -> anyhow::Result<Parts> {
     // what both need.
     let mut build = cargo(["build", "--quiet", "--release", "--bin", "store-api", "--bin", "store-bench"]);
     run(build.args(["-p", "store-api", "-p", "store-operator", "-p", "store-bench"]), LONG)?;
-    let release = target.join("release");
-    Ok(Parts { store_api: release.join("store-api"), store_bench: release.join("store-bench") })
+    Ok(Parts::of(&target.join("release")))
 }
 
 async fn measure_api(part: Part, parts: &Parts, arguments: &Arguments, measured: &mut Measured) -> anyhow::Result<()> {
@@ -187,7 +195,9 @@ async fn measure_api(part: Part, parts: &Parts, arguments: &Arguments, measured:
         Part::Overload => {
             let bounds: Vec<_> = std::iter::once(None).chain(arguments.bounds.iter().copied().map(Some)).collect();
             let time = Duration::from_secs(arguments.crowded);
-            measured.overload = overload::measure(parts, &bounds, (&arguments.cpus, &arguments.times), time).await.context("measuring an overload")?;
+            measured.overload = overload::measure(parts, &bounds, (&arguments.cpus, &arguments.times), time)
+                .await
+                .context("measuring an overload")?;
         }
         Part::Api | Part::Operator => {
             measured.api = Some(api::measure(parts, effort).await.context("measuring the API")?);
