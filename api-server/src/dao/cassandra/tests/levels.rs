@@ -1,6 +1,8 @@
 //! Levels on a real Cassandra. A keyspace with twice as many replicas as there are nodes tells them apart: it answers at
 //! ONE and has never a quorum.
 
+use scylla::statement::Consistency;
+use scylla::statement::unprepared::Statement;
 use uuid::Uuid;
 
 use super::{Ground, KeyspaceToCreate, cx};
@@ -28,7 +30,9 @@ impl Ground {
     }
 
     async fn rows(&self, table: &str) -> usize {
-        let rows = self.cql(&format!("SELECT * FROM {{ks}}.{table}")).await;
+        let mut read = Statement::new(format!("SELECT * FROM {}.{table}", self.keyspace));
+        read.set_consistency(Consistency::One);
+        let rows = self.connected.session.query_unpaged(read, ()).await.unwrap();
         rows.into_rows_result().unwrap().rows_num()
     }
 }
