@@ -26,7 +26,7 @@ pub struct Bounds {
     pub waiting: usize,
     /// How long one waits at most.
     pub patience: Duration,
-    /// In a crowd as many are worked on as end within this time.
+    /// In a crowd before a busy store as many are worked on as end within this time.
     pub turn: Duration,
 }
 
@@ -55,12 +55,13 @@ struct Crowd {
 pub struct Slot {
     door: Arc<Admission>,
     permit: Option<OwnedSemaphorePermit>,
+    since: Instant,
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         if let Some(permit) = self.permit.take() {
-            self.door.leave(permit);
+            self.door.leave(permit, self.since.elapsed());
         }
     }
 }
@@ -78,11 +79,11 @@ impl Admission {
     /// A door without anybody inside.
     pub fn new(bounds: Bounds) -> Arc<Self> {
         let bounds = Bounds { working: bounds.working.min(Semaphore::MAX_PERMITS), ..bounds };
-        let as_many = || Arc::new(Semaphore::new(bounds.working));
-        let crowd = Crowd { pace: Pace::new(Instant::now()), allowed: Allowed::most(&bounds), owed: 0 };
+        let allowed = Allowed::first(&bounds);
+        let crowd = Crowd { pace: Pace::new(Instant::now()), allowed, owed: 0 };
         Arc::new(Self {
-            slots: as_many(),
-            outside: as_many(),
+            slots: Arc::new(Semaphore::new(allowed.working)),
+            outside: Arc::new(Semaphore::new(bounds.working)),
             waiting: AtomicUsize::new(0),
             bounds,
             crowd: Mutex::new(crowd),
@@ -91,12 +92,12 @@ impl Admission {
 
     /// A slot for as long as the request is worked on; `None`: it is turned away.
     pub async fn enter(self: &Arc<Self>) -> Option<Slot> {
-        let slot = |permit| Slot { door: Arc::clone(self), permit: Some(permit) };
+        let slot = |permit| Slot { door: Arc::clone(self), permit: Some(permit), since: Instant::now() };
         // Whoever waits goes first: a freed slot is theirs before anybody can try for it here.
         if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
             return Some(slot(permit));
         }
-        let places = self.look(Pace::crowded).allowed.waiting;
+        let places = self.look(|pace, _| pace.crowded()).allowed.waiting;
         let place = Place(&self.waiting);
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= places {
             return None;
@@ -111,18 +112,19 @@ impl Admission {
         self.crowd.lock().unwrap_or_else(PoisonError::into_inner).allowed.working
     }
 
-    fn leave(&self, permit: OwnedSemaphorePermit) {
-        let mut crowd = self.look(Pace::finished);
+    fn leave(&self, permit: OwnedSemaphorePermit, took: Duration) {
+        let mut crowd = self.look(|pace, inside| pace.finished(inside, took, self.bounds.turn));
         if crowd.owed > 0 {
             crowd.owed -= 1;
             permit.forget();
         }
     }
 
-    /// Notes something, and changes how many are let in when it is time for that.
-    fn look(&self, note: impl FnOnce(&mut Pace)) -> std::sync::MutexGuard<'_, Crowd> {
+    /// Notes something, told how many are inside, and changes how many are let in when it is time for that.
+    fn look(&self, note: impl FnOnce(&mut Pace, usize)) -> std::sync::MutexGuard<'_, Crowd> {
         let mut crowd = self.crowd.lock().unwrap_or_else(PoisonError::into_inner);
-        note(&mut crowd.pace);
+        let inside = (crowd.allowed.working + crowd.owed).saturating_sub(self.slots.available_permits());
+        note(&mut crowd.pace, inside);
         if let Some(seen) = crowd.pace.look(Instant::now()) {
             let next = crowd.allowed.after(&seen, &self.bounds);
             let now = std::mem::replace(&mut crowd.allowed, next).working;
@@ -149,7 +151,7 @@ mod tests {
         Admission::new(Bounds {
             working,
             waiting,
-            patience: Duration::from_millis(100),
+            patience: Duration::from_millis(50),
             turn: Duration::from_millis(500),
         })
     }
@@ -196,7 +198,7 @@ mod tests {
         assert!(door.enter().now_or_never().expect("at once").is_none());
         let began = tokio::time::Instant::now();
         assert!(waiting.await.is_none());
-        assert_eq!(began.elapsed(), Duration::from_millis(100));
+        assert_eq!(began.elapsed(), Duration::from_millis(50));
         assert_eq!(door.waiting.load(Ordering::Relaxed), 0);
     }
 
@@ -221,10 +223,11 @@ mod tests {
             door.allowed()
         };
         let (_, allowed) = tokio::join!(crowd(&door, 600, Duration::from_secs(2), Duration::from_secs(20)), later);
-        assert_eq!(allowed, pace::LEAST);
+        assert!((pace::LEAST..=2 * pace::LEAST).contains(&allowed), "{allowed}");
         assert_eq!(door.slots.available_permits(), door.allowed(), "all have left");
         crowd(&door, 300, Duration::from_millis(10), Duration::from_secs(5)).await;
-        assert_eq!((door.allowed(), door.slots.available_permits()), (256, 256));
+        assert_eq!(door.slots.available_permits(), door.allowed(), "all have left");
+        assert_eq!(door.allowed(), 256);
     }
 
     #[tokio::test(start_paused = true)]

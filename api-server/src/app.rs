@@ -51,6 +51,7 @@ impl Services {
                 orders::Daos {
                     orders: daos.orders,
                     ledger: Arc::clone(&daos.ledger),
+                    payments: daos.payments,
                     ranks: Arc::clone(&daos.ranks),
                     products: Arc::clone(&daos.products),
                     users: Arc::clone(&daos.users),

@@ -14,6 +14,7 @@ pub mod level;
 pub mod memory;
 pub mod orders;
 pub mod page;
+pub mod payments;
 pub mod price;
 pub mod products;
 pub mod ranks;
@@ -42,6 +43,7 @@ pub struct Daos {
     pub idempotency: Arc<dyn idempotency::IdempotencyDao>,
     pub ledger: Arc<dyn ledger::LedgerDao>,
     pub orders: Arc<dyn orders::OrderDao>,
+    pub payments: Arc<dyn payments::PaymentDao>,
     pub ranks: Arc<dyn ranks::RankDao>,
     pub imports: Arc<dyn imports::ImportDao>,
     pub cluster: Arc<dyn cluster::ClusterDao>,
@@ -54,7 +56,8 @@ pub struct Context {
     pub deadline: Instant,
     /// Wall clock at the start of the request, milliseconds since 1970.
     pub now_ms: i64,
-    /// Consistency level of plain reads and writes; `None` is the configured default.
+    /// Consistency level of the plain reads that a client asked for, whatever it is. Writes it may raise and never lower.
+    /// `None` is the store's own: LOCAL_QUORUM, or the configured one where that is stronger.
     pub level: Option<Level>,
     /// Lists end here with what they have found, long before the deadline.
     pub enough_at: Instant,
@@ -78,7 +81,8 @@ impl Context {
         Self { trace: TraceAsk::NONE, ..*self }
     }
 
-    /// The same for what the client has not asked for: at the default level, and untraced.
+    /// The same for what the client has not asked for: at the store's own level, which is never below LOCAL_QUORUM, and
+    /// untraced.
     pub fn plain(&self) -> Self {
         Self { level: None, ..self.untraced() }
     }

@@ -56,7 +56,7 @@ impl Metrics {
         )?)?;
         let allowed = catalogue.add(IntGauge::new(
             "store_requests_allowed",
-            "Requests that may be worked on at once: STORE_MAX_REQUESTS, and in a crowd as many as end within STORE_CROWD_MS.",
+            "Requests that may be worked on at once: 64 and twice as many as were there, STORE_MAX_REQUESTS at most; in a crowd before a busy store as many as end within STORE_CROWD_MS.",
         )?)?;
         let log_lines_lost = catalogue.add(IntCounter::new(
             "store_access_log_lines_lost_total",

@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod lines;
 pub mod order;
 pub mod orders;
+pub mod payments;
 pub mod precondition;
 pub mod product;
 pub mod products;

@@ -183,8 +183,8 @@ pub struct ReadHeaders {
 #[into_params(parameter_in = Header)]
 #[allow(dead_code, reason = "documents the headers; they are read by controllers::request")]
 pub struct WriteHeaders {
-    /// Consistency level of the plain parts of this write. Uniqueness and versions are always
-    /// decided by lightweight transactions, which no header weakens.
+    /// Consistency level of this write, where it is above LOCAL_QUORUM. Uniqueness and versions are always decided by
+    /// lightweight transactions, and no header weakens what is written.
     #[param(rename = "Consistency-Level", value_type = Option<WriteLevel>, nullable = false, inline)]
     consistency_level: Option<String>,
     /// Ask Cassandra for a trace; its id and summary come back under the same name.

@@ -140,6 +140,7 @@ async fn connect_once(app: &App, settings: &Settings, observer: &Observer) -> Re
         migrate_with(&connected.session, settings, Level::LocalQuorum, None).await?;
     }
     check_schema(&connected.session, settings).await?;
+    check_datacenters(&connected.session, settings).await?;
     let (daos, sweepers) = cassandra::daos(connected, &usage(settings), observer)
         .await
         .map_err(|error: StartError| RunError::Start(error.to_string()))?;
@@ -160,6 +161,15 @@ async fn check_schema(session: &Session, settings: &Settings) -> Result<(), RunE
         )));
     }
     Ok(())
+}
+
+/// Nothing is decided where two datacenters would decide it apart.
+async fn check_datacenters(session: &Session, settings: &Settings) -> Result<(), RunError> {
+    if settings.allow_local_serial {
+        return Ok(());
+    }
+    let refused = cassandra::refuse_to_decide_apart(session, &settings.keyspace, serial(settings)).await;
+    refused.map_err(|error| RunError::Start(error.to_string()))
 }
 
 /// Brings the schema to the version that this program needs, at the level of `STORE_CONSISTENCY`.
@@ -206,6 +216,7 @@ async fn services_of_a_command(settings: &Settings) -> Result<(Services, Vec<Swe
     let deadline = Instant::now() + Duration::from_secs(settings.migrate_timeout_seconds);
     let connected = open_until(settings, deadline).await?;
     check_schema(&connected.session, settings).await?;
+    check_datacenters(&connected.session, settings).await?;
     let start = |error: &dyn std::fmt::Display| RunError::Start(error.to_string());
     // Nobody scrapes a command that ends.
     let unseen = Catalogue::new();

@@ -118,12 +118,15 @@ pub struct Settings {
     /// Rack whose replicas are asked first
     #[arg(long, env = "STORE_LOCAL_RACK", requires = "local_datacenter", value_parser = clap::builder::NonEmptyStringValueParser::new(), global = true)]
     pub local_rack: Option<String>,
-    /// Level of plain reads and writes
+    /// Level of reads that name none; what is written is never below LOCAL_QUORUM
     #[arg(long, env = "STORE_CONSISTENCY", default_value = "LOCAL_QUORUM", value_parser = plain_level, global = true)]
     pub consistency: Level,
     /// Level of the Paxos phase
     #[arg(long, env = "STORE_SERIAL_CONSISTENCY", default_value = "LOCAL_SERIAL", global = true)]
     pub serial_consistency: SerialLevel,
+    /// Let LOCAL_SERIAL be used with replicas in several datacenters, where all that writes uses one of them
+    #[arg(long, env = "STORE_ALLOW_LOCAL_SERIAL", num_args = 0..=1, default_value_t = false, default_missing_value = "true", global = true)]
+    pub allow_local_serial: bool,
     /// Deadline of one request in milliseconds
     #[arg(long, env = "STORE_REQUEST_TIMEOUT_MS", default_value_t = 8000, value_parser = clap::value_parser!(u64).range(100..=600_000), global = true)]
     pub request_timeout_ms: u64,
@@ -133,14 +136,14 @@ pub struct Settings {
     /// Requests worked on at once, at most
     #[arg(long, env = "STORE_MAX_REQUESTS", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..), global = true)]
     pub max_requests: u32,
-    /// In a crowd as many are worked on as end within so many milliseconds, and no fewer than 64
+    /// In a crowd before a busy store as many are worked on as end within so many milliseconds, and no fewer than 8
     #[arg(long, env = "STORE_CROWD_MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(10..=600_000), global = true)]
     pub crowd_ms: u64,
     /// Requests that may wait for one of these to end
     #[arg(long, env = "STORE_MAX_WAITING", default_value_t = 256, global = true)]
     pub max_waiting: u32,
     /// How long a request may wait so, in milliseconds
-    #[arg(long, env = "STORE_MAX_WAIT_MS", default_value_t = 100, global = true)]
+    #[arg(long, env = "STORE_MAX_WAIT_MS", default_value_t = 50, global = true)]
     pub max_wait_ms: u64,
     /// Connections open at once; one for each 128 KiB of the memory limit unless given, 4096 at most
     #[arg(long, env = "STORE_MAX_CONNECTIONS", value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true)]

@@ -283,7 +283,8 @@ pub struct ApiSpec {
     #[schemars(length(min = 1, max = 64))]
     #[serde(default = "default_keyspace")]
     pub keyspace: String,
-    /// Consistency of requests that name none. Default: LOCAL_QUORUM.
+    /// Consistency of reads that name none. What is written, and what the API reads to decide, is never below
+    /// LOCAL_QUORUM, whatever is set here. Default: LOCAL_QUORUM.
     #[serde(default)]
     pub consistency: Consistency,
     /// Consistency of the Paxos phase of conditional writes. Default: LOCAL_SERIAL.
@@ -565,7 +566,7 @@ pub enum DeletionPolicy {
     Delete,
 }
 
-/// Consistency level of plain reads and writes.
+/// Consistency level of plain reads.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Consistency {

@@ -41,7 +41,7 @@ pub fn sdl() -> String {
     params(crate::openapi::ReadHeaders),
     responses(
         (status = 200, description = "Answered, each field that could not be read with an error", headers(
-            ("Consistency-Level" = String, description = "Level that was used"),
+            ("Consistency-Level" = String, description = "Level that decided"),
             ("Cassandra-Coordinator" = String, description = "Node that coordinated the last read"),
         ), content(
             (ResponseDoc = "application/graphql-response+json"),

@@ -12,7 +12,9 @@ use super::request::{self, Access, JSON, JSON_OR_PATCH, Query};
 use crate::app::App;
 use crate::models::ModelError;
 use crate::models::order::Change;
-use crate::models::orders::{Filter, Status};
+use crate::models::orders::Filter;
+use crate::models::payments::Paid;
+use crate::models::precondition::Tags;
 use crate::problem::{Problem, ProblemDoc};
 use crate::views::json;
 use crate::views::order::{
@@ -66,7 +68,7 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
     };
     let work = |identity| async move {
         let (order, receipt) = services.orders.create(&cx, draft, identity).await?;
-        Ok(Created::at(format!("/orders/{}", order.id), order.version, view::shown(&order), receipt))
+        Ok(Created::at(format!("/orders/{}", order.id), order.version, view::shown(&order, &Paid::NOTHING), receipt))
     };
     once.create(work, |kept| kept).await
 }
@@ -88,7 +90,7 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
     responses(
         (status = 200, description = "One page", body = [OrderDoc], headers(
             ("Link" = String, description = "`rel=\"next\"` when there is a next page"),
-            ("Consistency-Level" = String, description = "Level that was used"),
+            ("Consistency-Level" = String, description = "Level that decided"),
             ("Cassandra-Coordinator" = String, description = "Node that coordinated"),
         )),
         (status = 400, response = crate::openapi::Malformed),
@@ -115,6 +117,9 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
 }
 
 /// Read an order
+///
+/// With what was paid for it. A payment that does not count (another one was faster, or the order was cancelled) makes no
+/// version of the order; one that has such payments is answered in full whatever `If-None-Match` says.
 #[utoipa::path(
     get, path = "/orders/{id}", tag = "orders", operation_id = "getOrder",
     params(
@@ -126,7 +131,7 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     responses(
         (status = 200, description = "The order", body = OrderDoc, headers(
             ("ETag" = String, description = "Version in quotes"),
-            ("Consistency-Level" = String, description = "Level that was used"),
+            ("Consistency-Level" = String, description = "Level that decided"),
             ("Cassandra-Coordinator" = String, description = "Node that coordinated"),
         )),
         (status = 304, description = "The client has this version"),
@@ -142,20 +147,22 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let id = request::path_id(&parts, "order")?;
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
-    let condition = request::condition(&parts.headers);
+    let mut condition = request::condition(&parts.headers);
     let cx = request::context(&app, &parts.headers, Access::Read)?;
     let services = request::services(&app)?;
-    let (order, receipt) = services.orders.find(&cx, id).await?;
-    let order = order.ok_or_else(|| Problem::not_found("order"))?;
-    answer::resource(services, view::shown(&order), order.version, &condition, &receipt).await
+    let (shown, receipt) = services.orders.find(&cx, id).await?;
+    let (order, paid) = shown.ok_or_else(|| Problem::not_found("order"))?;
+    if !paid.follows_from_order {
+        condition.if_none_match = Tags::default();
+    }
+    answer::resource(services, view::shown(&order, &paid), order.version, &condition, &receipt).await
 }
 
 /// Change an order
 ///
 /// Marks it paid, names its payment, marks it fulfilled. Absent members stay; a change that
-/// changes nothing makes no new version. The payment by which it is paid is not replaced: another one is
-/// 409. A payment (`is_paid` and `payment_id`) of an order that was cancelled is written down, to be paid
-/// back; the order stays cancelled.
+/// changes nothing makes no new version. A payment (`is_paid` with a `payment_id`) is never lost: another one than
+/// that by which the order is paid, and one of an order that was cancelled, is 409 and kept among `payments`.
 #[utoipa::path(
     patch, path = "/orders/{id}", tag = "orders", operation_id = "changeOrder",
     request_body(content(
@@ -232,16 +239,13 @@ async fn change(
     let (id, change) = read(&body)?;
     let services = request::services(&app)?;
     let (order, receipt) = services.orders.change(&cx, id, &condition, &change).await.inspect_err(|error| {
-        // The order keeps nothing of it: somebody may have to pay it back.
         if let Some(payment) = &change.payment_id {
-            tracing::warn!(order = %id, payment, %error, "a payment was not written down");
+            // Somebody has to pay it back, or to tell it again.
+            tracing::warn!(order = %id, payment, %error, "a payment does not count");
         }
     })?;
-    if order.status == Status::Cancelled && receipt.is_some() {
-        let payment = order.payment_id.as_deref().unwrap_or_default();
-        tracing::warn!(order = %id, payment, "an order that is cancelled was paid: the payment is to be paid back");
-    }
-    Ok(answer::changed(services, view::shown(&order), order.version, receipt).await)
+    let paid = services.orders.paid(&cx, &order).await;
+    Ok(answer::changed(services, view::shown(&order, &paid), order.version, receipt).await)
 }
 
 /// Cancel an order

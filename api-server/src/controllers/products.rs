@@ -28,7 +28,7 @@ use crate::views::product::{self as view, NewProductDoc, ProductChangeDoc, Produ
         (status = 201, description = "Created; it is on the first page of the list", body = ProductDoc, headers(
             ("Location" = String, description = "Path of the product"),
             ("ETag" = String, description = "Version in quotes"),
-            ("Consistency-Level" = String, description = "Level that was used"),
+            ("Consistency-Level" = String, description = "Level that decided"),
             ("Cassandra-Coordinator" = String, description = "Node that coordinated"),
             ("Idempotency-Replayed" = String, description = "`true` on an answer given before"),
         )),
@@ -94,7 +94,7 @@ async fn create_once(
     responses(
         (status = 200, description = "One page", body = [ProductDoc], headers(
             ("Link" = String, description = "`rel=\"next\"` when there is a next page"),
-            ("Consistency-Level" = String, description = "Level that was used"),
+            ("Consistency-Level" = String, description = "Level that decided"),
             ("Cassandra-Coordinator" = String, description = "Node that coordinated"),
         )),
         (status = 400, response = crate::openapi::Malformed),
@@ -168,7 +168,7 @@ fn next_link(filter: &Filter, limit: usize) -> String {
     responses(
         (status = 200, description = "The product", body = ProductDoc, headers(
             ("ETag" = String, description = "Version in quotes"),
-            ("Consistency-Level" = String, description = "Level that was used"),
+            ("Consistency-Level" = String, description = "Level that decided"),
             ("Cassandra-Coordinator" = String, description = "Node that coordinated"),
         ), links(
             ("replace" = (operation_id = "replaceProduct", parameters(("id" = "$response.body#/id")))),

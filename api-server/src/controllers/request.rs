@@ -20,9 +20,9 @@ use crate::views::json;
 
 pub use accept::{accepts, accepts_json};
 
-/// Asks for a consistency level; echoed with the level that was used.
+/// Asks for a consistency level; answered with the one that decided.
 pub const CONSISTENCY_LEVEL: HeaderName = HeaderName::from_static("consistency-level");
-/// The node that coordinated the request's last statement.
+/// The node that coordinated the statement that decided.
 pub const COORDINATOR: HeaderName = HeaderName::from_static("cassandra-coordinator");
 /// Asks for a trace; answered with its id and summary.
 pub const TRACE: HeaderName = HeaderName::from_static("cassandra-trace");
@@ -61,6 +61,7 @@ pub fn context(app: &App, headers: &HeaderMap, access: Access) -> Result<Context
             return Err(Problem::malformed_at(shown, "repeated", "the header is given more than once"));
         }
     }
+    let mut asked = None;
     if let Some(value) = headers.get(&CONSISTENCY_LEVEL) {
         let level: Level = value.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(|| {
             Problem::malformed_at("header:Consistency-Level", "unknown_level", crate::models::UnknownLevel.to_string())
@@ -69,8 +70,9 @@ pub fn context(app: &App, headers: &HeaderMap, access: Access) -> Result<Context
             let detail = "SERIAL is a level of reads";
             return Err(Problem::malformed_at("header:Consistency-Level", "level_not_usable", detail));
         }
-        cx.level = Some(level);
+        asked = Some(level);
     }
+    cx.level = level_of(asked, app.default_level, access);
     if let Some(value) = headers.get(&TRACE) {
         cx.trace = match value.as_bytes() {
             // The edge has given it its turn.
@@ -83,6 +85,13 @@ pub fn context(app: &App, headers: &HeaderMap, access: Access) -> Result<Context
         };
     }
     Ok(cx)
+}
+
+/// The level that a request brings to its statements: what it asks for, or for reads the configured level where that is
+/// weaker than the store's own. What the store notes for itself never is.
+fn level_of(asked: Option<Level>, configured: Level, access: Access) -> Option<Level> {
+    let weak = (access == Access::Read && configured.is_weak()).then_some(configured);
+    asked.or(weak)
 }
 
 /// What the request asks to be so of its resource.
@@ -349,4 +358,20 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
                 "an Idempotency-Key is 1 to 255 visible ASCII characters, given once",
             )
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_weak_setting_is_of_reads_alone_and_a_request_may_name_another_level() {
+        let of = |asked, configured, access| level_of(asked, configured, access);
+        assert_eq!(of(None, Level::One, Access::Read), Some(Level::One));
+        assert_eq!(of(None, Level::One, Access::Write), None);
+        for configured in [Level::LocalQuorum, Level::Quorum, Level::All] {
+            assert_eq!(of(None, configured, Access::Read), None, "the store's own level is that");
+        }
+        assert_eq!(of(Some(Level::Quorum), Level::One, Access::Read), Some(Level::Quorum));
+    }
 }

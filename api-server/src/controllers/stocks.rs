@@ -145,7 +145,7 @@ fn created(product: Uuid, (movement, receipt): (Movement, Option<Receipt>)) -> C
     responses(
         (status = 200, description = "The stock", body = StockDoc, headers(
             ("ETag" = String, description = "Version in quotes"),
-            ("Consistency-Level" = String, description = "Level that was used"),
+            ("Consistency-Level" = String, description = "Level that decided"),
             ("Cassandra-Coordinator" = String, description = "Node that coordinated"),
         )),
         (status = 304, description = "The client has this version"),

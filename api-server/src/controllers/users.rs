@@ -27,7 +27,7 @@ use crate::views::user::{self as view, NewUserDoc, UserChangeDoc, UserDoc};
         (status = 201, description = "Created; it is on the first page of the list", body = UserDoc, headers(
             ("Location" = String, description = "Path of the user"),
             ("ETag" = String, description = "Version in quotes"),
-            ("Consistency-Level" = String, description = "Level that was used"),
+            ("Consistency-Level" = String, description = "Level that decided"),
             ("Cassandra-Coordinator" = String, description = "Node that coordinated"),
             ("Idempotency-Replayed" = String, description = "`true` on an answer given before"),
         )),
@@ -96,7 +96,7 @@ async fn create_once(
     responses(
         (status = 200, description = "One page", body = [UserDoc], headers(
             ("Link" = String, description = "`rel=\"next\"` when there is a next page"),
-            ("Consistency-Level" = String, description = "Level that was used"),
+            ("Consistency-Level" = String, description = "Level that decided"),
             ("Cassandra-Coordinator" = String, description = "Node that coordinated"),
         )),
         (status = 400, response = crate::openapi::Malformed),
@@ -129,7 +129,7 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     responses(
         (status = 200, description = "The user", body = UserDoc, headers(
             ("ETag" = String, description = "Version in quotes"),
-            ("Consistency-Level" = String, description = "Level that was used"),
+            ("Consistency-Level" = String, description = "Level that decided"),
             ("Cassandra-Coordinator" = String, description = "Node that coordinated"),
         ), links(
             ("change" = (operation_id = "changeUser", parameters(("id" = "$response.body#/id")))),

@@ -2,6 +2,7 @@
 
 mod change;
 mod cluster;
+mod datacenters;
 mod execute;
 mod hedging;
 mod idempotency;
@@ -12,6 +13,7 @@ mod listing;
 pub mod migrations;
 mod observe;
 mod orders;
+mod payments;
 mod products;
 mod ranks;
 pub mod session;
@@ -34,11 +36,13 @@ use self::session::Connected;
 use super::{Daos, Level};
 
 pub use cluster::CassandraCluster;
+pub use datacenters::refuse_to_decide_apart;
 pub use idempotency::CassandraIdempotency;
 pub use imports::CassandraImports;
 pub use ledger::CassandraLedger;
 pub use observe::Observer;
 pub use orders::CassandraOrders;
+pub use payments::CassandraPayments;
 pub use products::CassandraProducts;
 pub use ranks::CassandraRanks;
 pub use sweeper::Sweeper;
@@ -48,7 +52,7 @@ pub use users::CassandraUsers;
 #[derive(Debug, Clone)]
 pub struct Usage {
     pub keyspace: String,
-    /// Level of plain reads and writes.
+    /// Level of the plain reads that clients ask for. What the store does for itself is never below LOCAL_QUORUM.
     pub level: Level,
     /// Level of the Paxos phase; the same for every process of a shop.
     pub serial: SerialConsistency,
@@ -66,6 +70,14 @@ pub struct Usage {
 pub enum StartError {
     #[error("could not prepare a statement on {table}: {detail}")]
     Prepare { table: &'static str, detail: String },
+    #[error("could not read how keyspace {keyspace} is replicated: {detail}")]
+    Replication { keyspace: String, detail: String },
+    #[error(
+        "keyspace {keyspace} is replicated to the datacenters {datacenters}, and at LOCAL_SERIAL each of them decides by itself, so \
+         that the same units could be sold in both: set STORE_SERIAL_CONSISTENCY=SERIAL for every process of the shop, or allow it \
+         by STORE_ALLOW_LOCAL_SERIAL=true where all of them, and whatever else writes, use one datacenter"
+    )]
+    DecidedApart { keyspace: String, datacenters: String },
     #[error("could not read the schema's version: {0}")]
     Schema(#[from] migrations::MigrationError),
 }
@@ -83,16 +95,19 @@ pub async fn daos(
     let idempotency = CassandraIdempotency::prepare(Arc::clone(&database)).await?;
     let ledger = CassandraLedger::prepare(Arc::clone(&database)).await?;
     let orders = CassandraOrders::prepare(Arc::clone(&database)).await?;
+    let payments = CassandraPayments::prepare(Arc::clone(&database)).await?;
     let ranks = CassandraRanks::prepare(Arc::clone(&database)).await?;
     let imports = CassandraImports::prepare(Arc::clone(&database)).await?;
     let cluster = CassandraCluster::prepare(database).await?;
-    let sweepers = vec![Sweeper::start(&products, observer.sweeps()), Sweeper::start(&users, observer.sweeps())];
+    let (lease, sweeps) = (usage.lease, observer.sweeps());
+    let sweepers = vec![Sweeper::start(&products, lease, sweeps), Sweeper::start(&users, lease, sweeps)];
     let daos = Daos {
         products,
         users,
         idempotency: Arc::new(idempotency),
         ledger: Arc::new(ledger),
         orders: Arc::new(orders),
+        payments: Arc::new(payments),
         ranks: Arc::new(ranks),
         imports: Arc::new(imports),
         cluster: Arc::new(cluster),

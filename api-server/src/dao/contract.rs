@@ -7,6 +7,7 @@ mod imports;
 pub mod ledger;
 pub mod lists;
 mod orders;
+mod payments;
 pub mod products;
 mod ranks;
 pub mod users;
@@ -28,6 +29,7 @@ pub async fn hold(daos: &Daos) {
     imports::hold(daos).await;
     ledger::hold(daos).await;
     orders::hold(daos).await;
+    payments::hold(daos).await;
     ranks::hold(daos).await;
 }
 

@@ -23,6 +23,33 @@ impl Level {
     pub const ALL: [Self; 7] =
         [Self::One, Self::Two, Self::Quorum, Self::LocalOne, Self::LocalQuorum, Self::All, Self::Serial];
 
+    /// The weakest level at which the store notes anything: its notes, lists, histories and claims. A commit of an LWT
+    /// is at it, too. Reads at it see each other's writes; below it what one node has lost is lost.
+    pub const BOOKS: Self = Self::LocalQuorum;
+
+    /// Whether a read at this level may miss a write at [`Self::BOOKS`].
+    pub const fn is_weak(self) -> bool {
+        self.strength() < Self::BOOKS.strength()
+    }
+
+    /// This level, or a stronger one that was asked for. Nobody makes it weaker.
+    #[must_use]
+    pub fn raised_to(self, asked: Option<Self>) -> Self {
+        asked.filter(|asked| asked.strength() > self.strength()).unwrap_or(self)
+    }
+
+    /// Levels of writes in their order. TWO is below LOCAL_QUORUM: of five replicas it is no majority. SERIAL is no level
+    /// of writes and raises none.
+    const fn strength(self) -> u8 {
+        match self {
+            Self::One | Self::LocalOne => 0,
+            Self::Two => 1,
+            Self::LocalQuorum | Self::Serial => 2,
+            Self::Quorum => 3,
+            Self::All => 4,
+        }
+    }
+
     /// Cassandra's name of the level.
     pub const fn name(self) -> &'static str {
         match self {
@@ -59,6 +86,19 @@ impl FromStr for Level {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_level_is_raised_by_what_is_asked_for_and_never_lowered() {
+        let raised = |asked| Level::BOOKS.raised_to(asked);
+        for weak in [Level::One, Level::LocalOne, Level::Two] {
+            assert_eq!((raised(Some(weak)), weak.is_weak()), (Level::LocalQuorum, true));
+        }
+        for strong in [Level::LocalQuorum, Level::Quorum, Level::All] {
+            assert_eq!((raised(Some(strong)), strong.is_weak()), (strong, false));
+        }
+        assert_eq!((raised(None), raised(Some(Level::Serial))), (Level::LocalQuorum, Level::LocalQuorum));
+        assert_eq!(Level::All.raised_to(Some(Level::Quorum)), Level::All, "a setting is not weakened either");
+    }
 
     #[test]
     fn every_level_is_read_back_from_its_name() {

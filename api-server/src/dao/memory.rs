@@ -6,6 +6,7 @@ mod idempotency;
 mod imports;
 mod ledger;
 mod orders;
+mod payments;
 mod products;
 mod ranks;
 mod users;
@@ -17,11 +18,22 @@ pub use idempotency::MemoryIdempotency;
 pub use imports::MemoryImports;
 pub use ledger::MemoryLedger;
 pub use orders::MemoryOrders;
+pub use payments::MemoryPayments;
 pub use products::MemoryProducts;
 pub use ranks::MemoryRanks;
 pub use users::MemoryUsers;
 
-use super::Daos;
+use super::{Context, Daos, Level, Receipt};
+
+/// How a plain read was answered.
+fn read(cx: &Context) -> Receipt {
+    Receipt::local(cx.level.unwrap_or(Level::BOOKS))
+}
+
+/// How a change was decided.
+fn decided(cx: &Context) -> Receipt {
+    Receipt::local(Level::BOOKS.raised_to(cx.level))
+}
 
 /// All DAOs over one empty store.
 pub fn daos() -> Daos {
@@ -31,6 +43,7 @@ pub fn daos() -> Daos {
         idempotency: Arc::new(MemoryIdempotency::default()),
         ledger: Arc::new(MemoryLedger::default()),
         orders: Arc::new(MemoryOrders::default()),
+        payments: Arc::new(MemoryPayments::default()),
         ranks: Arc::new(MemoryRanks::default()),
         imports: Arc::new(MemoryImports::default()),
         cluster: Arc::new(MemoryCluster),

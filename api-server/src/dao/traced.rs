@@ -14,6 +14,7 @@ use super::imports::{Ended, Import, ImportDao, Kind};
 use super::ledger::{Account, Balance, Book, Glimpse, LedgerDao, Movement, Posted, Posting};
 use super::orders::{self, Note, Order, OrderDao};
 use super::page::{PageEnd, Position};
+use super::payments::{Payment, PaymentDao};
 use super::products::{self, PageQuery, Product, ProductDao, ProductSink};
 use super::ranks::{RankDao, Slot};
 use super::row::{Inserted, Removed, Replaced};
@@ -31,6 +32,7 @@ pub fn daos(daos: Daos) -> Daos {
         idempotency: Arc::new(Traced(daos.idempotency)),
         ledger: Arc::new(Traced(daos.ledger)),
         orders: Arc::new(Traced(daos.orders)),
+        payments: Arc::new(Traced(daos.payments)),
         ranks: Arc::new(Traced(daos.ranks)),
         imports: Arc::new(Traced(daos.imports)),
         cluster: Arc::new(Traced(daos.cluster)),
@@ -129,6 +131,11 @@ traced!(OrderDao, "orders", {
     fn notes(cx: &Context, minute: i64, after: i64, upto: i64) -> Result<(Vec<Note>, bool), DaoError>;
     fn swept_until(cx: &Context) -> Result<Option<i64>, DaoError>;
     fn set_swept_until(cx: &Context, until: i64) -> Result<(), DaoError>;
+});
+
+traced!(PaymentDao, "payments", {
+    fn keep(cx: &Context, order: Uuid, payment: &Payment) -> Result<(), DaoError>;
+    fn of(cx: &Context, order: Uuid) -> Result<Vec<Payment>, DaoError>;
 });
 
 traced!(RankDao, "ranks", {

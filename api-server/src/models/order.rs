@@ -113,7 +113,7 @@ pub fn changed(order: &Order, change: &Change, now_ms: i64) -> Result<Option<Ord
     match status {
         Status::Refused => return Err(ModelError::NotFound("order")),
         Status::Pending => return Err(being_made()),
-        Status::Cancelled => return late_payment(order, change, now_ms),
+        Status::Cancelled => return late_payment(order, change),
         Status::Confirmed | Status::Paid | Status::Fulfilled => {}
     }
     match (change.is_paid, status) {
@@ -142,9 +142,9 @@ pub fn changed(order: &Order, change: &Change, now_ms: i64) -> Result<Option<Ord
     Ok(Some(Order { payment_id, is_paid, ..moved_to(order, status, now_ms) }))
 }
 
-/// A payment that comes for an order which was cancelled meanwhile: it is written down, so that it can be paid back, and the
-/// order stays cancelled. Nothing else of it can be changed.
-fn late_payment(order: &Order, change: &Change, now_ms: i64) -> Result<Option<Order>, ModelError> {
+/// What is said of an order that was cancelled. Nothing of it can be changed; the payment by which it is paid may be told
+/// again. Another one, or one that comes too late, lies beside the order and is to be paid back.
+fn late_payment(order: &Order, change: &Change) -> Result<Option<Order>, ModelError> {
     let Change { is_paid: Some(true), payment_id: Some(payment_id), fulfilled: false } = change else {
         return Err(forbidden("", "cancelled", "the order is cancelled, it cannot be changed any more"));
     };
@@ -154,16 +154,16 @@ fn late_payment(order: &Order, change: &Change, now_ms: i64) -> Result<Option<Or
             return Ok(None);
         }
     }
-    let payment_id = Some(payment_id.clone());
-    Ok(Some(Order { payment_id, is_paid: true, ..moved_to(order, Status::Cancelled, now_ms) }))
+    let detail = format!("the order is cancelled: {payment_id} was kept beside it, pay it back");
+    Err(ModelError::Conflict(Violation::new("/payment_id", "cancelled", detail)))
 }
 
-/// The payment by which an order is paid is not replaced: it could not be paid back any more.
+/// The payment by which an order is paid is not replaced.
 fn paid_by_no_other(order: &Order, change: &Change) -> Result<(), ModelError> {
     match (&order.payment_id, &change.payment_id) {
         (Some(first), Some(second)) if first != second => {
-            let detail = format!("the order is paid by {first}: pay {second} back");
-            Err(ModelError::Conflict(Violation::new("/payment_id", "already_paid", detail)))
+            let detail = format!("the order is paid by {first}: {second} was kept beside it, pay it back");
+            Err(ModelError::Conflict(Violation::new("/payment_id", "paid_otherwise", detail)))
         }
         _ => Ok(()),
     }
@@ -296,16 +296,15 @@ mod tests {
         let cancelled = Order { status: Status::Cancelled, ..paid.clone() };
         for order in [&paid, &fulfilled, &cancelled] {
             assert_eq!(changed(order, &pay("P-2"), 9).unwrap(), None, "said twice");
-            assert_eq!(code(changed(order, &pay("P-3"), 9)), "already_paid");
+            assert_eq!(code(changed(order, &pay("P-3"), 9)), "paid_otherwise");
         }
         for order in [&paid, &fulfilled] {
-            assert_eq!(code(changed(order, &Change { is_paid: None, ..pay("P-3") }, 9)), "already_paid");
+            assert_eq!(code(changed(order, &Change { is_paid: None, ..pay("P-3") }, 9)), "paid_otherwise");
             let unnamed = Order { payment_id: None, ..order.clone() };
             assert_eq!(changed(&unnamed, &pay("P-3"), 9).unwrap().unwrap().payment_id.as_deref(), Some("P-3"));
         }
-        let late = changed(&at(Status::Cancelled), &pay("P-9"), 9).unwrap().unwrap();
-        assert_eq!((late.status, late.is_paid, late.payment_id.as_deref()), (Status::Cancelled, true, Some("P-9")));
         for other in [
+            pay("P-9"),
             Change { is_paid: None, ..pay("P-9") },
             Change { fulfilled: true, ..pay("P-9") },
             Change { is_paid: Some(true), ..Change::default() },

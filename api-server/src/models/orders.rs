@@ -18,11 +18,13 @@ use super::cursor::{CursorKey, List, PageOf};
 use super::error::{ModelError, RACES, Violation};
 use super::lines::Lines;
 use super::order::{Change, Draft, changed, id_of_attempt, may_cancel, moved_to};
+use super::payments::{Paid, told_by};
 use super::precondition::Condition;
 use super::products::product_archived;
 use crate::dao::ledger::LedgerDao;
 pub use crate::dao::orders::{Filter, Order, Status};
 use crate::dao::orders::{Inserted, Note, OrderDao, Replaced, Stored};
+use crate::dao::payments::PaymentDao;
 use crate::dao::price::Price;
 use crate::dao::products::ProductDao;
 use crate::dao::ranks::RankDao;
@@ -42,6 +44,7 @@ pub struct Orders {
 pub struct Daos {
     pub orders: Arc<dyn OrderDao>,
     pub ledger: Arc<dyn LedgerDao>,
+    pub payments: Arc<dyn PaymentDao>,
     pub ranks: Arc<dyn RankDao>,
     pub products: Arc<dyn ProductDao>,
     pub users: Arc<dyn UserDao>,
@@ -150,11 +153,23 @@ impl Orders {
         if broken.is_empty() { Ok(prices) } else { Err(ModelError::Invalid(broken)) }
     }
 
-    /// The order, if it was not refused.
+    /// The order with what was paid for it, if it was not refused.
     #[tracing::instrument(name = "model.orders.find", skip_all)]
-    pub async fn find(&self, cx: &Context, id: Uuid) -> Result<(Option<Order>, Receipt), ModelError> {
-        let (order, receipt) = self.daos.orders.find(cx, id).await?;
-        Ok((order.filter(|order| order.status != Status::Refused), receipt))
+    pub async fn find(&self, cx: &Context, id: Uuid) -> Result<(Option<(Order, Paid)>, Receipt), ModelError> {
+        let quiet = cx.untraced();
+        let reads = (self.daos.orders.find(cx, id), self.daos.payments.of(&quiet, id));
+        let ((order, receipt), payments) = tokio::try_join!(reads.0, reads.1)?;
+        let order = order.filter(|order| order.status != Status::Refused);
+        let shown = order.map(|order| {
+            let paid = Paid::of(&order, payments);
+            (order, paid)
+        });
+        Ok((shown, receipt))
+    }
+
+    /// What was paid for an order that was just changed. The change is made, so what cannot be read now is left out.
+    pub async fn paid(&self, cx: &Context, order: &Order) -> Paid {
+        Paid::of(order, self.daos.payments.of(&cx.plain(), order.id).await.unwrap_or_default())
     }
 
     /// One page of a list, newest first.
@@ -182,8 +197,8 @@ impl Orders {
         ))
     }
 
-    /// Applies a change to the order as it is when the change is made; a change that changes
-    /// nothing makes no new version.
+    /// Applies a change to the order as it is when the change is made; a change that changes nothing makes no new version.
+    /// A payment that it tells of is kept whatever becomes of the change.
     #[tracing::instrument(name = "model.orders.change", skip_all)]
     pub async fn change(
         &self,
@@ -194,6 +209,10 @@ impl Orders {
     ) -> Result<(Order, Option<Receipt>), ModelError> {
         for _ in 0..RACES {
             let before = self.get(cx, id, condition).await?;
+            // Before the order says so: a crash between the two must not lose it.
+            if let Some(payment) = told_by(&before.order, change, cx.now_ms) {
+                self.daos.payments.keep(cx, id, &payment).await?;
+            }
             let Some(after) = changed(&before.order, change, cx.now_ms)? else {
                 return Ok((before.order, None));
             };

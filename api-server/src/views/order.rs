@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{fields, json};
 use crate::models::order::{Change, Draft, LINES_MAX, PAYMENT_ID_MAX, UNITS_MAX};
 use crate::models::orders::{Order, Status};
+use crate::models::payments::{Paid, Payment};
 use crate::models::product::at_field;
 use crate::models::text::Text;
 use crate::models::{ModelError, Price, Violation};
@@ -101,8 +102,15 @@ pub struct OrderDoc {
     #[schema(value_type = f64, example = 21.00)]
     total: Price,
     is_paid: bool,
+    /// The payment by which it is paid, or until then the one under way.
     #[schema(required = true)]
     payment_id: Option<String>,
+    /// Of one order, not in lists: every payment that was told for it, first the one by which it is paid. At most 100.
+    #[schema(required = false)]
+    payments: Vec<PaymentDoc>,
+    /// Of one order, not in lists: whether a payment is to be paid back, since the order is cancelled or paid by another.
+    #[schema(required = false)]
+    refund_due: bool,
     /// +1 with each change; the entity tag is this number in quotes.
     #[schema(minimum = 1)]
     version: i64,
@@ -123,6 +131,20 @@ pub struct ItemDoc {
     /// The price of the product when the order was made.
     #[schema(value_type = f64, example = 10.50)]
     unit_price: Price,
+}
+
+/// What was paid for an order.
+#[derive(ToSchema)]
+#[schema(as = OrderPaid)]
+#[allow(dead_code, reason = "documents the answer; it is written by `write_payments`")]
+pub struct PaymentDoc {
+    payment_id: String,
+    /// The total of the order.
+    #[schema(value_type = f64, example = 21.00)]
+    amount: Price,
+    /// When it was told first; null where it was told to a program that did not note it.
+    #[schema(value_type = Option<String>, format = DateTime, required = true)]
+    at: Option<String>,
 }
 
 /// How far an order has come.
@@ -288,8 +310,30 @@ fn payment_id(value: &RawValue, broken: &mut Vec<Violation>) -> Option<String> {
     fields::text("payment_id", value, PAYMENT_ID_MAX, |text, max| Text::Identifier.read(text, max), broken)
 }
 
-/// Appends an order as a JSON object.
+/// Appends an order as a JSON object, as lists have it.
 fn write(out: &mut Vec<u8>, order: &Order) {
+    write_with(out, order, None);
+}
+
+fn write_payments(out: &mut Vec<u8>, paid: &Paid) {
+    out.extend_from_slice(b",\"payments\":");
+    let payments = json::array(paid.payments.iter(), |out, Payment { id, at, amount }| {
+        out.extend_from_slice(b"{\"payment_id\":");
+        json::write_text(out, id);
+        out.extend_from_slice(b",\"amount\":");
+        write_cents(out, *amount);
+        out.extend_from_slice(b",\"at\":");
+        match at {
+            Some(at) => json::write_time(out, *at),
+            None => out.extend_from_slice(b"null"),
+        }
+        out.push(b'}');
+    });
+    out.extend_from_slice(&payments);
+    out.extend_from_slice(if paid.refund_due { b",\"refund_due\":true" } else { b",\"refund_due\":false" });
+}
+
+fn write_with(out: &mut Vec<u8>, order: &Order, paid: Option<&Paid>) {
     out.extend_from_slice(b"{\"id\":");
     json::write_uuid(out, order.id);
     out.extend_from_slice(b",\"order_id\":");
@@ -316,6 +360,9 @@ fn write(out: &mut Vec<u8>, order: &Order) {
     out.extend_from_slice(if order.is_paid { b",\"is_paid\":true" } else { b",\"is_paid\":false" });
     out.extend_from_slice(b",\"payment_id\":");
     json::write_optional(out, order.payment_id.as_deref());
+    if let Some(paid) = paid {
+        write_payments(out, paid);
+    }
     out.extend_from_slice(b",\"version\":");
     json::write_integer(out, order.version);
     out.extend_from_slice(b",\"created_at\":");
@@ -330,10 +377,10 @@ fn write_cents(out: &mut Vec<u8>, cents: i64) {
     out.extend_from_slice(&[b'.', b'0' + rest / 10, b'0' + rest % 10]);
 }
 
-/// One order.
-pub fn shown(order: &Order) -> Vec<u8> {
+/// One order with what was paid for it.
+pub fn shown(order: &Order, paid: &Paid) -> Vec<u8> {
     let mut out = Vec::with_capacity(512);
-    write(&mut out, order);
+    write_with(&mut out, order, Some(paid));
     out
 }
 

@@ -1,6 +1,7 @@
 //! Rules that hold for every resource: one form for texts that look alike, preconditions on every verb, keys that belong to
 //! who sent them, payments that are not lost.
 
+use serde_json::Value;
 use store_api::auth::roles::Role;
 
 use super::client::{Answer, Store};
@@ -178,38 +179,59 @@ async fn no_payment_is_lost() {
         let body = format!(r#"{{"order_id":"{id}","is_paid":true,"payment_id":"{payment}"}}"#);
         store.call("PUT", "/orders").json(&body).send().await
     };
-    let kept = async |id: &str| store.get(&format!("/orders/{id}")).await.json()["payment_id"].clone();
-    let paid = made().await;
-    assert_eq!(pay(&paid, "P-1").await.status, 200);
-    assert_eq!(pay(&paid, "P-1").await.json()["version"], 3, "said twice");
-    let fulfil = async || {
-        let call = store.call("PATCH", &format!("/orders/{paid}")).json(r#"{"status":"fulfilled"}"#);
-        assert_eq!(call.send().await.status, 200);
+    // Ids of the payments, whether one is to be paid back, and the one that counts.
+    let told = |order: &Value| {
+        let payments = order["payments"].as_array().unwrap().iter();
+        let ids: Vec<String> = payments.map(|payment| payment["payment_id"].as_str().unwrap().to_owned()).collect();
+        (ids.join(" "), order["refund_due"].as_bool().unwrap(), order["payment_id"].clone())
     };
-    for fulfilled in [false, true] {
+    let kept = async |id: &str| told(&store.get(&format!("/orders/{id}")).await.json());
+    let is = |ids: &str, refund_due: bool, counts: &str| (ids.to_owned(), refund_due, Value::from(counts));
+    let paid = made().await;
+    let first = pay(&paid, "P-1").await;
+    assert_eq!((first.status.as_u16(), told(&first.json())), (200, is("P-1", false, "P-1")));
+    assert_eq!(first.json()["payments"][0]["amount"], first.json()["total"]);
+    assert_eq!(pay(&paid, "P-1").await.json(), first.json(), "said twice");
+    let path = format!("/orders/{paid}");
+    let etag = first.header("etag").unwrap().to_owned();
+    let known = async || store.call("GET", &path).header("if-none-match", &etag).send().await.status;
+    assert_eq!(known().await, 304);
+    for (fulfilled, other) in [(false, "P-2"), (true, "P-2"), (true, "P-3")] {
         if fulfilled {
-            fulfil().await;
+            let call = store.call("PATCH", &path).json(r#"{"status":"fulfilled"}"#);
+            assert_eq!(call.send().await.status, 200);
         }
-        let second = pay(&paid, "P-2").await;
-        assert_eq!((second.status.as_u16(), codes(&second)), (409, vec!["already_paid".to_owned()]));
+        let second = pay(&paid, other).await;
+        assert_eq!((second.status.as_u16(), codes(&second)), (409, vec!["paid_otherwise".to_owned()]));
         assert!(second.json()["detail"].as_str().unwrap().contains("P-1"), "{}", second.text());
-        assert_eq!(kept(&paid).await, "P-1");
+        assert!(kept(&paid).await.0.contains(other));
+        assert_eq!(known().await, 200, "what is kept beside the order makes no version of it");
     }
-    // The payment of an order that was cancelled meanwhile is written down, to be paid back.
+    assert_eq!(kept(&paid).await, is("P-1 P-2 P-3", true, "P-1"));
+    // The payment of an order that was cancelled meanwhile is kept, to be paid back.
+    let cancel = async |id: &str| store.call("DELETE", &format!("/orders/{id}")).send().await.status;
     let cancelled = made().await;
-    assert_eq!(store.call("DELETE", &format!("/orders/{cancelled}")).send().await.status, 200);
+    assert_eq!(cancel(&cancelled).await, 200);
     let movements = format!("/stocks/{product}/movements?limit=100");
     let before = store.get(&movements).await.text();
-    let late = pay(&cancelled, "P-9").await;
-    let shown = late.json();
-    assert_eq!((late.status.as_u16(), &shown["status"], &shown["is_paid"]), (200, &"cancelled".into(), &true.into()));
-    assert_eq!((kept(&cancelled).await, store.get(&movements).await.text()), ("P-9".into(), before));
-    assert_eq!(pay(&cancelled, "P-9").await.json()["version"], shown["version"], "said twice");
-    assert_eq!(pay(&cancelled, "P-10").await.status, 409);
+    for _ in 0..2 {
+        let late = pay(&cancelled, "P-9").await;
+        assert_eq!((late.status.as_u16(), codes(&late)), (409, vec!["cancelled".to_owned()]));
+        let (ids, refund_due, counts) = kept(&cancelled).await;
+        assert_eq!((ids.as_str(), refund_due, counts), ("P-9", true, Value::Null));
+    }
+    assert_eq!(store.get(&movements).await.text(), before);
     let listed = store.get("/orders?status=cancelled").await.json();
-    assert_eq!(listed[0]["payment_id"], "P-9");
+    assert_eq!((&listed[0]["is_paid"], listed[0].get("payments")), (&false.into(), None));
     let unnamed = store.call("PATCH", &format!("/orders/{cancelled}")).json(r#"{"is_paid":true}"#).send().await;
     assert_eq!((unnamed.status.as_u16(), codes(&unnamed)), (409, vec!["cancelled".to_owned()]));
+    // An order that was paid and is cancelled then keeps its payment.
+    let returned = made().await;
+    assert_eq!((pay(&returned, "P-5").await.status.as_u16(), cancel(&returned).await.as_u16()), (200, 200));
+    assert_eq!(kept(&returned).await, is("P-5", true, "P-5"));
+    assert_eq!(pay(&returned, "P-5").await.status, 200, "said again");
+    assert_eq!(pay(&returned, "P-6").await.status, 409);
+    assert_eq!(kept(&returned).await, is("P-5 P-6", true, "P-5"));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod curve;
 pub mod equality;
 pub mod figures;
+pub mod orders;
 pub mod overload;
 pub mod page;
 pub mod parts;

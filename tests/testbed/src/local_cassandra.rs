@@ -1,4 +1,4 @@
-//! Rings of one to three Cassandra nodes straight on loopback addresses, without containers: for
+//! Rings of one to six Cassandra nodes straight on loopback addresses, without containers: for
 //! `make run` and for tests that want a real Cassandra but no Kubernetes.
 //!
 //! IO: starts Java processes through the cache's runtime and jars, and speaks CQL to them. A ring's
@@ -28,8 +28,8 @@ use crate::progress::{WaitError, say, waiting};
 use addresses::Block;
 use node::Node;
 
-/// The most nodes of one ring: one per rack.
-pub const MAX_NODES: u8 = 3;
+/// The most nodes of one ring: two per rack.
+pub const MAX_NODES: u8 = 6;
 /// The name of the one datacenter; racks are `rack1` to `rack3`.
 pub const DATACENTER: &str = "dc1";
 /// The user and password that Cassandra makes by itself when authentication is on.
@@ -107,7 +107,7 @@ pub enum RingError {
 pub struct Options {
     /// The version of Cassandra.
     pub version: Version,
-    /// 1 to 3 nodes, each in a rack of its own.
+    /// 1 to 6 nodes; each of the first three is in a rack of its own, the others join them there.
     pub nodes: u8,
     /// Java heap of each node in MiB; a process needs about 320 MiB more.
     pub heap_mib: u32,

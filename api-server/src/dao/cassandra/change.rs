@@ -35,8 +35,8 @@ pub fn made_by(remembered: Option<(i64, &[Uuid])>, version: i64, operation: Uuid
     Ok(made)
 }
 
-/// Does the last steps of a change that is done and known: at the client's level, or else at the
-/// store's own. A failure is told to the log and left to the sweeper.
+/// Does the last steps of a change that is done and known: at a level to which the client raised them, or else at the
+/// store's own. A failure is told to the log and left to the sweeper. What is told of the change is how it was decided.
 pub async fn publish<F>(
     database: &Database,
     cx: &Context,
@@ -49,20 +49,19 @@ where
 {
     let mut settled = settle(*cx).await;
     if let Err(error) = &settled
-        && cx.level.is_some_and(|level| level != database.level)
+        && database.level.raised_to(cx.level) != database.level
     {
         tracing::debug!(%error, "lists not written at the client's level, using the default");
         settled = settle(Context { level: None, ..*cx }).await;
     }
     match settled {
-        // The level is that of the lists; the trace that of the decision, where there is one.
         Ok(written) => {
-            let written = written.unwrap_or(decided);
-            Receipt { trace: decided.trace.or(written.trace), ..written }
+            let trace = decided.trace.or(written.and_then(|written| written.trace));
+            Receipt { trace, ..decided }
         }
         Err(error) => {
             tracing::warn!(row = %owner, %error, "a change is not in every list yet, the sweeper will finish it");
-            Receipt { level: database.level, ..decided }
+            decided
         }
     }
 }

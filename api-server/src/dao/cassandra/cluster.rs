@@ -101,7 +101,8 @@ fn node_of(node: &scylla::cluster::Node, tokens: Vec<i64>) -> Node {
     }
 }
 
-fn replication_of(strategy: &Strategy) -> Replication {
+/// How replicas are chosen, as the driver tells it.
+pub(super) fn replication_of(strategy: &Strategy) -> Replication {
     match strategy {
         Strategy::NetworkTopologyStrategy { datacenter_repfactors } => Replication::NetworkTopology(
             datacenter_repfactors.iter().map(|(name, factor)| (name.clone(), *factor)).collect(),
@@ -218,7 +219,7 @@ impl ClusterDao for CassandraCluster {
     }
 
     fn default_level(&self) -> Level {
-        self.database.level
+        self.database.level_of_reads
     }
 
     async fn trace_summary(&self, trace: Uuid) -> Option<String> {

@@ -73,6 +73,8 @@ impl Failure {
 pub struct Statement {
     prepared: PreparedStatement,
     meter: Meter,
+    /// Whether it changes nothing, so that a client may choose its level.
+    is_read: bool,
 }
 
 impl Statement {
@@ -149,7 +151,10 @@ pub struct Database {
     pub session: Arc<Session>,
     hedging: Hedging,
     pub keyspace: String,
+    /// Level of what the store does for itself, and of all plain writes unless a client raises it.
     pub level: Level,
+    /// The configured level, which may be a weaker one: for plain reads that clients ask for.
+    pub level_of_reads: Level,
     pub serial: SerialConsistency,
     pub lease: Duration,
     statement_timeout: Duration,
@@ -174,7 +179,8 @@ impl Database {
             session,
             hedging,
             keyspace: usage.keyspace.clone(),
-            level: usage.level,
+            level: Level::BOOKS.raised_to(Some(usage.level)),
+            level_of_reads: usage.level,
             serial: usage.serial,
             lease: usage.lease,
             statement_timeout: usage.statement_timeout,
@@ -196,7 +202,8 @@ impl Database {
         self.may_be_made_twice(&mut prepared);
         know_columns(&mut prepared);
         prepared.set_consistency(consistency(self.level, self.serial));
-        Ok(self.named(prepared, operation, table))
+        let is_read = prepared.get_statement().starts_with("SELECT");
+        Ok(Statement { is_read, ..self.named(prepared, operation, table) })
     }
 
     /// Prepares a read that sees every LWT before it.
@@ -211,7 +218,8 @@ impl Database {
         Ok(self.named(prepared, "SERIAL SELECT", table))
     }
 
-    /// Prepares a conditional statement: decided at the serial level, committed at LOCAL_QUORUM.
+    /// Prepares a conditional statement: decided at the serial level, committed at LOCAL_QUORUM or a level to which the
+    /// client raises it.
     pub async fn conditional(
         &self,
         operation: &'static str,
@@ -223,7 +231,7 @@ impl Database {
         // The driver's default policy tries Unavailable again even for LWTs, and one that was
         // accepted before would then answer "not applied".
         prepared.set_retry_policy(Some(Arc::new(FallthroughRetryPolicy)));
-        prepared.set_consistency(Consistency::LocalQuorum);
+        prepared.set_consistency(consistency(Level::BOOKS, self.serial));
         prepared.set_serial_consistency(Some(self.serial));
         prepared.set_request_timeout(Some(self.conditional_timeout));
         Ok(self.named(prepared, operation, table))
@@ -240,11 +248,19 @@ impl Database {
     }
 
     fn named(&self, prepared: PreparedStatement, operation: &'static str, table: &'static str) -> Statement {
-        Statement { prepared, meter: self.observer.meter(operation, table) }
+        Statement { prepared, meter: self.observer.meter(operation, table), is_read: false }
     }
 
-    /// Runs an idempotent statement at the context's level, again and again until it works, the
-    /// deadline passes or the failure is certain to stay.
+    /// Level of a plain statement: a client chooses that of reads and may raise that of writes.
+    fn level_of(&self, cx: &Context, is_read: bool) -> Level {
+        match cx.level {
+            Some(level) if is_read => level,
+            asked => self.level.raised_to(asked),
+        }
+    }
+
+    /// Runs an idempotent statement at its level, again and again until it works, the deadline passes or the failure is
+    /// certain to stay.
     pub async fn run(
         &self,
         cx: &Context,
@@ -254,10 +270,11 @@ impl Database {
         // Dropped when it is answered; whoever waits for one has sent nothing.
         let _turn = if cx.of_many { Some(self.turn(cx).await?) } else { None };
         let traced = statement.is_traced(cx);
+        let level = self.level_of(cx, statement.is_read);
         let changed = cx.level.is_some() || traced;
         let mut prepared = if changed {
             let mut prepared = statement.prepared.clone();
-            if let Some(level) = cx.level {
+            if cx.level.is_some() {
                 prepared.set_consistency(consistency(level, self.serial));
             }
             prepared.set_tracing(traced);
@@ -269,7 +286,7 @@ impl Database {
         loop {
             match self.attempt(cx, &prepared, &statement.meter, values).await {
                 Ok(result) => return Ok(result),
-                Err(failure) => self.after(&mut tries, cx, failure).await?,
+                Err(failure) => self.after(&mut tries, cx, level, failure).await?,
             }
             if traced {
                 prepared.to_mut().set_tracing(false);
@@ -284,8 +301,9 @@ impl Database {
 
     /// Decides whether to try again; a level that asks for more replicas than the keyspace has is
     /// the client's mistake, not a lack of nodes.
-    async fn after(&self, tries: &mut Tries, cx: &Context, failure: Failure) -> Result<(), DaoError> {
-        if let (Failure::Unavailable { required, .. }, Some(level)) = (&failure, cx.level)
+    async fn after(&self, tries: &mut Tries, cx: &Context, level: Level, failure: Failure) -> Result<(), DaoError> {
+        if let Failure::Unavailable { required, .. } = &failure
+            && cx.level == Some(level)
             && self.replicas().is_some_and(|replicas| replicas < *required)
         {
             return Err(DaoError::Level { level, detail: "the keyspace has fewer replicas" });
@@ -337,7 +355,7 @@ impl Database {
         batch.set_is_idempotent(true);
         batch.set_execution_profile_handle(Some(self.hedging.profile()));
         let mut traced = writes.iter().all(|(statement, _)| statement.may_be_kept()) && cx.trace.take();
-        let level = cx.level.unwrap_or(self.level);
+        let level = self.level_of(cx, false);
         batch.set_consistency(consistency(level, self.serial));
         let mut values = Vec::with_capacity(writes.len());
         for (statement, bound) in writes {
@@ -364,8 +382,8 @@ impl Database {
             trace::answered(&span, &result);
             self.batches.record(started.elapsed(), result.as_ref().err());
             match result {
-                Ok(result) => return Ok(self.receipt(cx, &result)),
-                Err(failure) => self.after(&mut tries, cx, failure).await?,
+                Ok(result) => return Ok(receipt(level, &result)),
+                Err(failure) => self.after(&mut tries, cx, level, failure).await?,
             }
         }
     }
@@ -421,6 +439,10 @@ impl Database {
     ) -> Result<Cas, Failure> {
         let started = Instant::now();
         let mut prepared = self.within_deadline(cx, started, &statement.prepared)?;
+        let commit = Level::BOOKS.raised_to(cx.level);
+        if commit != Level::BOOKS {
+            prepared.to_mut().set_consistency(consistency(commit, self.serial));
+        }
         if statement.is_traced(cx) {
             prepared.to_mut().set_tracing(true);
         }
@@ -431,7 +453,7 @@ impl Database {
         let result = result.map_err(|error| classify(&error, true));
         trace::answered(&span, &result);
         statement.meter.record(started.elapsed(), result.as_ref().err());
-        self.read_cas(cx, result?)
+        read_cas(commit, result?)
     }
 
     /// Runs a conditional batch of one partition once.
@@ -441,7 +463,8 @@ impl Database {
         let mut batch = Batch::new(BatchType::Unlogged);
         batch.set_retry_policy(Some(Arc::new(FallthroughRetryPolicy)));
         batch.set_is_idempotent(false);
-        batch.set_consistency(Consistency::LocalQuorum);
+        let commit = Level::BOOKS.raised_to(cx.level);
+        batch.set_consistency(consistency(commit, self.serial));
         batch.set_serial_consistency(Some(self.serial));
         batch.set_request_timeout(Some(limit));
         batch.set_tracing(writes.iter().all(|(statement, _)| statement.may_be_kept()) && cx.trace.take());
@@ -459,44 +482,45 @@ impl Database {
         if let Some((first, _)) = writes.first() {
             first.meter.record(started.elapsed(), result.as_ref().err());
         }
-        self.read_cas(cx, result?)
+        read_cas(commit, result?)
     }
 
-    fn read_cas(&self, cx: &Context, result: QueryResult) -> Result<Cas, Failure> {
-        let receipt = self.receipt(cx, &result);
-        let broken = |detail: String| Failure::Refused(format!("answer to an LWT: {detail}"));
-        let rows = result.into_rows_result().map_err(|error| broken(error.to_string()))?;
-        let mut met = rows.rows::<Row>().map_err(|error| broken(error.to_string()))?;
-        let first = met.next().ok_or_else(|| broken("no row".into()))?;
-        let mut values = first.map_err(|error| broken(error.to_string()))?.columns.into_iter();
-        // Cassandra puts it first.
-        let applied = values.next().flatten().and_then(|value| value.as_boolean());
-        let applied = applied.ok_or_else(|| broken("no [applied]".into()))?;
-        if applied {
-            return Ok(Cas { applied, columns: HashMap::new(), parts: Vec::new(), receipt });
-        }
-        let names = rows.column_specs().iter().skip(1).map(|spec| spec.name().to_owned());
-        let columns: HashMap<String, CqlValue> =
-            names.zip(values).filter_map(|(name, value)| Some((name, value?))).collect();
-        let mut parts: Vec<i8> = columns.get("part").and_then(CqlValue::as_tinyint).into_iter().collect();
-        if let Some((at, _)) = rows.column_specs().get_by_name("part") {
-            for row in met {
-                let mut row = row.map_err(|error| broken(error.to_string()))?;
-                let part = row.columns.get_mut(at).and_then(Option::take);
-                parts.extend(part.as_ref().and_then(CqlValue::as_tinyint));
-            }
-        }
-        Ok(Cas { applied, columns, parts, receipt })
-    }
-
-    /// How the database answered.
+    /// How the database answered a plain read.
     pub fn receipt(&self, cx: &Context, result: &QueryResult) -> Receipt {
-        Receipt {
-            coordinator: Some(result.request_coordinator().node().address.ip()),
-            level: cx.level.unwrap_or(self.level),
-            trace: result.tracing_id(),
+        receipt(self.level_of(cx, true), result)
+    }
+}
+
+fn receipt(level: Level, result: &QueryResult) -> Receipt {
+    Receipt { coordinator: Some(result.request_coordinator().node().address.ip()), level, trace: result.tracing_id() }
+}
+
+/// What a conditional statement, committed at `level`, came to.
+fn read_cas(level: Level, result: QueryResult) -> Result<Cas, Failure> {
+    let receipt = receipt(level, &result);
+    let broken = |detail: String| Failure::Refused(format!("answer to an LWT: {detail}"));
+    let rows = result.into_rows_result().map_err(|error| broken(error.to_string()))?;
+    let mut met = rows.rows::<Row>().map_err(|error| broken(error.to_string()))?;
+    let first = met.next().ok_or_else(|| broken("no row".into()))?;
+    let mut values = first.map_err(|error| broken(error.to_string()))?.columns.into_iter();
+    // Cassandra puts it first.
+    let applied = values.next().flatten().and_then(|value| value.as_boolean());
+    let applied = applied.ok_or_else(|| broken("no [applied]".into()))?;
+    if applied {
+        return Ok(Cas { applied, columns: HashMap::new(), parts: Vec::new(), receipt });
+    }
+    let names = rows.column_specs().iter().skip(1).map(|spec| spec.name().to_owned());
+    let columns: HashMap<String, CqlValue> =
+        names.zip(values).filter_map(|(name, value)| Some((name, value?))).collect();
+    let mut parts: Vec<i8> = columns.get("part").and_then(CqlValue::as_tinyint).into_iter().collect();
+    if let Some((at, _)) = rows.column_specs().get_by_name("part") {
+        for row in met {
+            let mut row = row.map_err(|error| broken(error.to_string()))?;
+            let part = row.columns.get_mut(at).and_then(Option::take);
+            parts.extend(part.as_ref().and_then(CqlValue::as_tinyint));
         }
     }
+    Ok(Cas { applied, columns, parts, receipt })
 }
 
 /// How long to wait for a statement that is sent now: not beyond the deadline, and nothing is sent after it.

@@ -88,7 +88,7 @@ impl CassandraIdempotency {
 #[async_trait]
 impl IdempotencyDao for CassandraIdempotency {
     async fn begin(&self, cx: &Context, claim: &Claim, lease_ms: i64) -> Result<Begun, DaoError> {
-        let cx = cx.untraced();
+        let cx = cx.plain();
         let cas = self.claim(&cx, claim).await?;
         let ours = Begun::Ours { operation: claim.operation, resource: claim.resource };
         if cas.applied {
@@ -127,7 +127,7 @@ impl IdempotencyDao for CassandraIdempotency {
     }
 
     async fn finish(&self, cx: &Context, claim: &Claim, answer: &Answer) -> Result<(), DaoError> {
-        let cx = cx.untraced();
+        let cx = cx.plain();
         let Claim { key, request, operation, resource } = claim;
         let Answer { status, etag, location, body } = answer;
         let (started, status) = (CqlTimestamp(cx.now_ms), i32::from(*status));
@@ -136,7 +136,7 @@ impl IdempotencyDao for CassandraIdempotency {
     }
 
     async fn release(&self, cx: &Context, claim: &Claim) -> Result<(), DaoError> {
-        let cx = cx.untraced();
+        let cx = cx.plain();
         let Claim { key, request, operation, resource } = claim;
         let values = (&request[..], operation, resource, CqlTimestamp(0), key, operation);
         self.unconditionally(&cx, "release of an idempotency key", &self.release, &values).await

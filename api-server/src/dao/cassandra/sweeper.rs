@@ -18,7 +18,7 @@ use crate::dao::{Context, DaoError, now_ms};
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_secs(10);
-/// Intents younger than this may belong to a request that is running.
+/// Intents younger than this, or than any request lives, may belong to one that is running.
 const OLD_ENOUGH_MS: i64 = 30_000;
 /// A row that is not there: its creation may only have been paused. Its intent is kept for so
 /// long.
@@ -62,14 +62,19 @@ pub fn may_still_come<D>(intent: &Intent<D>) -> bool {
 }
 
 impl Sweeper {
-    /// Starts sweeping for as long as the rows' DAO lives.
-    pub fn start<S: Sweeps>(rows: &Arc<S>, figures: &SweepFigures) -> Self {
+    /// Starts sweeping for as long as the rows' DAO lives; no request lives longer than `lease`.
+    pub fn start<S: Sweeps>(rows: &Arc<S>, lease: Duration, figures: &SweepFigures) -> Self {
         let (rows, aside) = (Arc::downgrade(rows), figures.of(S::Detail::TABLE));
-        Self(tokio::spawn(sweep_on(rows, aside)))
+        Self(tokio::spawn(sweep_on(rows, old_enough_ms(lease), aside)))
     }
 }
 
-async fn sweep_on<S: Sweeps>(rows: Weak<S>, mut aside: Aside) {
+/// The age from which on an intent belongs to no request that may still be running.
+fn old_enough_ms(lease: Duration) -> i64 {
+    i64::try_from(lease.as_millis()).unwrap_or(i64::MAX).max(OLD_ENOUGH_MS)
+}
+
+async fn sweep_on<S: Sweeps>(rows: Weak<S>, old_enough_ms: i64, mut aside: Aside) {
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut position = None;
@@ -79,7 +84,7 @@ async fn sweep_on<S: Sweeps>(rows: Weak<S>, mut aside: Aside) {
         let Some(rows) = rows.upgrade() else {
             return;
         };
-        let upto = now_ms() - OLD_ENOUGH_MS;
+        let upto = now_ms().saturating_sub(old_enough_ms);
         match sweep(&*rows, position, upto, &mut aside).await {
             Ok(next) => {
                 position = Some(next);
@@ -170,4 +175,15 @@ async fn set_aside<S: Sweeps>(
     aside.put(row, at);
     tracing::warn!(table, %row, %error, again_in_seconds = (at - now_ms()) / 1000, "a change cannot be finished now and was set aside");
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_intent_of_a_request_that_may_live_longer_than_usual_is_touched() {
+        assert_eq!(old_enough_ms(Duration::from_secs(10)), OLD_ENOUGH_MS);
+        assert_eq!(old_enough_ms(Duration::from_secs(602)), 602_000);
+    }
 }

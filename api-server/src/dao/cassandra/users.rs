@@ -31,7 +31,7 @@ use crate::dao::users::{
 };
 use crate::dao::{Context, DaoError, Receipt};
 pub use rows::ClaimsTouched;
-use rows::{Erased, Kept, LIST_COLUMNS, Row, broken, kept_of, row_of};
+use rows::{Erased, Found, FoundRow, Kept, LIST_COLUMNS, Row, broken, kept_of, row_of};
 
 const EMAIL: Unique = Unique {
     what: "the claim on an e-mail address",
@@ -52,6 +52,8 @@ pub struct CassandraUsers {
     newest: Newest,
     pub(super) intents: Intents<ClaimsTouched>,
     find: Statement,
+    are_erased: Statement,
+    clear: Statement,
     exists: Statement,
     load: Statement,
     insert: Statement,
@@ -77,7 +79,9 @@ impl CassandraUsers {
     /// Prepares every statement.
     pub async fn prepare(database: Arc<Database>) -> Result<Self, StartError> {
         let (users, copies) = ("users", "users_by_time");
-        let find = format!("SELECT {LIST_COLUMNS} FROM {{ks}}.users WHERE id = ?");
+        let find = format!("SELECT {LIST_COLUMNS}, erased_at FROM {{ks}}.users WHERE id = ?");
+        let are_erased = "SELECT id, erased_at FROM {ks}.users WHERE id IN ?";
+        let clear = "UPDATE {ks}.users SET name = null, email = null, email_claim = null WHERE id = ? IF erased_at > 0";
         // Not the version: a read repairs what it has asked for, and a replica would then have the version of a change
         // without the name.
         let exists = "SELECT created_at, erased_at FROM {ks}.users WHERE id = ?";
@@ -97,6 +101,8 @@ impl CassandraUsers {
             newest: Newest::prepare(Arc::clone(&database), copies, LIST_COLUMNS).await?,
             intents: Intents::prepare(Arc::clone(&database)).await?,
             find: database.plain("SELECT", users, &find).await?,
+            are_erased: database.plain("SELECT", users, are_erased).await?,
+            clear: database.conditional("CLEAR", users, clear).await?,
             exists: database.plain("EXISTS", users, exists).await?,
             load: database.serial(users, &load).await?,
             insert: database.conditional("INSERT", users, insert).await?,
@@ -131,7 +137,9 @@ impl CassandraUsers {
                 (&self.put_copy, values)
             }
             Listing::Gone { id: gone, bucket, created_at } => {
-                (&self.drop_copy, vec![bigint(created_at * 1000 + GONE), bigint(bucket), id(gone)])
+                // Younger than whatever may have come back, since nothing of it is ever listed again.
+                let written_at = (created_at * 1000 + GONE).max(cx.now_ms.saturating_mul(1000));
+                (&self.drop_copy, vec![bigint(written_at), bigint(bucket), id(gone)])
             }
         };
         self.database.write_all(cx, &[write]).await
@@ -242,7 +250,50 @@ impl CassandraUsers {
     }
 }
 
-fn show(rows: &QueryRowsResult, room: usize, sink: &mut dyn UserSink) -> Result<Taken, DaoError> {
+impl CassandraUsers {
+    /// Those of the listed users who are erased. A node that was away for longer than Cassandra remembers deletions brings
+    /// their copies back.
+    async fn erased_of(&self, cx: &Context, listed: &[User]) -> Result<Vec<Uuid>, DaoError> {
+        if listed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<Uuid> = listed.iter().map(|user| user.id).collect();
+        let result = self.database.run(&cx.untraced(), &self.are_erased, &(ids,)).await?;
+        let rows = result.into_rows_result().map_err(broken)?;
+        let mut erased = Vec::new();
+        for row in rows.rows::<(Uuid, Option<CqlTimestamp>)>().map_err(broken)? {
+            if let (id, Some(_)) = row.map_err(broken)? {
+                erased.push(id);
+            }
+        }
+        Ok(erased)
+    }
+
+    /// Removes what came back of erased users, wherever it was seen. They are not shown in any case, so a failure waits for
+    /// whoever sees them next.
+    async fn erase_again(&self, cx: &Context, erased: &[Uuid]) {
+        let cx = cx.plain();
+        for id in erased {
+            let removed = async {
+                decide!(&cx, "erasure of what came back", _unsure => {
+                    self.database.cas(&cx, &self.clear, &(id,)).await.map(|_| ())
+                })?;
+                if let Some(Kept::Erased(Erased { bucket, created_at, .. })) = self.kept(&cx, *id).await? {
+                    self.list(&cx, Listing::Gone { id: *id, bucket, created_at }).await?;
+                }
+                Ok::<_, DaoError>(())
+            };
+            match removed.await {
+                Ok(()) => tracing::warn!(user = %id, "what a node brought back of an erased user was removed again"),
+                Err(error) => {
+                    tracing::warn!(user = %id, %error, "what came back of an erased user is not shown, and still there")
+                }
+            }
+        }
+    }
+}
+
+fn show(rows: &QueryRowsResult, room: usize, listed: &mut Vec<User>) -> Result<Taken, DaoError> {
     let mut taken = Taken::default();
     for row in rows.rows::<Row<'_>>().map_err(broken)? {
         let row = row.map_err(broken)?;
@@ -250,7 +301,7 @@ fn show(rows: &QueryRowsResult, room: usize, sink: &mut dyn UserSink) -> Result<
         if !taken.take(room, user.id) {
             break;
         }
-        sink.user(user);
+        listed.push(user.to_user());
     }
     Ok(taken)
 }
@@ -261,8 +312,12 @@ impl UserDao for CassandraUsers {
         let result = self.database.run(cx, &self.find, &(id,)).await?;
         let receipt = self.database.receipt(cx, &result);
         let rows = result.into_rows_result().map_err(broken)?;
-        if let Some(user) = rows.maybe_first_row::<Row<'_>>().map_err(broken)?.as_ref().and_then(row_of) {
-            sink.user(user);
+        if let Some(row) = rows.maybe_first_row::<FoundRow<'_>>().map_err(broken)? {
+            match rows::found_of(row) {
+                Found::User(user) => sink.user(user),
+                Found::CameBack => self.erase_again(cx, &[id]).await,
+                Found::Nobody => {}
+            }
         }
         Ok(receipt)
     }
@@ -289,8 +344,15 @@ impl UserDao for CassandraUsers {
         after: Option<Position>,
         sink: &mut dyn UserSink,
     ) -> Result<PageEnd, DaoError> {
-        let mut show = |rows: &QueryRowsResult, room| show(rows, room, sink);
-        self.newest.page(cx, &self.buckets, (limit, LOOKED_AT_MAX), after, &mut show).await
+        let mut listed = Vec::with_capacity(limit);
+        let mut show = |rows: &QueryRowsResult, room| show(rows, room, &mut listed);
+        let end = self.newest.page(cx, &self.buckets, (limit, LOOKED_AT_MAX), after, &mut show).await?;
+        let erased = self.erased_of(cx, &listed).await?;
+        for user in listed.iter().filter(|user| !erased.contains(&user.id)) {
+            sink.user(user.borrowed());
+        }
+        self.erase_again(cx, &erased).await;
+        Ok(end)
     }
 
     async fn insert(&self, cx: &Context, user: &User, operation: Uuid) -> Result<Inserted, DaoError> {

@@ -4,8 +4,8 @@
 use uuid::Uuid;
 
 use super::{cx, unique};
-use crate::dao::Daos;
 use crate::dao::users::{Inserted, Removed, Replaced, StoredUser, User};
+use crate::dao::{Context, Daos, Level};
 
 pub async fn hold(daos: &Daos) {
     what_is_inserted_is_read_back_exactly(daos).await;
@@ -18,6 +18,7 @@ pub async fn hold(daos: &Daos) {
     an_erased_user_is_gone_and_the_address_free(daos).await;
     an_erased_user_is_not_made_again(daos).await;
     of_a_change_and_an_erasure_at_once_one_is_done(daos).await;
+    a_level_decides_reads_and_only_raises_changes(daos).await;
     pages_show_everybody_once_newest_first(daos).await;
 }
 
@@ -189,6 +190,21 @@ async fn of_a_change_and_an_erasure_at_once_one_is_done(daos: &Daos) {
         let erased = matches!(erased.unwrap(), Removed::Done(_));
         assert_ne!(changed, erased);
         assert_eq!(find(daos, before.id).await, changed.then_some(after));
+    }
+}
+
+async fn a_level_decides_reads_and_only_raises_changes(daos: &Daos) {
+    for (asked, decided) in
+        [(Level::One, Level::LocalQuorum), (Level::LocalOne, Level::LocalQuorum), (Level::All, Level::All)]
+    {
+        let cx = Context { level: Some(asked), ..cx() };
+        let made = user("Level");
+        let Ok(Inserted::Done(inserted)) = daos.users.insert(&cx, &made, Uuid::new_v4()).await else { panic!() };
+        let renamed = User { name: "Higher".into(), version: 2, ..made.clone() };
+        let changed = daos.users.replace(&cx, &load(daos, made.id).await, &renamed, Uuid::new_v4()).await;
+        let Ok(Replaced::Done(replaced)) = changed else { panic!("{changed:?}") };
+        let read = daos.users.find(&cx, made.id, &mut Vec::new()).await.unwrap();
+        assert_eq!((inserted.level, replaced.level, read.level), (decided, decided, asked));
     }
 }
 

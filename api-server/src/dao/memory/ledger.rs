@@ -7,8 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::{decided, read};
 use crate::dao::ledger::{Account, Balance, Glimpse, LedgerDao, Movement, Posted, Posting};
-use crate::dao::{Context, DaoError, Level, Receipt};
+use crate::dao::{Context, DaoError, Receipt};
 
 #[derive(Debug)]
 struct Entry {
@@ -41,14 +42,10 @@ impl MemoryLedger {
     }
 }
 
-fn receipt(cx: &Context) -> Receipt {
-    Receipt::local(cx.level.unwrap_or(Level::LocalQuorum))
-}
-
 #[async_trait]
 impl LedgerDao for MemoryLedger {
     async fn find(&self, cx: &Context, account: Account) -> Result<(Option<Balance>, Receipt), DaoError> {
-        Ok((self.accounts().get(&account).and_then(Entry::balance), receipt(cx)))
+        Ok((self.accounts().get(&account).and_then(Entry::balance), read(cx)))
     }
 
     async fn glimpse(&self, _cx: &Context, account: Account, day: i32) -> Result<Option<Glimpse>, DaoError> {
@@ -106,7 +103,7 @@ impl LedgerDao for MemoryLedger {
         entry.closed.extend(&posting.closed);
         entry.movements.extend(posting.movements.iter().cloned());
         entry.days.extend(posting.days.iter().map(|on| (on.day, on.after)));
-        Ok(Posted::Done(receipt(cx)))
+        Ok(Posted::Done(decided(cx)))
     }
 
     async fn movements(
@@ -119,6 +116,6 @@ impl LedgerDao for MemoryLedger {
         let accounts = self.accounts();
         let movements = accounts.get(&account).map(|entry| entry.movements.iter()).unwrap_or_default();
         let found = movements.rev().filter(|movement| movement.version < before).take(limit).cloned().collect();
-        Ok((found, receipt(cx)))
+        Ok((found, read(cx)))
     }
 }

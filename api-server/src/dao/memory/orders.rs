@@ -6,9 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::{decided, read};
 use crate::dao::orders::{Filter, Inserted, Note, Order, OrderDao, Replaced, Stored};
 use crate::dao::page::{PageEnd, Position};
-use crate::dao::{Context, DaoError, Level, Receipt};
+use crate::dao::{Context, DaoError, Receipt};
 
 /// Notes that are read at once.
 const READ_AT_ONCE: usize = 200;
@@ -34,14 +35,10 @@ impl MemoryOrders {
     }
 }
 
-fn receipt(cx: &Context) -> Receipt {
-    Receipt::local(cx.level.unwrap_or(Level::LocalQuorum))
-}
-
 #[async_trait]
 impl OrderDao for MemoryOrders {
     async fn find(&self, cx: &Context, id: Uuid) -> Result<(Option<Order>, Receipt), DaoError> {
-        Ok((self.tables().orders.get(&id).map(|stored| stored.order.clone()), receipt(cx)))
+        Ok((self.tables().orders.get(&id).map(|stored| stored.order.clone()), read(cx)))
     }
 
     async fn load(&self, _cx: &Context, id: Uuid) -> Result<Option<Stored>, DaoError> {
@@ -52,13 +49,13 @@ impl OrderDao for MemoryOrders {
         let mut tables = self.tables();
         if let Some(stored) = tables.orders.get(&order.id) {
             return Ok(match stored.operations.last() == Some(&operation) {
-                true => Inserted::Done(stored.clone(), receipt(cx)),
+                true => Inserted::Done(stored.clone(), decided(cx)),
                 false => Inserted::Exists,
             });
         }
         let stored = Stored { order: order.clone(), bucket: 0, operations: vec![operation] };
         tables.orders.insert(order.id, stored.clone());
-        Ok(Inserted::Done(stored, receipt(cx)))
+        Ok(Inserted::Done(stored, decided(cx)))
     }
 
     async fn replace(
@@ -74,7 +71,7 @@ impl OrderDao for MemoryOrders {
                 let lines = stored.order.lines.clone();
                 let operations = stored.operations_with(operation);
                 *stored = Stored { order: Order { lines, ..after.clone() }, bucket: stored.bucket, operations };
-                Ok(Replaced::Done(stored.clone(), receipt(cx)))
+                Ok(Replaced::Done(stored.clone(), decided(cx)))
             }
             _ => Ok(Replaced::Moved),
         }
@@ -103,7 +100,7 @@ impl OrderDao for MemoryOrders {
         let page: Vec<Order> = found.by_ref().take(limit).map(|stored| stored.order.clone()).collect();
         let last = page.last().map(|order| Position { bucket: 0, id: order.id });
         let next = found.next().and(last);
-        Ok((page, PageEnd { next, looked_at: 0, receipt: receipt(cx) }))
+        Ok((page, PageEnd { next, looked_at: 0, receipt: read(cx) }))
     }
 
     async fn note(&self, _cx: &Context, note: &Note) -> Result<(), DaoError> {

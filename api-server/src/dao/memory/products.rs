@@ -6,10 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::{decided, read};
 use crate::dao::products::{
     Filter, Inserted, Marks, PageEnd, PageQuery, Position, Product, ProductDao, ProductSink, Removed, Replaced, Stored,
 };
-use crate::dao::{Context, DaoError, Level, Receipt};
+use crate::dao::{Context, DaoError, Receipt};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -23,10 +24,6 @@ impl MemoryProducts {
     }
 }
 
-fn receipt(cx: &Context) -> Receipt {
-    Receipt::local(cx.level.unwrap_or(Level::LocalQuorum))
-}
-
 fn holder_of(rows: &BTreeMap<Uuid, Stored>, sku: &str) -> Option<Uuid> {
     rows.values().find(|row| row.product.archived_at.is_none() && row.product.sku == sku).map(|row| row.product.id)
 }
@@ -37,7 +34,7 @@ impl ProductDao for MemoryProducts {
         if let Some(row) = self.rows().get(&id) {
             sink.product(row.product.borrowed());
         }
-        Ok(receipt(cx))
+        Ok(read(cx))
     }
 
     async fn load(&self, _cx: &Context, id: Uuid) -> Result<Option<Stored>, DaoError> {
@@ -50,7 +47,7 @@ impl ProductDao for MemoryProducts {
         let Filter { name_prefix, archived, .. } = query.filter.clone();
         let listed = Filter { name_prefix, archived, ..Filter::default() };
         let start = query.after.unwrap_or(Position { bucket: i64::MAX, id: Uuid::max() });
-        let mut page = PageEnd { next: None, looked_at: 0, receipt: receipt(cx) };
+        let mut page = PageEnd { next: None, looked_at: 0, receipt: read(cx) };
         if query.look_at == 0 {
             return Ok(PageEnd { next: Some(start), ..page });
         }
@@ -86,7 +83,7 @@ impl ProductDao for MemoryProducts {
         if let Some(row) = rows.get(&product.id)
             && row.marks.operations.last() == Some(&operation)
         {
-            return Ok(Inserted::Done(receipt(cx)));
+            return Ok(Inserted::Done(decided(cx)));
         }
         if holder_of(&rows, &product.sku).is_some() {
             return Ok(Inserted::Taken);
@@ -94,7 +91,7 @@ impl ProductDao for MemoryProducts {
         let marks = Marks { bucket: 0, claim: operation, operations: vec![operation], fence: None };
         let product = product.clone();
         rows.insert(product.id, Stored { product, marks });
-        Ok(Inserted::Done(receipt(cx)))
+        Ok(Inserted::Done(decided(cx)))
     }
 
     async fn replace(
@@ -110,7 +107,7 @@ impl ProductDao for MemoryProducts {
             return Ok(Replaced::VersionMoved);
         };
         if row.marks.operations.contains(&operation) {
-            return Ok(Replaced::Done(receipt(cx)));
+            return Ok(Replaced::Done(decided(cx)));
         }
         if row.product.version != before.product.version {
             return Ok(Replaced::VersionMoved);
@@ -120,7 +117,7 @@ impl ProductDao for MemoryProducts {
         }
         row.product = after.clone();
         row.marks.operations = row.marks.operations_with(operation);
-        Ok(Replaced::Done(receipt(cx)))
+        Ok(Replaced::Done(decided(cx)))
     }
 
     async fn remove(&self, cx: &Context, before: &Stored, _operation: Uuid) -> Result<Removed, DaoError> {
@@ -128,7 +125,7 @@ impl ProductDao for MemoryProducts {
         match rows.get(&before.product.id) {
             Some(row) if row.product.version == before.product.version => {
                 rows.remove(&before.product.id);
-                Ok(Removed::Done(receipt(cx)))
+                Ok(Removed::Done(decided(cx)))
             }
             _ => Ok(Removed::VersionMoved),
         }

@@ -6,10 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::{decided, read};
 use crate::dao::users::{
     Inserted, Marks, PageEnd, Position, Removed, Replaced, StoredUser, User, UserDao, UserSink, fold_email,
 };
-use crate::dao::{Context, DaoError, Level, Receipt};
+use crate::dao::{Context, DaoError, Receipt};
 
 /// See the module. An id without a user is one that was erased.
 #[derive(Debug, Default)]
@@ -23,10 +24,6 @@ impl MemoryUsers {
     }
 }
 
-fn receipt(cx: &Context) -> Receipt {
-    Receipt::local(cx.level.unwrap_or(Level::LocalQuorum))
-}
-
 fn holder_of(rows: &BTreeMap<Uuid, Option<StoredUser>>, email: &str) -> Option<Uuid> {
     let email = fold_email(email);
     rows.values().flatten().find(|row| fold_email(&row.user.email) == email).map(|row| row.user.id)
@@ -38,7 +35,7 @@ impl UserDao for MemoryUsers {
         if let Some(Some(row)) = self.rows().get(&id) {
             sink.user(row.user.borrowed());
         }
-        Ok(receipt(cx))
+        Ok(read(cx))
     }
 
     async fn exists(&self, _cx: &Context, id: Uuid) -> Result<bool, DaoError> {
@@ -63,14 +60,14 @@ impl UserDao for MemoryUsers {
             sink.user(row.user.borrowed());
             last = Some(Position { bucket: row.marks.bucket, id: row.user.id });
         }
-        Ok(PageEnd { next: found.next().and(last), looked_at: 0, receipt: receipt(cx) })
+        Ok(PageEnd { next: found.next().and(last), looked_at: 0, receipt: read(cx) })
     }
 
     async fn insert(&self, cx: &Context, user: &User, operation: Uuid) -> Result<Inserted, DaoError> {
         let mut rows = self.rows();
         match rows.get(&user.id) {
             Some(Some(row)) if row.marks.operations.last() == Some(&operation) => {
-                return Ok(Inserted::Done(receipt(cx)));
+                return Ok(Inserted::Done(decided(cx)));
             }
             Some(_) => return Ok(Inserted::InFlight),
             None => {}
@@ -80,7 +77,7 @@ impl UserDao for MemoryUsers {
         }
         let marks = Marks { bucket: 0, claim: operation, operations: vec![operation], fence: None };
         rows.insert(user.id, Some(StoredUser { user: user.clone(), marks }));
-        Ok(Inserted::Done(receipt(cx)))
+        Ok(Inserted::Done(decided(cx)))
     }
 
     async fn replace(
@@ -96,7 +93,7 @@ impl UserDao for MemoryUsers {
             return Ok(Replaced::VersionMoved);
         };
         if row.marks.operations.contains(&operation) {
-            return Ok(Replaced::Done(receipt(cx)));
+            return Ok(Replaced::Done(decided(cx)));
         }
         if row.user.version != before.user.version {
             return Ok(Replaced::VersionMoved);
@@ -106,7 +103,7 @@ impl UserDao for MemoryUsers {
         }
         row.user = after.clone();
         row.marks.operations = row.marks.operations_with(operation);
-        Ok(Replaced::Done(receipt(cx)))
+        Ok(Replaced::Done(decided(cx)))
     }
 
     async fn erase(&self, cx: &Context, before: &StoredUser, _operation: Uuid) -> Result<Removed, DaoError> {
@@ -114,7 +111,7 @@ impl UserDao for MemoryUsers {
         match rows.get_mut(&before.user.id) {
             Some(row) if row.as_ref().is_some_and(|row| row.user.version == before.user.version) => {
                 *row = None;
-                Ok(Removed::Done(receipt(cx)))
+                Ok(Removed::Done(decided(cx)))
             }
             _ => Ok(Removed::VersionMoved),
         }

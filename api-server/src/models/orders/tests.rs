@@ -1,4 +1,5 @@
 mod mortal;
+mod payments;
 mod walk;
 
 use std::collections::BTreeMap;
@@ -103,7 +104,8 @@ impl Shop {
 
     fn over(&self, orders: Arc<dyn OrderDao>, ledger: Arc<dyn LedgerDao>, ranks: Arc<dyn RankDao>) -> Orders {
         let (products, users) = (Arc::clone(&self.daos.products), Arc::clone(&self.daos.users));
-        let daos = Daos { orders, ledger: Arc::clone(&ledger), ranks, products, users };
+        let payments = Arc::clone(&self.daos.payments);
+        let daos = Daos { orders, ledger: Arc::clone(&ledger), payments, ranks, products, users };
         Orders::new(Lines::new(ledger, Figures::unseen()), daos, CursorKey::new(b"0123456789abcdef"))
     }
 

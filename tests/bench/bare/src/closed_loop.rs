@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::latency::{Latencies, Percentiles};
+
 /// A request that should have been answered with success was not.
 #[derive(Debug, thiserror::Error)]
 #[error("{path} at {address}: {reason}")]
@@ -84,6 +86,8 @@ pub struct Done {
     pub bytes: u64,
     /// Seconds it took.
     pub seconds: f64,
+    /// From a request to the last byte of its answer.
+    pub latency: Percentiles,
 }
 
 /// When a loop ends.
@@ -102,11 +106,13 @@ pub enum Until {
 pub async fn run(load: &Load) -> Result<Done, LoopError> {
     let began = Instant::now();
     let counts = try_join_all((0..load.connections).map(|number| one(load, number, began))).await?;
-    let (requests, bytes) = counts.into_iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-    Ok(Done { requests, bytes, seconds: began.elapsed().as_secs_f64() })
+    let seconds = began.elapsed().as_secs_f64();
+    let bytes = counts.iter().map(|one| one.1).sum();
+    let latencies = Latencies::of(counts.into_iter().map(|one| one.0));
+    Ok(Done { requests: latencies.count(), bytes, seconds, latency: latencies.percentiles() })
 }
 
-async fn one(load: &Load, number: usize, began: Instant) -> Result<(u64, u64), LoopError> {
+async fn one(load: &Load, number: usize, began: Instant) -> Result<(Latencies, u64), LoopError> {
     let wrong = |path: &str, reason: String| LoopError { address: load.address, path: path.to_owned(), reason };
     let stream = TcpStream::connect(load.address).await.map_err(|error| wrong("/", error.to_string()))?;
     stream.set_nodelay(true).map_err(|error| wrong("/", error.to_string()))?;
@@ -115,17 +121,18 @@ async fn one(load: &Load, number: usize, began: Instant) -> Result<(u64, u64), L
     // Ends when the sender is dropped.
     tokio::spawn(async move { drop(connection.await) });
     let first = load.requests.len() * number / load.connections.max(1);
-    let (mut requests, mut bytes) = (0, 0);
+    let (mut latencies, mut bytes) = (Latencies::default(), 0);
     for asked in load.requests.iter().cycle().skip(first) {
         let path = asked.path.as_str();
         let enough = match load.until {
             Until::Time(time) => began.elapsed() >= time,
-            Until::Requests(count) => requests >= count,
+            Until::Requests(count) => latencies.count() >= count,
         };
         if enough {
             break;
         }
         let request = asked.request(load.authorization.as_ref()).map_err(|error| wrong(path, error.to_string()))?;
+        let sent = Instant::now();
         let response = sender.send_request(request).await.map_err(|error| wrong(path, error.to_string()))?;
         let status = response.status();
         let mut body = response.into_body();
@@ -137,10 +144,10 @@ async fn one(load: &Load, number: usize, began: Instant) -> Result<(u64, u64), L
         if !status.is_success() {
             return Err(wrong(path, format!("status {status}")));
         }
-        requests += 1;
+        latencies.add(sent.elapsed());
         bytes += length as u64;
     }
-    Ok((requests, bytes))
+    Ok((latencies, bytes))
 }
 
 #[cfg(test)]

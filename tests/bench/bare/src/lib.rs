@@ -8,6 +8,7 @@ pub mod closed_loop;
 pub mod driver_loop;
 pub mod fill;
 pub mod hello;
+pub mod latency;
 pub mod naive;
 pub mod open_loop;
 pub mod order_loop;

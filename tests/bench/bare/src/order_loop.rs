@@ -1,25 +1,29 @@
-//! The statements of an order without the API: what store-api sends for a confirmed order of some lines, in the same
-//! order and with the same things at once, by the driver alone. IO: CQL.
+//! What an order cannot do without, by the driver alone: a note, its row written and confirmed under conditions, a
+//! conditional batch a line as the ledger writes them, three rows of lists, and the note removed. In four rounds, each of
+//! which waits for the one before. IO: CQL.
 //!
-//! Left out is what it does now and then: asking for the buckets, the first turnover of an account, moving an account to
-//! another class of the reports, settling movements.
+//! It is a floor, not a store: nobody is asked whether user and products are there, and each worker knows the balances of its
+//! products, which nobody else changes meanwhile.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::future::{try_join, try_join_all};
 use scylla::client::session::Session;
+use scylla::response::query_result::QueryRowsResult;
 use scylla::serialize::row::SerializeRow;
+use scylla::statement::SerialConsistency;
 use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
-use scylla::statement::{Consistency, SerialConsistency};
-use scylla::value::{CqlDecimal, CqlTimestamp, CqlValue, MaybeUnset, Row};
+use scylla::value::{CqlTimestamp, CqlValue, MaybeUnset, Row};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::closed_loop::{Asked, Until};
 use super::driver_loop::{DriverLoopError, connect, failed};
+use super::latency::{Latencies, Percentiles};
 use super::process_time::cpu_time;
 
 type Bound = MaybeUnset<Option<CqlValue>>;
@@ -57,28 +61,41 @@ impl Cart {
 pub struct Done {
     /// Orders.
     pub requests: u64,
-    /// Statements and batches.
+    /// Statements and batches of these orders.
     pub statements: u64,
     /// Seconds that they took.
     pub seconds: f64,
     /// CPU seconds of this process in that time.
     pub cpu_seconds: f64,
+    /// From its begin to the last row of its lists; the note is removed after that.
+    pub latency: Percentiles,
     /// The last order of the first worker.
     pub last: Uuid,
 }
 
+/// Price of everything, as a number of hundredths.
+const PRICE: i64 = 1050;
+/// Notes of a minute lie in so many partitions, and orders of a bucket.
+const SHARDS: i64 = 16;
+/// The floor's notes, so that nobody sweeps them.
+const NOTES: &str = "CREATE TABLE IF NOT EXISTS floor_notes (minute bigint, shard int, at timestamp, operation uuid, \
+     order_id uuid, PRIMARY KEY ((minute, shard), at, operation)) \
+     WITH default_time_to_live = 2592000 AND gc_grace_seconds = 10800";
+
 struct Statements {
-    user: PreparedStatement,
-    product: PreparedStatement,
     note: PreparedStatement,
     forget: PreparedStatement,
     insert: PreparedStatement,
     confirm: PreparedStatement,
-    account: PreparedStatement,
+    balance: PreparedStatement,
+    on_day: PreparedStatement,
     change: PreparedStatement,
     record: PreparedStatement,
+    use_id: PreparedStatement,
     count_day: PreparedStatement,
-    lists: [PreparedStatement; 5],
+    by_time: PreparedStatement,
+    by_user: PreparedStatement,
+    by_status: PreparedStatement,
 }
 
 struct Shop {
@@ -99,22 +116,32 @@ pub async fn run(
     until: Until,
 ) -> Result<Done, DriverLoopError> {
     let shop = Shop::open(node, keyspace).await?;
+    let of = |worker: usize| &carts[carts.len() * worker / workers..carts.len() * (worker + 1) / workers];
+    let hands = try_join_all((0..workers).map(|worker| Worker::ready(&shop, of(worker)))).await?;
     let pid = std::process::id();
     let cpu = cpu_time(pid).map_err(failed("reading the CPU time"))?;
     let began = Instant::now();
-    let of = |worker: usize| &carts[carts.len() * worker / workers..carts.len() * (worker + 1) / workers];
-    let done = try_join_all((0..workers).map(|worker| shop.work(of(worker), began, until))).await?;
+    let done = try_join_all(hands.into_iter().map(|worker| worker.work(began, until))).await?;
     let seconds = began.elapsed().as_secs_f64();
     let cpu = cpu_time(pid).map_err(failed("reading the CPU time"))?.saturating_sub(cpu);
-    let (requests, statements) = done.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-    let last = done.first().map(|one| one.2).unwrap_or_default();
-    Ok(Done { requests, statements, seconds, cpu_seconds: cpu.as_secs_f64(), last })
+    let last = done.first().map(|one| one.last).unwrap_or_default();
+    let statements = done.iter().map(|one| one.statements).sum();
+    let latencies = Latencies::of(done.into_iter().map(|one| one.latencies));
+    Ok(Done {
+        requests: latencies.count(),
+        statements,
+        seconds,
+        cpu_seconds: cpu.as_secs_f64(),
+        latency: latencies.percentiles(),
+        last,
+    })
 }
 
 impl Shop {
     async fn open(node: SocketAddr, keyspace: &str) -> Result<Self, DriverLoopError> {
         let session = connect(node).await?;
         session.use_keyspace(keyspace, false).await.map_err(failed("using the keyspace"))?;
+        session.query_unpaged(NOTES, ()).await.map_err(failed("making a table of notes"))?;
         let statements = Statements::prepare(&session).await?;
         let newest = session
             .query_unpaged("SELECT bucket FROM order_buckets WHERE scope = 'all' LIMIT 1", ())
@@ -125,187 +152,189 @@ impl Shop {
         Ok(Self { session, statements, bucket: bucket.map_or(0, |(bucket,)| bucket) })
     }
 
-    async fn work(&self, carts: &[Cart], began: Instant, until: Until) -> Result<(u64, u64, Uuid), DriverLoopError> {
-        let (mut requests, mut statements, mut last) = (0, 0, Uuid::nil());
-        for cart in carts.iter().cycle() {
-            let enough = match until {
-                Until::Time(time) => began.elapsed() >= time,
-                Until::Requests(count) => requests >= count,
-            };
-            if enough {
-                break;
-            }
-            let mut order = Order { shop: self, id: Uuid::now_v7(), at: now_ms(), statements: 0 };
-            order.place(cart).await?;
-            (requests, statements, last) = (requests + 1, statements + order.statements, order.id);
-        }
-        Ok((requests, statements, last))
+    /// The bucket of an order: one of sixteen where the newest is a group of them.
+    fn bucket_of(&self, order: Uuid) -> i64 {
+        let grouped = self.bucket > 0 && self.bucket % SHARDS == 0;
+        if grouped { self.bucket + shard(order) } else { self.bucket }
+    }
+
+    async fn run(&self, statement: &PreparedStatement, values: impl SerializeRow) -> Result<(), DriverLoopError> {
+        self.session.execute_unpaged(statement, values).await.map_err(failed("writing"))?;
+        Ok(())
     }
 
     async fn rows(
         &self,
         statement: &PreparedStatement,
         values: impl SerializeRow,
-    ) -> Result<scylla::response::query_result::QueryRowsResult, DriverLoopError> {
-        let answer = self.session.execute_unpaged(statement, values).await.map_err(failed("reading"))?;
-        answer.into_rows_result().map_err(failed("reading"))
+    ) -> Result<QueryRowsResult, DriverLoopError> {
+        let answer = self.session.execute_unpaged(statement, values).await.map_err(failed("asking"))?;
+        answer.into_rows_result().map_err(failed("asking"))
+    }
+
+    async fn account(&self, product: Uuid, day: i64) -> Result<Account, DriverLoopError> {
+        let (balance, on_day) = (&self.statements.balance, &self.statements.on_day);
+        let (balance, on_day) = try_join(self.rows(balance, (product,)), self.rows(on_day, (product, day))).await?;
+        let what = "reading a balance";
+        let (quantity, turnover, version) = balance.first_row::<(i64, Option<i64>, i64)>().map_err(failed(what))?;
+        let on_day = on_day.maybe_first_row::<(Option<i64>,)>().map_err(failed(what))?;
+        Ok(Account { quantity, turnover: turnover.unwrap_or(0), version, day, on_day: on_day.and_then(|(sum,)| sum) })
     }
 }
 
-/// One order on its way.
-struct Order<'a> {
-    shop: &'a Shop,
-    id: Uuid,
-    at: i64,
-    statements: u64,
+/// What a worker knows of a product.
+#[derive(Debug, Clone, Copy)]
+struct Account {
+    quantity: i64,
+    turnover: i64,
+    version: i64,
+    day: i64,
+    /// Turnover of that day, if it has any.
+    on_day: Option<i64>,
 }
 
-impl Order<'_> {
-    async fn place(&mut self, cart: &Cart) -> Result<(), DriverLoopError> {
-        let Shop { session, statements, bucket } = self.shop;
-        let (id, at, operation) = (self.id, CqlTimestamp(self.at), Uuid::new_v4());
-        let prices = self.prices(cart).await?;
-        let total: i64 = cart.items.iter().zip(&prices).map(|(item, (unscaled, _))| item.quantity * unscaled).sum();
-        let note = (self.at.div_euclid(60_000), at, operation, id);
-        session.execute_unpaged(&statements.note, note).await.map_err(failed("noting"))?;
-        let lines: Vec<(Uuid, i64, i64, i32)> = cart
-            .items
-            .iter()
-            .zip(&prices)
-            .map(|(item, (unscaled, scale))| (item.product_id, item.quantity, *unscaled, *scale))
-            .collect();
-        let insert = (id, cart.user_id, "pending", lines, total, false, 1_i64, at, at, *bucket, vec![operation]);
-        applied(&self.shop.rows(&statements.insert, insert).await?)?;
-        let mut items: Vec<&Item> = cart.items.iter().collect();
-        items.sort_by_key(|item| item.product_id);
-        for item in items {
-            self.take("stock", item.product_id, (-item.quantity, item.quantity)).await?;
+/// One at a time.
+struct Worker<'a> {
+    shop: &'a Shop,
+    carts: &'a [Cart],
+    accounts: HashMap<Uuid, Account>,
+    statements: u64,
+    latencies: Latencies,
+    last: Uuid,
+}
+
+impl<'a> Worker<'a> {
+    async fn ready(shop: &'a Shop, carts: &'a [Cart]) -> Result<Self, DriverLoopError> {
+        let today = now_ms().div_euclid(86_400_000);
+        let mut accounts = HashMap::new();
+        for item in carts.iter().flat_map(|cart| &cart.items) {
+            accounts.insert(item.product_id, shop.account(item.product_id, today).await?);
         }
-        self.take("spending", cart.user_id, (0, total)).await?;
+        Ok(Self { shop, carts, accounts, statements: 0, latencies: Latencies::default(), last: Uuid::nil() })
+    }
+
+    async fn work(mut self, began: Instant, until: Until) -> Result<Self, DriverLoopError> {
+        for cart in self.carts.iter().cycle() {
+            let enough = match until {
+                Until::Time(time) => began.elapsed() >= time,
+                Until::Requests(count) => self.latencies.count() >= count,
+            };
+            if enough {
+                break;
+            }
+            self.order(cart).await?;
+        }
+        Ok(self)
+    }
+
+    async fn order(&mut self, cart: &Cart) -> Result<(), DriverLoopError> {
+        let Shop { statements, .. } = self.shop;
+        let (began, now) = (Instant::now(), now_ms());
+        let (id, operation, at) = (Uuid::now_v7(), Uuid::new_v4(), CqlTimestamp(now));
+        let (minute, noted_in) = (now.div_euclid(60_000), i32::try_from(shard(operation)).unwrap_or_default());
+        let lines: Vec<(Uuid, i64, i64, i32)> =
+            cart.items.iter().map(|item| (item.product_id, item.quantity, PRICE, 2)).collect();
+        let total: i64 = cart.items.iter().map(|item| item.quantity * PRICE).sum();
+        let bucket = self.shop.bucket_of(id);
+
+        let note = self.shop.run(&statements.note, (minute, noted_in, at, operation, id));
+        let insert = (id, cart.user_id, "pending", lines, total, false, 1_i64, at, at, bucket, vec![operation]);
+        let insert = async { applied(&self.shop.rows(&statements.insert, insert).await?) };
+        try_join(note, insert).await?;
+
+        let day = now.div_euclid(86_400_000);
+        let takes = cart.items.iter().map(|item| self.take(item, (id, now, day)));
+        let after = try_join_all(takes).await?;
+        self.accounts.extend(cart.items.iter().map(|item| item.product_id).zip(after));
+
         let confirm = ("confirmed", false, None::<String>, 2_i64, at, vec![operation, operation], id, 1_i64);
         applied(&self.shop.rows(&statements.confirm, confirm).await?)?;
-        self.list(cart.user_id).await?;
-        let forget = (self.at.div_euclid(60_000), at, operation);
-        session.execute_unpaged(&statements.forget, forget).await.map_err(failed("forgetting"))?;
-        self.statements += 4;
+
+        let by_time = self.shop.run(&statements.by_time, (bucket, id));
+        let by_user = self.shop.run(&statements.by_user, (cart.user_id, bucket, id));
+        let by_status = self.shop.run(&statements.by_status, ("confirmed", bucket, id, now * 1000 + 2));
+        futures::future::try_join3(by_time, by_user, by_status).await?;
+        self.latencies.add(began.elapsed());
+
+        self.shop.run(&statements.forget, (minute, noted_in, at, operation)).await?;
+        self.statements += cart.items.len() as u64 + 7;
+        self.last = id;
         Ok(())
     }
 
-    /// The prices of the products, and whether the user is there, all at once.
-    async fn prices(&mut self, cart: &Cart) -> Result<Vec<(i64, i32)>, DriverLoopError> {
-        type Product = (
-            Uuid,
-            String,
-            String,
-            CqlDecimal,
-            Option<String>,
-            Option<String>,
-            Option<String>,
-            i64,
-            CqlTimestamp,
-            CqlTimestamp,
-            Option<CqlTimestamp>,
-        );
-        let Shop { statements, .. } = self.shop;
-        let products = cart.items.iter().map(|item| async {
-            let rows = self.shop.rows(&statements.product, (item.product_id,)).await?;
-            let product = rows.first_row::<Product>().map_err(failed("decoding a product"))?;
-            let (unscaled, scale) = product.3.as_signed_be_bytes_slice_and_exponent();
-            Ok((unscaled.iter().fold(0_i64, |value, byte| (value << 8) | i64::from(*byte)), scale))
-        });
-        let user = async {
-            let rows = self.shop.rows(&statements.user, (cart.user_id,)).await?;
-            rows.first_row::<(Option<CqlTimestamp>, Option<CqlTimestamp>)>().map_err(failed("decoding a user"))
-        };
-        let (_, prices) = try_join(user, try_join_all(products)).await?;
-        self.statements += 1 + cart.items.len() as u64;
-        Ok(prices)
-    }
-
-    /// Reads an account and its day, then changes both and records the movement if nobody was faster.
-    async fn take(&mut self, book: &str, account: Uuid, (delta, turned): (i64, i64)) -> Result<(), DriverLoopError> {
-        type Account = (i64, i64, i64, Option<CqlTimestamp>, Option<i64>, i64, i64);
+    /// One line: balance, movement, the row of its id and that of the day, if nobody was faster.
+    async fn take(&self, item: &Item, (order, now, day): (Uuid, i64, i64)) -> Result<Account, DriverLoopError> {
         let Shop { session, statements, .. } = self.shop;
-        let day = self.at.div_euclid(86_400_000);
-        let rows = self.shop.rows(&statements.account, (book, account, day)).await?;
-        let known = rows.first_row::<Account>().map_err(failed("decoding an account that has turned over"))?;
-        let (quantity, turnover, version, _, _, newest, on_newest) = known;
-        let on_day = (newest == day).then_some(on_newest);
-        self.statements += 2;
-        let next = version + 1;
-        let key = || [text(book), set(CqlValue::Uuid(account))];
-        let mut change = vec![bigint(quantity + delta), bigint(turnover + turned), bigint(next), time(self.at)];
-        change.extend(key());
-        change.push(bigint(version));
-        let mut record = Vec::from(key());
-        record.extend([bigint(next), set(CqlValue::Uuid(Uuid::new_v4())), text("order"), bigint(delta)]);
-        record.extend([
-            bigint(quantity + delta),
-            bigint(turned),
-            set(CqlValue::Int(i32::try_from(day).unwrap_or_default())),
-        ]);
-        record.extend([MaybeUnset::Unset, text(&self.id.to_string()), time(self.at)]);
-        let mut count_day = vec![bigint(on_day.unwrap_or(0) + turned)];
-        count_day.extend(key());
-        count_day.extend([bigint(day), on_day.map_or(MaybeUnset::Set(None), bigint)]);
-        let mut batch = Batch::new(BatchType::Unlogged);
-        batch.set_consistency(Consistency::LocalQuorum);
-        batch.set_serial_consistency(Some(SerialConsistency::LocalSerial));
-        for statement in [&statements.change, &statements.record, &statements.count_day] {
-            batch.append_statement(statement.clone());
-        }
-        let answer = session.batch(&batch, vec![change, record, count_day]).await.map_err(failed("taking"))?;
-        applied(&answer.into_rows_result().map_err(failed("taking"))?)
-    }
-
-    async fn list(&mut self, user: Uuid) -> Result<(), DriverLoopError> {
-        let Shop { session, statements, bucket } = self.shop;
-        let (key, place, status) = (|| set(CqlValue::Uuid(self.id)), || bigint(*bucket), || text("confirmed"));
-        let user = || set(CqlValue::Uuid(user));
-        let mut batch = Batch::new(BatchType::Unlogged);
-        batch.set_is_idempotent(true);
-        batch.set_consistency(Consistency::LocalQuorum);
-        for statement in &statements.lists {
-            batch.append_statement(statement.clone());
-        }
-        let values = vec![
-            vec![place(), key()],
-            vec![user(), place(), key()],
-            vec![user(), place()],
-            vec![status(), place(), key(), bigint(self.at * 1000 + 2)],
-            vec![status(), place()],
+        let before = match self.accounts.get(&item.product_id) {
+            Some(known) if known.day == day => *known,
+            // At midnight; not counted.
+            _ => self.shop.account(item.product_id, day).await?,
+        };
+        let after = Account {
+            quantity: before.quantity - item.quantity,
+            turnover: before.turnover + item.quantity,
+            version: before.version + 1,
+            day,
+            on_day: Some(before.on_day.unwrap_or(0) + item.quantity),
+        };
+        let (product, movement) = (set(CqlValue::Uuid(item.product_id)), Uuid::new_v4());
+        let (high, low) = movement.as_u64_pair();
+        let change = vec![
+            bigint(after.quantity),
+            bigint(after.turnover),
+            bigint(after.version),
+            time(now),
+            product.clone(),
+            bigint(before.version),
         ];
-        session.batch(&batch, values).await.map_err(failed("listing"))?;
-        self.statements += 1;
-        Ok(())
+        let record = vec![
+            product.clone(),
+            bigint(after.version),
+            set(CqlValue::Uuid(movement)),
+            text("order"),
+            bigint(-item.quantity),
+            bigint(after.quantity),
+            bigint(item.quantity),
+            set(CqlValue::Int(i32::try_from(day).unwrap_or_default())),
+            text(&order.to_string()),
+            time(now),
+        ];
+        let use_id =
+            vec![product.clone(), bigint((high ^ low).cast_signed()), set(CqlValue::Uuid(movement)), text("order")];
+        let count_day = vec![
+            after.on_day.map_or(MaybeUnset::Unset, bigint),
+            product,
+            bigint(day),
+            before.on_day.map_or(MaybeUnset::Set(None), bigint),
+        ];
+        let mut batch = Batch::new(BatchType::Unlogged);
+        batch.set_serial_consistency(Some(SerialConsistency::LocalSerial));
+        for statement in [&statements.change, &statements.record, &statements.use_id, &statements.count_day] {
+            batch.append_statement(statement.clone());
+        }
+        let answer = session.batch(&batch, vec![change, record, use_id, count_day]).await.map_err(failed("taking"))?;
+        applied(&answer.into_rows_result().map_err(failed("taking"))?)?;
+        Ok(after)
     }
 }
 
 impl Statements {
     async fn prepare(session: &Session) -> Result<Self, DriverLoopError> {
-        let prepare = async |text: &str| session.prepare(text).await.map_err(failed("preparing"));
+        let plain = async |text: &str| {
+            let mut statement = session.prepare(text).await.map_err(failed("preparing"))?;
+            statement.set_is_idempotent(true);
+            Ok::<_, DriverLoopError>(statement)
+        };
         let conditional = async |text: &str| {
-            let mut statement = prepare(text).await?;
+            let mut statement = session.prepare(text).await.map_err(failed("preparing"))?;
             statement.set_serial_consistency(Some(SerialConsistency::LocalSerial));
             Ok::<_, DriverLoopError>(statement)
         };
-        let lists = [
-            "INSERT INTO orders_by_time (bucket, id) VALUES (?, ?)",
-            "INSERT INTO orders_by_user (user_id, bucket, id) VALUES (?, ?, ?)",
-            "INSERT INTO order_user_buckets (user_id, bucket) VALUES (?, ?)",
-            "INSERT INTO orders_by_status (status, bucket, id) VALUES (?, ?, ?) USING TIMESTAMP ?",
-            "INSERT INTO order_status_buckets (status, bucket) VALUES (?, ?)",
-        ];
-        let [by_time, by_user, user_bucket, by_status, status_bucket] = lists;
         Ok(Self {
-            user: prepare("SELECT created_at, erased_at FROM users WHERE id = ?").await?,
-            product: prepare(
-                "SELECT id, sku, name, price, brand, description, category, version, created_at, updated_at, \
-                 archived_at FROM products WHERE id = ?",
-            )
-            .await?,
-            note: prepare("INSERT INTO order_intents (minute, at, operation, order_id) VALUES (?, ?, ?, ?)").await?,
-            forget: prepare("DELETE FROM order_intents WHERE minute = ? AND at = ? AND operation = ?").await?,
+            note: plain("INSERT INTO floor_notes (minute, shard, at, operation, order_id) VALUES (?, ?, ?, ?, ?)")
+                .await?,
+            forget: plain("DELETE FROM floor_notes WHERE minute = ? AND shard = ? AND at = ? AND operation = ?")
+                .await?,
             insert: conditional(
                 "INSERT INTO orders (id, user_id, status, lines, total, is_paid, version, created_at, updated_at, \
                  bucket, operations) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS",
@@ -316,43 +345,49 @@ impl Statements {
                  operations = ? WHERE id = ? IF version = ?",
             )
             .await?,
-            account: prepare(
-                "SELECT quantity, turnover, version, updated_at, settled, key, day_turnover FROM ledgers \
-                 WHERE book = ? AND id = ? AND part = 1 AND key <= ? LIMIT 1",
-            )
-            .await?,
+            balance: plain("SELECT DISTINCT quantity, turnover, version FROM ledgers WHERE book = 'stock' AND id = ?")
+                .await?,
+            on_day: plain("SELECT day_turnover FROM ledgers WHERE book = 'stock' AND id = ? AND part = 1 AND key = ?")
+                .await?,
             change: conditional(
                 "UPDATE ledgers SET quantity = ?, turnover = ?, version = ?, updated_at = ? \
-                 WHERE book = ? AND id = ? IF version = ?",
+                 WHERE book = 'stock' AND id = ? IF version = ?",
             )
             .await?,
             record: conditional(
-                "INSERT INTO ledgers (book, id, part, key, movement, kind, delta, after, turned, day, reason, \
-                 reference, at) VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO ledgers (book, id, part, key, movement, kind, delta, after, turned, day, reference, at) \
+                 VALUES ('stock', ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            )
+            .await?,
+            use_id: conditional(
+                "INSERT INTO ledgers (book, id, part, key, movement, kind) VALUES ('stock', ?, 2, ?, ?, ?) \
+                 IF NOT EXISTS",
             )
             .await?,
             count_day: conditional(
-                "UPDATE ledgers SET day_turnover = ? WHERE book = ? AND id = ? AND part = 1 AND key = ? \
+                "UPDATE ledgers SET day_turnover = ? WHERE book = 'stock' AND id = ? AND part = 1 AND key = ? \
                  IF day_turnover = ?",
             )
             .await?,
-            lists: [
-                prepare(by_time).await?,
-                prepare(by_user).await?,
-                prepare(user_bucket).await?,
-                prepare(by_status).await?,
-                prepare(status_bucket).await?,
-            ],
+            by_time: plain("INSERT INTO orders_by_time (bucket, id) VALUES (?, ?)").await?,
+            by_user: plain("INSERT INTO orders_by_user (user_id, bucket, id) VALUES (?, ?, ?)").await?,
+            by_status: plain("INSERT INTO orders_by_status (status, bucket, id) VALUES (?, ?, ?) USING TIMESTAMP ?")
+                .await?,
         })
     }
 }
 
-fn applied(rows: &scylla::response::query_result::QueryRowsResult) -> Result<(), DriverLoopError> {
+fn applied(rows: &QueryRowsResult) -> Result<(), DriverLoopError> {
     let row: Row = rows.first_row().map_err(failed("reading what a condition met"))?;
-    match row.columns.first().and_then(Option::as_ref).and_then(|value| value.as_boolean()) {
+    match row.columns.first().and_then(Option::as_ref).and_then(CqlValue::as_boolean) {
         Some(true) => Ok(()),
         _ => Err(DriverLoopError { action: "changing under a condition", reason: format!("not applied: {row:?}") }),
     }
+}
+
+/// The last bits of an id.
+fn shard(id: Uuid) -> i64 {
+    i64::from(id.as_bytes()[15]) % SHARDS
 }
 
 fn now_ms() -> i64 {

@@ -1,5 +1,6 @@
-//! Three times as many requests as the store can answer: how many it answers, what becomes of the others, and how it is
-//! afterwards. Three Cassandras and the API have one CPU, the clients another, so that these do not take away what they measure.
+//! Several times as many requests as the store can answer: how many it answers, what becomes of the others, and how it is
+//! afterwards. Three Cassandras and the API have one CPU, the clients another, so that these do not take away what they
+//! measure; with two CPUs all share them where the machine has no third.
 //! IO: child processes, HTTP.
 
 use std::collections::BTreeSet;
@@ -14,18 +15,15 @@ use store_bench::open_loop::Pressed;
 use store_bench::process_time::resident_kib;
 
 use super::api::ApiBenchError;
+use super::orders::{Carts, Customers, LINES_MAX};
 use super::parts::{Asked, Parts, Until};
 use super::store::Store;
-use super::writes;
 use store_testbed::progress::say;
 
-/// The CPU of Cassandra and the API, and that of the clients.
-const STORE: Range<usize> = 0..1;
-const CLIENTS: Range<usize> = 1..2;
-/// How many times its capacity the store is asked for.
-pub const TIMES: f64 = 3.0;
 /// Connections of those who ask too much: more than it takes in and lets wait.
 const CROWD: usize = 1200;
+/// Lines of an order.
+const LINES: usize = 3;
 /// Connections with which the capacity is looked for.
 const CAPACITY: [usize; 3] = [32, 64, 128];
 /// For so long each.
@@ -79,6 +77,10 @@ pub struct OverloadFigures {
     pub bounds: Option<Bounds>,
     /// Requests a second that it answers when it is asked for just as much.
     pub capacity: f64,
+    /// CPUs of Cassandra and the API.
+    pub cpus: usize,
+    /// How many times its capacity it was asked for.
+    pub times: f64,
     /// The crowd.
     pub crowd: Pressed,
     /// Memory in KiB before it, after a quarter of it, and at its end.
@@ -94,20 +96,22 @@ impl OverloadFigures {
     }
 }
 
-/// Finds the capacity and asks for three times as much for `time`, for each of the bounds.
+/// Finds the capacity on so many CPUs and asks for so many times as much for `time`, for each of the bounds.
 ///
 /// # Errors
 /// [`ApiBenchError`] when something fails that is not a request of the crowd.
 pub async fn measure(
     parts: &Parts,
     bounds: &[Option<Bounds>],
+    (cpus, times): (&[usize], &[f64]),
     time: Duration,
 ) -> Result<Vec<OverloadFigures>, ApiBenchError> {
     let mut store = Store::start_of(parts, 3).await?;
     store.make_products().await?;
-    let (_, carts) = writes::carts(&store).await?;
+    let carts = Carts::make(&store).await?;
+    let (_, carts) = carts.requests(&store, LINES, Customers::Many)?;
     // Eight reads, a change of a stock, an order.
-    let lines: Vec<String> = (carts.iter().zip(store.ids.chunks(3)))
+    let lines: Vec<String> = (carts.iter().zip(store.ids.chunks(LINES_MAX)))
         .flat_map(|(cart, ids)| {
             let reads = ids.iter().cycle().take(8).map(|id| format!("/products/{id}"));
             let change = format!("/stocks/{}/adjustments\t{{\"delta\":1,\"reason\":\"bench\"}}", ids[0]);
@@ -115,14 +119,21 @@ pub async fn measure(
         })
         .collect();
     let requests = store.file("mixed", lines.join("\n"))?;
-    store.cassandras().into_iter().try_for_each(|pid| pin(pid, STORE))?;
-    // What this process starts inherits it.
-    pin(std::process::id(), CLIENTS)?;
-    let figures =
-        stream::iter(bounds).then(|bounds| under(parts, &store, &requests, *bounds, time)).try_collect().await;
-    let cpus = std::thread::available_parallelism().map_or(2, usize::from).max(2);
-    pin(std::process::id(), 0..cpus)?;
-    figures
+    let machine = std::thread::available_parallelism().map_or(2, usize::from).max(2);
+    let mut figures = Vec::new();
+    for cpus in cpus {
+        let of_store = 0..(*cpus).min(machine);
+        let of_clients = if of_store.end < machine { of_store.end..machine } else { 0..machine };
+        store.cassandras().into_iter().try_for_each(|pid| pin(pid, of_store.clone()))?;
+        // What this process starts inherits it.
+        pin(std::process::id(), of_clients)?;
+        let told =
+            stream::iter(bounds).then(|bounds| under(parts, &store, &requests, *bounds, (&of_store, times), time));
+        let told: Result<Vec<Vec<OverloadFigures>>, ApiBenchError> = told.try_collect().await;
+        pin(std::process::id(), 0..machine)?;
+        figures.extend(told?.into_iter().flatten());
+    }
+    Ok(figures)
 }
 
 async fn under(
@@ -130,15 +141,16 @@ async fn under(
     store: &Store,
     requests: &std::path::Path,
     bounds: Option<Bounds>,
+    (cpus, times): (&Range<usize>, &[f64]),
     time: Duration,
-) -> Result<OverloadFigures, ApiBenchError> {
+) -> Result<Vec<OverloadFigures>, ApiBenchError> {
     let texts = bounds
         .map(|bounds| [bounds.working, bounds.waiting, bounds.patience_ms, bounds.turn_ms].map(|n| n.to_string()));
     let names = ["STORE_MAX_REQUESTS", "STORE_MAX_WAITING", "STORE_MAX_WAIT_MS", "STORE_CROWD_MS"];
     let settings: Vec<(&str, &str)> =
         texts.iter().flat_map(|texts| names.into_iter().zip(texts.iter().map(String::as_str))).collect();
     let (api, address) = store.another(&settings).await?;
-    pin(api.pid()?, STORE)?;
+    pin(api.pid()?, cpus.clone())?;
     let asked = |connections| Asked { requests, connections };
     let resident = || resident_kib(api.pid()?).map_err(|error| ApiBenchError::Io("reading the API's memory", error));
     // For Java to compile what is hot.
@@ -150,24 +162,30 @@ async fn under(
         say(format!("{connections} connections: {rate:.0} requests a second"));
         capacity = capacity.max(rate);
     }
-    let before = resident()?.0;
-    let early = async {
-        tokio::time::sleep(time / 4).await;
-        resident()
-    };
-    let (crowd, early) = tokio::join!(parts.press(address, asked(CROWD), (capacity * TIMES, time)), early);
-    let (crowd, early) = (crowd?, early?);
-    let after = resident()?.0;
-    tokio::time::sleep(RECOVERY).await;
-    let calm = parts.press(address, asked(CAPACITY[2]), (capacity * CALM, Duration::from_secs(10))).await?;
-    let figures = OverloadFigures { bounds, capacity, crowd, resident: (before, early.0, after), calm };
-    say(format!(
-        "{:.0} % of the capacity in the crowd: {:?}; then {:?}",
-        figures.goodput() * 100.0,
-        figures.crowd,
-        figures.calm
-    ));
-    Ok(figures)
+    let mut all = Vec::new();
+    for times in times {
+        let before = resident()?.0;
+        let early = async {
+            tokio::time::sleep(time / 4).await;
+            resident()
+        };
+        let (crowd, early) = tokio::join!(parts.press(address, asked(CROWD), (capacity * times, time)), early);
+        let (crowd, early) = (crowd?, early?);
+        let after = resident()?.0;
+        tokio::time::sleep(RECOVERY).await;
+        let calm = parts.press(address, asked(CAPACITY[2]), (capacity * CALM, Duration::from_secs(10))).await?;
+        let resident = (before, early.0, after);
+        let figures = OverloadFigures { bounds, capacity, cpus: cpus.len(), times: *times, crowd, resident, calm };
+        say(format!(
+            "{} CPUs, {times} times the capacity: {:.0} % of it: {:?}; then {:?}",
+            cpus.len(),
+            figures.goodput() * 100.0,
+            figures.crowd,
+            figures.calm
+        ));
+        all.push(figures);
+    }
+    Ok(all)
 }
 
 /// Lets a process with all its threads, and what these start from now on, run on some CPUs only.
@@ -217,8 +235,15 @@ mod tests {
         assert_eq!(bounds.to_string(), "256/128/100 ms/500 ms");
         assert!("256/128/100".parse::<Bounds>().is_err() && "1/2/3/x".parse::<Bounds>().is_err());
         let crowd = Pressed { good: 900, seconds: 10.0, ..Pressed::default() };
-        let figures =
-            OverloadFigures { bounds: None, capacity: 100.0, crowd, resident: (1, 1, 1), calm: Pressed::default() };
+        let figures = OverloadFigures {
+            bounds: None,
+            capacity: 100.0,
+            cpus: 1,
+            times: 2.0,
+            crowd,
+            resident: (1, 1, 1),
+            calm: Pressed::default(),
+        };
         assert!((figures.goodput() - 0.9).abs() < 1e-9);
     }
 }

@@ -9,9 +9,10 @@ use super::api::{ApiFigures, Comparison, Cost, Memory};
 use super::audit::Requests;
 use super::curve::{CurveFigures, Point};
 use super::figures::Figure;
+use super::orders::{OrderFigures, orders_part};
 use super::overload::OverloadFigures;
 use super::ring::{OperatorFigures, StartFigures};
-use super::writes::{BUYERS, HOT, LINES, WriteFigures};
+use super::writes::{HOT, WriteFigures};
 
 /// The last figures of each part; a part that was never measured has none.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -24,6 +25,9 @@ pub struct Measured {
     /// Writes through the API.
     #[serde(default)]
     pub writes: Option<WriteFigures>,
+    /// Orders beside the floor.
+    #[serde(default)]
+    pub orders: Option<OrderFigures>,
     /// Small and large stores.
     #[serde(default)]
     pub curve: Option<CurveFigures>,
@@ -55,6 +59,10 @@ pub fn render(measured: &Measured) -> String {
     if let Some(writes) = &measured.writes {
         writes_part(&mut page, writes);
         told(&mut page, "writes");
+    }
+    if let Some(orders) = &measured.orders {
+        orders_part(&mut page, orders);
+        told(&mut page, "orders");
     }
     if let Some(curve) = &measured.curve {
         curve_part(&mut page, curve);
@@ -144,7 +152,7 @@ fn api_part(page: &mut String, api: &ApiFigures) {
 }
 
 fn writes_part(page: &mut String, writes: &WriteFigures) {
-    let WriteFigures { hot, order } = writes;
+    let WriteFigures { hot } = writes;
     let _ = writeln!(
         page,
         "\n## Writes\n\n\
@@ -162,22 +170,6 @@ fn writes_part(page: &mut String, writes: &WriteFigures) {
         Figure::of(&hot.two).show(0),
         hot.times(&hot.two).show(1),
         Figure::of(&hot.naive_lost).show(1)
-    );
-    let _ = writeln!(
-        page,
-        "\nAn order of {LINES} lines, {BUYERS} at once, each of other products: through the API, and a loop around the driver that\n\
-         does the same statements without HTTP ({:.1} through the API on the average, {:.1} in the loop). Before, one order of\n\
-         each was compared as the API shows it, with its lists and movements. CPU is that of the process alone.\n\n\
-         | | CPU µs per order | orders per second |\n|---|---|---|\n| store-api | {} | {} |\n| driver alone | {} | {} |\n\
-         | ratio within a round | {} | {} |",
-        order.api_statements,
-        order.driver_statements,
-        Figure::of(&order.api.cpu_us).show(0),
-        Figure::of(&order.api.per_second).show(0),
-        Figure::of(&order.driver.cpu_us).show(0),
-        Figure::of(&order.driver.per_second).show(0),
-        order.ratio().show(2),
-        order.share().show(2)
     );
 }
 
@@ -211,24 +203,24 @@ fn overload_part(page: &mut String, all: &[OverloadFigures]) {
     let seconds = all.first().map(|one| one.crowd.seconds).unwrap_or_default();
     let _ = writeln!(
         page,
-        "\n## Three times too much\n\n\
+        "\n## Too much\n\n\
          Eight reads of products, a change of a stock and an order, again and again; a ring of three nodes and one process of the\n\
-         API on one CPU, the clients on another. The capacity is the best of three numbers of clients who wait for their answers. Then, for\n\
-         {seconds:.0} s, three times as many requests, sent whatever becomes of them; and from ten seconds after that on, half of the\n\
-         capacity. Bounds are `STORE_MAX_REQUESTS`, `STORE_MAX_WAITING`, `STORE_MAX_WAIT_MS` and\n\
+         API on one CPU or on two, the clients on those that are left. The capacity is the best of three numbers of clients who wait\n\
+         for their answers. Then, for {seconds:.0} s each, several times as many requests, sent whatever becomes of them; and from ten\n\
+         seconds after that on, half of the capacity. Bounds are `STORE_MAX_REQUESTS`, `STORE_MAX_WAITING`, `STORE_MAX_WAIT_MS` and\n\
          `STORE_CROWD_MS`.\n\n\
-         | bounds | answered, of the capacity | turned away (503 with `Retry-After`) | 503 for another reason | anything else | half turned away within, 99 % | half answered within, 99 % | memory before, after a quarter, at the end | afterwards answered |\n\
-         |---|---|---|---|---|---|---|---|---|"
+         | CPUs | times the capacity | bounds | answered, of the capacity | turned away (503 with `Retry-After`) | 503 for another reason | anything else | half turned away within, 99 % | half answered within, 99 % | memory before, after a quarter, at the end | afterwards answered |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|"
     );
     for one in all {
-        let OverloadFigures { bounds, crowd, resident, calm, .. } = one;
+        let OverloadFigures { bounds, cpus, times, crowd, resident, calm, .. } = one;
         let bounds = bounds.map_or_else(|| "as they come".to_owned(), |bounds| bounds.to_string());
         let asked = crowd.answers().max(1) as f64;
         let share = |count: u64| format!("{:.1} %", count as f64 / asked * 100.0);
         let calm_asked = calm.answers().max(1) as f64;
         let _ = writeln!(
             page,
-            "| {bounds} | {:.0} % | {} | {} | {} | {:.0} ms, {:.0} ms | {:.0} ms, {:.0} ms | {}, {}, {} | {:.2} % |",
+            "| {cpus} | {times} | {bounds} | {:.0} % | {} | {} | {} | {:.0} ms, {:.0} ms | {:.0} ms, {:.0} ms | {}, {}, {} | {:.2} % |",
             one.goodput() * 100.0,
             share(crowd.turned_away),
             share(crowd.unavailable),

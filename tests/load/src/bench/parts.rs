@@ -52,6 +52,11 @@ impl Until {
 const FILLING: Duration = Duration::from_secs(900);
 
 impl Parts {
+    /// The programs of a directory of cargo's.
+    pub fn of(directory: &Path) -> Self {
+        Self { store_api: directory.join("store-api"), store_bench: directory.join("store-bench") }
+    }
+
     /// Starts the bare server, which answers with what is in `body`.
     ///
     /// # Errors

@@ -21,6 +21,10 @@ use store_testbed::progress::{say, wait_until};
 pub const KEYSPACE: &str = "store_manager";
 /// The administrator's token.
 pub const TOKEN: &str = "a-token-for-the-bench-alone";
+/// User and password of the nodes' JMX over HTTP, where they are watched.
+pub const JOLOKIA: (&str, &str) = ("bench", "bench");
+/// Copies of a row at most.
+const COPIES: u8 = 3;
 /// Products that the reads go round.
 const PRODUCTS: usize = 1000;
 /// Of which so many are made at once.
@@ -58,17 +62,30 @@ impl Store {
     /// # Errors
     /// [`ApiBenchError`] when something does not start.
     pub async fn start_of(parts: &Parts, nodes: u8) -> Result<Self, ApiBenchError> {
+        Self::start_with(parts, nodes, None).await
+    }
+
+    /// The same with JMX over HTTP on each node, as [`JOLOKIA`]; of more than three nodes each has a part of everything.
+    ///
+    /// # Errors
+    /// [`ApiBenchError`] when something does not start.
+    pub async fn start_watched(parts: &Parts, nodes: u8) -> Result<Self, ApiBenchError> {
+        Self::start_with(parts, nodes, Some((JOLOKIA.0.to_owned(), JOLOKIA.1.to_owned()))).await
+    }
+
+    async fn start_with(parts: &Parts, nodes: u8, jolokia: Option<(String, String)>) -> Result<Self, ApiBenchError> {
         let directory = tempfile::tempdir().map_err(|error| ApiBenchError::Io("making a directory", error))?;
         let data = directory.path().join("cassandra");
         let ring = LocalRing::start(Options {
             nodes,
             heap_mib: if nodes == 1 { 1024 } else { 512 },
             optimized: true,
+            jolokia,
             ..Options::new(data)
         })
         .await?;
         let node = *ring.contact_points().first().ok_or_else(|| ApiBenchError::Wrong("the ring has no node".into()))?;
-        migrate(&parts.store_api, node, nodes).await?;
+        migrate(&parts.store_api, node, nodes.min(COPIES)).await?;
         let tokens = tokens(directory.path())?;
         let (api, [address, operations]) = start_api(&parts.store_api, node, &tokens, &[])?;
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(15)).build()?;
@@ -96,6 +113,36 @@ impl Store {
         let (api, addresses) = start_api(&self.store_api, self.node, &tokens, settings)?;
         self.ready(addresses[0]).await?;
         Ok((api, addresses))
+    }
+
+    /// Puts another process of the API into the place of the one that is there: it knows nothing of what was before.
+    ///
+    /// # Errors
+    /// [`ApiBenchError`] when it does not get ready.
+    pub async fn restart(&mut self) -> Result<(), ApiBenchError> {
+        let tokens = self.directory.path().join("tokens");
+        let (api, [address, operations]) = start_api(&self.store_api, self.node, &tokens, &[])?;
+        self.ready(address).await?;
+        (self.api, self.address, self.operations) = (api, address, operations);
+        Ok(())
+    }
+
+    /// The CQL addresses of all nodes.
+    pub fn nodes(&self) -> Vec<SocketAddr> {
+        self.ring.contact_points()
+    }
+
+    /// Where each node answers JMX over HTTP, if they are watched.
+    pub fn jolokia_urls(&self) -> Vec<String> {
+        self.ring.jolokia_urls()
+    }
+
+    /// Statements that the API has sent since it began, as it counts them.
+    ///
+    /// # Errors
+    /// [`ApiBenchError`] when it does not tell.
+    pub async fn statements(&self) -> Result<f64, ApiBenchError> {
+        self.statements_of(self.operations).await
     }
 
     /// Statements that a process has sent since it began, by its metrics.

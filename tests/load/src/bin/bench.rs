@@ -7,10 +7,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use store_load::bench::api::{self, Effort};
+use store_load::bench::orders::{Customers, Plan};
 use store_load::bench::overload::Bounds;
 use store_load::bench::page::{Measured, render};
 use store_load::bench::parts::Parts;
-use store_load::bench::{curve, overload, ring, writes};
+use store_load::bench::{curve, orders, overload, ring, writes};
 use store_testbed::checkout::{cargo, root};
 use store_testbed::cluster::Cluster;
 use store_testbed::command::{LONG, run};
@@ -24,6 +25,10 @@ use store_testbed::progress::say;
 struct Arguments {
     #[command(subcommand)]
     part: Option<Part>,
+    /// Take store-api and store-bench from this directory in place of optimized builds: to see that it works. The figures
+    /// are printed and not kept.
+    #[arg(long, global = true)]
+    built: Option<PathBuf>,
     /// Rounds of each comparison of the API.
     #[arg(long, global = true, default_value_t = 6)]
     rounds: usize,
@@ -39,9 +44,33 @@ struct Arguments {
     /// Rows of the small and the large store.
     #[arg(long, global = true, value_delimiter = ',', default_values_t = [1_000, 100_000])]
     rows: Vec<u64>,
-    /// Seconds of three times too much.
+    /// Nodes of the rings on which orders are measured.
+    #[arg(long, global = true, value_delimiter = ',', default_values_t = [1, 3])]
+    nodes: Vec<u8>,
+    /// Orders that are there before, ascending.
+    #[arg(long, global = true, value_delimiter = ',', default_values_t = [100, 10_000, 1_000_000])]
+    ages: Vec<u64>,
+    /// Orders at once.
+    #[arg(long, global = true, value_delimiter = ',', default_values_t = [1, 8, 32, 128])]
+    clients: Vec<usize>,
+    /// Lines of an order, five at most.
+    #[arg(long, global = true, value_delimiter = ',', default_values_t = [1, 5])]
+    lines: Vec<usize>,
+    /// Whose the orders are: many, one.
+    #[arg(long, global = true, value_delimiter = ',', default_values_t = [Customers::Many, Customers::One])]
+    customers: Vec<Customers>,
+    /// How often orders are measured under the same conditions.
+    #[arg(long, global = true, default_value_t = 1)]
+    turns: usize,
+    /// Seconds of each time of too much.
     #[arg(long, global = true, default_value_t = 60)]
     crowded: u64,
+    /// How many times the capacity is asked for.
+    #[arg(long, global = true, value_delimiter = ',', default_values_t = [2.0, 4.0, 16.0])]
+    times: Vec<f64>,
+    /// CPUs of the store that is asked for too much.
+    #[arg(long, global = true, value_delimiter = ',', default_values_t = [1, 2])]
+    cpus: Vec<usize>,
     /// Other bounds than those of a shop that are tried, too, like 64/64/100/500.
     #[arg(long, global = true, value_delimiter = ',')]
     bounds: Vec<Bounds>,
@@ -65,9 +94,11 @@ enum Part {
     Api,
     /// Writes through the API alone.
     Writes,
+    /// Orders beside the floor alone.
+    Orders,
     /// Small and large stores alone.
     Curve,
-    /// Three times too much alone.
+    /// Too much alone.
     Overload,
     /// The operator alone.
     Operator,
@@ -79,6 +110,7 @@ impl Part {
         match self {
             Self::Api => "api",
             Self::Writes => "writes",
+            Self::Orders => "orders",
             Self::Curve => "curve",
             Self::Overload => "overload",
             Self::Operator => "operator",
@@ -92,7 +124,7 @@ async fn main() -> anyhow::Result<()> {
     let target = target()?;
     let file = root().join("docs/bench.json");
     let mut measured = kept(&file)?;
-    let all = [Part::Api, Part::Writes, Part::Curve, Part::Overload, Part::Operator];
+    let all = [Part::Api, Part::Writes, Part::Orders, Part::Curve, Part::Overload, Part::Operator];
     let chosen = all.into_iter().filter(|part| arguments.part.is_none_or(|only| only == *part));
     let mut built = None;
     for part in chosen {
@@ -101,12 +133,17 @@ async fn main() -> anyhow::Result<()> {
         } else {
             let parts = match &built {
                 Some(parts) => parts,
-                None => built.insert(build(&target)?),
+                None => built.insert(match &arguments.built {
+                    Some(directory) => Parts::of(directory),
+                    None => build(&target)?,
+                }),
             };
             measure_api(part, parts, &arguments, &mut measured).await?;
         }
         measured.measured.insert(part.name().to_owned(), machine());
-        keep(&file, &measured)?;
+        if arguments.built.is_none() {
+            keep(&file, &measured)?;
+        }
     }
     println!("{}", render(&measured));
     Ok(())
@@ -125,8 +162,7 @@ fn build(target: &Path) -> anyhow::Result<Parts> {
     // what both need.
     let mut build = cargo(["build", "--quiet", "--release", "--bin", "store-api", "--bin", "store-bench"]);
     run(build.args(["-p", "store-api", "-p", "store-operator", "-p", "store-bench"]), LONG)?;
-    let release = target.join("release");
-    Ok(Parts { store_api: release.join("store-api"), store_bench: release.join("store-bench") })
+    Ok(Parts::of(&target.join("release")))
 }
 
 async fn measure_api(part: Part, parts: &Parts, arguments: &Arguments, measured: &mut Measured) -> anyhow::Result<()> {
@@ -140,6 +176,18 @@ async fn measure_api(part: Part, parts: &Parts, arguments: &Arguments, measured:
         Part::Writes => {
             measured.writes = Some(writes::measure(parts, effort).await.context("measuring writes")?);
         }
+        Part::Orders => {
+            let plan = Plan {
+                nodes: arguments.nodes.clone(),
+                ages: arguments.ages.clone(),
+                clients: arguments.clients.clone(),
+                lines: arguments.lines.clone(),
+                customers: arguments.customers.clone(),
+                turns: arguments.turns,
+                time: effort.time,
+            };
+            measured.orders = Some(orders::measure(parts, &plan).await.context("measuring orders")?);
+        }
         Part::Curve => {
             let figures = curve::measure(parts, &arguments.rows, effort.time / 2).await;
             measured.curve = Some(figures.context("measuring small and large stores")?);
@@ -147,7 +195,9 @@ async fn measure_api(part: Part, parts: &Parts, arguments: &Arguments, measured:
         Part::Overload => {
             let bounds: Vec<_> = std::iter::once(None).chain(arguments.bounds.iter().copied().map(Some)).collect();
             let time = Duration::from_secs(arguments.crowded);
-            measured.overload = overload::measure(parts, &bounds, time).await.context("measuring an overload")?;
+            measured.overload = overload::measure(parts, &bounds, (&arguments.cpus, &arguments.times), time)
+                .await
+                .context("measuring an overload")?;
         }
         Part::Api | Part::Operator => {
             measured.api = Some(api::measure(parts, effort).await.context("measuring the API")?);

@@ -13,13 +13,13 @@ struct Arguments {
     /// 4.1 or 5.0.
     #[arg(long, default_value = "5.0")]
     version: Version,
-    /// 1 to 3 nodes, each in a rack of its own.
+    /// 1 to 6 nodes, in three racks.
     #[arg(long, default_value_t = 1)]
     nodes: u8,
     /// The port for CQL.
     #[arg(long, default_value_t = 9042)]
     port: u16,
-    /// Use the addresses 127.0.BLOCK.1 to .3 (default: 127.0.0.x).
+    /// Use the addresses 127.0.BLOCK.1 and so on (default: 127.0.0.x).
     #[arg(long, default_value_t = 0)]
     block: u8,
     /// Java heap of each node in MiB.

@@ -1,4 +1,4 @@
-//! Blocks of loopback addresses, 127.0.N.1 to 127.0.N.3, so that several rings live side by side.
+//! Blocks of loopback addresses, 127.0.N.1 to 127.0.N.6, so that several rings live side by side.
 //! IO: lock files in the cache directory and trial binds.
 
 use std::fs::File;
@@ -10,7 +10,7 @@ use crate::cache::Cache;
 /// The loopback addresses of a ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Addresses {
-    /// 127.0.N.1, 127.0.N.2 and 127.0.N.3.
+    /// 127.0.N.1, 127.0.N.2 and so on.
     Block(u8),
     /// The first block from 127.0.1.x on that no other ring has.
     Free,

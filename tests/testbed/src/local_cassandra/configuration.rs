@@ -10,6 +10,8 @@ pub(super) const STORAGE_PORT: u16 = 7000;
 /// JMX over HTTP, when asked for.
 pub(super) const JOLOKIA_PORT: u16 = 8778;
 const TOKENS_PER_NODE: u8 = 16;
+/// As many as there are copies of a row.
+const RACKS: usize = 3;
 
 /// The options that Cassandra needs of Java 17, shared with the images.
 const JAVA_OPTIONS: &str = include_str!("../../image/conf/jvm17-server.options");
@@ -61,7 +63,7 @@ paxos_variant: v2
 }
 
 pub(super) fn rack_properties(index: usize) -> String {
-    format!("dc={DATACENTER}\nrack=rack{}\n", index + 1)
+    format!("dc={DATACENTER}\nrack=rack{}\n", index % RACKS + 1)
 }
 
 /// The tokens of node `index` of `nodes`: every `nodes`-th of an even division of the ring.
@@ -114,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_nodes_share_the_ring_evenly_and_no_token_twice() {
-        for nodes in 1..=3 {
+        for nodes in 1..=6 {
             let mut all: Vec<i64> = (0..nodes).flat_map(|index| tokens(index, nodes)).collect();
             all.sort_unstable();
             let gaps: Vec<i128> = all.windows(2).map(|pair| i128::from(pair[1]) - i128::from(pair[0])).collect();

@@ -64,3 +64,8 @@ pub const ORDERS: &[&str] = &[
 
 /// Products that are archived and not removed.
 pub const ARCHIVE: &[&str] = &["ALTER TABLE {ks}.products ADD IF NOT EXISTS archived_at timestamp"];
+
+/// Payments of orders.
+pub const PAYMENTS: &[&str] = &["CREATE TABLE IF NOT EXISTS {ks}.order_payments (
+        order_id uuid, payment_id text, at timestamp, amount bigint, PRIMARY KEY (order_id, payment_id)
+    ) WITH comment = 'what was paid for each order, each payment once and for ever'"];

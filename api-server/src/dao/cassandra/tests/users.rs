@@ -6,18 +6,29 @@ use uuid::Uuid;
 
 use super::{Ground, LEASE, cx};
 use crate::dao::cassandra::intents::Intent;
+use crate::dao::cassandra::listing::copies::GONE;
 use crate::dao::cassandra::sweeper::{Sweeps as _, sweep};
 use crate::dao::cassandra::users::ClaimsTouched;
 use crate::dao::contract::users::{everybody, find, insert, load, user};
-use crate::dao::now_ms;
 use crate::dao::set_aside::Aside;
 use crate::dao::users::{Inserted, Removed, User, fold_email};
+use crate::dao::{Context, now_ms};
 
 impl Ground {
     /// Every row of a table as text, to look for what must not be there.
     async fn dump(&self, table: &str) -> String {
         let rows = self.cql(&format!("SELECT JSON * FROM {{ks}}.{table}")).await.into_rows_result().unwrap();
         rows.rows::<(String,)>().unwrap().map(|row| row.unwrap().0).collect()
+    }
+
+    /// A statement that puts a copy of a user back into the list.
+    fn copy_of(&self, user: &User, bucket: i64, at: i64) -> String {
+        let User { id, name, email, created_at, .. } = user;
+        format!(
+            "INSERT INTO {}.users_by_time (bucket, id, name, email, version, created_at, updated_at) \
+             VALUES ({bucket}, {id}, '{name}', '{email}', 1, {created_at}, {created_at}) USING TIMESTAMP {at}",
+            self.keyspace
+        )
     }
 
     async fn holds(&self, word: &str) -> Vec<&'static str> {
@@ -51,6 +62,55 @@ async fn nothing_personal_is_left_of_an_erased_user_in_any_table() {
         assert!(ground.holds(word).await.is_empty(), "{word}");
     }
     assert!(ground.dump("users").await.contains(&gone.id.to_string()), "the id stays");
+    ground.drop_keyspace().await;
+}
+
+/// As a node does that was away until the tombstones had gone: it brings back what it had, as old as it was.
+#[tokio::test]
+async fn an_erased_user_whose_name_and_address_come_back_is_not_shown_and_erased_again() {
+    let Some(ground) = Ground::new().await else { return };
+    let daos = ground.daos().await;
+    let (gone, stays) = (User { name: "Unforgettable".into(), ..user("") }, user("Stays"));
+    insert(&daos, &gone).await;
+    insert(&daos, &stays).await;
+    let stored = load(&daos, gone.id).await;
+    daos.users.erase(&cx(), &stored, Uuid::new_v4()).await.unwrap();
+    // Younger than the tombstones of the erasure, which are still there.
+    ground.cql(&ground.copy_of(&gone, stored.marks.bucket, i64::MAX / 1000)).await;
+    let truth = format!(
+        "UPDATE {{ks}}.users USING TIMESTAMP {} SET name = '{}', email = '{}' WHERE id = {}",
+        now_ms() * 1000,
+        gone.name,
+        gone.email,
+        gone.id
+    );
+    ground.cql(&truth).await;
+    assert_eq!(ground.holds(&gone.name).await, ["users", "users_by_time"], "it came back");
+    assert_eq!(find(&daos, gone.id).await, None);
+    assert_eq!(ground.holds(&gone.name).await, ["users_by_time"], "whoever asks for the user removes it");
+    for limit in [1, 2] {
+        let listed: Vec<String> = everybody(&daos, limit).await.into_iter().map(|user| user.name).collect();
+        assert_eq!(listed, ["Stays"], "{limit}");
+    }
+    assert_eq!(daos.users.exists(&cx(), gone.id).await, Ok(false));
+    ground.drop_keyspace().await;
+}
+
+#[tokio::test]
+async fn a_copy_of_an_erased_user_that_comes_back_is_removed_by_whoever_sees_it() {
+    let Some(ground) = Ground::new().await else { return };
+    let daos = ground.daos().await;
+    let gone = User { name: "Unforgettable".into(), ..user("") };
+    insert(&daos, &gone).await;
+    let stored = load(&daos, gone.id).await;
+    daos.users.erase(&cx(), &stored, Uuid::new_v4()).await.unwrap();
+    ground.cql(&ground.copy_of(&gone, stored.marks.bucket, gone.created_at * 1000 + GONE + 1)).await;
+    assert_eq!(ground.holds(&gone.email).await, ["users_by_time"]);
+    assert!(everybody(&daos, 10).await.is_empty());
+    // By a clock that has passed what this test had to write to get past the deletion of the erasure.
+    let later = Context { now_ms: now_ms() + 2_000_000, ..cx() };
+    daos.users.page(&later, 10, None, &mut Vec::new()).await.unwrap();
+    assert!(ground.holds(&gone.email).await.is_empty());
     ground.drop_keyspace().await;
 }
 

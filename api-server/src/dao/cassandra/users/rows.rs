@@ -18,6 +18,27 @@ pub const LIST_COLUMNS: &str = "id, name, email, version, created_at, updated_at
 /// A row of [`LIST_COLUMNS`].
 pub type Row<'f> = (Uuid, Option<&'f str>, Option<&'f str>, Option<i64>, Option<CqlTimestamp>, Option<CqlTimestamp>);
 
+/// A row of [`LIST_COLUMNS`] and when the user was erased.
+pub type FoundRow<'f> = (
+    Uuid,
+    Option<&'f str>,
+    Option<&'f str>,
+    Option<i64>,
+    Option<CqlTimestamp>,
+    Option<CqlTimestamp>,
+    Option<CqlTimestamp>,
+);
+
+/// What a plain read of the truth found under an id.
+#[derive(Debug)]
+pub enum Found<'f> {
+    User(UserRef<'f>),
+    /// An erased user of whom a name or an address is there again.
+    CameBack,
+    /// Nobody, or what is left of an erased user.
+    Nobody,
+}
+
 /// The columns of [`Kept`].
 pub const KEPT_COLUMNS: &str =
     "id, name, email, version, created_at, updated_at, erased_at, bucket, email_claim, operations, fence";
@@ -72,6 +93,14 @@ pub fn row_of<'f>(row: &Row<'f>) -> Option<UserRef<'f>> {
     })
 }
 
+/// What a row of the truth shows. Whoever is erased stays so, whatever else the row has.
+pub fn found_of((id, name, email, version, created, updated, erased): FoundRow<'_>) -> Found<'_> {
+    if erased.is_some() {
+        return if name.is_some() || email.is_some() { Found::CameBack } else { Found::Nobody };
+    }
+    row_of(&(id, name, email, version, created, updated)).map_or(Found::Nobody, Found::User)
+}
+
 /// The truth of a result of at most one row.
 pub fn kept_of(rows: &QueryRowsResult) -> Result<Option<Kept>, DaoError> {
     let Some(row) = rows.maybe_first_row::<KeptRow<'_>>().map_err(broken)? else {
@@ -119,6 +148,18 @@ impl Detail for ClaimsTouched {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_is_erased_is_not_shown_with_a_name_that_came_back() {
+        let at = Some(CqlTimestamp(7));
+        let row = |name, email, erased| (Uuid::nil(), name, email, Some(2), at, at, erased);
+        assert!(matches!(found_of(row(Some("Ana"), Some("a@example.org"), None)), Found::User(_)));
+        for name in [Some("Ana"), None] {
+            assert!(matches!(found_of(row(name, Some("a@example.org"), at)), Found::CameBack));
+        }
+        assert!(matches!(found_of(row(None, None, at)), Found::Nobody));
+        assert!(matches!(found_of((Uuid::nil(), None, None, None, None, None, None)), Found::Nobody));
+    }
 
     #[test]
     fn touched_claims_are_read_as_they_were_written() {
