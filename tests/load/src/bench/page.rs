@@ -12,6 +12,7 @@ use super::figures::Figure;
 use super::orders::{OrderFigures, orders_part};
 use super::overload::OverloadFigures;
 use super::ring::{OperatorFigures, StartFigures};
+use super::rush::{RushFigures, Rushes};
 use super::writes::{HOT, WriteFigures};
 
 /// The last figures of each part; a part that was never measured has none.
@@ -28,6 +29,9 @@ pub struct Measured {
     /// Orders beside the floor.
     #[serde(default)]
     pub orders: Option<OrderFigures>,
+    /// A rush on what is sold out.
+    #[serde(default)]
+    pub rush: Option<Rushes>,
     /// Small and large stores.
     #[serde(default)]
     pub curve: Option<CurveFigures>,
@@ -63,6 +67,10 @@ pub fn render(measured: &Measured) -> String {
     if let Some(orders) = &measured.orders {
         orders_part(&mut page, orders);
         told(&mut page, "orders");
+    }
+    if let Some(rush) = &measured.rush {
+        rush_part(&mut page, rush);
+        told(&mut page, "rush");
     }
     if let Some(curve) = &measured.curve {
         curve_part(&mut page, curve);
@@ -196,6 +204,32 @@ fn curve_part(page: &mut String, curve: &CurveFigures) {
             })
             .collect();
         let _ = writeln!(page, "| {name} | {api:.0} | {cassandra:.0} |{ratios}");
+    }
+}
+
+fn rush_part(page: &mut String, rushes: &Rushes) {
+    let _ = writeln!(
+        page,
+        "\n## A rush on what is sold out\n\n\
+         Ten thousand buyers of a hundred units, 400 at once through two processes of the API; one of four who gets a unit cancels\n\
+         at once. Each answer is judged by the movements: what was sold was there, and whoever was refused was so at a moment\n\
+         between question and answer at which nothing was there. Statements are those of both processes, without what orders and\n\
+         cancellations cost beforehand.\n\n\
+         | | confirmed | of these cancelled | refused | anything else | refused a second | statements for 100 refusals | half refused within, 99 % | wrong |\n\
+         |---|---|---|---|---|---|---|---|---|"
+    );
+    for (name, rush) in [("this version", Some(&rushes.now)), ("the version before", rushes.before.as_ref())] {
+        let Some(rush) = rush else { continue };
+        let RushFigures { sold, cancelled, refused, others, refusals_per_second, statements_per_hundred, .. } = rush;
+        let [half, most] = rush.millis;
+        let _ = writeln!(
+            page,
+            "| {name} | {sold} | {cancelled} | {refused} | {others} | {refusals_per_second:.0} | {statements_per_hundred:.2} | {half:.0} ms, {most:.0} ms | {} |",
+            rush.faults.len()
+        );
+    }
+    if let Some(ratio) = rushes.ratio() {
+        let _ = writeln!(page, "\nRefusals a second to those of the version before: {ratio:.1}.");
     }
 }
 

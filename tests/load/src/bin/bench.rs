@@ -11,7 +11,7 @@ use store_load::bench::orders::{Customers, Plan};
 use store_load::bench::overload::Bounds;
 use store_load::bench::page::{Measured, render};
 use store_load::bench::parts::Parts;
-use store_load::bench::{curve, orders, overload, ring, writes};
+use store_load::bench::{curve, orders, overload, ring, rush, writes};
 use store_testbed::checkout::{cargo, root};
 use store_testbed::cluster::Cluster;
 use store_testbed::command::{LONG, run};
@@ -59,6 +59,9 @@ struct Arguments {
     /// Whose the orders are: many, one.
     #[arg(long, global = true, value_delimiter = ',', default_values_t = [Customers::Many, Customers::One])]
     customers: Vec<Customers>,
+    /// A store-api of the version before, beside which a rush is measured.
+    #[arg(long, global = true)]
+    before: Option<PathBuf>,
     /// How often orders are measured under the same conditions.
     #[arg(long, global = true, default_value_t = 1)]
     turns: usize,
@@ -96,6 +99,8 @@ enum Part {
     Writes,
     /// Orders beside the floor alone.
     Orders,
+    /// A rush on what is sold out alone.
+    Rush,
     /// Small and large stores alone.
     Curve,
     /// Too much alone.
@@ -111,6 +116,7 @@ impl Part {
             Self::Api => "api",
             Self::Writes => "writes",
             Self::Orders => "orders",
+            Self::Rush => "rush",
             Self::Curve => "curve",
             Self::Overload => "overload",
             Self::Operator => "operator",
@@ -124,7 +130,7 @@ async fn main() -> anyhow::Result<()> {
     let target = target()?;
     let file = root().join("docs/bench.json");
     let mut measured = kept(&file)?;
-    let all = [Part::Api, Part::Writes, Part::Orders, Part::Curve, Part::Overload, Part::Operator];
+    let all = [Part::Api, Part::Writes, Part::Orders, Part::Rush, Part::Curve, Part::Overload, Part::Operator];
     let chosen = all.into_iter().filter(|part| arguments.part.is_none_or(|only| only == *part));
     let mut built = None;
     for part in chosen {
@@ -187,6 +193,11 @@ async fn measure_api(part: Part, parts: &Parts, arguments: &Arguments, measured:
                 time: effort.time,
             };
             measured.orders = Some(orders::measure(parts, &plan).await.context("measuring orders")?);
+        }
+        Part::Rush => {
+            let nodes = arguments.nodes.iter().copied().max().unwrap_or(1);
+            let rushes = rush::measure(parts, arguments.before.as_deref(), nodes).await;
+            measured.rush = Some(rushes.context("measuring a rush")?);
         }
         Part::Curve => {
             let figures = curve::measure(parts, &arguments.rows, effort.time / 2).await;
