@@ -94,7 +94,8 @@ impl Pace {
         seen.finished = seen.finished.saturating_add(1);
         seen.quick += u32::from(took <= turn / 2);
         seen.in_time += u32::from(took <= turn);
-        seen.late += u32::from(took > turn * LATE_TURNS);
+        // Not the turn multiplied: a setting may be as long as it likes.
+        seen.late += u32::from(took / LATE_TURNS > turn);
         seen.inside = seen.inside.max(inside);
     }
 
