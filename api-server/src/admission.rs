@@ -22,6 +22,8 @@ use pace::{Allowed, Pace};
 pub struct Bounds {
     /// Requests worked on at once, at most.
     pub working: usize,
+    /// Of these, as many as may come at once out of a calm.
+    pub calm: usize,
     /// Requests that wait for one of these to end, at most.
     pub waiting: usize,
     /// How long one waits at most.
@@ -150,6 +152,7 @@ mod tests {
     fn door(working: usize, waiting: usize) -> Arc<Admission> {
         Admission::new(Bounds {
             working,
+            calm: 64,
             waiting,
             patience: Duration::from_millis(50),
             turn: Duration::from_millis(500),

@@ -237,6 +237,9 @@ pub enum SettingsError {
     InClear { variable: &'static str, url: String, whose: &'static str },
 }
 
+/// Requests that may come at once out of a calm: a store that gets through 20 a second has them done in half of the deadline.
+const CALM: usize = 64;
+
 impl Settings {
     /// Takes the secrets from the environment, where they never show in the list of processes.
     pub fn with_secrets_of_the_environment(mut self) -> Self {
@@ -277,7 +280,8 @@ impl Settings {
         let number = |setting| usize::try_from(setting).unwrap_or(usize::MAX);
         let patience = Duration::from_millis(self.max_wait_ms);
         let turn = Duration::from_millis(self.crowd_ms);
-        Bounds { working: number(self.max_requests), waiting: number(self.max_waiting), patience, turn }
+        let (working, waiting) = (number(self.max_requests), number(self.max_waiting));
+        Bounds { working, calm: CALM, waiting, patience, turn }
     }
 
     /// Connections open at once: as many as the memory that the container may have holds together with everything else.

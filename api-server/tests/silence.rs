@@ -32,7 +32,7 @@ use store_testbed::local_cassandra::{Addresses, LocalRing, Options, SUPERUSER};
 const REQUEST: Duration = Duration::from_secs(8);
 const STATEMENT: Duration = Duration::from_secs(2);
 /// More than this test ever sends.
-const BOUNDS: Bounds = Bounds { working: 1000, waiting: 0, patience: Duration::ZERO, turn: Duration::MAX };
+const BOUNDS: Bounds = Bounds { working: 1000, calm: 1000, waiting: 0, patience: Duration::ZERO, turn: Duration::MAX };
 const KEYSPACE: &str = "silence";
 
 /// Requests by kind: how many, how many failed, the slowest.

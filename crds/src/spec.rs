@@ -283,8 +283,7 @@ pub struct ApiSpec {
     #[schemars(length(min = 1, max = 64))]
     #[serde(default = "default_keyspace")]
     pub keyspace: String,
-    /// Consistency of reads that name none. What is written, and what the API reads to decide, is never below
-    /// LOCAL_QUORUM, whatever is set here. Default: LOCAL_QUORUM.
+    /// Consistency of reads that name none; what is written is never below LOCAL_QUORUM. Default: LOCAL_QUORUM.
     #[serde(default)]
     pub consistency: Consistency,
     /// Consistency of the Paxos phase of conditional writes. Default: LOCAL_SERIAL.

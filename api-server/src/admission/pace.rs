@@ -17,9 +17,6 @@ use super::Bounds;
 
 /// Never fewer at once, where the setting allows as many: a busy store needs some to be busy with.
 pub const LEAST: usize = 8;
-/// While nobody waits as many may come at once, and twice as many as were seen where these end in time. A crowd that comes
-/// to a slow store finds no more slots than the store gets through within the deadline.
-pub const CALM: usize = 64;
 /// How long is looked at a time, unless enough have ended before.
 const LOOK: Duration = Duration::from_millis(500);
 /// How long is looked at least.
@@ -94,7 +91,8 @@ impl Pace {
         seen.finished = seen.finished.saturating_add(1);
         seen.quick += u32::from(took <= turn / 2);
         seen.in_time += u32::from(took <= turn);
-        seen.late += u32::from(took > turn * LATE_TURNS);
+        // Not the turn multiplied: a setting may be as long as it likes.
+        seen.late += u32::from(took / LATE_TURNS > turn);
         seen.inside = seen.inside.max(inside);
     }
 
@@ -129,16 +127,17 @@ impl Seen {
 impl Allowed {
     /// What is allowed before anything was seen.
     pub fn first(bounds: &Bounds) -> Self {
-        Self { working: CALM.min(bounds.working), waiting: bounds.waiting }
+        Self { working: bounds.calm.min(bounds.working), waiting: bounds.waiting }
     }
 
     /// What is allowed next.
     pub fn after(&self, seen: &Seen, bounds: &Bounds) -> Self {
-        let Bounds { working: most, waiting, patience, turn } = bounds;
+        let Bounds { working: most, calm, waiting, patience, turn } = bounds;
         let twice = self.working.saturating_mul(2);
         if !seen.crowded {
             let grown = if seen.fare() == Fare::Slow { 0 } else { seen.inside.saturating_mul(2) };
-            let room = grown.max(CALM).min(*most);
+            // A crowd that comes to a slow store finds no more slots than the store gets through within the deadline.
+            let room = grown.max(*calm).min(*most);
             return Self { working: twice.min(room), waiting: *waiting };
         }
         let in_time = |time: Duration| {
@@ -149,7 +148,7 @@ impl Allowed {
         let working = match seen.fare() {
             Fare::Quick => twice,
             Fare::InTime => self.working + self.working.div_ceil(4),
-            Fare::SomeLate => CALM.min(self.working).max(self.working / 2),
+            Fare::SomeLate => self.working.min(*calm).max(self.working / 2),
             // Half of the way each time: what ends in one while is a matter of chance, too.
             Fare::Slow => usize::midpoint(self.working, in_time(*turn)),
         };
@@ -167,8 +166,13 @@ mod crowds;
 mod tests {
     use super::*;
 
-    const BOUNDS: Bounds =
-        Bounds { working: 256, waiting: 200, patience: Duration::from_millis(50), turn: Duration::from_millis(500) };
+    const BOUNDS: Bounds = Bounds {
+        working: 256,
+        calm: 64,
+        waiting: 200,
+        patience: Duration::from_millis(50),
+        turn: Duration::from_millis(500),
+    };
 
     /// Half a second in a crowd.
     fn crowd(finished: u32, quick: u32, in_time: u32, late: u32) -> Seen {
@@ -204,7 +208,7 @@ mod tests {
     fn where_some_are_nearly_too_late_no_more_are_let_in_and_not_below_a_calm_number() {
         let many = Allowed { working: 200, waiting: 9 };
         assert_eq!(many.after(&crowd(100, 80, 80, 6), &BOUNDS).working, 100);
-        assert_eq!(settled(&crowd(100, 80, 80, 6)).working, CALM);
+        assert_eq!(settled(&crowd(100, 80, 80, 6)).working, BOUNDS.calm);
         assert_eq!(many.after(&crowd(100, 80, 80, 5), &BOUNDS).working, 256, "these are few");
         let few = Allowed { working: 10, waiting: 9 };
         assert_eq!(few.after(&crowd(100, 80, 80, 6), &BOUNDS).working, 10);
@@ -216,10 +220,14 @@ mod tests {
         let low = Allowed { working: 10, waiting: 1 };
         assert_eq!(low.after(&calm(3), &BOUNDS), Allowed { working: 20, waiting: 200 });
         let room = |inside| (0..9).fold(low, |allowed, _| allowed.after(&calm(inside), &BOUNDS)).working;
-        assert_eq!((room(3), room(50), room(200)), (CALM, 100, 256));
+        assert_eq!((room(3), room(50), room(200)), (BOUNDS.calm, 100, 256));
         let many = Allowed { working: 256, waiting: 9 };
-        assert_eq!(many.after(&calm(3), &BOUNDS).working, CALM);
-        assert_eq!(many.after(&Seen { in_time: 4, ..calm(200) }, &BOUNDS).working, CALM, "most of these are slow");
+        assert_eq!(many.after(&calm(3), &BOUNDS).working, BOUNDS.calm);
+        assert_eq!(
+            many.after(&Seen { in_time: 4, ..calm(200) }, &BOUNDS).working,
+            BOUNDS.calm,
+            "most of these are slow"
+        );
     }
 
     #[test]

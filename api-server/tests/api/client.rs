@@ -27,7 +27,7 @@ const SMALL: Limits = Limits { request_timeout: Duration::from_millis(500), boun
 
 /// So many requests at once, and none that wait.
 const fn at_most(working: usize) -> Bounds {
-    Bounds { working, waiting: 0, patience: Duration::ZERO, turn: Duration::MAX }
+    Bounds { working, calm: working, waiting: 0, patience: Duration::ZERO, turn: Duration::MAX }
 }
 
 /// A store with its client.

@@ -10,8 +10,13 @@ use super::super::Bounds;
 use super::{Allowed, Pace};
 
 /// As the settings are unless they are changed.
-const BOUNDS: Bounds =
-    Bounds { working: 256, waiting: 256, patience: Duration::from_millis(50), turn: Duration::from_millis(500) };
+const BOUNDS: Bounds = Bounds {
+    working: 256,
+    calm: 64,
+    waiting: 256,
+    patience: Duration::from_millis(50),
+    turn: Duration::from_millis(500),
+};
 /// Milliseconds that a client waits for an answer.
 const DEADLINE: u64 = 8_000;
 /// Milliseconds that a lost node holds a request.

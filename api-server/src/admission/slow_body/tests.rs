@@ -11,7 +11,7 @@ use crate::admission::Bounds;
 const PATIENCE: Duration = Duration::from_millis(100);
 
 fn door(working: usize) -> Arc<Admission> {
-    Admission::new(Bounds { working, waiting: 1, patience: PATIENCE, turn: PATIENCE })
+    Admission::new(Bounds { working, calm: working, waiting: 1, patience: PATIENCE, turn: PATIENCE })
 }
 
 type Sender = mpsc::Sender<Result<Frame<Bytes>, std::io::Error>>;
