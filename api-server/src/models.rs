@@ -16,6 +16,7 @@ pub mod orders;
 pub mod precondition;
 pub mod product;
 pub mod products;
+pub mod ranker;
 pub mod reports;
 pub mod stocks;
 pub mod text;

@@ -6,7 +6,7 @@ mod idempotency;
 mod imports;
 pub mod ledger;
 pub mod lists;
-mod orders;
+pub mod orders;
 pub mod products;
 mod ranks;
 pub mod users;
