@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::page::{PageEnd, Position};
 use super::ledger::Account;
+use super::page::{PageEnd, Position};
 use super::price::Price;
 use super::ranks::{Turned, Unranked};
 use super::{Context, DaoError, Receipt};

@@ -85,7 +85,8 @@ pub fn moved_to(order: &Order, status: Status, now_ms: i64) -> Order {
 pub fn refused_before_it_came(note: &Note, now_ms: i64) -> Order {
     let contents = note.contents.as_ref();
     let lines = contents.into_iter().flat_map(|contents| &contents.lines);
-    let lines = lines.map(|(product, quantity)| Line { product: *product, quantity: *quantity, unit_price: Price::LEAST });
+    let lines =
+        lines.map(|(product, quantity)| Line { product: *product, quantity: *quantity, unit_price: Price::LEAST });
     Order {
         id: note.order,
         user: contents.map_or(Uuid::nil(), |contents| contents.user),

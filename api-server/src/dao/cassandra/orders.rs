@@ -212,14 +212,8 @@ impl OrderDao for CassandraOrders {
         let written_at = bigint(order.created_at * 1000 + order.version);
         let status = || text(order.status.name());
         let spent = if order.status == Status::Cancelled { 0 } else { order.total };
-        let of_user = vec![
-            id(order.user),
-            place.clone(),
-            key.clone(),
-            bigint(spent),
-            bigint(order.version),
-            written_at.clone(),
-        ];
+        let of_user =
+            vec![id(order.user), place.clone(), key.clone(), bigint(spent), bigint(order.version), written_at.clone()];
         let mut writes = vec![
             (&self.by_time, vec![place.clone(), key.clone()]),
             (&self.by_user, of_user),

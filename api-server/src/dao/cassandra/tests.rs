@@ -580,11 +580,8 @@ async fn what_a_user_has_spent_stands_in_the_list_of_the_user() {
         rows.rows::<(Uuid, i64, i64)>().unwrap().map(Result::unwrap).collect::<Vec<_>>()
     };
     assert_eq!(spent().await, [(order.id, order.total, 1)]);
-    let cancelled = crate::dao::orders::Order {
-        status: crate::dao::orders::Status::Cancelled,
-        version: 2,
-        ..order.clone()
-    };
+    let cancelled =
+        crate::dao::orders::Order { status: crate::dao::orders::Status::Cancelled, version: 2, ..order.clone() };
     let done = daos.orders.replace(&cx(), &made, &cancelled, Uuid::new_v4()).await;
     let Ok(crate::dao::orders::Replaced::Done(cancelled, _)) = done else { panic!("{done:?}") };
     daos.orders.list(&cx(), &cancelled).await.unwrap();

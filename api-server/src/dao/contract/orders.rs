@@ -173,7 +173,8 @@ async fn pages_lead_through_a_list_newest_first(daos: &Daos) {
 fn note(shard: u8, at: i64) -> Note {
     let mut order = *Uuid::now_v7().as_bytes();
     order[15] = order[15] & 0xf0 | shard;
-    let contents = Contents { user: Uuid::new_v4(), created_at: at - 3, lines: vec![(Uuid::now_v7(), 2), (Uuid::now_v7(), 1)] };
+    let contents =
+        Contents { user: Uuid::new_v4(), created_at: at - 3, lines: vec![(Uuid::now_v7(), 2), (Uuid::now_v7(), 1)] };
     Note { at, operation: Uuid::new_v4(), order: Uuid::from_bytes(order), contents: Some(contents) }
 }
 
@@ -240,11 +241,8 @@ async fn what_notes_name_is_told_until_they_are_forgotten(daos: &Daos) {
     assert!(one.turned().chain(other.turned()).all(|turned| told.contains(&turned)));
     let of_one: Vec<Account> = one.turned().map(|turned| turned.account).collect();
     let contents = one.contents.as_ref().unwrap();
-    let expected = [
-        Account::stock(contents.lines[0].0),
-        Account::stock(contents.lines[1].0),
-        Account::spending(contents.user),
-    ];
+    let expected =
+        [Account::stock(contents.lines[0].0), Account::stock(contents.lines[1].0), Account::spending(contents.user)];
     assert_eq!(of_one, expected);
     assert!(one.turned().all(|turned| turned.day == day_of(now - 3)));
     daos.orders.forget_all(&cx(), std::slice::from_ref(&one)).await.unwrap();

@@ -24,7 +24,7 @@ use crate::dao::{Context, DaoError, now_ms};
 use crate::models::ModelError;
 use crate::models::order::{moved_to, refused_before_it_came};
 
-/// Between two looks, a tenth more or less: all processes at once would meet at the same claims.
+/// Between two looks at most; up to a fifth less, for all processes at once would meet at the same claims.
 const PERIOD: Duration = Duration::from_secs(10);
 /// How long a shard is claimed: less than the shortest period, so that a process that is alone never waits for itself.
 const CLAIM_SECONDS: i32 = 7;
@@ -75,7 +75,7 @@ impl Sweeper {
 
 /// How long to wait before the next round.
 pub fn pause() -> Duration {
-    PERIOD.mul_f64(rand::rng().random_range(0.9..1.1))
+    PERIOD.mul_f64(rand::rng().random_range(0.8..1.0))
 }
 
 /// What one process knows of a shard.
@@ -132,7 +132,8 @@ impl Sweeps {
         for (shard, Swept { until, .. }) in self.shards.iter_mut().zip(&known) {
             (shard.until, shard.kept) = (shard.until.max(*until), *until);
         }
-        let mut free: Vec<u8> = (0..=OLD_NOTES).zip(known).filter(|(_, known)| !known.is_claimed).map(|(at, _)| at).collect();
+        let mut free: Vec<u8> =
+            (0..=OLD_NOTES).zip(known).filter(|(_, known)| !known.is_claimed).map(|(at, _)| at).collect();
         // So that two that begin together meet at few of them.
         free.shuffle(&mut rand::rng());
         let mut swept = 0;
@@ -173,13 +174,7 @@ impl Sweeps {
 }
 
 /// Looks through all notes of a shard from `from` to `upto`; returns where the next look begins.
-pub async fn sweep_shard(
-    orders: &Orders,
-    shard: u8,
-    from: i64,
-    upto: i64,
-    aside: &mut Aside,
-) -> Result<i64, DaoError> {
+pub async fn sweep_shard(orders: &Orders, shard: u8, from: i64, upto: i64, aside: &mut Aside) -> Result<i64, DaoError> {
     let mut unfinished: Option<i64> = None;
     let mut after = from;
     while after < upto {

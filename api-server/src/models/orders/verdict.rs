@@ -150,9 +150,8 @@ mod tests {
     fn what_may_be_made_is_given_back_and_of_a_request_that_others_try_everything() {
         let takes = [Take::Made, short(), unknown(), not_begun(), Take::TooLarge];
         let order = order(takes.len());
-        let given = |fresh| -> Vec<u128> {
-            to_give_back(&order, &takes, fresh).into_iter().map(|id| id.as_u128()).collect()
-        };
+        let given =
+            |fresh| -> Vec<u128> { to_give_back(&order, &takes, fresh).into_iter().map(|id| id.as_u128()).collect() };
         assert_eq!((given(true), given(false)), (vec![0, 2], vec![0, 1, 2, 3, 4]));
     }
 }

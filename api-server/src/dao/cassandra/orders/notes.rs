@@ -49,8 +49,7 @@ impl Detail for Nothing {
 type NotedLines = Vec<(Uuid, i64)>;
 
 /// A row of a note: time, operation, order, user, time of the order, lines.
-type Row =
-    (CqlTimestamp, Uuid, Option<Uuid>, Option<Uuid>, Option<CqlTimestamp>, Option<NotedLines>);
+type Row = (CqlTimestamp, Uuid, Option<Uuid>, Option<Uuid>, Option<CqlTimestamp>, Option<NotedLines>);
 
 /// See the module.
 pub struct Notes {
@@ -125,7 +124,9 @@ impl Notes {
         let mut partitions: BTreeMap<(i64, i8), Vec<Vec<Bound>>> = BTreeMap::new();
         for note in notes {
             if note.contents.is_none() {
-                self.old.forget(&cx, &Intent { at: note.at, operation: note.operation, owner: note.order, detail: Nothing }).await;
+                self.old
+                    .forget(&cx, &Intent { at: note.at, operation: note.operation, owner: note.order, detail: Nothing })
+                    .await;
                 continue;
             }
             let (minute, shard) = (Note::minute_of(note.at), shard_of(note));

@@ -109,7 +109,9 @@ async fn however_far_apart_two_clocks_are_an_order_is_made_once_and_nothing_leak
     let daos = memory::daos();
     let mut played = 0;
     for ahead_s in [5, 40, 4_000, -5, -40, -4_000] {
-        for (quantities, writes) in [[2, 3], [2, 11]].into_iter().flat_map(|all| (0..6).map(move |writes| (all, writes))) {
+        for (quantities, writes) in
+            [[2, 3], [2, 11]].into_iter().flat_map(|all| (0..6).map(move |writes| (all, writes)))
+        {
             for meanwhile in
                 [Meanwhile::Retried, Meanwhile::Swept, Meanwhile::RetriedThenSwept, Meanwhile::SweptThenRetried]
             {
