@@ -30,7 +30,7 @@ const PERIOD: Duration = Duration::from_secs(10);
 const CLAIM_SECONDS: i32 = 7;
 /// Notes younger than this, or than any request lives, may belong to one that is running. With the period this bounds
 /// how long a broken order keeps its units: well below a minute.
-const OLD_ENOUGH_MS: i64 = 30_000;
+pub const OLD_ENOUGH_MS: i64 = 20_000;
 /// Notes bear times of the database's clock as their processes know it, which is not quite the same everywhere.
 const OVERLAP_MS: i64 = 30_000;
 /// How far back a look goes when no position is known, and again after each [`LOOK_BACK`]: for notes whose processes knew
@@ -152,7 +152,8 @@ impl Sweeps {
     async fn sweep_one(&mut self, orders: &Orders, number: u8) -> Result<(), DaoError> {
         let upto = orders.clock.of(now_ms()) - self.old_enough_ms;
         let Some(shard) = self.shards.get_mut(usize::from(number)) else { return Ok(()) };
-        let looks_back = shard.looked_back.is_none_or(|at| at.elapsed() > LOOK_BACK);
+        // Processes of the version before look for themselves.
+        let looks_back = number != OLD_NOTES && shard.looked_back.is_none_or(|at| at.elapsed() > LOOK_BACK);
         let from = match shard.until {
             Some(until) if looks_back && shard.looked_back.is_some() => (until - OVERLAP_MS).min(upto - FIRST_LOOK_MS),
             Some(until) => until - OVERLAP_MS,
@@ -250,22 +251,31 @@ async fn set_aside(orders: &Orders, note: Note, upto: i64, error: &ModelError, a
 async fn finish(orders: &Orders, note: &Note) -> Result<Contents, ModelError> {
     let cx = Context::within(DEADLINE);
     let dao = &orders.daos.orders;
+    let mut known = dao.load(&cx, note.order).await?;
     loop {
-        let Some(stored) = dao.load(&cx, note.order).await? else {
+        let Some(stored) = known else {
             // Whoever is about to write it down, however late, finds it refused.
             let refused = refused_before_it_came(note, now_ms());
-            if let Inserted::Done(stored, _) = dao.insert(&cx, &refused, Uuid::new_v4()).await? {
-                orders.lines.figures().order(&stored.order);
-            }
+            known = match dao.insert(&cx, &refused, Uuid::new_v4()).await? {
+                Inserted::Done(stored, _) => {
+                    orders.lines.figures().order(&stored.order);
+                    Some(stored)
+                }
+                Inserted::Exists => dao.load(&cx, note.order).await?,
+            };
             continue;
         };
         match stored.order.status {
             // Of a process of the version before. Nobody was told of it: it is undone, unless it was decided at this moment.
             Status::Pending => {
                 let after = moved_to(&stored.order, Status::Refused, now_ms());
-                if let Replaced::Done(refused, _) = dao.replace(&cx, &stored, &after, Uuid::new_v4()).await? {
-                    orders.lines.figures().order(&refused.order);
-                }
+                known = match dao.replace(&cx, &stored, &after, Uuid::new_v4()).await? {
+                    Replaced::Done(refused, _) => {
+                        orders.lines.figures().order(&refused.order);
+                        Some(refused)
+                    }
+                    Replaced::Moved => dao.load(&cx, note.order).await?,
+                };
             }
             Status::Refused => {
                 let contents = note.contents.clone().unwrap_or_else(|| Contents::of(&stored.order));

@@ -138,7 +138,7 @@ async fn a_thousand_orders_that_are_cut_at_once_are_settled_within_45_seconds() 
         // Each statement takes long.
         let life = Life::slow(Duration::from_millis(10));
         let sweepers = [cut.shop.mortal(&life), cut.shop.mortal(&life)].map(|orders| {
-            let mut sweeps = Sweeps::new(30_000, Aside::unseen());
+            let mut sweeps = Sweeps::new(sweep::OLD_ENOUGH_MS, Aside::unseen());
             tokio::spawn(async move {
                 loop {
                     sweeps.round(&orders).await;
@@ -151,7 +151,8 @@ async fn a_thousand_orders_that_are_cut_at_once_are_settled_within_45_seconds() 
         cut.cut(1_000).await;
         while cut.left().await > 0 {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            assert!(began.elapsed() < Duration::from_secs(45), "{} notes left", cut.left().await);
+            // Ten seconds less than they may take: these statements are quick.
+            assert!(began.elapsed() < Duration::from_secs(35), "{} notes left", cut.left().await);
         }
         println!("settled {:?} after the crash", began.elapsed());
         cut.judge().await;
@@ -179,7 +180,7 @@ async fn two_sweepers_divide_the_shards_among_themselves() {
 async fn a_note_that_is_hours_behind_is_found_by_a_look_back() {
     let shop = Shop::open(1).await;
     let identity = keyed();
-    let mut sweeps = Sweeps::new(30_000, Aside::unseen());
+    let mut sweeps = Sweeps::new(sweep::OLD_ENOUGH_MS, Aside::unseen());
     let orders = shop.process();
     sweeps.round(&orders).await;
     let behind = Context { now_ms: crate::dao::now_ms() - 7_200_000, ..cx() };
