@@ -119,7 +119,21 @@ impl Receipt {
 }
 
 /// Milliseconds since 1970 by the wall clock; 0 for a clock before it.
+#[cfg(not(test))]
 pub fn now_ms() -> i64 {
+    wall_clock_ms()
+}
+
+/// The same by the clock of the runtime, which a test may have paused.
+#[cfg(test)]
+pub fn now_ms() -> i64 {
+    static BEGAN: std::sync::LazyLock<(Instant, i64)> =
+        std::sync::LazyLock::new(|| (Instant::from_std(std::time::Instant::now()), wall_clock_ms()));
+    let (began, began_ms) = *BEGAN;
+    began_ms + i64::try_from(Instant::now().duration_since(began).as_millis()).unwrap_or(i64::MAX)
+}
+
+fn wall_clock_ms() -> i64 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))

@@ -17,6 +17,7 @@ pub mod payments;
 pub mod precondition;
 pub mod product;
 pub mod products;
+pub mod ranker;
 pub mod reports;
 pub mod stocks;
 pub mod text;

@@ -21,6 +21,7 @@ use crate::metrics::Metrics;
 use crate::models::Level;
 use crate::models::cursor::CursorKey;
 use crate::models::figures::Figures;
+use crate::models::orders::finished::Settler;
 use crate::models::orders::sweep;
 use crate::proxies::Proxies;
 use crate::router;
@@ -47,6 +48,9 @@ pub enum RunError {
     #[error("the report of texts is not whole: {0}")]
     Texts(#[from] texts::TextsError),
 }
+
+/// At the end, what is left of finished orders may take so long.
+const LAST_SETTLEMENT: Duration = Duration::from_secs(5);
 
 /// Between two tries to reach Cassandra at the start.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -100,7 +104,11 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
         version = env!("CARGO_PKG_VERSION"),
         "listening"
     );
-    server::serve(public, operations, app, pace, server::signal()).await;
+    server::serve(public, operations, Arc::clone(&app), pace, server::signal()).await;
+    if let Some(services) = app.services() {
+        // So that the sweepers of others find nothing to do.
+        let _ = tokio::time::timeout(LAST_SETTLEMENT, services.orders.settle_finished()).await;
+    }
     connecting.abort();
     keeping.abort();
     drop(writer);
@@ -120,8 +128,10 @@ async fn connect_in_time(app: Arc<App>, settings: Settings, observer: Observer) 
         }
     };
     let lease = app.limits.request_timeout + LEASE_SLACK;
-    let orders =
-        app.services().map(|services| sweep::Sweeper::start(services.orders.clone(), lease, observer.sweeps()));
+    let orders = app.services().map(|services| {
+        let orders = &services.orders;
+        (sweep::Sweeper::start(orders.clone(), lease, observer.sweeps()), Settler::start(orders.clone()))
+    });
     tracing::info!("connected to Cassandra, the schema is there");
     std::future::pending::<()>().await;
     drop((sweepers, orders));

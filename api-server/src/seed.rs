@@ -84,7 +84,7 @@ impl Dice {
         random.copy_from_slice(&self.0[22..]);
         let resource = uuid::Builder::from_unix_timestamp_millis((FIRST_SECOND + u64::from(number)) * 1000, &random);
         let operation = uuid::Builder::from_random_bytes(std::array::from_fn(|at| self.0[at])).into_uuid();
-        Identity { operation, resource: resource.into_uuid(), fresh: false }
+        Identity { operation, resource: resource.into_uuid(), fresh: false, alone: false }
     }
 }
 

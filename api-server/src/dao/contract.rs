@@ -6,7 +6,7 @@ mod idempotency;
 mod imports;
 pub mod ledger;
 pub mod lists;
-mod orders;
+pub mod orders;
 mod payments;
 pub mod products;
 mod ranks;

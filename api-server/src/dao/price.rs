@@ -43,6 +43,8 @@ impl PriceError {
 impl Price {
     /// Places after the decimal point that a price may have.
     pub const MAX_SCALE: u8 = 2;
+    /// The least price.
+    pub const LEAST: Self = Self { unscaled: 1, scale: Self::MAX_SCALE };
     /// Prices are below 10^8.
     const LIMIT: i64 = 100_000_000;
 

@@ -154,6 +154,9 @@ pub trait ProductDao: Send + Sync {
     /// Gives the product to the sink, if there is one, archived or not, at the level of the context.
     async fn find(&self, cx: &Context, id: Uuid, sink: &mut dyn ProductSink) -> Result<Receipt, DaoError>;
 
+    /// Those of the products that are there, archived or not, in no order; of at most a hundred ids, by one statement.
+    async fn find_many(&self, cx: &Context, ids: &[Uuid]) -> Result<Vec<Product>, DaoError>;
+
     /// The product as every LWT before has left it, for changing it.
     async fn load(&self, cx: &Context, id: Uuid) -> Result<Option<Stored>, DaoError>;
 

@@ -52,6 +52,21 @@ impl Slot {
     }
 }
 
+/// An account whose turnover of a day has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Turned {
+    pub account: Account,
+    /// In days since 1970.
+    pub day: i32,
+}
+
+/// Tells what has changed and is perhaps not ranked yet.
+#[async_trait]
+pub trait Unranked: Send + Sync {
+    /// Accounts of orders that were at work lately, each once a day: a bounded number, the latest first to be found.
+    async fn unranked(&self, cx: &Context) -> Result<Vec<Turned>, DaoError>;
+}
+
 /// Keeps the classes of the books. Every method is bounded by the deadline of its context.
 #[async_trait]
 pub trait RankDao: Send + Sync {

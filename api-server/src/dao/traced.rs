@@ -12,11 +12,11 @@ use super::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Ring
 use super::idempotency::{Answer, Begun, Claim, IdempotencyDao};
 use super::imports::{Ended, Import, ImportDao, Kind};
 use super::ledger::{Account, Balance, Book, Glimpse, LedgerDao, Movement, Posted, Posting};
-use super::orders::{self, Note, Order, OrderDao};
+use super::orders::{self, Note, Order, OrderDao, Swept};
 use super::page::{PageEnd, Position};
 use super::payments::{Payment, PaymentDao};
 use super::products::{self, PageQuery, Product, ProductDao, ProductSink};
-use super::ranks::{RankDao, Slot};
+use super::ranks::{RankDao, Slot, Turned, Unranked};
 use super::row::{Inserted, Removed, Replaced};
 use super::users::{StoredUser, User, UserDao, UserSink};
 use super::{Context, DaoError, Daos, Level, Receipt};
@@ -61,6 +61,7 @@ macro_rules! traced {
 
 traced!(ProductDao, "products", {
     fn find(cx: &Context, id: Uuid, sink: &mut dyn ProductSink) -> Result<Receipt, DaoError>;
+    fn find_many(cx: &Context, ids: &[Uuid]) -> Result<Vec<Product>, DaoError>;
     fn load(cx: &Context, id: Uuid) -> Result<Option<products::Stored>, DaoError>;
     fn page(cx: &Context, query: &PageQuery, sink: &mut dyn ProductSink) -> Result<PageEnd, DaoError>;
     fn insert(cx: &Context, product: &Product, operation: Uuid) -> Result<Inserted, DaoError>;
@@ -127,12 +128,20 @@ traced!(OrderDao, "orders", {
         after: Option<Position>,
     ) -> Result<(Vec<Order>, PageEnd), DaoError>;
     fn note(cx: &Context, note: &Note) -> Result<(), DaoError>;
-    fn forget(cx: &Context, note: &Note);
-    fn notes(cx: &Context, minute: i64, after: i64, upto: i64) -> Result<(Vec<Note>, bool), DaoError>;
-    fn swept_until(cx: &Context) -> Result<Option<i64>, DaoError>;
-    fn set_swept_until(cx: &Context, until: i64) -> Result<(), DaoError>;
+    fn forget_all(cx: &Context, notes: &[Note]) -> Result<(), DaoError>;
+    fn notes(cx: &Context, shard: u8, after: i64, upto: i64) -> Result<(Vec<Note>, i64), DaoError>;
+    fn sweeps(cx: &Context) -> Result<Vec<Swept>, DaoError>;
+    fn claim_sweep(cx: &Context, shard: u8, seconds: i32) -> Result<bool, DaoError>;
+    fn set_swept_until(cx: &Context, shard: u8, until: i64) -> Result<(), DaoError>;
+    fn clock(cx: &Context) -> Result<i64, DaoError>;
 });
 
+#[async_trait]
+impl Unranked for Traced<dyn OrderDao> {
+    async fn unranked(&self, cx: &Context) -> Result<Vec<Turned>, DaoError> {
+        self.0.unranked(cx).instrument(info_span!("dao.orders.unranked")).await
+    }
+}
 traced!(PaymentDao, "payments", {
     fn keep(cx: &Context, order: Uuid, payment: &Payment) -> Result<(), DaoError>;
     fn of(cx: &Context, order: Uuid) -> Result<Vec<Payment>, DaoError>;

@@ -11,12 +11,14 @@ pub struct Identity {
     pub resource: Uuid,
     /// Nobody has begun anything under it before. Whoever takes it over later finds this try past its deadline.
     pub fresh: bool,
+    /// Nobody ever will, either: the request has no key under which it could be sent again.
+    pub alone: bool,
 }
 
 impl Identity {
     /// New identities; the resource's is time-ordered.
     pub fn generate() -> Self {
-        Self { operation: Uuid::new_v4(), resource: Uuid::now_v7(), fresh: true }
+        Self { operation: Uuid::new_v4(), resource: Uuid::now_v7(), fresh: true, alone: true }
     }
 
     /// Time of creation as the id tells it, in milliseconds, so that a second try writes the same.

@@ -47,7 +47,7 @@ impl Figures {
             |name: &str, help: &str, labels: &[&str]| catalogue.add(IntCounterVec::new(Opts::new(name, help), labels)?);
         let orders = vec(
             "store_orders_total",
-            "Orders that this process brought to the status, since it started; pending: written down.",
+            "Orders that this process brought to the status, since it started; pending: by a process of the version before.",
             &["status"],
         )?;
         let value = vec(

@@ -89,7 +89,8 @@ impl Idempotency {
                 // Another's operation: an earlier try may have come to any step.
                 let fresh = identity.fresh && operation == claim.operation;
                 let claim = Claim { operation, resource, ..claim };
-                Ok(Turn::Work(Claimed { claim, identity: Identity { operation, resource, fresh } }))
+                let identity = Identity { operation, resource, fresh, alone: false };
+                Ok(Turn::Work(Claimed { claim, identity }))
             }
             Begun::Answered(answer) => Ok(Turn::Replay(answer)),
             Begun::OtherRequest => Err(ModelError::KeyReused),

@@ -248,12 +248,14 @@ impl Lines {
                 None => Known { balance: self.dao.load(cx, account).await?, days: HashMap::new() },
             };
             let made = self.made(cx, account, wants, used).await?;
+            // Made after the balance was read: what it gives back is not in that yet.
+            let behind = made.values().any(|movement| movement.version > before.version());
             self.learn_days(cx, account, wants, &made, &mut before).await?;
             let decision = decide(&before, made, wants.iter().copied(), cx.now_ms);
             let Some(posting) = decision.posting else {
                 // What was found under its id is made, whatever the account has become since.
                 let found = decision.outcomes.iter().all(|outcome| matches!(outcome, Outcome::Made(_)));
-                if !certain && !found {
+                if (!certain || behind) && !found {
                     continue;
                 }
                 let settled = decision.outcomes.into_iter();

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::error::{ModelError, Violation};
-use crate::dao::orders::{Line, Order, Status};
+use crate::dao::orders::{Line, Note, Order, Status};
 use crate::dao::price::Price;
 
 /// Lines that an order may have at most.
@@ -41,7 +41,7 @@ pub fn cents(price: Price) -> i64 {
 }
 
 impl Draft {
-    /// The order that this draft becomes at the prices of the products, which are in the order of
+    /// The order that this draft becomes, once its lines are taken, at the prices of the products, which are in the order of
     /// the items.
     pub fn into_order(self, id: Uuid, prices: &[Price], now_ms: i64) -> Result<Order, ModelError> {
         let lines: Vec<Line> = self
@@ -63,7 +63,7 @@ impl Draft {
         Ok(Order {
             id,
             user: self.user,
-            status: Status::Pending,
+            status: Status::Confirmed,
             lines,
             total,
             is_paid: false,
@@ -80,18 +80,23 @@ pub fn moved_to(order: &Order, status: Status, now_ms: i64) -> Order {
     Order { status, version: order.version + 1, updated_at: now_ms.max(order.updated_at), ..order.clone() }
 }
 
-/// What keeps the id of an order that was noted and not written down: whoever comes to write it down finds it refused.
-pub fn refused_before_it_came(id: Uuid, now_ms: i64) -> Order {
+/// What keeps the id of an order that was noted and not written down: whoever comes to write it down finds it refused. Its
+/// prices are not known; nobody is shown it.
+pub fn refused_before_it_came(note: &Note, now_ms: i64) -> Order {
+    let contents = note.contents.as_ref();
+    let lines = contents.into_iter().flat_map(|contents| &contents.lines);
+    let lines =
+        lines.map(|(product, quantity)| Line { product: *product, quantity: *quantity, unit_price: Price::LEAST });
     Order {
-        id,
-        user: Uuid::nil(),
+        id: note.order,
+        user: contents.map_or(Uuid::nil(), |contents| contents.user),
         status: Status::Refused,
-        lines: Vec::new(),
+        lines: lines.collect(),
         total: 0,
         is_paid: false,
         payment_id: None,
         version: 1,
-        created_at: now_ms,
+        created_at: contents.map_or(now_ms, |contents| contents.created_at),
         updated_at: now_ms,
     }
 }
@@ -191,16 +196,6 @@ impl Ids {
     /// The movement that gives a line back.
     pub fn give_back(self, product: Uuid) -> Uuid {
         self.derived(b"back", product)
-    }
-
-    /// The movement that counts the order as spent by its user.
-    pub fn spend(self) -> Uuid {
-        self.derived(b"paid", Uuid::nil())
-    }
-
-    /// The movement that takes that back.
-    pub fn unspend(self) -> Uuid {
-        self.derived(b"free", Uuid::nil())
     }
 
     fn derived(self, purpose: &[u8; 4], of: Uuid) -> Uuid {
@@ -329,7 +324,7 @@ mod tests {
     fn ids_of_movements_and_attempts_follow_from_the_order() {
         let (one, other) = (Ids(Uuid::now_v7()), Ids(Uuid::now_v7()));
         let product = Uuid::now_v7();
-        let all = [one.take(product), one.give_back(product), one.spend(), one.unspend(), other.take(product)];
+        let all = [one.take(product), one.give_back(product), other.take(product)];
         let distinct: std::collections::HashSet<Uuid> = all.into_iter().collect();
         assert_eq!(distinct.len(), all.len());
         assert_eq!(one.take(product), one.take(product));

@@ -1,18 +1,24 @@
 //! Use cases of orders: create, read, list, change, cancel. IO only through the DAOs' traits.
 //!
-//! An order is a saga: it is noted and written down as pending, its lines are taken from the
-//! stock in the order of their products' ids, then it is confirmed and published to lists and
-//! reports. What is refused or breaks off gives everything back. Each step is harmless to repeat,
-//! and what a crash leaves between two of them the sweeper finishes ([`sweep`]).
+//! An order is a saga of four rounds: a note says what it takes, beside the reads of user and products; all of its lines are
+//! taken from the stock; it is written down, once, as confirmed; it is put into lists. What is refused or breaks off is
+//! written down as refused before anything is given back. Each step is harmless to repeat, and what a crash leaves between
+//! two of them the sweeper finishes ([`sweep`]). What it turned over is ranked later, with that of other orders
+//! ([`finished`]).
 
+pub mod clock;
+pub mod finished;
 mod saga;
 pub mod sweep;
+mod verdict;
 
 use std::sync::Arc;
 
-use futures::future::try_join_all;
 use uuid::Uuid;
 
+use self::clock::Clock;
+use self::finished::Finished;
+use self::saga::{Begun, Tried};
 use super::create::Identity;
 use super::cursor::{CursorKey, List, PageOf};
 use super::error::{ModelError, RACES, Violation};
@@ -21,9 +27,10 @@ use super::order::{Change, Draft, changed, id_of_attempt, may_cancel, moved_to};
 use super::payments::{Paid, told_by};
 use super::precondition::Condition;
 use super::products::product_archived;
+use super::ranker::Ranker;
 use crate::dao::ledger::LedgerDao;
+use crate::dao::orders::{Contents, Note, OrderDao, Replaced, Stored};
 pub use crate::dao::orders::{Filter, Order, Status};
-use crate::dao::orders::{Inserted, Note, OrderDao, Replaced, Stored};
 use crate::dao::payments::PaymentDao;
 use crate::dao::price::Price;
 use crate::dao::products::ProductDao;
@@ -36,7 +43,10 @@ use crate::dao::{Context, DaoError, Receipt};
 pub struct Orders {
     lines: Lines,
     daos: Daos,
+    ranker: Ranker,
     cursors: CursorKey,
+    clock: Clock,
+    finished: Arc<Finished>,
 }
 
 /// Whom the orders ask.
@@ -56,7 +66,8 @@ const ATTEMPTS: u8 = 16;
 impl Orders {
     /// Use cases over DAOs; `lines` are those of the process.
     pub fn new(lines: Lines, daos: Daos, cursors: CursorKey) -> Self {
-        Self { lines, daos, cursors }
+        let ranker = Ranker::new(Arc::clone(&daos.ledger), Arc::clone(&daos.ranks));
+        Self { lines, daos, ranker, cursors, clock: Clock::default(), finished: Arc::default() }
     }
 
     /// Creates an order from a draft: all of its lines or nothing.
@@ -87,59 +98,56 @@ impl Orders {
                 match stored.order.status {
                     Status::Refused if attempt == ATTEMPTS => return Err(given_up()),
                     Status::Refused => attempt += 1,
-                    Status::Pending => return self.go_on(cx, stored, identity.operation).await,
+                    Status::Pending => return self.go_on(cx, stored).await,
                     _ => return Ok((stored.order, None)),
                 }
             }
         }
         let id = id_of_attempt(identity.resource, attempt);
-        let prices = self.prices(cx, &draft).await?;
-        let order = draft.into_order(id, &prices, identity.created_ms(cx.now_ms))?;
-        let note = Note { at: cx.now_ms, operation: identity.operation, order: id };
-        self.daos.orders.note(cx, &note).await?;
-        match self.daos.orders.insert(cx, &order, identity.operation).await? {
-            // Another try of the request wrote it down and has come further.
-            Inserted::Done(stored, _) if stored.order.status != Status::Pending => self.overtaken(cx, id, &note).await,
-            Inserted::Done(stored, _) => {
-                self.lines.figures().order(&stored.order);
-                self.complete(cx, stored, &note, identity.fresh).await
+        let created_at = identity.created_ms(cx.now_ms);
+        let note = self.note_of(cx, id, Contents { user: draft.user, created_at, lines: draft.items.clone() });
+        let priced = async { draft.clone().into_order(id, &self.prices(cx, &draft).await?, created_at) };
+        // Nothing is taken before both are certain.
+        let (order, noted) = tokio::join!(priced, self.daos.orders.note(cx, &note));
+        let order = match (order, noted) {
+            (Ok(order), Ok(())) => order,
+            (Err(error), _) => {
+                self.finished.put(note, false);
+                return Err(error);
             }
-            // Refused by the sweeper before it came, or another try was faster: that one has a note of its own.
-            Inserted::Exists => {
-                self.daos.orders.forget(cx, &note).await;
-                Err(given_up())
+            (Ok(_), Err(error)) => {
+                self.finished.put(note, false);
+                return Err(error.into());
             }
-        }
+        };
+        self.complete(cx, Begun { order, pending: None, note }, Tried::of(identity)).await
     }
 
-    /// Goes on with a pending order of an earlier try.
-    async fn go_on(
-        &self,
-        cx: &Context,
-        stored: Stored,
-        operation: Uuid,
-    ) -> Result<(Order, Option<Receipt>), ModelError> {
-        let note = Note { at: cx.now_ms, operation, order: stored.order.id };
+    /// Goes on with an order that a process of the version before has written down.
+    async fn go_on(&self, cx: &Context, stored: Stored) -> Result<(Order, Option<Receipt>), ModelError> {
+        let note = self.note_of(cx, stored.order.id, Contents::of(&stored.order));
         self.daos.orders.note(cx, &note).await?;
-        self.complete(cx, stored, &note, false).await
+        self.complete(cx, Begun { order: stored.order.clone(), pending: Some(stored), note }, Tried::BY_OTHERS).await
+    }
+
+    /// A note of work that begins now.
+    fn note_of(&self, cx: &Context, order: Uuid, contents: Contents) -> Note {
+        Note { at: self.clock.of(cx.now_ms), operation: Uuid::new_v4(), order, contents: Some(contents) }
     }
 
     /// The price of each item, if the user and all products are there.
     async fn prices(&self, cx: &Context, draft: &Draft) -> Result<Vec<Price>, ModelError> {
         let plain = cx.plain();
-        let products = draft.items.iter().map(|(product, _)| async {
-            let mut found = Vec::with_capacity(1);
-            self.daos.products.find(&plain, *product, &mut found).await?;
-            Ok::<_, DaoError>(found.pop())
-        });
-        let (user, products) = tokio::try_join!(self.daos.users.exists(&plain, draft.user), try_join_all(products))?;
+        let ids: Vec<Uuid> = draft.items.iter().map(|(product, _)| *product).collect();
+        let products = self.daos.products.find_many(&plain, &ids);
+        let (user, products) = tokio::try_join!(self.daos.users.exists(&plain, draft.user), products)?;
         let mut broken = Vec::new();
         if !user {
             broken.push(Violation::new("/user_id", "unknown_user", "there is no such user"));
         }
-        let mut prices = Vec::with_capacity(products.len());
-        for (at, product) in products.into_iter().enumerate() {
-            match product {
+        let mut prices = Vec::with_capacity(ids.len());
+        for (at, id) in ids.iter().enumerate() {
+            match products.iter().find(|product| product.id == *id) {
                 Some(product) if product.archived_at.is_some() => {
                     broken.push(product_archived(format!("/items/{at}/product_id")));
                 }
@@ -218,7 +226,8 @@ impl Orders {
             };
             match self.decide(cx, &before, &after).await? {
                 Some((stored, note, receipt)) => {
-                    self.publish_or_leave(cx, &stored, &note, None).await;
+                    // What was turned over stays as it is.
+                    self.publish_or_leave(cx, &stored, note, false).await;
                     return Ok((stored.order, Some(receipt)));
                 }
                 None if condition.pins_version() => return Err(ModelError::PreconditionFailed("order")),
@@ -239,7 +248,7 @@ impl Orders {
             let after = moved_to(&before.order, Status::Cancelled, cx.now_ms);
             match self.decide(cx, &before, &after).await? {
                 Some((stored, note, receipt)) => {
-                    self.publish_or_leave(cx, &stored, &note, None).await;
+                    self.publish_or_leave(cx, &stored, note, true).await;
                     return Ok(Some(receipt));
                 }
                 None if condition.pins_version() => return Err(ModelError::PreconditionFailed("order")),
@@ -266,10 +275,9 @@ impl Orders {
         before: &Stored,
         after: &Order,
     ) -> Result<Option<(Stored, Note, Receipt)>, DaoError> {
-        let operation = Uuid::new_v4();
-        let note = Note { at: cx.now_ms, operation, order: after.id };
+        let note = self.note_of(cx, after.id, Contents::of(after));
         self.daos.orders.note(cx, &note).await?;
-        match self.daos.orders.replace(cx, before, after, operation).await? {
+        match self.daos.orders.replace(cx, before, after, note.operation).await? {
             Replaced::Done(stored, receipt) => {
                 if stored.order.status != before.order.status {
                     self.lines.figures().order(&stored.order);
@@ -277,7 +285,7 @@ impl Orders {
                 Ok(Some((stored, note, receipt)))
             }
             Replaced::Moved => {
-                self.daos.orders.forget(cx, &note).await;
+                self.finished.put(note, false);
                 Ok(None)
             }
         }
@@ -291,4 +299,4 @@ fn given_up() -> ModelError {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -38,7 +38,7 @@ impl Draft {
 
     /// The user that this draft became under an identity which is known from its id alone.
     pub fn recall(self, id: Uuid, now_ms: i64) -> User {
-        let identity = Identity { operation: Uuid::nil(), resource: id, fresh: false };
+        let identity = Identity { operation: Uuid::nil(), resource: id, fresh: false, alone: false };
         self.into_user(id, identity.created_ms(now_ms))
     }
 }

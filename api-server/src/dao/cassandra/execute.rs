@@ -172,6 +172,9 @@ const OF_MANY_AT_ONCE: usize = 32;
 /// Partitions of one unlogged batch; Cassandra warns above it.
 const PARTITIONS_OF_A_BATCH: usize = 10;
 
+/// Writes of one unlogged batch of one partition.
+const WRITES_OF_A_PARTITION: usize = 100;
+
 impl Database {
     /// Rules over a session.
     pub fn new(Connected { session, hedging }: Connected, usage: &Usage, observer: &Observer) -> Self {
@@ -348,6 +351,14 @@ impl Database {
         let batches = writes.chunks(PARTITIONS_OF_A_BATCH);
         let receipts = futures::future::try_join_all(batches.map(|some| self.write_batch(cx, some))).await?;
         Ok(receipts.first().copied())
+    }
+
+    /// Runs absolute writes of one partition, many together in each request.
+    pub async fn write_partition(&self, cx: &Context, writes: &[(&Statement, Vec<Bound>)]) -> Result<(), DaoError> {
+        for some in writes.chunks(WRITES_OF_A_PARTITION) {
+            self.write_batch(cx, some).await?;
+        }
+        Ok(())
     }
 
     async fn write_batch(&self, cx: &Context, writes: &[(&Statement, Vec<Bound>)]) -> Result<Receipt, DaoError> {

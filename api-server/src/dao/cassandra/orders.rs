@@ -3,46 +3,64 @@
 //! A list shows an order only if the truth belongs into it, so a copy that a crash left somewhere
 //! is not seen; what a crash kept out of a list the sweeper puts there.
 
+mod notes;
 mod pages;
 mod rows;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use scylla::value::{CqlTimestamp, CqlValue};
+use scylla::value::CqlTimestamp;
 use uuid::Uuid;
 
+use self::notes::Notes;
 use self::pages::Pages;
 use self::rows::{COLUMNS, Lines, Row, order_of};
 use super::StartError;
 use super::change::made_by;
-use super::execute::{Bound, Database, Failure, Statement};
-use super::intents::{Detail, Intent, Intents};
+use super::execute::{Database, Failure, Statement};
 use super::listing::buckets::{Buckets, Listed, millis_of};
 use super::listing::copies::{bigint, id, text};
 use super::products::broken;
 use super::tries::decide;
-use crate::dao::orders::{Filter, Inserted, Note, Order, OrderDao, Replaced, Status, Stored};
+use crate::dao::orders::{Filter, Inserted, Note, Order, OrderDao, Replaced, Status, Stored, Swept};
 use crate::dao::page::{PageEnd, Position};
+use crate::dao::ranks::{Turned, Unranked};
 use crate::dao::{Context, DaoError, Receipt};
 
 const LISTED: Listed = Listed { begins: "order_buckets", rows: "orders_by_time" };
 
-/// A note needs nothing beside the order's id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Nothing;
+/// Rows of bucket indexes that are remembered as written.
+const INDEXED_MAX: usize = 20_000;
 
-impl Detail for Nothing {
-    const TABLE: &'static str = "order_intents";
-    const OWNER: &'static str = "order_id";
-    const COLUMNS: &'static [&'static str] = &[];
+/// Whose index of buckets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Indexed {
+    User(Uuid, i64),
+    Status(Status, i64),
+}
 
-    fn write(&self) -> Vec<Bound> {
-        Vec::new()
+/// Rows of bucket indexes that this process has written; they are never removed, so each is written once.
+#[derive(Debug, Default)]
+struct Written(Mutex<HashSet<Indexed>>);
+
+impl Written {
+    fn rows(&self) -> MutexGuard<'_, HashSet<Indexed>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read(_owner: Uuid, _values: Vec<Option<CqlValue>>) -> Self {
-        Self
+    fn has(&self, row: Indexed) -> bool {
+        self.rows().contains(&row)
+    }
+
+    fn put(&self, row: Indexed) {
+        let mut rows = self.rows();
+        if rows.len() >= INDEXED_MAX {
+            // Written again is harmless.
+            rows.clear();
+        }
+        rows.insert(row);
     }
 }
 
@@ -51,7 +69,8 @@ pub struct CassandraOrders {
     database: Arc<Database>,
     buckets: Arc<Buckets>,
     pages: Pages,
-    intents: Intents<Nothing>,
+    notes: Notes,
+    written: Written,
     find: Statement,
     load: Statement,
     insert: Statement,
@@ -73,7 +92,8 @@ impl CassandraOrders {
         let replace = "UPDATE {ks}.orders SET status = ?, is_paid = ?, payment_id = ?, version = ?, \
              updated_at = ?, operations = ? WHERE id = ? IF version = ?";
         let by_time = "INSERT INTO {ks}.orders_by_time (bucket, id) VALUES (?, ?)";
-        let by_user = "INSERT INTO {ks}.orders_by_user (user_id, bucket, id) VALUES (?, ?, ?)";
+        let by_user = "INSERT INTO {ks}.orders_by_user (user_id, bucket, id, spent, version) \
+             VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?";
         let user_bucket = "INSERT INTO {ks}.order_user_buckets (user_id, bucket) VALUES (?, ?)";
         let by_status = "INSERT INTO {ks}.orders_by_status (status, bucket, id) VALUES (?, ?, ?) USING TIMESTAMP ?";
         let status_bucket = "INSERT INTO {ks}.order_status_buckets (status, bucket) VALUES (?, ?)";
@@ -82,7 +102,8 @@ impl CassandraOrders {
         Ok(Self {
             buckets: Arc::new(Buckets::prepare(Arc::clone(&database), LISTED).await?),
             pages: Pages::prepare(Arc::clone(&database)).await?,
-            intents: Intents::prepare(Arc::clone(&database)).await?,
+            notes: Notes::prepare(Arc::clone(&database)).await?,
+            written: Written::default(),
             find: database.plain("SELECT", "orders", &find).await?,
             load: database.serial("orders", &find).await?,
             insert: database.conditional("INSERT", "orders", insert).await?,
@@ -190,22 +211,34 @@ impl OrderDao for CassandraOrders {
         // Whatever the order of the writes, the one of the newest version stays.
         let written_at = bigint(order.created_at * 1000 + order.version);
         let status = || text(order.status.name());
+        let spent = if order.status == Status::Cancelled { 0 } else { order.total };
+        let of_user =
+            vec![id(order.user), place.clone(), key.clone(), bigint(spent), bigint(order.version), written_at.clone()];
         let mut writes = vec![
             (&self.by_time, vec![place.clone(), key.clone()]),
-            (&self.by_user, vec![id(order.user), place.clone(), key.clone()]),
-            (&self.user_bucket, vec![id(order.user), place.clone()]),
+            (&self.by_user, of_user),
             (&self.by_status, vec![status(), place.clone(), key.clone(), written_at.clone()]),
-            (&self.status_bucket, vec![status(), place.clone()]),
         ];
-        // The first listed version was in no other list.
-        if order.version > 2 {
+        let indexes = [Indexed::User(order.user, *bucket), Indexed::Status(order.status, *bucket)];
+        let indexes: Vec<Indexed> = indexes.into_iter().filter(|row| !self.written.has(*row)).collect();
+        for row in &indexes {
+            writes.push(match row {
+                Indexed::User(user, _) => (&self.user_bucket, vec![id(*user), place.clone()]),
+                Indexed::Status(..) => (&self.status_bucket, vec![status(), place.clone()]),
+            });
+        }
+        // The first version was in no other list.
+        if order.version > 1 {
             for other in Status::LISTED.into_iter().filter(|other| *other != order.status) {
                 let dropped = vec![written_at.clone(), text(other.name()), place.clone(), key.clone()];
                 writes.push((&self.drop_by_status, dropped));
             }
         }
         self.database.write_all(cx, &writes).await?;
-        if order.version == 2 {
+        for row in indexes {
+            self.written.put(row);
+        }
+        if order.status == Status::Confirmed {
             self.buckets.inserted();
         }
         Ok(())
@@ -222,29 +255,55 @@ impl OrderDao for CassandraOrders {
     }
 
     async fn note(&self, cx: &Context, note: &Note) -> Result<(), DaoError> {
-        self.intents.write(cx, &intent_of(note)).await
+        self.notes.write(cx, note).await
     }
 
-    async fn forget(&self, cx: &Context, note: &Note) {
-        self.intents.forget(cx, &intent_of(note)).await;
+    async fn forget_all(&self, cx: &Context, notes: &[Note]) -> Result<(), DaoError> {
+        self.notes.forget(cx, notes).await
     }
 
-    async fn notes(&self, cx: &Context, minute: i64, after: i64, upto: i64) -> Result<(Vec<Note>, bool), DaoError> {
-        let (intents, all) = self.intents.read(cx, minute, after, upto).await?;
-        let notes = intents.into_iter();
-        let notes = notes.map(|intent| Note { at: intent.at, operation: intent.operation, order: intent.owner });
-        Ok((notes.collect(), all))
+    async fn notes(&self, cx: &Context, shard: u8, after: i64, upto: i64) -> Result<(Vec<Note>, i64), DaoError> {
+        self.notes.read(cx, shard, after, upto).await
     }
 
-    async fn swept_until(&self, cx: &Context) -> Result<Option<i64>, DaoError> {
-        self.intents.done_until(cx).await
+    async fn sweeps(&self, cx: &Context) -> Result<Vec<Swept>, DaoError> {
+        self.notes.sweeps(cx).await
     }
 
-    async fn set_swept_until(&self, cx: &Context, until: i64) -> Result<(), DaoError> {
-        self.intents.set_done_until(cx, until).await
+    async fn claim_sweep(&self, cx: &Context, shard: u8, seconds: i32) -> Result<bool, DaoError> {
+        self.notes.claim(cx, shard, seconds).await
+    }
+
+    async fn set_swept_until(&self, cx: &Context, shard: u8, until: i64) -> Result<(), DaoError> {
+        self.notes.set_until(cx, shard, until).await
+    }
+
+    async fn clock(&self, cx: &Context) -> Result<i64, DaoError> {
+        self.notes.clock(cx).await
     }
 }
 
-const fn intent_of(note: &Note) -> Intent<Nothing> {
-    Intent { at: note.at, operation: note.operation, owner: note.order, detail: Nothing }
+#[async_trait]
+impl Unranked for CassandraOrders {
+    async fn unranked(&self, cx: &Context) -> Result<Vec<Turned>, DaoError> {
+        self.notes.unranked(cx).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_of_an_index_is_written_once_and_what_is_remembered_is_bounded() {
+        let written = Written::default();
+        let row = Indexed::Status(Status::Paid, 7);
+        assert!(!written.has(row));
+        written.put(row);
+        assert!(written.has(row) && !written.has(Indexed::Status(Status::Paid, 8)));
+        for bucket in 0..30_000 {
+            written.put(Indexed::User(Uuid::nil(), bucket));
+        }
+        assert!(written.rows().len() <= INDEXED_MAX && written.has(Indexed::User(Uuid::nil(), 29_999)));
+    }
 }

@@ -50,6 +50,7 @@ pub struct CassandraProducts {
     pages: Pages,
     pub(super) intents: Intents<Option<Place>>,
     find: Statement,
+    find_many: Statement,
     find_sku: Statement,
     load: Statement,
     insert: Statement,
@@ -62,6 +63,7 @@ impl CassandraProducts {
     pub async fn prepare(database: Arc<Database>) -> Result<Self, StartError> {
         let table = "products";
         let find = format!("SELECT {TRUTH_COLUMNS} FROM {{ks}}.products WHERE id = ?");
+        let find_many = format!("SELECT {TRUTH_COLUMNS} FROM {{ks}}.products WHERE id IN ?");
         let find_sku = "SELECT product_id FROM {ks}.product_skus WHERE sku = ?";
         let load = format!(
             "SELECT {TRUTH_COLUMNS}, bucket, sku_claim, operations, fence \
@@ -81,6 +83,7 @@ impl CassandraProducts {
             pages: Pages::prepare(Arc::clone(&database)).await?,
             intents: Intents::prepare(Arc::clone(&database)).await?,
             find: database.plain("SELECT", table, &find).await?,
+            find_many: database.plain("SELECT", table, &find_many).await?,
             find_sku: database.plain("SELECT", "product_skus", find_sku).await?,
             load: database.serial(table, &load).await?,
             insert: database.conditional("INSERT", table, insert).await?,
@@ -303,6 +306,20 @@ impl ProductDao for CassandraProducts {
             sink.product(product);
         }
         Ok(receipt)
+    }
+
+    async fn find_many(&self, cx: &Context, ids: &[Uuid]) -> Result<Vec<Product>, DaoError> {
+        let result = match ids {
+            // Sent to a replica; more than one go through any node.
+            [id] => self.database.run(cx, &self.find, &(id,)).await?,
+            _ => self.database.run(cx, &self.find_many, &(ids,)).await?,
+        };
+        let rows = result.into_rows_result().map_err(broken)?;
+        let mut found = Vec::with_capacity(ids.len());
+        for row in rows.rows::<TruthRow<'_>>().map_err(broken)? {
+            found.extend(row.map_err(broken)?.0.map(|product| product.to_product()));
+        }
+        Ok(found)
     }
 
     async fn load(&self, cx: &Context, id: Uuid) -> Result<Option<Stored>, DaoError> {

@@ -27,6 +27,8 @@ use crate::dao::price::Price;
 use crate::dao::products::{Filter, Inserted, LOOKED_AT_MAX, PageQuery, Product, ProductDao};
 use crate::dao::set_aside::Aside;
 use crate::dao::{Context, DaoError, Daos, Level, TraceTurn, now_ms};
+use crate::models::orders::tests::clocks::{self, Case, Meanwhile};
+use crate::models::orders::tests::sweeps;
 
 /// A keyspace for one test.
 struct Ground {
@@ -526,6 +528,84 @@ async fn settled_movements_move_on_to_the_history_and_their_ids_stay_refused() {
     }
     let never = contract_ledger::posting(1_200, 1).movements;
     assert_eq!(ledger.is_made(&cx(), account, &never).await, Ok(false));
+    ground.drop_keyspace().await;
+}
+
+#[tokio::test]
+async fn a_thousand_orders_that_are_cut_at_once_are_settled_by_two_processes_together() {
+    let Some(ground) = Ground::new().await else { return };
+    let (one, other) = (ground.daos().await, ground.daos().await);
+    sweeps::divide([&one, &other], 1_000).await;
+    ground.drop_keyspace().await;
+}
+
+#[tokio::test]
+async fn however_far_apart_two_clocks_are_an_order_is_made_once() {
+    let Some(ground) = Ground::new().await else { return };
+    let daos = ground.daos().await;
+    let (mut played, quantities) = (0, [2, 3]);
+    for ahead_s in [5, 40, 4_000, -40] {
+        for writes in 0..5 {
+            for meanwhile in [Meanwhile::Retried, Meanwhile::RetriedThenSwept, Meanwhile::SweptThenRetried] {
+                let case = Case { quantities, ahead_s, corrected: true, writes, late: false, meanwhile };
+                clocks::play(&daos, case).await;
+                played += 1;
+            }
+        }
+    }
+    // Its notes lie where nobody looks at first. Past its deadline it sends nothing but what was on its way.
+    for writes in 0..5 {
+        for late in [false, true] {
+            let meanwhile = Meanwhile::RetriedThenSwept;
+            clocks::play(&daos, Case { quantities, ahead_s: 4_000, corrected: false, writes, late, meanwhile }).await;
+            played += 1;
+        }
+    }
+    println!("{played} cases");
+    ground.drop_keyspace().await;
+}
+
+#[tokio::test]
+async fn what_a_user_has_spent_stands_in_the_list_of_the_user() {
+    let Some(ground) = Ground::new().await else { return };
+    let daos = ground.daos().await;
+    let order = contract::orders::order(Uuid::now_v7());
+    let done = daos.orders.insert(&cx(), &order, Uuid::new_v4()).await;
+    let Ok(crate::dao::orders::Inserted::Done(made, _)) = done else { panic!("{done:?}") };
+    daos.orders.list(&cx(), &made).await.unwrap();
+    let spent = async || {
+        let rows = ground.cql("SELECT id, spent, version FROM {ks}.orders_by_user").await.into_rows_result().unwrap();
+        rows.rows::<(Uuid, i64, i64)>().unwrap().map(Result::unwrap).collect::<Vec<_>>()
+    };
+    assert_eq!(spent().await, [(order.id, order.total, 1)]);
+    let cancelled =
+        crate::dao::orders::Order { status: crate::dao::orders::Status::Cancelled, version: 2, ..order.clone() };
+    let done = daos.orders.replace(&cx(), &made, &cancelled, Uuid::new_v4()).await;
+    let Ok(crate::dao::orders::Replaced::Done(cancelled, _)) = done else { panic!("{done:?}") };
+    daos.orders.list(&cx(), &cancelled).await.unwrap();
+    // What was decided before may be listed after it.
+    daos.orders.list(&cx(), &made).await.unwrap();
+    assert_eq!(spent().await, [(order.id, 0, 2)]);
+    ground.drop_keyspace().await;
+}
+
+#[tokio::test]
+async fn notes_of_the_version_before_are_swept_and_removed_where_they_lie() {
+    let Some(ground) = Ground::new().await else { return };
+    let daos = ground.daos().await;
+    let (order, operation, at) = (Uuid::now_v7(), Uuid::new_v4(), now_ms() - 130_000);
+    let minute = at.div_euclid(60_000);
+    let insert = format!(
+        "INSERT INTO {{ks}}.order_intents (minute, at, operation, order_id) VALUES ({minute}, {at}, {operation}, {order})"
+    );
+    ground.cql(&insert).await;
+    let old = crate::dao::orders::OLD_NOTES;
+    let note = crate::dao::orders::Note { at, operation, order, contents: None };
+    let found = async || daos.orders.notes(&cx(), old, at - 1, now_ms()).await.unwrap().0;
+    assert_eq!(found().await, [note.clone()]);
+    assert!(daos.orders.note(&cx(), &note).await.is_err(), "nothing new is written there");
+    daos.orders.forget_all(&cx(), &[note]).await.unwrap();
+    assert_eq!(found().await, []);
     ground.drop_keyspace().await;
 }
 

@@ -9,6 +9,7 @@ use crate::dao::products::{Filter, Inserted, LOOKED_AT_MAX, PageQuery, Product, 
 
 pub async fn hold(daos: &Daos) {
     what_is_inserted_is_read_back_exactly(daos).await;
+    some_are_found_by_their_ids(daos).await;
     the_same_operation_inserts_once(daos).await;
     a_sku_belongs_to_one_product(daos).await;
     many_inserts_of_one_sku_make_one_product(daos).await;
@@ -43,6 +44,22 @@ async fn what_is_inserted_is_read_back_exactly(daos: &Daos) {
     assert_eq!(stored.product, product);
     assert_eq!(find(daos, Uuid::now_v7()).await, None);
     assert_eq!(daos.products.load(&cx(), Uuid::now_v7()).await.unwrap(), None);
+}
+
+async fn some_are_found_by_their_ids(daos: &Daos) {
+    let products = [product("One"), product("Two"), product("Three")];
+    for product in &products {
+        insert(daos, product).await;
+    }
+    let [one, two, _] = &products;
+    let found = async |ids: &[Uuid]| {
+        let mut found = daos.products.find_many(&cx(), ids).await.unwrap();
+        found.sort_by_key(|product| product.id);
+        found
+    };
+    assert_eq!(found(&[two.id, Uuid::now_v7(), one.id]).await, products[..2]);
+    assert_eq!(found(&[two.id]).await, products[1..2]);
+    assert_eq!(found(&[Uuid::now_v7()]).await, []);
 }
 
 async fn the_same_operation_inserts_once(daos: &Daos) {

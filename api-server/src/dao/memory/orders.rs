@@ -1,26 +1,29 @@
 //! Orders in a map behind one lock: each call is atomic. Only listed orders are found by lists.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{decided, read};
-use crate::dao::orders::{Filter, Inserted, Note, Order, OrderDao, Replaced, Stored};
+use crate::dao::orders::{
+    Filter, Inserted, NOTES_AT_ONCE, Note, OLD_NOTES, Order, OrderDao, Replaced, Stored, Swept, whole,
+};
 use crate::dao::page::{PageEnd, Position};
+use crate::dao::ranks::{Turned, Unranked};
 use crate::dao::{Context, DaoError, Receipt};
-
-/// Notes that are read at once.
-const READ_AT_ONCE: usize = 200;
 
 #[derive(Debug, Default)]
 struct Tables {
     orders: BTreeMap<Uuid, Stored>,
     listed: BTreeSet<Uuid>,
-    /// By time and operation.
-    notes: BTreeMap<(i64, Uuid), Uuid>,
-    swept_until: Option<i64>,
+    /// By shard, time and operation.
+    notes: BTreeMap<(u8, i64, Uuid), Note>,
+    swept_until: HashMap<u8, i64>,
+    claimed_until: HashMap<u8, Instant>,
 }
 
 /// See the module.
@@ -104,31 +107,72 @@ impl OrderDao for MemoryOrders {
     }
 
     async fn note(&self, _cx: &Context, note: &Note) -> Result<(), DaoError> {
-        self.tables().notes.insert((note.at, note.operation), note.order);
+        self.tables().notes.insert(key_of(note), note.clone());
         Ok(())
     }
 
-    async fn forget(&self, _cx: &Context, note: &Note) {
-        self.tables().notes.remove(&(note.at, note.operation));
+    async fn forget_all(&self, _cx: &Context, notes: &[Note]) -> Result<(), DaoError> {
+        let mut tables = self.tables();
+        for note in notes {
+            tables.notes.remove(&key_of(note));
+        }
+        Ok(())
     }
 
-    async fn notes(&self, _cx: &Context, minute: i64, after: i64, upto: i64) -> Result<(Vec<Note>, bool), DaoError> {
+    async fn notes(&self, _cx: &Context, shard: u8, after: i64, upto: i64) -> Result<(Vec<Note>, i64), DaoError> {
         let tables = self.tables();
-        let of_minute = tables.notes.iter().filter(|((at, _), _)| Note::minute_of(*at) == minute);
-        let mut wanted = of_minute.filter(|((at, _), _)| (after + 1..=upto).contains(at));
-        let notes = wanted.by_ref().take(READ_AT_ONCE);
-        let notes = notes.map(|((at, operation), order)| Note { at: *at, operation: *operation, order: *order });
-        let notes: Vec<Note> = notes.collect();
-        let all = wanted.next().is_none();
-        Ok((notes, all))
+        let wanted = tables.notes.values().filter(|note| note.shard() == shard);
+        let mut of_minute: HashMap<i64, usize> = HashMap::new();
+        let first = wanted.filter(|note| note.at > after && note.at <= upto).filter(|note| {
+            let count = of_minute.entry(Note::minute_of(note.at)).or_default();
+            *count += 1;
+            *count <= NOTES_AT_ONCE
+        });
+        let mut notes: Vec<Note> = first.cloned().collect();
+        let until = whole(&mut notes, after, upto);
+        Ok((notes, until))
     }
 
-    async fn swept_until(&self, _cx: &Context) -> Result<Option<i64>, DaoError> {
-        Ok(self.tables().swept_until)
+    async fn sweeps(&self, _cx: &Context) -> Result<Vec<Swept>, DaoError> {
+        let tables = self.tables();
+        let now = Instant::now();
+        let sweeps = (0..=OLD_NOTES).map(|shard| Swept {
+            until: tables.swept_until.get(&shard).copied(),
+            is_claimed: tables.claimed_until.get(&shard).is_some_and(|until| *until > now),
+        });
+        Ok(sweeps.collect())
     }
 
-    async fn set_swept_until(&self, _cx: &Context, until: i64) -> Result<(), DaoError> {
-        self.tables().swept_until = Some(until);
+    async fn claim_sweep(&self, _cx: &Context, shard: u8, seconds: i32) -> Result<bool, DaoError> {
+        let now = Instant::now();
+        let mut tables = self.tables();
+        if tables.claimed_until.get(&shard).is_some_and(|until| *until > now) {
+            return Ok(false);
+        }
+        let lasts = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+        tables.claimed_until.insert(shard, now + lasts);
+        Ok(true)
+    }
+
+    async fn set_swept_until(&self, _cx: &Context, shard: u8, until: i64) -> Result<(), DaoError> {
+        self.tables().swept_until.insert(shard, until);
         Ok(())
     }
+
+    async fn clock(&self, _cx: &Context) -> Result<i64, DaoError> {
+        Ok(crate::dao::now_ms())
+    }
+}
+
+#[async_trait]
+impl Unranked for MemoryOrders {
+    async fn unranked(&self, _cx: &Context) -> Result<Vec<Turned>, DaoError> {
+        let tables = self.tables();
+        let turned: BTreeSet<Turned> = tables.notes.values().flat_map(Note::turned).collect();
+        Ok(turned.into_iter().collect())
+    }
+}
+
+const fn key_of(note: &Note) -> (u8, i64, Uuid) {
+    (note.shard(), note.at, note.operation)
 }

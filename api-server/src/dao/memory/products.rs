@@ -37,6 +37,11 @@ impl ProductDao for MemoryProducts {
         Ok(read(cx))
     }
 
+    async fn find_many(&self, _cx: &Context, ids: &[Uuid]) -> Result<Vec<Product>, DaoError> {
+        let rows = self.rows();
+        Ok(ids.iter().filter_map(|id| rows.get(id)).map(|row| row.product.clone()).collect())
+    }
+
     async fn load(&self, _cx: &Context, id: Uuid) -> Result<Option<Stored>, DaoError> {
         Ok(self.rows().get(&id).cloned())
     }

@@ -217,6 +217,11 @@ pub fn bigint(value: i64) -> Bound {
     MaybeUnset::Set(Some(CqlValue::BigInt(value)))
 }
 
+/// A small number of a batch.
+pub fn tinyint(value: i8) -> Bound {
+    MaybeUnset::Set(Some(CqlValue::TinyInt(value)))
+}
+
 /// An id of a batch.
 pub fn id(value: Uuid) -> Bound {
     MaybeUnset::Set(Some(CqlValue::Uuid(value)))

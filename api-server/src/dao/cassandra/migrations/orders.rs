@@ -69,3 +69,20 @@ pub const ARCHIVE: &[&str] = &["ALTER TABLE {ks}.products ADD IF NOT EXISTS arch
 pub const PAYMENTS: &[&str] = &["CREATE TABLE IF NOT EXISTS {ks}.order_payments (
         order_id uuid, payment_id text, at timestamp, amount bigint, PRIMARY KEY (order_id, payment_id)
     ) WITH comment = 'what was paid for each order, each payment once and for ever'"];
+/// Orders that are written once: their notes say the rest.
+pub const NOTES: &[&str] = &[
+    // Cassandra keeps a hint no longer than the tombstones of its table: with less than the three hours of the hint
+    // window a node that was away longer than that would bring notes back. One that lived on would only be looked at
+    // again. The time to live is for what is set aside and written again and again.
+    "CREATE TABLE IF NOT EXISTS {ks}.order_notes (
+        minute bigint, shard tinyint, at timestamp, operation uuid, order_id uuid, user_id uuid, created_at timestamp,
+        lines frozen<list<frozen<tuple<uuid, bigint>>>>, PRIMARY KEY ((minute, shard), at, operation)
+    ) WITH default_time_to_live = 2592000 AND gc_grace_seconds = 10800
+    AND comment = 'orders under way with what they take; lines are product, quantity'",
+    "ALTER TABLE {ks}.order_intents WITH gc_grace_seconds = 10800",
+    "ALTER TABLE {ks}.product_intents WITH gc_grace_seconds = 10800",
+    // Both are as old as the order's version: the newest one stays, whatever the order of writes.
+    "ALTER TABLE {ks}.orders_by_user ADD IF NOT EXISTS (spent bigint, version bigint)",
+    // Lives some seconds: who looks through a shard of the notes now.
+    "ALTER TABLE {ks}.sweeps ADD IF NOT EXISTS owner uuid",
+];

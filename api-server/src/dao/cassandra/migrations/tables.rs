@@ -17,7 +17,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 4, name: "orders", statements: super::orders::ORDERS },
     Migration { version: 5, name: "archive", statements: super::orders::ARCHIVE },
     Migration { version: 6, name: "archived and imports", statements: ARCHIVED_AND_IMPORTS },
-    Migration { version: 7, name: "payments", statements: super::orders::PAYMENTS },
+    Migration { version: 7, name: "orders written once", statements: super::orders::NOTES },
+    Migration { version: 8, name: "payments", statements: super::orders::PAYMENTS },
 ];
 
 const PRODUCTS: &[&str] = &[

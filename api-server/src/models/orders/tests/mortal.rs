@@ -1,17 +1,19 @@
-//! A process that dies at a chosen write, before or after the database did it: from then on none
-//! of its calls comes through.
+//! A process that dies at a chosen write, before or after the database did it: from then on none of its calls comes
+//! through. Or one that only stands still there, until it is told to go on.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::dao::ledger::{Account, Balance, Book, Glimpse, LedgerDao, Movement, Posted, Posting};
-use crate::dao::orders::{Filter, Inserted, Note, Order, OrderDao, Replaced, Stored};
+use crate::dao::orders::{Filter, Inserted, Note, Order, OrderDao, Replaced, Stored, Swept};
 use crate::dao::page::{PageEnd, Position};
-use crate::dao::ranks::{RankDao, Slot};
+use crate::dao::ranks::{RankDao, Slot, Turned, Unranked};
 use crate::dao::{Context, DaoError, Receipt};
 
 /// How many writes a process has left.
@@ -19,26 +21,59 @@ pub struct Life {
     left: AtomicI64,
     /// Whether the last write is done before the process dies.
     done: bool,
+    /// It does not die, it waits before the write until this is opened.
+    pause: Option<Semaphore>,
+    /// How long each statement takes.
+    takes: Duration,
 }
 
 impl Life {
     pub fn of(writes: i64, done: bool) -> Arc<Self> {
-        Arc::new(Self { left: AtomicI64::new(writes), done })
+        Arc::new(Self { left: AtomicI64::new(writes), done, pause: None, takes: Duration::ZERO })
     }
 
-    /// Whether the process died.
+    /// Of a process that stands still after some writes.
+    pub fn paused_after(writes: i64) -> Arc<Self> {
+        let pause = Some(Semaphore::new(0));
+        Arc::new(Self { left: AtomicI64::new(writes), done: false, pause, takes: Duration::ZERO })
+    }
+
+    /// Of a process whose database takes its time.
+    pub fn slow(takes: Duration) -> Arc<Self> {
+        Arc::new(Self { left: AtomicI64::new(i64::MAX), done: false, pause: None, takes })
+    }
+
+    /// Whether the process died, or came to where it stands still.
     pub fn is_over(&self) -> bool {
         self.left.load(Ordering::SeqCst) < 0
     }
 
-    fn read(&self) -> Result<(), DaoError> {
-        if self.is_over() { Err(dead()) } else { Ok(()) }
+    /// Lets a process go on that stands still.
+    pub fn go_on(&self) {
+        if let Some(pause) = &self.pause {
+            pause.close();
+        }
+    }
+
+    async fn read(&self) -> Result<(), DaoError> {
+        if !self.takes.is_zero() {
+            tokio::time::sleep(self.takes).await;
+        }
+        if self.is_over() && self.pause.is_none() { Err(dead()) } else { Ok(()) }
     }
 
     async fn write<T>(&self, write: impl Future<Output = Result<T, DaoError>>) -> Result<T, DaoError> {
-        match self.left.fetch_sub(1, Ordering::SeqCst) {
-            1.. => write.await,
-            0 if self.done => write.await.and(Err(dead())),
+        if !self.takes.is_zero() {
+            tokio::time::sleep(self.takes).await;
+        }
+        match (self.left.fetch_sub(1, Ordering::SeqCst), &self.pause) {
+            (1.., _) => write.await,
+            (_, Some(pause)) => {
+                // Closed by then.
+                assert!(pause.acquire().await.is_err());
+                write.await
+            }
+            (0, None) if self.done => write.await.and(Err(dead())),
             _ => Err(dead()),
         }
     }
@@ -54,37 +89,37 @@ pub struct Mortal<D: ?Sized>(pub Arc<D>, pub Arc<Life>);
 #[async_trait]
 impl LedgerDao for Mortal<dyn LedgerDao> {
     async fn find(&self, cx: &Context, account: Account) -> Result<(Option<Balance>, Receipt), DaoError> {
-        self.1.read()?;
+        self.1.read().await?;
         self.0.find(cx, account).await
     }
 
     async fn glimpse(&self, cx: &Context, account: Account, day: i32) -> Result<Option<Glimpse>, DaoError> {
-        self.1.read()?;
+        self.1.read().await?;
         self.0.glimpse(cx, account, day).await
     }
 
     async fn load(&self, cx: &Context, account: Account) -> Result<Option<Balance>, DaoError> {
-        self.1.read()?;
+        self.1.read().await?;
         self.0.load(cx, account).await
     }
 
     async fn made(&self, cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Movement>, DaoError> {
-        self.1.read()?;
+        self.1.read().await?;
         self.0.made(cx, account, ids).await
     }
 
     async fn closed(&self, cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Uuid>, DaoError> {
-        self.1.read()?;
+        self.1.read().await?;
         self.0.closed(cx, account, ids).await
     }
 
     async fn load_days(&self, cx: &Context, account: Account, days: &[i32]) -> Result<Vec<(i32, i64)>, DaoError> {
-        self.1.read()?;
+        self.1.read().await?;
         self.0.load_days(cx, account, days).await
     }
 
     async fn turnover(&self, cx: &Context, account: Account, days: RangeInclusive<i32>) -> Result<i64, DaoError> {
-        self.1.read()?;
+        self.1.read().await?;
         self.0.turnover(cx, account, days).await
     }
 
@@ -99,7 +134,7 @@ impl LedgerDao for Mortal<dyn LedgerDao> {
         before: i64,
         limit: usize,
     ) -> Result<(Vec<Movement>, Receipt), DaoError> {
-        self.1.read()?;
+        self.1.read().await?;
         self.0.movements(cx, account, before, limit).await
     }
 }
@@ -107,12 +142,12 @@ impl LedgerDao for Mortal<dyn LedgerDao> {
 #[async_trait]
 impl OrderDao for Mortal<dyn OrderDao> {
     async fn find(&self, cx: &Context, id: Uuid) -> Result<(Option<Order>, Receipt), DaoError> {
-        self.1.read()?;
+        self.1.read().await?;
         self.0.find(cx, id).await
     }
 
     async fn load(&self, cx: &Context, id: Uuid) -> Result<Option<Stored>, DaoError> {
-        self.1.read()?;
+        self.1.read().await?;
         self.0.load(cx, id).await
     }
 
@@ -141,7 +176,7 @@ impl OrderDao for Mortal<dyn OrderDao> {
         limit: usize,
         after: Option<Position>,
     ) -> Result<(Vec<Order>, PageEnd), DaoError> {
-        self.1.read()?;
+        self.1.read().await?;
         self.0.page(cx, filter, limit, after).await
     }
 
@@ -149,27 +184,39 @@ impl OrderDao for Mortal<dyn OrderDao> {
         self.1.write(self.0.note(cx, note)).await
     }
 
-    async fn forget(&self, cx: &Context, note: &Note) {
-        let forgotten = async {
-            self.0.forget(cx, note).await;
-            Ok(())
-        };
-        // A failure is not told, as in every DAO.
-        let _ = self.1.write(forgotten).await;
+    async fn forget_all(&self, cx: &Context, notes: &[Note]) -> Result<(), DaoError> {
+        self.1.write(self.0.forget_all(cx, notes)).await
     }
 
-    async fn notes(&self, cx: &Context, minute: i64, after: i64, upto: i64) -> Result<(Vec<Note>, bool), DaoError> {
-        self.1.read()?;
-        self.0.notes(cx, minute, after, upto).await
+    async fn notes(&self, cx: &Context, shard: u8, after: i64, upto: i64) -> Result<(Vec<Note>, i64), DaoError> {
+        self.1.read().await?;
+        self.0.notes(cx, shard, after, upto).await
     }
 
-    async fn swept_until(&self, cx: &Context) -> Result<Option<i64>, DaoError> {
-        self.1.read()?;
-        self.0.swept_until(cx).await
+    async fn sweeps(&self, cx: &Context) -> Result<Vec<Swept>, DaoError> {
+        self.1.read().await?;
+        self.0.sweeps(cx).await
     }
 
-    async fn set_swept_until(&self, cx: &Context, until: i64) -> Result<(), DaoError> {
-        self.1.write(self.0.set_swept_until(cx, until)).await
+    async fn claim_sweep(&self, cx: &Context, shard: u8, seconds: i32) -> Result<bool, DaoError> {
+        self.1.write(self.0.claim_sweep(cx, shard, seconds)).await
+    }
+
+    async fn set_swept_until(&self, cx: &Context, shard: u8, until: i64) -> Result<(), DaoError> {
+        self.1.write(self.0.set_swept_until(cx, shard, until)).await
+    }
+
+    async fn clock(&self, cx: &Context) -> Result<i64, DaoError> {
+        self.1.read().await?;
+        self.0.clock(cx).await
+    }
+}
+
+#[async_trait]
+impl Unranked for Mortal<dyn OrderDao> {
+    async fn unranked(&self, cx: &Context) -> Result<Vec<Turned>, DaoError> {
+        self.1.read().await?;
+        self.0.unranked(cx).await
     }
 }
 
@@ -184,7 +231,7 @@ impl RankDao for Mortal<dyn RankDao> {
     }
 
     async fn slots(&self, cx: &Context, book: Book, below: Slot, limit: usize) -> Result<Vec<Slot>, DaoError> {
-        self.1.read()?;
+        self.1.read().await?;
         self.0.slots(cx, book, below, limit).await
     }
 
@@ -196,7 +243,7 @@ impl RankDao for Mortal<dyn RankDao> {
         after: Option<Uuid>,
         limit: usize,
     ) -> Result<Vec<Uuid>, DaoError> {
-        self.1.read()?;
+        self.1.read().await?;
         self.0.members(cx, book, slot, after, limit).await
     }
 }
