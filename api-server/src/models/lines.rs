@@ -3,7 +3,7 @@
 //!
 //! Rival postings on one partition starve each other, so a process sends one at a time for each
 //! account. Several processes are right together because a posting names the version it was
-//! decided on; the one that lost reads again and decides again.
+//! decided on; the one that lost is told the account as it is, and decides again.
 //!
 //! Most accounts are changed by one at a time: who finds nobody before him commits by himself, and a task of its own
 //! takes over where others have lined up behind him.
@@ -228,6 +228,9 @@ impl Lines {
     /// Commits changes together, starting from what is known of the account, or else from a glimpse of it. Either may be
     /// behind what other processes have posted: a posting names all that it was decided on and so finds out, and nobody is
     /// told anything else on the strength of it. So does a change whose id was used by whoever tried the same request.
+    ///
+    /// A posting that lost tells the account as it is, so it is decided anew at once. What it told is old after a pause, so
+    /// the account is read again then.
     async fn commit(
         &self,
         cx: &Context,
@@ -241,11 +244,12 @@ impl Lines {
             Some(known) => Some(known),
             None => self.glimpse(cx, account, wants).await?,
         };
+        let mut told = None;
         loop {
-            let certain = perhaps.is_none();
-            let mut before = match perhaps.take() {
-                Some(perhaps) => perhaps,
-                None => Known { balance: self.dao.load(cx, account).await?, days: HashMap::new() },
+            let (mut before, certain) = match (told.take(), perhaps.take()) {
+                (Some(told), _) => (told, true),
+                (None, Some(perhaps)) => (perhaps, false),
+                (None, None) => (Known { balance: self.dao.load(cx, account).await?, days: HashMap::new() }, true),
             };
             let made = self.made(cx, account, wants, used).await?;
             self.learn_days(cx, account, wants, &made, &mut before).await?;
@@ -269,9 +273,14 @@ impl Lines {
                     return Ok((settled, before));
                 }
                 lost => {
-                    used |= lost == Posted::Used;
                     races += 1;
-                    pause_after(races).await;
+                    match lost {
+                        Posted::Moved(Some(met)) if races <= RACES_AT_ONCE => told = Some(Known::from(met)),
+                        lost => {
+                            used |= lost == Posted::Used;
+                            pause_after(races).await;
+                        }
+                    }
                     if cx.remaining().is_none() {
                         return Err(DaoError::Contended);
                     }

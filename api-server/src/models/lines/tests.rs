@@ -1,12 +1,12 @@
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 
 use super::*;
 use crate::dao::ledger::{Balance, Glimpse, Posting};
 use crate::dao::memory::MemoryLedger;
-use crate::models::ledger::Change;
+use crate::models::ledger::{Change, Refusal};
 use crate::models::precondition::Condition;
 
 fn cx() -> Context {
@@ -25,13 +25,16 @@ async fn made(lines: &Lines, account: Account, want: Want) -> bool {
     matches!(lines.change(&cx(), account, want).await.unwrap().outcome, Outcome::Made(_))
 }
 
-/// A ledger that yields in every call, counts postings, and can lose answers or stand still.
+/// A ledger that yields in every call, remembers them, and can lose answers or stand still.
 struct Slow {
     inner: MemoryLedger,
-    postings: AtomicUsize,
+    /// The names of all calls.
+    calls: std::sync::Mutex<Vec<&'static str>>,
     gate: tokio::sync::Semaphore,
     lose_next_answer: AtomicBool,
     intrude: AtomicBool,
+    /// Of a posting that lost nothing is told.
+    silent: AtomicBool,
     /// The next balance is read so much later.
     dawdle: std::sync::Mutex<Option<Duration>>,
     /// What a plain read shows instead, as a replica that is behind would.
@@ -42,13 +45,28 @@ impl Slow {
     fn new(permits: usize) -> Arc<Self> {
         Arc::new(Self {
             inner: MemoryLedger::default(),
-            postings: AtomicUsize::new(0),
+            calls: std::sync::Mutex::default(),
             gate: tokio::sync::Semaphore::new(permits),
             lose_next_answer: false.into(),
             intrude: false.into(),
+            silent: false.into(),
             dawdle: std::sync::Mutex::default(),
             behind: std::sync::Mutex::default(),
         })
+    }
+
+    fn called(&self, name: &'static str) {
+        self.calls.lock().unwrap().push(name);
+    }
+
+    /// The calls since this was asked before.
+    fn calls(&self) -> Vec<&'static str> {
+        std::mem::take(&mut *self.calls.lock().unwrap())
+    }
+
+    /// Postings since the calls were asked for.
+    fn postings(&self) -> usize {
+        self.calls.lock().unwrap().iter().filter(|name| **name == "post").count()
     }
 
     /// Bounded by the deadline, as every method of a DAO.
@@ -63,33 +81,39 @@ impl Slow {
 #[async_trait]
 impl LedgerDao for Slow {
     async fn find(&self, cx: &Context, account: Account) -> Result<(Option<Balance>, Receipt), DaoError> {
+        self.called("find");
         let (balance, receipt) = self.inner.find(cx, account).await?;
         let behind = *self.behind.lock().unwrap();
         Ok((behind.or(balance), receipt))
     }
 
     async fn glimpse(&self, cx: &Context, account: Account, day: i32) -> Result<Option<Glimpse>, DaoError> {
+        self.called("glimpse");
         let behind = *self.behind.lock().unwrap();
         let seen = self.inner.glimpse(cx, account, day).await?;
         Ok(behind.map(|balance| (balance, None)).or(seen))
     }
 
     async fn load(&self, cx: &Context, account: Account) -> Result<Option<Balance>, DaoError> {
+        self.called("load");
         tokio::task::yield_now().await;
         self.dawdle(cx).await?;
         self.inner.load(cx, account).await
     }
 
     async fn made(&self, cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Movement>, DaoError> {
+        self.called("made");
         tokio::task::yield_now().await;
         self.inner.made(cx, account, ids).await
     }
 
     async fn closed(&self, cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Uuid>, DaoError> {
+        self.called("closed");
         self.inner.closed(cx, account, ids).await
     }
 
     async fn load_days(&self, cx: &Context, account: Account, days: &[i32]) -> Result<Vec<(i32, i64)>, DaoError> {
+        self.called("load_days");
         tokio::task::yield_now().await;
         self.inner.load_days(cx, account, days).await
     }
@@ -102,7 +126,7 @@ impl LedgerDao for Slow {
         let passed = tokio::time::timeout_at(cx.deadline, self.gate.acquire()).await;
         drop(passed.map_err(|_| DaoError::Unknown { operation: "test" })?.unwrap());
         tokio::task::yield_now().await;
-        self.postings.fetch_add(1, Ordering::SeqCst);
+        self.called("post");
         let posted = self.inner.post(cx, account, before, posting).await;
         if self.intrude.swap(false, Ordering::SeqCst) {
             let known = Known { balance: Some(posting.after), days: HashMap::new() };
@@ -114,7 +138,10 @@ impl LedgerDao for Slow {
         if self.lose_next_answer.swap(false, Ordering::SeqCst) {
             return Err(DaoError::Unknown { operation: "test" });
         }
-        posted
+        match posted {
+            Ok(Posted::Moved(_)) if self.silent.load(Ordering::SeqCst) => Ok(Posted::Moved(None)),
+            posted => posted,
+        }
     }
 
     async fn movements(
@@ -157,7 +184,7 @@ async fn changes_that_wait_are_committed_together() {
     assert!(made(&lines, account, want(Change::Set { quantity: 1000 })).await);
     let takes = (0..128).map(|_| made(&lines, account, take(1)));
     assert!(futures::future::join_all(takes).await.into_iter().all(|made| made));
-    let postings = dao.postings.load(Ordering::SeqCst);
+    let postings = dao.postings();
     assert!(postings <= 1 + 3, "{postings} postings");
 }
 
@@ -227,7 +254,7 @@ async fn nobody_is_refused_from_memory() {
     // another process fills the stock right after it.
     let first = made(&lines, account, want(Change::Set { quantity: 0 }));
     let second = async {
-        while dao.postings.load(Ordering::SeqCst) == 0 {
+        while dao.postings() == 0 {
             tokio::task::yield_now().await;
         }
         made(&lines, account, take(3)).await
@@ -245,6 +272,7 @@ async fn a_change_that_outlived_its_request_is_not_made_again_after_the_next_try
     // longer than one of them has.
     let opening = made(&ours, account, want(Change::Set { quantity: 10 }));
     dao.intrude.store(true, Ordering::SeqCst);
+    dao.silent.store(true, Ordering::SeqCst);
     *dao.dawdle.lock().unwrap() = Some(Duration::from_secs(3));
     let (first, beside) = (take(1), take(2));
     let again = Want { fresh: false, ..first.clone() };
@@ -276,13 +304,35 @@ async fn a_read_that_is_behind_costs_a_race_and_no_answer() {
     assert!(made(&lines, account, take(3)).await);
     // On ten units a count would make version 3 again.
     is_behind(Some(Balance { quantity: 10, turnover: 0, version: 2, updated_at: 0 }));
-    let before = dao.postings.load(Ordering::SeqCst);
+    let before = dao.postings();
     assert!(made(&lines, account, want(Change::Add { delta: -6 })).await);
-    assert_eq!(dao.postings.load(Ordering::SeqCst) - before, 2, "one that lost, one that was made");
+    assert_eq!(dao.postings() - before, 2, "one that lost, one that was made");
     assert!(!made(&lines, account, take(1)).await, "nothing is left");
     assert!(made(&lines, account, returned).await);
     let balance = dao.load(&cx(), account).await.unwrap().unwrap();
     assert_eq!((balance.quantity, balance.turnover, balance.version), (1, 3, 6));
+}
+
+#[tokio::test]
+async fn who_lost_a_race_decides_on_what_he_was_told_and_reads_only_where_he_was_told_nothing() {
+    let account = Account::stock(Uuid::now_v7());
+    let dao = Slow::new(1);
+    // Each of them knows nothing yet.
+    let process = || Lines::new(Arc::clone(&dao) as _, Figures::unseen());
+    assert!(made(&process(), account, want(Change::Set { quantity: 9 })).await);
+    assert!(made(&process(), account, take(4)).await);
+    *dao.behind.lock().unwrap() = Some(Balance { quantity: 9, turnover: 0, version: 1, updated_at: 0 });
+    dao.calls();
+    assert!(made(&process(), account, take(3)).await);
+    assert_eq!(dao.calls(), ["glimpse", "post", "post"]);
+    let refused = process().change(&cx(), account, take(3)).await.unwrap();
+    assert_eq!(refused.outcome, Outcome::Refused(Refusal::Short { available: 2 }));
+    assert_eq!(dao.calls(), ["glimpse", "post"], "what it was told is certain");
+    dao.silent.store(true, Ordering::SeqCst);
+    assert!(made(&process(), account, take(1)).await);
+    assert_eq!(dao.calls(), ["glimpse", "post", "load", "load_days", "post"]);
+    assert!(!made(&process(), account, take(2)).await);
+    assert_eq!(dao.calls(), ["glimpse", "post", "load", "load_days"]);
 }
 
 #[tokio::test(start_paused = true)]
