@@ -9,25 +9,25 @@ use crate::dao::memory::MemoryLedger;
 use crate::models::ledger::{Change, Refusal};
 use crate::models::precondition::Condition;
 
-fn cx() -> Context {
+pub(super) fn cx() -> Context {
     Context::within(Duration::from_secs(10))
 }
 
-fn want(change: Change) -> Want {
+pub(super) fn want(change: Change) -> Want {
     Want { id: Uuid::new_v4(), change, condition: Condition::default(), reason: None, reference: None, fresh: true }
 }
 
-fn take(units: i64) -> Want {
+pub(super) fn take(units: i64) -> Want {
     want(Change::Take { units, turned: units, day: 1 })
 }
 
-async fn made(lines: &Lines, account: Account, want: Want) -> bool {
+pub(super) async fn made(lines: &Lines, account: Account, want: Want) -> bool {
     matches!(lines.change(&cx(), account, want).await.unwrap().outcome, Outcome::Made(_))
 }
 
 /// A ledger that yields in every call, remembers them, and can lose answers or stand still.
-struct Slow {
-    inner: MemoryLedger,
+pub(super) struct Slow {
+    pub(super) inner: MemoryLedger,
     /// The names of all calls.
     calls: std::sync::Mutex<Vec<&'static str>>,
     gate: tokio::sync::Semaphore,
@@ -37,12 +37,14 @@ struct Slow {
     silent: AtomicBool,
     /// The next balance is read so much later.
     dawdle: std::sync::Mutex<Option<Duration>>,
+    /// The next balance that is read for certain is told so much later.
+    pub(super) late: std::sync::Mutex<Option<Duration>>,
     /// What a plain read shows instead, as a replica that is behind would.
     behind: std::sync::Mutex<Option<Balance>>,
 }
 
 impl Slow {
-    fn new(permits: usize) -> Arc<Self> {
+    pub(super) fn new(permits: usize) -> Arc<Self> {
         Arc::new(Self {
             inner: MemoryLedger::default(),
             calls: std::sync::Mutex::default(),
@@ -51,6 +53,7 @@ impl Slow {
             intrude: false.into(),
             silent: false.into(),
             dawdle: std::sync::Mutex::default(),
+            late: std::sync::Mutex::default(),
             behind: std::sync::Mutex::default(),
         })
     }
@@ -60,7 +63,7 @@ impl Slow {
     }
 
     /// The calls since this was asked before.
-    fn calls(&self) -> Vec<&'static str> {
+    pub(super) fn calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut *self.calls.lock().unwrap())
     }
 
@@ -98,7 +101,12 @@ impl LedgerDao for Slow {
         self.called("load");
         tokio::task::yield_now().await;
         self.dawdle(cx).await?;
-        self.inner.load(cx, account).await
+        let read = self.inner.load(cx, account).await;
+        let late = self.late.lock().unwrap().take();
+        if let Some(late) = late {
+            tokio::time::sleep(late).await;
+        }
+        read
     }
 
     async fn made(&self, cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Movement>, DaoError> {
@@ -290,25 +298,26 @@ async fn a_change_that_outlived_its_request_is_not_made_again_after_the_next_try
 #[tokio::test]
 async fn a_read_that_is_behind_costs_a_race_and_no_answer() {
     let dao = Slow::new(1);
-    let lines = Lines::new(Arc::clone(&dao) as _, Figures::unseen());
+    // Each of them knows nothing yet.
+    let process = || Lines::new(Arc::clone(&dao) as _, Figures::unseen());
     let account = Account::stock(Uuid::now_v7());
-    assert!(made(&lines, account, want(Change::Set { quantity: 0 })).await);
+    assert!(made(&process(), account, want(Change::Set { quantity: 0 })).await);
     let empty = dao.load(&cx(), account).await.unwrap();
-    assert!(made(&lines, account, want(Change::Set { quantity: 10 })).await);
+    assert!(made(&process(), account, want(Change::Set { quantity: 10 })).await);
     let first = take(1);
     let returned = want(Change::Return { take: first.id, opens: false });
-    assert!(made(&lines, account, first).await);
+    assert!(made(&process(), account, first).await);
     let is_behind = |balance| *dao.behind.lock().unwrap() = balance;
     // Of nothing a take would be refused.
     is_behind(empty);
-    assert!(made(&lines, account, take(3)).await);
+    assert!(made(&process(), account, take(3)).await);
     // On ten units a count would make version 3 again.
     is_behind(Some(Balance { quantity: 10, turnover: 0, version: 2, updated_at: 0 }));
     let before = dao.postings();
-    assert!(made(&lines, account, want(Change::Add { delta: -6 })).await);
+    assert!(made(&process(), account, want(Change::Add { delta: -6 })).await);
     assert_eq!(dao.postings() - before, 2, "one that lost, one that was made");
-    assert!(!made(&lines, account, take(1)).await, "nothing is left");
-    assert!(made(&lines, account, returned).await);
+    assert!(!made(&process(), account, take(1)).await, "nothing is left");
+    assert!(made(&process(), account, returned).await);
     let balance = dao.load(&cx(), account).await.unwrap().unwrap();
     assert_eq!((balance.quantity, balance.turnover, balance.version), (1, 3, 6));
 }
@@ -333,6 +342,58 @@ async fn who_lost_a_race_decides_on_what_he_was_told_and_reads_only_where_he_was
     assert_eq!(dao.calls(), ["glimpse", "post", "load", "load_days", "post"]);
     assert!(!made(&process(), account, take(2)).await);
     assert_eq!(dao.calls(), ["glimpse", "post", "load", "load_days"]);
+}
+
+#[tokio::test]
+async fn what_is_remembered_saves_reads_and_where_it_is_behind_it_costs_a_lost_posting() {
+    let dao = Slow::new(1);
+    let [ours, theirs] = [(); 2].map(|()| Lines::new(Arc::clone(&dao) as _, Figures::unseen()));
+    let account = Account::stock(Uuid::now_v7());
+    assert!(made(&ours, account, want(Change::Set { quantity: 20 })).await);
+    dao.calls();
+    assert!(made(&ours, account, take(1)).await);
+    for _ in 0..3 {
+        assert!(made(&ours, account, take(1)).await);
+    }
+    assert_eq!(dao.calls(), ["post"; 4], "nothing is read, not even for the first of a day");
+    assert!(made(&theirs, account, take(1)).await);
+    assert_eq!(dao.calls(), ["glimpse", "post"]);
+    // From here on each is behind whenever the other has changed something.
+    for _ in 0..3 {
+        for lines in [&ours, &theirs] {
+            assert!(made(lines, account, take(1)).await);
+            assert_eq!(dao.calls(), ["post", "post"]);
+        }
+    }
+    // Nor is anybody refused or served by what is behind.
+    assert!(made(&ours, account, want(Change::Set { quantity: 0 })).await);
+    assert!(!made(&theirs, account, take(9)).await);
+    assert!(made(&theirs, account, want(Change::Set { quantity: 9 })).await);
+    dao.calls();
+    assert!(made(&ours, account, take(9)).await);
+    assert_eq!(dao.calls(), ["load", "load_days", "post"], "remembered as sold out: read, not refused");
+    // An older day, or two of them, are not what is remembered.
+    let old = want(Change::Take { units: 0, turned: 1, day: 0 });
+    assert!(made(&ours, account, old).await);
+    assert!(made(&ours, account, want(Change::Add { delta: 5 })).await);
+    assert!(made(&ours, account, take(5)).await);
+    let balance = dao.load(&cx(), account).await.unwrap().unwrap();
+    assert_eq!((balance.quantity, balance.turnover, balance.version), (0, 11 + 9 + 1 + 5, 18));
+    assert_eq!(dao.turnover(&cx(), account, 1..=1).await, Ok(11 + 9 + 5));
+}
+
+#[tokio::test]
+async fn a_change_that_ended_unknown_is_not_remembered() {
+    let dao = Slow::new(1);
+    let lines = Lines::new(Arc::clone(&dao) as _, Figures::unseen());
+    let account = Account::stock(Uuid::now_v7());
+    assert!(made(&lines, account, want(Change::Set { quantity: 5 })).await);
+    dao.lose_next_answer.store(true, Ordering::SeqCst);
+    assert!(lines.change(&cx(), account, want(Change::Add { delta: 1 })).await.is_err());
+    dao.calls();
+    assert!(made(&lines, account, want(Change::Add { delta: 1 })).await);
+    assert_eq!(dao.calls(), ["find", "post"]);
+    assert_eq!(dao.load(&cx(), account).await.unwrap().unwrap().quantity, 7);
 }
 
 #[tokio::test(start_paused = true)]
