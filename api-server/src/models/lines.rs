@@ -6,12 +6,13 @@
 //! decided on; the one that lost is told the account as it is, and decides again.
 //!
 //! Of the accounts that were used last the process remembers how they were ([`cache`]), so most changes are one posting
-//! and no read.
+//! and no read; and a rush for what is sold out is answered by few reads ([`rush`]).
 //!
 //! Most accounts are changed by one at a time: who finds nobody before him commits by himself, and a task of its own
 //! takes over where others have lined up behind him.
 
 mod cache;
+mod rush;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -25,6 +26,7 @@ use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use self::cache::Cache;
+use self::rush::Rush;
 use super::error::ModelError;
 use super::figures::Figures;
 use super::ledger::{Known, Outcome, Want, days_of, decide};
@@ -47,6 +49,7 @@ pub struct Lines {
     figures: Figures,
     waiting: Arc<Mutex<HashMap<Account, VecDeque<Job>>>>,
     cache: Arc<Cache>,
+    rush: Arc<Rush>,
 }
 
 /// What became of a change, and how the database answered if it was asked to commit.
@@ -130,7 +133,7 @@ impl Drop for Head<'_> {
 impl Lines {
     /// Queues over a DAO; what they commit is counted.
     pub fn new(dao: Arc<dyn LedgerDao>, figures: Figures) -> Self {
-        Self { dao, figures, waiting: Arc::default(), cache: Arc::default() }
+        Self { dao, figures, waiting: Arc::default(), cache: Arc::default(), rush: Arc::default() }
     }
 
     /// Where the process counts.

@@ -5,6 +5,7 @@
 //! reports. What is refused or breaks off gives everything back. Each step is harmless to repeat,
 //! and what a crash leaves between two of them the sweeper finishes ([`sweep`]).
 
+mod rush;
 mod saga;
 pub mod sweep;
 
@@ -88,6 +89,9 @@ impl Orders {
                     _ => return Ok((stored.order, None)),
                 }
             }
+        }
+        if identity.fresh {
+            self.turn_away(cx, &draft).await?;
         }
         let id = id_of_attempt(identity.resource, attempt);
         let prices = self.prices(cx, &draft).await?;
