@@ -26,7 +26,7 @@ use crate::dao::orders::{Filter, Inserted, Note, Order, OrderDao, Replaced, Stat
 use crate::dao::page::{PageEnd, Position};
 use crate::dao::{Context, DaoError, Receipt};
 
-const LISTED: Listed = Listed { begins: "order_buckets", rows: "orders_by_time" };
+const LISTED: Listed = Listed { begins: "order_buckets", rows: "orders_by_time", spread: true };
 
 /// A note needs nothing beside the order's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +97,12 @@ impl CassandraOrders {
         })
     }
 
+    /// Where the buckets of its lists begin.
+    #[cfg(test)]
+    pub(super) const fn buckets(&self) -> &Arc<Buckets> {
+        &self.buckets
+    }
+
     /// Whether a version of the order was made by this operation, as far as the order remembers.
     async fn is_made(&self, cx: &Context, after: &Order, operation: Uuid) -> Result<bool, Failure> {
         let stored = self.load(cx, after.id).await;
@@ -123,7 +129,7 @@ impl OrderDao for CassandraOrders {
     }
 
     async fn insert(&self, cx: &Context, order: &Order, operation: Uuid) -> Result<Inserted, DaoError> {
-        let bucket = self.buckets.of_new(cx, millis_of(order.id, order.created_at)).await?;
+        let bucket = self.buckets.of_new(cx, millis_of(order.id, order.created_at), order.id).await?;
         let lines: Lines = rows::lines_of(order);
         let values = (
             order.id,
@@ -187,15 +193,17 @@ impl OrderDao for CassandraOrders {
     async fn list(&self, cx: &Context, stored: &Stored) -> Result<(), DaoError> {
         let Stored { order, bucket, .. } = stored;
         let (key, place) = (id(order.id), bigint(*bucket));
+        // What a user has in a bucket is little: it is not spread.
+        let begin = bigint(self.buckets.begin_of(cx, *bucket).await?);
         // Whatever the order of the writes, the one of the newest version stays.
         let written_at = bigint(order.created_at * 1000 + order.version);
         let status = || text(order.status.name());
         let mut writes = vec![
             (&self.by_time, vec![place.clone(), key.clone()]),
-            (&self.by_user, vec![id(order.user), place.clone(), key.clone()]),
-            (&self.user_bucket, vec![id(order.user), place.clone()]),
+            (&self.by_user, vec![id(order.user), begin.clone(), key.clone()]),
+            (&self.user_bucket, vec![id(order.user), begin.clone()]),
             (&self.by_status, vec![status(), place.clone(), key.clone(), written_at.clone()]),
-            (&self.status_bucket, vec![status(), place.clone()]),
+            (&self.status_bucket, vec![status(), begin]),
         ];
         // The first listed version was in no other list.
         if order.version > 2 {
@@ -218,7 +226,7 @@ impl OrderDao for CassandraOrders {
         limit: usize,
         after: Option<Position>,
     ) -> Result<(Vec<Order>, PageEnd), DaoError> {
-        self.pages.page(cx, self, &self.buckets, filter, limit, after).await
+        self.pages.page(cx, &self.buckets, filter, limit, after).await
     }
 
     async fn note(&self, cx: &Context, note: &Note) -> Result<(), DaoError> {
