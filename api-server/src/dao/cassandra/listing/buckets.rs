@@ -56,7 +56,7 @@ pub fn partitions_of(begin: i64) -> impl Iterator<Item = i64> {
 }
 
 /// The bucket of a partition of a list that is spread.
-fn begin_of(begins: &[i64], partition: i64) -> i64 {
+pub fn begin_of(begins: &[i64], partition: i64) -> i64 {
     match begins.binary_search(&partition) {
         Ok(_) => partition,
         Err(_) => partition - partition.rem_euclid(SHARDS),

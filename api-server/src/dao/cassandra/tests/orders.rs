@@ -122,6 +122,17 @@ async fn a_list_is_spread_over_partitions_and_what_older_processes_have_put_ther
         let used: BTreeSet<i64> = made.iter().filter(of).map(|stored| stored.bucket).collect();
         assert!(partitions.contains(&used.len()), "{begin}: {used:?}");
     }
+    let index = ground.cql("SELECT bucket FROM {ks}.order_user_buckets").await.into_rows_result().unwrap();
+    assert_eq!(index.rows_num(), 3, "one row a bucket");
+    // An older process lists an order of a newer one again, under the partition in which it lies.
+    let again = made.iter().find(|stored| stored.bucket > spread).unwrap();
+    for (table, key, value) in [("user", "user_id", user.to_string()), ("status", "status", "'confirmed'".to_owned())] {
+        let (id, bucket) = (again.order.id, again.bucket);
+        let row = format!("INSERT INTO {{ks}}.orders_by_{table} ({key}, bucket, id) VALUES ({value}, {bucket}, {id})");
+        ground.cql(&row).await;
+        let noted = format!("INSERT INTO {{ks}}.order_{table}_buckets ({key}, bucket) VALUES ({value}, {bucket})");
+        ground.cql(&noted).await;
+    }
     made.reverse();
     let made: Vec<Uuid> = made.iter().map(|stored| stored.order.id).collect();
     for filter in filters(user, i32::try_from(noon / 86_400_000).unwrap()) {
@@ -134,8 +145,6 @@ async fn a_list_is_spread_over_partitions_and_what_older_processes_have_put_ther
         let other = Filter { day: Some(1), ..filter };
         assert_eq!(all(&dao, &other, 50).await, [Uuid::nil(); 0], "{other:?}");
     }
-    let index = ground.cql("SELECT bucket FROM {ks}.order_user_buckets").await.into_rows_result().unwrap();
-    assert_eq!(index.rows_num(), 3, "one row a bucket");
     assert!(!dao.buckets().open_if_full(&cx()).await.unwrap(), "few are in it");
     ground.drop_keyspace().await;
 }
