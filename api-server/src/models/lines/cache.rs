@@ -112,7 +112,8 @@ mod tests {
         cache.put(account, &known(2, &[(7, Some(3))]));
         for version in [1, 2] {
             cache.learn(account, known(version, &[]).balance);
-            assert_eq!(cache.get(account, &[7]).map(|known| known.version()), Some(2));
+            let kept = cache.get(account, &[7]).map(|known| (known.version(), known.days));
+            assert_eq!(kept, Some((2, HashMap::from([(7, Some(3))]))));
         }
         cache.learn(account, known(3, &[]).balance);
         assert_eq!(cache.get(account, &[7]).map(|known| known.days), Some(HashMap::from([(7, None)])));
