@@ -155,12 +155,23 @@ pub struct DayTurnover {
 /// A balance, and the turnover of a day if it has one.
 pub type Glimpse = (Balance, Option<i64>);
 
+/// An account as a posting met it that was not made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Met {
+    /// `None` before the first movement.
+    pub balance: Option<Balance>,
+    /// Turnover of each day that the posting names, in its order; `None` where a day has none yet.
+    pub days: Vec<(i32, Option<i64>)>,
+}
+
 /// Outcome of a posting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Posted {
     Done(Receipt),
-    /// The account is no longer at the version, or one of the days at the turnover, that was read; nothing was done.
-    Moved,
+    /// The account is no longer at the version, or one of the days at the turnover, that was read; nothing was done. With
+    /// what it is instead, as every posting before has left it, where the database told that; it is as certain as
+    /// [`LedgerDao::load`].
+    Moved(Option<Met>),
     /// One of the ids was used before, by a movement or by being closed; nothing was done.
     Used,
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::precondition::Condition;
 pub use crate::dao::ledger::{Balance, Book, Kind, Movement};
-use crate::dao::ledger::{DayTurnover, Posting};
+use crate::dao::ledger::{DayTurnover, Met, Posting};
 
 /// Units that a stock may have at most.
 pub const QUANTITY_MAX: i64 = 1_000_000_000;
@@ -101,6 +101,12 @@ pub struct Known {
     pub balance: Option<Balance>,
     /// Turnover of days that were asked for; `None` where a day has none yet.
     pub days: HashMap<i32, Option<i64>>,
+}
+
+impl From<Met> for Known {
+    fn from(met: Met) -> Self {
+        Self { balance: met.balance, days: met.days.into_iter().collect() }
+    }
 }
 
 impl Known {

@@ -3,10 +3,16 @@
 //!
 //! Rival postings on one partition starve each other, so a process sends one at a time for each
 //! account. Several processes are right together because a posting names the version it was
-//! decided on; the one that lost reads again and decides again.
+//! decided on; the one that lost is told the account as it is, and decides again.
+//!
+//! Of the accounts that were used last the process remembers how they were ([`cache`]), so most changes are one posting
+//! and no read; and a rush for what is sold out is answered by few reads ([`rush`]).
 //!
 //! Most accounts are changed by one at a time: who finds nobody before him commits by himself, and a task of its own
 //! takes over where others have lined up behind him.
+
+mod cache;
+mod rush;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -19,6 +25,8 @@ use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
+use self::cache::Cache;
+use self::rush::Rush;
 use super::error::ModelError;
 use super::figures::Figures;
 use super::ledger::{Known, Outcome, Want, days_of, decide};
@@ -40,6 +48,8 @@ pub struct Lines {
     dao: Arc<dyn LedgerDao>,
     figures: Figures,
     waiting: Arc<Mutex<HashMap<Account, VecDeque<Job>>>>,
+    cache: Arc<Cache>,
+    rush: Arc<Rush>,
 }
 
 /// What became of a change, and how the database answered if it was asked to commit.
@@ -99,7 +109,6 @@ impl Drop for Place {
 struct Head<'a> {
     lines: &'a Lines,
     account: Account,
-    known: Option<Known>,
 }
 
 impl Drop for Head<'_> {
@@ -116,15 +125,15 @@ impl Drop for Head<'_> {
             return;
         };
         drop(waiting);
-        let (lines, known) = (self.lines.clone(), self.known.take());
-        runtime.spawn(async move { lines.work(account, known).await });
+        let lines = self.lines.clone();
+        runtime.spawn(async move { lines.work(account).await });
     }
 }
 
 impl Lines {
     /// Queues over a DAO; what they commit is counted.
     pub fn new(dao: Arc<dyn LedgerDao>, figures: Figures) -> Self {
-        Self { dao, figures, waiting: Arc::default() }
+        Self { dao, figures, waiting: Arc::default(), cache: Arc::default(), rush: Arc::default() }
     }
 
     /// Where the process counts.
@@ -136,10 +145,9 @@ impl Lines {
     #[tracing::instrument(name = "model.lines.change", skip_all)]
     pub async fn change(&self, cx: &Context, account: Account, want: Want) -> Result<Settled, ModelError> {
         let Some((place, answer)) = self.line_up(cx, account, &want)? else {
-            let mut head = Head { lines: self, account, known: None };
+            let _head = Head { lines: self, account };
             let cx = Context { level: None, now_ms: crate::dao::now_ms(), ..*cx };
-            let (settled, after) = self.commit(&cx, account, &[&want], None).await?;
-            head.known = Some(after);
+            let settled = self.commit(&cx, account, &[&want]).await?;
             return settled
                 .into_iter()
                 .next()
@@ -191,8 +199,8 @@ impl Lines {
     }
 
     /// Commits what waits for one account until nothing does.
-    async fn work(&self, account: Account, known: Option<Known>) {
-        let mut head = Head { lines: self, account, known };
+    async fn work(&self, account: Account) {
+        let _head = Head { lines: self, account };
         while let Some(mut jobs) = self.next(account) {
             let now = Instant::now();
             jobs.retain(|job| job.begin(now));
@@ -208,9 +216,8 @@ impl Lines {
             };
             let span = jobs.first().map_or_else(Span::none, |job| job.span.clone());
             let wants: Vec<&Want> = jobs.iter().map(|job| &job.want).collect();
-            match self.commit(&cx, account, &wants, head.known.take()).instrument(span).await {
-                Ok((settled, after)) => {
-                    head.known = Some(after);
+            match self.commit(&cx, account, &wants).instrument(span).await {
+                Ok(settled) => {
                     for (job, settled) in jobs.into_iter().zip(settled) {
                         // Whoever has gone meanwhile finds the movement under its id.
                         let _ = job.reply.send(Ok(settled));
@@ -225,27 +232,35 @@ impl Lines {
         }
     }
 
-    /// Commits changes together, starting from what is known of the account, or else from a glimpse of it. Either may be
+    /// Commits changes together. What that has told of the account is remembered.
+    async fn commit(&self, cx: &Context, account: Account, wants: &[&Want]) -> Result<Vec<Settled>, DaoError> {
+        let settled = self.decide_and_post(cx, account, wants).await;
+        if settled.is_err() {
+            self.cache.forget(account);
+        }
+        settled
+    }
+
+    /// Decides changes together, starting from what is known of the account, or else from a glimpse of it. Either may be
     /// behind what other processes have posted: a posting names all that it was decided on and so finds out, and nobody is
     /// told anything else on the strength of it. So does a change whose id was used by whoever tried the same request.
-    async fn commit(
-        &self,
-        cx: &Context,
-        account: Account,
-        wants: &[&Want],
-        known: Option<Known>,
-    ) -> Result<(Vec<Settled>, Known), DaoError> {
+    ///
+    /// A posting that lost tells the account as it is, so it is decided anew at once. What it told is old after a pause, so
+    /// the account is read again then.
+    async fn decide_and_post(&self, cx: &Context, account: Account, wants: &[&Want]) -> Result<Vec<Settled>, DaoError> {
         let mut races = 0;
         let mut used = false;
-        let mut perhaps = match known {
+        let days = days_of(wants.iter().copied(), &HashMap::new());
+        let mut perhaps = match self.cache.get(account, &days) {
             Some(known) => Some(known),
-            None => self.glimpse(cx, account, wants).await?,
+            None => self.glimpse(cx, account, &days).await?,
         };
+        let mut told = None;
         loop {
-            let certain = perhaps.is_none();
-            let mut before = match perhaps.take() {
-                Some(perhaps) => perhaps,
-                None => Known { balance: self.dao.load(cx, account).await?, days: HashMap::new() },
+            let (mut before, certain) = match (told.take(), perhaps.take()) {
+                (Some(told), _) => (told, true),
+                (None, Some(perhaps)) => (perhaps, false),
+                (None, None) => (Known { balance: self.dao.load(cx, account).await?, days: HashMap::new() }, true),
             };
             let made = self.made(cx, account, wants, used).await?;
             // Made after the balance was read: what it gives back is not in that yet.
@@ -258,9 +273,12 @@ impl Lines {
                 if (!certain || behind) && !found {
                     continue;
                 }
+                if certain {
+                    self.cache.put(account, &before);
+                }
                 let settled = decision.outcomes.into_iter();
                 let settled = settled.map(|outcome| Settled { outcome, receipt: None, turnover: None });
-                return Ok((settled.collect(), before));
+                return Ok(settled.collect());
             };
             match self.dao.post(cx, account, before.version(), &posting).await? {
                 Posted::Done(receipt) => {
@@ -268,12 +286,18 @@ impl Lines {
                     self.figures.moved(account.book, quantity, &posting.movements);
                     let settled = settled(decision.outcomes, receipt, &before, &posting);
                     before.follow(&posting);
-                    return Ok((settled, before));
+                    self.cache.put(account, &before);
+                    return Ok(settled);
                 }
                 lost => {
-                    used |= lost == Posted::Used;
                     races += 1;
-                    pause_after(races).await;
+                    match lost {
+                        Posted::Moved(Some(met)) if races <= RACES_AT_ONCE => told = Some(Known::from(met)),
+                        lost => {
+                            used |= lost == Posted::Used;
+                            pause_after(races).await;
+                        }
+                    }
                     if cx.remaining().is_none() {
                         return Err(DaoError::Contended);
                     }
@@ -284,14 +308,18 @@ impl Lines {
 
     /// The account at the price of a plain read, if that can tell all that the jobs need. A SERIAL read costs Cassandra as
     /// much as the posting itself.
-    async fn glimpse(&self, cx: &Context, account: Account, wants: &[&Want]) -> Result<Option<Known>, DaoError> {
-        let known = match days_of(wants.iter().copied(), &HashMap::new())[..] {
+    async fn glimpse(&self, cx: &Context, account: Account, days: &[i32]) -> Result<Option<Known>, DaoError> {
+        let known = match *days {
             [] => {
                 let (balance, _) = self.dao.find(cx, account).await?;
                 balance.map(|balance| Known { balance: Some(balance), days: HashMap::new() })
             }
             [day] => {
-                let seen = self.dao.glimpse(cx, account, day).await?;
+                let seen = match self.dao.glimpse(cx, account, day).await? {
+                    Some(seen) => Some(seen),
+                    // Nothing was ever turned over up to that day, if there is an account.
+                    None => self.dao.find(cx, account).await?.0.map(|balance| (balance, None)),
+                };
                 seen.map(|(balance, on_day)| Known { balance: Some(balance), days: HashMap::from([(day, on_day)]) })
             }
             // At midnight, or for the orders that a sweep finishes.

@@ -8,6 +8,7 @@
 
 pub mod clock;
 pub mod finished;
+mod rush;
 mod saga;
 pub mod sweep;
 mod verdict;
@@ -102,6 +103,9 @@ impl Orders {
                     _ => return Ok((stored.order, None)),
                 }
             }
+        }
+        if identity.fresh {
+            self.turn_away(cx, &draft).await?;
         }
         let id = id_of_attempt(identity.resource, attempt);
         let created_at = identity.created_ms(cx.now_ms);

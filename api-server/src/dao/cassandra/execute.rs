@@ -93,27 +93,31 @@ impl Statement {
 #[derive(Debug)]
 pub struct Cas {
     pub applied: bool,
-    /// The first row that was met, when it was not applied.
-    columns: HashMap<String, CqlValue>,
-    /// The `part` of each row that was met then, in tables that have one.
-    parts: Vec<i8>,
+    /// The rows that were met, when it was not applied. Where no row meets a condition Cassandra tells none, though it tells
+    /// the static columns of a partition that has any, as a row that has nothing else.
+    met: Vec<HashMap<String, CqlValue>>,
     pub receipt: Receipt,
 }
 
 impl Cas {
-    /// Whether a row was met that lies in this part of its partition.
-    pub fn met_a_row_of(&self, part: i8) -> bool {
-        self.parts.contains(&part)
+    /// The rows that were met, by their columns. Nulls are left out.
+    pub fn met(&self) -> &[HashMap<String, CqlValue>] {
+        &self.met
+    }
+
+    /// A value of the first row that was met.
+    fn column(&self, column: &str) -> Option<&CqlValue> {
+        self.met.first()?.get(column)
     }
 
     /// A UUID of the row that was met.
     pub fn uuid(&self, column: &str) -> Option<uuid::Uuid> {
-        self.columns.get(column).and_then(CqlValue::as_uuid)
+        self.column(column).and_then(CqlValue::as_uuid)
     }
 
     /// A list of UUIDs of the row that was met.
     pub fn uuids(&self, column: &str) -> Vec<uuid::Uuid> {
-        match self.columns.get(column) {
+        match self.column(column) {
             Some(CqlValue::List(values)) => values.iter().filter_map(CqlValue::as_uuid).collect(),
             _ => Vec::new(),
         }
@@ -121,28 +125,28 @@ impl Cas {
 
     /// A time of the row that was met, in milliseconds.
     pub fn millis(&self, column: &str) -> Option<i64> {
-        let value = self.columns.get(column)?.as_cql_timestamp()?;
+        let value = self.column(column)?.as_cql_timestamp()?;
         Some(value.0)
     }
 
     /// A number of the row that was met.
     pub fn bigint(&self, column: &str) -> Option<i64> {
-        self.columns.get(column)?.as_bigint()
+        self.column(column)?.as_bigint()
     }
 
     /// A small number of the row that was met.
     pub fn int(&self, column: &str) -> Option<i32> {
-        self.columns.get(column)?.as_int()
+        self.column(column)?.as_int()
     }
 
     /// Text of the row that was met.
     pub fn text(&self, column: &str) -> Option<String> {
-        self.columns.get(column)?.as_text().cloned()
+        self.column(column)?.as_text().cloned()
     }
 
     /// Bytes of the row that was met.
     pub fn blob(&self, column: &str) -> Option<Vec<u8>> {
-        self.columns.get(column)?.as_blob().cloned()
+        self.column(column)?.as_blob().cloned()
     }
 }
 
@@ -511,27 +515,20 @@ fn read_cas(level: Level, result: QueryResult) -> Result<Cas, Failure> {
     let receipt = receipt(level, &result);
     let broken = |detail: String| Failure::Refused(format!("answer to an LWT: {detail}"));
     let rows = result.into_rows_result().map_err(|error| broken(error.to_string()))?;
-    let mut met = rows.rows::<Row>().map_err(|error| broken(error.to_string()))?;
-    let first = met.next().ok_or_else(|| broken("no row".into()))?;
-    let mut values = first.map_err(|error| broken(error.to_string()))?.columns.into_iter();
-    // Cassandra puts it first.
-    let applied = values.next().flatten().and_then(|value| value.as_boolean());
-    let applied = applied.ok_or_else(|| broken("no [applied]".into()))?;
-    if applied {
-        return Ok(Cas { applied, columns: HashMap::new(), parts: Vec::new(), receipt });
-    }
-    let names = rows.column_specs().iter().skip(1).map(|spec| spec.name().to_owned());
-    let columns: HashMap<String, CqlValue> =
-        names.zip(values).filter_map(|(name, value)| Some((name, value?))).collect();
-    let mut parts: Vec<i8> = columns.get("part").and_then(CqlValue::as_tinyint).into_iter().collect();
-    if let Some((at, _)) = rows.column_specs().get_by_name("part") {
-        for row in met {
-            let mut row = row.map_err(|error| broken(error.to_string()))?;
-            let part = row.columns.get_mut(at).and_then(Option::take);
-            parts.extend(part.as_ref().and_then(CqlValue::as_tinyint));
+    let names = || rows.column_specs().iter().map(|spec| spec.name().to_owned());
+    let mut met = Vec::new();
+    let mut applied = None;
+    for row in rows.rows::<Row>().map_err(|error| broken(error.to_string()))? {
+        let row = row.map_err(|error| broken(error.to_string()))?;
+        let named = names().zip(row.columns).filter_map(|(name, value)| Some((name, value?)));
+        let mut columns: HashMap<String, CqlValue> = named.collect();
+        applied = applied.or(columns.remove("[applied]").and_then(|value| value.as_boolean()));
+        if !columns.is_empty() {
+            met.push(columns);
         }
     }
-    Ok(Cas { applied, columns, parts, receipt })
+    let applied = applied.ok_or_else(|| broken("no [applied]".into()))?;
+    Ok(Cas { applied, met, receipt })
 }
 
 /// How long to wait for a statement that is sent now: not beyond the deadline, and nothing is sent after it.

@@ -22,8 +22,8 @@ use scylla::value::MaybeUnset;
 use uuid::Uuid;
 
 use self::rows::{
-    BALANCE, BLOCK, DAYS, IDS, MOVEMENT, MOVEMENTS, balance_of, day_of, key_of, key_of_id, listed, movements_of,
-    values_of,
+    BALANCE, BLOCK, DAYS, IDS, MOVEMENT, MOVEMENTS, balance_of, day_of, is_of, key_of, key_of_id, listed, met_of,
+    movements_of, values_of,
 };
 use self::settling::Settling;
 use super::StartError;
@@ -322,7 +322,8 @@ impl LedgerDao for CassandraLedger {
             if cas.applied || (in_doubt && self.is_made(cx, account, &posting.movements).await?) {
                 return Ok(Posted::Done(cas.receipt));
             }
-            Ok(if cas.met_a_row_of(IDS) { Posted::Used } else { Posted::Moved })
+            let used = cas.met().iter().any(|row| is_of(IDS, row));
+            Ok(if used { Posted::Used } else { Posted::Moved(met_of(posting, cas.met())) })
         })?;
         if matches!(posted, Posted::Done(_)) {
             self.settling.after(account, before, posting.after.version);

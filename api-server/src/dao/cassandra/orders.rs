@@ -15,7 +15,7 @@ use scylla::value::CqlTimestamp;
 use uuid::Uuid;
 
 use self::notes::Notes;
-use self::pages::Pages;
+use self::pages::{Pages, SETTLED_MS};
 use self::rows::{COLUMNS, Lines, Row, order_of};
 use super::StartError;
 use super::change::made_by;
@@ -29,7 +29,7 @@ use crate::dao::page::{PageEnd, Position};
 use crate::dao::ranks::{Turned, Unranked};
 use crate::dao::{Context, DaoError, Receipt};
 
-const LISTED: Listed = Listed { begins: "order_buckets", rows: "orders_by_time" };
+const LISTED: Listed = Listed { begins: "order_buckets", rows: "orders_by_time", spread: true };
 
 /// Rows of bucket indexes that are remembered as written.
 const INDEXED_MAX: usize = 20_000;
@@ -41,7 +41,7 @@ enum Indexed {
     Status(Status, i64),
 }
 
-/// Rows of bucket indexes that this process has written; they are never removed, so each is written once.
+/// Rows of bucket indexes that this process has written: each is written once, but for what a page may take away again.
 #[derive(Debug, Default)]
 struct Written(Mutex<HashSet<Indexed>>);
 
@@ -118,6 +118,12 @@ impl CassandraOrders {
         })
     }
 
+    /// Where the buckets of its lists begin.
+    #[cfg(test)]
+    pub(super) const fn buckets(&self) -> &Arc<Buckets> {
+        &self.buckets
+    }
+
     /// Whether a version of the order was made by this operation, as far as the order remembers.
     async fn is_made(&self, cx: &Context, after: &Order, operation: Uuid) -> Result<bool, Failure> {
         let stored = self.load(cx, after.id).await;
@@ -144,7 +150,7 @@ impl OrderDao for CassandraOrders {
     }
 
     async fn insert(&self, cx: &Context, order: &Order, operation: Uuid) -> Result<Inserted, DaoError> {
-        let bucket = self.buckets.of_new(cx, millis_of(order.id, order.created_at)).await?;
+        let bucket = self.buckets.of_new(cx, millis_of(order.id, order.created_at), order.id).await?;
         let lines: Lines = rows::lines_of(order);
         let values = (
             order.id,
@@ -208,23 +214,29 @@ impl OrderDao for CassandraOrders {
     async fn list(&self, cx: &Context, stored: &Stored) -> Result<(), DaoError> {
         let Stored { order, bucket, .. } = stored;
         let (key, place) = (id(order.id), bigint(*bucket));
+        // What a user has in a bucket is little: it is not spread.
+        let begun = self.buckets.begin_of(cx, *bucket).await?;
+        let begin = bigint(begun);
         // Whatever the order of the writes, the one of the newest version stays.
         let written_at = bigint(order.created_at * 1000 + order.version);
         let status = || text(order.status.name());
         let spent = if order.status == Status::Cancelled { 0 } else { order.total };
         let of_user =
-            vec![id(order.user), place.clone(), key.clone(), bigint(spent), bigint(order.version), written_at.clone()];
+            vec![id(order.user), begin.clone(), key.clone(), bigint(spent), bigint(order.version), written_at.clone()];
         let mut writes = vec![
             (&self.by_time, vec![place.clone(), key.clone()]),
             (&self.by_user, of_user),
             (&self.by_status, vec![status(), place.clone(), key.clone(), written_at.clone()]),
         ];
-        let indexes = [Indexed::User(order.user, *bucket), Indexed::Status(order.status, *bucket)];
-        let indexes: Vec<Indexed> = indexes.into_iter().filter(|row| !self.written.has(*row)).collect();
+        // A page takes an old bucket off a status that it found empty, which this process does not learn.
+        let stays = cx.now_ms - millis_of(order.id, order.created_at) < SETTLED_MS / 2;
+        let has = |row: Indexed| self.written.has(row) && (stays || matches!(row, Indexed::User(..)));
+        let indexes = [Indexed::User(order.user, begun), Indexed::Status(order.status, begun)];
+        let indexes: Vec<Indexed> = indexes.into_iter().filter(|row| !has(*row)).collect();
         for row in &indexes {
             writes.push(match row {
-                Indexed::User(user, _) => (&self.user_bucket, vec![id(*user), place.clone()]),
-                Indexed::Status(..) => (&self.status_bucket, vec![status(), place.clone()]),
+                Indexed::User(user, _) => (&self.user_bucket, vec![id(*user), begin.clone()]),
+                Indexed::Status(..) => (&self.status_bucket, vec![status(), begin.clone()]),
             });
         }
         // The first version was in no other list.
@@ -251,7 +263,7 @@ impl OrderDao for CassandraOrders {
         limit: usize,
         after: Option<Position>,
     ) -> Result<(Vec<Order>, PageEnd), DaoError> {
-        self.pages.page(cx, self, &self.buckets, filter, limit, after).await
+        self.pages.page(cx, &self.buckets, filter, limit, after).await
     }
 
     async fn note(&self, cx: &Context, note: &Note) -> Result<(), DaoError> {

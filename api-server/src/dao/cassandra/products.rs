@@ -39,7 +39,7 @@ const SKU: Unique = Unique {
     row_claim: "sku_claim",
 };
 
-const LISTED: Listed = Listed { begins: "product_buckets", rows: "products_by_time" };
+const LISTED: Listed = Listed { begins: "product_buckets", rows: "products_by_time", spread: false };
 
 /// See the module.
 pub struct CassandraProducts {
@@ -351,7 +351,7 @@ impl ProductDao for CassandraProducts {
         let created = millis_of(product.id, product.created_at);
         // What is traced is the statement that decides.
         let before = cx.untraced();
-        let bucket = self.buckets.of_new(&before, created).await?;
+        let bucket = self.buckets.of_new(&before, created, product.id).await?;
         let intent = Intent::of_new(cx, product.id, operation);
         match self.begin_insert(&before, &intent, &product.sku, operation).await? {
             Claimed::Ours => {}

@@ -3,6 +3,7 @@
 //! it. Without the variable they are skipped and say so.
 
 mod levels;
+mod orders;
 mod users;
 
 use std::sync::Arc;
@@ -17,7 +18,8 @@ use super::migrations::{KeyspaceToCreate, Migrator, expected_version};
 use super::products::Intent;
 use super::session::{Connected, Target, connect};
 use super::{
-    CassandraIdempotency, CassandraLedger, CassandraProducts, CassandraUsers, Observer, Usage, execute, sweeper,
+    CassandraIdempotency, CassandraLedger, CassandraOrders, CassandraProducts, CassandraUsers, Observer, Usage,
+    execute, sweeper,
 };
 use crate::dao::cluster::{PlacementError, Replication};
 use crate::dao::contract::{self, ledger as contract_ledger, lists, products};
@@ -111,6 +113,14 @@ impl Ground {
     async fn ledger(&self) -> CassandraLedger {
         let database = execute::Database::new(self.connected.clone(), &self.usage(), &Self::observer());
         CassandraLedger::prepare(Arc::new(database)).await.unwrap()
+    }
+
+    /// One whose statements are counted.
+    async fn orders(&self) -> (CassandraOrders, store_telemetry::Catalogue) {
+        let catalogue = store_telemetry::Catalogue::new();
+        let observer = Observer::register(&catalogue).unwrap();
+        let database = execute::Database::new(self.connected.clone(), &self.usage(), &observer);
+        (CassandraOrders::prepare(Arc::new(database)).await.unwrap(), catalogue)
     }
 
     async fn cql(&self, cql: &str) -> QueryResult {

@@ -42,7 +42,7 @@ const EMAIL: Unique = Unique {
     row_claim: "email_claim",
 };
 
-const LISTED: Listed = Listed { begins: "user_buckets", rows: "users_by_time" };
+const LISTED: Listed = Listed { begins: "user_buckets", rows: "users_by_time", spread: false };
 
 /// See the module.
 pub struct CassandraUsers {
@@ -357,7 +357,7 @@ impl UserDao for CassandraUsers {
 
     async fn insert(&self, cx: &Context, user: &User, operation: Uuid) -> Result<Inserted, DaoError> {
         refuse_serial(cx)?;
-        let bucket = self.buckets.of_new(cx, millis_of(user.id, user.created_at)).await?;
+        let bucket = self.buckets.of_new(cx, millis_of(user.id, user.created_at), user.id).await?;
         let email = fold_email(&user.email);
         let touched = ClaimsTouched(BTreeMap::from([(email.clone(), operation)]));
         let intent = Intent { at: cx.now_ms, operation, owner: user.id, detail: touched };

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::cx;
 use crate::dao::Daos;
-use crate::dao::ledger::{Account, Balance, DayTurnover, Kind, Movement, Posted, Posting};
+use crate::dao::ledger::{Account, Balance, DayTurnover, Kind, Met, Movement, Posted, Posting};
 
 pub async fn hold(daos: &Daos) {
     an_account_begins_with_its_first_posting(daos).await;
@@ -15,6 +15,7 @@ pub async fn hold(daos: &Daos) {
     turnover_is_kept_by_day(daos).await;
     a_glimpse_shows_the_balance_and_one_day(daos).await;
     a_posting_needs_the_turnover_that_was_read(daos).await;
+    an_account_without_movements_is_told_as_such(daos).await;
     an_id_is_used_once_whatever_the_version(daos).await;
     an_id_that_was_closed_is_used_and_the_account_stays_without_movements(daos).await;
 }
@@ -66,7 +67,7 @@ async fn a_posting_needs_the_version_that_was_read(daos: &Daos) {
     post(daos, account, 0, &first).await;
     for before in [0, 1, 3] {
         let done = daos.ledger.post(&cx(), account, before, &posting(before, 1)).await;
-        assert_eq!(done, Ok(Posted::Moved), "{before}");
+        assert_eq!(done, Ok(told(daos, account, &[]).await), "{before}");
     }
     assert_eq!(daos.ledger.load(&cx(), account).await, Ok(Some(first.after)));
     let (movements, _) = daos.ledger.movements(&cx(), account, i64::MAX, 10).await.unwrap();
@@ -161,7 +162,10 @@ async fn a_posting_needs_the_turnover_that_was_read(daos: &Daos) {
         &[turnover_of(20_002, Some(0), 9)],
         &[turnover_of(20_000, Some(0), 5), turnover_of(20_001, None, 9)],
     ] {
-        assert_eq!(daos.ledger.post(&cx(), account, 1, &on(stale)).await, Ok(Posted::Moved), "{stale:?}");
+        for before in [0, 1, 7] {
+            let met = told(daos, account, stale).await;
+            assert_eq!(daos.ledger.post(&cx(), account, before, &on(stale)).await, Ok(met), "{before}: {stale:?}");
+        }
     }
     assert_eq!(daos.ledger.load(&cx(), account).await, Ok(Some(first.after)), "nothing of a refused posting is there");
     let days = [turnover_of(20_000, Some(0), 5), turnover_of(20_001, Some(7), 9), turnover_of(20_002, None, 1)];
@@ -203,6 +207,27 @@ async fn an_id_that_was_closed_is_used_and_the_account_stays_without_movements(d
     closed.sort_by_key(|id| ids.iter().position(|one| one == id));
     assert_eq!(closed, [ids[0], ids[2]]);
     assert_eq!(daos.ledger.made(&cx(), account, &ids).await.unwrap(), first.movements[..1]);
+}
+
+/// What a posting on these days is told when it is not made: all that reads for certain would tell.
+async fn told(daos: &Daos, account: Account, days: &[DayTurnover]) -> Posted {
+    let balance = daos.ledger.load(&cx(), account).await.unwrap();
+    let names: Vec<i32> = days.iter().map(|on| on.day).collect();
+    let found = daos.ledger.load_days(&cx(), account, &names).await.unwrap();
+    let on = |day| found.iter().find(|(found, _)| *found == day).map(|(_, turnover)| *turnover);
+    Posted::Moved(Some(Met { balance, days: names.iter().map(|day| (*day, on(*day))).collect() }))
+}
+
+async fn an_account_without_movements_is_told_as_such(daos: &Daos) {
+    let account = Account::stock(Uuid::now_v7());
+    let mut late = posting(4, 1);
+    late.days = vec![turnover_of(20_000, Some(5), 6)];
+    let nothing = Posted::Moved(Some(Met { balance: None, days: vec![(20_000, None)] }));
+    assert_eq!(daos.ledger.post(&cx(), account, 4, &late).await, Ok(nothing.clone()));
+    let after = Balance { quantity: 0, turnover: 0, version: 0, updated_at: 0 };
+    let closed = Posting { movements: Vec::new(), closed: vec![Uuid::new_v4()], after, days: Vec::new() };
+    post(daos, account, 0, &closed).await;
+    assert_eq!(daos.ledger.post(&cx(), account, 4, &late).await, Ok(nothing), "an id that was closed is no movement");
 }
 
 const fn turnover_of(day: i32, before: Option<i64>, after: i64) -> DayTurnover {

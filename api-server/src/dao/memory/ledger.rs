@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{decided, read};
-use crate::dao::ledger::{Account, Balance, Glimpse, LedgerDao, Movement, Posted, Posting};
+use crate::dao::ledger::{Account, Balance, Glimpse, LedgerDao, Met, Movement, Posted, Posting};
 use crate::dao::{Context, DaoError, Receipt};
 
 #[derive(Debug)]
@@ -92,7 +92,8 @@ impl LedgerDao for MemoryLedger {
         });
         let days_are_as_read = posting.days.iter().all(|on| entry.days.get(&on.day).copied() == on.before);
         if entry.balance.version != before || !days_are_as_read {
-            return Ok(Posted::Moved);
+            let days = posting.days.iter().map(|on| (on.day, entry.days.get(&on.day).copied())).collect();
+            return Ok(Posted::Moved(Some(Met { balance: entry.balance(), days })));
         }
         if posting.movements.iter().map(|movement| &movement.id).chain(&posting.closed).any(|id| entry.is_used(*id)) {
             return Ok(Posted::Used);

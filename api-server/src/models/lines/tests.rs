@@ -1,54 +1,75 @@
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
 
 use super::*;
 use crate::dao::ledger::{Balance, Glimpse, Posting};
 use crate::dao::memory::MemoryLedger;
-use crate::models::ledger::Change;
+use crate::models::ledger::{Change, Refusal};
 use crate::models::precondition::Condition;
 
-fn cx() -> Context {
+pub(super) fn cx() -> Context {
     Context::within(Duration::from_secs(10))
 }
 
-fn want(change: Change) -> Want {
+pub(super) fn want(change: Change) -> Want {
     Want { id: Uuid::new_v4(), change, condition: Condition::default(), reason: None, reference: None, fresh: true }
 }
 
-fn take(units: i64) -> Want {
+pub(super) fn take(units: i64) -> Want {
     want(Change::Take { units, turned: units, day: 1 })
 }
 
-async fn made(lines: &Lines, account: Account, want: Want) -> bool {
+pub(super) async fn made(lines: &Lines, account: Account, want: Want) -> bool {
     matches!(lines.change(&cx(), account, want).await.unwrap().outcome, Outcome::Made(_))
 }
 
-/// A ledger that yields in every call, counts postings, and can lose answers or stand still.
-struct Slow {
-    inner: MemoryLedger,
-    postings: AtomicUsize,
+/// A ledger that yields in every call, remembers them, and can lose answers or stand still.
+pub(super) struct Slow {
+    pub(super) inner: MemoryLedger,
+    /// The names of all calls.
+    calls: std::sync::Mutex<Vec<&'static str>>,
     gate: tokio::sync::Semaphore,
     lose_next_answer: AtomicBool,
     intrude: AtomicBool,
+    /// Of a posting that lost nothing is told.
+    silent: AtomicBool,
     /// The next balance is read so much later.
     dawdle: std::sync::Mutex<Option<Duration>>,
+    /// The next balance that is read for certain is told so much later.
+    pub(super) late: std::sync::Mutex<Option<Duration>>,
     /// What a plain read shows instead, as a replica that is behind would.
     behind: std::sync::Mutex<Option<Balance>>,
 }
 
 impl Slow {
-    fn new(permits: usize) -> Arc<Self> {
+    pub(super) fn new(permits: usize) -> Arc<Self> {
         Arc::new(Self {
             inner: MemoryLedger::default(),
-            postings: AtomicUsize::new(0),
+            calls: std::sync::Mutex::default(),
             gate: tokio::sync::Semaphore::new(permits),
             lose_next_answer: false.into(),
             intrude: false.into(),
+            silent: false.into(),
             dawdle: std::sync::Mutex::default(),
+            late: std::sync::Mutex::default(),
             behind: std::sync::Mutex::default(),
         })
+    }
+
+    fn called(&self, name: &'static str) {
+        self.calls.lock().unwrap().push(name);
+    }
+
+    /// The calls since this was asked before.
+    pub(super) fn calls(&self) -> Vec<&'static str> {
+        std::mem::take(&mut *self.calls.lock().unwrap())
+    }
+
+    /// Postings since the calls were asked for.
+    fn postings(&self) -> usize {
+        self.calls.lock().unwrap().iter().filter(|name| **name == "post").count()
     }
 
     /// Bounded by the deadline, as every method of a DAO.
@@ -63,33 +84,44 @@ impl Slow {
 #[async_trait]
 impl LedgerDao for Slow {
     async fn find(&self, cx: &Context, account: Account) -> Result<(Option<Balance>, Receipt), DaoError> {
+        self.called("find");
         let (balance, receipt) = self.inner.find(cx, account).await?;
         let behind = *self.behind.lock().unwrap();
         Ok((behind.or(balance), receipt))
     }
 
     async fn glimpse(&self, cx: &Context, account: Account, day: i32) -> Result<Option<Glimpse>, DaoError> {
+        self.called("glimpse");
         let behind = *self.behind.lock().unwrap();
         let seen = self.inner.glimpse(cx, account, day).await?;
         Ok(behind.map(|balance| (balance, None)).or(seen))
     }
 
     async fn load(&self, cx: &Context, account: Account) -> Result<Option<Balance>, DaoError> {
+        self.called("load");
         tokio::task::yield_now().await;
         self.dawdle(cx).await?;
-        self.inner.load(cx, account).await
+        let read = self.inner.load(cx, account).await;
+        let late = self.late.lock().unwrap().take();
+        if let Some(late) = late {
+            tokio::time::sleep(late).await;
+        }
+        read
     }
 
     async fn made(&self, cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Movement>, DaoError> {
+        self.called("made");
         tokio::task::yield_now().await;
         self.inner.made(cx, account, ids).await
     }
 
     async fn closed(&self, cx: &Context, account: Account, ids: &[Uuid]) -> Result<Vec<Uuid>, DaoError> {
+        self.called("closed");
         self.inner.closed(cx, account, ids).await
     }
 
     async fn load_days(&self, cx: &Context, account: Account, days: &[i32]) -> Result<Vec<(i32, i64)>, DaoError> {
+        self.called("load_days");
         tokio::task::yield_now().await;
         self.inner.load_days(cx, account, days).await
     }
@@ -102,7 +134,7 @@ impl LedgerDao for Slow {
         let passed = tokio::time::timeout_at(cx.deadline, self.gate.acquire()).await;
         drop(passed.map_err(|_| DaoError::Unknown { operation: "test" })?.unwrap());
         tokio::task::yield_now().await;
-        self.postings.fetch_add(1, Ordering::SeqCst);
+        self.called("post");
         let posted = self.inner.post(cx, account, before, posting).await;
         if self.intrude.swap(false, Ordering::SeqCst) {
             let known = Known { balance: Some(posting.after), days: HashMap::new() };
@@ -114,7 +146,10 @@ impl LedgerDao for Slow {
         if self.lose_next_answer.swap(false, Ordering::SeqCst) {
             return Err(DaoError::Unknown { operation: "test" });
         }
-        posted
+        match posted {
+            Ok(Posted::Moved(_)) if self.silent.load(Ordering::SeqCst) => Ok(Posted::Moved(None)),
+            posted => posted,
+        }
     }
 
     async fn movements(
@@ -157,7 +192,7 @@ async fn changes_that_wait_are_committed_together() {
     assert!(made(&lines, account, want(Change::Set { quantity: 1000 })).await);
     let takes = (0..128).map(|_| made(&lines, account, take(1)));
     assert!(futures::future::join_all(takes).await.into_iter().all(|made| made));
-    let postings = dao.postings.load(Ordering::SeqCst);
+    let postings = dao.postings();
     assert!(postings <= 1 + 3, "{postings} postings");
 }
 
@@ -227,7 +262,7 @@ async fn nobody_is_refused_from_memory() {
     // another process fills the stock right after it.
     let first = made(&lines, account, want(Change::Set { quantity: 0 }));
     let second = async {
-        while dao.postings.load(Ordering::SeqCst) == 0 {
+        while dao.postings() == 0 {
             tokio::task::yield_now().await;
         }
         made(&lines, account, take(3)).await
@@ -245,6 +280,7 @@ async fn a_change_that_outlived_its_request_is_not_made_again_after_the_next_try
     // longer than one of them has.
     let opening = made(&ours, account, want(Change::Set { quantity: 10 }));
     dao.intrude.store(true, Ordering::SeqCst);
+    dao.silent.store(true, Ordering::SeqCst);
     *dao.dawdle.lock().unwrap() = Some(Duration::from_secs(3));
     let (first, beside) = (take(1), take(2));
     let again = Want { fresh: false, ..first.clone() };
@@ -262,27 +298,102 @@ async fn a_change_that_outlived_its_request_is_not_made_again_after_the_next_try
 #[tokio::test]
 async fn a_read_that_is_behind_costs_a_race_and_no_answer() {
     let dao = Slow::new(1);
-    let lines = Lines::new(Arc::clone(&dao) as _, Figures::unseen());
+    // Each of them knows nothing yet.
+    let process = || Lines::new(Arc::clone(&dao) as _, Figures::unseen());
     let account = Account::stock(Uuid::now_v7());
-    assert!(made(&lines, account, want(Change::Set { quantity: 0 })).await);
+    assert!(made(&process(), account, want(Change::Set { quantity: 0 })).await);
     let empty = dao.load(&cx(), account).await.unwrap();
-    assert!(made(&lines, account, want(Change::Set { quantity: 10 })).await);
+    assert!(made(&process(), account, want(Change::Set { quantity: 10 })).await);
     let first = take(1);
     let returned = want(Change::Return { take: first.id, opens: false });
-    assert!(made(&lines, account, first).await);
+    assert!(made(&process(), account, first).await);
     let is_behind = |balance| *dao.behind.lock().unwrap() = balance;
     // Of nothing a take would be refused.
     is_behind(empty);
-    assert!(made(&lines, account, take(3)).await);
+    assert!(made(&process(), account, take(3)).await);
     // On ten units a count would make version 3 again.
     is_behind(Some(Balance { quantity: 10, turnover: 0, version: 2, updated_at: 0 }));
-    let before = dao.postings.load(Ordering::SeqCst);
-    assert!(made(&lines, account, want(Change::Add { delta: -6 })).await);
-    assert_eq!(dao.postings.load(Ordering::SeqCst) - before, 2, "one that lost, one that was made");
-    assert!(!made(&lines, account, take(1)).await, "nothing is left");
-    assert!(made(&lines, account, returned).await);
+    let before = dao.postings();
+    assert!(made(&process(), account, want(Change::Add { delta: -6 })).await);
+    assert_eq!(dao.postings() - before, 2, "one that lost, one that was made");
+    assert!(!made(&process(), account, take(1)).await, "nothing is left");
+    assert!(made(&process(), account, returned).await);
     let balance = dao.load(&cx(), account).await.unwrap().unwrap();
     assert_eq!((balance.quantity, balance.turnover, balance.version), (1, 3, 6));
+}
+
+#[tokio::test]
+async fn who_lost_a_race_decides_on_what_he_was_told_and_reads_only_where_he_was_told_nothing() {
+    let account = Account::stock(Uuid::now_v7());
+    let dao = Slow::new(1);
+    // Each of them knows nothing yet.
+    let process = || Lines::new(Arc::clone(&dao) as _, Figures::unseen());
+    assert!(made(&process(), account, want(Change::Set { quantity: 9 })).await);
+    assert!(made(&process(), account, take(4)).await);
+    *dao.behind.lock().unwrap() = Some(Balance { quantity: 9, turnover: 0, version: 1, updated_at: 0 });
+    dao.calls();
+    assert!(made(&process(), account, take(3)).await);
+    assert_eq!(dao.calls(), ["glimpse", "post", "post"]);
+    let refused = process().change(&cx(), account, take(3)).await.unwrap();
+    assert_eq!(refused.outcome, Outcome::Refused(Refusal::Short { available: 2 }));
+    assert_eq!(dao.calls(), ["glimpse", "post"], "what it was told is certain");
+    dao.silent.store(true, Ordering::SeqCst);
+    assert!(made(&process(), account, take(1)).await);
+    assert_eq!(dao.calls(), ["glimpse", "post", "load", "load_days", "post"]);
+    assert!(!made(&process(), account, take(2)).await);
+    assert_eq!(dao.calls(), ["glimpse", "post", "load", "load_days"]);
+}
+
+#[tokio::test]
+async fn what_is_remembered_saves_reads_and_where_it_is_behind_it_costs_a_lost_posting() {
+    let dao = Slow::new(1);
+    let [ours, theirs] = [(); 2].map(|()| Lines::new(Arc::clone(&dao) as _, Figures::unseen()));
+    let account = Account::stock(Uuid::now_v7());
+    assert!(made(&ours, account, want(Change::Set { quantity: 20 })).await);
+    dao.calls();
+    assert!(made(&ours, account, take(1)).await);
+    for _ in 0..3 {
+        assert!(made(&ours, account, take(1)).await);
+    }
+    assert_eq!(dao.calls(), ["post"; 4], "nothing is read, not even for the first of a day");
+    assert!(made(&theirs, account, take(1)).await);
+    assert_eq!(dao.calls(), ["glimpse", "post"]);
+    // From here on each is behind whenever the other has changed something.
+    for _ in 0..3 {
+        for lines in [&ours, &theirs] {
+            assert!(made(lines, account, take(1)).await);
+            assert_eq!(dao.calls(), ["post", "post"]);
+        }
+    }
+    // Nor is anybody refused or served by what is behind.
+    assert!(made(&ours, account, want(Change::Set { quantity: 0 })).await);
+    assert!(!made(&theirs, account, take(9)).await);
+    assert!(made(&theirs, account, want(Change::Set { quantity: 9 })).await);
+    dao.calls();
+    assert!(made(&ours, account, take(9)).await);
+    assert_eq!(dao.calls(), ["load", "load_days", "post"], "remembered as sold out: read, not refused");
+    // An older day, or two of them, are not what is remembered.
+    let old = want(Change::Take { units: 0, turned: 1, day: 0 });
+    assert!(made(&ours, account, old).await);
+    assert!(made(&ours, account, want(Change::Add { delta: 5 })).await);
+    assert!(made(&ours, account, take(5)).await);
+    let balance = dao.load(&cx(), account).await.unwrap().unwrap();
+    assert_eq!((balance.quantity, balance.turnover, balance.version), (0, 11 + 9 + 1 + 5, 18));
+    assert_eq!(dao.turnover(&cx(), account, 1..=1).await, Ok(11 + 9 + 5));
+}
+
+#[tokio::test]
+async fn a_change_that_ended_unknown_is_not_remembered() {
+    let dao = Slow::new(1);
+    let lines = Lines::new(Arc::clone(&dao) as _, Figures::unseen());
+    let account = Account::stock(Uuid::now_v7());
+    assert!(made(&lines, account, want(Change::Set { quantity: 5 })).await);
+    dao.lose_next_answer.store(true, Ordering::SeqCst);
+    assert!(lines.change(&cx(), account, want(Change::Add { delta: 1 })).await.is_err());
+    dao.calls();
+    assert!(made(&lines, account, want(Change::Add { delta: 1 })).await);
+    assert_eq!(dao.calls(), ["find", "post"]);
+    assert_eq!(dao.load(&cx(), account).await.unwrap().unwrap().quantity, 7);
 }
 
 #[tokio::test(start_paused = true)]

@@ -245,6 +245,31 @@ async fn a_short_order_takes_nothing_and_names_every_short_line() {
 }
 
 #[tokio::test]
+async fn an_order_that_is_certainly_short_is_turned_away_before_anything_else_is_looked_at() {
+    let shop = Shop::open(3).await;
+    let orders = shop.process();
+    let all = orders.create(&cx(), shop.draft(&[STOCK, STOCK - 1, 0]), Identity::generate()).await.unwrap();
+    // Nobody has such an id, and nobody looks.
+    let draft = Draft { user: Uuid::now_v7(), ..shop.draft(&[1, 2, 11]) };
+    let identity = Identity::generate();
+    let error = orders.create(&cx(), draft.clone(), identity).await.unwrap_err();
+    let ModelError::Short(short) = error else { panic!("{error}") };
+    let asked: Vec<(&str, i64, i64)> = short
+        .iter()
+        .map(|short| (short.pointer.as_ref(), short.shortage.unwrap().requested, short.shortage.unwrap().available))
+        .collect();
+    assert_eq!(asked, [("/items/0", 11, STOCK), ("/items/1", 2, 1), ("/items/2", 1, 0)]);
+    assert_eq!((shop.notes().await, shop.daos.orders.load(&cx(), identity.resource).await), (0, Ok(None)));
+    // What was tried before may have been taken, so that goes the whole way.
+    let again = orders.create(&cx(), draft, taken_over(identity)).await;
+    assert!(matches!(again, Err(ModelError::Invalid(_))), "{again:?}");
+    // What comes back can be had again, also through who remembers that nothing was there.
+    shop.process().cancel(&cx(), all.0.id, &Condition::default()).await.unwrap();
+    let bought = orders.create(&cx(), shop.draft(&[1, 2, 0]), Identity::generate()).await.unwrap();
+    shop.audit(&[all.0.id, bought.0.id], "sold again").await;
+}
+
+#[tokio::test]
 async fn an_order_that_breaks_a_rule_takes_nothing_and_leaves_no_note() {
     let shop = Shop::open(1).await;
     let orders = shop.process();

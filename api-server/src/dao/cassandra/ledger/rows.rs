@@ -1,5 +1,7 @@
 //! Rows of the ledger as Cassandra keeps them. No IO.
 
+use std::collections::HashMap;
+
 use scylla::response::query_result::QueryRowsResult;
 use scylla::value::{CqlTimestamp, CqlValue, MaybeUnset};
 use uuid::Uuid;
@@ -8,7 +10,7 @@ use crate::dao::DaoError;
 use crate::dao::cassandra::execute::Bound;
 use crate::dao::cassandra::listing::copies::{bigint, id, text, time};
 use crate::dao::cassandra::products::broken;
-use crate::dao::ledger::{Account, Balance, Glimpse, Kind, Movement};
+use crate::dao::ledger::{Account, Balance, Glimpse, Kind, Met, Movement, Posting};
 
 /// The part of a partition that holds movements, by version.
 pub const MOVEMENTS: i8 = 0;
@@ -63,6 +65,34 @@ fn balance((quantity, turnover, version, updated_at, _): BalanceRow) -> Option<B
         version: version?,
         updated_at: updated_at.map_or(0, |time| time.0),
     })
+}
+
+/// A row that a batch met which was not applied, by its columns.
+type MetRow = HashMap<String, CqlValue>;
+
+/// Whether a row that was met lies in this part of its partition.
+pub fn is_of(part: i8, row: &MetRow) -> bool {
+    row.get("part").and_then(CqlValue::as_tinyint) == Some(part)
+}
+
+/// The account as the rows tell it that a posting met. Every row carries the static columns, where the batch has a condition
+/// on one: that of a posting without movements has none, and tells nothing. A day that was not met has no row. Cassandra
+/// reads all this after it has finished every earlier round of Paxos, as for a SERIAL read.
+pub fn met_of(posting: &Posting, met: &[MetRow]) -> Option<Met> {
+    if posting.movements.is_empty() {
+        return None;
+    }
+    let statics = met.first();
+    let number = |row: &MetRow, column| row.get(column).and_then(CqlValue::as_bigint);
+    let balance = statics.and_then(|row| {
+        let updated_at = row.get("updated_at").and_then(CqlValue::as_cql_timestamp);
+        balance((number(row, "quantity"), number(row, "turnover"), number(row, "version"), updated_at, None))
+    });
+    let on = |day: i32| {
+        let row = met.iter().find(|row| is_of(DAYS, row) && number(row, "key") == Some(i64::from(day)));
+        row.and_then(|row| number(row, "day_turnover"))
+    };
+    Some(Met { balance, days: posting.days.iter().map(|turned| (turned.day, on(turned.day))).collect() })
 }
 
 /// The movements of a result whose first column is the version. Each has all of its columns once its posting is complete,

@@ -1,11 +1,16 @@
 //! Where buckets begin. A bucket holds the rows whose ids were made from its begin to the
 //! begin of the next; a new one is opened, some seconds ahead, when the newest has enough rows.
 //! So partitions are bounded at any rate of creation, and pages find them without searching.
+//!
+//! A bucket is one partition, or [`SHARDS`] of them where so many rows are made that one replica would have to take them all:
+//! then the low bits of a begin are free for the shard. A begin that has them set was opened by a process of a version that
+//! had one partition a bucket, and stays one.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rand::Rng as _;
 use scylla::value::{CqlValue, MaybeUnset};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -17,6 +22,8 @@ use crate::dao::{Context, DaoError};
 
 /// Rows after which a new bucket is opened. A few more may follow before it begins.
 const ENOUGH: i64 = 5_000;
+/// Partitions of a bucket that is spread.
+pub const SHARDS: i64 = 16;
 /// Own inserts between two counts of the newest bucket.
 const COUNT_EVERY: usize = 500;
 /// A new bucket begins so much later than it is opened, so that every process knows it by then.
@@ -33,6 +40,27 @@ const BACKGROUND: Duration = Duration::from_secs(8);
 pub struct Listed {
     pub begins: &'static str,
     pub rows: &'static str,
+    /// Whether a bucket is spread over [`SHARDS`] partitions.
+    pub spread: bool,
+}
+
+/// Whether a bucket of a list that is spread has more than one partition.
+const fn has_shards(begin: i64) -> bool {
+    begin % SHARDS == 0
+}
+
+/// The partitions of a bucket of a list that is spread.
+pub fn partitions_of(begin: i64) -> impl Iterator<Item = i64> {
+    let last = if has_shards(begin) { begin + SHARDS - 1 } else { begin };
+    begin..=last
+}
+
+/// The bucket of a partition of a list that is spread.
+pub fn begin_of(begins: &[i64], partition: i64) -> i64 {
+    match begins.binary_search(&partition) {
+        Ok(_) => partition,
+        Err(_) => partition - partition.rem_euclid(SHARDS),
+    }
 }
 
 struct Known {
@@ -44,6 +72,7 @@ struct Known {
 /// The begins of all buckets.
 pub struct Buckets {
     database: Arc<Database>,
+    spread: bool,
     read: Statement,
     count: Statement,
     move_newest: Statement,
@@ -58,9 +87,9 @@ pub struct Buckets {
 impl Buckets {
     /// Prepares the statements.
     pub async fn prepare(database: Arc<Database>, of: Listed) -> Result<Self, StartError> {
-        let Listed { begins, rows } = of;
+        let Listed { begins, rows, spread } = of;
         let read = format!("SELECT bucket FROM {{ks}}.{begins} WHERE scope = 'all' AND bucket >= ?");
-        let count = format!("SELECT count(*) FROM {{ks}}.{rows} WHERE bucket = ?");
+        let count = format!("SELECT count(*) FROM {{ks}}.{rows} WHERE bucket IN ?");
         let move_newest = format!("UPDATE {{ks}}.{begins} SET newest = ? WHERE scope = 'all' IF newest = ?");
         let insert = format!("INSERT INTO {{ks}}.{begins} (scope, bucket) VALUES ('all', ?)");
         Ok(Self {
@@ -69,10 +98,12 @@ impl Buckets {
             move_newest: database.conditional("UPDATE", begins, &move_newest).await?,
             insert: database.conditional("INSERT", begins, &insert).await?,
             database,
+            spread,
             known: Mutex::new(Known { begins: Arc::new(Vec::new()), read_at: None }),
             reading: tokio::sync::Mutex::new(()),
             refreshing: AtomicBool::new(false),
-            inserted: AtomicUsize::new(0),
+            // Processes that are started again and again count now and then, too.
+            inserted: AtomicUsize::new(rand::rng().random_range(0..COUNT_EVERY)),
             opening: AtomicBool::new(false),
         })
     }
@@ -93,11 +124,21 @@ impl Buckets {
         }
     }
 
-    /// The bucket that a new row belongs to.
-    pub async fn of_new(self: &Arc<Self>, cx: &Context, created_ms: i64) -> Result<i64, DaoError> {
+    /// The partition that a new row belongs to.
+    pub async fn of_new(self: &Arc<Self>, cx: &Context, created_ms: i64, id: Uuid) -> Result<i64, DaoError> {
         let begins = self.begins(cx).await?;
         let after = begins.partition_point(|begin| *begin <= created_ms);
-        Ok(after.checked_sub(1).map_or(0, |at| begins[at]))
+        let begin = after.checked_sub(1).map_or(0, |at| begins[at]);
+        let shard = i64::from(id.as_bytes()[15]).rem_euclid(SHARDS);
+        Ok(if self.spread && has_shards(begin) { begin + shard } else { begin })
+    }
+
+    /// The begin of the bucket that a partition is of.
+    pub async fn begin_of(self: &Arc<Self>, cx: &Context, partition: i64) -> Result<i64, DaoError> {
+        if !self.spread || has_shards(partition) {
+            return Ok(partition);
+        }
+        Ok(begin_of(&self.begins(cx).await?, partition))
     }
 
     /// Told of each row that was put into a bucket; counts now and then, and opens the next
@@ -122,13 +163,16 @@ impl Buckets {
         let Some(newest) = begins.last().copied().filter(|newest| *newest <= cx.now_ms) else {
             return Ok(false);
         };
-        let result = self.database.run(cx, &self.count, &(newest,)).await?;
+        let partitions: Vec<i64> = if self.spread { partitions_of(newest).collect() } else { vec![newest] };
+        let result = self.database.run(cx, &self.count, &(partitions,)).await?;
         let rows = result.into_rows_result().map_err(|error| DaoError::Broken(error.to_string()))?;
         let (count,) = rows.first_row::<(i64,)>().map_err(|error| DaoError::Broken(error.to_string()))?;
         if count < ENOUGH {
             return Ok(false);
         }
-        self.open(cx, newest, cx.now_ms + AHEAD_MS).await?;
+        let begin = cx.now_ms + AHEAD_MS;
+        let begin = if self.spread { (begin + SHARDS - 1).div_euclid(SHARDS) * SHARDS } else { begin };
+        self.open(cx, newest, begin).await?;
         self.refresh(cx, None).await?;
         Ok(true)
     }
@@ -204,4 +248,20 @@ pub fn millis_of(id: Uuid, fallback: i64) -> i64 {
             i64::try_from(millis).ok()
         })
         .unwrap_or(fallback)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_is_of_one_bucket_and_what_has_no_shards_is_one_partition() {
+        let begins = [0, 1_700_000_000_007, 1_700_000_100_000, 1_700_000_200_015];
+        assert_eq!(begins.map(|begin| partitions_of(begin).count()), [16, 1, 16, 1]);
+        for begin in begins {
+            for partition in partitions_of(begin) {
+                assert_eq!(begin_of(&begins, partition), begin, "{partition}");
+            }
+        }
+    }
 }

@@ -62,6 +62,13 @@ pub const ORDERS: &[&str] = &[
     ) WITH CLUSTERING ORDER BY (slot DESC) AND comment = 'slots that have members'",
 ];
 
+/// What leaves a status is removed from its list, so its tombstones need not be kept for longer than a node may be away and
+/// still be told by hints (3 h): a row that comes back is only looked at once more.
+pub const QUEUES: &[&str] = &[
+    "ALTER TABLE {ks}.orders_by_status WITH gc_grace_seconds = 14400",
+    "ALTER TABLE {ks}.order_status_buckets WITH gc_grace_seconds = 14400",
+];
+
 /// Products that are archived and not removed.
 pub const ARCHIVE: &[&str] = &["ALTER TABLE {ks}.products ADD IF NOT EXISTS archived_at timestamp"];
 

@@ -19,6 +19,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 6, name: "archived and imports", statements: ARCHIVED_AND_IMPORTS },
     Migration { version: 7, name: "orders written once", statements: super::orders::NOTES },
     Migration { version: 8, name: "payments", statements: super::orders::PAYMENTS },
+    Migration { version: 9, name: "queues of orders", statements: super::orders::QUEUES },
 ];
 
 const PRODUCTS: &[&str] = &[

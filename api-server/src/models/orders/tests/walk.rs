@@ -135,7 +135,10 @@ impl LedgerDao for Gated<dyn LedgerDao> {
         self.1.saw(posted, |posted| {
             of_result(posted, |posted| match posted {
                 Posted::Done(_) => 2,
-                Posted::Moved => 3,
+                // What it is told decides what it does next.
+                Posted::Moved(met) => {
+                    3 ^ met.as_ref().map_or(0, |met| of_balance(met.balance.as_ref()) ^ hash_of(&met.days))
+                }
                 Posted::Used => 4,
             })
         })
