@@ -119,7 +119,7 @@ impl Counters {
             .collect();
         let mut answers = Vec::new();
         for url in &self.jolokia {
-            let request = self.client.post(url).basic_auth(JOLOKIA.0, Some(JOLOKIA.1)).json(&calls);
+            let request = self.client.post(format!("{url}/")).basic_auth(JOLOKIA.0, Some(JOLOKIA.1)).json(&calls);
             let told: Vec<Value> = request.send().await?.error_for_status()?.json().await?;
             for ((_, table), answer) in self.tables.iter().zip(told) {
                 if answer["status"] != 200 {
