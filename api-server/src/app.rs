@@ -14,6 +14,7 @@ use crate::auth::Gate;
 use crate::dao::{Daos, traced};
 use crate::metrics::Metrics;
 use crate::models::Level;
+use crate::models::clock::Clock;
 use crate::models::cluster::Cluster;
 use crate::models::cursor::CursorKey;
 use crate::models::figures::Figures;
@@ -43,7 +44,14 @@ pub struct Services {
 
 impl Services {
     /// Use cases over the DAOs of one database; `lease_ms` is longer than any request lives.
-    pub fn new(daos: Daos, cursors: &CursorKey, lease_ms: i64, datacenter: Option<String>, figures: Figures) -> Self {
+    pub fn new(
+        daos: Daos,
+        cursors: &CursorKey,
+        lease_ms: i64,
+        datacenter: Option<String>,
+        figures: Figures,
+        clock: Clock,
+    ) -> Self {
         let lines = Lines::new(Arc::clone(&daos.ledger), figures);
         Self {
             orders: Orders::new(
@@ -57,12 +65,13 @@ impl Services {
                     users: Arc::clone(&daos.users),
                 },
                 cursors.clone(),
+                clock.clone(),
             ),
             reports: Reports::new(Arc::clone(&daos.ledger), daos.ranks),
             stocks: Stocks::new(lines, Arc::clone(&daos.ledger), Arc::clone(&daos.products), cursors.clone()),
             products: Products::new(daos.products, daos.ledger, cursors.clone()),
             users: Users::new(daos.users, cursors.clone()),
-            idempotency: Idempotency::new(daos.idempotency, lease_ms),
+            idempotency: Idempotency::new(daos.idempotency, lease_ms, clock),
             imports: Imports::new(daos.imports),
             cluster: Cluster::new(daos.cluster, datacenter),
         }
@@ -157,6 +166,8 @@ pub struct App {
     pub readiness: Readiness,
     /// Changes that are being made, also for clients that have gone.
     pub writes: TaskTracker,
+    /// The database's clock, as this process knows it.
+    pub clock: Clock,
     draining: AtomicBool,
 }
 
@@ -188,6 +199,7 @@ impl App {
             unsent: Unsent::new(UNSENT_MAX),
             readiness: Readiness::default(),
             writes: TaskTracker::new(),
+            clock: Clock::default(),
             draining: AtomicBool::new(false),
         })
     }
@@ -198,7 +210,8 @@ impl App {
         let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
         self.services.get_or_init(|| {
             let figures = self.metrics.figures.clone();
-            Services::new(traced::daos(daos), &self.cursors, lease_ms, self.datacenter.clone(), figures)
+            let datacenter = self.datacenter.clone();
+            Services::new(traced::daos(daos), &self.cursors, lease_ms, datacenter, figures, self.clock.clone())
         });
     }
 

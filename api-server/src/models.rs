@@ -2,6 +2,7 @@
 //! HTTP or of any database.
 
 pub mod bulk;
+pub mod clock;
 pub mod cluster;
 pub mod create;
 pub mod cursor;

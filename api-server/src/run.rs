@@ -18,11 +18,12 @@ use crate::dao::cassandra::session::{Connected, Target, connect};
 use crate::dao::cassandra::{self, Observer, StartError, Sweeper, Usage};
 use crate::edge::Edge;
 use crate::metrics::Metrics;
-use crate::models::Level;
+use crate::models::clock::Clock;
 use crate::models::cursor::CursorKey;
 use crate::models::figures::Figures;
 use crate::models::orders::finished::Settler;
 use crate::models::orders::sweep;
+use crate::models::{Context, Level};
 use crate::proxies::Proxies;
 use crate::router;
 use crate::seed::{self, Plan};
@@ -49,6 +50,8 @@ pub enum RunError {
     Texts(#[from] texts::TextsError),
 }
 
+/// For the looks at the database's clock.
+const CLOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// At the end, what is left of finished orders may take so long.
 const LAST_SETTLEMENT: Duration = Duration::from_secs(5);
 
@@ -154,6 +157,10 @@ async fn connect_once(app: &App, settings: &Settings, observer: &Observer) -> Re
     let (daos, sweepers) = cassandra::daos(connected, &usage(settings), observer)
         .await
         .map_err(|error: StartError| RunError::Start(error.to_string()))?;
+    // Before the first request: a sweeper does it again and again.
+    if let Err(error) = app.clock.measure(&Context::within(CLOCK_TIMEOUT), &*daos.orders).await {
+        tracing::warn!(%error, "could not read the database's clock, its own is believed until then");
+    }
     app.connect(daos);
     Ok(sweepers)
 }
@@ -235,7 +242,10 @@ async fn services_of_a_command(settings: &Settings) -> Result<(Services, Vec<Swe
     let daos = cassandra::daos(connected, &usage(settings), &observer).await;
     let (daos, sweepers) = daos.map_err(|error| start(&error))?;
     // No cursor and no key of an idempotent request is given out here.
-    Ok((Services::new(daos, &CursorKey::new(&rand::random::<[u8; 32]>()), 0, None, figures), sweepers))
+    Ok((
+        Services::new(daos, &CursorKey::new(&rand::random::<[u8; 32]>()), 0, None, figures, Clock::default()),
+        sweepers,
+    ))
 }
 
 /// Reaches the database within a deadline.

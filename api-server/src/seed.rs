@@ -184,6 +184,7 @@ mod tests {
 
     use super::*;
     use crate::dao::memory;
+    use crate::models::clock::Clock;
     use crate::models::cursor::CursorKey;
     use crate::models::figures::Figures;
     use crate::models::text::Text;
@@ -192,7 +193,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_second_run_makes_nothing_and_brings_nobody_back() {
-        let services = Services::new(memory::daos(), &CursorKey::new(b"0123456789abcdef"), 0, None, Figures::unseen());
+        let services = Services::new(
+            memory::daos(),
+            &CursorKey::new(b"0123456789abcdef"),
+            0,
+            None,
+            Figures::unseen(),
+            Clock::default(),
+        );
         let all = Sown { products: 60, stocks: 60, users: 25 };
         assert_eq!(sow(&services, &PLAN).await.unwrap(), all);
         let cx = Context::within(DEADLINE);

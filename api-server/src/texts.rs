@@ -146,13 +146,21 @@ mod tests {
     use super::*;
     use crate::dao::memory;
     use crate::models::Price;
+    use crate::models::clock::Clock;
     use crate::models::create::Identity;
     use crate::models::cursor::CursorKey;
     use crate::models::figures::Figures;
 
     #[tokio::test]
     async fn rows_from_before_the_rules_are_told_and_no_others() {
-        let services = Services::new(memory::daos(), &CursorKey::new(b"0123456789abcdef"), 0, None, Figures::unseen());
+        let services = Services::new(
+            memory::daos(),
+            &CursorKey::new(b"0123456789abcdef"),
+            0,
+            None,
+            Figures::unseen(),
+            Clock::default(),
+        );
         let cx = Context::within(DEADLINE);
         for (sku, name) in
             [("LAMP-1", "Desk lamp"), ("LAMP-1\u{a0}", "Desk lamp"), ("LAMP\u{2011}2", "The\u{301}"), ("GR-1", "ΣΟΦΟΣ")]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::clock::Clock;
 use super::create::Identity;
 use super::error::{ModelError, Violation};
 use crate::dao::Context;
@@ -17,6 +18,9 @@ pub struct Idempotency {
     dao: Arc<dyn IdempotencyDao>,
     /// How long a request can live; an older claim without an answer was left by a crash.
     lease_ms: i64,
+    /// How old a claim is must not hang on whose clock tells it: a claim of a process that is ahead would hold for as long as
+    /// it is.
+    clock: Clock,
 }
 
 /// A claimed key: finish or release it.
@@ -68,8 +72,8 @@ pub enum Turn {
 
 impl Idempotency {
     /// Keys over a DAO; `lease_ms` is longer than any request lives.
-    pub fn new(dao: Arc<dyn IdempotencyDao>, lease_ms: i64) -> Self {
-        Self { dao, lease_ms }
+    pub fn new(dao: Arc<dyn IdempotencyDao>, lease_ms: i64, clock: Clock) -> Self {
+        Self { dao, lease_ms, clock }
     }
 
     /// Claims a key for a request; `scope` is what keys belong to: who sends it, and the route.
@@ -83,6 +87,7 @@ impl Idempotency {
         identity: Identity,
     ) -> Result<Turn, ModelError> {
         let Identity { operation, resource, .. } = identity;
+        let cx = &Context { now_ms: self.clock.of(cx.now_ms), ..*cx };
         let claim = Claim { key: format!("{scope} {key}"), request: Sha256::digest(body).into(), operation, resource };
         match self.dao.begin(cx, &claim, self.lease_ms).await? {
             Begun::Ours { operation, resource } => {

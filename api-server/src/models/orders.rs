@@ -6,7 +6,6 @@
 //! two of them the sweeper finishes ([`sweep`]). What it turned over is ranked later, with that of other orders
 //! ([`finished`]).
 
-pub mod clock;
 pub mod finished;
 mod rush;
 mod saga;
@@ -17,9 +16,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use self::clock::Clock;
 use self::finished::Finished;
 use self::saga::{Begun, Tried};
+use super::clock::Clock;
 use super::create::Identity;
 use super::cursor::{CursorKey, List, PageOf};
 use super::error::{ModelError, RACES, Violation};
@@ -66,9 +65,9 @@ const ATTEMPTS: u8 = 16;
 
 impl Orders {
     /// Use cases over DAOs; `lines` are those of the process.
-    pub fn new(lines: Lines, daos: Daos, cursors: CursorKey) -> Self {
+    pub fn new(lines: Lines, daos: Daos, cursors: CursorKey, clock: Clock) -> Self {
         let ranker = Ranker::new(Arc::clone(&daos.ledger), Arc::clone(&daos.ranks));
-        Self { lines, daos, ranker, cursors, clock: Clock::default(), finished: Arc::default() }
+        Self { lines, daos, ranker, cursors, clock, finished: Arc::default() }
     }
 
     /// Creates an order from a draft: all of its lines or nothing.

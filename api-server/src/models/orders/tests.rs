@@ -125,7 +125,7 @@ impl Shop {
         let (products, users) = (Arc::clone(&self.daos.products), Arc::clone(&self.daos.users));
         let payments = Arc::clone(&self.daos.payments);
         let daos = Daos { orders, ledger: Arc::clone(&ledger), payments, ranks, products, users };
-        Orders::new(Lines::new(ledger, Figures::unseen()), daos, CursorKey::new(b"0123456789abcdef"))
+        Orders::new(Lines::new(ledger, Figures::unseen()), daos, CursorKey::new(b"0123456789abcdef"), Clock::default())
     }
 
     fn draft(&self, quantities: &[i64]) -> Draft {

@@ -264,8 +264,8 @@ impl Pages {
         let queue =
             matches!(reading.filter, Filter { user: None, day: None, status: Some(Status::Confirmed | Status::Paid) });
         // Not on the word of a replica that may be behind.
-        let certain =
-            cx.level.is_none() && matches!(self.database.level, Level::Quorum | Level::LocalQuorum | Level::All);
+        let certain = cx.level.is_none()
+            && matches!(self.database.level_of_reads, Level::Quorum | Level::LocalQuorum | Level::All);
         let Some(status) = reading.filter.status.filter(|_| queue && certain && !reading.empty.is_empty()) else {
             return;
         };
