@@ -249,6 +249,7 @@ async fn an_order_that_is_certainly_short_is_turned_away_before_anything_else_is
     let shop = Shop::open(3).await;
     let orders = shop.process();
     let all = orders.create(&cx(), shop.draft(&[STOCK, STOCK - 1, 0]), Identity::generate()).await.unwrap();
+    orders.settle_finished().await;
     // Nobody has such an id, and nobody looks.
     let draft = Draft { user: Uuid::now_v7(), ..shop.draft(&[1, 2, 11]) };
     let identity = Identity::generate();
