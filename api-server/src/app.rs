@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::admission::wide::Wide;
 use crate::admission::{Admission, Bounds};
 use crate::auth::Gate;
+use crate::dao::ranks::Turned;
 use crate::dao::{Daos, traced};
 use crate::metrics::Metrics;
 use crate::models::Level;
@@ -22,6 +23,7 @@ use crate::models::imports::Imports;
 use crate::models::lines::Lines;
 use crate::models::orders::{self, Orders};
 use crate::models::products::Products;
+use crate::models::ranker::Ranker;
 use crate::models::reports::Reports;
 use crate::models::stocks::Stocks;
 use crate::models::users::Users;
@@ -36,6 +38,7 @@ pub struct Services {
     pub stocks: Stocks,
     pub orders: Orders,
     pub reports: Reports,
+    pub ranker: Ranker,
     pub idempotency: Idempotency,
     pub imports: Imports,
     pub cluster: Cluster,
@@ -57,7 +60,13 @@ impl Services {
                 },
                 cursors.clone(),
             ),
-            reports: Reports::new(Arc::clone(&daos.ledger), daos.ranks),
+            // What notes of orders tell of comes here.
+            reports: Reports::new(
+                Arc::clone(&daos.blocks),
+                Arc::clone(&daos.turnovers),
+                Arc::new(Vec::<Turned>::new()),
+            ),
+            ranker: Ranker::new(daos.blocks, daos.turnovers),
             stocks: Stocks::new(lines, Arc::clone(&daos.ledger), Arc::clone(&daos.products), cursors.clone()),
             products: Products::new(daos.products, daos.ledger, cursors.clone()),
             users: Users::new(daos.users, cursors.clone()),

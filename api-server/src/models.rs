@@ -1,6 +1,7 @@
 //! Rules and use cases of the store. Knows the traits and records of [`crate::dao`] and nothing of
 //! HTTP or of any database.
 
+pub mod backfill;
 pub mod bulk;
 pub mod cluster;
 pub mod create;
@@ -16,6 +17,7 @@ pub mod orders;
 pub mod precondition;
 pub mod product;
 pub mod products;
+pub mod ranker;
 pub mod reports;
 pub mod stocks;
 pub mod text;

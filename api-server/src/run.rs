@@ -13,15 +13,18 @@ use tokio::time::Instant;
 use crate::access_log::AccessLog;
 use crate::app::{App, LEASE_SLACK, Limits, Services};
 use crate::auth::Gate;
-use crate::dao::cassandra::migrations::{KeyspaceToCreate, MigrationError, Migrator, expected_version};
+use crate::dao::cassandra::migrations::{KeyspaceToCreate, Migrated, MigrationError, Migrator, expected_version};
 use crate::dao::cassandra::session::{Connected, Target, connect};
-use crate::dao::cassandra::{self, Observer, StartError, Sweeper, Usage};
+use crate::dao::backfill::Run;
+use crate::dao::cassandra::{self, BackfillDaos, Observer, StartError, Sweeper, Usage};
 use crate::edge::Edge;
 use crate::metrics::Metrics;
 use crate::models::Level;
+use crate::models::backfill::{Backfill, Walked};
 use crate::models::cursor::CursorKey;
 use crate::models::figures::Figures;
 use crate::models::orders::sweep;
+use crate::models::ranker::Ranker;
 use crate::proxies::Proxies;
 use crate::router;
 use crate::seed::{self, Plan};
@@ -110,9 +113,9 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
 /// Reaches the database, however long that takes, and gives it to the application. Ends never
 /// while the process lives: it holds the sweepers.
 async fn connect_in_time(app: Arc<App>, settings: Settings, observer: Observer) {
-    let sweepers = loop {
+    let (sweepers, backfill) = loop {
         match connect_once(&app, &settings, &observer).await {
-            Ok(sweepers) => break sweepers,
+            Ok(connected) => break connected,
             Err(error) => {
                 tracing::warn!(%error, "not ready yet, trying again");
                 tokio::time::sleep(TRY_AGAIN).await;
@@ -123,6 +126,7 @@ async fn connect_in_time(app: Arc<App>, settings: Settings, observer: Observer) 
     let orders =
         app.services().map(|services| sweep::Sweeper::start(services.orders.clone(), lease, observer.sweeps()));
     tracing::info!("connected to Cassandra, the schema is there");
+    backfill.finish().await;
     std::future::pending::<()>().await;
     drop((sweepers, orders));
 }
@@ -134,17 +138,41 @@ async fn keep_keys(app: Arc<App>) {
     }
 }
 
-async fn connect_once(app: &App, settings: &Settings, observer: &Observer) -> Result<Vec<Sweeper>, RunError> {
+async fn connect_once(
+    app: &App,
+    settings: &Settings,
+    observer: &Observer,
+) -> Result<(Vec<Sweeper>, Backfill), RunError> {
     let connected = open(settings).await?.map_err(|error| unreachable(settings, &error))?;
     if settings.migrate {
         migrate_with(&connected.session, settings, Level::LocalQuorum, None).await?;
     }
     check_schema(&connected.session, settings).await?;
+    let backfill = backfill(&connected, settings, observer).await?;
     let (daos, sweepers) = cassandra::daos(connected, &usage(settings), observer)
         .await
         .map_err(|error: StartError| RunError::Start(error.to_string()))?;
     app.connect(daos);
-    Ok(sweepers)
+    Ok((sweepers, backfill))
+}
+
+async fn backfill(connected: &Connected, settings: &Settings, observer: &Observer) -> Result<Backfill, RunError> {
+    let daos = cassandra::backfill(connected.clone(), &usage(settings), observer).await;
+    let BackfillDaos { backfill, blocks, turnovers } = daos.map_err(|error| RunError::Start(error.to_string()))?;
+    Ok(Backfill::new(backfill, Ranker::new(blocks, turnovers)))
+}
+
+/// Ranks what earlier versions have listed, as far as time allows: before the first process of this version serves, so that
+/// its reports are whole. A process that serves does what is left.
+async fn rank_old(connected: &Connected, settings: &Settings, deadline: Instant) -> Result<(), RunError> {
+    let start = |error: &dyn std::fmt::Display| RunError::Start(error.to_string());
+    let observer = Observer::register(&Catalogue::new()).map_err(|error| start(&error))?;
+    match backfill(connected, settings, &observer).await?.walk(Run::Before, deadline).await {
+        Ok(Walked::Done) => tracing::info!("what earlier versions ranked is ranked"),
+        Ok(walked) => tracing::warn!(?walked, "what earlier versions ranked is not all ranked yet, a process that serves goes on"),
+        Err(error) => tracing::warn!(%error, "what earlier versions ranked is not all ranked yet, a process that serves goes on"),
+    }
+    Ok(())
 }
 
 async fn check_schema(session: &Session, settings: &Settings) -> Result<(), RunError> {
@@ -173,7 +201,9 @@ pub async fn migrate(settings: &Settings, args: &MigrateArgs) -> Result<(), RunE
         }
         _ => None,
     };
-    migrate_with(&connected.session, settings, settings.consistency, create.as_ref()).await
+    let done = migrate_with(&connected.session, settings, settings.consistency, create.as_ref()).await?;
+    // A new keyspace has nothing to rank, and perhaps fewer nodes than replicas.
+    if done.from > 0 { rank_old(&connected, settings, deadline).await } else { Ok(()) }
 }
 
 /// Puts the demo catalogue into the store.
@@ -238,7 +268,7 @@ async fn migrate_with(
     settings: &Settings,
     level: Level,
     create: Option<&KeyspaceToCreate>,
-) -> Result<(), RunError> {
+) -> Result<Migrated, RunError> {
     let deadline = Instant::now() + Duration::from_secs(settings.migrate_timeout_seconds);
     let migrator = Migrator::new(session, &settings.keyspace, serial(settings), deadline).at(level);
     let done = migrator.migrate(create).await?;
@@ -248,7 +278,7 @@ async fn migrate_with(
         to = done.to,
         "the schema is at the expected version"
     );
-    Ok(())
+    Ok(done)
 }
 
 async fn open(settings: &Settings) -> Result<Result<Connected, NewSessionError>, RunError> {

@@ -2,11 +2,12 @@
 //!
 //! Every part works under names of its own, so the suite can run on a store that holds other rows.
 
+mod blocks;
 mod idempotency;
 mod imports;
 pub mod ledger;
 pub mod lists;
-mod orders;
+pub mod orders;
 pub mod products;
 mod ranks;
 pub mod users;
@@ -29,6 +30,7 @@ pub async fn hold(daos: &Daos) {
     ledger::hold(daos).await;
     orders::hold(daos).await;
     ranks::hold(daos).await;
+    blocks::hold(daos).await;
 }
 
 fn cx() -> Context {

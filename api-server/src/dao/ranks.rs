@@ -10,8 +10,33 @@ use uuid::Uuid;
 use super::ledger::{Account, Book};
 use super::{Context, DaoError};
 
+/// An account whose turnover of a day, in days since 1970, has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Turned {
+    pub account: Account,
+    pub day: i32,
+}
+
+/// Tells which accounts may have changed since they were ranked.
+#[async_trait]
+pub trait Unranked: Send + Sync {
+    /// All of them whose orders were answered before the call: an order that is not told of was ranked before it.
+    async fn unranked(&self, cx: &Context) -> Result<Vec<Turned>, DaoError>;
+}
+
+/// Those that are known to somebody.
+#[async_trait]
+impl Unranked for Vec<Turned> {
+    async fn unranked(&self, _cx: &Context) -> Result<Self, DaoError> {
+        Ok(self.clone())
+    }
+}
+
 /// Classes between a turnover and its double.
-const PER_DOUBLE: i64 = 64;
+const PER_DOUBLE: i64 = 16;
+
+/// Above any class.
+pub const TOP_CLASS: i64 = PER_DOUBLE * 64;
 
 /// Partitions of a class.
 const SHARDS: i64 = 16;
@@ -20,9 +45,9 @@ const SHARDS: i64 = 16;
 pub fn class_of(turnover: i64) -> Option<i64> {
     let turnover = u64::try_from(turnover).ok().filter(|turnover| *turnover > 0)?;
     let exponent = i64::from(turnover.ilog2());
-    // The six bits after the leading one.
+    // The four bits after the leading one.
     let aligned = turnover << turnover.leading_zeros();
-    let fraction = i64::try_from((aligned << 1) >> 58).unwrap_or(0);
+    let fraction = i64::try_from((aligned << 1) >> 60).unwrap_or(0);
     Some(exponent * PER_DOUBLE + fraction)
 }
 
@@ -84,11 +109,11 @@ mod tests {
     #[test]
     fn nothing_has_no_class_and_small_turnovers_have_classes_of_their_own() {
         assert_eq!((class_of(0), class_of(-5)), (None, None));
-        for turnover in 1..128 {
+        for turnover in 1..32 {
             assert!(class_of(turnover) < class_of(turnover + 1), "{turnover}");
             assert_eq!(bound_of(class_of(turnover).unwrap()), turnover + 1);
         }
-        assert!(class_of(i64::MAX).unwrap() < 64 * 63);
+        assert!(class_of(i64::MAX).unwrap() < TOP_CLASS);
     }
 
     proptest! {

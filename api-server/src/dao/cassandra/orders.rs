@@ -13,6 +13,7 @@ use scylla::value::{CqlTimestamp, CqlValue};
 use uuid::Uuid;
 
 use self::pages::Pages;
+pub use self::pages::first_id;
 use self::rows::{COLUMNS, Lines, Row, order_of};
 use super::StartError;
 use super::change::made_by;
@@ -73,7 +74,8 @@ impl CassandraOrders {
         let replace = "UPDATE {ks}.orders SET status = ?, is_paid = ?, payment_id = ?, version = ?, \
              updated_at = ?, operations = ? WHERE id = ? IF version = ?";
         let by_time = "INSERT INTO {ks}.orders_by_time (bucket, id) VALUES (?, ?)";
-        let by_user = "INSERT INTO {ks}.orders_by_user (user_id, bucket, id) VALUES (?, ?, ?)";
+        let by_user = "INSERT INTO {ks}.orders_by_user (user_id, bucket, id, spent, version) VALUES (?, ?, ?, ?, ?) \
+             USING TIMESTAMP ?";
         let user_bucket = "INSERT INTO {ks}.order_user_buckets (user_id, bucket) VALUES (?, ?)";
         let by_status = "INSERT INTO {ks}.orders_by_status (status, bucket, id) VALUES (?, ?, ?) USING TIMESTAMP ?";
         let status_bucket = "INSERT INTO {ks}.order_status_buckets (status, bucket) VALUES (?, ?)";
@@ -190,9 +192,14 @@ impl OrderDao for CassandraOrders {
         // Whatever the order of the writes, the one of the newest version stays.
         let written_at = bigint(order.created_at * 1000 + order.version);
         let status = || text(order.status.name());
+        let spent = if order.status == Status::Cancelled { 0 } else { order.total };
+        let (spent, version) = (bigint(spent), bigint(order.version));
         let mut writes = vec![
             (&self.by_time, vec![place.clone(), key.clone()]),
-            (&self.by_user, vec![id(order.user), place.clone(), key.clone()]),
+            (
+                &self.by_user,
+                vec![id(order.user), place.clone(), key.clone(), spent, version, written_at.clone()],
+            ),
             (&self.user_bucket, vec![id(order.user), place.clone()]),
             (&self.by_status, vec![status(), place.clone(), key.clone(), written_at.clone()]),
             (&self.status_bucket, vec![status(), place.clone()]),

@@ -18,7 +18,7 @@ pub async fn hold(daos: &Daos) {
     notes_are_found_by_their_minute_until_they_are_forgotten(daos).await;
 }
 
-fn order(user: Uuid) -> Order {
+pub fn order(user: Uuid) -> Order {
     let id = Uuid::now_v7();
     let (seconds, nanos) = id.get_timestamp().unwrap().to_unix();
     let now = i64::try_from(seconds * 1000).unwrap() + i64::from(nanos / 1_000_000);
@@ -38,14 +38,14 @@ fn order(user: Uuid) -> Order {
     }
 }
 
-async fn insert(daos: &Daos, order: &Order) -> Stored {
+pub async fn insert(daos: &Daos, order: &Order) -> Stored {
     match daos.orders.insert(&cx(), order, Uuid::new_v4()).await {
         Ok(Inserted::Done(stored, _)) => stored,
         other => panic!("{other:?}"),
     }
 }
 
-async fn become_of(daos: &Daos, before: &Stored, status: Status) -> Stored {
+pub async fn become_of(daos: &Daos, before: &Stored, status: Status) -> Stored {
     let after = Order { status, version: before.order.version + 1, ..before.order.clone() };
     let stored = match daos.orders.replace(&cx(), before, &after, Uuid::new_v4()).await {
         Ok(Replaced::Done(stored, _)) => stored,

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use crate::dao::blocks::Turnover;
 use crate::dao::ledger::{Account, Balance, Glimpse, LedgerDao, Movement, Posted, Posting};
 use crate::dao::{Context, DaoError, Level, Receipt};
 
@@ -38,6 +39,14 @@ pub struct MemoryLedger {
 impl MemoryLedger {
     fn accounts(&self) -> MutexGuard<'_, HashMap<Account, Entry>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What an account turned over by day.
+    pub fn turned_over(&self, account: Account) -> BTreeMap<i32, Turnover> {
+        let accounts = self.accounts();
+        let Some(entry) = accounts.get(&account) else { return BTreeMap::new() };
+        let version = entry.balance.version;
+        entry.days.iter().map(|(day, amount)| (*day, Turnover { amount: *amount, version })).collect()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::dao::ledger::{Account, Book, Kind};
 use crate::dao::memory;
 use crate::dao::orders::day_of;
 use crate::dao::products::Product;
-use crate::dao::ranks::{bound_of, class_of};
+use crate::dao::ranks::{Turned, bound_of, class_of};
 use crate::dao::set_aside::Aside;
 use crate::dao::users::User;
 use crate::models::figures::Figures;
@@ -107,6 +107,16 @@ impl Shop {
         Orders::new(Lines::new(ledger, Figures::unseen()), daos, CursorKey::new(b"0123456789abcdef"))
     }
 
+    /// Reports that look at everything of yesterday and today.
+    fn reports(&self) -> Reports {
+        let accounts = self.products.iter().map(|product| Account::stock(*product));
+        let today = day_of(crate::dao::now_ms());
+        let accounts = accounts.chain([Account::spending(self.user)]);
+        let turned: Vec<Turned> =
+            accounts.flat_map(|account| [today - 1, today].map(|day| Turned { account, day })).collect();
+        Reports::new(Arc::clone(&self.daos.blocks), Arc::clone(&self.daos.turnovers), Arc::new(turned))
+    }
+
     fn draft(&self, quantities: &[i64]) -> Draft {
         // Against the order in which lines are taken.
         let items = self.products.iter().copied().zip(quantities.iter().copied()).rev();
@@ -152,7 +162,7 @@ impl Shop {
         let mut listed: Vec<Uuid> = self.listed().await.into_iter().map(|order| order.id).collect();
         listed.retain(|id| live.iter().any(|order| order.id == *id));
         assert_eq!(listed.len(), live.len(), "{what}: lists");
-        let reports = Reports::new(Arc::clone(&self.daos.ledger), Arc::clone(&self.daos.ranks));
+        let reports = self.reports();
         for days in [None, Some(day_of(crate::dao::now_ms()) - 1..=i32::MAX)] {
             let (sellers, _) = reports.top(&cx(), Book::Stock, 100, days.clone()).await.unwrap();
             assert_eq!(sellers.into_iter().collect::<BTreeMap<_, _>>(), sold, "{what}: best sellers");
@@ -359,7 +369,7 @@ async fn a_product_that_a_refused_order_moved_to_another_class_is_still_in_the_r
     shop.mortal(&life).create(&cx(), shop.draft(&[5]), Identity::generate()).await.unwrap_err();
     orders.create(&cx(), shop.draft(&[7]), Identity::generate()).await.unwrap();
     shop.sweep().await;
-    let reports = Reports::new(Arc::clone(&shop.daos.ledger), Arc::clone(&shop.daos.ranks));
+    let reports = shop.reports();
     assert_eq!(reports.top(&cx(), Book::Stock, 10, None).await.unwrap().0, [(product, first + 7)]);
 }
 
@@ -400,7 +410,7 @@ async fn reports_follow_the_orders_day_by_day() {
     for quantities in [[1, 4], [2, 1], [3, 1]] {
         made.push(orders.create(&cx(), shop.draft(&quantities), Identity::generate()).await.unwrap().0.id);
     }
-    let reports = Reports::new(Arc::clone(&shop.daos.ledger), Arc::clone(&shop.daos.ranks));
+    let reports = shop.reports();
     let (one, two) = (shop.products[0], shop.products[1]);
     let top = async |limit, days| reports.top(&cx(), Book::Stock, limit, days).await.unwrap().0;
     assert_eq!(top(10, None).await, [(one, 6), (two, 6)], "equal ones by id");

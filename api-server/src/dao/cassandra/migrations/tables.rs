@@ -17,6 +17,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 4, name: "orders", statements: super::orders::ORDERS },
     Migration { version: 5, name: "archive", statements: super::orders::ARCHIVE },
     Migration { version: 6, name: "archived and imports", statements: ARCHIVED_AND_IMPORTS },
+    Migration { version: 7, name: "blocks of days", statements: super::ranks::BLOCKS },
 ];
 
 const PRODUCTS: &[&str] = &[
