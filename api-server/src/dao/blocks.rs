@@ -21,8 +21,10 @@ pub const SPAN: i32 = 64;
 /// Partitions of the list of a block.
 pub const SHARDS: u8 = 4;
 
-/// Ids that one statement asks for.
+/// Accounts that one statement asks for, each in a partition of its own.
 pub const IDS_AT_ONCE: usize = 100;
+/// Accounts that one statement asks for in the partitions of their shard.
+pub const IDS_OF_A_SHARD: usize = 200;
 /// Partitions that one statement reads.
 pub const PARTITIONS_AT_ONCE: usize = 100;
 

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use self::tree::{Decision, decide, needed};
 use crate::dao::blocks::{
-    Block, BlockDao, Change, IDS_AT_ONCE, PARTITIONS_AT_ONCE, SHARDS, Turnover, batches, shard_of,
+    Block, BlockDao, Change, IDS_AT_ONCE, IDS_OF_A_SHARD, PARTITIONS_AT_ONCE, SHARDS, Turnover, batches, shard_of,
 };
 use crate::dao::ledger::{Account, Book};
 use crate::dao::ranks::Turned;
@@ -89,7 +89,11 @@ impl Ranker {
             self.blocks.use_span(cx, book, span).await?;
             spans.push(span);
         }
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
+            if round > 0 {
+                // Others may have begun a span.
+                spans = self.blocks.spans(cx, book).await?;
+            }
             let known = self.known(cx, book, &days, &spans).await?;
             let mut changes: Vec<Change> = Vec::new();
             days.retain(|id, of_days| {
@@ -137,7 +141,7 @@ impl Ranker {
             for (of_days, id) in of_shard {
                 let needed = needed(&of_days, spans);
                 let more = needed.iter().filter(|block| !blocks.contains(*block)).count();
-                if ids.len() == IDS_AT_ONCE || (!ids.is_empty() && blocks.len() + more > PARTITIONS_AT_ONCE) {
+                if ids.len() == IDS_OF_A_SHARD || (!ids.is_empty() && blocks.len() + more > PARTITIONS_AT_ONCE) {
                     ask(&mut blocks, &mut ids);
                 }
                 blocks.extend(needed);

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use self::merge::{Ask, Merge, Step};
 use super::error::{ModelError, Violation};
 use crate::dao::blocks::{
-    Block, BlockDao, IDS_AT_ONCE, Lists, PARTITIONS_AT_ONCE, Place, Row, SHARDS, Turnover, cover_used, shard_of,
+    Block, BlockDao, IDS_AT_ONCE, IDS_OF_A_SHARD, Lists, PARTITIONS_AT_ONCE, Place, Row, SHARDS, Turnover, cover_used, shard_of,
 };
 use crate::dao::ledger::Book;
 use crate::dao::ranks::Unranked;
@@ -168,7 +168,7 @@ impl Reports {
         let mut asks: Vec<(Vec<Block>, Vec<Uuid>)> = Vec::new();
         for shard in 0..SHARDS {
             let of_shard: Vec<Uuid> = ids.iter().copied().filter(|id| shard_of(*id) == shard).collect();
-            for some in of_shard.chunks(IDS_AT_ONCE) {
+            for some in of_shard.chunks(IDS_OF_A_SHARD) {
                 asks.extend(blocks.chunks(PARTITIONS_AT_ONCE).map(|blocks| (blocks.to_vec(), some.to_vec())));
             }
         }
