@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::admission::wide::Wide;
 use crate::admission::{Admission, Bounds};
 use crate::auth::Gate;
+use crate::dao::ranks::Unranked;
 use crate::dao::{Daos, traced};
 use crate::metrics::Metrics;
 use crate::models::Level;
@@ -53,6 +54,7 @@ impl Services {
         clock: Clock,
     ) -> Self {
         let lines = Lines::new(Arc::clone(&daos.ledger), figures);
+        let unranked: Arc<dyn Unranked> = Arc::clone(&daos.orders) as _;
         Self {
             orders: Orders::new(
                 lines.clone(),
@@ -60,14 +62,15 @@ impl Services {
                     orders: daos.orders,
                     ledger: Arc::clone(&daos.ledger),
                     payments: daos.payments,
-                    ranks: Arc::clone(&daos.ranks),
+                    blocks: Arc::clone(&daos.blocks),
+                    turnovers: Arc::clone(&daos.turnovers),
                     products: Arc::clone(&daos.products),
                     users: Arc::clone(&daos.users),
                 },
                 cursors.clone(),
                 clock.clone(),
             ),
-            reports: Reports::new(Arc::clone(&daos.ledger), daos.ranks),
+            reports: Reports::new(daos.blocks, daos.turnovers, unranked),
             stocks: Stocks::new(lines, Arc::clone(&daos.ledger), Arc::clone(&daos.products), cursors.clone()),
             products: Products::new(daos.products, daos.ledger, cursors.clone()),
             users: Users::new(daos.users, cursors.clone()),

@@ -2,6 +2,8 @@
 //! ways in which they fail. No IO here; [`cassandra`] and [`memory`] do it, [`contract`] holds both
 //! to the same promises.
 
+pub mod backfill;
+pub mod blocks;
 pub mod cassandra;
 pub mod cluster;
 #[cfg(test)]
@@ -22,6 +24,7 @@ pub mod row;
 pub mod set_aside;
 pub mod trace_turn;
 pub mod traced;
+pub mod turnovers;
 pub mod users;
 
 use std::net::IpAddr;
@@ -44,7 +47,8 @@ pub struct Daos {
     pub ledger: Arc<dyn ledger::LedgerDao>,
     pub orders: Arc<dyn orders::OrderDao>,
     pub payments: Arc<dyn payments::PaymentDao>,
-    pub ranks: Arc<dyn ranks::RankDao>,
+    pub blocks: Arc<dyn blocks::BlockDao>,
+    pub turnovers: Arc<dyn turnovers::TurnoverDao>,
     pub imports: Arc<dyn imports::ImportDao>,
     pub cluster: Arc<dyn cluster::ClusterDao>,
 }

@@ -1,6 +1,7 @@
 //! Rules and use cases of the store. Knows the traits and records of [`crate::dao`] and nothing of
 //! HTTP or of any database.
 
+pub mod backfill;
 pub mod bulk;
 pub mod clock;
 pub mod cluster;

@@ -13,16 +13,19 @@ use tokio::time::Instant;
 use crate::access_log::AccessLog;
 use crate::app::{App, LEASE_SLACK, Limits, Services};
 use crate::auth::Gate;
-use crate::dao::cassandra::migrations::{KeyspaceToCreate, MigrationError, Migrator, expected_version};
+use crate::dao::backfill::Run;
+use crate::dao::cassandra::migrations::{KeyspaceToCreate, Migrated, MigrationError, Migrator, expected_version};
 use crate::dao::cassandra::session::{Connected, Target, connect};
-use crate::dao::cassandra::{self, Observer, StartError, Sweeper, Usage};
+use crate::dao::cassandra::{self, BackfillDaos, Observer, StartError, Sweeper, Usage};
 use crate::edge::Edge;
 use crate::metrics::Metrics;
+use crate::models::backfill::{Backfill, Walked};
 use crate::models::clock::Clock;
 use crate::models::cursor::CursorKey;
 use crate::models::figures::Figures;
 use crate::models::orders::finished::Settler;
 use crate::models::orders::sweep;
+use crate::models::ranker::Ranker;
 use crate::models::{Context, Level};
 use crate::proxies::Proxies;
 use crate::router;
@@ -121,9 +124,9 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
 /// Reaches the database, however long that takes, and gives it to the application. Ends never
 /// while the process lives: it holds the sweepers.
 async fn connect_in_time(app: Arc<App>, settings: Settings, observer: Observer) {
-    let sweepers = loop {
+    let (sweepers, backfill) = loop {
         match connect_once(&app, &settings, &observer).await {
-            Ok(sweepers) => break sweepers,
+            Ok(connected) => break connected,
             Err(error) => {
                 tracing::warn!(%error, "not ready yet, trying again");
                 tokio::time::sleep(TRY_AGAIN).await;
@@ -136,6 +139,7 @@ async fn connect_in_time(app: Arc<App>, settings: Settings, observer: Observer) 
         (sweep::Sweeper::start(orders.clone(), lease, observer.sweeps()), Settler::start(orders.clone()))
     });
     tracing::info!("connected to Cassandra, the schema is there");
+    backfill.finish().await;
     std::future::pending::<()>().await;
     drop((sweepers, orders));
 }
@@ -147,13 +151,18 @@ async fn keep_keys(app: Arc<App>) {
     }
 }
 
-async fn connect_once(app: &App, settings: &Settings, observer: &Observer) -> Result<Vec<Sweeper>, RunError> {
+async fn connect_once(
+    app: &App,
+    settings: &Settings,
+    observer: &Observer,
+) -> Result<(Vec<Sweeper>, Backfill), RunError> {
     let connected = open(settings).await?.map_err(|error| unreachable(settings, &error))?;
     if settings.migrate {
         migrate_with(&connected.session, settings, Level::LocalQuorum, None).await?;
     }
     check_schema(&connected.session, settings).await?;
     check_datacenters(&connected.session, settings).await?;
+    let backfill = backfill(&connected, settings, observer).await?;
     let (daos, sweepers) = cassandra::daos(connected, &usage(settings), observer)
         .await
         .map_err(|error: StartError| RunError::Start(error.to_string()))?;
@@ -162,7 +171,30 @@ async fn connect_once(app: &App, settings: &Settings, observer: &Observer) -> Re
         tracing::warn!(%error, "could not read the database's clock, its own is believed until then");
     }
     app.connect(daos);
-    Ok(sweepers)
+    Ok((sweepers, backfill))
+}
+
+async fn backfill(connected: &Connected, settings: &Settings, observer: &Observer) -> Result<Backfill, RunError> {
+    let daos = cassandra::backfill(connected.clone(), &usage(settings), observer).await;
+    let BackfillDaos { backfill, blocks, turnovers } = daos.map_err(|error| RunError::Start(error.to_string()))?;
+    Ok(Backfill::new(backfill, Ranker::new(blocks, turnovers)))
+}
+
+/// Ranks what earlier versions have listed, as far as time allows: before the first process of this version serves, so that
+/// its reports are whole. A process that serves does what is left.
+async fn rank_old(connected: &Connected, settings: &Settings, deadline: Instant) -> Result<(), RunError> {
+    let start = |error: &dyn std::fmt::Display| RunError::Start(error.to_string());
+    let observer = Observer::register(&Catalogue::new()).map_err(|error| start(&error))?;
+    match backfill(connected, settings, &observer).await?.walk(Run::Before, deadline).await {
+        Ok(Walked::Done) => tracing::info!("what earlier versions ranked is ranked"),
+        Ok(walked) => {
+            tracing::warn!(?walked, "what earlier versions ranked is not all ranked yet, a process that serves goes on")
+        }
+        Err(error) => {
+            tracing::warn!(%error, "what earlier versions ranked is not all ranked yet, a process that serves goes on")
+        }
+    }
+    Ok(())
 }
 
 async fn check_schema(session: &Session, settings: &Settings) -> Result<(), RunError> {
@@ -200,7 +232,9 @@ pub async fn migrate(settings: &Settings, args: &MigrateArgs) -> Result<(), RunE
         }
         _ => None,
     };
-    migrate_with(&connected.session, settings, settings.consistency, create.as_ref()).await
+    let done = migrate_with(&connected.session, settings, settings.consistency, create.as_ref()).await?;
+    // A new keyspace has nothing to rank, and perhaps fewer nodes than replicas.
+    if done.from > 0 { rank_old(&connected, settings, deadline).await } else { Ok(()) }
 }
 
 /// Puts the demo catalogue into the store.
@@ -269,7 +303,7 @@ async fn migrate_with(
     settings: &Settings,
     level: Level,
     create: Option<&KeyspaceToCreate>,
-) -> Result<(), RunError> {
+) -> Result<Migrated, RunError> {
     let deadline = Instant::now() + Duration::from_secs(settings.migrate_timeout_seconds);
     let migrator = Migrator::new(session, &settings.keyspace, serial(settings), deadline).at(level);
     let done = migrator.migrate(create).await?;
@@ -279,7 +313,7 @@ async fn migrate_with(
         to = done.to,
         "the schema is at the expected version"
     );
-    Ok(())
+    Ok(done)
 }
 
 async fn open(settings: &Settings) -> Result<Result<Connected, NewSessionError>, RunError> {

@@ -1,5 +1,7 @@
 //! The store in Cassandra. All of the CQL is here and below.
 
+mod backfill;
+mod blocks;
 mod change;
 mod cluster;
 mod datacenters;
@@ -15,13 +17,13 @@ mod observe;
 mod orders;
 mod payments;
 mod products;
-mod ranks;
 pub mod session;
 mod sweeper;
 #[cfg(test)]
 mod tests;
 mod trace;
 mod tries;
+mod turnovers;
 mod unique;
 mod users;
 mod wary;
@@ -33,8 +35,13 @@ use scylla::statement::{Consistency, SerialConsistency};
 use thiserror::Error;
 
 use self::session::Connected;
+use super::backfill::BackfillDao;
+use super::blocks::BlockDao;
+use super::turnovers::TurnoverDao;
 use super::{Daos, Level};
 
+pub use backfill::CassandraBackfill;
+pub use blocks::CassandraBlocks;
 pub use cluster::CassandraCluster;
 pub use datacenters::refuse_to_decide_apart;
 pub use idempotency::CassandraIdempotency;
@@ -44,8 +51,8 @@ pub use observe::Observer;
 pub use orders::CassandraOrders;
 pub use payments::CassandraPayments;
 pub use products::CassandraProducts;
-pub use ranks::CassandraRanks;
 pub use sweeper::Sweeper;
+pub use turnovers::CassandraTurnovers;
 pub use users::CassandraUsers;
 
 /// How the store uses its database.
@@ -96,7 +103,8 @@ pub async fn daos(
     let ledger = CassandraLedger::prepare(Arc::clone(&database)).await?;
     let orders = CassandraOrders::prepare(Arc::clone(&database)).await?;
     let payments = CassandraPayments::prepare(Arc::clone(&database)).await?;
-    let ranks = CassandraRanks::prepare(Arc::clone(&database)).await?;
+    let blocks = CassandraBlocks::prepare(Arc::clone(&database)).await?;
+    let turnovers = CassandraTurnovers::prepare(Arc::clone(&database)).await?;
     let imports = CassandraImports::prepare(Arc::clone(&database)).await?;
     let cluster = CassandraCluster::prepare(database).await?;
     let (lease, sweeps) = (usage.lease, observer.sweeps());
@@ -108,11 +116,29 @@ pub async fn daos(
         ledger: Arc::new(ledger),
         orders: Arc::new(orders),
         payments: Arc::new(payments),
-        ranks: Arc::new(ranks),
+        blocks: Arc::new(blocks),
+        turnovers: Arc::new(turnovers),
         imports: Arc::new(imports),
         cluster: Arc::new(cluster),
     };
     Ok((daos, sweepers))
+}
+
+/// The DAOs that a backfill asks.
+pub struct BackfillDaos {
+    pub backfill: Arc<dyn BackfillDao>,
+    pub blocks: Arc<dyn BlockDao>,
+    pub turnovers: Arc<dyn TurnoverDao>,
+}
+
+/// Makes the DAOs of a backfill alone.
+pub async fn backfill(connected: Connected, usage: &Usage, observer: &Observer) -> Result<BackfillDaos, StartError> {
+    let database = Arc::new(execute::Database::new(connected, usage, observer));
+    Ok(BackfillDaos {
+        blocks: Arc::new(CassandraBlocks::prepare(Arc::clone(&database)).await?),
+        turnovers: Arc::new(CassandraTurnovers::prepare(Arc::clone(&database)).await?),
+        backfill: Arc::new(CassandraBackfill::prepare(database).await?),
+    })
 }
 
 /// Cassandra's form of a level.

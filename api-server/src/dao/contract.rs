@@ -2,6 +2,7 @@
 //!
 //! Every part works under names of its own, so the suite can run on a store that holds other rows.
 
+mod blocks;
 mod idempotency;
 mod imports;
 pub mod ledger;
@@ -9,7 +10,6 @@ pub mod lists;
 pub mod orders;
 mod payments;
 pub mod products;
-mod ranks;
 pub mod users;
 
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub async fn hold(daos: &Daos) {
     ledger::hold(daos).await;
     orders::hold(daos).await;
     payments::hold(daos).await;
-    ranks::hold(daos).await;
+    blocks::hold(daos).await;
 }
 
 fn cx() -> Context {

@@ -1,6 +1,7 @@
 //! The store in memory: the test double of every DAO, held to the same contract as Cassandra.
 //! Nothing survives the process.
 
+mod blocks;
 mod cluster;
 mod idempotency;
 mod imports;
@@ -8,11 +9,12 @@ mod ledger;
 mod orders;
 mod payments;
 mod products;
-mod ranks;
+mod turnovers;
 mod users;
 
 use std::sync::Arc;
 
+pub use blocks::MemoryBlocks;
 pub use cluster::MemoryCluster;
 pub use idempotency::MemoryIdempotency;
 pub use imports::MemoryImports;
@@ -20,7 +22,7 @@ pub use ledger::MemoryLedger;
 pub use orders::MemoryOrders;
 pub use payments::MemoryPayments;
 pub use products::MemoryProducts;
-pub use ranks::MemoryRanks;
+pub use turnovers::MemoryTurnovers;
 pub use users::MemoryUsers;
 
 use super::{Context, Daos, Level, Receipt};
@@ -37,14 +39,16 @@ fn decided(cx: &Context) -> Receipt {
 
 /// All DAOs over one empty store.
 pub fn daos() -> Daos {
+    let (ledger, orders) = (Arc::new(MemoryLedger::default()), Arc::new(MemoryOrders::default()));
     Daos {
         products: Arc::new(MemoryProducts::default()),
         users: Arc::new(MemoryUsers::default()),
         idempotency: Arc::new(MemoryIdempotency::default()),
-        ledger: Arc::new(MemoryLedger::default()),
-        orders: Arc::new(MemoryOrders::default()),
+        blocks: Arc::new(MemoryBlocks::default()),
+        turnovers: Arc::new(MemoryTurnovers::new(Arc::clone(&ledger), Arc::clone(&orders))),
+        ledger,
+        orders,
         payments: Arc::new(MemoryPayments::default()),
-        ranks: Arc::new(MemoryRanks::default()),
         imports: Arc::new(MemoryImports::default()),
         cluster: Arc::new(MemoryCluster),
     }

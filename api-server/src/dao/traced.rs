@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tracing::{Instrument as _, info_span};
 use uuid::Uuid;
 
+use super::blocks::{Block, BlockDao, Change, Lists, Row, Turnover};
 use super::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Ring};
 use super::idempotency::{Answer, Begun, Claim, IdempotencyDao};
 use super::imports::{Ended, Import, ImportDao, Kind};
@@ -16,8 +17,9 @@ use super::orders::{self, Note, Order, OrderDao, Swept};
 use super::page::{PageEnd, Position};
 use super::payments::{Payment, PaymentDao};
 use super::products::{self, PageQuery, Product, ProductDao, ProductSink};
-use super::ranks::{RankDao, Slot, Turned, Unranked};
+use super::ranks::{Turned, Unranked};
 use super::row::{Inserted, Removed, Replaced};
+use super::turnovers::{OnDay, TurnoverDao};
 use super::users::{StoredUser, User, UserDao, UserSink};
 use super::{Context, DaoError, Daos, Level, Receipt};
 
@@ -33,7 +35,8 @@ pub fn daos(daos: Daos) -> Daos {
         ledger: Arc::new(Traced(daos.ledger)),
         orders: Arc::new(Traced(daos.orders)),
         payments: Arc::new(Traced(daos.payments)),
-        ranks: Arc::new(Traced(daos.ranks)),
+        blocks: Arc::new(Traced(daos.blocks)),
+        turnovers: Arc::new(Traced(daos.turnovers)),
         imports: Arc::new(Traced(daos.imports)),
         cluster: Arc::new(Traced(daos.cluster)),
     }
@@ -147,11 +150,23 @@ traced!(PaymentDao, "payments", {
     fn of(cx: &Context, order: Uuid) -> Result<Vec<Payment>, DaoError>;
 });
 
-traced!(RankDao, "ranks", {
-    fn put(cx: &Context, account: Account, slot: Slot, version: i64) -> Result<(), DaoError>;
-    fn remove(cx: &Context, account: Account, slot: Slot, version: i64) -> Result<(), DaoError>;
-    fn slots(cx: &Context, book: Book, below: Slot, limit: usize) -> Result<Vec<Slot>, DaoError>;
-    fn members(cx: &Context, book: Book, slot: Slot, after: Option<Uuid>, limit: usize) -> Result<Vec<Uuid>, DaoError>;
+traced!(BlockDao, "blocks", {
+    fn turnovers(
+        cx: &Context,
+        book: Book,
+        blocks: &[Block],
+        ids: &[Uuid],
+    ) -> Result<Vec<(Uuid, Block, Turnover)>, DaoError>;
+    fn rows(cx: &Context, lists: &Lists) -> Result<(Vec<Row>, Receipt), DaoError>;
+    fn write(cx: &Context, changes: &[Change]) -> Result<(), DaoError>;
+    fn remove(cx: &Context, book: Book, row: &Row, version: i64) -> Result<(), DaoError>;
+    fn spans(cx: &Context, book: Book) -> Result<Vec<Block>, DaoError>;
+    fn use_span(cx: &Context, book: Book, span: Block) -> Result<(), DaoError>;
+});
+
+traced!(TurnoverDao, "turnovers", {
+    fn on_day(cx: &Context, book: Book, day: i32, ids: &[Uuid]) -> Result<Vec<OnDay>, DaoError>;
+    fn on_all_days(cx: &Context, book: Book, ids: &[Uuid]) -> Result<Vec<OnDay>, DaoError>;
 });
 
 traced!(

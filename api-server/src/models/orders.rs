@@ -28,13 +28,14 @@ use super::payments::{Paid, told_by};
 use super::precondition::Condition;
 use super::products::product_archived;
 use super::ranker::Ranker;
+use crate::dao::blocks::BlockDao;
 use crate::dao::ledger::LedgerDao;
 use crate::dao::orders::{Contents, Note, OrderDao, Replaced, Stored};
 pub use crate::dao::orders::{Filter, Order, Status};
 use crate::dao::payments::PaymentDao;
 use crate::dao::price::Price;
 use crate::dao::products::ProductDao;
-use crate::dao::ranks::RankDao;
+use crate::dao::turnovers::TurnoverDao;
 use crate::dao::users::UserDao;
 use crate::dao::{Context, DaoError, Receipt};
 
@@ -55,7 +56,8 @@ pub struct Daos {
     pub orders: Arc<dyn OrderDao>,
     pub ledger: Arc<dyn LedgerDao>,
     pub payments: Arc<dyn PaymentDao>,
-    pub ranks: Arc<dyn RankDao>,
+    pub blocks: Arc<dyn BlockDao>,
+    pub turnovers: Arc<dyn TurnoverDao>,
     pub products: Arc<dyn ProductDao>,
     pub users: Arc<dyn UserDao>,
 }
@@ -66,7 +68,7 @@ const ATTEMPTS: u8 = 16;
 impl Orders {
     /// Use cases over DAOs; `lines` are those of the process.
     pub fn new(lines: Lines, daos: Daos, cursors: CursorKey, clock: Clock) -> Self {
-        let ranker = Ranker::new(Arc::clone(&daos.ledger), Arc::clone(&daos.ranks));
+        let ranker = Ranker::new(Arc::clone(&daos.blocks), Arc::clone(&daos.turnovers));
         Self { lines, daos, ranker, cursors, clock, finished: Arc::default() }
     }
 

@@ -365,6 +365,15 @@ impl Database {
         Ok(())
     }
 
+    /// Runs absolute writes in one request, however many they are: of one partition, or few of several.
+    pub async fn write_together(
+        &self,
+        cx: &Context,
+        writes: &[(&Statement, Vec<Bound>)],
+    ) -> Result<Option<Receipt>, DaoError> {
+        if writes.is_empty() { Ok(None) } else { self.write_batch(cx, writes).await.map(Some) }
+    }
+
     async fn write_batch(&self, cx: &Context, writes: &[(&Statement, Vec<Bound>)]) -> Result<Receipt, DaoError> {
         let mut batch = Batch::new(BatchType::Unlogged);
         batch.set_is_idempotent(true);

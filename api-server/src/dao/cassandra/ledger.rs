@@ -21,8 +21,9 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use scylla::value::MaybeUnset;
 use uuid::Uuid;
 
+pub use self::rows::DAYS;
 use self::rows::{
-    BALANCE, BLOCK, DAYS, IDS, MOVEMENT, MOVEMENTS, balance_of, day_of, is_of, key_of, key_of_id, listed, met_of,
+    BALANCE, BLOCK, IDS, MOVEMENT, MOVEMENTS, balance_of, day_of, is_of, key_of, key_of_id, listed, met_of,
     movements_of, values_of,
 };
 use self::settling::Settling;

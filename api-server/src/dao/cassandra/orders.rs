@@ -15,6 +15,7 @@ use scylla::value::CqlTimestamp;
 use uuid::Uuid;
 
 use self::notes::Notes;
+pub use self::pages::first_id;
 use self::pages::{Pages, SETTLED_MS};
 use self::rows::{COLUMNS, Lines, Row, order_of};
 use super::StartError;

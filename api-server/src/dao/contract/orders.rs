@@ -47,14 +47,14 @@ pub fn order(user: Uuid) -> Order {
     }
 }
 
-async fn insert(daos: &Daos, order: &Order) -> Stored {
+pub async fn insert(daos: &Daos, order: &Order) -> Stored {
     match daos.orders.insert(&cx(), order, Uuid::new_v4()).await {
         Ok(Inserted::Done(stored, _)) => stored,
         other => panic!("{other:?}"),
     }
 }
 
-async fn become_of(daos: &Daos, before: &Stored, status: Status) -> Stored {
+pub async fn become_of(daos: &Daos, before: &Stored, status: Status) -> Stored {
     let after = Order { status, version: before.order.version + 1, ..before.order.clone() };
     let stored = match daos.orders.replace(&cx(), before, &after, Uuid::new_v4()).await {
         Ok(Replaced::Done(stored, _)) => stored,

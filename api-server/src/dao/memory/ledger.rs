@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{decided, read};
+use crate::dao::blocks::Turnover;
 use crate::dao::ledger::{Account, Balance, Glimpse, LedgerDao, Met, Movement, Posted, Posting};
 use crate::dao::{Context, DaoError, Receipt};
 
@@ -39,6 +40,14 @@ pub struct MemoryLedger {
 impl MemoryLedger {
     fn accounts(&self) -> MutexGuard<'_, HashMap<Account, Entry>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What an account turned over by day.
+    pub fn turned_over(&self, account: Account) -> BTreeMap<i32, Turnover> {
+        let accounts = self.accounts();
+        let Some(entry) = accounts.get(&account) else { return BTreeMap::new() };
+        let version = entry.balance.version;
+        entry.days.iter().map(|(day, amount)| (*day, Turnover { amount: *amount, version })).collect()
     }
 }
 

@@ -9,8 +9,9 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{decided, read};
+use crate::dao::blocks::Turnover;
 use crate::dao::orders::{
-    Filter, Inserted, NOTES_AT_ONCE, Note, OLD_NOTES, Order, OrderDao, Replaced, Stored, Swept, whole,
+    Filter, Inserted, NOTES_AT_ONCE, Note, OLD_NOTES, Order, OrderDao, Replaced, Status, Stored, Swept, whole,
 };
 use crate::dao::page::{PageEnd, Position};
 use crate::dao::ranks::{Turned, Unranked};
@@ -35,6 +36,19 @@ pub struct MemoryOrders {
 impl MemoryOrders {
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a user spent by day.
+    pub fn spent(&self, user: Uuid) -> BTreeMap<i32, Turnover> {
+        let tables = self.tables();
+        let listed = tables.listed.iter().filter_map(|id| tables.orders.get(id)).map(|stored| &stored.order);
+        let mut days: BTreeMap<i32, Turnover> = BTreeMap::new();
+        for order in listed.filter(|order| order.user == user) {
+            let amount = if order.status == Status::Cancelled { 0 } else { order.total };
+            let spent = days.entry(order.day()).or_default();
+            *spent = spent.plus(Turnover { amount, version: order.version });
+        }
+        days
     }
 }
 

@@ -109,7 +109,7 @@ impl Shop {
 
     fn process(&self) -> Orders {
         let daos = &self.daos;
-        self.orders(Arc::clone(&daos.orders), Arc::clone(&daos.ledger), Arc::clone(&daos.ranks))
+        self.orders(Arc::clone(&daos.orders), Arc::clone(&daos.ledger), Arc::clone(&daos.blocks))
     }
 
     /// A process that dies after some writes.
@@ -117,15 +117,22 @@ impl Shop {
         self.orders(
             Arc::new(Mortal(Arc::clone(&self.daos.orders), Arc::clone(life))),
             Arc::new(Mortal(Arc::clone(&self.daos.ledger), Arc::clone(life))),
-            Arc::new(Mortal(Arc::clone(&self.daos.ranks), Arc::clone(life))),
+            Arc::new(Mortal(Arc::clone(&self.daos.blocks), Arc::clone(life))),
         )
     }
 
-    fn orders(&self, orders: Arc<dyn OrderDao>, ledger: Arc<dyn LedgerDao>, ranks: Arc<dyn RankDao>) -> Orders {
+    fn orders(&self, orders: Arc<dyn OrderDao>, ledger: Arc<dyn LedgerDao>, blocks: Arc<dyn BlockDao>) -> Orders {
         let (products, users) = (Arc::clone(&self.daos.products), Arc::clone(&self.daos.users));
         let payments = Arc::clone(&self.daos.payments);
-        let daos = Daos { orders, ledger: Arc::clone(&ledger), payments, ranks, products, users };
+        let turnovers = Arc::clone(&self.daos.turnovers);
+        let daos = Daos { orders, ledger: Arc::clone(&ledger), payments, blocks, turnovers, products, users };
         Orders::new(Lines::new(ledger, Figures::unseen()), daos, CursorKey::new(b"0123456789abcdef"), Clock::default())
+    }
+
+    /// As a process has them: what notes still tell of is looked at.
+    fn reports(&self) -> Reports {
+        let unranked = Arc::clone(&self.daos.orders) as _;
+        Reports::new(Arc::clone(&self.daos.blocks), Arc::clone(&self.daos.turnovers), unranked)
     }
 
     fn draft(&self, quantities: &[i64]) -> Draft {
@@ -149,14 +156,18 @@ impl Shop {
         self.sweep().await;
         assert_eq!(self.notes().await, 0, "{what}: notes");
         let live = self.books(known, what).await;
-        let reports = Reports::new(Arc::clone(&self.daos.ledger), Arc::clone(&self.daos.ranks));
+        let reports = self.reports();
         let mut sold = BTreeMap::<Uuid, i64>::new();
         for line in live.iter().flat_map(|order| &order.lines) {
             *sold.entry(line.product).or_default() += line.quantity;
         }
+        let spent: i64 = live.iter().map(|order| order.total).sum();
         for days in [None, Some(day_of(crate::dao::now_ms()) - 1..=i32::MAX)] {
             let (sellers, _) = reports.top(&cx(), Book::Stock, 100, days.clone()).await.unwrap();
             assert_eq!(sellers.into_iter().collect::<BTreeMap<_, _>>(), sold, "{what}: best sellers");
+            let (spenders, _) = reports.top(&cx(), Book::Spending, 100, days).await.unwrap();
+            let expected: Vec<(Uuid, i64)> = (spent > 0).then_some((self.user, spent)).into_iter().collect();
+            assert_eq!(spenders, expected, "{what}: spenders");
         }
     }
 
@@ -512,7 +523,7 @@ async fn a_product_that_a_refused_order_moved_to_another_class_is_still_in_the_r
     orders.create(&cx(), shop.draft(&[7]), Identity::generate()).await.unwrap();
     orders.settle_finished().await;
     shop.sweep().await;
-    let reports = Reports::new(Arc::clone(&shop.daos.ledger), Arc::clone(&shop.daos.ranks));
+    let reports = shop.reports();
     assert_eq!(reports.top(&cx(), Book::Stock, 10, None).await.unwrap().0, [(product, first + 7)]);
 }
 
@@ -554,7 +565,7 @@ async fn reports_follow_the_orders_day_by_day() {
     for quantities in [[1, 4], [2, 1], [3, 1]] {
         made.push(orders.create(&cx(), shop.draft(&quantities), Identity::generate()).await.unwrap().0.id);
     }
-    let reports = Reports::new(Arc::clone(&shop.daos.ledger), Arc::clone(&shop.daos.ranks));
+    let reports = shop.reports();
     let (one, two) = (shop.products[0], shop.products[1]);
     let top = async |limit, days| {
         orders.settle_finished().await;

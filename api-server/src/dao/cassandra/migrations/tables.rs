@@ -20,6 +20,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 7, name: "orders written once", statements: super::orders::NOTES },
     Migration { version: 8, name: "payments", statements: super::orders::PAYMENTS },
     Migration { version: 9, name: "queues of orders", statements: super::orders::QUEUES },
+    Migration { version: 10, name: "blocks of days", statements: super::ranks::BLOCKS },
 ];
 
 const PRODUCTS: &[&str] = &[

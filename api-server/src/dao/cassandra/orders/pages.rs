@@ -299,7 +299,7 @@ fn last_ms(filter: &Filter) -> i64 {
 }
 
 /// The least time-ordered id of a moment.
-fn first_id(at_ms: i64) -> Uuid {
+pub fn first_id(at_ms: i64) -> Uuid {
     let millis = u128::try_from(at_ms.clamp(0, (1 << 48) - 1)).unwrap_or(0);
     Uuid::from_u128((millis << 80) | (0x7 << 76) | (0x2 << 62))
 }

@@ -10,10 +10,11 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use crate::dao::blocks::{Block, BlockDao, Change, Lists, Row, Turnover};
 use crate::dao::ledger::{Account, Balance, Book, Glimpse, LedgerDao, Movement, Posted, Posting};
 use crate::dao::orders::{Filter, Inserted, Note, Order, OrderDao, Replaced, Stored, Swept};
 use crate::dao::page::{PageEnd, Position};
-use crate::dao::ranks::{RankDao, Slot, Turned, Unranked};
+use crate::dao::ranks::{Turned, Unranked};
 use crate::dao::{Context, DaoError, Receipt};
 
 /// How many writes a process has left.
@@ -221,29 +222,37 @@ impl Unranked for Mortal<dyn OrderDao> {
 }
 
 #[async_trait]
-impl RankDao for Mortal<dyn RankDao> {
-    async fn put(&self, cx: &Context, account: Account, slot: Slot, version: i64) -> Result<(), DaoError> {
-        self.1.write(self.0.put(cx, account, slot, version)).await
-    }
-
-    async fn remove(&self, cx: &Context, account: Account, slot: Slot, version: i64) -> Result<(), DaoError> {
-        self.1.write(self.0.remove(cx, account, slot, version)).await
-    }
-
-    async fn slots(&self, cx: &Context, book: Book, below: Slot, limit: usize) -> Result<Vec<Slot>, DaoError> {
-        self.1.read().await?;
-        self.0.slots(cx, book, below, limit).await
-    }
-
-    async fn members(
+impl BlockDao for Mortal<dyn BlockDao> {
+    async fn turnovers(
         &self,
         cx: &Context,
         book: Book,
-        slot: Slot,
-        after: Option<Uuid>,
-        limit: usize,
-    ) -> Result<Vec<Uuid>, DaoError> {
+        blocks: &[Block],
+        ids: &[Uuid],
+    ) -> Result<Vec<(Uuid, Block, Turnover)>, DaoError> {
         self.1.read().await?;
-        self.0.members(cx, book, slot, after, limit).await
+        self.0.turnovers(cx, book, blocks, ids).await
+    }
+
+    async fn rows(&self, cx: &Context, lists: &Lists) -> Result<(Vec<Row>, Receipt), DaoError> {
+        self.1.read().await?;
+        self.0.rows(cx, lists).await
+    }
+
+    async fn write(&self, cx: &Context, changes: &[Change]) -> Result<(), DaoError> {
+        self.1.write(self.0.write(cx, changes)).await
+    }
+
+    async fn remove(&self, cx: &Context, book: Book, row: &Row, version: i64) -> Result<(), DaoError> {
+        self.1.write(self.0.remove(cx, book, row, version)).await
+    }
+
+    async fn spans(&self, cx: &Context, book: Book) -> Result<Vec<Block>, DaoError> {
+        self.1.read().await?;
+        self.0.spans(cx, book).await
+    }
+
+    async fn use_span(&self, cx: &Context, book: Book, span: Block) -> Result<(), DaoError> {
+        self.1.write(self.0.use_span(cx, book, span)).await
     }
 }

@@ -450,9 +450,9 @@ fn gated(shop: &Shop, turnstile: &Arc<Turnstile>) -> Orders {
         Arc::new(Gated(Arc::clone(&shop.daos.orders), Arc::clone(turnstile))),
         Arc::new(Gated(Arc::clone(&shop.daos.ledger), Arc::clone(turnstile))),
         // Where an account is ranked is looked at again by each report.
-        Arc::clone(&shop.daos.ranks),
+        Arc::clone(&shop.daos.blocks),
     );
-    orders.ranker = Ranker::new(Arc::clone(&shop.daos.ledger), Arc::clone(&shop.daos.ranks));
+    orders.ranker = Ranker::new(Arc::clone(&shop.daos.blocks), Arc::clone(&shop.daos.turnovers));
     orders
 }
 

@@ -1,0 +1,175 @@
+//! Ranks what the ranks of earlier versions have listed: once before processes of this version serve, and once more for what
+//! processes of the version before have changed meanwhile. Harmless to repeat. IO only through the DAOs' traits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::ranker::Ranker;
+use crate::dao::backfill::{BackfillDao, Progress, Run};
+use crate::dao::ledger::Book;
+use crate::dao::{Context, DaoError};
+
+/// Accounts that are ranked together.
+const AT_ONCE: usize = 100;
+/// Deadline of these.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// A roll-out has ended by then: processes of the version before have gone.
+const ROLLED_OUT: Duration = Duration::from_secs(3_600);
+/// Between two looks whether a run is done, and after a failure.
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
+
+/// See the module.
+#[derive(Clone)]
+pub struct Backfill {
+    dao: Arc<dyn BackfillDao>,
+    ranker: Ranker,
+}
+
+/// How a walk ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Walked {
+    /// Every account was ranked, now or before.
+    Done,
+    /// Another worker is at it.
+    Held,
+    /// The time was up; the next walk goes on.
+    OutOfTime,
+}
+
+impl Backfill {
+    /// A backfill over DAOs.
+    pub fn new(dao: Arc<dyn BackfillDao>, ranker: Ranker) -> Self {
+        Self { dao, ranker }
+    }
+
+    /// Goes on with a run until it is done or time is up.
+    pub async fn walk(&self, run: Run, deadline: Instant) -> Result<Walked, DaoError> {
+        let worker = Uuid::new_v4();
+        for book in [Book::Stock, Book::Spending] {
+            let mut at = self.dao.progress(&Context::within(DEADLINE), run, book).await?;
+            while at != Progress::Done {
+                let cx = Context::within(DEADLINE);
+                if Instant::now() >= deadline {
+                    return Ok(Walked::OutOfTime);
+                }
+                if !self.dao.hold(&cx, run, worker).await? {
+                    return Ok(Walked::Held);
+                }
+                let (ids, next) = self.dao.accounts(&cx, book, at, AT_ONCE).await?;
+                self.ranker.rank_all(&cx, book, &ids).await?;
+                self.dao.set_progress(&cx, run, book, next).await?;
+                at = next;
+            }
+        }
+        Ok(Walked::Done)
+    }
+
+    /// Does what is left of the first run, and the second one once a roll-out has ended.
+    pub async fn finish(&self) {
+        self.finish_run(Run::Before).await;
+        tokio::time::sleep(ROLLED_OUT).await;
+        self.finish_run(Run::After).await;
+    }
+
+    async fn finish_run(&self, run: Run) {
+        loop {
+            match self.walk(run, Instant::now() + LOOK_AGAIN).await {
+                Ok(Walked::Done) => return,
+                Ok(Walked::OutOfTime) => {}
+                Ok(Walked::Held) => tokio::time::sleep(LOOK_AGAIN).await,
+                Err(error) => {
+                    tracing::warn!(%error, run = run.name(), "what earlier versions ranked is not all ranked yet, going on later");
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::dao::blocks::{Block, BlockDao, shard_of};
+    use crate::dao::ledger::Account;
+    use crate::models::ranker::tests::{Books, Counted, cx};
+
+    /// Accounts of one slot; fails at every third page.
+    #[derive(Default)]
+    struct Old {
+        accounts: Vec<Uuid>,
+        progress: Mutex<BTreeMap<(&'static str, Book), Progress>>,
+        pages: Mutex<usize>,
+        worker: Mutex<Option<Uuid>>,
+    }
+
+    #[async_trait]
+    impl BackfillDao for Old {
+        async fn accounts(
+            &self,
+            _cx: &Context,
+            _book: Book,
+            at: Progress,
+            limit: usize,
+        ) -> Result<(Vec<Uuid>, Progress), DaoError> {
+            let mut pages = self.pages.lock().unwrap();
+            *pages += 1;
+            if pages.is_multiple_of(3) {
+                return Err(DaoError::Contended);
+            }
+            let Progress::At { after, .. } = at else { return Ok((Vec::new(), at)) };
+            let ids: Vec<Uuid> = self.accounts.iter().copied().filter(|id| *id > after).take(limit).collect();
+            let next = ids.last().map_or(Progress::Done, |last| Progress::At { slot: 1, after: *last });
+            Ok((ids, next))
+        }
+
+        async fn progress(&self, _cx: &Context, run: Run, book: Book) -> Result<Progress, DaoError> {
+            Ok(self.progress.lock().unwrap().get(&(run.name(), book)).copied().unwrap_or(Progress::START))
+        }
+
+        async fn set_progress(&self, _cx: &Context, run: Run, book: Book, progress: Progress) -> Result<(), DaoError> {
+            self.progress.lock().unwrap().insert((run.name(), book), progress);
+            Ok(())
+        }
+
+        async fn hold(&self, _cx: &Context, _run: Run, worker: Uuid) -> Result<bool, DaoError> {
+            let mut held = self.worker.lock().unwrap();
+            Ok(*held.get_or_insert(worker) == worker)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_walk_goes_on_where_another_broke_off_and_ranks_every_account() {
+        let (books, blocks) = (Arc::new(Books::default()), Arc::new(Counted::in_memory()));
+        let accounts: Vec<Uuid> = (1..=450_u128).map(Uuid::from_u128).collect();
+        for id in &accounts {
+            books.add(Account::stock(*id), 7, 5);
+        }
+        let old = Arc::new(Old { accounts: accounts.clone(), ..Old::default() });
+        let backfill = Backfill::new(Arc::clone(&old) as _, Ranker::new(Arc::clone(&blocks) as _, books));
+        let soon = Instant::now() + DEADLINE;
+        assert_eq!(backfill.walk(Run::Before, Instant::now()).await, Ok(Walked::OutOfTime));
+        let mut walks = 1;
+        while backfill.walk(Run::Before, soon).await != Ok(Walked::Done) {
+            walks += 1;
+            // The lease of the walk that broke off ends by itself.
+            *old.worker.lock().unwrap() = None;
+        }
+        assert!(walks > 2, "{walks} walks");
+        for id in &accounts {
+            assert_eq!(shard_of(*id), id.as_bytes()[15] % 4);
+            let known = blocks.turnovers(&cx(), Book::Stock, &[Block::ALL], &[*id]).await.unwrap();
+            assert_eq!(known[0].2.amount, 5);
+        }
+        assert_eq!(backfill.walk(Run::Before, soon).await, Ok(Walked::Done), "it is done for good");
+        *old.worker.lock().unwrap() = Some(Uuid::nil());
+        assert_eq!(backfill.walk(Run::After, soon).await, Ok(Walked::Held));
+    }
+}
