@@ -13,9 +13,9 @@ use tokio::time::Instant;
 use crate::access_log::AccessLog;
 use crate::app::{App, LEASE_SLACK, Limits, Services};
 use crate::auth::Gate;
+use crate::dao::backfill::Run;
 use crate::dao::cassandra::migrations::{KeyspaceToCreate, Migrated, MigrationError, Migrator, expected_version};
 use crate::dao::cassandra::session::{Connected, Target, connect};
-use crate::dao::backfill::Run;
 use crate::dao::cassandra::{self, BackfillDaos, Observer, StartError, Sweeper, Usage};
 use crate::edge::Edge;
 use crate::metrics::Metrics;
@@ -169,8 +169,12 @@ async fn rank_old(connected: &Connected, settings: &Settings, deadline: Instant)
     let observer = Observer::register(&Catalogue::new()).map_err(|error| start(&error))?;
     match backfill(connected, settings, &observer).await?.walk(Run::Before, deadline).await {
         Ok(Walked::Done) => tracing::info!("what earlier versions ranked is ranked"),
-        Ok(walked) => tracing::warn!(?walked, "what earlier versions ranked is not all ranked yet, a process that serves goes on"),
-        Err(error) => tracing::warn!(%error, "what earlier versions ranked is not all ranked yet, a process that serves goes on"),
+        Ok(walked) => {
+            tracing::warn!(?walked, "what earlier versions ranked is not all ranked yet, a process that serves goes on")
+        }
+        Err(error) => {
+            tracing::warn!(%error, "what earlier versions ranked is not all ranked yet, a process that serves goes on")
+        }
     }
     Ok(())
 }

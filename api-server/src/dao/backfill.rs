@@ -29,7 +29,10 @@ impl Run {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     /// Slots from this one down, accounts of it after this one.
-    At { slot: i64, after: Uuid },
+    At {
+        slot: i64,
+        after: Uuid,
+    },
     Done,
 }
 
@@ -43,8 +46,13 @@ impl Progress {
 pub trait BackfillDao: Send + Sync {
     /// At most `limit` accounts of one slot from where a run has come to, and where it goes on after them. There may be
     /// none, and more in the next slot.
-    async fn accounts(&self, cx: &Context, book: Book, at: Progress, limit: usize)
-    -> Result<(Vec<Uuid>, Progress), DaoError>;
+    async fn accounts(
+        &self,
+        cx: &Context,
+        book: Book,
+        at: Progress,
+        limit: usize,
+    ) -> Result<(Vec<Uuid>, Progress), DaoError>;
 
     /// How far a run has come.
     async fn progress(&self, cx: &Context, run: Run, book: Book) -> Result<Progress, DaoError>;

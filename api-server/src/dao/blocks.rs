@@ -146,10 +146,7 @@ impl Turnover {
     /// Both together.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
-        Self {
-            amount: self.amount.saturating_add(other.amount),
-            version: self.version.saturating_add(other.version),
-        }
+        Self { amount: self.amount.saturating_add(other.amount), version: self.version.saturating_add(other.version) }
     }
 }
 
@@ -197,16 +194,13 @@ pub struct Change {
 }
 
 impl Change {
-    /// Rows that it writes.
-    const fn rows(&self) -> usize {
-        3
-    }
-
     fn partition(&self) -> (Book, Block, u8) {
         (self.account.book, self.block, shard_of(self.account.id))
     }
 }
 
+/// Rows that a change writes at most.
+const ROWS_OF_A_CHANGE: usize = 3;
 /// Rows that one batch writes to one partition …
 const ROWS_OF_A_PARTITION: usize = 600;
 /// … and to several, of which Cassandra warns beyond 5 KiB or 10 partitions.
@@ -218,8 +212,8 @@ pub fn batches(mut changes: Vec<Change>) -> Vec<Vec<Change>> {
     changes.sort_by_key(|change| (change.partition(), change.account.id));
     let (mut batches, mut mixed, mut partitions) = (Vec::new(), Vec::new(), 0);
     for of_partition in changes.chunk_by(|one, other| one.partition() == other.partition()) {
-        for some in of_partition.chunks(ROWS_OF_A_PARTITION / 3) {
-            let rows = |changes: &[Change]| changes.iter().map(Change::rows).sum::<usize>();
+        for some in of_partition.chunks(ROWS_OF_A_PARTITION / ROWS_OF_A_CHANGE) {
+            let rows = |changes: &[Change]| changes.len() * ROWS_OF_A_CHANGE;
             if rows(some) > ROWS_OF_A_MIXED_BATCH / 2 {
                 batches.push(some.to_vec());
                 continue;
@@ -346,7 +340,7 @@ mod tests {
                 let mut partitions: Vec<_> = batch.iter().map(Change::partition).collect();
                 partitions.dedup();
                 let most = if partitions.len() == 1 { ROWS_OF_A_PARTITION } else { ROWS_OF_A_MIXED_BATCH };
-                prop_assert!(batch.len() * 3 <= most && partitions.len() <= PARTITIONS_OF_A_BATCH);
+                prop_assert!(batch.len() * ROWS_OF_A_CHANGE <= most && partitions.len() <= PARTITIONS_OF_A_BATCH);
             }
         }
     }

@@ -147,7 +147,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_walk_goes_on_where_another_broke_off_and_ranks_every_account() {
-        let (books, blocks) = (Arc::new(Books::default()), Arc::new(Counted::default()));
+        let (books, blocks) = (Arc::new(Books::default()), Arc::new(Counted::in_memory()));
         let accounts: Vec<Uuid> = (1..=450_u128).map(Uuid::from_u128).collect();
         for id in &accounts {
             books.add(Account::stock(*id), 7, 5);

@@ -70,11 +70,7 @@ impl Ranker {
     /// Ranks everything that some accounts ever turned over.
     pub async fn rank_all(&self, cx: &Context, book: Book, ids: &[Uuid]) -> Result<(), DaoError> {
         let asks: Vec<Vec<Uuid>> = ids.chunks(ALL_DAYS_AT_ONCE).map(<[Uuid]>::to_vec).collect();
-        let read = stream::iter(asks).map(|some| async move {
-            // Moved in, so that they live as long as the read.
-            let some = some;
-            self.turnovers.on_all_days(cx, book, &some).await
-        });
+        let read = stream::iter(asks).map(|some| async move { self.turnovers.on_all_days(cx, book, &some).await });
         let read: Vec<Vec<OnDay>> = read.buffered(AT_ONCE).try_collect().await?;
         self.put(cx, book, days_of(read.into_iter().flatten())).await
     }
@@ -106,11 +102,9 @@ impl Ranker {
             if days.is_empty() {
                 return Ok(());
             }
-            let writes = stream::iter(batches(changes).into_iter().map(|batch| async move {
-                // Moved in, so that it lives as long as its write.
-                let batch = batch;
-                self.blocks.write(cx, &batch).await
-            }));
+            let writes = stream::iter(
+                batches(changes).into_iter().map(|batch| async move { self.blocks.write(cx, &batch).await }),
+            );
             writes.buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
         }
         Err(DaoError::Contended)
@@ -149,11 +143,8 @@ impl Ranker {
             }
             ask(&mut blocks, &mut ids);
         }
-        let read = stream::iter(asks).map(|(blocks, ids)| async move {
-            // Moved in, so that they live as long as the read.
-            let (blocks, ids) = (blocks, ids);
-            self.blocks.turnovers(cx, book, &blocks, &ids).await
-        });
+        let read =
+            stream::iter(asks).map(|(blocks, ids)| async move { self.blocks.turnovers(cx, book, &blocks, &ids).await });
         let read: Vec<Vec<(Uuid, Block, Turnover)>> = read.buffer_unordered(AT_ONCE).try_collect().await?;
         Ok(read.into_iter().flatten().map(|(id, block, turnover)| ((id, block), turnover)).collect())
     }

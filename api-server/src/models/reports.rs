@@ -16,7 +16,8 @@ use uuid::Uuid;
 use self::merge::{Ask, Merge, Step};
 use super::error::{ModelError, Violation};
 use crate::dao::blocks::{
-    Block, BlockDao, IDS_AT_ONCE, IDS_OF_A_SHARD, Lists, PARTITIONS_AT_ONCE, Place, Row, SHARDS, Turnover, cover_used, shard_of,
+    Block, BlockDao, IDS_AT_ONCE, IDS_OF_A_SHARD, Lists, PARTITIONS_AT_ONCE, Place, Row, SHARDS, Turnover, cover_used,
+    shard_of,
 };
 use crate::dao::ledger::Book;
 use crate::dao::ranks::Unranked;
@@ -66,7 +67,7 @@ impl Reports {
         }
         let mut receipt = None;
         loop {
-            match merge.next() {
+            match merge.step() {
                 Step::Read(asks) => {
                     for (ask, rows, read) in self.read(cx, book, asks).await? {
                         receipt = Some(read);
@@ -125,11 +126,7 @@ impl Reports {
         };
         let asks = by_day.iter().flat_map(|(day, ids)| ids.chunks(IDS_AT_ONCE).map(move |some| (*day, some.to_vec())));
         let asks: Vec<(i32, Vec<Uuid>)> = asks.collect();
-        let read = stream::iter(asks).map(|(day, ids)| async move {
-            // Moved in, so that they live as long as the read.
-            let ids = ids;
-            self.turnovers.on_day(cx, book, day, &ids).await
-        });
+        let read = stream::iter(asks).map(|(day, ids)| async move { self.turnovers.on_day(cx, book, day, &ids).await });
         let read: Vec<_> = read.buffer_unordered(AT_ONCE).try_collect().await?;
         for on_day in read.into_iter().flatten() {
             add(on_day.id, on_day.turnover.amount);
@@ -143,12 +140,7 @@ impl Reports {
         Ok(sums)
     }
 
-    async fn read(
-        &self,
-        cx: &Context,
-        book: Book,
-        asks: Vec<Ask>,
-    ) -> Result<Vec<(Ask, Vec<Row>, Receipt)>, DaoError> {
+    async fn read(&self, cx: &Context, book: Book, asks: Vec<Ask>) -> Result<Vec<(Ask, Vec<Row>, Receipt)>, DaoError> {
         let read = stream::iter(asks).map(|ask| async move {
             let Ask { blocks, shards, after, limit } = ask.clone();
             let (rows, receipt) = self.blocks.rows(cx, &Lists { book, blocks, shards, after, limit }).await?;
@@ -172,11 +164,8 @@ impl Reports {
                 asks.extend(blocks.chunks(PARTITIONS_AT_ONCE).map(|blocks| (blocks.to_vec(), some.to_vec())));
             }
         }
-        let read = stream::iter(asks).map(|(blocks, ids)| async move {
-            // Moved in, so that they live as long as the read.
-            let (blocks, ids) = (blocks, ids);
-            self.blocks.turnovers(cx, book, &blocks, &ids).await
-        });
+        let read =
+            stream::iter(asks).map(|(blocks, ids)| async move { self.blocks.turnovers(cx, book, &blocks, &ids).await });
         let read: Vec<Vec<(Uuid, Block, Turnover)>> = read.buffer_unordered(AT_ONCE).try_collect().await?;
         let mut sums: HashMap<Uuid, Turnover> = HashMap::new();
         for (id, _, turnover) in read.into_iter().flatten() {
@@ -213,4 +202,4 @@ fn too_many() -> ModelError {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

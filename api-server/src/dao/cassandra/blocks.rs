@@ -35,8 +35,7 @@ impl CassandraBlocks {
     pub async fn prepare(database: Arc<Database>) -> Result<Self, StartError> {
         let (by_id, lists, spans) = ("block_turnovers", "block_lists", "block_spans");
         let key = "book = ? AND block IN ? AND shard";
-        let turnovers =
-            format!("SELECT block, id, amount, version FROM {{ks}}.{by_id} WHERE {key} = ? AND id IN ?");
+        let turnovers = format!("SELECT block, id, amount, version FROM {{ks}}.{by_id} WHERE {key} = ? AND id IN ?");
         let rows = format!(
             "SELECT block, rank, id, amount FROM {{ks}}.{lists} WHERE {key} IN ? AND (rank, id) > (?, ?) \
              PER PARTITION LIMIT ?"

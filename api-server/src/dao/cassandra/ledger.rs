@@ -23,8 +23,7 @@ use uuid::Uuid;
 
 pub use self::rows::DAYS;
 use self::rows::{
-    BALANCE, BLOCK, IDS, MOVEMENT, MOVEMENTS, balance_of, day_of, key_of, key_of_id, listed, movements_of,
-    values_of,
+    BALANCE, BLOCK, IDS, MOVEMENT, MOVEMENTS, balance_of, day_of, key_of, key_of_id, listed, movements_of, values_of,
 };
 use self::settling::Settling;
 use super::StartError;

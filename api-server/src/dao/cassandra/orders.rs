@@ -196,10 +196,7 @@ impl OrderDao for CassandraOrders {
         let (spent, version) = (bigint(spent), bigint(order.version));
         let mut writes = vec![
             (&self.by_time, vec![place.clone(), key.clone()]),
-            (
-                &self.by_user,
-                vec![id(order.user), place.clone(), key.clone(), spent, version, written_at.clone()],
-            ),
+            (&self.by_user, vec![id(order.user), place.clone(), key.clone(), spent, version, written_at.clone()]),
             (&self.user_bucket, vec![id(order.user), place.clone()]),
             (&self.by_status, vec![status(), place.clone(), key.clone(), written_at.clone()]),
             (&self.status_bucket, vec![status(), place.clone()]),

@@ -16,16 +16,25 @@ use super::migrations::{KeyspaceToCreate, Migrator, expected_version};
 use super::products::Intent;
 use super::session::{Connected, Target, connect};
 use super::{
-    CassandraIdempotency, CassandraLedger, CassandraProducts, CassandraUsers, Observer, Usage, execute, sweeper,
+    BackfillDaos, CassandraBlocks, CassandraIdempotency, CassandraLedger, CassandraProducts, CassandraUsers, Observer,
+    Usage, execute, sweeper,
 };
+use crate::dao::backfill::{Progress, Run};
 use crate::dao::cluster::{PlacementError, Replication};
-use crate::dao::contract::{self, ledger as contract_ledger, lists, products};
+use crate::dao::contract::{self, ledger as contract_ledger, lists, orders as contract_orders, products};
 use crate::dao::idempotency::{Answer, Begun, Claim, IdempotencyDao};
-use crate::dao::ledger::{Account, Posted};
+use crate::dao::ledger::{Account, Book, DayTurnover, Posted};
+use crate::dao::orders::{Order, Replaced, Status, Stored};
 use crate::dao::price::Price;
 use crate::dao::products::{Filter, Inserted, LOOKED_AT_MAX, PageQuery, Product, ProductDao};
+use crate::dao::ranks::{Slot, Turned};
 use crate::dao::set_aside::Aside;
 use crate::dao::{Context, DaoError, Daos, Level, TraceTurn, now_ms};
+use crate::models::backfill::{Backfill, Walked};
+use crate::models::ranker::Ranker;
+use crate::models::ranker::tests::Counted;
+use crate::models::reports::Reports;
+use crate::models::reports::tests::{every_report_is_right, fill, orders_of};
 
 /// A keyspace for one test.
 struct Ground {
@@ -611,4 +620,98 @@ async fn the_ring_is_shown_with_its_nodes_keyspaces_and_placement() {
     ground.drop_keyspace().await;
     session.await_schema_agreement().await.unwrap();
     assert!(cluster.ready(&cx()).await.is_err());
+}
+
+/// As a process of the version before makes the next version of an order: its list by user says nothing of what it counts for.
+async fn become_of_old(ground: &Ground, daos: &Daos, before: &Stored, status: Status) -> Stored {
+    let after = Order { status, version: before.order.version + 1, ..before.order.clone() };
+    let Ok(Replaced::Done(stored, _)) = daos.orders.replace(&cx(), before, &after, Uuid::new_v4()).await else {
+        panic!("moved")
+    };
+    let (user, bucket, id) = (stored.order.user, stored.bucket, stored.order.id);
+    ground
+        .cql(&format!("INSERT INTO {{ks}}.orders_by_user (user_id, bucket, id) VALUES ({user}, {bucket}, {id})"))
+        .await;
+    ground.cql(&format!("INSERT INTO {{ks}}.order_user_buckets (user_id, bucket) VALUES ({user}, {bucket})")).await;
+    stored
+}
+
+#[tokio::test]
+async fn what_processes_of_the_version_before_sold_is_in_the_reports_once_it_was_gone_through() {
+    let Some(ground) = Ground::new().await else { return };
+    let daos = ground.daos().await;
+    let made = super::backfill(ground.connected.clone(), &ground.usage(), &Ground::observer()).await;
+    let BackfillDaos { backfill: old, blocks, turnovers } = made.unwrap();
+    let mut users = Vec::new();
+    for at in 0..230_i64 {
+        // Two slots of users; every tenth has ordered.
+        let user = Account::spending(Uuid::now_v7());
+        daos.ranks.put(&cx(), user, Slot(5 + at % 2), 1).await.unwrap();
+        users.push(user.id);
+    }
+    let mut orders = Vec::new();
+    for (at, user) in users.iter().enumerate().filter(|(at, _)| at % 10 == 0) {
+        let total = i64::try_from(at).unwrap() * 100 + 100;
+        let order = Order { total, ..contract_orders::order(*user) };
+        let stored = contract_orders::insert(&daos, &order).await;
+        orders.push(become_of_old(&ground, &daos, &stored, Status::Confirmed).await);
+    }
+    let product = Account::stock(Uuid::now_v7());
+    let mut sold = contract_ledger::posting(0, 1);
+    sold.days = vec![DayTurnover { day: 20_000, before: None, after: 9 }];
+    contract_ledger::post(&daos, product, 0, &sold).await;
+    daos.ranks.put(&cx(), product, Slot(3), 1).await.unwrap();
+
+    let ranker = Ranker::new(Arc::clone(&blocks), Arc::clone(&turnovers));
+    let reports = Reports::new(blocks, Arc::clone(&turnovers), Arc::new(Vec::<Turned>::new()));
+    let top = async |book| reports.top(&cx(), book, 100, None).await.unwrap().0;
+    assert_eq!(top(Book::Spending).await, []);
+    let backfill = Backfill::new(Arc::clone(&old), ranker.clone());
+    let in_time = || Instant::now() + Duration::from_secs(60);
+    assert_eq!(backfill.walk(Run::Before, in_time()).await, Ok(Walked::Done));
+    let truth = |orders: &[Stored]| {
+        let spent = orders.iter().filter(|stored| stored.order.status != Status::Cancelled);
+        let mut spent: Vec<(Uuid, i64)> = spent.map(|stored| (stored.order.user, stored.order.total)).collect();
+        spent.sort_by_key(|(id, spent)| (std::cmp::Reverse(*spent), *id));
+        spent
+    };
+    assert_eq!(top(Book::Spending).await, truth(&orders));
+    assert_eq!(top(Book::Stock).await, [(product.id, 9)]);
+    assert_eq!(old.progress(&cx(), Run::Before, Book::Spending).await, Ok(Progress::Done));
+
+    // While the new version is rolled out one of before cancels an order, which no note tells of.
+    let last = orders.pop().unwrap();
+    orders.push(become_of_old(&ground, &daos, &last, Status::Cancelled).await);
+    assert_eq!(top(Book::Spending).await[0], (last.order.user, last.order.total));
+    let worker = Uuid::new_v4();
+    assert_eq!(old.hold(&cx(), Run::After, worker).await, Ok(true));
+    assert_eq!(old.hold(&cx(), Run::After, worker).await, Ok(true), "renewed");
+    assert_eq!(backfill.walk(Run::After, in_time()).await, Ok(Walked::Held));
+    ground.cql("DELETE worker FROM {ks}.backfills WHERE name = 'after'").await;
+    assert_eq!(backfill.walk(Run::After, in_time()).await, Ok(Walked::Done));
+    assert_eq!(top(Book::Spending).await, truth(&orders));
+
+    // What says nothing is counted by whoever ranks the day, too.
+    let first = &orders[0].order;
+    let again = contract_orders::insert(&daos, &Order { total: 1_000_000, ..contract_orders::order(first.user) }).await;
+    let again = become_of_old(&ground, &daos, &again, Status::Confirmed).await;
+    ranker.rank(&cx(), &[Turned { account: Account::spending(first.user), day: again.order.day() }]).await.unwrap();
+    assert_eq!(top(Book::Spending).await[0], (first.user, 1_000_000 + first.total));
+    ground.drop_keyspace().await;
+}
+
+/// With STORE_TEST_ACCOUNTS accounts.
+#[tokio::test]
+#[ignore = "fills tables for minutes"]
+async fn every_kind_of_report_over_a_million_accounts_takes_few_statements() {
+    let Some(ground) = Ground::new().await else { return };
+    let accounts = std::env::var("STORE_TEST_ACCOUNTS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
+    let database = execute::Database::new(ground.connected.clone(), &ground.usage(), &Ground::observer());
+    let blocks = CassandraBlocks::prepare(Arc::new(database)).await.unwrap();
+    let days = orders_of(accounts, accounts + accounts / 2);
+    let began = Instant::now();
+    fill(&blocks, Book::Stock, &days).await;
+    println!("filled in {} s", began.elapsed().as_secs());
+    every_report_is_right(&Arc::new(Counted::over(blocks)), &days, accounts).await;
+    ground.drop_keyspace().await;
 }

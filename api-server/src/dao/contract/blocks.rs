@@ -106,9 +106,8 @@ async fn lists_are_read_from_their_tops(daos: &Daos) {
         let mut places: Vec<Place> =
             (0..40).map(place).filter(|place| crate::dao::blocks::shard_of(place.id) == shard).collect();
         places.sort_unstable();
-        let of_one = |rows: &[Row]| -> Vec<Place> {
-            rows.iter().filter(|row| row.block == one).map(|row| row.place).collect()
-        };
+        let of_one =
+            |rows: &[Row]| -> Vec<Place> { rows.iter().filter(|row| row.block == one).map(|row| row.place).collect() };
         let all = read(&[shard], Place::TOP, 100).await;
         assert_eq!(of_one(&all), places, "descending, equal ones by id");
         assert!(all.iter().all(|row| row.amount == 1_000_000 || row.block == one));
@@ -145,7 +144,9 @@ async fn what_sold_is_summed_up_by_day(daos: &Daos) {
     sell(1, 20_003, (None, 7)).await;
     let on_day = async |day| daos.turnovers.on_day(&cx(), Book::Stock, day, &[account.id, other.id]).await.unwrap();
     let before = on_day(20_000).await;
-    assert!(matches!(before.as_slice(), [OnDay { id, day: 20_000, turnover: Turnover { amount: 4, .. } }] if *id == account.id));
+    assert!(
+        matches!(before.as_slice(), [OnDay { id, day: 20_000, turnover: Turnover { amount: 4, .. } }] if *id == account.id)
+    );
     assert_eq!(on_day(20_001).await, []);
     sell(2, 20_000, (Some(4), 3)).await;
     let after = on_day(20_000).await;

@@ -56,9 +56,8 @@ impl TurnoverDao for Books {
 }
 
 /// Blocks that count statements, and let others go first now and then.
-#[derive(Default)]
-pub struct Counted {
-    pub blocks: MemoryBlocks,
+pub struct Counted<B = MemoryBlocks> {
+    pub blocks: B,
     pub statements: AtomicUsize,
     pub rows: AtomicUsize,
     /// Bits that tell at which calls others go first.
@@ -66,6 +65,18 @@ pub struct Counted {
 }
 
 impl Counted {
+    /// Over blocks in memory.
+    pub fn in_memory() -> Self {
+        Self::over(MemoryBlocks::default())
+    }
+}
+
+impl<B> Counted<B> {
+    /// Over blocks that are there.
+    pub fn over(blocks: B) -> Self {
+        Self { blocks, statements: AtomicUsize::new(0), rows: AtomicUsize::new(0), yields: 0 }
+    }
+
     async fn count(&self) {
         let at = self.statements.fetch_add(1, Ordering::Relaxed);
         for _ in 0..(self.yields >> (at * 2 % 62)) & 3 {
@@ -75,7 +86,7 @@ impl Counted {
 }
 
 #[async_trait]
-impl BlockDao for Counted {
+impl<B: BlockDao> BlockDao for Counted<B> {
     async fn turnovers(
         &self,
         cx: &Context,
@@ -147,7 +158,7 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
-            let (books, blocks) = (Arc::new(Books::default()), Arc::new(Counted { yields, ..Counted::default() }));
+            let (books, blocks) = (Arc::new(Books::default()), Arc::new(Counted { yields, ..Counted::in_memory() }));
             let ranker = Ranker::new(Arc::clone(&blocks) as _, Arc::clone(&books) as _);
             let run = |(at, day, amount): (u32, i32, i64)| {
                 let (books, ranker) = (&books, &ranker);
@@ -198,7 +209,7 @@ async fn of_a_flush(ranker: &Ranker, blocks: &Counted, books: &Books, day: i32) 
 
 #[tokio::test]
 async fn many_accounts_are_ranked_by_few_statements() {
-    let (books, blocks) = (Arc::new(Books::default()), Arc::new(Counted::default()));
+    let (books, blocks) = (Arc::new(Books::default()), Arc::new(Counted::in_memory()));
     let ranker = Ranker::new(Arc::clone(&blocks) as _, Arc::clone(&books) as _);
     let mut most = 0;
     for day in [20_000, 20_000, 20_001, 20_063, 20_200] {
@@ -215,7 +226,7 @@ async fn many_accounts_are_ranked_by_few_statements() {
 
 #[tokio::test]
 async fn everything_of_an_account_is_ranked_at_once() {
-    let (books, blocks) = (Arc::new(Books::default()), Arc::new(Counted::default()));
+    let (books, blocks) = (Arc::new(Books::default()), Arc::new(Counted::in_memory()));
     let ranker = Ranker::new(Arc::clone(&blocks) as _, Arc::clone(&books) as _);
     let days = [3, 4, 64, 500, 20_000];
     for (at, day) in days.into_iter().enumerate() {

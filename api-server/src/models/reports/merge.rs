@@ -195,7 +195,7 @@ impl Merge {
     }
 
     /// What to do next.
-    pub fn next(&mut self) -> Step {
+    pub fn step(&mut self) -> Step {
         if self.limit == 0 || self.lists.is_empty() {
             return Step::Done;
         }

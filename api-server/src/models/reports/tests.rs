@@ -35,7 +35,7 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
-            let (books, blocks) = (Arc::new(Books::default()), Arc::new(Counted::default()));
+            let (books, blocks) = (Arc::new(Books::default()), Arc::new(Counted::in_memory()));
             // Left in two classes by processes that have since written something of a higher version.
             for (at, day, amount) in stale {
                 let after = Turnover { amount, version: 0 };
@@ -74,14 +74,10 @@ proptest! {
 
 #[tokio::test]
 async fn what_lies_in_a_wrong_class_is_not_told_twice_and_taken_out() {
-    let (books, blocks) = (Arc::new(Books::default()), Arc::new(Counted::default()));
+    let (books, blocks) = (Arc::new(Books::default()), Arc::new(Counted::in_memory()));
     let ranker = Ranker::new(Arc::clone(&blocks) as _, Arc::clone(&books) as _);
-    let stale = Change {
-        account: account(1),
-        block: Block::ALL,
-        before: 0,
-        after: Turnover { amount: 90_000, version: 0 },
-    };
+    let stale =
+        Change { account: account(1), block: Block::ALL, before: 0, after: Turnover { amount: 90_000, version: 0 } };
     blocks.write(&cx(), &[stale]).await.unwrap();
     blocks.write(&cx(), &[Change { before: 1, after: Turnover::default(), ..stale }]).await.unwrap();
     for (at, amount) in [(0, 700), (1, 500)] {
@@ -89,7 +85,13 @@ async fn what_lies_in_a_wrong_class_is_not_told_twice_and_taken_out() {
         ranker.rank(&cx(), &[Turned { account: account(at), day: 1 }]).await.unwrap();
     }
     let reports = Reports::new(Arc::clone(&blocks) as _, Arc::clone(&books) as _, Arc::new(Vec::<Turned>::new()));
-    let all = Lists { book: Book::Stock, blocks: vec![Block::ALL], shards: (0..SHARDS).collect(), after: Place::TOP, limit: 9 };
+    let all = Lists {
+        book: Book::Stock,
+        blocks: vec![Block::ALL],
+        shards: (0..SHARDS).collect(),
+        after: Place::TOP,
+        limit: 9,
+    };
     for rows in [3, 2, 2] {
         assert_eq!(blocks.rows(&cx(), &all).await.unwrap().0.len(), rows);
         let (told, _) = reports.top(&cx(), Book::Stock, 5, None).await.unwrap();
@@ -99,7 +101,7 @@ async fn what_lies_in_a_wrong_class_is_not_told_twice_and_taken_out() {
 
 /// A shop of so many accounts whose orders over 400 days are spread as customers' are: the one at place n orders about
 /// 1/n^0.7 as often as the first. Returns what each account turned over on each day.
-fn orders_of(accounts: usize, orders: usize) -> HashMap<(usize, i32), i64> {
+pub fn orders_of(accounts: usize, orders: usize) -> HashMap<(usize, i32), i64> {
     let mut random = StdRng::seed_from_u64(7);
     let mut days: HashMap<(usize, i32), i64> = HashMap::new();
     let top = f64::from(u32::try_from(accounts).unwrap());
@@ -116,7 +118,7 @@ fn orders_of(accounts: usize, orders: usize) -> HashMap<(usize, i32), i64> {
 }
 
 /// Writes blocks as they are once everything is ranked.
-async fn fill(blocks: &dyn BlockDao, book: Book, days: &HashMap<(usize, i32), i64>) {
+pub async fn fill(blocks: &dyn BlockDao, book: Book, days: &HashMap<(usize, i32), i64>) {
     let mut sums: HashMap<(usize, Block), Turnover> = HashMap::new();
     for ((at, day), amount) in days {
         for block in std::iter::successors(Some(Block::day(*day)), |block| block.parent()) {
@@ -132,9 +134,8 @@ async fn fill(blocks: &dyn BlockDao, book: Book, days: &HashMap<(usize, i32), i6
         let account = Account { book, id: account(at).id };
         Change { account, block, before: 0, after }
     });
-    let writes = stream::iter(batches(changes.collect())).map(|batch| async move {
-        blocks.write(&Context::within(std::time::Duration::from_secs(600)), &batch).await
-    });
+    let writes = stream::iter(batches(changes.collect()))
+        .map(|batch| async move { blocks.write(&Context::within(std::time::Duration::from_secs(600)), &batch).await });
     writes.buffer_unordered(16).try_collect::<Vec<()>>().await.unwrap();
 }
 
@@ -152,8 +153,8 @@ const RANGES: [(&str, Option<(i32, i32)>); 9] = [
 ];
 
 /// Every kind of report is right, by at most 60 statements.
-async fn every_report_is_right(
-    blocks: &Arc<Counted>,
+pub async fn every_report_is_right<B: BlockDao + 'static>(
+    blocks: &Arc<Counted<B>>,
     days: &HashMap<(usize, i32), i64>,
     accounts: usize,
 ) {
@@ -169,12 +170,15 @@ async fn every_report_is_right(
         let mut truth: Vec<(Uuid, i64)> = sums.into_iter().map(|(at, sum)| (account(at).id, sum)).collect();
         truth.sort_by_key(|(id, sum)| (Reverse(*sum), *id));
         for limit in [10, 100] {
-            let (statements, rows) =
-                (blocks.statements.load(Ordering::Relaxed), blocks.rows.load(Ordering::Relaxed));
+            let (statements, rows) = (blocks.statements.load(Ordering::Relaxed), blocks.rows.load(Ordering::Relaxed));
+            let began = std::time::Instant::now();
             let (told, _) = reports.top(&cx(), Book::Stock, limit, range.clone()).await.unwrap();
             let statements = blocks.statements.load(Ordering::Relaxed) - statements;
             let rows = blocks.rows.load(Ordering::Relaxed) - rows;
-            println!("{accounts} accounts, {name}, first {limit}: {statements} statements, {rows} rows");
+            println!(
+                "{accounts} accounts, {name}, first {limit}: {statements} statements, {rows} rows, {} ms",
+                began.elapsed().as_millis()
+            );
             assert_eq!(told, truth[..limit], "{name}, {limit}");
             assert!(statements <= 60, "{name}, {limit}: {statements}");
         }
@@ -183,7 +187,7 @@ async fn every_report_is_right(
 
 #[tokio::test]
 async fn every_kind_of_report_takes_few_statements() {
-    let (accounts, blocks) = (100_000, Arc::new(Counted::default()));
+    let (accounts, blocks) = (100_000, Arc::new(Counted::in_memory()));
     let days = orders_of(accounts, 200_000);
     fill(&blocks.blocks, Book::Stock, &days).await;
     every_report_is_right(&blocks, &days, accounts).await;
@@ -193,7 +197,7 @@ async fn every_kind_of_report_takes_few_statements() {
 #[tokio::test]
 #[ignore = "takes minutes"]
 async fn every_kind_of_report_over_a_million_accounts_takes_few_statements() {
-    let (accounts, blocks) = (1_000_000, Arc::new(Counted::default()));
+    let (accounts, blocks) = (1_000_000, Arc::new(Counted::in_memory()));
     let days = orders_of(accounts, 2_500_000);
     fill(&blocks.blocks, Book::Stock, &days).await;
     every_report_is_right(&blocks, &days, accounts).await;

@@ -57,7 +57,7 @@ impl World {
 
     fn answer(&mut self, mut merge: Merge) -> Vec<(Uuid, i64)> {
         loop {
-            match merge.next() {
+            match merge.step() {
                 Step::Read(asks) => {
                     assert!(!asks.is_empty());
                     for ask in asks {
