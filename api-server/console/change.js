@@ -7,14 +7,14 @@ import { t } from "./text/text.js";
 /** @typedef {import("./types").Answer<any>} Answer */
 /**
  * @typedef {"idle" | "sending" | "done" | "before" | "refused" | "undone" | "unknown" | "moved"} Fate
- * `before`: an earlier try did it. `undone`: 503, nothing was changed. `unknown`: no answer, or 504. `moved`: 412.
+ * `before`: an earlier try did it. `undone`: 503, nothing was changed. `unknown`: no answer, or one that does not tell. `moved`: 412.
  */
 /**
  * @typedef {object} Change
  * @property {Fate} fate
  * @property {Answer | null} answer
- * @property {(ask: Ask, options?: Options) => Promise<Answer>} run
- * @property {() => Promise<Answer | null>} again The same request once more.
+ * @property {(ask: Ask, options?: Options) => Promise<Fate>} run
+ * @property {() => Promise<Fate>} again The same request once more.
  * @property {() => void} clear
  */
 /**
@@ -25,12 +25,12 @@ import { t } from "./text/text.js";
  */
 
 /** @param {Answer} answer @returns {Fate} */
-const fateOf = ({ ok, status, replayed }) => {
+const fateOf = ({ ok, status, replayed, problem }) => {
   if (ok) return replayed ? "before" : "done";
   if (status === 412) return "moved";
   if (status === 503) return "undone";
-  // What else a server fails with says as little as none at all; a key that is in flight is an answer yet to come.
-  if (status === 0 || status >= 500) return "unknown";
+  // What else a server fails with says as little as none at all, and a key that is in flight has its answer yet to come.
+  if (status === 0 || status >= 500 || problem?.type.endsWith(":idempotency_key_in_flight")) return "unknown";
   return "refused";
 };
 
@@ -48,7 +48,7 @@ export function useChange() {
     if (fate === "moved" && repeated && (await options.isDone?.())) fate = "before";
     set({ fate, answer });
     if (fate === "done" || fate === "before") options.then?.(answer);
-    return answer;
+    return fate;
   };
   return {
     ...state,
@@ -57,7 +57,7 @@ export function useChange() {
       last.current = { ask: ask.method === "POST" ? { key: crypto.randomUUID(), ...ask } : ask, options };
       return go(false);
     },
-    again: async () => last.current && go(true),
+    again: async () => (last.current ? go(true) : "idle"),
     clear: () => set({ fate: "idle", answer: null }),
   };
 }

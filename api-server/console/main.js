@@ -82,7 +82,7 @@ function Page() {
     <a class="skip" href="#content" onClick=${skip}>${t("skip")}</a>
     <${Bar} name=${name} />
     <main id="content" tabindex="-1">
-      ${body ?? html`<h1>${t("store")}</h1><p>${t(Object.keys(viewer.value.may).length && name ? "lost" : "nothing")}</p>`}
+      ${body ?? html`<h1>${t("store")}</h1><p>${t(name ? "lost" : "nothing")}</p>`}
     </main>
     <${Answered} />`;
 }

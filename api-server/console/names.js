@@ -1,11 +1,17 @@
-// Names in the place of ids: of products all in one question, of people one each. What was learnt is kept while the page lives.
-import { html, signal, useEffect } from "./html.js";
-import { ask, send } from "./api.js";
+// Names in the place of ids: of products all in one question, of people one each. What was learnt is kept until somebody else signs in.
+import { effect, html, signal, useEffect } from "./html.js";
+import { ask, send, token } from "./api.js";
 
 /** @typedef {{ name: string, detail: string }} Name */
 
 /** @type {import("./vendor/signals.mjs").Signal<Record<string, Name | null>>} */
 const known = signal({});
+
+// The next viewer may be somebody who must not see them.
+effect(() => {
+  token.value;
+  known.value = {};
+});
 
 /** @param {string} id @param {Name | null} name */
 const learn = (id, name) => (known.value = { ...known.value, [id]: name });

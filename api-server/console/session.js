@@ -24,4 +24,5 @@ export async function learn() {
  * @param {string} method
  * @param {string} pattern
  */
-export const may = (method, pattern) => viewer.value?.may[pattern]?.includes(method) ?? false;
+export const may = (method, pattern) =>
+  viewer.value?.may.some(({ path, methods }) => path === pattern && methods.includes(method)) ?? false;

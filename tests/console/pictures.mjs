@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { launch, open } from "./browser.mjs";
 import { api } from "./store.mjs";
 
-const [url, seller] = process.argv.slice(2);
+const [url, , seller] = process.argv.slice(2);
 const into = process.env.STORE_CONSOLE_PICTURES ?? ".";
 const store = api(url, seller);
 const { products, order } = await store.busyDay();

@@ -1,4 +1,5 @@
-// The console in a real browser: node run.mjs <url of the API> <token of the seller> <director> <supplier> <admin>
+// The console in a real browser: node run.mjs <url of the API> <of one that asks for no tokens> <token of the seller>
+// <director> <supplier> <admin>
 import { launch } from "./browser.mjs";
 import { api } from "./store.mjs";
 import * as changes from "./tests/changes.mjs";
@@ -11,14 +12,15 @@ import * as ring from "./tests/ring.mjs";
  * @typedef {object} Given
  * @property {import("playwright-core").Browser} browser
  * @property {string} url
+ * @property {string} openUrl Of an API that asks for no tokens.
  * @property {Record<"seller" | "director" | "supplier" | "admin", string>} tokens
  * @property {ReturnType<typeof api>} store The API as a seller.
  */
 
-const [url, seller, director, supplier, admin] = process.argv.slice(2);
+const [url, openUrl, seller, director, supplier, admin] = process.argv.slice(2);
 const browser = await launch();
 /** @type {Given} */
-const given = { browser, url, tokens: { seller, director, supplier, admin }, store: api(url, seller) };
+const given = { browser, url, openUrl, tokens: { seller, director, supplier, admin }, store: api(url, seller) };
 const only = process.env.STORE_CONSOLE_ONLY;
 const counts = { passed: 0, failed: 0 };
 const began = Date.now();

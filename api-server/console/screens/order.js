@@ -79,9 +79,9 @@ export function OrderScreen({ id }) {
       const now = await read();
       return now !== null && holds(now);
     };
-    const answer = await change.run({ method, path: `/orders/${id}`, body, ifMatch: etag }, { then: read, isDone });
-    // It has moved: what it is now is shown, and the person decides again.
-    if (answer.status === 412 || answer.status === 409) await read();
+    const fate = await change.run({ method, path: `/orders/${id}`, body, ifMatch: etag }, { then: read, isDone });
+    // What it is now is shown, and the person decides again.
+    if (fate === "moved" || fate === "refused") await read();
   };
   const changes = may("PATCH", "/orders/{id}");
   const can = {

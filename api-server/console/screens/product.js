@@ -66,8 +66,7 @@ export function ProductScreen({ id }) {
       if (answer.body) take(answer.body, answer.etag);
       else read().then((now) => now.body && take(now.body, now.etag));
     };
-    const answer = await change.run({ method: "PATCH", path: `/products/${id}`, body, ifMatch }, { then, isDone });
-    if (answer.status === 412) await compare();
+    if (await change.run({ method: "PATCH", path: `/products/${id}`, body, ifMatch }, { then, isDone }) === "moved") await compare();
   };
   const compare = async () => {
     const now = await read();
@@ -81,9 +80,9 @@ export function ProductScreen({ id }) {
   };
   // Sent again after a lost answer it can be 412, too: by its own first try, or by somebody else.
   const again = { ...change, again: async () => {
-    const answer = await change.again();
-    if (answer?.status === 412 && change.fate !== "before") await compare();
-    return answer;
+    const fate = await change.again();
+    if (fate === "moved") await compare();
+    return fate;
   } };
 
   const back = /** @type {[string, string]} */ (["#/products", t("products")]);

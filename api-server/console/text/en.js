@@ -44,8 +44,8 @@ export default {
   "change.refused": "Refused.",
   "change.undone": "Not done.",
   "change.undone.next": "Nothing was changed. It can be sent again as it is.",
-  "change.unknown": "No answer came.",
-  "change.unknown.next": "Whether it was done is not known. Sent again as the same request it is done once.",
+  "change.unknown": "What became of it is not known.",
+  "change.unknown.next": "It may have been done. Sent again as the same request it is done once.",
   "change.again": "Send again",
   "change.moved": "Somebody else changed it meanwhile.",
 

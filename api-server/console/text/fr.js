@@ -46,8 +46,8 @@ export default {
   "change.refused": "Refusé.",
   "change.undone": "Pas fait.",
   "change.undone.next": "Rien n’a changé. La même demande peut être renvoyée.",
-  "change.unknown": "Aucune réponse n’est arrivée.",
-  "change.unknown.next": "On ne sait pas si c’est fait. Renvoyée telle quelle, la demande n’est exécutée qu’une fois.",
+  "change.unknown": "On ne sait pas ce qu’il en est.",
+  "change.unknown.next": "C’est peut-être fait. Renvoyée telle quelle, la demande n’est exécutée qu’une fois.",
   "change.again": "Renvoyer",
   "change.moved": "Quelqu’un l’a modifié entre-temps.",
 

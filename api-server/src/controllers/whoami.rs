@@ -1,6 +1,5 @@
 //! `/whoami`: what the sender of a request may do, so that a page need not show the rest.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -22,8 +21,18 @@ pub struct Viewer {
     /// Role of the token; `null` where the API asks for none, and everybody may do everything.
     #[schema(example = "seller")]
     pub role: Option<&'static str>,
-    /// Path pattern → methods that this role may send.
-    pub may: BTreeMap<&'static str, Vec<&'static str>>,
+    /// What this role may send.
+    pub may: Vec<Allowed>,
+}
+
+/// The methods of one path that a role may send.
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Allowed {
+    /// As the document writes it.
+    #[schema(example = "/products/{id}")]
+    pub path: &'static str,
+    #[schema(example = json!(["GET", "PATCH"]))]
+    pub methods: Vec<&'static str>,
 }
 
 impl Viewer {
@@ -36,7 +45,7 @@ impl Viewer {
         let may = Route::ALL.into_iter().filter(|route| !route.is_of_operations()).filter_map(|route| {
             let cells = roles::cells(route).iter().filter(|cell| allowed(cell.who));
             let methods: Vec<&'static str> = cells.map(|cell| cell.method).collect();
-            (!methods.is_empty()).then_some((route.pattern(), methods))
+            (!methods.is_empty()).then_some(Allowed { path: route.pattern(), methods })
         });
         Self { role: role.map(Role::name), may: may.collect() }
     }
@@ -49,6 +58,7 @@ impl Viewer {
         (status = 200, description = "The role of the token, and each path and method that it may send", body = Viewer),
         (status = 400, response = crate::openapi::Malformed),
         (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 503, response = crate::openapi::Unavailable),
     )
 )]
 pub async fn show(State(_app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
@@ -69,13 +79,17 @@ mod tests {
 
     #[test]
     fn each_role_is_told_of_what_it_may_do_and_nothing_else() {
+        let methods = |viewer: &Viewer, path: &str| {
+            let of_path = viewer.may.iter().find(|allowed| allowed.path == path);
+            of_path.map(|allowed| allowed.methods.clone()).unwrap_or_default()
+        };
         let supplier = Viewer::of(Some(Role::Supplier));
         assert_eq!(supplier.role, Some("supplier"));
-        assert_eq!(supplier.may["/stocks/reports/overview-stocks"], ["GET"]);
-        assert!(!supplier.may.contains_key("/orders") && !supplier.may.contains_key("/cluster/nodes"));
+        assert_eq!(methods(&supplier, "/stocks/reports/overview-stocks"), ["GET"]);
+        assert!(methods(&supplier, "/orders").is_empty() && methods(&supplier, "/cluster/nodes").is_empty());
         let director = Viewer::of(Some(Role::Director));
-        assert_eq!(director.may["/users"], ["GET", "POST"]);
-        assert!(!director.may.contains_key("/products"));
+        assert_eq!(methods(&director, "/users"), ["GET", "POST"]);
+        assert!(methods(&director, "/products").is_empty() && methods(&director, "/metrics").is_empty());
         let anybody = Viewer::of(None);
         assert_eq!((anybody.role, anybody.may), (None, Viewer::of(Some(Role::Admin)).may));
     }

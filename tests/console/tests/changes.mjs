@@ -103,6 +103,7 @@ export async function aSaveWhoseAnswerWasLostIsFoundToBeDone(/** @type {Given} *
   between.fault = () => undefined;
   await page.getByRole("button", { name: "Send again" }).click();
   await fate(page, "before");
+  await page.waitForLoadState("networkidle");
   assert.equal(await page.getByRole("dialog").count(), 0, "it is its own change that it met");
   assert.equal((await given.store.call("GET", `/products/${product.id}`)).version, 2);
   await end();
@@ -121,4 +122,33 @@ export async function anOrderWhoseAnswerWasLostIsPlacedOnce(/** @type {Given} */
   await page.locator(".facts .badge", { hasText: "confirmed" }).waitFor();
   assert.equal(await given.store.quantity(product.id), 9);
   await end();
+}
+
+export async function aSaveThatSomebodyOvertookBetweenItsTriesIsCompared(/** @type {Given} */ given) {
+  const { product, between, page, end } = await opened(given, "products");
+  between.fault = (method) => (method === "PATCH" ? "drop" : undefined);
+  await page.getByLabel("Price").fill("13.25");
+  await page.getByRole("button", { name: "Save" }).click();
+  await fate(page, "unknown");
+  await given.store.call("PATCH", `/products/${product.id}`, { price: 99 });
+  between.fault = () => undefined;
+  await page.getByRole("button", { name: "Send again" }).click();
+  await page.getByRole("dialog").getByText("99.00").waitFor();
+  assert.equal((await given.store.call("GET", `/products/${product.id}`)).price, 99);
+  await end();
+}
+
+export async function anOrderThatMovedMeanwhileIsShownAsItIs(/** @type {Given} */ given) {
+  const product = await given.store.product(4);
+  const [user] = await given.store.call("GET", "/users?limit=1");
+  const order = await given.store.call("POST", "/orders", { user_id: user.id, items: [{ product_id: product.id, quantity: 1 }] });
+  const { page, done } = await open(given.browser, given.url, { token: given.tokens.seller, at: `#/orders/${order.id}`, expects: EXPECTS });
+  await page.getByRole("button", { name: "Pay" }).click();
+  await given.store.call("DELETE", `/orders/${order.id}`);
+  await page.getByRole("dialog").getByLabel("Payment").fill("P-79");
+  await page.keyboard.press("Enter");
+  await page.getByText("Somebody else changed it meanwhile.").waitFor();
+  await page.locator(".facts .badge", { hasText: "cancelled" }).waitFor();
+  assert.equal((await given.store.call("GET", `/orders/${order.id}`)).is_paid, false);
+  await done();
 }

@@ -69,6 +69,16 @@ export async function aSellerASupplierAndADirectorSeeWhatIsTheirs(/** @type {Giv
   }
 }
 
+export async function whereNoTokenIsAskedForNothingIsPasted(/** @type {Given} */ { browser, openUrl }) {
+  const { page, done } = await open(browser, openUrl);
+  await page.getByText("No token is asked for").waitFor();
+  assert.equal((await screens(page)).length, 5);
+  assert.equal(await page.getByRole("button", { name: "Sign out" }).count(), 0);
+  await page.getByRole("link", { name: "Products" }).click();
+  await page.getByText("No product is found.").waitFor();
+  await done();
+}
+
 export async function aTokenThatIsRefusedIsSaidToBe(/** @type {Given} */ { browser, url, tokens }) {
   const { page, done } = await open(browser, url, { expects: /whoami/ });
   await page.getByLabel("Token").fill("a-token-of-nobody");

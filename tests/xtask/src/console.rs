@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::generate::GenerateError;
 use store_suites::monitoring::pictures;
 use store_suites::steps::Check;
-use store_testbed::command::{CommandError, LONG, run};
+use store_testbed::command::{LONG, run};
 
 /// The types of the API for the checker, made from the OpenAPI document.
 pub const TYPES: &str = "tests/console/openapi.d.ts";
@@ -40,13 +41,14 @@ pub fn checks(root: &Path) -> Vec<Check> {
 /// The types that an OpenAPI document has.
 ///
 /// # Errors
-/// [`CommandError`] when npm or node fails.
-pub fn types(root: &Path, openapi: &str) -> Result<String, CommandError> {
+/// [`GenerateError`] when npm or node fails, or there is no room for the document, which is too long for an argument.
+pub fn types(root: &Path, openapi: &str) -> Result<String, GenerateError> {
     let place = root.join("tests/console");
     pictures::npm(&place)?;
-    let mut command = Command::new("node");
-    command.current_dir(&place).arg("types.mjs").arg(openapi);
-    run(&mut command, LONG)
+    let io = |source| GenerateError::Io { action: "writing", path: "a temporary file".into(), source };
+    let document = tempfile::NamedTempFile::new().map_err(io)?;
+    fs::write(document.path(), openapi).map_err(io)?;
+    Ok(run(Command::new("node").current_dir(&place).arg("types.mjs").arg(document.path()), LONG)?)
 }
 
 /// Whether each script has few enough lines.
