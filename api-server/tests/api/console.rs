@@ -15,7 +15,7 @@ use store_api::dao::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementEr
 use store_api::dao::{Context, DaoError, Daos, Level, memory};
 use store_api::seed::{self, Plan};
 use store_api::server::serve;
-use store_suites::monitoring::pictures;
+use store_suites::browser;
 use store_testbed::checkout::root;
 use uuid::Uuid;
 
@@ -239,7 +239,7 @@ async fn the_console_in_a_real_browser() {
     });
     let ended = tokio::task::block_in_place(|| {
         let place = root().join("tests/console");
-        pictures::browser(&place).unwrap();
+        browser::ensure(&place).unwrap();
         let mut node = Command::new("node");
         node.current_dir(&place).arg(std::env::var(SCRIPT).unwrap_or_else(|_| "run.mjs".into()));
         node.args(serving.each_ref().map(|(api, _)| format!("http://{api}"))).args(Role::ALL.map(token_of));

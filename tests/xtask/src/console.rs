@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::generate::GenerateError;
-use store_suites::monitoring::pictures;
+use store_suites::browser;
 use store_suites::steps::Check;
 use store_testbed::command::{LONG, run};
 
@@ -21,7 +21,7 @@ const FILES_MIN: usize = 20;
 pub fn checks(root: &Path) -> Vec<Check> {
     let place = root.join("tests/console");
     let mut checks = vec![("no file of the console is long".to_owned(), short(&root.join("api-server/console")))];
-    if let Err(error) = pictures::npm(&place) {
+    if let Err(error) = browser::npm(&place) {
         checks.push(("packages of npm".to_owned(), Err(error.to_string())));
         return checks;
     }
@@ -44,7 +44,7 @@ pub fn checks(root: &Path) -> Vec<Check> {
 /// [`GenerateError`] when npm or node fails, or there is no room for the document, which is too long for an argument.
 pub fn types(root: &Path, openapi: &str) -> Result<String, GenerateError> {
     let place = root.join("tests/console");
-    pictures::npm(&place)?;
+    browser::npm(&place)?;
     let io = |source| GenerateError::Io { action: "writing", path: "a temporary file".into(), source };
     let document = tempfile::NamedTempFile::new().map_err(io)?;
     fs::write(document.path(), openapi).map_err(io)?;

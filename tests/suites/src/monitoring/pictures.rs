@@ -6,14 +6,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::DASHBOARDS;
+use crate::browser;
 use store_testbed::command::{CommandError, LONG, run};
-use store_testbed::packages::{self, Package};
-
-/// What taking them needs of Debian.
-const PACKAGES: &[Package] = &[
-    Package { name: "chromium", purpose: "pages in a browser" },
-    Package { name: "fonts-dejavu-core", purpose: "the texts in them" },
-];
 
 /// What is in the pictures.
 #[derive(Debug, Clone)]
@@ -28,31 +22,13 @@ pub struct Subject {
     pub store: String,
 }
 
-/// Has Debian's Chromium installed, and in `directory` what its package-lock.json names.
-///
-/// # Errors
-/// [`CommandError`] when apt or npm fails.
-pub fn browser(directory: &Path) -> Result<(), CommandError> {
-    packages::ensure(PACKAGES)?;
-    npm(directory)
-}
-
-/// Has in `directory` what its package-lock.json names, which npm looks at again each time.
-///
-/// # Errors
-/// [`CommandError`] when npm fails.
-pub fn npm(directory: &Path) -> Result<(), CommandError> {
-    run(Command::new("npm").current_dir(directory).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]), LONG)?;
-    Ok(())
-}
-
 /// Writes `<dashboard>.png` of each of the chart's dashboards into a directory.
 ///
 /// # Errors
 /// [`CommandError`] when a program fails; a panel without data is an error, too.
 pub fn take(root: &Path, subject: &Subject, into: &Path) -> Result<(), CommandError> {
     let page: PathBuf = root.join("tests/pictures");
-    browser(&page)?;
+    browser::ensure(&page)?;
     let mut node = Command::new("node");
     node.current_dir(root).arg(page.join("take.mjs")).arg(&subject.prometheus).arg(subject.span.as_secs().to_string());
     node.args([&subject.namespace, &subject.store]).arg(root.join(DASHBOARDS)).arg(into);
