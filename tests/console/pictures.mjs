@@ -19,8 +19,18 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
     const { page } = await open(browser, url, { token: at ? seller : undefined, at: at ?? "", colorScheme, viewport: { width: 1280, height: name === "ring" ? 1560 : 860 } });
     await page.waitForLoadState("networkidle").catch(() => {});
     if (name === "ring") await page.getByLabel(/^10\.0\.0\.12/).first().focus();
+    // The ranges change their colour within a moment.
+    await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished)));
     await page.screenshot({ path: join(into, `${name}-${colorScheme}.png`) });
     await page.context().close();
   }
 }
+const teapot = await store.product(10);
+const { page } = await open(browser, url, { token: seller, at: `#/products/${teapot.id}`, viewport: { width: 1280, height: 860 } });
+await store.call("PATCH", `/products/${teapot.id}`, { name: "Blue teapot, large", brand: "Kestrel" });
+await page.getByLabel("Name").fill("Blue teapot, 1 l");
+await page.getByLabel("Price").fill("14.00");
+await page.getByRole("button", { name: "Save" }).click();
+await page.getByRole("dialog").getByText("Kestrel").waitFor();
+await page.screenshot({ path: join(into, "conflict-light.png") });
 await browser.close();
