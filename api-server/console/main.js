@@ -19,7 +19,7 @@ import { StockListScreen, StockScreen } from "./screens/stock.js";
  * @type {{ name: string, needs: [string, string], list: any, one?: any, fresh?: any, freshNeeds?: [string, string] }[]}
  */
 const SCREENS = [
-  { name: "ring", needs: ["GET", "/cluster/nodes"], list: RingScreen },
+  { name: "ring", needs: ["GET", "/cluster/nodes"], list: RingScreen, one: RingScreen },
   { name: "products", needs: ["GET", "/products"], list: ProductsScreen, one: ProductScreen, fresh: ProductScreen, freshNeeds: ["POST", "/products"] },
   { name: "stock", needs: ["GET", "/stocks"], list: StockListScreen, one: StockScreen },
   { name: "orders", needs: ["GET", "/orders"], list: OrdersScreen, one: OrderScreen, fresh: NewOrderScreen, freshNeeds: ["POST", "/orders"] },

@@ -99,6 +99,7 @@ export function ProductScreen({ id }) {
       set=${(/** @type {string} */ text) => setFields({ ...fields, [name]: text })} ...${more} />`;
   return html`
     <${Head} title=${isNew ? t("product.new") : before.name} back=${back} lead=${archived && t("product.archived")}>
+      ${!isNew && may("GET", "/cluster/placement") && html`<a class="button" href=${`#/ring/products:${id}`}>${t("ring.go")}</a>`}
       ${!isNew && may("GET", "/stocks/{product_id}") && html`<a class="button" href=${`#/stock/${id}`}>${t("product.stock")}</a>`}
     <//>
     <form class="card" onSubmit=${submit}>

@@ -56,24 +56,28 @@ function Nodes({ nodes, reading, shown, show }) {
     </div>`;
 }
 
-/** @param {{ tables: Record<string, { name: string, cql_type: string }[]>, nodes: ClusterNode[], row: Placement | null, place: (row: Placement | null) => void }} given */
-function Where({ tables, nodes, row, place }) {
+/** @param {{ tables: Record<string, { name: string, cql_type: string }[]>, nodes: ClusterNode[], row: Placement | null, place: (row: Placement | null) => void, start: string }} given */
+function Where({ tables, nodes, row, place, start }) {
   const names = Object.keys(tables);
-  const [chosen, setTable] = useState("products");
+  const [given, wanted = ""] = start.split(":");
+  const [chosen, setTable] = useState(given || "products");
   const table = names.includes(chosen) ? chosen : names[0];
-  const [key, setKey] = useState(/** @type {Record<string, string>} */ ({}));
+  const [key, setKey] = useState(/** @type {Record<string, string>} */ ({ id: wanted }));
   const [wrong, setWrong] = useState("");
   const columns = tables[table] ?? [];
   // As they are now, not as they were when the row was looked for.
   const states = Object.fromEntries(nodes.map((node) => [node.host_id, node.state]));
-  const find = async (/** @type {Event} */ event) => {
-    event.preventDefault();
+  const find = async (/** @type {Event | undefined} */ event = undefined) => {
+    event?.preventDefault();
     const values = columns.map(({ name }) => `&key=${encodeURIComponent((key[name] ?? "").trim())}`);
     /** @type {import("../types").Answer<Placement>} */
     const answer = await get(`/cluster/placement?table=${table}${values.join("")}`);
     setWrong(answer.ok ? "" : answer.problem?.detail ?? t("unreachable"));
     place(answer.body);
   };
+  useEffect(() => {
+    if (wanted && columns.length) find();
+  }, [columns.length > 0]);
   return html`
     <section class="card">
       <h2>${t("ring.where")}</h2>
@@ -98,7 +102,8 @@ function Where({ tables, nodes, row, place }) {
     </section>`;
 }
 
-export function RingScreen() {
+/** @param {{ id?: string }} given A row to look for, as `table:key`. */
+export function RingScreen({ id = "" }) {
   const [keyspace, setKeyspace] = useState("");
   const [shown, show] = useState(/** @type {string | null} */ (null));
   const [row, place] = useState(/** @type {Placement | null} */ (null));
@@ -139,6 +144,6 @@ export function RingScreen() {
       <${RingFigure} nodes=${all} ring=${ranges} shown=${shown} show=${show} row=${row} lost=${reading.gone} />
       <p class="muted">${t("ring.help")}</p>
     </div>
-    <${Where} tables=${known.find(({ name }) => name === table?.keyspace)?.tables ?? {}} nodes=${all} row=${row} place=${place} />
+    <${Where} tables=${known.find(({ name }) => name === table?.keyspace)?.tables ?? {}} nodes=${all} row=${row} place=${place} start=${id} />
     <section><h2>${t("ring.nodes")}</h2><${Nodes} nodes=${all} reading=${reading} shown=${shown} show=${show} /></section>`;
 }

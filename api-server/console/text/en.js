@@ -188,6 +188,7 @@ export default {
   "ring.cost.none": "nothing is lost",
   "ring.cost.some": "{share} not served",
   "ring.cost.down": "is down",
+  "ring.go": "Where its row lives",
   "ring.where": "Where a row lives",
   "ring.where.lead": "The key alone decides it: the row need not be there.",
   "ring.table": "Table",

@@ -190,6 +190,7 @@ export default {
   "ring.cost.none": "rien n’est perdu",
   "ring.cost.some": "{share} plus servis",
   "ring.cost.down": "est inactif",
+  "ring.go": "Où vit sa ligne",
   "ring.where": "Où vit une ligne",
   "ring.where.lead": "La clef seule en décide : la ligne n’a pas besoin d’exister.",
   "ring.table": "Table",

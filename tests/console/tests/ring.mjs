@@ -68,6 +68,10 @@ export async function aRowIsFoundByItsKey(/** @type {Given} */ { browser, url, t
   assert.equal(await page.locator(".ring .holds").count(), 6);
   await page.getByRole("button", { name: "Forget it" }).click();
   assert.equal(await page.locator(".ring .holds").count(), 0);
+  await page.goto(`${url}/console#/products/${product.id}`);
+  await page.getByRole("link", { name: "Where its row lives" }).click();
+  await page.getByText(told.token).waitFor();
+  assert.equal(await page.getByLabel("id (uuid)").inputValue(), product.id);
   await done();
 }
 
