@@ -81,7 +81,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 pub async fn page(State(app): State<Arc<App>>, request: Request) -> Response {
     if request.uri().path().ends_with('/') {
         let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+        *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
         response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/console"));
         return response;
     }

@@ -70,7 +70,7 @@ async fn what_a_browser_has_is_not_sent_again_and_another_version_is_not_kept() 
         assert_eq!(store.get(missing).await.status, 404, "{missing}");
     }
     let slash = store.get("/console/").await;
-    assert_eq!((slash.status.as_u16(), slash.header("location")), (308, Some("/console")));
+    assert_eq!((slash.status.as_u16(), slash.header("location")), (307, Some("/console")));
     assert_eq!(store.call("POST", "/console").send().await.status, 405);
 }
 
