@@ -3,6 +3,7 @@
 
 mod answer;
 pub mod cluster;
+pub mod console;
 pub mod csv;
 pub mod docs;
 pub mod graphql;
@@ -14,3 +15,4 @@ pub mod reports;
 pub mod request;
 pub mod stocks;
 pub mod users;
+pub mod whoami;

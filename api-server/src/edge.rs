@@ -48,6 +48,8 @@ pub struct Edge {
     proxies: Proxies,
     /// Whether this is the door of probes and metrics.
     operations: bool,
+    /// Whether the console is served.
+    console: bool,
 }
 
 /// Makes request ids: a random beginning for the process, then a count.
@@ -134,7 +136,7 @@ impl Edge {
     /// The edge of clients.
     pub fn new(app: Arc<App>, router: Router, log: AccessLog) -> Self {
         let ids = Arc::new(RequestIds { process: rand::random(), next: AtomicU64::new(0) });
-        Self { app, router, log, ids, proxies: Proxies::default(), operations: false }
+        Self { app, router, log, ids, proxies: Proxies::default(), operations: false, console: true }
     }
 
     /// The edge of probes and metrics beside this one.
@@ -152,13 +154,20 @@ impl Edge {
     /// The route of a path at this door.
     fn route(&self, path: &str) -> Route {
         let route = Route::of(path);
-        if route.is_of_operations() == self.operations { route } else { Route::Unmatched }
+        let is_here = route.is_of_operations() == self.operations && (self.console || !route.is_of_console());
+        if is_here { route } else { Route::Unmatched }
     }
 
     /// The same behind so many proxies.
     #[must_use]
     pub fn behind(self, proxies: Proxies) -> Self {
         Self { proxies, ..self }
+    }
+
+    /// The same, with a console or without.
+    #[must_use]
+    pub fn with_console(self, console: bool) -> Self {
+        Self { console, ..self }
     }
 
     /// Answers one request; never fails.
@@ -216,7 +225,8 @@ impl Edge {
                         Ok(_traced) => {
                             told.role = admitted;
                             if let Some(role) = admitted
-                                && (request.headers().contains_key(&IDEMPOTENCY_KEY) || route == Route::StockQuery)
+                                && (request.headers().contains_key(&IDEMPOTENCY_KEY)
+                                    || matches!(route, Route::StockQuery | Route::Whoami))
                             {
                                 request.extensions_mut().insert(role);
                             }

@@ -39,13 +39,16 @@ pub enum Route {
     OpenApi,
     Docs,
     DocsFile,
+    Whoami,
+    Console,
+    ConsoleFile,
     /// No pattern fits.
     Unmatched,
 }
 
 impl Route {
     /// Every route with a pattern.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 36] = [
         Self::Products,
         Self::ProductImport,
         Self::ProductExport,
@@ -79,6 +82,9 @@ impl Route {
         Self::OpenApi,
         Self::Docs,
         Self::DocsFile,
+        Self::Whoami,
+        Self::Console,
+        Self::ConsoleFile,
     ];
 
     /// Number of labels, [`Route::Unmatched`] included.
@@ -120,6 +126,9 @@ impl Route {
             Self::OpenApi => "/openapi.json",
             Self::Docs => "/docs",
             Self::DocsFile => "/docs/{file}",
+            Self::Whoami => "/whoami",
+            Self::Console => "/console",
+            Self::ConsoleFile => "/console/{*file}",
             Self::Unmatched => "",
         }
     }
@@ -147,12 +156,18 @@ impl Route {
                 "controller.health"
             }
             Self::OpenApi | Self::Docs | Self::DocsFile => "controller.docs",
+            Self::Whoami => "controller.whoami",
+            Self::Console | Self::ConsoleFile => "controller.console",
             Self::Unmatched => "controller.none",
         }
     }
 
     /// The route that a request path takes.
     pub fn of(path: &str) -> Self {
+        // The files of the page lie in directories; people type the slash at the end.
+        if let Some(file) = path.strip_prefix("/console/") {
+            return if file.is_empty() { Self::Console } else { Self::ConsoleFile };
+        }
         let mut segments = path.split('/');
         // What stands before the first slash: nothing.
         segments.next();
@@ -193,6 +208,8 @@ impl Route {
             (Some("metrics"), None, None) => Self::Metrics,
             (Some("openapi.json"), None, None) => Self::OpenApi,
             (Some("docs"), None, None) => Self::Docs,
+            (Some("whoami"), None, None) => Self::Whoami,
+            (Some("console"), None, None) => Self::Console,
             (Some("docs"), Some(file), None) if !file.is_empty() => Self::DocsFile,
             _ => Self::Unmatched,
         }
@@ -210,7 +227,12 @@ impl Route {
 
     /// Whether what is answered lies in the program itself, and costs no memory however long it takes to be read.
     pub const fn is_in_the_program(self) -> bool {
-        matches!(self, Self::OpenApi | Self::Docs | Self::DocsFile)
+        matches!(self, Self::OpenApi | Self::Docs | Self::DocsFile | Self::Console | Self::ConsoleFile)
+    }
+
+    /// Whether the route is the console's, which may be switched off.
+    pub const fn is_of_console(self) -> bool {
+        matches!(self, Self::Console | Self::ConsoleFile)
     }
 
     /// Whether a request reads row by row: reports, queries, stocks of many products, and lists with conditions.
@@ -246,6 +268,7 @@ mod tests {
     fn every_pattern_is_recognised_as_its_own_route() {
         for route in Route::ALL {
             let path = route.pattern().replace("{id}", "x").replace("{product_id}", "x").replace("{file}", "x.js");
+            let path = path.replace("{*file}", "v/x/y.js");
             assert_eq!(Route::of(&path), route, "{path}");
         }
     }

@@ -11,7 +11,9 @@ use http::{Method, Request, StatusCode, Uri};
 use tower::Service as _;
 
 use crate::app::App;
-use crate::controllers::{cluster, csv, docs, graphql, health, orders, products, reports, stocks, users};
+use crate::controllers::{
+    cluster, console, csv, docs, graphql, health, orders, products, reports, stocks, users, whoami,
+};
 use crate::problem::Problem;
 use crate::route::Route;
 use crate::rules_of_http;
@@ -51,6 +53,10 @@ pub fn build(app: Arc<App>) -> Router {
         .route(Route::OpenApi.pattern(), get(docs::document))
         .route(Route::Docs.pattern(), get(docs::index))
         .route(Route::DocsFile.pattern(), get(docs::file))
+        .route(Route::Whoami.pattern(), get(whoami::show))
+        .route(Route::Console.pattern(), get(console::page))
+        .route("/console/", get(console::page))
+        .route(Route::ConsoleFile.pattern(), get(console::file))
         .fallback(nowhere)
         .method_not_allowed_fallback(other_methods)
         .with_state(app)
@@ -91,6 +97,8 @@ where
         (Route::Product, &Method::GET) => products::show(state, request.into_parts().0).await.into_response(),
         (Route::Products, &Method::GET) => products::list(state, request.into_parts().0).await.into_response(),
         (Route::Orders, &Method::POST) => orders::create(state, request.map(Body::new)).await.into_response(),
+        // Also what lies at another door, or is switched off.
+        (Route::Unmatched, _) => rules_of_http::nowhere(request.uri().path()).into_response(),
         _ => {
             let Ok(response) = router.clone().call(request.map(Body::new)).await;
             response

@@ -31,7 +31,7 @@ use crate::proxies::Proxies;
 use crate::router;
 use crate::seed::{self, Plan};
 use crate::server::{self, Door, Pace};
-use crate::settings::{MigrateArgs, SeedArgs, SerialLevel, Settings, SettingsError};
+use crate::settings::{MigrateArgs, SeedArgs, SerialLevel, Settings, SettingsError, Switch};
 use crate::texts;
 
 /// A command that did not do its work.
@@ -93,7 +93,10 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
     let (listener, probes) = (listen(settings.port)?, listen(settings.operations_port)?);
     let edge = Edge::new(Arc::clone(&app), router::build(Arc::clone(&app)), log);
     let operations = Door { listener: probes, edge: edge.of_operations() };
-    let public = Door { listener, edge: edge.behind(Proxies(settings.trusted_hops)) };
+    let public = Door {
+        listener,
+        edge: edge.behind(Proxies(settings.trusted_hops)).with_console(settings.console == Switch::On),
+    };
     let pace = Pace {
         max_connections: settings.max_connections(),
         first_head_timeout: server::FIRST_HEAD_TIMEOUT,

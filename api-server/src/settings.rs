@@ -157,6 +157,9 @@ pub struct Settings {
     /// Proxies on the way that are believed about client and path
     #[arg(long, env = "STORE_TRUSTED_HOPS", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=8), global = true)]
     pub trusted_hops: u8,
+    /// Whether the console is served at /console
+    #[arg(long, env = "STORE_CONSOLE", default_value = "on", global = true)]
+    pub console: Switch,
     /// A stock of fewer units counts as low in the metrics
     #[arg(long, env = "STORE_LOW_STOCK", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000_000), global = true)]
     pub low_stock: u32,
@@ -190,6 +193,13 @@ pub struct Settings {
 pub enum LogFormat {
     Json,
     Text,
+}
+
+/// Something that is there or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    On,
+    Off,
 }
 
 /// Level of the Paxos phase.

@@ -307,6 +307,10 @@ pub struct ApiSpec {
     #[schemars(range(min = 0, max = 8))]
     #[serde(default, skip_serializing_if = "is_zero")]
     pub trusted_hops: i32,
+    /// Whether the console is served at `/console`: a page over the API that may do what its viewer's token may.
+    /// Default: true.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub console: bool,
     /// ConfigMap of this namespace whose key `ca.crt` has the certificates of the authorities that the API trusts, in
     /// place of those of its image: for an issuer of tokens or a collector behind a company's own. For the issuer it
     /// is read whenever its keys are asked for, for the collector when a pod starts. Default: those of the image.
@@ -591,6 +595,15 @@ fn one() -> i32 {
     1
 }
 
+fn yes() -> bool {
+    true
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_yes(switch: &bool) -> bool {
+    *switch
+}
+
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
 fn is_zero(number: &i32) -> bool {
     *number == 0
@@ -742,6 +755,7 @@ impl Default for ApiSpec {
             ingress: None,
             gateway: None,
             trusted_hops: 0,
+            console: yes(),
             ca_config_map_name: None,
             proxy: None,
             tracing: None,

@@ -131,6 +131,8 @@ pub struct DesiredApi {
     pub gateway: Option<GatewaySpec>,
     /// Proxies before the API that are believed.
     pub trusted_hops: i32,
+    /// Whether the console is served.
+    pub console: bool,
     /// ConfigMap with the authorities that are trusted in place of the image's.
     pub ca_config_map: Option<String>,
     pub proxy: Option<ProxySpec>,
@@ -281,6 +283,7 @@ fn desired_api(spec: &StoreClusterSpec) -> DesiredApi {
         ingress: api.ingress.clone(),
         gateway: api.gateway.clone(),
         trusted_hops: api.trusted_hops,
+        console: api.console,
         ca_config_map: api.ca_config_map_name.clone(),
         proxy: api.proxy.clone(),
         tracing: api.tracing.clone(),

@@ -88,7 +88,7 @@ pub const fn cells(route: Route) -> &'static [Cell] {
         Route::Orders => const { &[by("GET", [Y, N, N, Y]), by("POST", [Y, N, N, Y]), by("PUT", [Y, N, N, Y])] },
         Route::Order => const { &[by("GET", [Y, N, N, Y]), by("PATCH", [Y, N, N, Y]), by("DELETE", [Y, N, N, Y])] },
         Route::HighestSpenders | Route::BestSellers => const { &[by("GET", [Y, Y, N, Y])] },
-        Route::StockOverview => const { &[by("GET", [Y, Y, Y, Y])] },
+        Route::StockOverview | Route::Whoami => const { &[by("GET", [Y, Y, Y, Y])] },
         Route::StockQuery => const { &[by("POST", [Y, Y, Y, Y])] },
         Route::ClusterNodes
         | Route::ClusterRing
@@ -103,7 +103,9 @@ pub const fn cells(route: Route) -> &'static [Cell] {
         | Route::Metrics
         | Route::OpenApi
         | Route::Docs
-        | Route::DocsFile => const { &[Cell { method: "GET", who: Who::Anybody }] },
+        | Route::DocsFile
+        | Route::Console
+        | Route::ConsoleFile => const { &[Cell { method: "GET", who: Who::Anybody }] },
         Route::Unmatched => &[],
     }
 }

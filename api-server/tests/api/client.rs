@@ -92,6 +92,13 @@ impl Store {
         Self::within(daos, Duration::from_secs(60))
     }
 
+    /// A store behind a gate over a database, with a deadline for its requests.
+    pub fn behind_over(gate: Gate, daos: Daos, request_timeout: Duration) -> Self {
+        let store = Self::build(Limits { request_timeout, ..SMALL }, gate);
+        store.app.connect(daos);
+        store
+    }
+
     /// A store over a database with a deadline for its requests.
     pub fn within(daos: Daos, request_timeout: Duration) -> Self {
         let store = Self::build(Limits { request_timeout, bounds: at_most(1000) }, Gate::Off);
@@ -116,6 +123,11 @@ impl Store {
     /// The same behind so many proxies.
     pub fn trusting(self, hops: u8) -> Self {
         Self { edge: self.edge.behind(Proxies(hops)), ..self }
+    }
+
+    /// The same without a console.
+    pub fn without_console(self) -> Self {
+        Self { edge: self.edge.with_console(false), ..self }
     }
 
     /// Its doors on loopback, that of clients first, for a server of its own; and where they are.

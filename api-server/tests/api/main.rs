@@ -6,6 +6,7 @@ mod bad_inputs;
 mod bad_table;
 mod buyers;
 mod client;
+mod console;
 mod csv;
 mod dashboards;
 mod doors;

@@ -91,6 +91,9 @@ fn container(desired: &Desired, settings: &Settings) -> Value {
     if desired.api.trusted_hops > 0 {
         variables.push(env("STORE_TRUSTED_HOPS", desired.api.trusted_hops.to_string()));
     }
+    if !desired.api.console {
+        variables.push(env("STORE_CONSOLE", "off"));
+    }
     variables.extend(auth_env(&desired.api.auth));
     let of_issuer = desired.api.auth.oidc.as_ref().is_some_and(|oidc| oidc.allow_http);
     if of_issuer || desired.api.tracing.as_ref().is_some_and(|tracing| tracing.allow_http) {

@@ -228,6 +228,17 @@ fn another_image_or_keyspace_is_another_schema_job() {
 }
 
 #[test]
+fn the_console_is_switched_off_by_the_spec_alone() {
+    let told = |spec: Value| {
+        let children = build(&desired(spec), &shape(&[("rack1", 1)], &["shop-cassandra-rack1-0"]), &settings());
+        let off = r#"{"name":"STORE_CONSOLE","value":"off"}"#;
+        children.iter().filter(|child| child.object.to_string().contains(off)).count()
+    };
+    assert_eq!(told(json!({"api": {"console": false}})), 1, "the API's Deployment");
+    assert_eq!(told(json!({"api": {"console": true}})) + told(json!({})), 0);
+}
+
+#[test]
 fn every_pod_gets_the_pull_secrets_and_the_api_is_told_of_the_proxies() {
     let asked = desired(json!({"api": {"trustedHops": 2}, "imagePullSecrets": [{"name": "regcred"}]}));
     assert!(asked.refused.is_empty(), "{:?}", asked.refused);

@@ -5,6 +5,7 @@ pub mod alone;
 pub mod api_server;
 pub mod api_suite;
 pub mod bad_specs;
+pub mod browser;
 pub mod cassandra_log;
 pub mod chart_life;
 pub mod counts;

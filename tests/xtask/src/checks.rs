@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::alerts;
 use crate::book;
 use crate::chart;
+use crate::console;
 use crate::docs;
 use crate::generate::{self, GenerateError};
 use crate::gitops;
@@ -48,6 +49,7 @@ pub fn run(steps: &mut Steps) {
         checks
     });
     steps.checks("documents", || docs::checks(&root));
+    steps.checks("console's files", || console::checks(&root));
     steps.checks("last release", || release::last::checks(&root));
     let had = Cache::open().map_err(ToolsError::from).and_then(|cache| Ok((tools::ensure(&cache)?, cache)));
     let (tools, cache) = match had {

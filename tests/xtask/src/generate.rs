@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::{crd_reference, values};
+use crate::{console, crd_reference, values};
 use store_suites::manifests::{
     CHART, Files, ManifestsError, NAMESPACE, RELEASE, copy_directory, rendered, serialize, to_yaml,
 };
@@ -70,6 +70,7 @@ pub fn files(root: &Path, helm: &Path) -> Result<Files, GenerateError> {
     files.extend(render(root, helm, &files)?);
     files.insert(RULES.into(), rules(root, helm)?);
     let openapi = run(&mut cargo(["run", "--quiet", "--bin", "store-api", "--", "openapi"]), LONG)?;
+    files.insert(console::TYPES.into(), console::types(root, &openapi)?);
     files.insert("api-server/openapi.json".into(), openapi);
     let graphql = run(&mut cargo(["run", "--quiet", "--bin", "store-api", "--", "graphql"]), LONG)?;
     files.insert("api-server/schema.graphql".into(), graphql);

@@ -6,14 +6,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::DASHBOARDS;
+use crate::browser;
 use store_testbed::command::{CommandError, LONG, run};
-use store_testbed::packages::{self, Package};
-
-/// What taking them needs of Debian.
-const PACKAGES: &[Package] = &[
-    Package { name: "chromium", purpose: "drawing the dashboards" },
-    Package { name: "fonts-dejavu-core", purpose: "the texts in them" },
-];
 
 /// What is in the pictures.
 #[derive(Debug, Clone)]
@@ -33,9 +27,8 @@ pub struct Subject {
 /// # Errors
 /// [`CommandError`] when a program fails; a panel without data is an error, too.
 pub fn take(root: &Path, subject: &Subject, into: &Path) -> Result<(), CommandError> {
-    packages::ensure(PACKAGES)?;
     let page: PathBuf = root.join("tests/pictures");
-    run(Command::new("npm").current_dir(&page).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]), LONG)?;
+    browser::ensure(&page)?;
     let mut node = Command::new("node");
     node.current_dir(root).arg(page.join("take.mjs")).arg(&subject.prometheus).arg(subject.span.as_secs().to_string());
     node.args([&subject.namespace, &subject.store]).arg(root.join(DASHBOARDS)).arg(into);

@@ -18,6 +18,8 @@ use xtask::schemas;
 const CHECKOV: &str = "checkov";
 /// Half a minute, but from an empty cache, where Keycloak is fetched and its database made.
 const PROVIDERS: Duration = Duration::from_secs(10 * 60);
+/// A minute and a half, but from an empty cache, where Chromium is fetched.
+const CONSOLE: Duration = Duration::from_secs(10 * 60);
 /// Tests that start Cassandra nodes of their own, or make images.
 const RINGS: Duration = Duration::from_secs(20 * 60);
 /// A minute, but from an empty cache.
@@ -65,6 +67,9 @@ async fn main() -> anyhow::Result<ExitCode> {
     let mut seen = cargo(["test", "--workspace", "--test", "api", "--test", "dashboards"]);
     seen.args(["--no-fail-fast", "--", "--ignored", "every_query_of_a_dashboard"]);
     steps.command("dashboards", &mut seen, Counting::CargoTest, RINGS);
+    let mut console = cargo(["test", "--workspace", "--test", "api"]);
+    console.args(["--", "--ignored", "--nocapture", "in_a_real_browser"]);
+    steps.command("console", &mut console, Counting::CargoTest, CONSOLE);
     let mut proxies = cargo(["test", "--workspace", "--test", "api"]);
     proxies.args(["--", "--ignored", "behind_a_proxy"]);
     steps.command("answers behind proxies", &mut proxies, Counting::CargoTest, RINGS);

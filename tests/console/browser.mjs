@@ -1,0 +1,50 @@
+// Debian's Chromium, and pages that tell of everything that goes wrong in them.
+import { chromium } from "playwright-core";
+
+export const launch = () => chromium.launch({
+  executablePath: "/usr/bin/chromium",
+  args: [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+  ],
+});
+
+/** What a browser says of an answer that is an error: a test that asks for one expects it. */
+const OF_AN_ANSWER = /^Failed to load resource/;
+
+/**
+ * A page of its own, signed in or not.
+ * @param {import("playwright-core").Browser} browser
+ * @param {string} url Of the API.
+ * @param {{ token?: string, at?: string, expects?: RegExp } & import("playwright-core").BrowserContextOptions} [options]
+ *   `expects`: paths whose answers are errors.
+ */
+export async function open(browser, url, { token, at = "", expects, ...options } = {}) {
+  const context = await browser.newContext({ locale: "en-GB", viewport: { width: 1280, height: 900 }, ...options });
+  context.setDefaultTimeout(8000);
+  const page = await context.newPage();
+  /** @type {string[]} */
+  const wrong = [];
+  page.on("pageerror", (error) => wrong.push(String(error)));
+  page.on("console", (message) => {
+    const expected = OF_AN_ANSWER.test(message.text()) && expects?.test(message.location().url);
+    if (!expected && ["error", "warning"].includes(message.type())) wrong.push(`${message.text()} ${message.location().url}`);
+  });
+  page.on("request", (request) => {
+    if (!request.url().startsWith(url) && !request.url().startsWith("data:")) wrong.push(`another host: ${request.url()}`);
+  });
+  await page.goto(`${url}/console${at}`);
+  if (token) await signIn(page, token);
+  const done = async () => {
+    await context.close();
+    if (wrong.length) throw new Error(wrong.join("\n"));
+  };
+  return { page, done, wrong };
+}
+
+/** @param {import("playwright-core").Page} page @param {string} token */
+export async function signIn(page, token) {
+  await page.getByLabel("Token").fill(token);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("navigation").getByRole("link").first().waitFor();
+}

@@ -1,0 +1,36 @@
+// Takes a picture of each screen, light and dark: STORE_CONSOLE_SCRIPT=pictures.mjs, into STORE_CONSOLE_PICTURES.
+import { join } from "node:path";
+import { launch, open } from "./browser.mjs";
+import { api } from "./store.mjs";
+
+const [url, , seller] = process.argv.slice(2);
+const into = process.env.STORE_CONSOLE_PICTURES ?? ".";
+const store = api(url, seller);
+const { products, order } = await store.busyDay();
+const SCREENS = {
+  "sign-in": null,
+  "ring": "#/ring", "products": "#/products", "product": `#/products/${products[0].id}`, "stock-list": "#/stock",
+  "stock": `#/stock/${products[0].id}`, "orders": "#/orders", "order": `#/orders/${order.id}`, "new-order": "#/orders/new",
+  "reports": "#/reports",
+};
+const browser = await launch();
+for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+  for (const [name, at] of Object.entries(SCREENS)) {
+    const { page } = await open(browser, url, { token: at ? seller : undefined, at: at ?? "", colorScheme, viewport: { width: 1280, height: name === "ring" ? 1560 : 860 } });
+    await page.waitForLoadState("networkidle").catch(() => {});
+    if (name === "ring") await page.getByLabel(/^10\.0\.0\.12/).first().focus();
+    // The ranges change their colour within a moment.
+    await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished)));
+    await page.screenshot({ path: join(into, `${name}-${colorScheme}.png`) });
+    await page.context().close();
+  }
+}
+const teapot = await store.product(10);
+const { page } = await open(browser, url, { token: seller, at: `#/products/${teapot.id}`, viewport: { width: 1280, height: 860 } });
+await store.call("PATCH", `/products/${teapot.id}`, { name: "Blue teapot, large", brand: "Kestrel" });
+await page.getByLabel("Name").fill("Blue teapot, 1 l");
+await page.getByLabel("Price").fill("14.00");
+await page.getByRole("button", { name: "Save" }).click();
+await page.getByRole("dialog").getByText("Kestrel").waitFor();
+await page.screenshot({ path: join(into, "conflict-light.png") });
+await browser.close();

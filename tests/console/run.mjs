@@ -1,0 +1,42 @@
+// The console in a real browser: node run.mjs <url of the API> <of one that asks for no tokens> <token of the seller>
+// <director> <supplier> <admin>
+import { launch } from "./browser.mjs";
+import { api } from "./store.mjs";
+import * as changes from "./tests/changes.mjs";
+import * as day from "./tests/day.mjs";
+import * as doors from "./tests/doors.mjs";
+import * as looks from "./tests/looks.mjs";
+import * as ring from "./tests/ring.mjs";
+
+/**
+ * @typedef {object} Given
+ * @property {import("playwright-core").Browser} browser
+ * @property {string} url
+ * @property {string} openUrl Of an API that asks for no tokens.
+ * @property {Record<"seller" | "director" | "supplier" | "admin", string>} tokens
+ * @property {ReturnType<typeof api>} store The API as a seller.
+ */
+
+const [url, openUrl, seller, director, supplier, admin] = process.argv.slice(2);
+const browser = await launch();
+/** @type {Given} */
+const given = { browser, url, openUrl, tokens: { seller, director, supplier, admin }, store: api(url, seller) };
+const only = process.env.STORE_CONSOLE_ONLY;
+const counts = { passed: 0, failed: 0 };
+const began = Date.now();
+for (const [name, test] of Object.entries({ ...doors, ...day, ...changes, ...ring, ...looks })) {
+  const words = name.replace(/[A-Z]|\d+/g, (begin) => ` ${begin.toLowerCase()}`);
+  if (only && !words.includes(only)) continue;
+  const at = Date.now();
+  try {
+    await test(given);
+    counts.passed += 1;
+    console.log(`ok ${words} (${Date.now() - at} ms)`);
+  } catch (error) {
+    counts.failed += 1;
+    console.log(`FAILED ${words}: ${error instanceof Error ? error.stack : error}`);
+  }
+}
+await browser.close();
+console.log(`console: ${counts.passed} passed, ${counts.failed} failed in ${Math.round((Date.now() - began) / 1000)} s`);
+process.exit(counts.failed || !counts.passed ? 1 : 0);

@@ -1,0 +1,8 @@
+// A file of the console as controllers/console.rs sends it: without types, and without comments that have lines of their own.
+
+/** @param {string} name @param {string} text */
+export function sent(name, text) {
+  if (!name.endsWith(".js")) return text;
+  const code = text.replace(/^ *\/\*\*(?:[^*]|\*(?!\/))*\n *\*\/$/gm, "").replace(/\/\*\* .*?\*\/ ?/g, "");
+  return code.split("\n").filter((line) => line.trim() && !line.trim().startsWith("//")).map((line) => line.trimEnd() + "\n").join("");
+}

@@ -1,0 +1,111 @@
+// The ring, while nodes go away and come back.
+import assert from "node:assert/strict";
+import { open } from "../browser.mjs";
+import { proxy } from "../proxy.mjs";
+
+/** @typedef {import("../run.mjs").Given} Given */
+
+const NODES = "**/cluster/nodes";
+/** What the page must show of the driver's news within. */
+const AT_ONCE = { timeout: 2000 };
+
+/** Lets the API tell that these nodes are down. @param {import("playwright-core").Page} page @param {string[]} addresses */
+const down = async (page, addresses) => {
+  await page.unroute(NODES);
+  await page.route(NODES, async (route) => {
+    const answer = await route.fetch();
+    const nodes = await answer.json();
+    for (const node of nodes) if (addresses.includes(node.address)) node.state = "DOWN";
+    await route.fulfill({ response: answer, json: nodes });
+  });
+};
+
+export async function theRingShowsItsNodesWhatSurvivesAndWhoKeepsWhat(/** @type {Given} */ { browser, url, tokens }) {
+  const { page, done } = await open(browser, url, { token: tokens.director, at: "#/ring" });
+  await page.getByText("Every row is served, and would be with any one node less.").waitFor();
+  const figure = page.getByRole("group", { name: /The token ring/ });
+  assert.equal(await figure.getByRole("img").count(), 7);
+  assert.equal(await page.locator(".range").count(), 56);
+  assert.equal(await page.locator('.range[data-kind="first"]').count(), 0);
+  await figure.getByRole("img", { name: /^10\.0\.0\.12,/ }).focus();
+  assert.equal(await page.locator('.range[data-kind="first"]').count(), 8);
+  assert.ok(await page.locator('.range[data-kind="kept"]').count() >= 8);
+  const row = page.getByRole("row", { name: /10\.0\.1\.11/ });
+  await row.getByText("nothing is lost").waitFor();
+  await row.getByText("100%", { exact: true }).waitFor();
+  await done();
+}
+
+export async function aNodeThatGoesDownIsSeenWithinTwoSecondsAndAnotherCostsRows(/** @type {Given} */ { browser, url, tokens }) {
+  const { page, done } = await open(browser, url, { token: tokens.seller, at: "#/ring" });
+  await page.getByText("7 of 7 up").waitFor();
+  await down(page, ["10.0.1.11"]);
+  await page.getByText("6 of 7 up").waitFor(AT_ONCE);
+  await page.getByText("The next node that goes down costs some.").waitFor(AT_ONCE);
+  await page.getByRole("img", { name: /10\.0\.1\.11.*down/ }).waitFor();
+  assert.equal(await page.locator('.range[data-kind="less"]').count(), 56);
+  await page.getByRole("row", { name: /10\.0\.1\.12/ }).getByText("100% not served").waitFor();
+  await down(page, ["10.0.1.11", "10.0.1.12"]);
+  await page.getByText("100% of the rows are not served at LOCAL_QUORUM.").waitFor(AT_ONCE);
+  assert.equal(await page.locator('.range[data-kind="lost"]').count(), 56);
+  await down(page, []);
+  await page.getByText("7 of 7 up").waitFor(AT_ONCE);
+  await page.unrouteAll({ behavior: "wait" });
+  await done();
+}
+
+export async function aRowIsFoundByItsKey(/** @type {Given} */ { browser, url, tokens, store }) {
+  const product = await store.product(1);
+  const { page, done } = await open(browser, url, { token: tokens.seller, at: "#/ring", expects: /placement/ });
+  await page.getByLabel("id (uuid)").fill("no uuid");
+  await page.getByRole("button", { name: "Find" }).click();
+  await page.getByText("id is of type uuid").waitFor();
+  await page.getByLabel("id (uuid)").fill(product.id);
+  await page.getByRole("button", { name: "Find" }).click();
+  const told = await store.call("GET", `/cluster/placement?table=products&key=${product.id}`);
+  await page.getByText(told.token).waitFor();
+  assert.equal(await page.locator(".replica").count(), 6);
+  assert.equal(await page.locator(".ring .holds").count(), 6);
+  await page.getByRole("button", { name: "Forget it" }).click();
+  assert.equal(await page.locator(".ring .holds").count(), 0);
+  await page.goto(`${url}/console#/products/${product.id}`);
+  await page.getByRole("link", { name: "Where its row lives" }).click();
+  await page.getByText(told.token).waitFor();
+  assert.equal(await page.getByLabel("id (uuid)").inputValue(), product.id);
+  await done();
+}
+
+export async function withoutTheApiThePictureStaysAndSaysFromWhenItIs(/** @type {Given} */ { browser, url, tokens }) {
+  const between = await proxy(url);
+  const { page, done } = await open(browser, between.url, { token: tokens.seller, at: "#/ring", expects: /./ });
+  await page.getByText("7 of 7 up").waitFor();
+  between.fault = () => "drop";
+  await page.getByText("Not answered since").waitFor(AT_ONCE);
+  assert.equal(await page.getByRole("img").count(), 7);
+  between.fault = () => undefined;
+  await page.getByText("Not answered since").waitFor({ state: "detached" });
+  await done();
+  between.close();
+}
+
+export async function aHiddenPageAsksForNothing(/** @type {Given} */ { browser, url, tokens }) {
+  const between = await proxy(url);
+  const { page, done } = await open(browser, between.url, { token: tokens.seller, at: "#/ring" });
+  await page.getByText("7 of 7 up").waitFor();
+  const hide = (/** @type {boolean} */ hidden) => page.evaluate((hidden) => {
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
+  const asked = () => between.seen.filter((line) => line === "GET /cluster/nodes").length;
+  await hide(true);
+  // What is under way ends.
+  await page.waitForLoadState("networkidle");
+  const before = asked();
+  await page.waitForTimeout(2500);
+  assert.equal(asked(), before);
+  const next = page.waitForRequest(NODES);
+  await hide(false);
+  await next;
+  await done();
+  between.close();
+}
