@@ -7,6 +7,8 @@ pub mod chart;
 mod chart_cases;
 pub mod checks;
 #[cfg(test)]
+mod circles;
+#[cfg(test)]
 mod crates;
 pub mod crd_reference;
 pub mod docs;

@@ -72,7 +72,7 @@ const OPERATOR: Recipe = Recipe {
 
 /// What the programs are compiled from; that anything else changes nothing is what keeps a second run
 /// quick. Every manifest is among it: what one crate asks of a dependency, all get in the profile `dev`.
-const SOURCES: [&str; 15] = [
+const SOURCES: [&str; 17] = [
     "Cargo.toml",
     "Cargo.lock",
     "crds/Cargo.toml",
@@ -81,6 +81,8 @@ const SOURCES: [&str; 15] = [
     "api-server/telemetry/src",
     "api-server/Cargo.toml",
     "api-server/src",
+    "operator/planner/Cargo.toml",
+    "operator/planner/src",
     "operator/Cargo.toml",
     "operator/src",
     "tests/testbed/Cargo.toml",
