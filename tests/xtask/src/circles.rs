@@ -59,7 +59,7 @@ fn tokens(text: &str) -> Vec<&str> {
                 _ => 1,
             }
         } else {
-            let name = rest.find(|letter| !is_name(letter)).unwrap_or(rest.len());
+            let name = rest.find(|letter: char| !is_name(letter)).unwrap_or(rest.len());
             let length = if rest.starts_with("::") { 2 } else { name.max(first.len_utf8()) };
             if !first.is_whitespace() {
                 tokens.push(&rest[..length]);
@@ -148,7 +148,7 @@ fn on_circles(files: &Files) -> Vec<&str> {
     let needs: BTreeMap<&str, BTreeSet<String>> =
         files.keys().map(|module| (module.as_str(), needs(module, files))).collect();
     let comes_back = |module: &&str| {
-        let mut open: Vec<&str> = vec![module];
+        let mut open: Vec<&str> = vec![*module];
         let mut seen = BTreeSet::new();
         while let Some(at) = open.pop() {
             let next = needs.get(at).into_iter().flatten().map(String::as_str);
