@@ -11,20 +11,19 @@ use rand::TryRngCore as _;
 use rand::rngs::OsRng;
 use serde_json::{Value, json};
 use store_crds::{FIELD_MANAGER, FINALIZER, LABEL_COMPONENT, LABEL_STORE, StoreCluster, StoreClusterStatus};
-
-use crate::cassandra::{Credentials, StoreAccess};
-use crate::context::Context;
-use crate::desired::Desired;
-use crate::kinds::find_resource;
-use crate::observation::{
+use store_planner::decision::{ClaimChange, ClaimEdit, Delete};
+use store_planner::desired::Desired;
+use store_planner::logins::{Credentials, Logins, StoreAccess};
+use store_planner::observation::{
     ANNOTATION_CLUSTER_NAME, ANNOTATION_DATACENTER, ANNOTATION_LEFT_RING, ANNOTATION_VERSION, ChildKey, PodObservation,
     SecretPurpose,
 };
-use crate::observe::secrets::Logins;
+use store_planner::ownership::{Standing, standing};
+use store_planner::resources::{self, Fill, Write, access};
+
+use crate::context::Context;
+use crate::kinds::find_resource;
 use crate::observe::{identity, pod_observation};
-use crate::ownership::{Standing, standing};
-use crate::plan::{ClaimChange, ClaimEdit, Delete};
-use crate::resources::{self, Fill, Write, access};
 
 /// A write that was not made.
 #[derive(Debug, thiserror::Error)]
@@ -106,7 +105,7 @@ pub async fn tell_unreadable(context: &Context, namespace: &str, name: &str, wor
     let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), namespace, &resource);
     let Some(mut store) = api.get_opt(name).await.map_err(ApplyError::kube("the StoreCluster"))? else { return Ok(()) };
     let generation = store.metadata.generation.unwrap_or_default();
-    if !crate::status::mark_unreadable(&mut store.data["status"], generation, words, crate::clock::now()) {
+    if !store_planner::status::mark_unreadable(&mut store.data["status"], generation, words, crate::clock::now()) {
         return Ok(());
     }
     store.metadata.managed_fields = None;

@@ -6,7 +6,7 @@ use crate::hooks::{ApplyArgs, ReadyArgs};
 use crate::leader::ELECTION;
 use crate::node::agent::AgentArgs;
 use crate::node::config::ConfigArgs;
-use crate::settings::Settings;
+use crate::settings::Installation;
 
 /// Operator of StoreCluster resources.
 #[derive(Parser, Debug)]
@@ -52,7 +52,7 @@ pub enum Metered {
 #[derive(Args, Debug, Clone)]
 pub struct Run {
     #[command(flatten)]
-    pub settings: Settings,
+    pub installation: Installation,
     /// Namespaces to watch, separated by commas; none: all.
     #[arg(long, env = "WATCH_NAMESPACES", value_delimiter = ',')]
     pub watch_namespaces: Vec<String>,

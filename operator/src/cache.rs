@@ -255,7 +255,7 @@ mod tests {
             let (mut touched, _) = triggers.into_iter().last().unwrap();
             let first = tokio::time::timeout(Duration::from_secs(5), touched.next()).await;
             assert_eq!(first.is_err(), silent, "{code}: an event or an error comes only where it is news");
-            assert_eq!(cache.serves(crate::kinds::HTTP_ROUTE), route_served, "{code}");
+            assert_eq!(cache.serves(store_planner::observation::HTTP_ROUTE), route_served, "{code}");
         }
     }
 

@@ -7,15 +7,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use store_crds::StoreCluster;
+use store_planner::decision::RingAction;
+use store_planner::desired::Desired;
+use store_planner::effects::{Course, Effect};
+use store_planner::observation::Cause;
 
 use crate::apply::{self, ApplyError};
 use crate::cassandra::RingError;
 use crate::context::Context;
-use crate::desired::Desired;
-use crate::effects::{Course, Effect};
-use crate::observation::Cause;
 use crate::observe::Observed;
-use crate::plan::RingAction;
 use crate::reconcile::PassError;
 
 /// What a failed effect means for the rest of the pass.

@@ -6,6 +6,11 @@ use std::time::Duration;
 
 use kube::Client;
 use rand::Rng as _;
+use store_planner::logins::Logins;
+use store_planner::refusals::Refusals;
+use store_planner::secrets::Content;
+use store_planner::settings::Settings;
+use store_planner::unmade::Unmade;
 
 use crate::cache::Cache;
 use crate::cassandra::Ring;
@@ -13,10 +18,6 @@ use crate::events::Publisher;
 use crate::evictions::Evictions;
 use crate::leader::WriteGate;
 use crate::metrics::Metrics;
-use crate::observe::secrets::{Content, Logins};
-use crate::observe::unmade::Unmade;
-use crate::refusals::Refusals;
-use crate::settings::Settings;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);

@@ -1,268 +1,244 @@
-//! Events: what changed between two statuses, in words for `kubectl describe`. Pure, but for the publisher, which
-//! sends them.
+//! Sends notes as Events of events.k8s.io/v1, each text of its own. `kube`'s Recorder folds by reason and action
+//! alone and keeps the first text, so that the second pod of a roll-out is told under the name of the first.
 
-mod publisher;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use store_crds::{DebtKind, Fault, NodeState, OperationKind, OperationStatus, StoreClusterStatus, conditions};
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, Client, Resource as _, ResourceExt as _};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use store_crds::StoreCluster;
+use store_planner::events::Note;
 
-pub use publisher::Publisher;
+use crate::clock;
 
-/// One thing to tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
-    pub warning: bool,
-    pub action: &'static str,
-    pub reason: String,
-    pub text: String,
+/// Longest note that the API server takes.
+const NOTE_BYTES: usize = 1000;
+/// Events whose number is remembered.
+const KNOWN_MAX: usize = 1024;
+/// Events of one store that may be sent at once, and after how many seconds one more.
+const BURST: i64 = 30;
+const EVERY: i64 = 5;
+
+/// Sends events in the operator's name.
+#[derive(Clone)]
+pub struct Publisher {
+    client: Client,
+    /// Name of this operator process.
+    instance: String,
+    books: Arc<Mutex<Books>>,
 }
 
-/// What to tell about the step from one status to the next. Nothing changed: nothing to tell.
-pub fn notes(before: &StoreClusterStatus, after: &StoreClusterStatus, now: Timestamp) -> Vec<Note> {
-    let mut notes = operation_notes(before, after, now);
-    notes.extend(fault_notes(&before.faults, &after.faults, now));
-    // Degraded tells of the faults, and Progressing of the operations
-    let clear = conditions::TOKENS_IN_CLEAR;
-    for kind in [conditions::AVAILABLE, conditions::READY, conditions::REPLICATION_SYNCED, clear] {
-        let of = |status: &StoreClusterStatus| status.conditions.iter().find(|one| one.type_ == kind).cloned();
-        let Some(condition) = of(after) else { continue };
-        // the first look at a new store is no change
-        let same = of(before).map_or(condition.status != "True", |old| old.status == condition.status);
-        if same {
-            continue;
-        }
-        let good = condition.status == "True";
-        notes.push(Note {
-            warning: (!good && kind == conditions::AVAILABLE) || kind == clear,
-            action: "Observe",
-            reason: if good { kind.to_owned() } else { format!("{kind}Lost") },
-            text: format!("{}: {}", condition.reason, condition.message),
-        });
-    }
-    notes
-}
-
-/// Each fault when it comes, when its words change, and when it is over.
-fn fault_notes(before: &[Fault], after: &[Fault], now: Timestamp) -> Vec<Note> {
-    let same = |one: &Fault, two: &Fault| one.reason == two.reason && one.object == two.object;
-    let new = after.iter().filter(|fault| {
-        let old = before.iter().find(|old| same(old, fault));
-        // how a node is down changes on its way up again
-        old.is_none_or(|old| old.message != fault.message && fault.reason != "NodeDown")
-    });
-    let told = new.map(|fault| Note {
-        warning: true,
-        action: "Observe",
-        reason: fault.reason.clone(),
-        text: fault.message.clone(),
-    });
-    let over = before.iter().filter(|old| !after.iter().any(|fault| same(old, fault))).map(|old| {
-        let lasted = lasted(old.since.0, now);
-        Note {
-            warning: false,
-            action: "Observe",
-            reason: "Recovered".to_owned(),
-            text: format!("{} is over after {lasted}: {}", old.reason, old.message),
-        }
-    });
-    told.chain(over).collect()
-}
-
-fn operation_notes(before: &StoreClusterStatus, after: &StoreClusterStatus, now: Timestamp) -> Vec<Note> {
-    let same = |one: &OperationStatus, two: &OperationStatus| {
-        one.kind == two.kind && one.pod == two.pod && one.keyspace == two.keyspace
-    };
-    let note = |verb: &'static str, operation: &OperationStatus, text: String| Note {
-        warning: false,
-        action: "Operate",
-        reason: format!("{:?}{verb}", operation.kind),
-        text,
-    };
-    let started = |operation: &OperationStatus| {
-        let cause = operation.cause.as_deref().map(|cause| format!(", since {cause}")).unwrap_or_default();
-        note("Started", operation, format!("{}{cause}", describe(operation)))
-    };
-    let ended = |operation: &OperationStatus| {
-        let lasted = lasted(operation.started_at.0, now);
-        let end = if is_done(operation, after) { "done" } else { "ended before it was done" };
-        note("Ended", operation, format!("{}: {end} after {lasted}", describe(operation)))
-    };
-    match (&before.operation, &after.operation) {
-        (Some(before), Some(after)) if same(before, after) => Vec::new(),
-        (before, after) => before.iter().map(ended).chain(after.iter().map(started)).collect(),
-    }
-}
-
-fn describe(operation: &OperationStatus) -> String {
-    let on = |what: &str, value: &Option<String>| match value {
-        Some(value) if !operation.step.contains(value.as_str()) => format!(", {what} {value}"),
-        _ => String::new(),
-    };
-    format!("{}{}{}", operation.step, on("pod", &operation.pod), on("keyspace", &operation.keyspace))
-}
-
-/// What the operation was to reach is there, by the status in which it is no longer in hand.
-fn is_done(operation: &OperationStatus, after: &StoreClusterStatus) -> bool {
-    let node = after.nodes.iter().find(|node| Some(&node.pod) == operation.pod.as_ref());
-    let is_up = node.is_some_and(|node| node.state == NodeState::Normal && node.host_id.is_some());
-    let keyspace = after.keyspaces.iter().find(|keyspace| Some(&keyspace.name) == operation.keyspace.as_ref());
-    match operation.kind {
-        OperationKind::Bootstrap | OperationKind::Join | OperationKind::Rollout => is_up,
-        OperationKind::Decommission => node.is_none_or(|node| node.host_id.is_none()),
-        OperationKind::Start => after.nodes.iter().all(|node| node.state == NodeState::Normal),
-        OperationKind::Roles => true,
-        OperationKind::AlterReplication => {
-            keyspace.is_some_and(|keyspace| keyspace.replication == operation.replication)
-        }
-        OperationKind::Repair | OperationKind::Cleanup => {
-            let kind = if operation.kind == OperationKind::Repair { DebtKind::Repair } else { DebtKind::Cleanup };
-            let host = node.and_then(|node| node.host_id.as_ref());
-            !after.owed.iter().any(|debt| {
-                debt.kind == kind
-                    && debt.keyspace == operation.keyspace
-                    && host.is_some_and(|host| debt.host_ids.contains(host))
-            })
-        }
-        OperationKind::GrowVolumes => true,
-        OperationKind::Migrate => after.api.migrated_image.is_some(),
-    }
-}
-
-/// How long something has lasted, in words: 3m 12s.
-fn lasted(since: Timestamp, now: Timestamp) -> String {
-    let seconds = (now.as_second() - since.as_second()).max(0);
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds}s"),
-        (0, minutes, seconds) => format!("{minutes}m {seconds}s"),
-        (hours, minutes, _) => format!("{hours}h {minutes}m"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
+impl Publisher {
+    pub fn new(client: Client, instance: String) -> Publisher {
+        Publisher { client, instance, books: Arc::default() }
     }
 
-    fn status(kind: &str, value: &str, reason: &str) -> StoreClusterStatus {
-        let condition = Condition {
-            type_: kind.into(),
-            status: value.into(),
-            reason: reason.into(),
-            message: "words".into(),
-            last_transition_time: Time(at(0)),
-            observed_generation: None,
-        };
-        StoreClusterStatus { conditions: vec![condition], ..StoreClusterStatus::default() }
-    }
-
-    fn of(status: Value) -> StoreClusterStatus {
-        serde_json::from_value(status).unwrap()
-    }
-
-    fn working_on(pod: &str) -> StoreClusterStatus {
-        of(json!({"operation": {
-            "kind": "Join", "step": "joins the ring", "pod": pod, "startedAt": "1970-01-01T00:00:10Z",
-            "cause": "spec.cassandra.size changed (generation 7)", "generation": 7,
-        }}))
-    }
-
-    fn faulty(faults: &[(&str, &str)]) -> StoreClusterStatus {
-        let fault = |(reason, message): &(&str, &str)| json!({"reason": reason, "message": message, "since": "1970-01-01T00:00:00Z"});
-        of(json!({"faults": faults.iter().map(fault).collect::<Vec<_>>()}))
-    }
-
-    fn told(before: &StoreClusterStatus, after: &StoreClusterStatus) -> Vec<(bool, String, String)> {
-        let notes = notes(before, after, at(200));
-        notes.into_iter().map(|note| (note.warning, note.reason, note.text)).collect()
-    }
-
-    fn reasons(before: &StoreClusterStatus, after: &StoreClusterStatus) -> Vec<String> {
-        told(before, after).into_iter().map(|(_, reason, _)| reason).collect()
-    }
-
-    #[test]
-    fn the_same_status_again_tells_nothing() {
-        for status in [status("Ready", "True", "Serving"), working_on("a-0"), faulty(&[("NodeDown", "a-0 is down")])] {
-            assert_eq!(reasons(&status, &status), [] as [&str; 0]);
-        }
-    }
-
-    #[test]
-    fn readiness_and_availability_are_told_when_they_come_and_when_they_go() {
-        assert!(
-            told(&StoreClusterStatus::default(), &status("TokensInClear", "True", "IngressWithoutTls"))[0].0,
-            "a warning"
-        );
-        for kind in ["Ready", "Available", "ReplicationSynced"] {
-            let (yes, no) = (status(kind, "True", "Serving"), status(kind, "False", "NodeDown"));
-            assert_eq!(reasons(&no, &yes), [kind]);
-            let lost = told(&yes, &no);
-            assert_eq!(lost, [(kind == "Available", format!("{kind}Lost"), "NodeDown: words".to_owned())]);
-            let still_no = status(kind, "False", "ApiNotReady");
-            for before in [StoreClusterStatus::default(), still_no] {
-                assert_eq!(reasons(&before, &no), [] as [&str; 0]);
+    /// Sends the notes. One that cannot be sent is logged and lost: events are for people to read.
+    pub async fn publish(&self, store: &StoreCluster, notes: Vec<Note>) {
+        for note in notes {
+            tracing::info!(reason = note.reason, text = note.text, "event");
+            let (now, uid) = (clock::now(), store.uid().unwrap_or_default());
+            let name = identity(&store.name_any(), &uid, &note);
+            let Some(count) = self.books.lock().unwrap_or_else(PoisonError::into_inner).admit(&uid, &name, now) else {
+                tracing::debug!(reason = note.reason, "too many events at once: this one is in the log only");
+                continue;
+            };
+            if let Err(error) = self.send(store, &name, note, count, now).await {
+                tracing::warn!(%error, "cannot send an event");
             }
         }
     }
 
-    #[test]
-    fn each_fault_is_a_warning_under_its_own_reason_when_it_comes_and_told_when_it_is_over() {
-        let none = StoreClusterStatus::default();
-        let (one, two) = (("NodeDown", "a-0 is down"), ("WriteRefused", "Ingress shop-api: no such host"));
-        let first = told(&none, &faulty(&[one]));
-        assert_eq!(first, [(true, "NodeDown".to_owned(), "a-0 is down".to_owned())]);
-        assert_eq!(reasons(&faulty(&[one]), &faulty(&[one, two])), ["WriteRefused"]);
-        let over = told(&faulty(&[one, two]), &faulty(&[two]));
-        assert_eq!(over, [(false, "Recovered".to_owned(), "NodeDown is over after 3m 20s: a-0 is down".to_owned())]);
-        let other = ("WriteRefused", "Ingress shop-api: no such class");
-        assert_eq!(told(&faulty(&[two]), &faulty(&[other]))[0].2, other.1, "other words of the same reason");
-        let down = ("NodeDown", "a-0 is down: it is STARTING");
-        assert_eq!(reasons(&faulty(&[one]), &faulty(&[down])), [] as [&str; 0]);
-    }
-
-    #[test]
-    fn operations_are_told_when_they_start_and_why_and_when_they_end_and_how() {
-        let none = StoreClusterStatus::default();
-        let started = "joins the ring, pod a-0, since spec.cassandra.size changed (generation 7)";
-        assert_eq!(told(&none, &working_on("a-0")), [(false, "JoinStarted".to_owned(), started.to_owned())]);
-        assert_eq!(reasons(&working_on("a-0"), &working_on("a-1")), ["JoinEnded", "JoinStarted"]);
-        let joined = of(json!({"nodes": [{"pod": "a-0", "rack": "a", "hostId": "h", "state": "Normal"}]}));
-        assert_eq!(told(&working_on("a-0"), &joined)[0].2, "joins the ring, pod a-0: done after 3m 10s");
-        let given_up = "joins the ring, pod a-0: ended before it was done after 3m 10s";
-        assert_eq!(told(&working_on("a-0"), &none)[0].2, given_up);
-    }
-
-    #[test]
-    fn what_an_operation_was_to_reach_says_whether_it_is_done() {
-        let nodes = json!([{"pod": "a-0", "rack": "a", "hostId": "h", "state": "Normal"}]);
-        let keyspaces = json!([{"name": "shop", "wantedReplication": 3, "replication": 2}]);
-        let owed = json!([{"kind": "Repair", "keyspace": "shop", "hostIds": ["h"], "since": "1970-01-01T00:00:00Z"}]);
-        let after = of(json!({"nodes": nodes, "keyspaces": keyspaces, "owed": owed}));
-        let operation = |kind: &str, more: Value| -> OperationStatus {
-            let mut operation = json!({"kind": kind, "step": "", "startedAt": "1970-01-01T00:00:00Z"});
-            operation.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-            serde_json::from_value(operation).unwrap()
+    async fn send(
+        &self,
+        store: &StoreCluster,
+        name: &str,
+        note: Note,
+        count: i32,
+        now: Timestamp,
+    ) -> Result<(), kube::Error> {
+        let api: Api<Event> = Api::namespaced(self.client.clone(), &store.namespace().unwrap_or_default());
+        let event = Event {
+            metadata: kube::api::ObjectMeta {
+                name: Some(name.to_owned()),
+                namespace: store.namespace(),
+                ..kube::api::ObjectMeta::default()
+            },
+            type_: Some(if note.warning { "Warning" } else { "Normal" }.to_owned()),
+            reason: Some(note.reason),
+            note: Some(shorten(note.text)),
+            action: Some(note.action.to_owned()),
+            event_time: Some(MicroTime(now)),
+            regarding: Some(store.object_ref(&())),
+            reporting_controller: Some("store-operator".to_owned()),
+            reporting_instance: Some(self.instance.clone()),
+            ..Event::default()
         };
-        for (kind, more, done) in [
-            ("Rollout", json!({"pod": "a-0"}), true),
-            ("Decommission", json!({"pod": "a-0"}), false),
-            ("Decommission", json!({"pod": "a-1"}), true),
-            ("AlterReplication", json!({"keyspace": "shop", "replication": 2}), true),
-            ("AlterReplication", json!({"keyspace": "shop", "replication": 3}), false),
-            ("Repair", json!({"keyspace": "shop", "pod": "a-0"}), false),
-            ("Cleanup", json!({"pod": "a-0"}), true),
-            ("Migrate", json!({}), false),
-        ] {
-            assert_eq!(is_done(&operation(kind, more.clone()), &after), done, "{kind} {more}");
+        match api.create(&PostParams::default(), &event).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                let series = json!({"series": {"count": count.max(2), "lastObservedTime": MicroTime(now)}});
+                match api.patch(name, &PatchParams::default(), &Patch::Merge(series)).await {
+                    // it has expired meanwhile
+                    Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+                    other => other.map(drop),
+                }
+            }
+            Err(error) => Err(error),
         }
-        for (seconds, words) in [(9, "9s"), (61, "1m 1s"), (7260, "2h 1m")] {
-            assert_eq!(lasted(at(0), at(seconds)), words);
+    }
+}
+
+/// Name of the Event: the same for the same words about the same store, and for no others.
+fn identity(store: &str, uid: &str, note: &Note) -> String {
+    let kind = if note.warning { "Warning" } else { "Normal" };
+    let mut digest = Sha256::new();
+    for part in [uid, kind, note.action, &note.reason, &note.text] {
+        digest.update(part.as_bytes());
+        digest.update([0]);
+    }
+    let hex: String = digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{store}.{hex}")
+}
+
+/// What was sent: how often each event came, and how many a store has sent of late.
+#[derive(Default)]
+struct Books {
+    counts: HashMap<String, i32>,
+    oldest: VecDeque<String>,
+    /// By UID of the store: events that it may still send, as of then.
+    budgets: HashMap<String, (i64, Timestamp)>,
+}
+
+impl Books {
+    /// Whether one more may be sent, and the how manieth of its words it is.
+    fn admit(&mut self, store: &str, name: &str, now: Timestamp) -> Option<i32> {
+        self.budgets.retain(|_, (left, at)| *left + refilled(*at, now) < BURST);
+        let (left, at) = self.budgets.get(store).copied().unwrap_or((BURST, now));
+        let gained = refilled(at, now);
+        let left = (left + gained).min(BURST);
+        let at = if gained > 0 { now } else { at };
+        self.budgets.insert(store.to_owned(), ((left - 1).max(0), at));
+        if left < 1 {
+            return None;
         }
+        if !self.counts.contains_key(name) {
+            self.oldest.push_back(name.to_owned());
+            if self.oldest.len() > KNOWN_MAX
+                && let Some(oldest) = self.oldest.pop_front()
+            {
+                self.counts.remove(&oldest);
+            }
+        }
+        let count = self.counts.entry(name.to_owned()).or_default();
+        *count = count.saturating_add(1);
+        Some(*count)
+    }
+}
+
+fn refilled(since: Timestamp, now: Timestamp) -> i64 {
+    (now.as_second() - since.as_second()).max(0) / EVERY
+}
+
+fn shorten(mut text: String) -> String {
+    if text.len() > NOTE_BYTES {
+        let end = (0..=NOTE_BYTES).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use http::{Method, Request, Response, StatusCode};
+    use kube::client::Body;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn note(reason: &str, text: &str) -> Note {
+        Note { warning: true, action: "Observe", reason: reason.into(), text: text.into() }
+    }
+
+    /// An API server that has room for events, by name.
+    type Events = Arc<Mutex<BTreeMap<String, Value>>>;
+
+    fn publisher(events: &Events) -> Publisher {
+        let events = events.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let events = events.clone();
+            async move {
+                let (head, body) = request.into_parts();
+                let sent: Value = serde_json::from_slice(&body.collect_bytes().await.unwrap()).unwrap();
+                let mut events = events.lock().unwrap();
+                let (code, answer) = if head.method == Method::POST {
+                    let name = sent["metadata"]["name"].as_str().unwrap().to_owned();
+                    match events.contains_key(&name) {
+                        true => (
+                            409,
+                            json!({"kind": "Status", "status": "Failure", "code": 409, "reason": "AlreadyExists", "message": ""}),
+                        ),
+                        false => (201, events.entry(name).or_insert(sent).clone()),
+                    }
+                } else {
+                    let event = events.get_mut(head.uri.path().rsplit('/').next().unwrap()).unwrap();
+                    event["series"] = sent["series"].clone();
+                    (200, event.clone())
+                };
+                let code = StatusCode::from_u16(code).unwrap();
+                Ok::<_, std::convert::Infallible>(
+                    Response::builder().status(code).body(Body::from(answer.to_string().into_bytes())).unwrap(),
+                )
+            }
+        });
+        Publisher::new(Client::new(service, "default"), "operator-1".into())
+    }
+
+    fn store() -> StoreCluster {
+        let mut store = StoreCluster::new("shop", store_crds::StoreClusterSpec::default());
+        (store.metadata.namespace, store.metadata.uid) = (Some("default".into()), Some("u-1".into()));
+        store
+    }
+
+    #[tokio::test]
+    async fn two_texts_of_one_reason_are_two_events_and_one_text_twice_is_one_that_is_counted() {
+        let events = Events::default();
+        let publisher = publisher(&events);
+        let pull = "shop-cassandra-a-0 does not run: its image cannot be pulled";
+        let told = vec![note("PodNotRunning", pull), note("PodNotRunning", "shop-cassandra-c-0 does not run")];
+        publisher.publish(&store(), told).await;
+        publisher.publish(&store(), vec![note("PodNotRunning", pull)]).await;
+        let events = events.lock().unwrap();
+        let listed: BTreeMap<&str, &Value> =
+            events.values().map(|event| (event["note"].as_str().unwrap(), &event["series"]["count"])).collect();
+        assert_eq!(listed.len(), 2, "{listed:?}");
+        assert_eq!(listed[pull], 2);
+        assert!(listed["shop-cassandra-c-0 does not run"].is_null());
+        assert!(events.keys().all(|name| name.starts_with("shop.")), "{events:?}");
+    }
+
+    #[test]
+    fn a_store_in_trouble_sends_no_flood_and_others_go_on() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut books = Books::default();
+        let sent = (0..100).filter(|number| books.admit("one", &number.to_string(), at(0)).is_some()).count();
+        assert_eq!(sent, 30);
+        assert_eq!(books.admit("two", "a", at(0)), Some(1));
+        assert_eq!(books.admit("one", "b", at(4)), None);
+        assert_eq!(books.admit("one", "c", at(5)), Some(1));
+        assert_eq!(books.admit("one", "d", at(6)), None);
+        let later = (0..100).filter(|number| books.admit("one", &number.to_string(), at(1000)).is_some()).count();
+        assert_eq!(later, 30);
+        for number in 0..5000 {
+            assert_eq!(books.admit("one", &format!("n-{number}"), at(2000 + number * 10)), Some(1));
+        }
+        assert!(books.counts.len() <= KNOWN_MAX && books.budgets.len() <= 2);
     }
 }

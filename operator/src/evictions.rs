@@ -5,8 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-
-use crate::observation::EvictionRefused;
+use store_planner::observation::EvictionRefused;
 
 /// The last refusal of each shop, by its namespace and name.
 #[derive(Default)]

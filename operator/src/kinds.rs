@@ -1,6 +1,7 @@
 //! Kinds of objects that belong to a StoreCluster, as the API server names them. Pure.
 
 use kube::core::{ApiResource, GroupVersionKind};
+use store_planner::observation::HTTP_ROUTE;
 
 /// What of an object the operator keeps in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,9 +24,6 @@ pub struct Kind {
     /// Of a CRD that a cluster may have or not: until it is served, nothing of it exists.
     pub optional: bool,
 }
-
-/// The route of the Gateway API.
-pub const HTTP_ROUTE: &str = "HTTPRoute";
 
 /// Every kind that is watched, by label.
 pub const WATCHED: [Kind; 13] = [

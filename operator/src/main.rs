@@ -128,7 +128,7 @@ async fn operate(run: Run) -> anyhow::Result<ExitCode> {
 
     // The Lease is written when the gate is closed, too: its client has none.
     let plain = client::gated(config.clone(), metrics.clone(), WriteGate::open())?;
-    let namespace = run.settings.operator_namespace.clone();
+    let namespace = run.installation.operator_namespace.clone();
     let candidate = Candidate::new(plain, (&namespace, &run.lease_name), run.identity(), gate.clone(), api_server);
     tracing::info!(identity = run.identity(), "waiting for the Lease");
     let lease = tokio::select! {
@@ -175,7 +175,7 @@ async fn work_on_stores(
     let client = client::gated(config, metrics.clone(), gate.clone()).context("made a client")?;
     let events = Publisher::new(client.clone(), run.identity());
     let http = jmx::http_client().context("made the client of the shops' pods")?;
-    let settings = Arc::new(run.settings.clone().with_telemetry_of_the_environment());
+    let settings = Arc::new(run.installation.clone().settings());
     let controllers = run.namespaces().into_iter().map(|namespace| {
         let (client, metrics, gate) = (client.clone(), metrics.clone(), gate.clone());
         let (events, settings) = (events.clone(), settings.clone());

@@ -5,7 +5,6 @@ mod issuer;
 mod last_words;
 mod reading;
 pub mod secrets;
-pub mod unmade;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -18,19 +17,19 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Resource as _, ResourceExt as _};
 use serde_json::{Value, json};
 use store_crds::{FINALIZER, LABEL_COMPONENT, StoreCluster};
+use store_planner::desired::Desired;
+use store_planner::logins::{Logins, StoreAccess};
+use store_planner::observation::{
+    CheckObservation, ChildKey, ClaimObservation, HTTP_ROUTE, NodeAnswer, Observation, PodObservation, StoreIdentity,
+};
+use store_planner::{ownership, resources, unmade};
 
 pub use reading::{check_observation, claim_observation, pod_observation};
 
-use crate::cassandra::{NodeTarget, StoreAccess};
+use crate::cassandra::NodeTarget;
 use crate::clock;
 use crate::context::Context;
-use crate::desired::{ANNOTATION_ACCEPTED_SPEC, Desired};
-use crate::kinds::{HTTP_ROUTE, WATCHED};
-use crate::observation::{
-    CheckObservation, ChildKey, ClaimObservation, NodeAnswer, Observation, PodObservation, StoreIdentity,
-};
-use crate::ownership;
-use crate::resources;
+use crate::kinds::WATCHED;
 
 /// Most events that are asked for at once.
 const EVENTS_MAX: u32 = 200;
@@ -64,7 +63,7 @@ pub struct Observed {
     pub observation: Observation,
     pub access: StoreAccess,
     /// Log-ins that the operator's record holds, or held when it was last there.
-    pub kept: secrets::Logins,
+    pub kept: Logins,
     /// Pods that have an address.
     pub nodes: Vec<NodeTarget>,
     /// Those that serve CQL.
@@ -82,18 +81,6 @@ pub async fn find_store(context: &Context, namespace: &str, name: &str) -> Resul
     // Read loosely first: one object that is not understood must not stop the others.
     let value = object.map(serde_json::to_value).transpose().map_err(ObserveError::Foreign)?;
     value.map(serde_json::from_value).transpose().map_err(ObserveError::Foreign)
-}
-
-/// The spec that was last accepted, from the cached headless Service. One that an earlier StoreCluster of
-/// that name still owns goes away with it, and says nothing about this one.
-pub fn accepted_spec(children: &BTreeMap<ChildKey, Value>, store: &str, uid: &str) -> Option<String> {
-    let key = ChildKey { kind: "Service".to_owned(), name: format!("{store}-cassandra") };
-    let metadata = children.get(&key)?.get("metadata")?;
-    if metadata["ownerReferences"][0]["uid"].as_str().is_some_and(|owner| owner != uid) {
-        return None;
-    }
-    let annotations = metadata.get("annotations")?;
-    Some(annotations.get(ANNOTATION_ACCEPTED_SPEC)?.as_str()?.to_owned())
 }
 
 /// Owned objects as cached, but for pods and claims. What only bears the store's label is not among them.
@@ -129,7 +116,7 @@ pub async fn observe(
     let (namespace, name) = (desired.namespace.as_str(), desired.name.as_str());
     let now = clock::now();
     let found = secrets::read(context, desired).await;
-    let judged = secrets::judge(name, &found, &context.secrets.remembered(&desired.uid));
+    let judged = store_planner::secrets::judge(name, &found, &context.secrets.remembered(&desired.uid));
     context.secrets.remember(&desired.uid, &judged.kept);
     let access = judged.access(desired);
     let pods = pods(context, namespace, name);
@@ -264,24 +251,4 @@ async fn expandable(context: &Context, class: &str) -> Option<bool> {
     let api: Api<StorageClass> = Api::all(context.client.clone());
     let class = api.get_opt(class).await.ok()??;
     Some(class.allow_volume_expansion.unwrap_or(false))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_accepted_spec_is_read_from_the_headless_service_of_this_store_and_of_no_earlier_one() {
-        let key = |name: &str| ChildKey { kind: "Service".into(), name: name.into() };
-        let service = json!({"metadata": {
-            "annotations": {ANNOTATION_ACCEPTED_SPEC: "{}"}, "ownerReferences": [{"uid": "u-1"}],
-        }});
-        let mut children = BTreeMap::from([(key("shop-cassandra"), service)]);
-        assert_eq!(accepted_spec(&children, "shop", "u-1").as_deref(), Some("{}"));
-        assert_eq!(accepted_spec(&children, "shop", "u-2"), None);
-        assert_eq!(accepted_spec(&children, "other", "u-1"), None);
-        // one that was orphaned is taken up with all that it says
-        children.values_mut().for_each(|service| service["metadata"]["ownerReferences"] = Value::Null);
-        assert_eq!(accepted_spec(&children, "shop", "u-2").as_deref(), Some("{}"));
-    }
 }

@@ -9,6 +9,15 @@ use kube::ResourceExt as _;
 use kube::api::PartialObjectMeta;
 use kube::runtime::controller::Action;
 use store_crds::{StoreCluster, StoreClusterStatus};
+use store_planner::accepted::accepted_spec;
+use store_planner::decision::{Plan, RingAction};
+use store_planner::desired::Desired;
+use store_planner::effects::{self, Effect};
+use store_planner::events;
+use store_planner::observation::{NodeAnswer, Observation};
+use store_planner::plan;
+use store_planner::resources;
+use store_planner::status;
 use tracing::{Instrument as _, Span, info_span, instrument};
 
 use crate::apply::{self, ApplyError};
@@ -17,15 +26,8 @@ use crate::cassandra::RingError;
 use crate::clock;
 use crate::commit;
 use crate::context::Context;
-use crate::desired::Desired;
-use crate::effects::{self, Effect};
-use crate::events;
 use crate::metrics::{Outcome, Wanted};
-use crate::observation::{NodeAnswer, Observation};
 use crate::observe::{self, ObserveError, Observed};
-use crate::plan::{self, Plan, RingAction};
-use crate::resources;
-use crate::status;
 use crate::trace;
 
 /// A pass that takes longer is given up; every call in it has a shorter deadline of its own.
@@ -164,7 +166,7 @@ async fn observe(
     let Some(store) = observe::find_store(context, namespace, name).await? else { return Ok(None) };
     let children = observe::children(context, &store)?;
     let uid = store.uid().unwrap_or_default();
-    let desired = Desired::read(&store, observe::accepted_spec(&children, name, &uid).as_deref());
+    let desired = Desired::read(&store, accepted_spec(&children, name, &uid).as_deref());
     let observed = observe::observe(context, &store, &desired, children).await;
     Ok(Some((store, desired, observed)))
 }

@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use store_operator::cassandra::live::{LiveRing, Ports};
-use store_operator::cassandra::{Credentials, Login, NodeTarget, Ring, StoreAccess, jmx};
+use store_operator::cassandra::{NodeTarget, Ring, jmx};
 use store_operator::node::metrics::{NodeMetrics, Source};
-use store_operator::observation::{
+use store_planner::decision::{Memory, RingAction};
+use store_planner::logins::{Credentials, Login, StoreAccess};
+use store_planner::observation::{
     CqlAnswer, CqlView, NodeAnswer, NodeView, Replication, Superuser, TaskKey, TaskKind, TaskState,
 };
-use store_operator::plan::{Memory, RingAction};
 use store_testbed::local_cassandra::{LocalRing, Options, Version};
 
 const UID: &str = "uid-1";

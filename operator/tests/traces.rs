@@ -22,7 +22,7 @@ use store_operator::events::Publisher;
 use store_operator::leader::WriteGate;
 use store_operator::metrics::Metrics;
 use store_operator::reconcile::reconcile;
-use store_operator::settings::{Settings, UserIds};
+use store_planner::settings::{Settings, UserIds};
 use store_suites::otlp::{Collector, Seen};
 use store_telemetry::Traces;
 use store_telemetry::logs::{self, Form};

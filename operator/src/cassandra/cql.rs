@@ -19,11 +19,11 @@ use scylla::errors::{
 use scylla::policies::host_filter::AllowListHostFilter;
 use scylla::response::query_result::QueryResult;
 use scylla::statement::{Consistency, Statement};
+use store_planner::logins::{Credentials, DEFAULT_SUPERUSER, Login};
+use store_planner::observation::Replication;
 use tracing::Instrument as _;
 
-use super::statements::{self, DEFAULT_SUPERUSER};
-use super::{Credentials, Login};
-use crate::observation::Replication;
+use super::statements;
 use crate::trace;
 
 const CONNECT_DEADLINE: Duration = Duration::from_secs(3);

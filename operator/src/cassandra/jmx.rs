@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use store_planner::logins::Credentials;
+use store_planner::observation::NodeView;
 use tracing::Instrument as _;
 
-use super::Credentials;
-use crate::observation::NodeView;
 use crate::trace;
 
 const STORAGE_SERVICE: &str = "org.apache.cassandra.db:type=StorageService";

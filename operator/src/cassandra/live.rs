@@ -10,15 +10,18 @@ use futures::stream::{self, StreamExt as _};
 use rand::TryRngCore as _;
 use rand::rngs::OsRng;
 use sha2::{Digest as _, Sha256};
+use store_planner::decision::{Memory, RingAction};
+use store_planner::logins::{Credentials, DEFAULT_SUPERUSER, Login, StoreAccess};
+use store_planner::observation::{
+    CqlAnswer, CqlView, NodeAnswer, Replication, Superuser, TaskKey, TaskKind, TaskState,
+};
 use tokio::sync::mpsc;
 
 use super::cql::{Cql, CqlError, Sessions};
 use super::jmx::Jolokia;
 use super::registry::{self, Progress, Registry};
-use super::statements::{self, API_PERMISSIONS, DEFAULT_SUPERUSER, SCHEMA_PERMISSIONS};
-use super::{Credentials, Login, NodeTarget, Ring, RingError, StoreAccess, agent, operations};
-use crate::observation::{CqlAnswer, CqlView, NodeAnswer, Replication, Superuser, TaskKey, TaskKind, TaskState};
-use crate::plan::{Memory, RingAction};
+use super::statements::{self, API_PERMISSIONS, SCHEMA_PERMISSIONS};
+use super::{NodeTarget, Ring, RingError, agent, operations};
 
 /// Nodes of one store that are asked at once.
 const ASKED_AT_ONCE: usize = 32;

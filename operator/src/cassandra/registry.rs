@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use store_crds::{DebtKind, OperationKind};
+use store_planner::decision::Memory;
+use store_planner::observation::{TaskKey, TaskKind, TaskState};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use crate::clock;
-use crate::observation::{TaskKey, TaskKind, TaskState};
-use crate::plan::Memory;
 
 /// Operations of all stores that may run at once in one operator.
 pub const CAPACITY: usize = 256;

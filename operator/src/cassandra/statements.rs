@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Credentials;
-use crate::observation::Replication;
-
-/// The role that Cassandra is born with.
-pub const DEFAULT_SUPERUSER: &str = "cassandra";
+use store_planner::logins::{Credentials, DEFAULT_SUPERUSER};
+use store_planner::observation::Replication;
 
 /// A name in double quotes, so that case and reserved words are kept as they are.
 pub fn name(name: &str) -> String {

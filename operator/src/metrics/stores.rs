@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use prometheus::{GaugeVec, Opts};
 use store_crds::{DebtKind, NodeState, OperationKind, OperationStatus, StoreClusterStatus};
+use store_planner::quorum;
 use store_telemetry::Catalogue;
-
-use crate::quorum;
 
 const NODE_STATES: [NodeState; 7] = [
     NodeState::Starting,

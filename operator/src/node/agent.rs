@@ -17,13 +17,13 @@ use axum::{Json, Router};
 use clap::Args;
 use serde::Serialize;
 use store_crds::{CQL_PORT, JOLOKIA_PORT, NODE_AGENT_PORT};
+use store_planner::node::files;
 use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use super::files;
 use super::metrics::{LONGEST, NodeMetrics, Source};
 use crate::cassandra::jmx;
 

@@ -15,12 +15,13 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use store_planner::node::yaml::{self, YamlError};
+use store_planner::node::{files, jvm};
 use thiserror::Error;
 
 use super::decided::{self, Identity};
 use super::seeds::{self, Network, PodNetwork, SeedError, Surroundings};
-use super::yaml::{self, YamlError};
-use super::{check, files, jolokia, jvm, logback};
+use super::{check, jolokia, logback};
 
 /// Suffix of the kept originals.
 const ORIGINAL: &str = "image";

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 use store_crds::{CQL_PORT, INTERNODE_PORT};
-
-use super::files::DATA_DIR;
-use super::yaml::Settings;
+use store_planner::node::files::DATA_DIR;
+use store_planner::node::yaml::Settings;
 
 /// Who this node is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,7 @@
 //! password. Pure.
 
 use store_crds::JOLOKIA_PORT;
-
-use super::files::AGENT_DIR;
+use store_planner::node::files::AGENT_DIR;
 
 /// Name of the settings file in the agent's directory.
 pub const PROPERTIES_FILE: &str = "jolokia.properties";

@@ -8,11 +8,11 @@ use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 use serde::Deserialize;
 use store_crds::{API_OPERATIONS_PORT, AuthMode, LABEL_COMPONENT};
+use store_planner::desired::Desired;
+use store_planner::observation::IssuerAnswer;
+use store_planner::resources::API;
 
 use crate::context::Context;
-use crate::desired::Desired;
-use crate::observation::IssuerAnswer;
-use crate::resources::API;
 
 /// For one answer.
 const DEADLINE: Duration = Duration::from_secs(1);

@@ -8,12 +8,12 @@ use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 use serde_json::Value;
 use store_crds::{ANNOTATION_CONFIGURATION, ANNOTATION_TEMPLATE_HASH, LABEL_RACK};
-
-use super::last_words::last_words;
-use crate::observation::{
+use store_planner::observation::{
     ANNOTATION_CLUSTER_NAME, ANNOTATION_DATACENTER, ANNOTATION_LEFT_RING, ANNOTATION_VERSION, CheckObservation,
     CheckOutcome, ClaimObservation, Growth, PodObservation, VolumeNote,
 };
+
+use super::last_words::last_words;
 
 /// What a pass knows of a Cassandra pod.
 pub fn pod_observation(pod: &DynamicObject) -> PodObservation {

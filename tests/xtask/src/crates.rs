@@ -1,5 +1,5 @@
 //! The crates of the workspace and the order between them, as `docs/testing.md` has it: each imports only what stands above it
-//! there, and what is shipped imports nothing of the tests.
+//! there, and what is shipped imports nothing of the tests. And the wall around the crate that decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,6 +10,21 @@ use store_testbed::command::{SHORT, run};
 
 const DOCUMENT: &str = "docs/testing.md";
 const HEADING: &str = "## Map of crates";
+
+/// What decides, and what its tests need besides, must not be able to speak with anybody, to wait, or to be started.
+const DECIDES: &str = "store-planner";
+const OUTSIDE: [&str; 10] = [
+    "axum",
+    "clap",
+    "hyper",
+    "kube-client",
+    "kube-runtime",
+    "prometheus",
+    "reqwest",
+    "scylla",
+    "store-telemetry",
+    "tokio",
+];
 
 /// A crate with the crates of the workspace that it imports, and those that its tests do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -107,6 +122,22 @@ fn no_crate_imports_one_below_it_in_the_map_and_the_map_is_true() {
     let metadata: Metadata = serde_json::from_str(&told).expect("metadata");
     let document = std::fs::read_to_string(root.join(DOCUMENT)).expect(DOCUMENT);
     assert_eq!(wrong(&imports(metadata, &root), &rows(&document)), [""; 0]);
+}
+
+/// Those of the crates beyond the wall that a crate depends on, by whatever way, also in its tests. By the features that
+/// it asks for itself: `cargo metadata` would tell those of the whole workspace.
+fn beyond_the_wall(name: &str) -> Vec<&'static str> {
+    let edges = ["--edges", "normal,build,dev", "--prefix", "none", "--format", "{p}", "--offline"];
+    let told = run(cargo(["tree", "--package", name]).args(edges), SHORT).expect("the crates that it depends on");
+    let depends: BTreeSet<&str> = told.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(depends.contains("store-crds") && depends.contains("k8s-openapi"), "{told}");
+    OUTSIDE.into_iter().filter(|outside| depends.contains(outside)).collect()
+}
+
+#[test]
+fn what_decides_depends_on_nothing_that_speaks_with_anybody() {
+    assert_eq!(beyond_the_wall(DECIDES), [""; 0]);
+    assert_eq!(beyond_the_wall("store-operator"), OUTSIDE, "which has all of them");
 }
 
 #[test]

@@ -8,6 +8,8 @@ mod chart_cases;
 pub mod checks;
 pub mod console;
 #[cfg(test)]
+mod circles;
+#[cfg(test)]
 mod crates;
 pub mod crd_reference;
 pub mod docs;

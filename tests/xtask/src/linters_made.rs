@@ -11,7 +11,7 @@ use crate::linters::{critical, output};
 use store_suites::steps::Check;
 use store_suites::tools::Tools;
 
-const SNAPSHOTS: &str = "operator/src/resources/snapshots";
+const SNAPSHOTS: &str = "operator/planner/src/resources/snapshots";
 /// Where users read why these stay.
 const TOLD: &str = "docs/operations.md";
 /// What stays critical: kube-score's own name for it, and how it is switched off.

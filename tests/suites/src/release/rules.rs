@@ -206,9 +206,9 @@ mod tests {
     #[test]
     fn a_changed_file_and_a_version_that_is_not_new_are_refused() {
         let mut dirty = facts("0.2.0");
-        dirty.dirty = " M operator/src/plan.rs\n?? new.rs\n".to_owned();
+        dirty.dirty = " M operator/src/commit.rs\n?? new.rs\n".to_owned();
         let told = refusals(&of("0.2.0"), &dirty);
-        assert!(matches!(&told[..], [one] if one.contains("M operator/src/plan.rs, ?? new.rs")), "{told:?}");
+        assert!(matches!(&told[..], [one] if one.contains("M operator/src/commit.rs, ?? new.rs")), "{told:?}");
         let mut old = facts("0.2.0");
         for (last, refused) in [("0.2.0", 1), ("0.10.0", 1), ("0.2.0-rc.1", 0), ("0.1.9", 0)] {
             old.last.version = Some(of(last));

@@ -72,7 +72,7 @@ const OPERATOR: Recipe = Recipe {
 
 /// What the programs are compiled from; that anything else changes nothing is what keeps a second run
 /// quick. Every manifest is among it: what one crate asks of a dependency, all get in the profile `dev`.
-const SOURCES: [&str; 16] = [
+const SOURCES: [&str; 18] = [
     "Cargo.toml",
     "Cargo.lock",
     "crds/Cargo.toml",
@@ -82,6 +82,8 @@ const SOURCES: [&str; 16] = [
     "api-server/Cargo.toml",
     "api-server/src",
     "api-server/console",
+    "operator/planner/Cargo.toml",
+    "operator/planner/src",
     "operator/Cargo.toml",
     "operator/src",
     "tests/testbed/Cargo.toml",

@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_link_out_of_the_site_leads_to_a_copy_in_it() {
         let pages = paths(&["README.md", "docs/a.md", "docs/b/c.md", "operator/README.md"]);
-        let more = paths(&["deny.toml", "docs/p.png", "docs/a.md", "operator/src/plan.rs", "operator/README.md"]);
+        let more = paths(&["deny.toml", "docs/p.png", "docs/a.md", "operator/src/commit.rs", "operator/README.md"]);
         let files = pages.iter().cloned().chain(more).collect();
         let text = "[a](../a.md#x) [b](../../deny.toml \"t\") `x` [![p](../p.png)](../p.png)\n\
             ```\n[c](../../deny.toml)\n```\n[d](../../operator/src/) [e](../../operator#f) \

@@ -1,0 +1,238 @@
+//! What a pass decides, as data: the ground floor that the ladder of `plan`, the builders of `resources` and the status
+//! stand on. Pure.
+
+#![deny(clippy::wildcard_enum_match_arm)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use store_crds::{
+    CarriedOut, Change, ConfigurationStatus, Consistency, Debt, Fault, KeyspaceStatus, LostNode, NodeStatus,
+    OperationStatus, Wait,
+};
+
+use crate::configuration::Configuration;
+use crate::desired::Desired;
+use crate::observation::{SecretPurpose, VolumeNote};
+
+/// What one pass commits, in this order: status intents, children, deletes, one ring action.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What the Kubernetes objects are built from, besides the spec.
+    pub shape: Shape,
+    /// Objects to delete, each by UID.
+    pub deletes: Vec<Delete>,
+    /// Changes of claims, each by UID.
+    pub claims: Vec<ClaimChange>,
+    /// Log-ins that have just been seen to work, and go into the operator's record.
+    pub keep: BTreeSet<SecretPurpose>,
+    /// At most one action that changes the ring or its schema.
+    pub ring: Option<RingAction>,
+    /// The memory to be written before any of the effects.
+    pub memory: Memory,
+    /// What is told to the user.
+    pub report: Report,
+    /// Put the finalizer on (true), take it off (false), leave it (None).
+    pub finalizer: Option<bool>,
+    /// When to look again if no watch fires.
+    pub requeue: Duration,
+}
+
+/// What goes into the Kubernetes objects on this pass.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Shape {
+    /// Replicas of each rack's StatefulSet: observed ±1, decided here, never copied from the spec.
+    pub replicas: BTreeMap<String, i32>,
+    /// Name of the ring, for volumes that do not tell it.
+    pub cluster_name: String,
+    /// Pods that a starting node asks for the ring, as pod names; joined nodes, at most one per rack.
+    pub seeds: Vec<String>,
+    /// The schema Job is to exist on this pass, and writes at this level.
+    pub migrate: Option<Consistency>,
+    /// What the API Deployment runs, whose tables are there; None: it is not to exist yet. Its
+    /// replicas come from the spec.
+    pub api: Option<ApiShape>,
+    /// The Secrets that are to be made on this pass.
+    pub secrets: BTreeMap<SecretPurpose, Origin>,
+    /// What the pods of the API carry as `ANNOTATION_INPUTS`.
+    pub api_inputs: Option<String>,
+    /// Whether there is to be an HTTPRoute, if the spec has one: not where that kind is not served.
+    pub route: bool,
+    /// Size of the volumes in each rack's claim template, as a canonical quantity. It is immutable
+    /// in a StatefulSet, so it stays as it is until the StatefulSet is made again.
+    pub storage: BTreeMap<String, String>,
+    /// Racks whose template is not the newest, since that one is only tried.
+    pub earlier: Option<Earlier>,
+    /// A configuration that is only tried, by its hash, and then the pods that may start with it.
+    pub trial: Vec<String>,
+    /// There are pods that know of no ConfigMap but the one that changes: it still says how they are configured.
+    pub legacy: bool,
+    /// The trial run of the newest configuration is to be made.
+    pub check: bool,
+    /// StoreCluster is being deleted, or refused before anything was made: build nothing.
+    pub nothing: bool,
+}
+
+/// The racks that get a configuration which has run, and not the newest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Earlier {
+    pub good: Configuration,
+    pub racks: BTreeSet<String>,
+}
+
+/// Where the values of a Secret that is made come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// They are new: nobody can know others.
+    Random,
+    /// It was there before, and what was in it is known to work.
+    Kept,
+}
+
+/// Image and keyspace of the API whose schema migrations have been applied.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApiShape {
+    pub image: String,
+    pub keyspace: String,
+}
+
+impl ApiShape {
+    /// The store with an API that runs so until a newer one is migrated.
+    pub fn applied_to(&self, desired: &Desired) -> Desired {
+        let mut desired = desired.clone();
+        desired.api.image = Some(self.image.clone());
+        desired.api.keyspace = self.keyspace.clone();
+        desired
+    }
+}
+
+/// A change of a volume claim, with its UID as precondition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimChange {
+    pub name: String,
+    pub uid: String,
+    pub edit: ClaimEdit,
+}
+
+/// What is changed of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimEdit {
+    /// Ask for this many bytes: more, or less again where the volume never had them.
+    Grow(u64),
+    /// Write the host id of the node that has left to `ANNOTATION_LEFT_RING`.
+    MarkLeft(String),
+    /// Write what whoever makes the StoreCluster again must know of the volume.
+    Note(VolumeNote),
+}
+
+/// A deletion with its precondition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delete {
+    /// Pod, PersistentVolumeClaim, StatefulSet, ConfigMap, Job or Secret.
+    pub kind: &'static str,
+    pub name: String,
+    pub uid: String,
+    /// Leave its dependents (StatefulSet that is made again with larger claims).
+    pub orphan: bool,
+}
+
+/// One change of the ring, its schema or its roles. Each is idempotent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RingAction {
+    /// As the default superuser: make the operator's own.
+    CreateSuperuser,
+    /// As the own superuser: take log-in and superuser rights from `cassandra`.
+    DisableDefaultSuperuser,
+    /// Make or correct the roles of the schema writer and of the API with their grants.
+    EnsureRoles,
+    /// CREATE KEYSPACE IF NOT EXISTS with NetworkTopologyStrategy.
+    CreateKeyspace {
+        keyspace: String,
+        replication: i32,
+    },
+    /// ALTER KEYSPACE to NetworkTopologyStrategy with this factor.
+    AlterReplication {
+        keyspace: String,
+        replication: i32,
+    },
+    /// Begin (or begin again) on that pod; the result comes with a later observation.
+    Decommission {
+        pod: String,
+    },
+    /// Let the node of that pod go on with a bootstrap that broke off.
+    ResumeJoin {
+        pod: String,
+    },
+    Cleanup {
+        pod: String,
+        keyspace: Option<String>,
+    },
+    /// Full repair of the primary ranges of that pod's node.
+    Repair {
+        pod: String,
+        keyspace: String,
+    },
+}
+
+impl std::fmt::Display for RingAction {
+    /// What is to be done, in words that follow "could not".
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            RingAction::CreateSuperuser => f.write_str("make the operator's own superuser"),
+            RingAction::DisableDefaultSuperuser => f.write_str("disable the default superuser"),
+            RingAction::EnsureRoles => f.write_str("set up the roles of the schema writer and of the API"),
+            RingAction::CreateKeyspace { keyspace, replication } => {
+                write!(f, "make keyspace {keyspace} with replication factor {replication}")
+            }
+            RingAction::AlterReplication { keyspace, replication } => {
+                write!(f, "give keyspace {keyspace} replication factor {replication}")
+            }
+            RingAction::Decommission { pod } => write!(f, "begin the decommission of {pod}"),
+            RingAction::ResumeJoin { pod } => write!(f, "resume the bootstrap of {pod}"),
+            RingAction::Cleanup { pod, keyspace: None } => write!(f, "begin the clean-up of {pod}"),
+            RingAction::Cleanup { pod, keyspace: Some(keyspace) } => {
+                write!(f, "begin the clean-up of keyspace {keyspace} on {pod}")
+            }
+            RingAction::Repair { pod, keyspace } => write!(f, "begin the repair of keyspace {keyspace} on {pod}"),
+        }
+    }
+}
+
+/// What status must say before the effects: intents and debts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Memory {
+    pub operation: Option<OperationStatus>,
+    pub owed: Vec<Debt>,
+    pub configuration: ConfigurationStatus,
+    pub lost: Vec<LostNode>,
+    /// Name of the ring.
+    pub cluster_name: Option<String>,
+    pub roles_ready: bool,
+    pub migrated: Option<ApiShape>,
+    /// The last changes of the spec, the newest last.
+    pub changes: Vec<Change>,
+    /// The schema Job that was taken away, and waits until nothing else is to be done.
+    pub postponed_job: Option<String>,
+}
+
+/// What is told to the user; `status.rs` makes conditions of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// Why clients are not served, reason and message; None: they are.
+    pub unavailable: Option<(String, String)>,
+    /// Why the shop is not ready; None: it is.
+    pub not_ready: Option<(String, String)>,
+    /// What is still being done; None: everything owed for the generation is done.
+    pub progressing: Option<(String, String)>,
+    /// What is wrong; None: nothing.
+    pub degraded: Option<(String, String)>,
+    /// What keeps the replication from being as wanted; None: synced.
+    pub replication: Option<(String, String)>,
+    /// All that is wrong, the worst first.
+    pub faults: Vec<Fault>,
+    /// What is waited for.
+    pub waits: Vec<Wait>,
+    pub nodes: Vec<NodeStatus>,
+    pub keyspaces: Vec<KeyspaceStatus>,
+    pub carried_out: CarriedOut,
+}

@@ -1,0 +1,426 @@
+//! What one pass saw of the world: plain data, gathered by `observe.rs`, decided on by `plan.rs`.
+//!
+//! A question that failed is a value of its own (`Unreachable`), never an empty answer: absence is
+//! not evidence.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use store_crds::StoreClusterStatus;
+
+/// Annotation on the claim of a node that is proved to have left the ring: its host id.
+pub const ANNOTATION_LEFT_RING: &str = "storemanager.io/left-ring";
+
+/// Annotation on the claim of a member: the datacenter that its volume is of. Cassandra starts with no other.
+pub const ANNOTATION_DATACENTER: &str = "storemanager.io/datacenter";
+/// Annotation on the claim of a member: the version of Cassandra that last ran on its volume.
+pub const ANNOTATION_VERSION: &str = "storemanager.io/cassandra-version";
+/// Annotation on the claim of a member: the name of the ring that its volume is of.
+pub const ANNOTATION_CLUSTER_NAME: &str = "storemanager.io/cluster-name";
+
+/// Kind of the Gateway API's route, of a CRD that a cluster may have or not.
+pub const HTTP_ROUTE: &str = "HTTPRoute";
+
+/// Everything that a pass knows.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// When the pass began; the only clock that decisions see.
+    pub now: Timestamp,
+    /// The StoreCluster's own metadata.
+    pub store: StoreIdentity,
+    /// Its status as last written: the operator's memory of intents and debts.
+    pub status: StoreClusterStatus,
+    /// Owned Kubernetes objects as they are, by kind and name. Pods and claims are not among them.
+    pub children: BTreeMap<ChildKey, Value>,
+    /// The Secrets of the store, each read by its name.
+    pub secrets: BTreeMap<SecretPurpose, SecretFact>,
+    /// The operator's own record of the log-ins that worked.
+    pub record: RecordFact,
+    /// Digest of all that an API pod reads of Secrets when it starts; absent while one of them lacks something.
+    pub api_inputs: Option<String>,
+    /// Whether the API server serves HTTPRoutes of the Gateway API.
+    pub serves_routes: bool,
+    /// Cassandra pods, by name.
+    pub pods: BTreeMap<String, PodObservation>,
+    /// Volume claims of Cassandra pods, by name.
+    pub claims: BTreeMap<String, ClaimObservation>,
+    /// An eviction that the API server refused, and that is not made since.
+    pub eviction_refused: Option<EvictionRefused>,
+    /// Pods that try a configuration, by name.
+    pub checks: BTreeMap<String, CheckObservation>,
+    /// Each Cassandra pod's own view of the ring, by pod name; every pod that exists has an entry.
+    pub views: BTreeMap<String, NodeAnswer>,
+    /// What CQL says, asked of the ring as a whole.
+    pub cql: CqlAnswer,
+    /// Node operations that this operator process started, by pod and kind. Empty after a restart of
+    /// the operator: whatever is still owed is then begun again, which is harmless.
+    pub tasks: BTreeMap<TaskKey, TaskState>,
+    /// What was refused when it was last tried, and is wanted still; `None`: this operator process has tried
+    /// nothing yet.
+    pub refused: Option<Vec<Refusal>>,
+    /// Pods, and Jobs, that are missing since whoever is to make them is refused: why, in the words of whoever
+    /// refused.
+    pub unmade: BTreeMap<String, String>,
+    /// What the API's pods say of the issuer of signed tokens.
+    pub issuer: IssuerAnswer,
+}
+
+/// How it stands with the keys that the API checks signed tokens by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum IssuerAnswer {
+    /// No pod was asked or none answered: nothing is known.
+    #[default]
+    Unknown,
+    /// Every pod that answered has them.
+    Well,
+    /// A pod could not have them when it last asked for them: why, in its words.
+    Failing {
+        words: String,
+        /// It goes on with those that it had before.
+        holds_keys: bool,
+    },
+}
+
+/// Something that was tried and refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What was to be done, such as `write Ingress shop-api`.
+    pub deed: String,
+    /// To which object; of a change of the ring none.
+    pub object: Option<ChildKey>,
+    pub cause: Cause,
+    /// The words of whoever refused.
+    pub words: String,
+    pub since: Timestamp,
+}
+
+/// Why something was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// There is such an object, and it is somebody else's: the owner in words.
+    Taken(String),
+    /// There is such an object of a former StoreCluster of this name, which Kubernetes takes away.
+    Former,
+    /// Whoever was asked will not have it as it is.
+    Refused,
+    /// It failed, and may not the next time.
+    Failed,
+}
+
+/// Metadata of the StoreCluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoreIdentity {
+    pub namespace: String,
+    pub name: String,
+    pub uid: String,
+    pub generation: i64,
+    pub deletion_requested: bool,
+    pub has_finalizer: bool,
+}
+
+/// Kind and name of an owned object, such as `("StatefulSet", "shop-cassandra-a")`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChildKey {
+    pub kind: String,
+    pub name: String,
+}
+
+/// What a Secret of a store is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SecretPurpose {
+    /// Log-in of the operator itself.
+    Superuser,
+    /// Log-in of the management agents in the nodes' pods.
+    Jolokia,
+    /// Log-in of the writer of the API's schema.
+    Schema,
+    /// Log-in of the API.
+    Api,
+    /// The key that the API signs its cursors with.
+    CursorKey,
+    /// The API's token for each role.
+    ApiTokens,
+}
+
+/// What is known of one Secret. No values: those are the business of whoever logs in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecretFact {
+    pub state: SecretState,
+    /// It has the store's label, so that a watch tells of its changes.
+    pub labelled: bool,
+    pub kept: Kept,
+}
+
+/// What is known of the operator's record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordFact {
+    pub state: SecretState,
+    pub labelled: bool,
+    /// It is gone, and this process still knows what was in it.
+    pub lost: bool,
+}
+
+/// How a Secret was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SecretState {
+    /// The API server refused or did not answer, and why.
+    Unreadable(String),
+    /// The API server says that there is none of its name.
+    #[default]
+    Missing,
+    /// It lacks these keys, or they are empty.
+    Incomplete(Vec<&'static str>),
+    /// What is in it would do harm, and why.
+    Unusable(String),
+    /// Its label names this other store.
+    NotOurs(String),
+    Complete,
+}
+
+/// What the operator keeps of a log-in: what was last seen to work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kept {
+    #[default]
+    Nothing,
+    /// What the Secret holds, too.
+    Same,
+    /// Something else than the Secret holds, or there is no such Secret.
+    Other,
+}
+
+/// A Cassandra pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodObservation {
+    pub uid: String,
+    pub rack: String,
+    pub ordinal: i32,
+    /// Its address, once it has one.
+    pub ip: Option<String>,
+    /// Kubernetes node that it is bound to.
+    pub node: Option<String>,
+    pub ready: bool,
+    /// Since when it has not been ready; absent while it is.
+    pub unready_since: Option<Timestamp>,
+    /// A deletion of it has been asked for.
+    pub deleting: bool,
+    /// When that was.
+    pub deleting_since: Option<Timestamp>,
+    /// Who takes it away or is about to, in words: an eviction, Kubernetes on behalf of its machine.
+    pub disrupted: Option<String>,
+    /// Since when the machine that it is on does not answer Kubernetes.
+    pub machine_silent_since: Option<Timestamp>,
+    /// `storemanager.io/template-hash` of the template it was made from.
+    pub template_hash: String,
+    /// `storemanager.io/configuration`: the hash of what it was configured by; empty: it was made by an operator that
+    /// knew none.
+    pub configuration: String,
+    /// Why it does not run, in words: unschedulable, image pull, crash loop with the last exit.
+    pub trouble: Option<String>,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+/// An eviction that was refused: a budget of disruptions has nothing left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvictionRefused {
+    /// UID of the pod.
+    pub uid: String,
+    /// The API server's words.
+    pub words: String,
+    /// When it was refused first.
+    pub since: Timestamp,
+    /// When it was refused last.
+    pub at: Timestamp,
+}
+
+/// A pod that tries a configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckObservation {
+    pub uid: String,
+    pub deleting: bool,
+    pub created_at: Timestamp,
+    pub outcome: CheckOutcome,
+}
+
+/// How a trial run of a configuration stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CheckOutcome {
+    /// It has not ended, and perhaps why it does not run.
+    Running(Option<String>),
+    Passed,
+    /// Cassandra or Java refuses the configuration, in their words.
+    Refused(String),
+    /// It ended without a word on the configuration: its machine is lost, or had no room for it.
+    Lost,
+}
+
+impl Default for CheckOutcome {
+    fn default() -> CheckOutcome {
+        CheckOutcome::Running(None)
+    }
+}
+
+/// A volume claim of a Cassandra pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClaimObservation {
+    pub uid: String,
+    pub rack: String,
+    pub ordinal: i32,
+    /// Bytes asked for.
+    pub requested_bytes: u64,
+    /// Bytes that the volume has; 0 until it is bound.
+    pub capacity_bytes: u64,
+    /// Whether its StorageClass allows growth; absent when that is unknown.
+    pub expandable: Option<bool>,
+    /// `ANNOTATION_LEFT_RING`: host id of the node that used it and has left the ring. What is on it
+    /// has been streamed to the others, and Cassandra would refuse to start with it.
+    pub left: Option<String>,
+    pub deleting: bool,
+    /// What the operator has noted on it for whoever makes the StoreCluster again.
+    pub note: VolumeNote,
+    /// StorageClass that it asks for.
+    pub class: Option<String>,
+    /// Its volume is gone: nothing mounts this claim any more.
+    pub lost: bool,
+    /// How its growth stands, where more is asked for than the volume has.
+    pub growth: Growth,
+}
+
+/// What a claim tells of its volume when the StoreCluster that filled it is gone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VolumeNote {
+    /// `ANNOTATION_DATACENTER`.
+    pub datacenter: Option<String>,
+    /// `ANNOTATION_VERSION`.
+    pub version: Option<String>,
+    /// `ANNOTATION_CLUSTER_NAME`.
+    pub cluster_name: Option<String>,
+}
+
+/// How the growth of a volume stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Growth {
+    /// The volume itself is to grow, or has.
+    #[default]
+    Volume,
+    /// The volume has grown, its file system has not.
+    FileSystem,
+    /// It could not grow, and why.
+    Failed(String),
+}
+
+/// Answer of one Cassandra pod.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NodeAnswer {
+    /// No answer, and why. Never to be read as "has left".
+    Unreachable(String),
+    /// Its agent answers, and lets nobody in whose password the operator has. That says nothing against the node.
+    Locked(String),
+    Reachable(Box<NodeView>),
+}
+
+/// The ring as one Cassandra node sees it, over JMX.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NodeView {
+    /// Its own host id.
+    pub host_id: String,
+    /// Name of the ring that it is of.
+    pub cluster_name: String,
+    /// STARTING, JOINING, NORMAL, LEAVING, DECOMMISSIONED, DRAINING, DRAINED, MOVING, …
+    pub operation_mode: String,
+    /// Whether it accepts CQL clients.
+    pub native_transport: bool,
+    /// Whether Cassandra finished its set-up: `system_auth` can be asked.
+    pub live: BTreeSet<String>,
+    /// Addresses that it takes for dead.
+    pub unreachable: BTreeSet<String>,
+    pub joining: BTreeSet<String>,
+    pub leaving: BTreeSet<String>,
+    pub moving: BTreeSet<String>,
+    /// Address → host id of every member of the ring (of token owners).
+    pub members: BTreeMap<String, String>,
+    pub schema_version: String,
+    pub release_version: String,
+    /// Bytes that the streams under way have moved, of those they will; of a node that joins only.
+    pub streamed: Option<(u64, u64)>,
+    /// Bytes of live data on its disk.
+    pub load_bytes: u64,
+    /// Free bytes of the file system that holds its data; absent when the node agent did not answer.
+    pub free_bytes: Option<u64>,
+    /// Files of hints that wait to be delivered to members that it takes for alive.
+    pub pending_hints: u64,
+    /// When the oldest of them was begun.
+    pub oldest_hint: Option<Timestamp>,
+    /// It took the password that the operator keeps, and not that of the Secret.
+    pub kept_password: bool,
+}
+
+/// What CQL says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CqlAnswer {
+    /// Not asked since no node serves CQL yet, or no answer, and why.
+    Unreachable(String),
+    /// Cassandra knows none of the passwords that the operator has; in its own words.
+    Refused(String),
+    Reachable(CqlView),
+}
+
+/// The ring's schema and roles.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CqlView {
+    /// Log-in that worked: the operator's own superuser, or still Cassandra's default one.
+    pub superuser: Superuser,
+    /// The own one logged in with the password that the operator keeps, and not with that of the Secret.
+    pub kept_password: bool,
+    /// The default superuser `cassandra` can no longer log in.
+    pub default_superuser_disabled: bool,
+    /// Roles of the schema writer and of the API exist with their current passwords and grants.
+    pub roles_ready: bool,
+    /// Every keyspace that is not node-local.
+    pub keyspaces: BTreeMap<String, Replication>,
+}
+
+/// Who the operator could log in as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Superuser {
+    #[default]
+    Default,
+    Own,
+}
+
+/// Replication of a keyspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replication {
+    /// SimpleStrategy with its factor.
+    Simple(i32),
+    /// NetworkTopologyStrategy: datacenter → factor.
+    Network(BTreeMap<String, i32>),
+}
+
+/// A node operation under way in this process.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskKey {
+    pub pod: String,
+    pub kind: TaskKind,
+    /// Keyspace of a repair or clean-up.
+    pub keyspace: Option<String>,
+}
+
+/// Kinds of node operations that outlast a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TaskKind {
+    Decommission,
+    Join,
+    Cleanup,
+    Repair,
+}
+
+/// How a node operation stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskState {
+    /// Under way, with its progress where the node tells it: `37 of 256 ranges`.
+    Running(Option<String>),
+    Succeeded,
+    Failed(String),
+}

@@ -1,0 +1,348 @@
+//! The API tier: its tables are brought to the newest version by one writer first, then its pods
+//! follow. Once it is there it stays, whatever becomes of the ring. Pure.
+//!
+//! Hazard: a node that joins while a table is made may not know it when the first row comes, and between two
+//! major versions a table that two coordinators make can get two ids. So the schema Job is made only while
+//! nothing moves, restarts or differs in version, and nothing begins until it has ended.
+
+use serde_json::Value;
+use store_crds::{Consistency, OperationKind};
+
+use super::draft::{Draft, operation};
+use super::hold::Hold;
+use super::world::Context;
+use super::{calm, replication};
+use crate::decision::{ApiShape, Delete};
+use crate::observation::{HTTP_ROUTE, Superuser};
+use crate::resources;
+
+/// How long a failed schema Job is left for its log to be read, before it is made again, in seconds.
+const FAILED_JOB_STAYS: i64 = 60;
+/// How long the first node stays alone for its tables, in seconds: an image that cannot be pulled is no
+/// reason to have no ring.
+const FIRST_TABLES: i64 = 60;
+
+/// How long anything else waits for a schema Job, in seconds. Then it is taken away, and made again once
+/// nothing else is to be done.
+const JOB_DEADLINE: i64 = 300;
+/// How long a schema Job that was decided on may not be seen yet, in seconds.
+const JOB_UNSEEN: i64 = 20;
+
+/// Decides on the schema Job and the Deployment. `hold`: what stopped the ladder.
+pub fn run(context: &Context, draft: &mut Draft, hold: Option<&Hold>) {
+    let wanted = ApiShape {
+        image: resources::api::image(context.desired, context.settings).to_owned(),
+        keyspace: context.desired.api.keyspace.clone(),
+    };
+    let job = context.child("Job", &job_name(context));
+    if job.is_some_and(|job| condition(job, "Complete").is_some()) {
+        draft.memory.migrated = Some(wanted.clone());
+    }
+    if draft.memory.migrated.as_ref() == Some(&wanted) {
+        draft.memory.postponed_job = None;
+        delete_jobs(context, draft);
+    } else {
+        migrate(context, draft, job, hold);
+    }
+    // pods that could not have a quorum would only fail
+    let deployed = context.child("Deployment", &resources::api_name(context.desired)).is_some();
+    let of_use = deployed || level(context) == Consistency::LocalQuorum;
+    draft.shape.api = draft.memory.migrated.clone().filter(|_| of_use);
+    roll_out(context, draft, &wanted);
+    route(context, draft);
+}
+
+/// The way in by the Gateway API.
+fn route(context: &Context, draft: &mut Draft) {
+    if context.desired.api.gateway.is_none() {
+        return;
+    }
+    let live = context.child(HTTP_ROUTE, &resources::api_name(context.desired));
+    draft.shape.route = context.observation.serves_routes;
+    draft.wrongs.extend(route_trouble(context.observation.serves_routes, live));
+}
+
+/// Why a route that is wanted leads nowhere. That is told; the shop serves without it.
+fn route_trouble(serves: bool, live: Option<&Value>) -> Option<Hold> {
+    if !serves {
+        let message = "spec.api.gateway asks for an HTTPRoute, which this cluster does not serve to the operator: install the CRDs of the Gateway API (gateway.networking.k8s.io/v1), let the operator's role have httproutes, or take spec.api.gateway out";
+        return Some(Hold::wrong("GatewayApiMissing", message));
+    }
+    let parents = live?["status"]["parents"].as_array()?;
+    parents.iter().find_map(|parent| {
+        let refused = parent["conditions"].as_array()?.iter().find(|condition| {
+            ["Accepted", "ResolvedRefs"].iter().any(|kind| condition["type"] == *kind) && condition["status"] == "False"
+        })?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (gateway, why) = (text(&parent["parentRef"]["name"]), text(&refused["message"]));
+        let message = format!("the Gateway {gateway} does not take the HTTPRoute of spec.api.gateway: {why}");
+        Some(Hold::wrong("RouteRefused", message))
+    })
+}
+
+fn migrate(context: &Context, draft: &mut Draft, job: Option<&Value>, hold: Option<&Hold>) {
+    let keyspace = &context.desired.api.keyspace;
+    let there = context.cql().is_some_and(|cql| {
+        // on the first node the Job's pod starts while that is made, and waits for its log-in
+        let on_its_way = context.is_founding() && cql.superuser == Superuser::Own;
+        on_its_way || cql.keyspaces.contains_key(keyspace) && cql.roles_ready
+    });
+    let failed = job.and_then(|job| Some((job, condition(job, "Failed")?)));
+    if let Some((job, failed)) = failed {
+        let cause = failed["message"].as_str().unwrap_or("see the log of its pod");
+        let message = format!("the schema Job failed: {cause}; it is tried again, and anew for another spec.api.image");
+        draft.wrongs.push(Hold::wrong("MigrationFailed", message));
+        if since(context, &failed["lastTransitionTime"]) > FAILED_JOB_STAYS {
+            delete_job(context, draft, job);
+        }
+        return;
+    }
+    if let (Some(words), Some(_)) = (context.observation.unmade.get(&job_name(context)), job) {
+        draft.wrongs.push(Hold::wrong("PodNotMade", format!("the schema Job's pod cannot be made: {words}")).of("Job"));
+    }
+    // one that was taken away comes last
+    let postponed = draft.memory.postponed_job.as_deref() == Some(job_name(context).as_str());
+    if postponed {
+        let message = format!(
+            "the schema Job {} did not end in time and was taken away, so that other work goes on; it is made again \
+             once nothing else is to be done; is spec.api.image one that can be pulled?",
+            job_name(context)
+        );
+        draft.wrongs.push(Hold::wrong("MigrationPostponed", message));
+    }
+    let restarts = context.is_founding() && context.is_rollout_due();
+    let has_its_turn = !restarts && (!postponed || hold.is_none_or(|hold| hold.wrong));
+    if job.is_none() && !(there && has_its_turn && is_quiet(context, draft)) {
+        return;
+    }
+    if job.is_some_and(|job| job["metadata"]["deletionTimestamp"].is_string() || is_deleted(draft, job)) {
+        return;
+    }
+    draft.shape.migrate = Some(level(context));
+    // written down before it is made: a cache that lags may not show it on the next pass
+    if draft.memory.operation.is_none() || job.is_none() && !context.is_founding() {
+        draft.operate(
+            context,
+            operation(context, OperationKind::Migrate, "the schema Job brings the API's tables up to date"),
+        );
+    }
+    draft
+        .works
+        .push(Hold::waiting("MigratingSchema", "the schema Job brings the API's tables to their newest version"));
+}
+
+/// The level of the schema writer. Where the keyspace has more copies to come than nodes, so that no quorum
+/// can answer, all there are is one.
+fn level(context: &Context) -> Consistency {
+    let keyspace = &context.desired.api.keyspace;
+    let factor = replication::actual(context, keyspace).or(context.desired.replication_of(keyspace)).unwrap_or(1);
+    if context.member_count() > factor / 2 { Consistency::LocalQuorum } else { Consistency::One }
+}
+
+/// Nothing moves, restarts or differs in version, and nothing of it begins on this pass. On a first node that
+/// is alone, keyspaces and roles may still be made.
+fn is_quiet(context: &Context, draft: &Draft) -> bool {
+    let takes_away = draft.deletes.iter().any(|delete| matches!(delete.kind, "Pod" | "StatefulSet"));
+    let acts = takes_away || draft.shape.replicas != context.taken || draft.ring.is_some() && !context.is_founding();
+    // what is in hand must be remembered, but for what is owed anyway
+    let in_hand = draft.memory.operation.as_ref().is_some_and(|operation| {
+        let owed = [OperationKind::Repair, OperationKind::Cleanup, OperationKind::Migrate].contains(&operation.kind);
+        !owed && !context.is_founding()
+    });
+    let mut versions = context.ring.live().map(|(_, view)| view.release_version.as_str());
+    let first = versions.next();
+    !acts && !in_hand && !calm::unrest(context).is_some() && versions.all(|version| Some(version) == first)
+}
+
+/// A schema Job, of whichever image, that has not ended.
+fn live_job<'a>(context: &Context<'a>) -> Option<&'a Value> {
+    let jobs = context.observation.children.iter().filter(|(key, _)| key.kind == "Job").map(|(_, job)| job);
+    jobs.into_iter().find(|job| ["Complete", "Failed"].iter().all(|kind| condition(job, kind).is_none()))
+}
+
+/// Why nothing may begin: a schema Job runs, or was decided on and is not seen yet.
+pub fn job_runs(context: &Context) -> Option<Hold> {
+    let now = context.observation.now.as_second();
+    let decided = context.operation_of(OperationKind::Migrate).is_some_and(|migrate| {
+        let young = now - migrate.started_at.0.as_second() < JOB_UNSEEN;
+        young && context.child("Job", &job_name(context)).is_none()
+    });
+    let message = "nothing else begins while the schema Job runs, which takes five minutes at most";
+    (decided || live_job(context).is_some()).then(|| Hold::waiting("MigratingSchema", message))
+}
+
+/// Waits for the schema Job, but not for ever. While the first node is alone, the next one waits for it.
+pub fn await_job(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    if context.is_founding() {
+        return None;
+    }
+    let hold = job_runs(context)?;
+    draft.keep_operation(context);
+    postpone(context, draft, JOB_DEADLINE);
+    Some(hold)
+}
+
+/// Whether the first node, which is alone, must not be restarted, since a schema Job runs. What that one waits for,
+/// keyspace and roles, is made further down the ladder, so it holds nothing.
+pub fn keeps_first_node(context: &Context, draft: &mut Draft) -> bool {
+    let keeps = context.is_founding() && job_runs(context).is_some();
+    if keeps {
+        postpone(context, draft, JOB_DEADLINE);
+    }
+    keeps
+}
+
+/// Takes a schema Job away that has not ended in so many seconds.
+fn postpone(context: &Context, draft: &mut Draft, seconds: i64) {
+    let Some(job) = live_job(context) else { return };
+    if since(context, &job["metadata"]["creationTimestamp"]) > seconds {
+        draft.memory.postponed_job = job["metadata"]["name"].as_str().map(str::to_owned);
+        delete_job(context, draft, job);
+    }
+}
+
+fn is_deleted(draft: &Draft, job: &Value) -> bool {
+    let uid = job["metadata"]["uid"].as_str();
+    draft.deletes.iter().any(|delete| delete.kind == "Job" && Some(delete.uid.as_str()) == uid)
+}
+
+fn job_name(context: &Context) -> String {
+    resources::api::schema_job_name(context.desired, context.settings)
+}
+
+/// Holds the next node back until the first one has the API's tables, or something keeps them.
+pub fn await_first_tables(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    if context.member_count() >= context.desired.cassandra.size {
+        return None;
+    }
+    postpone(context, draft, FIRST_TABLES);
+    let job = context.child("Job", &job_name(context));
+    let given_up = draft.memory.postponed_job.as_deref() == Some(job_name(context).as_str());
+    let ended = |job: &Value| ["Complete", "Failed"].iter().any(|kind| condition(job, kind).is_some());
+    let awaited = job.map_or(!given_up, |job| !ended(job));
+    let message =
+        "the schema Job makes the API's tables on the first node, for a minute at most; then the next one joins";
+    awaited.then(|| Hold::waiting("MigratingSchema", message))
+}
+
+/// What is still missing of the Deployment.
+fn roll_out(context: &Context, draft: &mut Draft, wanted: &ApiShape) {
+    if draft.shape.api.is_none() {
+        return;
+    }
+    let name = resources::api_name(context.desired);
+    let replicas = i64::from(context.desired.api.replicas);
+    let Some(deployment) = context.child("Deployment", &name) else {
+        draft.works.push(Hold::waiting("RollingOutApi", "the Deployment of the API is made"));
+        return;
+    };
+    let status = |field: &str| deployment["status"][field].as_i64().unwrap_or(0);
+    let observed = status("observedGeneration") >= deployment["metadata"]["generation"].as_i64().unwrap_or(0);
+    let counts = ["replicas", "updatedReplicas", "readyReplicas"].map(status);
+    let asked = deployment["spec"]["replicas"].as_i64() == Some(replicas);
+    let inputs = deployment["spec"]["template"]["metadata"]["annotations"][resources::api::ANNOTATION_INPUTS].as_str();
+    let newest = draft.shape.api.as_ref() == Some(wanted) && inputs == draft.shape.api_inputs.as_deref();
+    let done = asked && observed && counts == [replicas; 3] && newest;
+    if !done {
+        draft.works.push(rolling_out(replicas, counts, observed));
+        let conditions = || deployment["status"]["conditions"].as_array().into_iter().flatten();
+        let failure =
+            conditions().find(|condition| condition["type"] == "ReplicaFailure" && condition["status"] == "True");
+        if let Some(words) = failure.and_then(|failure| failure["message"].as_str()) {
+            draft.wrongs.push(Hold::wrong("PodNotMade", format!("the API's pods cannot be made: {words}")).of(&name));
+        }
+        let stuck = conditions()
+            .find(|condition| condition["type"] == "Progressing" && condition["reason"] == "ProgressDeadlineExceeded");
+        if let Some(stuck) = stuck {
+            let cause = stuck["message"].as_str().unwrap_or_default();
+            draft.wrongs.push(Hold::wrong("ApiRolloutStuck", format!("the API's pods do not become ready: {cause}")));
+        }
+    }
+}
+
+/// What the Deployment has not done yet, of its counts of all, updated and ready pods.
+fn rolling_out(replicas: i64, [all, updated, ready]: [i64; 3], observed: bool) -> Hold {
+    if observed && replicas > 0 && ready == 0 {
+        let message = format!("none of {replicas} API pods is ready");
+        return Hold::waiting("ApiDown", message);
+    }
+    let message = if !observed {
+        "the Deployment of the API takes up its new template".to_owned()
+    } else if updated < replicas {
+        format!("{updated} of {replicas} API pods are of the newest version, {ready} are ready")
+    } else if ready < replicas {
+        format!("{ready} of {replicas} API pods are ready")
+    } else if all > replicas {
+        format!("of {all} API pods {} are still ending", all - replicas)
+    } else {
+        "the Deployment of the API is brought up to date".to_owned()
+    };
+    Hold::waiting("RollingOutApi", message)
+}
+
+/// Jobs that are done leave no pods behind.
+fn delete_jobs(context: &Context, draft: &mut Draft) {
+    let jobs = context.observation.children.iter().filter(|(key, _)| key.kind == "Job");
+    for (_, job) in jobs.filter(|(_, job)| condition(job, "Complete").is_some() || condition(job, "Failed").is_some()) {
+        delete_job(context, draft, job);
+    }
+}
+
+fn delete_job(_: &Context, draft: &mut Draft, job: &Value) {
+    if job["metadata"]["deletionTimestamp"].is_string() {
+        return;
+    }
+    let text = |field: &str| job["metadata"][field].as_str().unwrap_or_default().to_owned();
+    draft.deletes.push(Delete { kind: "Job", name: text("name"), uid: text("uid"), orphan: false });
+}
+
+/// A condition of a Job that is True.
+fn condition<'a>(job: &'a Value, kind: &str) -> Option<&'a Value> {
+    let conditions = job["status"]["conditions"].as_array()?;
+    conditions.iter().find(|condition| condition["type"] == kind && condition["status"] == "True")
+}
+
+/// Seconds since a time of an object; 0 where it has none.
+fn since(context: &Context, time: &Value) -> i64 {
+    let at = time.as_str().and_then(|at| at.parse::<jiff::Timestamp>().ok());
+    at.map_or(0, |at| context.observation.now.as_second() - at.as_second())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_roll_out_of_the_api_waits_for_is_never_told_as_what_is_done() {
+        for (counts, observed, expected) in [
+            ([2, 1, 2], true, "1 of 2 API pods are of the newest version, 2 are ready"),
+            ([2, 2, 1], true, "1 of 2 API pods are ready"),
+            ([3, 2, 2], true, "of 3 API pods 1 are still ending"),
+            ([2, 2, 2], false, "the Deployment of the API takes up its new template"),
+            ([2, 2, 2], true, "the Deployment of the API is brought up to date"),
+            ([2, 2, 0], true, "none of 2 API pods is ready"),
+        ] {
+            assert_eq!(rolling_out(2, counts, observed).message, expected);
+        }
+    }
+
+    fn told(serves: bool, live: Option<&Value>) -> Option<(String, String)> {
+        route_trouble(serves, live).map(|hold| (hold.reason.to_string(), hold.message))
+    }
+
+    #[test]
+    fn a_route_that_leads_nowhere_is_told_with_the_cause() {
+        let parent = |kind: &str, status: &str| json!({"parentRef": {"name": "main"}, "conditions": [{"type": kind, "status": status, "message": "no listener"}]});
+        let route = |parents: Vec<Value>| json!({"status": {"parents": parents}});
+        assert_eq!(told(false, None).map(|(reason, _)| reason).as_deref(), Some("GatewayApiMissing"));
+        assert_eq!(told(true, None), None, "it is being made");
+        assert_eq!(told(true, Some(&json!({}))), None, "no Gateway has looked at it yet");
+        assert_eq!(told(true, Some(&route(vec![parent("Accepted", "True")]))), None);
+        let refused = route(vec![parent("Accepted", "True"), parent("ResolvedRefs", "False")]);
+        let (reason, message) = told(true, Some(&refused)).expect("told");
+        assert_eq!(reason, "RouteRefused");
+        assert!(message.contains("main") && message.contains("no listener"), "{message}");
+    }
+}

@@ -1,0 +1,119 @@
+//! The plan as it grows. Pure.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use store_crds::{Debt, DebtKind, OperationKind, OperationStatus};
+
+use super::causes;
+use super::hold::Hold;
+use super::ring::Node;
+use super::world::Context;
+use crate::configuration::Configuration;
+use crate::decision::{ClaimChange, ClaimEdit, Delete, Memory, RingAction, Shape};
+use crate::observation::ClaimObservation;
+
+/// How often the progress of an operation is told, in seconds.
+const PROGRESS_EVERY: i64 = 10;
+
+/// The plan as it grows.
+pub struct Draft {
+    pub shape: Shape,
+    pub deletes: Vec<Delete>,
+    pub claims: Vec<ClaimChange>,
+    pub ring: Option<RingAction>,
+    pub memory: Memory,
+    /// What pods that are made again get, where that is not the newest configuration: no node has come up with that
+    /// one yet.
+    pub good: Option<Configuration>,
+    /// Why outdated pods are not replaced now, although nothing holds: a keyspace would lose its quorum.
+    pub rollout_waits: Option<Hold>,
+    /// What is wrong besides the hold: shown in Degraded, stops nothing.
+    pub wrongs: Vec<Hold>,
+    /// Work besides the ladder: shown in Progressing.
+    pub works: Vec<Hold>,
+}
+
+impl Draft {
+    /// Takes up an operation; one of the same kind on the same object keeps its start. How far it is is told
+    /// every ten seconds at most: each time is a write.
+    pub fn operate(&mut self, context: &Context, mut operation: OperationStatus) {
+        let same = |before: &&OperationStatus| {
+            before.kind == operation.kind
+                && before.pod == operation.pod
+                && before.keyspace == operation.keyspace
+                && before.replication == operation.replication
+        };
+        let now = Time(context.observation.now);
+        match context.operation().filter(same) {
+            Some(before) => {
+                operation.started_at = before.started_at.clone();
+                operation.cause.clone_from(&before.cause);
+                operation.generation = before.generation;
+                let moved_at = before.moved_at.as_ref().unwrap_or(&before.started_at);
+                let early = now.0.as_second() - moved_at.0.as_second() < PROGRESS_EVERY;
+                if operation.step == before.step && early && before.progress.is_some() {
+                    operation.progress.clone_from(&before.progress);
+                }
+                let stands = operation.step == before.step && operation.progress == before.progress;
+                operation.moved_at = Some(if stands { moved_at.clone() } else { now });
+            }
+            None => {
+                causes::explain(context, &mut operation);
+                operation.moved_at = Some(now);
+            }
+        }
+        self.memory.operation = Some(operation);
+    }
+
+    /// Goes on with the operation in hand as it is.
+    pub fn keep_operation(&mut self, context: &Context) {
+        self.memory.operation = context.operation().cloned();
+    }
+
+    /// Adds a debt; hosts that owe the same already are not written twice, and all owe it from now.
+    pub fn owe(&mut self, context: &Context, kind: DebtKind, keyspace: Option<&str>, hosts: Vec<String>) {
+        let since = Time(context.observation.now);
+        let same = |debt: &&mut Debt| debt.kind == kind && debt.keyspace.as_deref() == keyspace;
+        match self.memory.owed.iter_mut().find(same) {
+            Some(debt) => {
+                let more: Vec<String> = hosts.into_iter().filter(|host| !debt.host_ids.contains(host)).collect();
+                debt.host_ids.extend(more);
+                debt.since = since;
+                debt.before = None;
+                debt.retry = None;
+            }
+            None if hosts.is_empty() => {}
+            None => {
+                let keyspace = keyspace.map(str::to_owned);
+                self.memory.owed.push(Debt { kind, keyspace, host_ids: hosts, since, before: None, retry: None });
+            }
+        }
+    }
+
+    pub fn delete_pod(&mut self, pod: &str, uid: &str) {
+        self.deletes.push(Delete { kind: "Pod", name: pod.to_owned(), uid: uid.to_owned(), orphan: false });
+    }
+
+    pub fn mark_left(&mut self, context: &Context, node: &Node, claim: &ClaimObservation, host_id: &str) {
+        let edit = ClaimEdit::MarkLeft(host_id.to_owned());
+        self.claims.push(ClaimChange { name: context.desired.claim_name(&node.pod), uid: claim.uid.clone(), edit });
+    }
+}
+
+/// An operation that begins now.
+pub fn operation(context: &Context, kind: OperationKind, step: impl Into<String>) -> OperationStatus {
+    OperationStatus {
+        kind,
+        step: step.into(),
+        pod: None,
+        host_id: None,
+        keyspace: None,
+        replication: None,
+        started_at: Time(context.observation.now),
+        progress: None,
+        moved_at: None,
+        cause: None,
+        generation: None,
+        streamed: None,
+        retry: None,
+    }
+}

@@ -1,0 +1,243 @@
+//! Members whose data is gone, and members that were away for too long: what is owed for them, and what is told
+//! until that is done. Pure.
+//!
+//! A row that was acknowledged at QUORUM is on two nodes of three. If one of the two is lost, and the node that takes
+//! its place streams from the third, one copy is left and a read at QUORUM may miss it. Only a repair among those
+//! that are left brings the copies together, best before the new node streams.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde_json::Value;
+use store_crds::{DebtKind, LostNode, OperationKind};
+
+use super::draft::Draft;
+use super::hold::Hold;
+use super::ring::{self, Membership, Node, Ring};
+use super::world::Context;
+use super::{calm, lost, replication, retained};
+use crate::desired::Desired;
+use crate::observation::{ClaimObservation, Observation, VolumeNote};
+
+/// How long the others keep writes for a node that is away, in seconds, where cassandraYaml says nothing.
+const HINT_WINDOW: i64 = 3 * 3600;
+
+/// Members whose data is gone: those that the last status tells of, and those that are seen now.
+pub fn gather(desired: &Desired, observation: &Observation, ring: &Ring) -> Vec<LostNode> {
+    let is_back = |host: &str| ring.live().any(|(_, view)| view.host_id == host);
+    let told = observation.status.lost.iter().filter(|lost| !is_back(&lost.host_id)).cloned();
+    let seen = ring.nodes.iter().filter_map(|node| {
+        let host_id = lost_host(observation, node)?;
+        let known = observation.status.lost.iter().any(|lost| lost.host_id == host_id);
+        (!known).then(|| LostNode { host_id, pod: Some(node.pod.clone()), since: Time(observation.now) })
+    });
+    let mut lost: Vec<LostNode> = told.chain(seen).collect();
+    // where the spec has no such place, nobody takes it
+    for entry in &mut lost {
+        let is_place = |pod: &String| desired.cassandra.racks.iter().any(|rack| is_in(desired, &rack.name, pod));
+        entry.pod = entry.pod.take().filter(is_place);
+    }
+    lost
+}
+
+fn is_in(desired: &Desired, rack: &str, pod: &str) -> bool {
+    pod.rsplit_once('-').is_some_and(|(set, _)| set == desired.stateful_set_name(rack))
+}
+
+/// The host id that was a member in this place and whose data is not there any more.
+fn lost_host(observation: &Observation, node: &Node) -> Option<String> {
+    let known = node.remembered?;
+    let host = known.host_id.as_ref()?;
+    let own = node.view.filter(|view| ring::is_live(view)).map(|view| &view.host_id);
+    // what left by a decommission has handed over all it had
+    if own == Some(host) || node.claim.is_some_and(|claim| claim.left.is_some()) {
+        return None;
+    }
+    let claim = node.claim.map(|claim| &claim.uid);
+    let other_volume = known.volume.is_some() && claim != known.volume.as_ref();
+    if other_volume || node.claim.is_some_and(|claim| claim.lost) {
+        return Some(host.clone());
+    }
+    let mode = node.view.map(|view| view.operation_mode.as_str()).unwrap_or_default();
+    let leaves = observation.status.operation.as_ref().is_some_and(|operation| {
+        operation.kind == OperationKind::Decommission && operation.pod.as_ref() == Some(&node.pod)
+    });
+    if leaves || mode == "DECOMMISSIONED" {
+        return None;
+    }
+    let another = own.is_some_and(|own| !own.is_empty());
+    let removed = matches!(node.membership, Membership::NotMember | Membership::Joining);
+    (another || removed).then(|| host.clone())
+}
+
+/// Writes down what is owed for members that are lost or came back late.
+pub fn incur(context: &Context, draft: &mut Draft) {
+    let mut lost = context.lost.clone();
+    let may_be_one = |node: &Node| may_be_a_stranger(context, node);
+    if !context.ring.nodes.iter().any(may_be_one) && retained::foreign(context).is_empty() {
+        let known = |host: &String| lost.iter().any(|lost| lost.host_id == *host);
+        let strangers: Vec<String> = context.ring.strangers().into_iter().filter(|host| !known(host)).collect();
+        let since = Time(context.observation.now);
+        lost.extend(strangers.into_iter().map(|host_id| LostNode { host_id, pod: None, since: since.clone() }));
+    }
+    let before = &context.observation.status.lost;
+    let is_new = lost.iter().any(|entry| !before.iter().any(|before| before.host_id == entry.host_id));
+    if is_new || context.ring.nodes.iter().any(|node| came_back_late(context, node)) {
+        draft.owe(context, DebtKind::Repair, None, hosts(context, &lost));
+    }
+    owe_again(context, draft, &lost);
+    spread(context, draft);
+    let repaired = !draft.memory.owed.iter().any(|debt| debt.kind == DebtKind::Repair);
+    lost.retain(|entry| !(repaired && lost::is_out(context, entry) && is_filled(context, entry)));
+    draft.memory.lost = lost;
+}
+
+/// A node that has not told its host id may be the member that no pod is known to be: unless its volume is new, beside
+/// others on which the operator has noted what they are of.
+fn may_be_a_stranger(context: &Context, node: &Node) -> bool {
+    let joins = context.operation_of(OperationKind::Join).is_some_and(|join| join.pod.as_ref() == Some(&node.pod));
+    let is_noted = |claim: &ClaimObservation| claim.note != VolumeNote::default();
+    let is_new = context.observation.claims.values().any(is_noted) && !node.claim.is_some_and(is_noted);
+    context.expects(node) && node.host_id.is_none() && (joins || !is_new)
+}
+
+/// A node that joined while a repair was owed has streamed what the others had before it, and has a part of
+/// their ranges: all of them owe it again.
+fn owe_again(context: &Context, draft: &mut Draft, lost: &[LostNode]) {
+    let known = |host: &String| context.observation.status.nodes.iter().any(|node| node.host_id.as_ref() == Some(host));
+    let joined = |node: &&Node| {
+        let own = node.view.filter(|view| ring::is_live(view)).map(|view| &view.host_id);
+        node.membership == Membership::Member && own.is_some_and(|own| !known(own))
+    };
+    let Some(newcomer) = context.ring.nodes.iter().find(joined) else { return };
+    let owed = draft.memory.owed.iter().filter(|debt| debt.kind == DebtKind::Repair);
+    for keyspace in owed.map(|debt| debt.keyspace.clone()).collect::<Vec<_>>() {
+        draft.owe(context, DebtKind::Repair, keyspace.as_deref(), hosts(context, lost));
+    }
+    let took_a_place = lost.iter().any(|lost| lost.pod.as_ref() == Some(&newcomer.pod));
+    let joins = context.operation_of(OperationKind::Join);
+    if took_a_place && joins.is_none() && replication::takes_ranges(context) {
+        draft.owe(context, DebtKind::Cleanup, None, hosts(context, lost));
+    }
+}
+
+/// What every keyspace owes is owed by each that has more copies than one, once it is known which these are.
+fn spread(context: &Context, draft: &mut Draft) {
+    let Some(cql) = context.cql() else { return };
+    let all = |debt: &store_crds::Debt| debt.kind == DebtKind::Repair && debt.keyspace.is_none();
+    let Some(position) = draft.memory.owed.iter().position(all) else { return };
+    let debt = draft.memory.owed.remove(position);
+    for (keyspace, replication) in &cql.keyspaces {
+        if replication::factor(context, replication).is_none_or(|factor| factor > 1) {
+            draft.owe(context, DebtKind::Repair, Some(keyspace), debt.host_ids.clone());
+        }
+    }
+}
+
+/// Host ids of the members whose data is there.
+fn hosts(context: &Context, lost: &[LostNode]) -> Vec<String> {
+    let mut hosts = context.member_hosts();
+    hosts.retain(|host| !lost.iter().any(|lost| lost.host_id == *host));
+    hosts
+}
+
+/// It was away for longer than the others keep writes for it, and is up again now.
+fn came_back_late(context: &Context, node: &Node) -> bool {
+    let own = node.view.filter(|view| ring::is_live(view)).map(|view| &view.host_id);
+    let same = own.is_some() && own == node.remembered.and_then(|known| known.host_id.as_ref());
+    same && is_late(context, node) && calm::down(context, node).is_none()
+}
+
+/// It has been away for longer than the others keep writes for it.
+fn is_late(context: &Context, node: &Node) -> bool {
+    let away = node.remembered.is_some_and(|known| known.away_since.is_some());
+    away && context.away_for(node) > hint_window(&context.desired.cassandra.cassandra_yaml)
+}
+
+/// What keeps copies from being whole: data that is gone, or writes that nobody keeps for a node.
+pub fn lag(context: &Context, draft: &Draft) -> Option<String> {
+    if let Some(lost) = draft.memory.lost.first() {
+        return Some(lost::message(context, lost));
+    }
+    let late = context.ring.nodes.iter().find(|node| context.expects(node) && is_late(context, node))?;
+    let hours = hint_window(&context.desired.cassandra.cassandra_yaml) / 3600;
+    Some(format!(
+        "{} has been away for longer than the {hours} h for which the others keep its writes: every keyspace is repaired \
+         once it is back",
+        late.pod
+    ))
+}
+
+/// Tells of each member whose data is gone, until others have taken its place.
+pub fn tell(context: &Context, draft: &mut Draft) {
+    let told = draft.memory.lost.iter().map(|lost| lost::hold(context, lost));
+    let mut wrongs: Vec<Hold> = told.collect();
+    wrongs.append(&mut draft.wrongs);
+    draft.wrongs = wrongs;
+}
+
+/// Another node is a member in its place, or nobody wants one there.
+fn is_filled(context: &Context, lost: &LostNode) -> bool {
+    let Some(pod) = &lost.pod else { return true };
+    let wanted = context.desired.cassandra.racks.iter().any(|rack| {
+        let ordinal = pod.rsplit('-').next().and_then(|ordinal| ordinal.parse::<i32>().ok());
+        is_in(context.desired, &rack.name, pod) && ordinal.is_some_and(|ordinal| ordinal < rack.target)
+    });
+    let node = context.ring.find(pod);
+    let taken = node.is_some_and(|node| node.membership == Membership::Member && node.view.is_some_and(ring::is_live));
+    taken || !wanted
+}
+
+/// How long the others keep writes for a node that is away, in seconds: both versions' spellings.
+fn hint_window(cassandra_yaml: &BTreeMap<String, Value>) -> i64 {
+    let off = cassandra_yaml.get("hinted_handoff_enabled");
+    if off.is_some_and(|value| *value == false || value == "false") {
+        return 0;
+    }
+    let number = |value: &Value| value.as_i64().or_else(|| value.as_str()?.trim().parse().ok());
+    let old = cassandra_yaml.get("max_hint_window_in_ms").and_then(number).map(|millis| millis / 1000);
+    let new = cassandra_yaml.get("max_hint_window").and_then(Value::as_str).and_then(seconds);
+    new.or(old).unwrap_or(HINT_WINDOW)
+}
+
+/// Seconds of a duration as Cassandra writes it: a number with its unit.
+fn seconds(duration: &str) -> Option<i64> {
+    let duration = duration.trim();
+    let unit = duration.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = duration.split_at(unit);
+    let number: i64 = number.parse().ok()?;
+    match unit {
+        "d" => number.checked_mul(24 * 3600),
+        "h" => number.checked_mul(3600),
+        "m" => number.checked_mul(60),
+        "s" => Some(number),
+        "ms" => Some(number / 1000),
+        "us" | "µs" => Some(number / 1_000_000),
+        "ns" => Some(number / 1_000_000_000),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_window_of_hints_is_read_in_all_spellings() {
+        for (key, value, expected) in [
+            ("concurrent_reads", json!(8), 3 * 3600),
+            ("max_hint_window", json!("6h"), 6 * 3600),
+            ("max_hint_window", json!("90m"), 5400),
+            ("max_hint_window", json!("1d"), 86400),
+            ("max_hint_window", json!("7200000ms"), 7200),
+            ("max_hint_window", json!("soon"), 3 * 3600),
+            ("max_hint_window_in_ms", json!(3_600_000), 3600),
+            ("max_hint_window_in_ms", json!("3600000"), 3600),
+            ("hinted_handoff_enabled", json!(false), 0),
+        ] {
+            assert_eq!(hint_window(&[(key.to_owned(), value)].into()), expected, "{key}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Keyspaces and their replication factors. Pure.
+//!
+//! A factor moves by one, with a repair after each step. Then a read at QUORUM meets a write at
+//! QUORUM of the step before in every case: among r+1 replicas, r/2+1 that were written and
+//! (r+1)/2+1 that are asked share one; among r−1 that are left, at least r/2 were written. Two steps
+//! at once would let reads miss rows, and a clean-up delete the last copy.
+//!
+//! A step whose repair fails may be taken back without it: what was written before is where it was, since
+//! nothing is cleaned up meanwhile, and what was written since is one step away. Then the repair is owed for
+//! the factor that it went back to, and no other step is taken before it is done.
+
+use store_crds::{Debt, DebtKind, OperationKind};
+
+use super::draft::{Draft, operation};
+use super::hold::Hold;
+use super::world::Context;
+use crate::decision::RingAction;
+use crate::desired::{DesiredKeyspace, SYSTEM_KEYSPACES};
+use crate::observation::Replication;
+
+/// A factor that is written is seen before anything is built on it; until then it is written again.
+/// An ALTER whose answer was lost may come into force much later: a repair that began before it would
+/// be taken for the one that it owes.
+pub fn finish_alter(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let operation = context.operation_of(OperationKind::AlterReplication)?;
+    let (keyspace, replication) = (operation.keyspace.as_ref()?, operation.replication?);
+    let seen = context.cql()?.keyspaces.get(keyspace);
+    if seen.is_none() || seen.is_some_and(|seen| is_network(context, seen) == Some(replication)) {
+        return None;
+    }
+    draft.ring = Some(RingAction::AlterReplication { keyspace: keyspace.clone(), replication });
+    draft.keep_operation(context);
+    Some(altering(keyspace, replication))
+}
+
+/// Keyspaces of the spec that do not exist are made, with the factor they are to have.
+pub fn create_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let cql = context.cql()?;
+    let missing = |keyspace: &&DesiredKeyspace| !keyspace.system && !cql.keyspaces.contains_key(&keyspace.name);
+    let keyspace = context.desired.keyspaces.iter().find(missing)?;
+    // nodes that join a ring of one stream all copies that are to be theirs
+    if let Some(hold) = above_nodes(context, keyspace, keyspace.replication).filter(|_| !context.is_alone()) {
+        return Some(hold);
+    }
+    let (name, replication) = (keyspace.name.clone(), keyspace.replication);
+    draft.ring = Some(RingAction::CreateKeyspace { keyspace: name.clone(), replication });
+    let mut create = operation(context, OperationKind::AlterReplication, format!("keyspace {name} is made"));
+    create.keyspace = Some(name.clone());
+    draft.operate(context, create);
+    Some(Hold::waiting("CreatingKeyspace", format!("keyspace {name} is made with {replication} replicas")))
+}
+
+/// One step of one keyspace towards its factor, with what it will owe written down before.
+pub fn alter_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let cql = context.cql()?;
+    let (keyspace, step) = context.desired.keyspaces.iter().find_map(|keyspace| {
+        let seen = cql.keyspaces.get(&keyspace.name)?;
+        let step = next_step(context, keyspace, seen)?;
+        is_free(draft, &keyspace.name, step.replication).then_some((keyspace, step))
+    })?;
+    let raises = actual(context, &keyspace.name).is_none_or(|now| step.replication > now);
+    if let Some(hold) = above_nodes(context, keyspace, step.replication).filter(|_| raises) {
+        return Some(hold);
+    }
+    Some(alter(context, draft, keyspace, &step))
+}
+
+/// One step of the log-ins towards the factor that they are to have, if there are nodes for it and no repair of the step
+/// before is owed.
+pub fn alter_log_ins(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let keyspace = context.desired.keyspaces.iter().find(|keyspace| keyspace.name == "system_auth")?;
+    let seen = context.cql()?.keyspaces.get(&keyspace.name)?;
+    let raises = factor(context, seen).is_some_and(|now| now < keyspace.replication);
+    if !raises || context.member_count() < keyspace.replication {
+        return None;
+    }
+    let step = next_step(context, keyspace, seen)?;
+    is_free(draft, &keyspace.name, step.replication).then(|| alter(context, draft, keyspace, &step))
+}
+
+/// The keyspaces that nobody waits for at QUORUM get the factor of the ring that is to come.
+pub fn alter_expendable(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let cql = context.cql()?;
+    let mut expendable = context.desired.keyspaces.iter().filter(|keyspace| is_expendable(&keyspace.name));
+    let (keyspace, step) = expendable.find_map(|keyspace| {
+        let seen = cql.keyspaces.get(&keyspace.name)?;
+        Some((keyspace, next_step(context, keyspace, seen)?))
+    })?;
+    Some(alter(context, draft, keyspace, &step))
+}
+
+/// No repair is owed that this step must wait for: it goes back where the one that owes it came from.
+fn is_free(draft: &Draft, keyspace: &str, replication: i32) -> bool {
+    let owed = |debt: &&Debt| debt.kind == DebtKind::Repair && debt.keyspace.as_deref() == Some(keyspace);
+    draft.memory.owed.iter().find(owed).is_none_or(|debt| debt.before == Some(replication))
+}
+
+fn alter(context: &Context, draft: &mut Draft, keyspace: &DesiredKeyspace, step: &Step) -> Hold {
+    let name = keyspace.name.clone();
+    let owed = |debt: &&mut Debt| debt.kind == DebtKind::Repair && debt.keyspace.as_ref() == Some(&name);
+    if step.repair {
+        let owes_already = draft.memory.owed.iter_mut().find(owed).is_some();
+        draft.owe(context, DebtKind::Repair, Some(&name), context.member_hosts());
+        if let Some(debt) = draft.memory.owed.iter_mut().find(owed).filter(|_| !owes_already) {
+            debt.before = step.before;
+        }
+    } else if let Some(debt) = draft.memory.owed.iter_mut().find(owed) {
+        debt.before = None;
+    }
+    if step.cleanup {
+        draft.owe(context, DebtKind::Cleanup, Some(&name), context.member_hosts());
+    }
+    let replication = step.replication;
+    draft.ring = Some(RingAction::AlterReplication { keyspace: name.clone(), replication });
+    let words = format!("{name} gets replication factor {replication}");
+    let mut alter = operation(context, OperationKind::AlterReplication, words);
+    alter.keyspace = Some(name.clone());
+    alter.replication = Some(replication);
+    draft.operate(context, alter);
+    altering(&name, replication)
+}
+
+/// The factor that the ring has for a keyspace in the datacenter.
+pub fn actual(context: &Context, keyspace: &str) -> Option<i32> {
+    factor(context, context.cql()?.keyspaces.get(keyspace)?)
+}
+
+/// The factor in the datacenter, whatever the strategy.
+pub fn factor(context: &Context, replication: &Replication) -> Option<i32> {
+    match replication {
+        Replication::Simple(factor) => Some(*factor),
+        Replication::Network(_) => is_network(context, replication),
+    }
+}
+
+/// The factor in the datacenter, if the strategy is the one that the operator keeps.
+pub fn is_network(context: &Context, replication: &Replication) -> Option<i32> {
+    match replication {
+        Replication::Network(factors) => Some(factors.get(&context.desired.cassandra.datacenter).copied().unwrap_or(0)),
+        Replication::Simple(_) => None,
+    }
+}
+
+struct Step {
+    replication: i32,
+    /// The factor before, where going back to it needs no repair.
+    before: Option<i32>,
+    repair: bool,
+    cleanup: bool,
+}
+
+fn next_step(context: &Context, keyspace: &DesiredKeyspace, seen: &Replication) -> Option<Step> {
+    let wanted = keyspace.replication;
+    let (now, moves) = match seen {
+        // SimpleStrategy does not know racks: from two replicas on, some of them are elsewhere under
+        // NetworkTopologyStrategy. That alone is a step.
+        Replication::Simple(factor) => (*factor, *factor > 1),
+        Replication::Network(_) => (is_network(context, seen)?, false),
+    };
+    if !moves && now == wanted && is_network(context, seen).is_some() {
+        return None;
+    }
+    let replication = match (is_expendable(&keyspace.name), moves) {
+        (true, _) => wanted,
+        (false, true) => now.min(context.member_count()),
+        (false, false) => now + (wanted - now).signum(),
+    };
+    let repair = replication > 1 && (replication != now || moves);
+    // with one node there is nobody to lack a copy and nothing that is another's
+    let owes = !context.is_alone();
+    let before = (!moves).then_some(now);
+    Some(Step { replication, before, repair: owes && repair, cleanup: owes && (moves || replication < now) })
+}
+
+/// Nobody waits at QUORUM for traces and the history of repairs.
+pub fn is_expendable(keyspace: &str) -> bool {
+    SYSTEM_KEYSPACES.contains(&keyspace) && keyspace != "system_auth"
+}
+
+fn above_nodes(context: &Context, keyspace: &DesiredKeyspace, replication: i32) -> Option<Hold> {
+    let nodes = context.member_count();
+    (replication > nodes).then(|| {
+        let message = format!(
+            "keyspace {} needs {replication} nodes for its copies and the ring has {nodes}: it waits for more nodes",
+            keyspace.name
+        );
+        Hold::wrong("ReplicationAboveNodes", message)
+    })
+}
+
+fn altering(keyspace: &str, replication: i32) -> Hold {
+    Hold::waiting("AlteringReplication", format!("keyspace {keyspace} gets replication factor {replication}"))
+}
+
+/// One node more takes ranges from the others, which leaves data behind on them: some keyspace of users
+/// will have fewer copies than there are nodes.
+pub fn takes_ranges(context: &Context) -> bool {
+    let nodes = context.member_count() + 1;
+    let shrinks = |(name, replication): (&String, _)| {
+        let factor = factor(context, replication);
+        !name.starts_with("system") && factor.is_none_or(|factor| factor < nodes)
+    };
+    context.cql().is_none_or(|cql| cql.keyspaces.iter().any(shrinks))
+}

@@ -1,0 +1,418 @@
+//! Nodes join and leave, one at a time. Pure.
+//!
+//! A node that has left must never start with its old volume: Cassandra refuses it, and what is on it
+//! lives elsewhere. So its claim is marked before its pod goes, and a place is taken again only once
+//! its old claim is gone, whatever the deletion policy keeps otherwise.
+
+use store_crds::{DebtKind, OperationKind, OperationStatus};
+
+use super::draft::{Draft, operation};
+use super::hold::Hold;
+use super::retry::{self, Stands};
+use super::ring::{self, Membership, Node};
+use super::world::Context;
+use super::{api, calm, lost, quorum, replication, streaming};
+use crate::decision::{Delete, RingAction};
+use crate::desired::DesiredRack;
+use crate::observation::{NodeView, TaskKey, TaskKind, TaskState};
+
+/// Of a receiver's free space, this part may be filled by a node that leaves; the rest is headroom
+/// for compaction.
+const FILL_NUMERATOR: u64 = 8;
+const FILL_DENOMINATOR: u64 = 10;
+
+/// Goes on with a join until the node is a member and the ring is calm; `calm_ring` waits for that.
+/// One that the spec no longer wants and that does not even run is taken back.
+pub fn finish_join(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let mut join = match context.operation_of(OperationKind::Join).cloned() {
+        Some(join) => join,
+        None => {
+            let adopted = adopt_join(context)?;
+            if replication::takes_ranges(context) {
+                draft.owe(context, DebtKind::Cleanup, None, context.member_hosts());
+            }
+            adopted
+        }
+    };
+    let pod = join.pod.as_deref()?;
+    let node = context.ring.find(pod);
+    if node.is_some_and(|node| node.membership == Membership::Member) {
+        return None;
+    }
+    let rack = node.map(|node| node.rack.as_str()).or_else(|| rack_of(context, pod))?;
+    let ordinal = ordinal_of(pod)?;
+    // it was only written down: whether it may begin is asked again, as of any other (`join_next`)
+    let is_asked = ring::asked(rack, context.observation).is_some_and(|replicas| replicas > i64::from(ordinal));
+    if !is_asked && node.is_none_or(|node| node.running.is_none() && node.claim.is_none()) {
+        return None;
+    }
+    let runs = node.is_some_and(|node| {
+        node.view.is_some() || node.running.is_some_and(|pod| pod.ip.is_some() && pod.trouble.is_none())
+    });
+    let is_out = node.is_none_or(|node| node.membership == Membership::NotMember);
+    let failed = node.filter(|node| node.membership == Membership::Joining && join.retry.is_some());
+    let taken_back = failed.filter(|_| context.surplus(rack) > 0);
+    if let Some(hold) = taken_back.and_then(|node| streaming::take_back(context, draft, node)) {
+        return Some(hold);
+    }
+    if context.surplus(rack) > 0 && !runs && is_out {
+        draft.shape.replicas.entry(rack.to_owned()).and_modify(|replicas| *replicas = (*replicas).min(ordinal));
+        return Some(Hold::waiting(
+            "ScalingUp",
+            format!("{pod} is taken back: it did not start and is no longer wanted"),
+        ));
+    }
+    // the place may not be in the observation yet
+    draft.shape.replicas.entry(rack.to_owned()).and_modify(|replicas| *replicas = (*replicas).max(ordinal + 1));
+    join.progress = Some(join_progress(context, pod));
+    let streams = node.filter(|node| node.membership == Membership::Joining);
+    if let Some((node, view)) = streams.and_then(|node| Some((node, node.view?)))
+        && node.running.is_some_and(|pod| !pod.deleting)
+    {
+        return Some(streaming::stream_in(context, draft, node, view, &join));
+    }
+    draft.operate(context, join.clone());
+    let waits = node.and_then(|node| calm::down(context, node));
+    Some(waits.unwrap_or_else(|| Hold::waiting("ScalingUp", format!("{pod} joins the ring"))))
+}
+
+/// How far a join is: members of the nodes wanted, and what the new one has streamed in so far.
+fn join_progress(context: &Context, pod: &str) -> String {
+    let members = format!("{} of {} nodes", context.member_count(), context.desired.cassandra.size);
+    // as it was told, which is not with every flush
+    let told = context.observation.status.nodes.iter().find(|node| node.pod == pod).and_then(|node| node.load_mib);
+    let has = told.map(|load| format!(", {pod} has {load} MiB")).unwrap_or_default();
+    format!("{members}{has}")
+}
+
+/// A node that joins although nothing is in memory, since somebody's hand started it: it is let in,
+/// with the clean-up that it leaves to the others, and leaves again if the spec does not want it.
+fn adopt_join(context: &Context) -> Option<OperationStatus> {
+    // one that had been a member and joins has lost its volume: the host id that is remembered is not its own
+    let joins = |node: &&Node| {
+        let stays = node.running.is_some_and(|pod| !pod.deleting);
+        node.membership == Membership::Joining && stays
+    };
+    let node = context.ring.nodes.iter().find(joins)?;
+    let mut adopted = operation(context, OperationKind::Join, format!("{} joins rack {}", node.pod, node.rack));
+    adopted.pod = Some(node.pod.clone());
+    Some(adopted)
+}
+
+/// Before another node joins, the log-ins get all the copies that they are to have, once there are nodes for
+/// them: with one copy until the last of many nodes is there, all of them would hang on one node for all that
+/// time. Not earlier: of two copies both are needed for a quorum.
+pub fn spread_log_ins(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    next_rack(context)?;
+    replication::alter_log_ins(context, draft)
+}
+
+/// The rack that has fewest nodes of those that want more.
+fn next_rack<'a>(context: &Context<'a>) -> Option<&'a DesiredRack> {
+    let taken = |rack: &DesiredRack| taken(context, rack);
+    let wanting = context.desired.cassandra.racks.iter().filter(|rack| taken(rack) < rack.target);
+    wanting.min_by_key(|rack| taken(rack))
+}
+
+fn taken(context: &Context, rack: &DesiredRack) -> i32 {
+    context.taken.get(&rack.name).copied().unwrap_or(0)
+}
+
+/// The next node joins: in the rack that has fewest of those that want more.
+pub fn join_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let rack = next_rack(context)?;
+    let ordinal = taken(context, rack);
+    let pod = context.desired.pod_name(&rack.name, ordinal);
+    // it would run what the others do not run yet
+    if let Some(hold) = draft.rollout_waits.take() {
+        return Some(hold);
+    }
+    if let Some(hold) = make_room(context, draft, &pod) {
+        return Some(hold);
+    }
+    if replication::takes_ranges(context) {
+        draft.owe(context, DebtKind::Cleanup, None, context.member_hosts());
+    }
+    draft.shape.replicas.insert(rack.name.clone(), ordinal + 1);
+    let mut join = operation(context, OperationKind::Join, format!("{pod} joins rack {}", rack.name));
+    join.pod = Some(pod.clone());
+    join.progress = Some(join_progress(context, &pod));
+    draft.operate(context, join);
+    Some(Hold::waiting("ScalingUp", format!("{pod} joins the ring")))
+}
+
+/// A joining node starts with an empty volume: an old claim of its name is deleted first. Nobody
+/// with that name is a member, or the place would be taken.
+fn make_room(context: &Context, draft: &mut Draft, pod: &str) -> Option<Hold> {
+    let name = context.desired.claim_name(pod);
+    let claim = context.observation.claims.get(&name)?;
+    if context.observation.pods.contains_key(pod) {
+        return Some(Hold::waiting("ScalingUp", format!("{pod} is still going: it joins anew once it is gone")));
+    }
+    if !claim.deleting {
+        let (kind, uid) = ("PersistentVolumeClaim", claim.uid.clone());
+        draft.deletes.push(Delete { kind, name: name.clone(), uid, orphan: false });
+    }
+    let message = format!("{pod} joins once its old volume claim {name} is gone: what was on it has left the ring");
+    Some(Hold::waiting("ScalingUp", message))
+}
+
+/// Begins the next decommission: the highest ordinal of the fullest rack, if what it has fits
+/// elsewhere. Otherwise says why not.
+pub fn leave_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let racks = context.desired.cassandra.racks.iter().filter(|rack| context.surplus(&rack.name) > 0);
+    let rack = racks.max_by_key(|rack| context.taken.get(&rack.name))?;
+    let highest = context.ring.members().filter(|node| node.rack == rack.name).max_by_key(|node| node.ordinal);
+    let Some((node, host_id)) = highest.and_then(|node| Some((node, node.host_id.clone()?))) else {
+        return Some(Hold::waiting("ScalingDown", format!("rack {} has pods that are no members yet", rack.name)));
+    };
+    // a repair that waits for its next attempt holds nothing up but this: some row may have few copies
+    if let Some(debt) = draft.memory.owed.iter().find(|debt| debt.kind == DebtKind::Repair) {
+        let keyspace = debt.keyspace.as_deref().unwrap_or_default();
+        let message = format!("{} waits to leave until keyspace {keyspace} is repaired", node.pod);
+        return Some(Hold::waiting("ScaleDownWaits", message));
+    }
+    if let Some(hold) = cannot_leave(context, node) {
+        return Some(hold);
+    }
+    let mut leave = operation(context, OperationKind::Decommission, format!("{} leaves the ring", node.pod));
+    leave.pod = Some(node.pod.clone());
+    leave.host_id = Some(host_id);
+    draft.operate(context, leave);
+    draft.ring = Some(RingAction::Decommission { pod: node.pod.clone() });
+    Some(Hold::waiting("ScalingDown", format!("{} leaves the ring", node.pod)))
+}
+
+/// Takes a decommission to its end: begun, streaming, proved by the peers, its claim marked, its pod
+/// gone. A size that was changed meanwhile is taken up after it.
+pub fn finish_decommission(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let adopted = adopt(context);
+    let operation = context.operation_of(OperationKind::Decommission).or(adopted.as_ref())?;
+    let (pod, host_id) = (operation.pod.as_deref()?, operation.host_id.as_deref()?);
+    let node = context.ring.find(pod);
+    let task =
+        context.observation.tasks.get(&TaskKey { pod: pod.to_owned(), kind: TaskKind::Decommission, keyspace: None });
+    let mut now = operation.clone();
+    if let Some(TaskState::Running(progress)) = task {
+        now.progress.clone_from(progress);
+    }
+    let told = now.progress.as_deref().map(|progress| format!(" ({progress})")).unwrap_or_default();
+    let mode = node.and_then(|node| node.view).map(|view| view.operation_mode.as_str());
+    match (mode, task) {
+        (Some("NORMAL" | "LEAVING" | "DECOMMISSION_FAILED"), Some(TaskState::Running(_))) | (Some("MOVING"), _) => {
+            now.step = format!("{pod} streams its data to the others");
+            draft.operate(context, now);
+            return Some(Hold::waiting("ScalingDown", format!("{pod} leaves the ring{told}")));
+        }
+        (Some("NORMAL" | "LEAVING" | "DECOMMISSION_FAILED"), task) => {
+            return begin_again(context, draft, node?, now, task);
+        }
+        // restarted since it could not leave, and no longer wanted to
+        (None, _) if now.retry.is_some() && node.is_some_and(|node| context.surplus(&node.rack) <= 0) => {
+            let hold = node.and_then(|node| calm::down(context, node));
+            draft.operate(context, now);
+            return hold;
+        }
+        _ => {}
+    }
+    now.step = format!("{pod} is proved to have left");
+    draft.operate(context, now);
+    // a place whose claim is marked is proved and free; only its pod may still be there
+    let proved = |node: &Node| match node.claim {
+        Some(claim) => claim.left.is_some(),
+        None => node.membership == Membership::NotMember,
+    };
+    if let Some(node) = node.filter(|node| !proved(node)) {
+        return Some(prove(context, draft, node, host_id));
+    }
+    if node.is_some_and(|node| node.running.is_some()) {
+        return Some(Hold::waiting("ScalingDown", format!("{pod} has left the ring and its pod ends")));
+    }
+    draft.memory.operation = None;
+    None
+}
+
+fn prove(context: &Context, draft: &mut Draft, node: &Node, host_id: &str) -> Hold {
+    let pod = &node.pod;
+    if let Err(missing) = context.ring.proof_of_leaving(pod, host_id) {
+        let message = format!("{pod} is to leave the ring, and that is not proved yet: {missing}");
+        if let Some(told) = lost::told_of(context, node) {
+            return told;
+        }
+        return match node.view {
+            Some(_) => Hold::waiting("ScalingDown", message),
+            None if context.away_for(node) <= calm::LASTS => Hold::waiting("ScalingDown", message),
+            None => Hold::wrong("DecommissionUnproved", format!("{message}; {pod} itself: {}", node.silence)),
+        };
+    }
+    if let Some(claim) = node.claim {
+        draft.mark_left(context, node, claim, host_id);
+    }
+    Hold::waiting("ScalingDown", format!("{pod} has left the ring; its volume claim is marked so"))
+}
+
+/// A decommission that is in memory and not under way: the operator ended in between, the node refused, or
+/// its stream broke, after which Cassandra 4.1 stays LEAVING and 5.0 says DECOMMISSION_FAILED. Both take the
+/// command again. It is begun again, after a pause, while it is wanted and possible.
+fn begin_again(
+    context: &Context,
+    draft: &mut Draft,
+    node: &Node,
+    mut leave: OperationStatus,
+    task: Option<&TaskState>,
+) -> Option<Hold> {
+    let pod = node.pod.clone();
+    let mode = node.view.map(|view| view.operation_mode.as_str()).unwrap_or_default();
+    let wanted = context.surplus(&node.rack) > 0;
+    if mode == "NORMAL" && !wanted {
+        // still a full member, and no longer asked to leave
+        draft.memory.operation = None;
+        return None;
+    }
+    leave.step = format!("{pod} leaves the ring");
+    let failure = match task {
+        Some(TaskState::Failed(cause)) => Some(cause.clone()),
+        _ if mode == "DECOMMISSION_FAILED" && leave.retry.is_none() => {
+            Some("Cassandra says DECOMMISSION_FAILED; the last lines of its log tell more".to_owned())
+        }
+        _ => None,
+    };
+    let stands = retry::stands(context, leave.retry.as_ref());
+    if let Some(cause) = failure.filter(|_| stands == Stands::UnderWay) {
+        leave.retry = Some(retry::failed(context, leave.retry.as_ref(), &cause));
+    }
+    if let Some(failed) = leave.retry.clone().filter(|_| !wanted) {
+        draft.operate(context, leave);
+        return Some(restart(context, draft, node, &failed.cause));
+    }
+    if let Some(failed) = leave.retry.clone().filter(|_| retry::stands(context, leave.retry.as_ref()) == Stands::Waits)
+    {
+        draft.operate(context, leave);
+        let message = format!("{pod} could not leave: it {}; put the size back to keep it", retry::told(&failed));
+        return Some(Hold::wrong("DecommissionFailed", message));
+    }
+    // one whose caller is gone may still stream: it is asked again at once, and followed
+    let attached = mode == "LEAVING" && leave.retry.is_none();
+    let hold = match mode {
+        "NORMAL" => calm::unrest(context).or_else(|| cannot_leave(context, node)),
+        _ if attached => None,
+        _ => other_down(context, node).or_else(|| cannot_leave(context, node)),
+    };
+    let hold = api::job_runs(context).filter(|_| !attached).or(hold);
+    if let Some(hold) = hold {
+        draft.operate(context, leave);
+        return Some(hold);
+    }
+    leave.retry = retry::begun(leave.retry.as_ref());
+    draft.operate(context, leave);
+    draft.ring = Some(RingAction::Decommission { pod: pod.clone() });
+    Some(Hold::waiting("ScalingDown", format!("{pod} leaves the ring")))
+}
+
+/// Brings a node that could not leave back as a full member: Cassandra has no other way to cancel it.
+fn restart(context: &Context, draft: &mut Draft, node: &Node, cause: &str) -> Hold {
+    if let Some(hold) = other_down(context, node) {
+        return hold;
+    }
+    let pod = &node.pod;
+    if let Some(running) = node.running.filter(|running| !running.deleting) {
+        draft.delete_pod(pod, &running.uid);
+    }
+    let cost = quorum::cost(context, node);
+    let names = cost.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let interrupts = if cost.is_empty() { String::new() } else { format!("; meanwhile requests of {names} may fail") };
+    let message = format!(
+        "{pod} could not leave and is no longer asked to: a restart makes it a full member again{interrupts}; it had \
+         failed: {cause}"
+    );
+    Hold::waiting("ScalingDown", message)
+}
+
+/// Another node that is down.
+fn other_down(context: &Context, node: &Node) -> Option<Hold> {
+    let others = context.ring.nodes.iter().filter(|other| other.pod != node.pod && context.expects(other));
+    others.filter_map(|other| calm::down(context, other)).next()
+}
+
+/// A node that leaves although nothing is in memory, by somebody's hand or since the memory was lost:
+/// its departure is seen through like any other.
+fn adopt(context: &Context) -> Option<OperationStatus> {
+    let leaves = |node: &&Node| {
+        node.view.is_some_and(|view| {
+            matches!(view.operation_mode.as_str(), "LEAVING" | "DECOMMISSION_FAILED" | "DECOMMISSIONED")
+        })
+    };
+    let node =
+        context.ring.nodes.iter().filter(|node| node.claim.is_some_and(|claim| claim.left.is_none())).find(leaves)?;
+    let mut adopted = operation(context, OperationKind::Decommission, format!("{} leaves the ring", node.pod));
+    adopted.pod = Some(node.pod.clone());
+    adopted.host_id = node.host_id.clone().or_else(|| node.view.map(|view| view.host_id.clone()));
+    Some(adopted)
+}
+
+/// Why a node must stay: copies that need it, or data that does not fit elsewhere.
+fn cannot_leave(context: &Context, node: &Node) -> Option<Hold> {
+    let left = context.member_count() - 1;
+    if left < 1 {
+        return Some(Hold::wrong("ScaleDownRefused", format!("{} is the last node", node.pod)));
+    }
+    let Some(cql) = context.cql() else {
+        let message = format!("{} waits to leave: the replication of the keyspaces cannot be read", node.pod);
+        return Some(Hold::waiting("ScaleDownWaits", message));
+    };
+    let needs = |(name, replication): (&String, _)| {
+        let factor = replication::factor(context, replication)?;
+        (factor > left).then(|| {
+            let message = format!(
+                "{} cannot leave: keyspace {name} has replication factor {factor} and {left} nodes would be left; \
+                 lower the factor or put the size back",
+                node.pod
+            );
+            Hold::wrong("ScaleDownRefused", message)
+        })
+    };
+    cql.keyspaces.iter().find_map(needs).or_else(|| no_room(context, node))
+}
+
+/// Whether the nodes that inherit the ranges have the disk for them.
+fn no_room(context: &Context, node: &Node) -> Option<Hold> {
+    let Some(load) = node.view.map(|view| view.load_bytes) else {
+        return Some(Hold::waiting("ScaleDownWaits", format!("the load of {} is not known", node.pod)));
+    };
+    let others = || context.ring.live().filter(|(other, _)| other.pod != node.pod);
+    let same_rack: Vec<(&Node, &NodeView)> = others().filter(|(other, _)| other.rack == node.rack).collect();
+    // with several racks, each keeps its copies: what leaves a node goes to the rest of its rack
+    let several_racks = context.desired.cassandra.racks.len() > 1;
+    let receivers = if several_racks && !same_rack.is_empty() { same_rack } else { others().collect() };
+    let count = u64::try_from(receivers.len()).unwrap_or(u64::MAX).max(1);
+    let share = load.div_ceil(count);
+    receivers.iter().find_map(|(receiver, view)| {
+        let Some(free) = view.free_bytes else {
+            let message = format!("{} waits to leave: the free disk space of {} is not known", node.pod, receiver.pod);
+            return Some(Hold::waiting("ScaleDownWaits", message));
+        };
+        let usable = free / FILL_DENOMINATOR * FILL_NUMERATOR;
+        (usable < share).then(|| {
+            let message = format!(
+                "{} cannot leave: {} would get about {} MiB and can take {} MiB of its {} MiB free; \
+                 free disk space, grow spec.cassandra.storage.size or put the size back",
+                node.pod,
+                receiver.pod,
+                share >> 20,
+                usable >> 20,
+                free >> 20
+            );
+            Hold::wrong("ScaleDownRefused", message)
+        })
+    })
+}
+
+fn ordinal_of(pod: &str) -> Option<i32> {
+    pod.rsplit('-').next()?.parse().ok()
+}
+
+fn rack_of<'a>(context: &Context<'a>, pod: &str) -> Option<&'a str> {
+    let ordinal = ordinal_of(pod)?;
+    let racks = &context.desired.cassandra.racks;
+    racks.iter().find(|rack| context.desired.pod_name(&rack.name, ordinal) == pod).map(|rack| rack.name.as_str())
+}

@@ -1,0 +1,152 @@
+//! What a newer spec took back before anything came of it is cleared away: racks that found no place for
+//! their pods, claims of a StorageClass that gave no volume. Pure.
+//!
+//! Only what holds nothing goes: a node that never started, a claim that was never bound. The rules of the
+//! spec let nothing else be taken back; should it have started meanwhile, it stays and that is told.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use store_crds::{LABEL_RACK, OperationStatus, quantity_units};
+
+use super::carried_out::has_started;
+use super::draft::Draft;
+use super::hold::Hold;
+use super::world::Context;
+use crate::decision::Delete;
+use crate::observation::ClaimObservation;
+
+/// Clears away racks that the spec no longer names. Nothing else begins meanwhile: a first node that was to
+/// start in one of them must be gone before another starts.
+pub fn racks(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let dropped = dropped(context);
+    let rack = dropped.iter().next()?;
+    keep_other_operation(context, draft, &dropped);
+    let of_rack = || context.ring.nodes.iter().filter(|node| dropped.contains(node.rack.as_str()));
+    if let Some(node) = of_rack().find(|node| has_started(node)) {
+        let message = format!(
+            "rack {} was taken off the spec, and {} has started in it meanwhile: put the rack back, as \
+             status.carriedOut.racks has it",
+            node.rack, node.pod
+        );
+        return Some(Hold::wrong("RackInUse", message));
+    }
+    for (name, set) in sets(context).filter(|(_, set)| dropped.contains(rack_of(set))) {
+        let uid = set["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+        draft.deletes.push(Delete { kind: "StatefulSet", name: name.to_owned(), uid, orphan: false });
+    }
+    // the StatefulSet would make them again, and a claim goes only after its pod
+    if draft.deletes.is_empty() {
+        let claims = context.observation.claims.iter().filter(|(_, claim)| dropped.contains(claim.rack.as_str()));
+        for (name, claim) in claims.filter(|(_, claim)| is_empty(claim) && !claim.deleting) {
+            if !context.observation.pods.contains_key(name.trim_start_matches("data-")) {
+                draft.deletes.push(delete_claim(name, claim));
+            }
+        }
+    }
+    let message = format!("rack {rack}, in which no node has started, goes: the spec no longer names it");
+    Some(Hold::waiting("RackGoes", message))
+}
+
+/// Makes claims that never got a volume again, where they ask for another StorageClass or size than the spec.
+/// These cannot be changed in a StatefulSet either: it is made again, without its pods, once the claims that
+/// it had are gone. A claim tells its own class and not what was asked for, so those are not compared.
+pub fn claims(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let wanted = context.desired.cassandra.storage_class.as_deref();
+    let before = draft.deletes.len();
+    for (name, set) in sets(context) {
+        let of_rack = || context.observation.claims.values().filter(|claim| claim.rack == rack_of(set));
+        let sized = size_of(set).is_none_or(|size| size == context.desired.cassandra.storage_bytes);
+        let differs = class_of(set) != wanted || (!sized && of_rack().next().is_some());
+        if differs && of_rack().all(is_empty) {
+            let uid = set["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+            draft.deletes.push(Delete { kind: "StatefulSet", name: name.to_owned(), uid, orphan: true });
+        }
+    }
+    let mut waits = false;
+    for node in &context.ring.nodes {
+        let Some(claim) = node.claim.filter(|claim| is_empty(claim)) else { continue };
+        let set = context.stateful_set(&node.rack);
+        let other_class = claim.class.as_deref().zip(wanted).is_some_and(|(asked, wanted)| asked != wanted);
+        let other_size = set.and_then(size_of).is_some_and(|size| size != claim.requested_bytes);
+        if set.is_some() && !other_class && !other_size {
+            continue;
+        }
+        if set.is_none() {
+            draft.shape.replicas.remove(&node.rack);
+            waits = true;
+        }
+        if let Some(pod) = node.running.filter(|pod| !pod.deleting) {
+            draft.delete_pod(&node.pod, &pod.uid);
+        }
+        if !claim.deleting {
+            draft.deletes.push(delete_claim(&context.desired.claim_name(&node.pod), claim));
+        }
+    }
+    if draft.deletes.len() == before && !waits {
+        return None;
+    }
+    draft.keep_operation(context);
+    let class = wanted.unwrap_or("the cluster's default");
+    let size = &context.desired.cassandra.storage_size;
+    let message =
+        format!("volume claims that never got a volume are made again, with StorageClass {class} and of {size}");
+    Some(Hold::waiting("ClaimsMadeAgain", message))
+}
+
+fn size_of(set: &Value) -> Option<u64> {
+    super::volumes::template_size(set).and_then(quantity_units)
+}
+
+/// Racks that a StatefulSet or a pod is there of, or a claim without a volume, and that the spec does not
+/// name.
+fn dropped<'a>(context: &Context<'a>) -> BTreeSet<&'a str> {
+    let pods = context.observation.pods.values().map(|pod| pod.rack.as_str());
+    let empty = context.observation.claims.values().filter(|claim| is_empty(claim));
+    let there = sets(context).map(|(_, set)| rack_of(set)).chain(pods).chain(empty.map(|claim| claim.rack.as_str()));
+    there.filter(|rack| !context.desired.cassandra.racks.iter().any(|known| known.name == *rack)).collect()
+}
+
+/// An operation on a node of a dropped rack has nothing left to do.
+fn keep_other_operation(context: &Context, draft: &mut Draft, dropped: &BTreeSet<&str>) {
+    let of_dropped = |operation: &&OperationStatus| {
+        let node = operation.pod.as_ref().and_then(|pod| context.ring.find(pod));
+        let named = || context.desired.cassandra.racks.iter().any(|rack| is_pod_of(context, operation, &rack.name));
+        match node {
+            Some(node) => dropped.contains(node.rack.as_str()) && !has_started(node),
+            None => operation.pod.is_some() && !named(),
+        }
+    };
+    if context.operation().filter(of_dropped).is_none() {
+        draft.keep_operation(context);
+    }
+}
+
+/// The pod that the operation works on would be one of this rack.
+fn is_pod_of(context: &Context, operation: &OperationStatus, rack: &str) -> bool {
+    let prefix = format!("{}-", context.desired.stateful_set_name(rack));
+    let ordinal = operation.pod.as_deref().and_then(|pod| pod.strip_prefix(&prefix));
+    ordinal.is_some_and(|ordinal| !ordinal.is_empty() && ordinal.chars().all(|c| c.is_ascii_digit()))
+}
+
+/// It never got a volume.
+fn is_empty(claim: &ClaimObservation) -> bool {
+    claim.capacity_bytes == 0 && claim.left.is_none()
+}
+
+fn delete_claim(name: &str, claim: &ClaimObservation) -> Delete {
+    Delete { kind: "PersistentVolumeClaim", name: name.to_owned(), uid: claim.uid.clone(), orphan: false }
+}
+
+fn sets<'a>(context: &Context<'a>) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    let of_kind = context.observation.children.iter().filter(|(key, _)| key.kind == "StatefulSet");
+    of_kind.map(|(key, set)| (key.name.as_str(), set))
+}
+
+fn rack_of(set: &Value) -> &str {
+    set["metadata"]["labels"][LABEL_RACK].as_str().unwrap_or_default()
+}
+
+fn class_of(set: &Value) -> Option<&str> {
+    set["spec"]["volumeClaimTemplates"][0]["spec"]["storageClassName"].as_str()
+}

@@ -1,0 +1,185 @@
+//! Volumes grow, and those of nodes that have left go where the policy says Delete. Pure.
+//!
+//! The size in a StatefulSet's claim template is immutable: the claims are grown first, then the
+//! StatefulSet is deleted without its pods and made again with the new size.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use store_crds::{DeletionPolicy, OperationKind, quantity_units};
+
+use super::draft::{Draft, operation};
+use super::hold::Hold;
+use super::lost;
+use super::ring::{Membership, Node};
+use super::world::Context;
+use crate::decision::{ClaimChange, ClaimEdit, Delete};
+use crate::observation::{ClaimObservation, Growth};
+
+/// Volume sizes as the StatefulSets have them, by rack; those that do not exist get the wanted one.
+pub fn standing(context: &Context) -> BTreeMap<String, String> {
+    let racks = context.desired.cassandra.racks.iter();
+    racks
+        .map(|rack| {
+            let size = context.stateful_set(&rack.name).and_then(template_size);
+            (rack.name.clone(), size.unwrap_or(&context.desired.cassandra.storage_size).to_owned())
+        })
+        .collect()
+}
+
+/// Waits until StatefulSets that were deleted for their new size are there again: before, the number
+/// of pods is in nobody's hand.
+pub fn remake(context: &Context, draft: &mut Draft) -> Option<Hold> {
+    let missing = context.desired.cassandra.racks.iter().find(|rack| {
+        let taken = context.taken.get(&rack.name).is_some_and(|taken| *taken > 0);
+        taken && context.stateful_set(&rack.name).is_none()
+    })?;
+    draft.keep_operation(context);
+    Some(Hold::waiting("StatefulSetMissing", format!("the StatefulSet of rack {} is made", missing.name)))
+}
+
+/// Grows claims whose volumes are smaller than wanted, and then the size in the StatefulSets. One claim goes
+/// first, and the others once it has the size: what no volume can have then holds one claim and no more, and
+/// the spec can go back to what the volumes have.
+pub fn grow(context: &Context, draft: &mut Draft) {
+    let wanted = context.desired.cassandra.storage_bytes;
+    let bound = || {
+        let expected = context.ring.nodes.iter().filter(|node| context.expects(node));
+        let claims = expected.filter_map(|node| Some((context.desired.claim_name(&node.pod), node.claim?)));
+        // one that has no volume yet cannot be changed
+        claims.filter(|(_, claim)| !claim.deleting && claim.capacity_bytes > 0)
+    };
+    let short = || bound().filter(|(_, claim)| claim.capacity_bytes < wanted);
+    let proved = bound().any(|(_, claim)| claim.capacity_bytes >= wanted);
+    let tried = short().any(|(_, claim)| claim.requested_bytes == wanted);
+    let mut may_ask = proved || !tried;
+    for (name, claim) in short() {
+        if claim.requested_bytes == wanted {
+            draft.works.push(growing(&name, claim));
+            draft.wrongs.extend(cannot_grow(context, &name, claim));
+        } else if claim.expandable == Some(false) {
+            draft.wrongs.extend(cannot_grow(context, &name, claim));
+        } else if may_ask {
+            may_ask = proved;
+            draft.claims.push(ClaimChange {
+                name: name.clone(),
+                uid: claim.uid.clone(),
+                edit: ClaimEdit::Grow(wanted),
+            });
+            draft.works.push(Hold::waiting("GrowingVolumes", format!("volume claim {name} is grown")));
+        } else {
+            let message = format!("volume claim {name} is grown once the first one has its new size");
+            draft.works.push(Hold::waiting("GrowingVolumes", message));
+        }
+    }
+    if short().next().is_some() || draft.memory.operation.is_some() {
+        return;
+    }
+    remake_next(context, draft, wanted);
+}
+
+fn growing(name: &str, claim: &ClaimObservation) -> Hold {
+    let message = match &claim.growth {
+        Growth::FileSystem => format!(
+            "the volume of claim {name} has grown, and its file system follows while it is mounted; if that does not \
+             end, the driver needs it unmounted: delete the pod"
+        ),
+        Growth::Volume | Growth::Failed(_) => format!("the volume of claim {name} grows"),
+    };
+    Hold::waiting("GrowingVolumes", message)
+}
+
+/// Why a claim cannot grow, if that is known.
+fn cannot_grow(context: &Context, name: &str, claim: &ClaimObservation) -> Option<Hold> {
+    let has = super::carried_out::quantity(claim.capacity_bytes);
+    let wanted = &context.desired.cassandra.storage_size;
+    let (cause, cure) = match &claim.growth {
+        Growth::Failed(cause) => (cause.as_str(), "mend that"),
+        Growth::Volume | Growth::FileSystem if claim.expandable == Some(false) => (
+            "its StorageClass does not allow it",
+            "set allowVolumeExpansion on the class, if its driver can grow volumes",
+        ),
+        Growth::Volume | Growth::FileSystem => return None,
+    };
+    // the size may come back to what the largest volume has, and no further
+    let all = context.observation.claims.values().filter(|claim| claim.left.is_none());
+    let largest =
+        all.map(|claim| claim.requested_bytes.min(claim.capacity_bytes)).max().unwrap_or(claim.capacity_bytes);
+    let back = match largest < context.desired.cassandra.storage_bytes {
+        true => format!(", or put spec.cassandra.storage.size back to {}", super::carried_out::quantity(largest)),
+        false => String::new(),
+    };
+    let message = format!("volume claim {name} cannot grow from {has} to {wanted}: {cause}; {cure}{back}");
+    Some(Hold::wrong("VolumeCannotGrow", message).of(name))
+}
+
+/// Tells of claims of members that somebody deletes. Kubernetes keeps them while their pods run; after
+/// that what is on them is lost.
+pub fn tell_deleted(context: &Context, draft: &mut Draft) {
+    for node in context.ring.nodes.iter().filter(|node| is_being_lost(context, node)) {
+        let (pod, claim) = (&node.pod, context.desired.claim_name(&node.pod));
+        let namespace = &context.desired.namespace;
+        let host = node.host_id.as_deref().unwrap_or_default();
+        let message = format!(
+            "volume claim {claim} was deleted by somebody and goes with its data when {pod} ends, so {pod} is not \
+             restarted any more; see that every keyspace has other copies, then let it go: kubectl delete -n {namespace} \
+             pod/{pod}, and when its peers see it down, take it out: {}; then every keyspace is repaired, and a node joins in its place by itself",
+            lost::removal(context, pod, host)
+        );
+        draft.wrongs.push(Hold::wrong("VolumeBeingDeleted", message).of(pod));
+    }
+}
+
+/// The claim of a member is being deleted, and not by this operator.
+pub fn is_being_lost(context: &Context, node: &Node) -> bool {
+    let deleting = node.claim.is_some_and(|claim| claim.deleting && claim.left.is_none());
+    deleting && node.host_id.is_some() && node.membership != Membership::NotMember && context.expects(node)
+}
+
+/// Deletes, without its pods, one StatefulSet whose claim template has the old size.
+fn remake_next(context: &Context, draft: &mut Draft, wanted: u64) {
+    let differs = |set: &Value| template_size(set).and_then(quantity_units).is_some_and(|size| size != wanted);
+    let racks = context.desired.cassandra.racks.iter();
+    let old = racks.filter_map(|rack| Some((rack, context.stateful_set(&rack.name)?))).find(|(_, set)| differs(set));
+    let Some((rack, set)) = old else { return };
+    let name = context.desired.stateful_set_name(&rack.name);
+    let uid = set["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+    if draft.deletes.iter().any(|delete| delete.uid == uid) {
+        return;
+    }
+    let message =
+        format!("the StatefulSet of rack {} is made again with the new volume size; its pods stay", rack.name);
+    draft.deletes.push(Delete { kind: "StatefulSet", name, uid, orphan: true });
+    draft.operate(context, operation(context, OperationKind::GrowVolumes, message.clone()));
+    draft.works.push(Hold::waiting("GrowingVolumes", message));
+}
+
+/// Under Delete, volumes of nodes that have left go once no pod uses them.
+pub fn delete_left(context: &Context, draft: &mut Draft) {
+    if context.desired.cassandra.deletion_policy != DeletionPolicy::Delete {
+        return;
+    }
+    for (name, claim) in &context.observation.claims {
+        let pod = context.desired.pod_name(&claim.rack, claim.ordinal);
+        if claim.left.is_none() || context.observation.pods.contains_key(&pod) {
+            continue;
+        }
+        // a mark that a member contradicts is not believed
+        if context.ring.find(&pod).is_some_and(|node| context.expects(node)) {
+            continue;
+        }
+        let again = draft.deletes.iter().any(|delete| delete.uid == claim.uid);
+        if !claim.deleting && !again {
+            let (kind, uid) = ("PersistentVolumeClaim", claim.uid.clone());
+            draft.deletes.push(Delete { kind, name: name.clone(), uid, orphan: false });
+        }
+        draft
+            .works
+            .push(Hold::waiting("DeletingVolume", format!("volume claim {name} of a node that has left is deleted")));
+    }
+}
+
+/// Size of the volumes in a StatefulSet's claim template.
+pub fn template_size(set: &Value) -> Option<&str> {
+    set["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"].as_str()
+}

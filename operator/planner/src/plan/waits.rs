@@ -1,0 +1,249 @@
+//! Since when each thing that is told holds, and until when it may: what lasts longer than its limit is a
+//! fault, with what to do. The status remembers the beginnings. Pure.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use store_crds::{Fault, OperationStatus, Wait};
+
+use super::hold::Hold;
+use super::world::Context;
+use crate::time;
+
+/// Most faults and waits that are listed; more would be a status that nobody reads.
+const LISTED_MAX: usize = 16;
+
+/// A reason to wait: how long it may last, in seconds, and what to do then.
+struct Limit {
+    reason: &'static str,
+    seconds: i64,
+    /// Counted from when the operation in hand last came further.
+    from_progress: bool,
+    cure: &'static str,
+}
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 3600;
+
+const fn limit(reason: &'static str, seconds: i64, cure: &'static str) -> Limit {
+    Limit { reason, seconds, from_progress: false, cure }
+}
+
+const fn moving(reason: &'static str, seconds: i64, cure: &'static str) -> Limit {
+    Limit { reason, seconds, from_progress: true, cure }
+}
+
+const LIMITS: [Limit; 34] = [
+    limit("Starting", MINUTE, "see the operator's log"),
+    limit("Deleting", 10 * MINUTE, "see which of its StatefulSets and volume claims are left, and what keeps them"),
+    limit("SpecAccepted", MINUTE, "an object of the shop cannot be written: see the operator's log"),
+    limit("StatefulSetMissing", MINUTE, "it cannot be written: see the operator's log"),
+    limit("PodMissing", MINUTE, "see the events of its StatefulSet: kubectl describe statefulset"),
+    limit("Bootstrapping", 10 * MINUTE, "see the log of its pod"),
+    limit("NodeStarting", 10 * MINUTE, "see the log of its pod"),
+    limit("NodeStopping", 10 * MINUTE, "see the events of its pod, and whether its machine answers"),
+    limit("NodeAway", 15, "see the log of its pod"),
+    limit("CqlUnreachable", 15, "see the log of the Cassandra pods"),
+    limit(
+        "TopologyChanging",
+        15 * MINUTE,
+        "if no node joins or leaves any more, restart the one that still tells of it by deleting its pod",
+    ),
+    limit(
+        "RingViewsDiffer",
+        5 * MINUTE,
+        "compare nodetool gossipinfo on both, and restart the one that is wrong by deleting its pod",
+    ),
+    limit(
+        "SchemaDisagreement",
+        5 * MINUTE,
+        "see nodetool describecluster, and restart the node that differs by deleting its pod",
+    ),
+    limit(
+        "HintsPending",
+        15 * MINUTE,
+        "see nodetool listpendinghints for which node they wait, and the load of that one; they are writes that it \
+         has missed, so keep them",
+    ),
+    limit("SettingUpRoles", 2 * MINUTE, "see the operator's log for what Cassandra answers"),
+    limit("CreatingKeyspace", 2 * MINUTE, "see the operator's log for what Cassandra answers"),
+    limit("AlteringReplication", 2 * MINUTE, "see the operator's log for what Cassandra answers"),
+    limit("MigratingSchema", 6 * MINUTE, "see the log of the schema Job"),
+    limit("RollingOut", 10 * MINUTE, "see the events of the pod"),
+    moving(
+        "RolloutWaits",
+        HOUR,
+        "see what keeps the keyspace from its copies, or set spec.cassandra.updateStrategy.allowUnavailable",
+    ),
+    limit("RackGoes", 10 * MINUTE, "see what keeps its StatefulSet: kubectl describe statefulset"),
+    limit("ClaimsMadeAgain", 10 * MINUTE, "see what still uses the volume claim: kubectl describe pvc"),
+    limit("ApiDown", 2 * MINUTE, "see the log of the API's pods"),
+    limit("EvictionRefused", 10 * MINUTE, "see which PodDisruptionBudget has nothing left"),
+    limit("CheckingConfiguration", 10 * MINUTE, "see the events and the log of that pod"),
+    limit("RollingOutApi", 10 * MINUTE, "see the events and the log of the API's pods"),
+    moving("ScalingUp", HOUR, "see nodetool netstats on the node that joins, and its log"),
+    moving("ScalingDown", HOUR, "see nodetool netstats on the node that leaves, and its log"),
+    limit("ScaleDownWaits", 10 * MINUTE, "see whether the nodes and their agents answer"),
+    moving("Repairing", 6 * HOUR, "see nodetool repair_admin on the node, and its log"),
+    moving("CleaningUp", 6 * HOUR, "see nodetool compactionstats on the node, and its log"),
+    limit("WorkOwed", HOUR, "see the operator's log for what keeps it from being begun"),
+    limit("GrowingVolumes", 10 * MINUTE, "see the events of the volume claim: kubectl describe pvc"),
+    limit("DeletingVolume", 10 * MINUTE, "see what still uses the volume claim: kubectl describe pvc"),
+];
+
+/// For reasons that the table does not know.
+const OTHER: Limit = limit("", 30 * MINUTE, "see the operator's log");
+
+fn limit_of(reason: &str) -> &'static Limit {
+    LIMITS.iter().find(|limit| limit.reason == reason).unwrap_or(&OTHER)
+}
+
+/// What stands, with its times.
+pub struct Standing {
+    /// The worst first.
+    pub faults: Vec<Fault>,
+    /// As they were given.
+    pub waits: Vec<Wait>,
+    /// A wait has lasted longer than it may.
+    pub overdue: bool,
+}
+
+impl Standing {
+    /// Divides all that is told into faults and waits. Of waits the first of a reason and object counts, of faults
+    /// each in other words.
+    pub fn of<'h>(
+        context: &Context,
+        operation: Option<&OperationStatus>,
+        holds: impl Iterator<Item = &'h Hold>,
+    ) -> Standing {
+        let mut standing = Standing { faults: Vec::new(), waits: Vec::new(), overdue: false };
+        for hold in holds {
+            let since = since(context, hold);
+            let (reason, object) = (hold.reason.to_owned(), hold.object.clone());
+            if standing.knows(hold) {
+                continue;
+            }
+            if hold.wrong {
+                standing.faults.push(Fault { reason, object, message: hold.message.clone(), since });
+                continue;
+            }
+            let until = until(hold, &since, operation);
+            if context.observation.now > until.0 {
+                let limit = limit_of(hold.reason);
+                let message = format!("{}; it takes too long: {}", hold.message, limit.cure);
+                standing.overdue = true;
+                standing.faults.push(Fault { reason, object, message, since });
+            } else {
+                standing.waits.push(Wait { reason, object, since, until });
+            }
+        }
+        standing.faults.sort_by_key(|fault| rank(&fault.reason));
+        standing.faults.truncate(LISTED_MAX);
+        standing.waits.truncate(LISTED_MAX);
+        standing
+    }
+
+    fn knows(&self, hold: &Hold) -> bool {
+        let same = |reason: &str, object: &Option<String>| reason == hold.reason && *object == hold.object;
+        let told = |fault: &Fault| fault.message == hold.message || !hold.wrong;
+        self.faults.iter().any(|fault| same(&fault.reason, &fault.object) && told(fault))
+            || !hold.wrong && self.waits.iter().any(|wait| same(&wait.reason, &wait.object))
+    }
+
+    /// Since when, and until when, in words; empty for what is not among them.
+    pub fn times(&self, hold: &Hold) -> String {
+        let waits = self.waits.iter().find(|wait| wait.reason == hold.reason && wait.object == hold.object);
+        let faults = self.faults.iter().find(|fault| fault.reason == hold.reason && fault.object == hold.object);
+        match (waits, faults) {
+            (Some(Wait { since, until, .. }), _) => {
+                format!(", since {}; told as Degraded at {} if it lasts", time::told(since.0), time::told(until.0))
+            }
+            (None, Some(fault)) => format!(", since {}", time::told(fault.since.0)),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+/// Since when something holds: by its own word, by the last status, or from now.
+fn since(context: &Context, hold: &Hold) -> Time {
+    let status = &context.observation.status;
+    let same = |reason: &str, object: &Option<String>| reason == hold.reason && *object == hold.object;
+    let faults = status.faults.iter().filter(|fault| same(&fault.reason, &fault.object)).map(|fault| &fault.since);
+    let waits = status.waits.iter().filter(|wait| same(&wait.reason, &wait.object)).map(|wait| &wait.since);
+    let known = faults.chain(waits).next().cloned();
+    // an own word is remembered too, so that a status that stores whole seconds reads as it was written
+    let own = hold.since.map(|since| known.clone().filter(|known| same_second(known.0, since)).unwrap_or(Time(since)));
+    own.or(known).unwrap_or(Time(context.observation.now))
+}
+
+fn same_second(one: jiff::Timestamp, two: jiff::Timestamp) -> bool {
+    one.as_second() == two.as_second()
+}
+
+fn until(hold: &Hold, since: &Time, operation: Option<&OperationStatus>) -> Time {
+    let limit = limit_of(hold.reason);
+    let moved_at = operation.and_then(|operation| operation.moved_at.as_ref()).filter(|_| limit.from_progress);
+    let from = moved_at.map_or(since.0, |moved_at| moved_at.0.max(since.0)).as_second();
+    let until = from.saturating_add(hold.limit.unwrap_or(limit.seconds));
+    Time(jiff::Timestamp::from_second(until).unwrap_or(jiff::Timestamp::MAX))
+}
+
+/// What is told first: data before clients, clients before single nodes, those before what was asked for and
+/// is not done.
+fn rank(reason: &str) -> u8 {
+    match reason {
+        "VolumeBeingDeleted" | "VolumeLost" | "UnknownMember" | "NodeAwayTooLong" => 0,
+        _ if reason.starts_with("VolumesOf") => 0,
+        "QuorumLost" | "ApiDown" | "CqlUnreachable" | "LoginRefused" => 1,
+        "NodeDown" | "PodNotRunning" | "PodNotMade" | "PodMissing" => 2,
+        "SpecRefused" | "WriteRefused" | "NameTaken" => 3,
+        "DecommissionUnproved" | "DecommissionFailed" | "JoinFailed" | "RepairFailed" | "CleanupFailed" => 4,
+        "VolumeCannotGrow" | "RouteRefused" | "GatewayApiMissing" => 6,
+        _ if reason.starts_with("Secret") => 1,
+        _ => 5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    /// The first words in quotes after each of these openings in the sources of the plan.
+    fn reasons_in_the_sources() -> BTreeSet<String> {
+        let openings = ["Hold::waiting(", "Hold::passing(", "reason: "];
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/plan");
+        let mut reasons = BTreeSet::new();
+        for file in std::fs::read_dir(directory).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            for opening in openings {
+                for after in text.split(opening).skip(1) {
+                    let reason = after.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
+                    let is_word =
+                        |reason: &&str| !reason.is_empty() && reason.chars().all(|letter| letter.is_ascii_alphabetic());
+                    reasons.extend(reason.filter(is_word).map(str::to_owned));
+                }
+            }
+        }
+        reasons
+    }
+
+    #[test]
+    fn every_reason_to_wait_has_a_limit_and_says_what_to_do_when_it_is_over() {
+        let known: BTreeSet<String> = LIMITS.iter().map(|limit| limit.reason.to_owned()).collect();
+        assert_eq!(known.len(), LIMITS.len(), "each once");
+        let without: Vec<String> = reasons_in_the_sources().difference(&known).cloned().collect();
+        assert!(without.is_empty(), "{without:?}");
+        assert!(LIMITS.iter().all(|limit| limit.seconds > 0 && limit.cure.len() > 10));
+        assert!(!LIMITS.iter().any(|limit| limit.cure.contains("truncatehints")), "it destroys data");
+    }
+
+    #[test]
+    fn data_come_before_clients_and_those_before_single_nodes() {
+        let mut reasons =
+            ["RouteRefused", "SpecRefused", "NodeDown", "VolumeBeingDeleted", "HintsPending", "SecretLost"];
+        reasons.sort_by_key(|reason| rank(reason));
+        let expected = ["VolumeBeingDeleted", "SecretLost", "NodeDown", "SpecRefused", "HintsPending", "RouteRefused"];
+        assert_eq!(reasons, expected);
+    }
+}

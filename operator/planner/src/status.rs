@@ -1,0 +1,251 @@
+//! What is written to the StoreCluster's status: pure, deterministic, and equal to what is there when
+//! there is nothing new to tell, so that a settled shop costs no write.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use serde_json::{Value, json};
+use store_crds::conditions::{AVAILABLE, DEGRADED, PROGRESSING, READY, REPLICATION_SYNCED, TOKENS_IN_CLEAR};
+use store_crds::{
+    ApiStatus, AuthMode, AuthSpec, IngressSpec, LABEL_COMPONENT, LABEL_STORE, NodeState, NodeStatus,
+    StoreClusterStatus, Summary,
+};
+
+use crate::decision::{Plan, Report};
+use crate::desired::Desired;
+use crate::observation::{ChildKey, Observation};
+use crate::resources;
+
+/// A load that differs less than this from the one last told, in MiB or in tenths of it, is not news.
+const LOAD_NEWS_MIB: i64 = 16;
+
+/// The status after a pass.
+pub fn status(desired: &Desired, observation: &Observation, plan: &Plan) -> StoreClusterStatus {
+    let before = &observation.status;
+    StoreClusterStatus {
+        observed_generation: Some(observation.store.generation),
+        conditions: conditions(desired, observation, plan),
+        summary: summary(desired, observation, plan),
+        faults: plan.report.faults.clone(),
+        waits: plan.report.waits.clone(),
+        changes: plan.memory.changes.clone(),
+        replicas: i32::try_from(observation.pods.len()).unwrap_or(i32::MAX),
+        selector: format!("{LABEL_STORE}={},{LABEL_COMPONENT}=cassandra", desired.name),
+        nodes: plan.report.nodes.iter().map(|node| quiet_load(before, node)).collect(),
+        cluster_name: plan.memory.cluster_name.clone(),
+        keyspaces: plan.report.keyspaces.clone(),
+        configuration: plan.memory.configuration.clone(),
+        carried_out: Some(plan.report.carried_out.clone()),
+        operation: plan.memory.operation.clone(),
+        owed: plan.memory.owed.clone(),
+        lost: plan.memory.lost.clone(),
+        roles_ready: plan.memory.roles_ready,
+        api: api(desired, observation, plan),
+    }
+}
+
+/// Marks the status of a StoreCluster that cannot be read as degraded; whether anything of it changed.
+pub fn mark_unreadable(status: &mut Value, generation: i64, words: &str, now: Timestamp) -> bool {
+    let told = json!({
+        "type": DEGRADED, "status": "True", "reason": "StoreNotUnderstood", "message": words,
+        "observedGeneration": generation,
+    });
+    if !status["conditions"].is_array() {
+        status["conditions"] = json!([]);
+    }
+    let Some(conditions) = status["conditions"].as_array_mut() else { return false };
+    let before = conditions.iter().position(|condition| condition["type"] == DEGRADED);
+    let known = before.and_then(|at| conditions.get(at));
+    let since = known.filter(|known| known["status"] == "True").map(|known| known["lastTransitionTime"].clone());
+    let mut condition = told;
+    condition["lastTransitionTime"] = since.unwrap_or_else(|| json!(Time(now)));
+    if known == Some(&condition) {
+        return false;
+    }
+    match before {
+        Some(at) => conditions[at] = condition,
+        None => conditions.push(condition),
+    }
+    if status["summary"].is_object() {
+        status["summary"]["degraded"] = json!("StoreNotUnderstood");
+    }
+    true
+}
+
+type Told = Option<(String, String)>;
+
+fn conditions(desired: &Desired, observation: &Observation, plan: &Plan) -> Vec<Condition> {
+    let report = &plan.report;
+    let good = |reason: &str, message: &str| (reason.to_owned(), message.to_owned());
+    // (type, status while there is something to tell, what there is, what is said otherwise)
+    let rows: [(&str, &str, &Told, (String, String)); 5] = [
+        (
+            AVAILABLE,
+            "False",
+            &report.unavailable,
+            good("Serving", "an API pod is ready, and of every row enough copies answer at LOCAL_QUORUM"),
+        ),
+        (READY, "False", &report.not_ready, ready(report)),
+        (PROGRESSING, "True", &report.progressing, good("Settled", "everything owed for this generation is done")),
+        (DEGRADED, "True", &report.degraded, good("AsExpected", "nothing is wrong")),
+        (
+            REPLICATION_SYNCED,
+            "False",
+            &report.replication,
+            good("Synced", "every keyspace has its replication factor and no repair is owed"),
+        ),
+    ];
+    rows.into_iter()
+        .map(|(kind, when_told, told, otherwise)| {
+            let opposite = if when_told == "True" { "False" } else { "True" };
+            let status = if told.is_some() { when_told } else { opposite };
+            let (reason, message) = told.clone().unwrap_or(otherwise);
+            condition(observation, kind, status, reason, message)
+        })
+        .chain(
+            in_clear(&desired.api.auth, desired.api.ingress.as_ref())
+                .map(|(reason, message)| condition(observation, TOKENS_IN_CLEAR, "True", reason, message)),
+        )
+        .collect()
+}
+
+/// Why tokens travel in clear; whether a Gateway's listener has TLS is not known here.
+fn in_clear(auth: &AuthSpec, ingress: Option<&IngressSpec>) -> Option<(String, String)> {
+    let plain = ingress.is_some_and(|ingress| ingress.tls_secret_name.is_none()) && auth.mode != AuthMode::Open;
+    let message = "spec.api.ingress has no tlsSecretName: whoever is on the way reads the tokens of all who come by it, unless \
+         a load-balancer before it ends TLS; name a Secret with a certificate, and a host";
+    plain.then(|| ("IngressWithoutTls".to_owned(), message.to_owned()))
+}
+
+/// What is said of a shop that is ready: it says no more than is true while something is being done.
+fn ready(report: &Report) -> (String, String) {
+    let words = match &report.progressing {
+        None => "every node is up and the API pods are ready".to_owned(),
+        Some((doing, _)) => format!("the shop serves while {doing} goes on"),
+    };
+    ("Serving".to_owned(), words)
+}
+
+fn condition(observation: &Observation, kind: &str, status: &str, reason: String, message: String) -> Condition {
+    let before = observation.status.conditions.iter().find(|condition| condition.type_ == kind);
+    let since = before.filter(|before| before.status == status).map(|before| before.last_transition_time.clone());
+    Condition {
+        type_: kind.to_owned(),
+        status: status.to_owned(),
+        reason,
+        message,
+        observed_generation: Some(observation.store.generation),
+        last_transition_time: since.unwrap_or(Time(observation.now)),
+    }
+}
+
+fn summary(desired: &Desired, observation: &Observation, plan: &Plan) -> Summary {
+    let normal = plan.report.nodes.iter().filter(|node| node.state == NodeState::Normal).count();
+    let keyspace = plan.report.keyspaces.iter().find(|keyspace| keyspace.name == desired.api.keyspace);
+    let replication = keyspace.map(|keyspace| match keyspace.replication {
+        Some(actual) if actual == keyspace.wanted_replication => actual.to_string(),
+        Some(actual) => format!("{actual}→{}", keyspace.wanted_replication),
+        None => format!("-→{}", keyspace.wanted_replication),
+    });
+    let report = &plan.report;
+    let degraded = match report.faults.split_first() {
+        None => "No".to_owned(),
+        Some((worst, [])) => worst.reason.clone(),
+        Some((worst, others)) => format!("{} +{}", worst.reason, others.len()),
+    };
+    let operation = plan.memory.operation.as_ref().map(|operation| &operation.started_at);
+    let doing = operation.or(report.waits.first().map(|wait| &wait.since));
+    let since = report.faults.first().map(|fault| &fault.since).or(doing.filter(|_| report.progressing.is_some()));
+    let settled = || {
+        let condition = condition(observation, PROGRESSING, "False", String::new(), String::new());
+        condition.last_transition_time
+    };
+    let told = report.degraded.as_ref().or(report.progressing.as_ref());
+    Summary {
+        degraded,
+        since: Some(since.cloned().unwrap_or_else(settled)),
+        message: told.map(|(_, message)| message.clone()).unwrap_or_default(),
+        nodes: format!("{normal}/{}", desired.cassandra.size),
+        replication: replication.unwrap_or_default(),
+        api: format!("{}/{}", ready_api_pods(desired, observation), desired.api.replicas),
+    }
+}
+
+/// The node, with the load last told while that is near enough.
+fn quiet_load(before: &StoreClusterStatus, node: &NodeStatus) -> NodeStatus {
+    let mut node = node.clone();
+    let told = before.nodes.iter().find(|known| known.pod == node.pod).and_then(|known| known.load_mib);
+    if let (Some(told), Some(now)) = (told, node.load_mib)
+        && (now - told).abs() <= (told / 10).max(LOAD_NEWS_MIB)
+    {
+        node.load_mib = Some(told);
+    }
+    node
+}
+
+fn api(desired: &Desired, observation: &Observation, plan: &Plan) -> ApiStatus {
+    let migrated = plan.memory.migrated.as_ref();
+    let (ready, before) = (ready_api_pods(desired, observation), &observation.status.api);
+    ApiStatus {
+        ready_replicas: ready,
+        first_ready_at: before.first_ready_at.clone().or_else(|| (ready > 0).then_some(Time(observation.now))),
+        url: plan.shape.api.as_ref().map(|_| url(desired, observation)),
+        migrated_image: migrated.map(|api| api.image.clone()),
+        migrated_keyspace: migrated.map(|api| api.keyspace.clone()),
+        postponed_job: plan.memory.postponed_job.clone(),
+    }
+}
+
+fn ready_api_pods(desired: &Desired, observation: &Observation) -> i32 {
+    let key = ChildKey { kind: "Deployment".into(), name: resources::api_name(desired) };
+    let ready = observation.children.get(&key).and_then(|deployment| deployment["status"]["readyReplicas"].as_i64());
+    ready.and_then(|ready| i32::try_from(ready).ok()).unwrap_or(0)
+}
+
+/// Where the API is reached: the Ingress's host, else the address that its controller gave it, else
+/// the Service inside Kubernetes.
+fn url(desired: &Desired, observation: &Observation) -> String {
+    let inside = format!("http://{}.{}.svc", resources::api_name(desired), desired.namespace);
+    let Some(ingress) = &desired.api.ingress else { return inside };
+    let scheme = if ingress.tls_secret_name.is_some() { "https" } else { "http" };
+    if let Some(host) = ingress.host.as_ref().filter(|host| !host.starts_with("*.")) {
+        return format!("{scheme}://{host}");
+    }
+    let key = ChildKey { kind: "Ingress".into(), name: resources::api_name(desired) };
+    let entry = observation.children.get(&key).map(|object| &object["status"]["loadBalancer"]["ingress"][0]);
+    let address = entry.and_then(|entry| entry["hostname"].as_str().or(entry["ip"].as_str()));
+    address.map_or(inside, |address| format!("{scheme}://{address}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_travel_in_clear_where_an_ingress_has_no_certificate_and_there_are_tokens() {
+        let tls = IngressSpec { tls_secret_name: Some("shop-tls".into()), ..IngressSpec::default() };
+        let (plain, open) = (IngressSpec::default(), AuthSpec { mode: AuthMode::Open, ..AuthSpec::default() });
+        let tokens = AuthSpec::default();
+        for (auth, ingress, told) in [
+            (&tokens, Some(&plain), true),
+            (&tokens, Some(&tls), false),
+            (&tokens, None, false),
+            (&open, Some(&plain), false),
+        ] {
+            assert_eq!(in_clear(auth, ingress).is_some(), told, "{:?} {ingress:?}", auth.mode);
+        }
+    }
+
+    #[test]
+    fn a_store_that_is_not_understood_is_degraded_once_and_keeps_the_rest_of_its_status() {
+        let now = |text: &str| text.parse::<Timestamp>().unwrap();
+        let mut status = json!({"roleReady": true, "conditions": [{"type": "Ready", "status": "True"}]});
+        assert!(mark_unreadable(&mut status, 7, "unknown variant", now("2026-11-30T01:00:00Z")));
+        let told = status.clone();
+        assert!(!mark_unreadable(&mut status, 7, "unknown variant", now("2026-11-30T02:00:00Z")), "nothing new");
+        assert_eq!(status, told);
+        assert_eq!(status["conditions"][1]["reason"], "StoreNotUnderstood");
+        assert_eq!(status["conditions"][1]["lastTransitionTime"], "2026-11-30T01:00:00Z");
+        assert_eq!((&status["roleReady"], &status["conditions"][0]["type"]), (&json!(true), &json!("Ready")));
+        assert!(mark_unreadable(&mut Value::Null, 1, "words", now("2026-11-30T01:00:00Z")), "a new one");
+    }
+}
