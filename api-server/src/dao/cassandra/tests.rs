@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use scylla::response::query_result::QueryResult;
 use scylla::statement::SerialConsistency;
+use scylla::statement::unprepared::Statement;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -137,7 +138,10 @@ impl Ground {
     }
 
     async fn drop_keyspace(self) {
-        self.cql("DROP KEYSPACE {ks}").await;
+        // On a busy machine that takes longer than a statement may.
+        let mut drop = Statement::new(format!("DROP KEYSPACE {}", self.keyspace));
+        drop.set_request_timeout(Some(Duration::from_secs(120)));
+        self.connected.session.query_unpaged(drop, ()).await.unwrap();
     }
 }
 
