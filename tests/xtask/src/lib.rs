@@ -6,9 +6,9 @@ pub mod book;
 pub mod chart;
 mod chart_cases;
 pub mod checks;
-pub mod console;
 #[cfg(test)]
 mod circles;
+pub mod console;
 #[cfg(test)]
 mod crates;
 pub mod crd_reference;
