@@ -624,7 +624,7 @@ async fn notes_of_the_version_before_are_swept_and_removed_where_they_lie() {
     let old = crate::dao::orders::OLD_NOTES;
     let note = crate::dao::orders::Note { at, operation, order, contents: None };
     let found = async || daos.orders.notes(&cx(), old, at - 1, now_ms()).await.unwrap().0;
-    assert_eq!(found().await, [note.clone()]);
+    assert_eq!(found().await, std::slice::from_ref(&note));
     assert!(daos.orders.note(&cx(), &note).await.is_err(), "nothing new is written there");
     daos.orders.forget_all(&cx(), &[note]).await.unwrap();
     assert_eq!(found().await, []);

@@ -151,7 +151,7 @@ fn is_quiet(context: &Context, draft: &Draft) -> bool {
     });
     let mut versions = context.ring.live().map(|(_, view)| view.release_version.as_str());
     let first = versions.next();
-    !acts && !in_hand && !calm::unrest(context).is_some() && versions.all(|version| Some(version) == first)
+    !acts && !in_hand && calm::unrest(context).is_none() && versions.all(|version| Some(version) == first)
 }
 
 /// A schema Job, of whichever image, that has not ended.
