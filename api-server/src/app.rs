@@ -11,7 +11,6 @@ use tokio_util::task::TaskTracker;
 use crate::admission::wide::Wide;
 use crate::admission::{Admission, Bounds};
 use crate::auth::Gate;
-use crate::dao::ranks::Unranked;
 use crate::dao::{Daos, traced};
 use crate::metrics::Metrics;
 use crate::models::Level;
@@ -54,23 +53,23 @@ impl Services {
         clock: Clock,
     ) -> Self {
         let lines = Lines::new(Arc::clone(&daos.ledger), figures);
-        let unranked: Arc<dyn Unranked> = Arc::clone(&daos.orders) as _;
+        let orders = Orders::new(
+            lines.clone(),
+            orders::Daos {
+                orders: daos.orders,
+                ledger: Arc::clone(&daos.ledger),
+                payments: daos.payments,
+                blocks: Arc::clone(&daos.blocks),
+                turnovers: Arc::clone(&daos.turnovers),
+                products: Arc::clone(&daos.products),
+                users: Arc::clone(&daos.users),
+            },
+            cursors.clone(),
+            clock.clone(),
+        );
         Self {
-            orders: Orders::new(
-                lines.clone(),
-                orders::Daos {
-                    orders: daos.orders,
-                    ledger: Arc::clone(&daos.ledger),
-                    payments: daos.payments,
-                    blocks: Arc::clone(&daos.blocks),
-                    turnovers: Arc::clone(&daos.turnovers),
-                    products: Arc::clone(&daos.products),
-                    users: Arc::clone(&daos.users),
-                },
-                cursors.clone(),
-                clock.clone(),
-            ),
-            reports: Reports::new(daos.blocks, daos.turnovers, unranked),
+            reports: Reports::new(daos.blocks, daos.turnovers, Arc::new(orders.clone())),
+            orders,
             stocks: Stocks::new(lines, Arc::clone(&daos.ledger), Arc::clone(&daos.products), cursors.clone()),
             products: Products::new(daos.products, daos.ledger, cursors.clone()),
             users: Users::new(daos.users, cursors.clone()),

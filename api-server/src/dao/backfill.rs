@@ -11,7 +11,11 @@ use super::{Context, DaoError};
 pub enum Run {
     /// Before processes of this version serve.
     Before,
-    /// After the last process of an earlier version has gone, for what they have changed meanwhile.
+    /// A minute after, for what processes of an earlier version have changed meanwhile: a small shop has none of them then.
+    Soon,
+    /// Ten minutes after: a larger one has none.
+    Later,
+    /// An hour after.
     After,
 }
 
@@ -20,6 +24,8 @@ impl Run {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Before => "before",
+            Self::Soon => "soon",
+            Self::Later => "later",
             Self::After => "after",
         }
     }

@@ -1,5 +1,6 @@
-//! Ranks what the ranks of earlier versions have listed: once before processes of this version serve, and once more for what
-//! processes of the version before have changed meanwhile. Harmless to repeat. IO only through the DAOs' traits.
+//! Ranks what the ranks of earlier versions have listed: once before processes of this version serve, and again for what
+//! processes of the version before have changed meanwhile. When the last of them goes is known to nobody here, so that is
+//! done a minute, ten minutes and an hour after the first of this version. Harmless to repeat. IO only through the DAOs' traits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use uuid::Uuid;
 
 use super::ranker::Ranker;
 use crate::dao::backfill::{BackfillDao, Progress, Run};
+use crate::dao::blocks::{Place, SHARDS};
 use crate::dao::ledger::Book;
 use crate::dao::{Context, DaoError};
 
@@ -16,8 +18,12 @@ use crate::dao::{Context, DaoError};
 const AT_ONCE: usize = 100;
 /// Deadline of these.
 const DEADLINE: Duration = Duration::from_secs(60);
-/// A roll-out has ended by then: processes of the version before have gone.
-const ROLLED_OUT: Duration = Duration::from_secs(3_600);
+/// When a roll-out may have ended, from the start of a process on: at the last of them it has.
+const ROLLED_OUT: [(Run, Duration); 3] = [
+    (Run::Soon, Duration::from_secs(60)),
+    (Run::Later, Duration::from_secs(600)),
+    (Run::After, Duration::from_secs(3_600)),
+];
 /// Between two looks whether a run is done, and after a failure.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
 
@@ -50,6 +56,10 @@ impl Backfill {
         let worker = Uuid::new_v4();
         for book in [Book::Stock, Book::Spending] {
             let mut at = self.dao.progress(&Context::within(DEADLINE), run, book).await?;
+            // What a process of an earlier version undoes it takes off its own ranks, so those of this version are looked at.
+            if run != Run::Before && at == Progress::START && !self.walk_ranked(run, book, worker).await? {
+                return Ok(Walked::Held);
+            }
             while at != Progress::Done {
                 let cx = Context::within(DEADLINE);
                 if Instant::now() >= deadline {
@@ -67,11 +77,31 @@ impl Backfill {
         Ok(Walked::Done)
     }
 
-    /// Does what is left of the first run, and the second one once a roll-out has ended.
+    /// Ranks anew what this version has ranked; false where another worker is at it.
+    async fn walk_ranked(&self, run: Run, book: Book, worker: Uuid) -> Result<bool, DaoError> {
+        for shard in 0..SHARDS {
+            let mut after = Some(Place::TOP);
+            while let Some(place) = after {
+                let cx = Context::within(DEADLINE);
+                if !self.dao.hold(&cx, run, worker).await? {
+                    return Ok(false);
+                }
+                let (ids, next) = self.ranker.ranked(&cx, book, shard, place).await?;
+                self.ranker.rank_all(&cx, book, &ids).await?;
+                after = next;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Does what is left of the first run, and the others when a roll-out may have ended.
     pub async fn finish(&self) {
+        let began = Instant::now();
         self.finish_run(Run::Before).await;
-        tokio::time::sleep(ROLLED_OUT).await;
-        self.finish_run(Run::After).await;
+        for (run, after) in ROLLED_OUT {
+            tokio::time::sleep_until(began + after).await;
+            self.finish_run(run).await;
+        }
     }
 
     async fn finish_run(&self, run: Run) {

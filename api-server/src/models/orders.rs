@@ -14,6 +14,7 @@ mod verdict;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use uuid::Uuid;
 
 use self::finished::Finished;
@@ -35,6 +36,7 @@ pub use crate::dao::orders::{Filter, Order, Status};
 use crate::dao::payments::PaymentDao;
 use crate::dao::price::Price;
 use crate::dao::products::ProductDao;
+use crate::dao::ranks::{Turned, Unranked};
 use crate::dao::turnovers::TurnoverDao;
 use crate::dao::users::UserDao;
 use crate::dao::{Context, DaoError, Receipt};
@@ -294,6 +296,14 @@ impl Orders {
                 Ok(None)
             }
         }
+    }
+}
+
+#[async_trait]
+impl Unranked for Orders {
+    async fn unranked(&self, cx: &Context) -> Result<Vec<Turned>, DaoError> {
+        // Notes bear the database's time.
+        self.daos.orders.unranked(&Context { now_ms: self.clock.of(cx.now_ms), ..*cx }).await
     }
 }
 

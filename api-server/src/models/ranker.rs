@@ -16,7 +16,8 @@ use uuid::Uuid;
 
 use self::tree::{Decision, decide, needed};
 use crate::dao::blocks::{
-    Block, BlockDao, Change, IDS_AT_ONCE, IDS_OF_A_SHARD, PARTITIONS_AT_ONCE, SHARDS, Turnover, batches, shard_of,
+    Block, BlockDao, Change, IDS_AT_ONCE, IDS_OF_A_SHARD, Lists, PARTITIONS_AT_ONCE, Place, SHARDS, Turnover, batches,
+    shard_of,
 };
 use crate::dao::ledger::{Account, Book};
 use crate::dao::ranks::Turned;
@@ -73,6 +74,21 @@ impl Ranker {
         let read = stream::iter(asks).map(|some| async move { self.turnovers.on_all_days(cx, book, &some).await });
         let read: Vec<Vec<OnDay>> = read.buffered(AT_ONCE).try_collect().await?;
         self.put(cx, book, days_of(read.into_iter().flatten())).await
+    }
+
+    /// Accounts of a shard that were ever ranked and have not lost all since, from a place of the list of all time on; and
+    /// where to go on, if there may be more.
+    pub async fn ranked(
+        &self,
+        cx: &Context,
+        book: Book,
+        shard: u8,
+        after: Place,
+    ) -> Result<(Vec<Uuid>, Option<Place>), DaoError> {
+        let lists = Lists { book, blocks: vec![Block::ALL], shards: vec![shard], after, limit: IDS_AT_ONCE };
+        let (rows, _) = self.blocks.rows(cx, &lists).await?;
+        let next = rows.last().filter(|_| rows.len() == IDS_AT_ONCE).map(|row| row.place);
+        Ok((rows.iter().map(|row| row.place.id).collect(), next))
     }
 
     async fn put(&self, cx: &Context, book: Book, mut days: Days) -> Result<(), DaoError> {

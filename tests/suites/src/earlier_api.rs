@@ -39,14 +39,10 @@ pub fn ensure(cache: &Cache) -> Result<PathBuf, EarlierApiError> {
 
 fn compile(commit: &str, place: &Path) -> Result<(), EarlierApiError> {
     let tree = Tree::of_commit(&root(), commit, &[])?;
-    // Beside this checkout's, whose compiled dependencies serve it where they are of the same versions.
-    let target = root().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
+    // In a place of its own: cargo would take what is compiled of this checkout for it, and the other way round.
+    let target = tree.path().join("target");
     let mut build = cargo(["build", "--quiet", "--locked", "--bin", PROGRAM]);
-    build.current_dir(tree.path()).env("CARGO_TARGET_DIR", &target);
-    run(&mut build, LONG)?;
-    let made = target.join("debug").join(PROGRAM);
-    fs::copy(&made, place.join(PROGRAM))?;
-    // It stands where this checkout's is expected: what is not there is made again.
-    fs::remove_file(&made)?;
+    run(build.current_dir(tree.path()).env("CARGO_TARGET_DIR", &target), LONG)?;
+    fs::copy(target.join("debug").join(PROGRAM), place.join(PROGRAM))?;
     Ok(())
 }

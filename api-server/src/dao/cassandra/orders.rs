@@ -30,7 +30,7 @@ use crate::dao::page::{PageEnd, Position};
 use crate::dao::ranks::{Turned, Unranked};
 use crate::dao::{Context, DaoError, Receipt};
 
-const LISTED: Listed = Listed { begins: "order_buckets", rows: "orders_by_time", spread: true };
+pub const LISTED: Listed = Listed { begins: "order_buckets", rows: "orders_by_time", spread: true };
 
 /// Rows of bucket indexes that are remembered as written.
 const INDEXED_MAX: usize = 20_000;

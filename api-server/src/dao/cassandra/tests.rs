@@ -780,6 +780,13 @@ async fn what_processes_of_the_version_before_sold_is_in_the_reports_once_it_was
     // While the new version is rolled out one of before cancels an order, which no note tells of.
     let last = orders.pop().unwrap();
     orders.push(become_of_old(&ground, &daos, &last, Status::Cancelled).await);
+    // It was the only one of its user, who is off the old ranks now.
+    let user = last.order.user;
+    for slot in [5, 6] {
+        ground
+            .cql(&format!("DELETE FROM {{ks}}.rank_members WHERE book = 'spending' AND slot = {slot} AND id = {user}"))
+            .await;
+    }
     assert_eq!(top(Book::Spending).await[0], (last.order.user, last.order.total));
     let worker = Uuid::new_v4();
     assert_eq!(old.hold(&cx(), Run::After, worker).await, Ok(true));
@@ -787,6 +794,25 @@ async fn what_processes_of_the_version_before_sold_is_in_the_reports_once_it_was
     assert_eq!(backfill.walk(Run::After, in_time()).await, Ok(Walked::Held));
     ground.cql("DELETE worker FROM {ks}.backfills WHERE name = 'after'").await;
     assert_eq!(backfill.walk(Run::After, in_time()).await, Ok(Walked::Done));
+    assert_eq!(top(Book::Spending).await, truth(&orders));
+
+    // One of this version that an old process lists once more, under its shard, counts once.
+    let mine = loop {
+        let order = Order { total: 2_000_000, ..contract_orders::order(Uuid::now_v7()) };
+        let stored = contract_orders::insert(&daos, &order).await;
+        if stored.bucket % 16 != 0 {
+            break stored;
+        }
+    };
+    daos.orders.list(&cx(), &mine).await.unwrap();
+    let today = [Turned { account: Account::spending(mine.order.user), day: mine.order.day() }];
+    ranker.rank(&cx(), &today).await.unwrap();
+    assert_eq!(top(Book::Spending).await[0], (mine.order.user, 2_000_000));
+    let paid = become_of_old(&ground, &daos, &mine, Status::Paid).await;
+    ranker.rank(&cx(), &today).await.unwrap();
+    assert_eq!(top(Book::Spending).await[0], (mine.order.user, 2_000_000));
+    become_of_old(&ground, &daos, &paid, Status::Cancelled).await;
+    assert_eq!(backfill.walk(Run::Later, in_time()).await, Ok(Walked::Done));
     assert_eq!(top(Book::Spending).await, truth(&orders));
 
     // What says nothing is counted by whoever ranks the day, too.

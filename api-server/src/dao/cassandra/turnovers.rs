@@ -1,6 +1,7 @@
 //! Turnover in Cassandra. Units sold are the rows of days in the ledger. Cents spent are the sum over a user's orders of the
 //! list by user, whose rows say what each counts for; those of processes of an earlier version say nothing, and are asked
-//! for at the orders and written down.
+//! for at the orders and written down. One of these lists an order of this version a second time, under a shard of its
+//! bucket: that row counts nothing, and tells that the other may be out of date.
 //!
 //! The version of units sold is when Cassandra wrote them: the one thing that can be read with an amount and never beside
 //! it. Rounds of Paxos of one partition have ascending times.
@@ -16,9 +17,9 @@ use uuid::Uuid;
 use super::StartError;
 use super::execute::{Bound, Database, Statement};
 use super::ledger::DAYS;
-use super::listing::buckets::millis_of;
+use super::listing::buckets::{Buckets, millis_of};
 use super::listing::copies::{bigint, id};
-use super::orders::first_id;
+use super::orders::{LISTED, first_id};
 use super::products::broken;
 use crate::dao::blocks::{IDS_AT_ONCE, Turnover};
 use crate::dao::ledger::Book;
@@ -36,6 +37,7 @@ const READ_AT_ONCE: usize = 8;
 /// See the module.
 pub struct CassandraTurnovers {
     database: Arc<Database>,
+    begins: Arc<Buckets>,
     sold_on_day: Statement,
     sold: Statement,
     begin: Statement,
@@ -44,6 +46,7 @@ pub struct CassandraTurnovers {
     rows: Statement,
     orders: Statement,
     count: Statement,
+    index: Statement,
 }
 
 /// Where orders of a user lie.
@@ -51,6 +54,9 @@ type Pair = (Uuid, i64);
 
 /// What an order counts for in the list by user, where that is known.
 type Counted = (Uuid, Option<i64>, Option<i64>);
+
+/// What an order of a pair turned over; and whether it is listed there a second time, which counts nothing.
+type OfPair = (Uuid, Turnover, bool);
 
 impl CassandraTurnovers {
     /// Prepares every statement.
@@ -71,7 +77,8 @@ impl CassandraTurnovers {
         let rows = format!(
             "SELECT id, spent, version FROM {{ks}}.{by_user} WHERE user_id = ? AND bucket = ? AND id >= ? AND id < ?"
         );
-        let orders = "SELECT id, status, total, version, created_at FROM {ks}.orders WHERE id IN ?";
+        let orders = "SELECT id, status, total, version, created_at, bucket FROM {ks}.orders WHERE id IN ?";
+        let index = "INSERT INTO {ks}.order_user_buckets (user_id, bucket) VALUES (?, ?)";
         let count = format!(
             "INSERT INTO {{ks}}.{by_user} (user_id, bucket, id, spent, version) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP ?"
         );
@@ -84,6 +91,8 @@ impl CassandraTurnovers {
             rows: database.plain("SELECT", by_user, &rows).await?,
             orders: database.plain("SELECT", "orders", orders).await?,
             count: database.plain("INSERT", by_user, &count).await?,
+            index: database.plain("INSERT", "order_user_buckets", index).await?,
+            begins: Arc::new(Buckets::prepare(Arc::clone(&database), LISTED).await?),
             database,
         })
     }
@@ -105,6 +114,17 @@ impl CassandraTurnovers {
     }
 
     async fn spent_on_day(&self, cx: &Context, day: i32, users: &[Uuid]) -> Result<Vec<OnDay>, DaoError> {
+        let (mut found, mended) = self.look_at_day(cx, day, users).await?;
+        if mended {
+            // What it was mended by may have been read before.
+            (found, _) = self.look_at_day(cx, day, users).await?;
+        }
+        Ok(found)
+    }
+
+    /// What users spent on a day, and whether rows that said nothing were asked for and written down.
+    async fn look_at_day(&self, cx: &Context, day: i32, users: &[Uuid]) -> Result<(Vec<OnDay>, bool), DaoError> {
+        let mut mended = false;
         let (from_ms, to_ms) = (i64::from(day) * DAY_MS, (i64::from(day) + 1) * DAY_MS);
         let result = self.database.run(cx, &self.begin, &(from_ms,)).await?;
         let rows = result.into_rows_result().map_err(broken)?;
@@ -126,8 +146,10 @@ impl CassandraTurnovers {
             let turnover = if orders == counted {
                 Turnover { amount: spent.unwrap_or(0), version: versions.unwrap_or(0) }
             } else {
-                let sums = self.count_pair(cx, (user, bucket), range, false).await?;
-                sums.values().fold(Turnover::default(), |sum, of_day| sum.plus(*of_day))
+                mended = true;
+                let orders = self.count_pair(cx, (user, bucket), range, false).await?;
+                let counted = orders.iter().filter(|(_, _, again)| !again);
+                counted.fold(Turnover::default(), |sum, (_, turnover, _)| sum.plus(*turnover))
             };
             of_pairs.insert((user, bucket), turnover);
         }
@@ -136,7 +158,7 @@ impl CassandraTurnovers {
             let sum = of_users.entry(user).or_default();
             *sum = sum.plus(turnover);
         }
-        Ok(of_users.into_iter().map(|(id, turnover)| OnDay { id, day, turnover }).collect())
+        Ok((of_users.into_iter().map(|(id, turnover)| OnDay { id, day, turnover }).collect(), mended))
     }
 
     /// Buckets that may hold orders of users made before `to_ms`, and not before the bucket `from`.
@@ -146,36 +168,29 @@ impl CassandraTurnovers {
         rows.rows::<Pair>().map_err(broken)?.map(|row| row.map_err(broken)).collect()
     }
 
-    /// Sums up a range of a user's orders by day, one by one: those that do not say what they count for, or `all` of them,
-    /// are asked for at the orders, and written down.
+    /// A range of a user's orders, one by one: those that do not say what they count for, or `all` of them, are asked for
+    /// at the orders, and written down.
     async fn count_pair(
         &self,
         cx: &Context,
         (user, bucket): Pair,
         (from, to): (Uuid, Uuid),
         all: bool,
-    ) -> Result<BTreeMap<i32, Turnover>, DaoError> {
+    ) -> Result<Vec<OfPair>, DaoError> {
         let result = self.database.run(cx, &self.rows, &(user, bucket, from, to)).await?;
         let rows = result.into_rows_result().map_err(broken)?;
         let rows = rows.rows::<Counted>().map_err(broken)?.collect::<Result<Vec<_>, _>>().map_err(broken)?;
-        let mut sums: BTreeMap<i32, Turnover> = BTreeMap::new();
-        let mut count_in = |id: Uuid, turnover: Turnover| {
-            let sum = sums.entry(day_of(millis_of(id, 0))).or_default();
-            *sum = sum.plus(turnover);
-        };
-        let mut asked_for = Vec::new();
+        let (mut orders, mut asked_for) = (Vec::new(), Vec::new());
         for row in rows {
             match row {
-                (id, Some(amount), Some(version)) if !all => count_in(id, Turnover { amount, version }),
+                (id, Some(amount), Some(version)) if !all => orders.push((id, Turnover { amount, version }, false)),
                 row => asked_for.push(row),
             }
         }
         for some in asked_for.chunks(IDS_AT_ONCE) {
-            for (id, turnover) in self.count_orders(cx, (user, bucket), some).await? {
-                count_in(id, turnover);
-            }
+            orders.extend(self.count_orders(cx, (user, bucket), some).await?);
         }
-        Ok(sums)
+        Ok(orders)
     }
 
     async fn count_orders(
@@ -183,25 +198,36 @@ impl CassandraTurnovers {
         cx: &Context,
         (user, bucket): Pair,
         listed: &[Counted],
-    ) -> Result<Vec<(Uuid, Turnover)>, DaoError> {
+    ) -> Result<Vec<OfPair>, DaoError> {
         let ids: Vec<Uuid> = listed.iter().map(|row| row.0).collect();
         let result = self.database.run(cx, &self.orders, &(&ids,)).await?;
         let rows = result.into_rows_result().map_err(broken)?;
-        type OrderRow<'f> = (Uuid, Option<&'f str>, Option<i64>, Option<i64>, Option<CqlTimestamp>);
+        type OrderRow<'f> = (Uuid, Option<&'f str>, Option<i64>, Option<i64>, Option<CqlTimestamp>, Option<i64>);
         let (mut found, mut writes): (Vec<_>, Vec<(&Statement, Vec<Bound>)>) = (Vec::new(), Vec::new());
         for row in rows.rows::<OrderRow<'_>>().map_err(broken)? {
-            let (order, status, total, version, created_at) = row.map_err(broken)?;
+            let (order, status, total, version, created_at, placed) = row.map_err(broken)?;
             let (Some(status), Some(total), Some(version)) = (status.and_then(Status::of), total, version) else {
                 continue;
             };
             let counts = matches!(status, Status::Confirmed | Status::Paid | Status::Fulfilled);
             let amount = if counts { total } else { 0 };
-            found.push((order, Turnover { amount, version }));
-            if !listed.contains(&(order, Some(amount), Some(version))) {
-                let created_at = created_at.map_or_else(|| millis_of(order, 0), |time| time.0);
+            let created_at = created_at.map_or_else(|| millis_of(order, 0), |time| time.0);
+            let mut write = |bucket: i64, amount: i64, of_version: i64| {
                 let written_at = created_at * 1000 + version;
-                let values = [id(user), bigint(bucket), id(order), bigint(amount), bigint(version), bigint(written_at)];
+                let values =
+                    [id(user), bigint(bucket), id(order), bigint(amount), bigint(of_version), bigint(written_at)];
                 writes.push((&self.count, values.to_vec()));
+            };
+            let begin = self.begins.begin_of(cx, placed.unwrap_or(bucket)).await?;
+            let again = begin != bucket;
+            found.push((order, Turnover { amount, version }, again));
+            let counted = if again { (0, 0) } else { (amount, version) };
+            if !listed.contains(&(order, Some(counted.0), Some(counted.1))) {
+                write(bucket, counted.0, counted.1);
+                if again {
+                    write(begin, amount, version);
+                    writes.push((&self.index, vec![id(user), bigint(begin)]));
+                }
             }
         }
         self.database.write_together(cx, &writes).await?;
@@ -213,13 +239,16 @@ impl CassandraTurnovers {
         let all = (Uuid::nil(), Uuid::max());
         let counted = stream::iter(pairs)
             .map(|pair| async move { Ok::<_, DaoError>((pair.0, self.count_pair(cx, pair, all, true).await?)) });
-        let counted: Vec<(Uuid, BTreeMap<i32, Turnover>)> = counted.buffered(READ_AT_ONCE).try_collect().await?;
+        let counted: Vec<(Uuid, Vec<OfPair>)> = counted.buffered(READ_AT_ONCE).try_collect().await?;
+        // One that is listed twice counts once.
+        let mut orders: BTreeMap<(Uuid, Uuid), Turnover> = BTreeMap::new();
+        for (user, of_pair) in counted {
+            orders.extend(of_pair.into_iter().map(|(order, turnover, _)| ((user, order), turnover)));
+        }
         let mut sums: BTreeMap<(Uuid, i32), Turnover> = BTreeMap::new();
-        for (user, days) in counted {
-            for (day, turnover) in days {
-                let sum = sums.entry((user, day)).or_default();
-                *sum = sum.plus(turnover);
-            }
+        for ((user, order), turnover) in orders {
+            let sum = sums.entry((user, day_of(millis_of(order, 0)))).or_default();
+            *sum = sum.plus(turnover);
         }
         Ok(sums.into_iter().map(|((id, day), turnover)| OnDay { id, day, turnover }).collect())
     }

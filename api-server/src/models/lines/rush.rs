@@ -132,8 +132,10 @@ impl Lines {
     ) -> Result<Vec<(usize, i64)>, ModelError> {
         let read = places.iter().map(|at| async {
             let (account, units) = wanted[*at];
-            let available = self.read_shared(cx, account).await?.map_or(0, |balance| balance.quantity);
-            Ok::<_, ModelError>((available < units).then_some((*at, available)))
+            // Of what was never counted it is not known whether there is such a product.
+            let balance = self.read_shared(cx, account).await?;
+            let available = balance.map(|balance| balance.quantity).filter(|available| *available < units);
+            Ok::<_, ModelError>(available.map(|available| (*at, available)))
         });
         Ok(try_join_all(read).await?.into_iter().flatten().collect())
     }

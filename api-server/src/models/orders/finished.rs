@@ -19,6 +19,8 @@ use crate::dao::{Context, DaoError};
 const PERIOD: Duration = Duration::from_secs(10);
 /// Accounts that the notes of the list may name. Beyond it notes are left to the sweepers.
 const ACCOUNTS_MAX: usize = 100_000;
+/// Notes that are settled together: each account is ranked once, and what fails leaves few of them.
+const AT_ONCE: usize = 2_000;
 /// Deadline of a settlement.
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -68,10 +70,12 @@ impl Orders {
         if finished.is_empty() {
             return;
         }
-        let turned = finished.iter().filter(|(_, turned)| *turned).flat_map(|(note, _)| note.turned()).collect();
-        let notes: Vec<Note> = finished.into_iter().map(|(note, _)| note).collect();
-        if let Err(error) = self.settle(&Context::within(DEADLINE), &notes, turned).await {
-            tracing::debug!(%error, "notes of finished orders are left to the sweepers");
+        for some in finished.chunks(AT_ONCE) {
+            let turned = some.iter().filter(|(_, turned)| *turned).flat_map(|(note, _)| note.turned()).collect();
+            let notes: Vec<Note> = some.iter().map(|(note, _)| note.clone()).collect();
+            if let Err(error) = self.settle(&Context::within(DEADLINE), &notes, turned).await {
+                tracing::debug!(%error, "notes of finished orders are left to the sweepers");
+            }
         }
     }
 

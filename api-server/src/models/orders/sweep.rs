@@ -7,7 +7,6 @@
 //! some seconds. That saves work only; all steps are idempotent, also while the order's own request or another sweeper is at
 //! them. How far a shard was looked through is kept in the database, so a shop that was off for days goes on there.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt as _};
@@ -33,6 +32,8 @@ const CLAIM_SECONDS: i32 = 7;
 pub const OLD_ENOUGH_MS: i64 = 20_000;
 /// Notes bear times of the database's clock as their processes know it, which is not quite the same everywhere.
 const OVERLAP_MS: i64 = 30_000;
+/// Those of processes of the version before bear times of their own clocks.
+const OVERLAP_OF_OLD_MS: i64 = 120_000;
 /// How far back a look goes when no position is known, and again after each [`LOOK_BACK`]: for notes whose processes knew
 /// nothing of the database's clock.
 const FIRST_LOOK_MS: i64 = 24 * 3_600_000;
@@ -45,6 +46,8 @@ const TABLE: &str = "order_notes";
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Notes of one shard that are finished at the same time.
 const AT_ONCE: usize = 16;
+/// Notes whose accounts are ranked together.
+const SETTLED_AT_ONCE: usize = 200;
 /// A position is kept when it has moved so far.
 const KEEP_EVERY_MS: i64 = 60_000;
 /// The database's clock is looked at so often.
@@ -154,9 +157,11 @@ impl Sweeps {
         let Some(shard) = self.shards.get_mut(usize::from(number)) else { return Ok(()) };
         // Processes of the version before look for themselves.
         let looks_back = number != OLD_NOTES && shard.looked_back.is_none_or(|at| at.elapsed() > LOOK_BACK);
+        let overlap = if number == OLD_NOTES { OVERLAP_OF_OLD_MS } else { OVERLAP_MS };
         let from = match shard.until {
-            Some(until) if looks_back && shard.looked_back.is_some() => (until - OVERLAP_MS).min(upto - FIRST_LOOK_MS),
-            Some(until) => until - OVERLAP_MS,
+            Some(_) if looks_back && shard.looked_back.is_some() => upto - FIRST_LOOK_MS,
+            // A position in the future is of somebody whose clock was wrong for a while.
+            Some(until) => until.min(upto) - overlap,
             None => upto - FIRST_LOOK_MS,
         };
         if looks_back {
@@ -186,13 +191,9 @@ pub async fn sweep_shard(orders: &Orders, shard: u8, from: i64, upto: i64, aside
         });
         let ended: Vec<(Note, Result<Contents, ModelError>)> = finishing.buffer_unordered(AT_ONCE).collect().await;
         let mut finished = Vec::with_capacity(ended.len());
-        let mut turned = BTreeSet::new();
         for (note, ended) in ended {
             match ended {
-                Ok(contents) => {
-                    turned.extend(contents.turned());
-                    finished.push(note);
-                }
+                Ok(contents) => finished.push((note, contents)),
                 // One order that cannot be finished now must not keep the others.
                 Err(error) => {
                     let at = note.at;
@@ -202,9 +203,16 @@ pub async fn sweep_shard(orders: &Orders, shard: u8, from: i64, upto: i64, aside
                 }
             }
         }
-        if !finished.is_empty() {
-            orders.settle(&Context::within(DEADLINE), &finished, turned).await?;
-            for Note { order, .. } in finished {
+        for some in finished.chunks(SETTLED_AT_ONCE) {
+            let turned = some.iter().flat_map(|(_, contents)| contents.turned()).collect();
+            let notes: Vec<Note> = some.iter().map(|(note, _)| note.clone()).collect();
+            if let Err(error) = orders.settle(&Context::within(DEADLINE), &notes, turned).await {
+                tracing::debug!(shard, %error, "finished orders are not ranked yet, the next sweep does it");
+                let first = notes.iter().map(|note| note.at - 1).min();
+                unfinished = unfinished.into_iter().chain(first).min();
+                continue;
+            }
+            for Note { order, .. } in notes {
                 aside.finished(order);
                 tracing::info!(%order, "finished an order that was left half-way");
             }

@@ -188,6 +188,10 @@ impl Notes {
         let shards: Vec<i8> = (0..NOTE_SHARDS).filter_map(|shard| i8::try_from(shard).ok()).collect();
         let result = self.database.run(cx, &self.unranked, &(minutes, shards, UNRANKED_MAX)).await?;
         let rows = result.into_rows_result().map_err(broken)?;
+        if i32::try_from(rows.rows_num()).map_or(true, |found| found >= UNRANKED_MAX) {
+            // A report that leaves some out would be wrong without a word.
+            return Err(DaoError::Busy("more orders than a report looks at are not ranked yet".into()));
+        }
         let mut turned = BTreeSet::new();
         for row in rows.rows::<Row>().map_err(broken)? {
             if let Some(note) = note_of(row.map_err(broken)?) {

@@ -174,11 +174,12 @@ impl Pages {
                 begins.map(|row| Ok(row.map_err(broken)?.0)).collect::<Result<_, DaoError>>()?
             }
         };
-        if filter.user.is_none() && filter.status.is_some() {
-            // A process of the version before takes each partition for a bucket.
-            let known = buckets.begins(cx).await?;
-            begins.iter_mut().for_each(|begin| *begin = begin_of(&known, *begin));
-            begins.dedup();
+        // A process of the version before takes each partition for a bucket, in its cursors, too.
+        let known = buckets.begins(cx).await?;
+        begins.iter_mut().for_each(|begin| *begin = begin_of(&known, *begin));
+        begins.dedup();
+        if let Some(after) = &mut reading.after {
+            after.bucket = begin_of(&known, after.bucket);
         }
         if let Some(last) = begins.iter().position(|begin| *begin <= reading.range.begins_ms) {
             begins.truncate(last + 1);
@@ -274,7 +275,7 @@ impl Pages {
             let next = begins.get(begins.partition_point(|begin| begin <= bucket));
             next.is_some_and(|next| next.saturating_add(SETTLED_MS) < cx.now_ms)
         };
-        let gone: Vec<i64> = reading.empty.iter().copied().filter(settled).collect();
+        let gone: Vec<i64> = reading.empty.iter().copied().filter(settled).flat_map(partitions_of).collect();
         if gone.is_empty() {
             return;
         }

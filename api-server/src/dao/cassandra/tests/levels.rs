@@ -54,13 +54,15 @@ async fn what_the_store_notes_is_at_a_quorum_whatever_a_client_or_a_setting_says
     let Some(ground) = Ground::without_a_quorum().await else { return };
     for (setting, asked) in [(Level::LocalQuorum, Some(Level::One)), (Level::One, None), (Level::LocalOne, None)] {
         let daos = ground.daos_at(setting).await;
-        let cx = Context { level: asked, ..soon() };
-        let contents = Some(Contents { user: Uuid::now_v7(), created_at: cx.now_ms, lines: vec![(Uuid::now_v7(), 1)] });
-        let note = Note { at: cx.now_ms, operation: Uuid::new_v4(), order: Uuid::now_v7(), contents };
-        assert!(wants_a_quorum(daos.orders.note(&cx, &note).await), "{setting} {asked:?}: a note of an order");
-        let stored = daos.users.insert(&cx, &user("Noted"), Uuid::new_v4()).await;
+        // Each has a deadline of its own: what is over before that has been refused.
+        let cx = || Context { level: asked, ..soon() };
+        let now_ms = crate::dao::now_ms();
+        let contents = Some(Contents { user: Uuid::now_v7(), created_at: now_ms, lines: vec![(Uuid::now_v7(), 1)] });
+        let note = Note { at: now_ms, operation: Uuid::new_v4(), order: Uuid::now_v7(), contents };
+        assert!(wants_a_quorum(daos.orders.note(&cx(), &note).await), "{setting} {asked:?}: a note of an order");
+        let stored = daos.users.insert(&cx(), &user("Noted"), Uuid::new_v4()).await;
         assert!(wants_a_quorum(stored), "{setting} {asked:?}: a note of a user");
-        assert!(wants_a_quorum(daos.users.exists(&cx, note.order).await), "{setting} {asked:?}: what an order reads");
+        assert!(wants_a_quorum(daos.users.exists(&cx(), note.order).await), "{setting} {asked:?}: what an order reads");
     }
     for table in ["order_notes", "user_intents", "users"] {
         assert_eq!(ground.rows(table).await, 0, "{table}");
