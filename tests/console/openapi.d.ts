@@ -241,7 +241,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Read an order */
+        /**
+         * Read an order
+         * @description With what was paid for it. A payment that does not count (another one was faster, or the order was cancelled) makes no
+         *     version of the order; one that has such payments is answered in full whatever `If-None-Match` says.
+         */
         get: operations["getOrder"];
         put?: never;
         post?: never;
@@ -256,9 +260,8 @@ export interface paths {
         /**
          * Change an order
          * @description Marks it paid, names its payment, marks it fulfilled. Absent members stay; a change that
-         *     changes nothing makes no new version. The payment by which it is paid is not replaced: another one is
-         *     409. A payment (`is_paid` and `payment_id`) of an order that was cancelled is written down, to be paid
-         *     back; the order stays cancelled.
+         *     changes nothing makes no new version. A payment (`is_paid` with a `payment_id`) is never lost: another one than
+         *     that by which the order is paid, and one of an order that was cancelled, is 409 and kept among `payments`.
          */
         patch: operations["changeOrder"];
         trace?: never;
@@ -953,7 +956,12 @@ export interface components {
              * @description The id again, for older clients.
              */
             order_id: string;
+            /** @description The payment by which it is paid, or until then the one under way. */
             payment_id: string | null;
+            /** @description Of one order, not in lists: every payment that was told for it, first the one by which it is paid. At most 100. */
+            payments?: components["schemas"]["OrderPaid"][];
+            /** @description Of one order, not in lists: whether a payment is to be paid back, since the order is cancelled or paid by another. */
+            refund_due?: boolean;
             status: components["schemas"]["OrderStatus"];
             /**
              * Format: double
@@ -1000,6 +1008,21 @@ export interface components {
              * @example 10.5
              */
             unit_price: number;
+        };
+        /** @description What was paid for an order. */
+        OrderPaid: {
+            /**
+             * Format: double
+             * @description The total of the order.
+             * @example 21
+             */
+            amount: number;
+            /**
+             * Format: date-time
+             * @description When it was told first; null where it was told to a program that did not note it.
+             */
+            at: string | null;
+            payment_id: string;
         };
         /** @description The same with the order named in the body. */
         OrderPayment: {
@@ -2010,7 +2033,7 @@ export interface operations {
                 headers: {
                     /** @description Node that coordinated */
                     "Cassandra-Coordinator"?: string;
-                    /** @description Level that was used */
+                    /** @description Level that decided */
                     "Consistency-Level"?: string;
                     /** @description `rel="next"` when there is a next page */
                     Link?: string;
@@ -2066,8 +2089,8 @@ export interface operations {
                  */
                 "If-None-Match"?: string;
                 /**
-                 * @description Consistency level of the plain parts of this write. Uniqueness and versions are always
-                 *     decided by lightweight transactions, which no header weakens.
+                 * @description Consistency level of this write, where it is above LOCAL_QUORUM. Uniqueness and versions are always decided by
+                 *     lightweight transactions, and no header weakens what is written.
                  */
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
@@ -2111,6 +2134,14 @@ export interface operations {
                      *       ],
                      *       "order_id": "0190a0a0-0000-7000-8000-000000000003",
                      *       "payment_id": "P-77",
+                     *       "payments": [
+                     *         {
+                     *           "amount": 21,
+                     *           "at": "2026-11-22T17:38:36.000Z",
+                     *           "payment_id": "P-77"
+                     *         }
+                     *       ],
+                     *       "refund_due": false,
                      *       "status": "paid",
                      *       "total": 21,
                      *       "updated_at": "2026-11-22T17:38:36.000Z",
@@ -2141,8 +2172,8 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Consistency level of the plain parts of this write. Uniqueness and versions are always
-                 *     decided by lightweight transactions, which no header weakens.
+                 * @description Consistency level of this write, where it is above LOCAL_QUORUM. Uniqueness and versions are always decided by
+                 *     lightweight transactions, and no header weakens what is written.
                  */
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
@@ -2199,6 +2230,8 @@ export interface operations {
                      *       ],
                      *       "order_id": "0190a0a0-0000-7000-8000-000000000003",
                      *       "payment_id": null,
+                     *       "payments": [],
+                     *       "refund_due": false,
                      *       "status": "confirmed",
                      *       "total": 21,
                      *       "updated_at": "2026-11-22T17:38:36.000Z",
@@ -2377,7 +2410,7 @@ export interface operations {
                 headers: {
                     /** @description Node that coordinated */
                     "Cassandra-Coordinator"?: string;
-                    /** @description Level that was used */
+                    /** @description Level that decided */
                     "Consistency-Level"?: string;
                     /** @description Version in quotes */
                     ETag?: string;
@@ -2398,6 +2431,8 @@ export interface operations {
                      *       ],
                      *       "order_id": "0190a0a0-0000-7000-8000-000000000003",
                      *       "payment_id": null,
+                     *       "payments": [],
+                     *       "refund_due": false,
                      *       "status": "confirmed",
                      *       "total": 21,
                      *       "updated_at": "2026-11-22T17:38:36.000Z",
@@ -2440,8 +2475,8 @@ export interface operations {
                  */
                 "If-None-Match"?: string;
                 /**
-                 * @description Consistency level of the plain parts of this write. Uniqueness and versions are always
-                 *     decided by lightweight transactions, which no header weakens.
+                 * @description Consistency level of this write, where it is above LOCAL_QUORUM. Uniqueness and versions are always decided by
+                 *     lightweight transactions, and no header weakens what is written.
                  */
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
@@ -2496,8 +2531,8 @@ export interface operations {
                  */
                 "If-None-Match"?: string;
                 /**
-                 * @description Consistency level of the plain parts of this write. Uniqueness and versions are always
-                 *     decided by lightweight transactions, which no header weakens.
+                 * @description Consistency level of this write, where it is above LOCAL_QUORUM. Uniqueness and versions are always decided by
+                 *     lightweight transactions, and no header weakens what is written.
                  */
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
@@ -2550,6 +2585,14 @@ export interface operations {
                      *       ],
                      *       "order_id": "0190a0a0-0000-7000-8000-000000000003",
                      *       "payment_id": "P-77",
+                     *       "payments": [
+                     *         {
+                     *           "amount": 21,
+                     *           "at": "2026-11-22T17:38:36.000Z",
+                     *           "payment_id": "P-77"
+                     *         }
+                     *       ],
+                     *       "refund_due": false,
                      *       "status": "paid",
                      *       "total": 21,
                      *       "updated_at": "2026-11-22T17:38:36.000Z",
@@ -2607,7 +2650,7 @@ export interface operations {
                 headers: {
                     /** @description Node that coordinated */
                     "Cassandra-Coordinator"?: string;
-                    /** @description Level that was used */
+                    /** @description Level that decided */
                     "Consistency-Level"?: string;
                     /** @description `rel="next"` when there is a next page */
                     Link?: string;
@@ -2645,8 +2688,8 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Consistency level of the plain parts of this write. Uniqueness and versions are always
-                 *     decided by lightweight transactions, which no header weakens.
+                 * @description Consistency level of this write, where it is above LOCAL_QUORUM. Uniqueness and versions are always decided by
+                 *     lightweight transactions, and no header weakens what is written.
                  */
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
@@ -2680,7 +2723,7 @@ export interface operations {
                 headers: {
                     /** @description Node that coordinated */
                     "Cassandra-Coordinator"?: string;
-                    /** @description Level that was used */
+                    /** @description Level that decided */
                     "Consistency-Level"?: string;
                     /** @description Version in quotes */
                     ETag?: string;
@@ -3029,7 +3072,7 @@ export interface operations {
                 headers: {
                     /** @description Node that coordinated */
                     "Cassandra-Coordinator"?: string;
-                    /** @description Level that was used */
+                    /** @description Level that decided */
                     "Consistency-Level"?: string;
                     /** @description Version in quotes */
                     ETag?: string;
@@ -3085,8 +3128,8 @@ export interface operations {
                  */
                 "If-None-Match"?: string;
                 /**
-                 * @description Consistency level of the plain parts of this write. Uniqueness and versions are always
-                 *     decided by lightweight transactions, which no header weakens.
+                 * @description Consistency level of this write, where it is above LOCAL_QUORUM. Uniqueness and versions are always decided by
+                 *     lightweight transactions, and no header weakens what is written.
                  */
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
@@ -3169,8 +3212,8 @@ export interface operations {
                  */
                 "If-None-Match"?: string;
                 /**
-                 * @description Consistency level of the plain parts of this write. Uniqueness and versions are always
-                 *     decided by lightweight transactions, which no header weakens.
+                 * @description Consistency level of this write, where it is above LOCAL_QUORUM. Uniqueness and versions are always decided by
+                 *     lightweight transactions, and no header weakens what is written.
                  */
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
@@ -3216,8 +3259,8 @@ export interface operations {
                  */
                 "If-None-Match"?: string;
                 /**
-                 * @description Consistency level of the plain parts of this write. Uniqueness and versions are always
-                 *     decided by lightweight transactions, which no header weakens.
+                 * @description Consistency level of this write, where it is above LOCAL_QUORUM. Uniqueness and versions are always decided by
+                 *     lightweight transactions, and no header weakens what is written.
                  */
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
@@ -3349,8 +3392,8 @@ export interface operations {
                  */
                 "If-None-Match"?: string;
                 /**
-                 * @description Consistency level of the plain parts of this write. Uniqueness and versions are always
-                 *     decided by lightweight transactions, which no header weakens.
+                 * @description Consistency level of this write, where it is above LOCAL_QUORUM. Uniqueness and versions are always decided by
+                 *     lightweight transactions, and no header weakens what is written.
                  */
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
@@ -3505,7 +3548,7 @@ export interface operations {
                 headers: {
                     /** @description Node that coordinated the last read */
                     "Cassandra-Coordinator"?: string;
-                    /** @description Level that was used */
+                    /** @description Level that decided */
                     "Consistency-Level"?: string;
                     [name: string]: unknown;
                 };
@@ -3893,7 +3936,7 @@ export interface operations {
                 headers: {
                     /** @description Node that coordinated */
                     "Cassandra-Coordinator"?: string;
-                    /** @description Level that was used */
+                    /** @description Level that decided */
                     "Consistency-Level"?: string;
                     /** @description Version in quotes */
                     ETag?: string;
@@ -3943,8 +3986,8 @@ export interface operations {
                  */
                 "If-None-Match"?: string;
                 /**
-                 * @description Consistency level of the plain parts of this write. Uniqueness and versions are always
-                 *     decided by lightweight transactions, which no header weakens.
+                 * @description Consistency level of this write, where it is above LOCAL_QUORUM. Uniqueness and versions are always decided by
+                 *     lightweight transactions, and no header weakens what is written.
                  */
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
@@ -4111,7 +4154,7 @@ export interface operations {
                 headers: {
                     /** @description Node that coordinated */
                     "Cassandra-Coordinator"?: string;
-                    /** @description Level that was used */
+                    /** @description Level that decided */
                     "Consistency-Level"?: string;
                     /** @description `rel="next"` when there is a next page */
                     Link?: string;
@@ -4145,8 +4188,8 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Consistency level of the plain parts of this write. Uniqueness and versions are always
-                 *     decided by lightweight transactions, which no header weakens.
+                 * @description Consistency level of this write, where it is above LOCAL_QUORUM. Uniqueness and versions are always decided by
+                 *     lightweight transactions, and no header weakens what is written.
                  */
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
@@ -4177,7 +4220,7 @@ export interface operations {
                 headers: {
                     /** @description Node that coordinated */
                     "Cassandra-Coordinator"?: string;
-                    /** @description Level that was used */
+                    /** @description Level that decided */
                     "Consistency-Level"?: string;
                     /** @description Version in quotes */
                     ETag?: string;
@@ -4266,7 +4309,7 @@ export interface operations {
                 headers: {
                     /** @description Node that coordinated */
                     "Cassandra-Coordinator"?: string;
-                    /** @description Level that was used */
+                    /** @description Level that decided */
                     "Consistency-Level"?: string;
                     /** @description Version in quotes */
                     ETag?: string;
@@ -4318,8 +4361,8 @@ export interface operations {
                  */
                 "If-None-Match"?: string;
                 /**
-                 * @description Consistency level of the plain parts of this write. Uniqueness and versions are always
-                 *     decided by lightweight transactions, which no header weakens.
+                 * @description Consistency level of this write, where it is above LOCAL_QUORUM. Uniqueness and versions are always decided by
+                 *     lightweight transactions, and no header weakens what is written.
                  */
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
@@ -4365,8 +4408,8 @@ export interface operations {
                  */
                 "If-None-Match"?: string;
                 /**
-                 * @description Consistency level of the plain parts of this write. Uniqueness and versions are always
-                 *     decided by lightweight transactions, which no header weakens.
+                 * @description Consistency level of this write, where it is above LOCAL_QUORUM. Uniqueness and versions are always decided by
+                 *     lightweight transactions, and no header weakens what is written.
                  */
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */

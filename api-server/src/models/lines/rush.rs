@@ -117,11 +117,13 @@ impl Lines {
             }
         }
         let mut short = self.are_short(cx, wanted, &seem_short).await?;
-        if !short.is_empty() {
-            short.extend(self.are_short(cx, wanted, &unknown).await?);
-            short.sort_unstable();
+        // What was never counted may be no product at all, which is another refusal than this one.
+        if short.iter().all(|(_, available)| available.is_none()) {
+            return Ok(Vec::new());
         }
-        Ok(short)
+        short.extend(self.are_short(cx, wanted, &unknown).await?);
+        short.sort_unstable();
+        Ok(short.into_iter().map(|(at, available)| (at, available.unwrap_or(0))).collect())
     }
 
     async fn are_short(
@@ -129,13 +131,11 @@ impl Lines {
         cx: &Context,
         wanted: &[(Account, i64)],
         places: &[usize],
-    ) -> Result<Vec<(usize, i64)>, ModelError> {
+    ) -> Result<Vec<(usize, Option<i64>)>, ModelError> {
         let read = places.iter().map(|at| async {
             let (account, units) = wanted[*at];
-            // Of what was never counted it is not known whether there is such a product.
-            let balance = self.read_shared(cx, account).await?;
-            let available = balance.map(|balance| balance.quantity).filter(|available| *available < units);
-            Ok::<_, ModelError>(available.map(|available| (*at, available)))
+            let available = self.read_shared(cx, account).await?.map(|balance| balance.quantity);
+            Ok::<_, ModelError>(available.is_none_or(|available| available < units).then_some((*at, available)))
         });
         Ok(try_join_all(read).await?.into_iter().flatten().collect())
     }

@@ -124,3 +124,11 @@ async fn however_far_apart_two_clocks_are_an_order_is_made_once_and_nothing_leak
     }
     println!("{played} cases");
 }
+
+#[tokio::test]
+async fn the_clock_is_measured_against_the_database() {
+    let clock = Clock::with_offset(4_000_000);
+    let daos = memory::daos();
+    clock.measure(&Context::within(Duration::from_secs(5)), &*daos.orders).await.unwrap();
+    assert!((clock.of(1_000) - 1_000).abs() < 100, "its own clock is the database's here");
+}
