@@ -23,9 +23,8 @@ pub enum Change {
     Add { delta: i64 },
     /// Units leave for an order; `turned` belongs to the day.
     Take { units: i64, turned: i64, day: i32 },
-    /// What the take of this id took comes back. If it took nothing yet, it never will: where `opens` even if the account
-    /// begins with that, else an account without movements stays one.
-    Return { take: Uuid, opens: bool },
+    /// What the take of this id took comes back. If it took nothing yet, it never will; an account without movements stays one.
+    Return { take: Uuid },
 }
 
 /// A change under an id that is used once.
@@ -113,11 +112,6 @@ impl Known {
     /// The version that was read.
     pub fn version(&self) -> i64 {
         self.balance.map_or(0, |balance| balance.version)
-    }
-
-    /// The turnover that was read.
-    pub fn turnover(&self) -> i64 {
-        self.balance.map_or(0, |balance| balance.turnover)
     }
 
     /// The account after a posting that was made.
@@ -273,14 +267,14 @@ fn next(books: &Books<'_>, made: &HashMap<Uuid, Movement>, want: &Want) -> Next 
         Change::Take { units, turned, day } => {
             books.movement(want, want.id, Kind::Order, (-units, turned), Some(day)).into()
         }
-        Change::Return { take, opens } => match made.get(&take) {
+        Change::Return { take } => match made.get(&take) {
             Some(taken) if taken.kind == Kind::Order => {
                 books.movement(want, want.id, Kind::Return, (-taken.delta, -taken.turned), taken.day).into()
             }
             Some(_) => Next::Is(Outcome::Nothing),
             // Under the id of the take, so that it cannot be made any more.
             None => match books.movement(want, take, Kind::Void, (0, 0), None) {
-                Ok(void) if books.exists || opens => Next::Move(void),
+                Ok(void) if books.exists => Next::Move(void),
                 Ok(_) => Next::Close(take),
                 Err(outcome) => Next::Is(outcome),
             },

@@ -30,7 +30,7 @@ use self::rush::Rush;
 use super::error::ModelError;
 use super::figures::Figures;
 use super::ledger::{Known, Outcome, Want, days_of, decide};
-use crate::dao::ledger::{Account, LedgerDao, Movement, Posted, Posting};
+use crate::dao::ledger::{Account, LedgerDao, Movement, Posted};
 use crate::dao::{Context, DaoError, Receipt, TraceAsk};
 
 /// Changes that may wait for one account.
@@ -57,8 +57,6 @@ pub struct Lines {
 pub struct Settled {
     pub outcome: Outcome,
     pub receipt: Option<Receipt>,
-    /// The account's turnover right after the movement, if that was made now.
-    pub turnover: Option<i64>,
 }
 
 type Reply = Result<Settled, DaoError>;
@@ -277,17 +275,17 @@ impl Lines {
                     self.cache.put(account, &before);
                 }
                 let settled = decision.outcomes.into_iter();
-                let settled = settled.map(|outcome| Settled { outcome, receipt: None, turnover: None });
+                let settled = settled.map(|outcome| Settled { outcome, receipt: None });
                 return Ok(settled.collect());
             };
             match self.dao.post(cx, account, before.version(), &posting).await? {
                 Posted::Done(receipt) => {
                     let quantity = before.balance.map(|balance| balance.quantity);
                     self.figures.moved(account.book, quantity, &posting.movements);
-                    let settled = settled(decision.outcomes, receipt, &before, &posting);
                     before.follow(&posting);
                     self.cache.put(account, &before);
-                    return Ok(settled);
+                    let settled = decision.outcomes.into_iter();
+                    return Ok(settled.map(|outcome| Settled { outcome, receipt: Some(receipt) }).collect());
                 }
                 lost => {
                     races += 1;
@@ -369,27 +367,6 @@ impl Lines {
         known.days.extend(found.into_iter().map(|(day, turnover)| (day, Some(turnover))));
         Ok(())
     }
-}
-
-/// What became of changes of which some made movements that were posted.
-fn settled(outcomes: Vec<Outcome>, receipt: Receipt, before: &Known, posting: &Posting) -> Vec<Settled> {
-    let sum = |turnover: &mut i64, movement: &Movement| {
-        *turnover += movement.turned;
-        Some(*turnover)
-    };
-    let turnovers: Vec<i64> = posting.movements.iter().scan(before.turnover(), sum).collect();
-    let settled = outcomes.into_iter().map(|outcome| {
-        let turnover = match &outcome {
-            // Versions ascend without gaps; one that was made earlier is not above the version before.
-            Outcome::Made(movement) => {
-                let at = usize::try_from(movement.version - before.version() - 1).ok();
-                at.and_then(|at| turnovers.get(at).copied())
-            }
-            _ => None,
-        };
-        Settled { outcome, receipt: Some(receipt), turnover }
-    });
-    settled.collect()
 }
 
 /// Another process is at the same account; with jitter both get their turns.

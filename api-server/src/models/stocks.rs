@@ -102,7 +102,7 @@ impl Stocks {
 
     async fn change(&self, cx: &Context, product: Uuid, want: Want) -> Result<(Movement, Option<Receipt>), ModelError> {
         let requested = requested(&want.change);
-        let Settled { outcome, receipt, turnover: _ } = self.lines.change(cx, Account::stock(product), want).await?;
+        let Settled { outcome, receipt } = self.lines.change(cx, Account::stock(product), want).await?;
         match outcome {
             Outcome::Made(movement) => Ok((movement, receipt)),
             Outcome::Refused(refusal) => Err(refused(refusal, product, requested)),

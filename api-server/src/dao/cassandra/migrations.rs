@@ -146,7 +146,7 @@ impl<'a> Migrator<'a> {
         let from = self.version().await?.unwrap_or(0);
         for migration in MIGRATIONS.iter().filter(|migration| migration.version > from) {
             let target = self.meeting_point();
-            for statement in migration.statements {
+            for statement in migration.statements() {
                 self.renew_lease().await?;
                 self.ddl("change the schema", statement, target.clone()).await?;
             }
@@ -401,7 +401,7 @@ mod tests {
     fn versions_are_contiguous_and_every_statement_can_be_repeated() {
         for (at, migration) in MIGRATIONS.iter().enumerate() {
             assert_eq!(usize::try_from(migration.version), Ok(at + 1));
-            for statement in migration.statements {
+            for statement in migration.statements() {
                 let creates = statement.contains("IF NOT EXISTS {ks}.");
                 let alters = statement.starts_with("ALTER TABLE {ks}.");
                 let sets = statement.contains(" WITH ") || statement.contains("ADD IF NOT EXISTS");

@@ -197,26 +197,6 @@ async fn changes_that_wait_are_committed_together() {
 }
 
 #[tokio::test]
-async fn each_change_of_a_batch_is_told_the_turnover_right_after_it() {
-    let dao = Slow::new(0);
-    let lines = Lines::new(Arc::clone(&dao) as _, Figures::unseen());
-    let account = Account::stock(Uuid::now_v7());
-    let wants = [want(Change::Set { quantity: 10 }), take(3), take(99), take(2)];
-    let again = Want { fresh: false, ..wants[1].clone() };
-    let settled = wants.into_iter().map(|want| {
-        let lines = &lines;
-        async move { lines.change(&cx(), account, want).await.unwrap().turnover }
-    });
-    let opened = async {
-        tokio::task::yield_now().await;
-        dao.gate.add_permits(1);
-    };
-    let (settled, ()) = tokio::join!(futures::future::join_all(settled), opened);
-    assert_eq!(settled, [Some(0), Some(3), None, Some(5)]);
-    assert_eq!(lines.change(&cx(), account, again).await.unwrap().turnover, None, "made earlier, not now");
-}
-
-#[tokio::test]
 async fn a_full_queue_turns_changes_away_at_once_and_a_late_one_is_never_begun() {
     let dao = Slow::new(0);
     let lines = Lines::new(Arc::clone(&dao) as _, Figures::unseen());
@@ -305,7 +285,7 @@ async fn a_read_that_is_behind_costs_a_race_and_no_answer() {
     let empty = dao.load(&cx(), account).await.unwrap();
     assert!(made(&process(), account, want(Change::Set { quantity: 10 })).await);
     let first = take(1);
-    let returned = want(Change::Return { take: first.id, opens: false });
+    let returned = want(Change::Return { take: first.id });
     assert!(made(&process(), account, first).await);
     let is_behind = |balance| *dao.behind.lock().unwrap() = balance;
     // Of nothing a take would be refused.

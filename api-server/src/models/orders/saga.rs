@@ -195,7 +195,7 @@ impl Orders {
     pub(super) async fn give_back(&self, cx: &Context, order: Uuid, products: &[Uuid]) -> Result<bool, ModelError> {
         let ids = Ids(order);
         let returns = products.iter().map(|product| async move {
-            let change = Change::Return { take: ids.take(*product), opens: false };
+            let change = Change::Return { take: ids.take(*product) };
             let want = want(order, ids.give_back(*product), change, false);
             match self.lines.change(cx, Account::stock(*product), want).await?.outcome {
                 Outcome::Made(_) => Ok(true),

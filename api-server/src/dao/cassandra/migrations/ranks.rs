@@ -1,6 +1,6 @@
 //! The tables of the reports.
 
-/// Turnover by blocks of days, and what a sum over a user's orders needs.
+/// Turnover by blocks of days.
 pub const BLOCKS: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS {ks}.block_turnovers (
         book text, block bigint, shard tinyint, id uuid, amount bigint, version bigint,
@@ -17,6 +17,4 @@ pub const BLOCKS: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS {ks}.backfills (
         name text PRIMARY KEY, position bigint, after uuid, done boolean, worker uuid
     ) WITH comment = 'how far what older versions left was worked up; worker is a lease with a time to live'",
-    "ALTER TABLE {ks}.orders_by_user ADD IF NOT EXISTS spent bigint",
-    "ALTER TABLE {ks}.orders_by_user ADD IF NOT EXISTS version bigint",
 ];

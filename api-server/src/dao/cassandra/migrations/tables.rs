@@ -1,26 +1,33 @@
 //! The tables of each version of the schema. No IO.
 
+use super::orders::{ARCHIVE, LEDGER, NOTES, ORDERS, PAYMENTS, QUEUES};
+use super::ranks::BLOCKS;
+
 /// One version of the schema.
 #[derive(Debug)]
 pub struct Migration {
     pub version: i32,
     pub name: &'static str,
-    /// Statements with `{ks}` for the keyspace.
-    pub statements: &'static [&'static str],
+    /// What it is made of: statements with `{ks}` for the keyspace.
+    parts: &'static [&'static [&'static str]],
+}
+
+impl Migration {
+    /// Its statements, in their order.
+    pub fn statements(&self) -> impl Iterator<Item = &'static str> {
+        self.parts.iter().flat_map(|part| part.iter().copied())
+    }
 }
 
 /// Every version, ascending and without gaps.
 pub const MIGRATIONS: &[Migration] = &[
-    Migration { version: 1, name: "products", statements: PRODUCTS },
-    Migration { version: 2, name: "users", statements: USERS },
-    Migration { version: 3, name: "ledger", statements: super::orders::LEDGER },
-    Migration { version: 4, name: "orders", statements: super::orders::ORDERS },
-    Migration { version: 5, name: "archive", statements: super::orders::ARCHIVE },
-    Migration { version: 6, name: "archived and imports", statements: ARCHIVED_AND_IMPORTS },
-    Migration { version: 7, name: "orders written once", statements: super::orders::NOTES },
-    Migration { version: 8, name: "payments", statements: super::orders::PAYMENTS },
-    Migration { version: 9, name: "queues of orders", statements: super::orders::QUEUES },
-    Migration { version: 10, name: "blocks of days", statements: super::ranks::BLOCKS },
+    Migration { version: 1, name: "products", parts: &[PRODUCTS] },
+    Migration { version: 2, name: "users", parts: &[USERS] },
+    Migration { version: 3, name: "ledger", parts: &[LEDGER] },
+    Migration { version: 4, name: "orders", parts: &[ORDERS] },
+    Migration { version: 5, name: "archive", parts: &[ARCHIVE] },
+    Migration { version: 6, name: "archived and imports", parts: &[ARCHIVED_AND_IMPORTS] },
+    Migration { version: 7, name: "orders written once", parts: &[NOTES, PAYMENTS, QUEUES, BLOCKS] },
 ];
 
 const PRODUCTS: &[&str] = &[

@@ -165,7 +165,7 @@ async fn a_rush_sells_what_is_there_and_refuses_the_others_with_few_reads_and_ne
             // Every eighth gives it back when many are refused already.
             if sold.fetch_add(1, Ordering::SeqCst).is_multiple_of(8) {
                 tokio::time::sleep(Duration::from_millis(60)).await;
-                let change = Change::Return { take, opens: false };
+                let change = Change::Return { take };
                 assert!(made(&lines, account, Want { fresh: false, ..want(change) }).await);
                 cancelled.fetch_add(1, Ordering::SeqCst);
             }
