@@ -96,6 +96,12 @@ impl Context {
         Self { of_many: true, ..*self }
     }
 
+    /// The same for a statement that reads several partitions. At SERIAL Cassandra reads one at a time, so such a statement
+    /// is at the store's own level there.
+    pub fn across_partitions(&self) -> Self {
+        Self { level: self.level.filter(|level| *level != Level::Serial), ..*self }
+    }
+
     /// Whether a list ends with what it has found.
     pub fn has_enough(&self) -> bool {
         self.enough_at <= Instant::now()

@@ -22,7 +22,7 @@ use crate::dao::blocks::{
 use crate::dao::ledger::Book;
 use crate::dao::ranks::Unranked;
 use crate::dao::turnovers::TurnoverDao;
-use crate::dao::{Context, DaoError, Level, Receipt};
+use crate::dao::{Context, DaoError, Receipt};
 
 /// Statements of one report under way at once.
 const AT_ONCE: usize = 8;
@@ -56,9 +56,7 @@ impl Reports {
         limit: usize,
         days: Option<RangeInclusive<i32>>,
     ) -> Result<Ranking, ModelError> {
-        // What is summed up lies in many partitions, and Cassandra reads one at a time at SERIAL.
-        let level = cx.level.filter(|level| *level != Level::Serial);
-        let cx = &Context { level, ..cx.of_many() };
+        let cx = &cx.of_many().across_partitions();
         // Before anything that was ranked is read: what is ranked in between is then found there.
         let changed = self.changed(cx, book, days.as_ref()).await?;
         let spans = self.blocks.spans(cx, book).await?;

@@ -29,7 +29,7 @@ use crate::dao::page::LOOKED_AT_MAX;
 use crate::dao::users::{
     Inserted, PageEnd, Position, Removed, Replaced, StoredUser, User, UserDao, UserSink, fold_email,
 };
-use crate::dao::{Context, DaoError, Level, Receipt};
+use crate::dao::{Context, DaoError, Receipt};
 pub use rows::ClaimsTouched;
 use rows::{Erased, Found, FoundRow, Kept, LIST_COLUMNS, Row, broken, kept_of, row_of};
 
@@ -258,9 +258,7 @@ impl CassandraUsers {
             return Ok(Vec::new());
         }
         let ids: Vec<Uuid> = listed.iter().map(|user| user.id).collect();
-        // Cassandra reads one partition at a time at SERIAL.
-        let level = cx.level.filter(|level| *level != Level::Serial);
-        let cx = Context { level, ..cx.untraced() };
+        let cx = cx.untraced().across_partitions();
         let result = self.database.run(&cx, &self.are_erased, &(ids,)).await?;
         let rows = result.into_rows_result().map_err(broken)?;
         let mut erased = Vec::new();

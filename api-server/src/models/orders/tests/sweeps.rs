@@ -185,11 +185,13 @@ async fn a_note_that_is_hours_behind_is_found_by_a_look_back() {
     sweeps.round(&orders).await;
     let behind = Context { now_ms: crate::dao::now_ms() - 7_200_000, ..cx() };
     shop.mortal(&Life::of(2, false)).create(&behind, shop.draft(&[1]), identity).await.unwrap_err();
+    // A shard looks back at any moment of the first hour, so how long it takes tells nothing of this.
+    shop.sweep().await;
+    assert_ne!(shop.quantity(shop.products[0]).await, STOCK, "not by the sweeps of the last minutes");
     let began = Instant::now();
     while shop.quantity(shop.products[0]).await != STOCK {
         tokio::time::sleep(sweep::pause()).await;
         sweeps.round(&orders).await;
         assert!(began.elapsed() < Duration::from_secs(7_300));
     }
-    assert!(began.elapsed() > Duration::from_secs(60), "not by the sweeps of the last minutes");
 }
