@@ -13,16 +13,17 @@ use serde_json::{Value, json};
 use store_crds::{FIELD_MANAGER, FINALIZER, LABEL_COMPONENT, LABEL_STORE, StoreCluster, StoreClusterStatus};
 use store_planner::decision::{ClaimChange, ClaimEdit, Delete};
 use store_planner::desired::Desired;
+use store_planner::identity::{ChildKey, ChildKind, Uid};
 use store_planner::logins::{Credentials, Logins, StoreAccess};
 use store_planner::observation::{
-    ANNOTATION_CLUSTER_NAME, ANNOTATION_DATACENTER, ANNOTATION_LEFT_RING, ANNOTATION_VERSION, ChildKey, PodObservation,
-    SecretPurpose,
+    ANNOTATION_CLUSTER_NAME, ANNOTATION_DATACENTER, ANNOTATION_LEFT_RING, ANNOTATION_VERSION, PodObservation,
+    SecretPurpose, StoreIdentity,
 };
 use store_planner::ownership::{Standing, standing};
 use store_planner::resources::{self, Fill, Write, access};
 
 use crate::context::Context;
-use crate::kinds::find_resource;
+use crate::kinds::resource;
 use crate::observe::{identity, pod_observation};
 
 /// A write that was not made.
@@ -36,8 +37,6 @@ pub enum ApplyError {
     Taken { what: String, owner: String },
     #[error("{what} still belongs to a StoreCluster of this name that is no more; waiting until it is gone")]
     Former { what: String },
-    #[error("kind {0} is not among those that this operator owns")]
-    UnknownKind(String),
     #[error("the system has no randomness for a password: {0}")]
     Randomness(#[source] rand::rand_core::OsError),
 }
@@ -56,7 +55,6 @@ impl ApplyError {
             ApplyError::Stale { .. } => "Stale",
             ApplyError::Taken { .. } => "NameTaken",
             ApplyError::Former { .. } => "FormerObject",
-            ApplyError::UnknownKind(_) => "UnknownKind",
             ApplyError::Randomness(_) => "NoRandomness",
         }
     }
@@ -105,7 +103,7 @@ pub async fn tell_unreadable(context: &Context, namespace: &str, name: &str, wor
     let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), namespace, &resource);
     let Some(mut store) = api.get_opt(name).await.map_err(ApplyError::kube("the StoreCluster"))? else { return Ok(()) };
     let generation = store.metadata.generation.unwrap_or_default();
-    if !store_planner::status::mark_unreadable(&mut store.data["status"], generation, words, crate::clock::now()) {
+    if !store_planner::unreadable::mark_unreadable(&mut store.data["status"], generation, words, crate::clock::now()) {
         return Ok(());
     }
     store.metadata.managed_fields = None;
@@ -169,13 +167,12 @@ pub async fn write_child(
             match create(context, store, key, object).await? {
                 Created::New => Ok(()),
                 // Secrets are the plan's to judge: they are read, not changed
-                Created::WasThere if key.kind == "Secret" => Ok(()),
+                Created::WasThere if key.kind == ChildKind::Secret => Ok(()),
                 Created::WasThere => own(context, store, key).await.map(drop),
             }
         }
         Write::Delete { key, uid } => {
-            let delete =
-                Delete { kind: kind_name(&key.kind)?, name: key.name.clone(), uid: uid.clone(), orphan: false };
+            let delete = Delete { kind: key.kind, name: key.name.clone(), uid: uid.clone(), orphan: false };
             remove(context, store, pods, &delete).await
         }
     }
@@ -188,9 +185,9 @@ enum Created {
 }
 
 async fn create(context: &Context, store: &StoreCluster, key: &ChildKey, object: Value) -> Result<Created, ApplyError> {
-    let api = objects(context, store, &resource(&key.kind)?);
-    let what = format!("{} {}", key.kind, key.name);
-    if key.kind == "StatefulSet" {
+    let api = objects(context, store, &resource(key.kind));
+    let what = key.to_string();
+    if key.kind == ChildKind::StatefulSet {
         guard_claims(context, store, &object, 0).await?;
     }
     let object = serde_json::from_value(object)
@@ -203,18 +200,19 @@ async fn create(context: &Context, store: &StoreCluster, key: &ChildKey, object:
         }
         Err(error) => return Err(ApplyError::kube(what)(error)),
     }
-    context.metrics.write(&key.kind, "create");
-    tracing::info!(kind = key.kind, object = key.name, "created");
+    context.metrics.write(key.kind.as_str(), "create");
+    tracing::info!(kind = %key.kind, object = key.name, "created");
     Ok(Created::New)
 }
 
 /// The live object of that name, if it is this store's.
 async fn own(context: &Context, store: &StoreCluster, key: &ChildKey) -> Result<DynamicObject, ApplyError> {
-    let what = format!("{} {}", key.kind, key.name);
-    let api = objects(context, store, &resource(&key.kind)?);
+    let what = key.to_string();
+    let api = objects(context, store, &resource(key.kind));
     let live = api.get_opt(&key.name).await.map_err(ApplyError::kube(what.clone()))?;
     let live = live.ok_or_else(|| ApplyError::Stale { what: what.clone() })?;
-    match standing(&identity(store), &json!({ "metadata": live.metadata })) {
+    let identity = identity(store).ok_or_else(|| ApplyError::Stale { what: what.clone() })?;
+    match standing(&identity, &json!({ "metadata": live.metadata })) {
         Standing::Ours | Standing::Orphaned => Ok(live),
         Standing::Former => Err(ApplyError::Former { what }),
         Standing::Foreign(owner) => Err(ApplyError::Taken { what, owner }),
@@ -228,12 +226,12 @@ async fn apply_to_own(
     key: &ChildKey,
     mut object: Value,
 ) -> Result<(), ApplyError> {
-    let what = format!("{} {}", key.kind, key.name);
-    let api = objects(context, store, &resource(&key.kind)?);
+    let what = key.to_string();
+    let api = objects(context, store, &resource(key.kind));
     let live = own(context, store, key).await?;
     // the API server refuses it for another object of that name
     object["metadata"]["uid"] = json!(live.uid());
-    if key.kind == "StatefulSet" {
+    if key.kind == ChildKind::StatefulSet {
         guard_size(context, store, &live, pods, &mut object).await?;
     }
     if let Some(patch) = as_applied(&live) {
@@ -246,8 +244,8 @@ async fn apply_to_own(
     api.patch(&key.name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&object))
         .await
         .map_err(ApplyError::kube(what))?;
-    context.metrics.write(&key.kind, "apply");
-    tracing::info!(kind = key.kind, object = key.name, "applied");
+    context.metrics.write(key.kind.as_str(), "apply");
+    tracing::info!(kind = %key.kind, object = key.name, "applied");
     Ok(())
 }
 
@@ -292,7 +290,7 @@ pub async fn keep_log_ins(
         let keys = access::record_keys(*purpose);
         object = with_login(object, [keys[0].as_str(), keys[1].as_str()], Some(credentials));
     }
-    let api = objects(context, store, &resource("Secret")?);
+    let api = objects(context, store, &resource(ChildKind::Secret));
     let verb = match api.get_opt(&name).await.map_err(ApplyError::kube(what.clone()))? {
         None => {
             let object = serde_json::from_value(object)
@@ -328,7 +326,7 @@ pub async fn remove(
     delete: &Delete,
 ) -> Result<(), ApplyError> {
     let what = format!("{} {}", delete.kind, delete.name);
-    let api = objects(context, store, &resource(delete.kind)?);
+    let api = objects(context, store, &resource(delete.kind));
     let Some(live) = api.get_opt(&delete.name).await.map_err(ApplyError::kube(what.clone()))? else {
         return Ok(());
     };
@@ -338,26 +336,27 @@ pub async fn remove(
     if live.meta().deletion_timestamp.is_some() {
         return Ok(());
     }
-    let judged = !["Pod", "PersistentVolumeClaim", "Secret"].contains(&delete.kind);
-    if judged && !standing(&identity(store), &json!({ "metadata": live.metadata })).is_ours() {
+    let judged = ![ChildKind::Pod, ChildKind::PersistentVolumeClaim, ChildKind::Secret].contains(&delete.kind);
+    let is_ours = |store: StoreIdentity| standing(&store, &json!({ "metadata": live.metadata })).is_ours();
+    if judged && !identity(store).is_some_and(is_ours) {
         return Err(ApplyError::Stale { what });
     }
     match delete.kind {
-        "Pod" => guard_pods(context, store, pods).await?,
-        "PersistentVolumeClaim" => guard_claim(context, store, &delete.name, &live).await?,
+        ChildKind::Pod => guard_pods(context, store, pods).await?,
+        ChildKind::PersistentVolumeClaim => guard_claim(context, store, &delete.name, &live).await?,
         // with its pods, of which none has started by what was seen; a whole store goes whatever runs
-        "StatefulSet" if !delete.orphan && store.meta().deletion_timestamp.is_none() => {
+        ChildKind::StatefulSet if !delete.orphan && store.meta().deletion_timestamp.is_none() => {
             guard_pods(context, store, pods).await?;
         }
         _ => {}
     }
-    if delete.kind == "Pod" && pod_observation(&live).ready {
+    if delete.kind == ChildKind::Pod && pod_observation(&live).is_some_and(|pod| pod.ready) {
         return evict(context, store, &api, &live).await;
     }
     let mut params = match delete.kind {
         _ if delete.orphan => DeleteParams::orphan(),
         // it is gone once its pods are, which may still write
-        "Job" => DeleteParams::foreground(),
+        ChildKind::Job => DeleteParams::foreground(),
         _ => DeleteParams::background(),
     };
     params.preconditions = Some(Preconditions { uid: live.uid(), resource_version: live.resource_version() });
@@ -366,8 +365,8 @@ pub async fn remove(
         Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
         Err(error) => return Err(ApplyError::kube(what)(error)),
     }
-    context.metrics.write(delete.kind, "delete");
-    tracing::info!(kind = delete.kind, object = delete.name, uid = delete.uid, "deleted");
+    context.metrics.write(delete.kind.as_str(), "delete");
+    tracing::info!(kind = %delete.kind, object = delete.name, uid = %delete.uid, "deleted");
     Ok(())
 }
 
@@ -380,14 +379,15 @@ async fn evict(
     pod: &DynamicObject,
 ) -> Result<(), ApplyError> {
     let (namespace, name) = (store.namespace().unwrap_or_default(), store.name_any());
-    let (pod_name, uid) = (pod.name_any(), pod.uid().unwrap_or_default());
+    let pod_name = pod.name_any();
+    let uid = pod.uid().and_then(Uid::new).ok_or_else(|| ApplyError::Stale { what: format!("Pod {pod_name}") })?;
     let answer: Result<Value, kube::Error> =
         api.create_subresource("eviction", &pod_name, &PostParams::default(), &eviction(pod)).await;
     match answer {
         Ok(_) => {}
         Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
         Err(kube::Error::Api(status)) if status.code == 429 => {
-            tracing::info!(pod = pod_name, uid, words = status.message, "eviction refused");
+            tracing::info!(pod = pod_name, %uid, words = status.message, "eviction refused");
             context.evictions.refuse(&namespace, &name, &uid, &status.message, crate::clock::now());
             return Ok(());
         }
@@ -395,7 +395,7 @@ async fn evict(
     }
     context.evictions.forget(&namespace, &name);
     context.metrics.write("Pod", "evict");
-    tracing::info!(pod = pod_name, uid, "evicted");
+    tracing::info!(pod = pod_name, %uid, "evicted");
     Ok(())
 }
 
@@ -434,7 +434,7 @@ pub async fn change_claim(context: &Context, store: &StoreCluster, change: &Clai
     };
     // The uid in the patch makes the API server refuse it for another claim of that name.
     patch["metadata"]["uid"] = json!(change.uid);
-    objects(context, store, &resource("PersistentVolumeClaim")?)
+    objects(context, store, &resource(ChildKind::PersistentVolumeClaim))
         .patch(&change.name, &PatchParams::default(), &Patch::Merge(patch))
         .await
         .map_err(ApplyError::kube(format!("PersistentVolumeClaim {}", change.name)))?;
@@ -462,8 +462,8 @@ async fn guard_size(
 
 /// A pod takes up the claim of its name, whosever it is: the volume of another shop must not become one of this.
 async fn guard_claims(context: &Context, store: &StoreCluster, set: &Value, from: i64) -> Result<(), ApplyError> {
-    let kind = "PersistentVolumeClaim";
-    let api = objects(context, store, &resource(kind)?);
+    let kind = ChildKind::PersistentVolumeClaim;
+    let api = objects(context, store, &resource(kind));
     for ordinal in from..set["spec"]["replicas"].as_i64().unwrap_or(1) {
         let name = format!("data-{}-{ordinal}", set["metadata"]["name"].as_str().unwrap_or_default());
         let what = format!("{kind} {name}");
@@ -487,12 +487,12 @@ pub async fn guard_pods(
     store: &StoreCluster,
     observed: &BTreeMap<String, PodObservation>,
 ) -> Result<(), ApplyError> {
-    let api = objects(context, store, &resource("Pod")?);
+    let api = objects(context, store, &resource(ChildKind::Pod));
     let selector = format!("{LABEL_STORE}={},{LABEL_COMPONENT}=cassandra", store.name_any());
     let live =
         api.list(&ListParams::default().labels(&selector)).await.map_err(ApplyError::kube("the list of pods"))?;
     let live: BTreeMap<String, PodObservation> =
-        live.items.iter().map(|pod| (pod.name_any(), pod_observation(pod))).collect();
+        live.items.iter().filter_map(|pod| Some((pod.name_any(), pod_observation(pod)?))).collect();
     if same_pods(observed, &live) {
         return Ok(());
     }
@@ -522,7 +522,7 @@ async fn guard_claim(
         return Ok(());
     }
     let Some(pod) = claim.strip_prefix("data-") else { return Ok(()) };
-    let api = objects(context, store, &resource("Pod")?);
+    let api = objects(context, store, &resource(ChildKind::Pod));
     match api.get_opt(pod).await.map_err(ApplyError::kube(format!("Pod {pod}")))? {
         None => Ok(()),
         Some(_) => Err(ApplyError::Stale { what: format!("Pod {pod}, which still uses its claim,") }),
@@ -563,24 +563,16 @@ fn objects(context: &Context, store: &StoreCluster, resource: &ApiResource) -> A
     Api::namespaced_with(context.client.clone(), &store.namespace().unwrap_or_default(), resource)
 }
 
-fn resource(kind: &str) -> Result<ApiResource, ApplyError> {
-    find_resource(kind).ok_or_else(|| ApplyError::UnknownKind(kind.to_owned()))
-}
-
-fn kind_name(kind: &str) -> Result<&'static str, ApplyError> {
-    crate::kinds::WATCHED
-        .iter()
-        .map(|watched| watched.kind)
-        .find(|known| *known == kind)
-        .ok_or_else(|| ApplyError::UnknownKind(kind.to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn pods(list: &[(&str, &str, bool)]) -> BTreeMap<String, PodObservation> {
-        let pod = |uid: &str, ready| PodObservation { uid: uid.into(), ready, ..PodObservation::default() };
+        let pod = |uid: &str, ready: bool| {
+            let conditions = json!([{"type": "Ready", "status": if ready { "True" } else { "False" }}]);
+            let pod = json!({"metadata": {"uid": uid}, "status": {"conditions": conditions}});
+            pod_observation(&serde_json::from_value(pod).unwrap()).unwrap()
+        };
         list.iter().map(|(name, uid, ready)| ((*name).to_owned(), pod(uid, *ready))).collect()
     }
 

@@ -16,6 +16,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
 use store_crds::LABEL_STORE;
+use store_planner::identity::ChildKind;
 use tokio::sync::watch;
 
 use crate::kinds::{Keep, Kind, WATCHED};
@@ -44,7 +45,7 @@ struct Watched {
 /// The first lists have not come.
 #[derive(Debug, thiserror::Error)]
 #[error("waited 20 s for the first list of {0} and got none: may the operator list and watch them?")]
-pub struct NotSynced(&'static str);
+pub struct NotSynced(ChildKind);
 
 impl Cache {
     /// Watches every kind in the namespace, or in all. The streams fill the cache as they are polled.
@@ -110,7 +111,7 @@ impl Cache {
     }
 
     /// Whether the API server serves the kind, as far as is known.
-    pub fn serves(&self, kind: &str) -> bool {
+    pub fn serves(&self, kind: ChildKind) -> bool {
         let watched = self.stores.iter().find(|watched| watched.kind.kind == kind);
         watched.is_some_and(|watched| {
             !*watched.missing.borrow()
@@ -119,7 +120,7 @@ impl Cache {
     }
 
     /// Objects of that kind that belong to the store.
-    pub fn of_store(&self, kind: &str, namespace: &str, store: &str) -> Vec<Arc<DynamicObject>> {
+    pub fn of_store(&self, kind: ChildKind, namespace: &str, store: &str) -> Vec<Arc<DynamicObject>> {
         let of_store = |object: &DynamicObject| {
             object.namespace().as_deref() == Some(namespace)
                 && object.labels().get(LABEL_STORE).is_some_and(|name| name == store)
@@ -127,7 +128,7 @@ impl Cache {
         self.store(kind).map(|cached| cached.state_filter(of_store)).unwrap_or_default()
     }
 
-    fn store(&self, kind: &str) -> Option<&Store<DynamicObject>> {
+    fn store(&self, kind: ChildKind) -> Option<&Store<DynamicObject>> {
         self.stores.iter().find(|watched| watched.kind.kind == kind).map(|watched| &watched.store)
     }
 }
@@ -255,7 +256,7 @@ mod tests {
             let (mut touched, _) = triggers.into_iter().last().unwrap();
             let first = tokio::time::timeout(Duration::from_secs(5), touched.next()).await;
             assert_eq!(first.is_err(), silent, "{code}: an event or an error comes only where it is news");
-            assert_eq!(cache.serves(store_planner::observation::HTTP_ROUTE), route_served, "{code}");
+            assert_eq!(cache.serves(ChildKind::HttpRoute), route_served, "{code}");
         }
     }
 

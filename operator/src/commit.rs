@@ -139,7 +139,7 @@ fn of_write(error: &ApplyError) -> Trouble {
             kube::Error::SerdeError(_) => Trouble::Refused(Cause::Refused, error.to_string()),
             _ => Trouble::Cut,
         },
-        ApplyError::UnknownKind(_) | ApplyError::Randomness(_) => Trouble::Refused(Cause::Failed, error.to_string()),
+        ApplyError::Randomness(_) => Trouble::Refused(Cause::Failed, error.to_string()),
         ApplyError::Stale { .. } => Trouble::Race,
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use store_planner::identity::Uid;
 use store_planner::observation::EvictionRefused;
 
 /// The last refusal of each shop, by its namespace and name.
@@ -20,11 +21,11 @@ impl Evictions {
     }
 
     /// The eviction of the pod of that UID was refused. That of the same pod goes on since its first refusal.
-    pub fn refuse(&self, namespace: &str, store: &str, uid: &str, words: &str, at: Timestamp) {
+    pub fn refuse(&self, namespace: &str, store: &str, uid: &Uid, words: &str, at: Timestamp) {
         let mut refused = self.lock();
         let key = (namespace.to_owned(), store.to_owned());
-        let since = refused.get(&key).filter(|before| before.uid == uid).map_or(at, |before| before.since);
-        refused.insert(key, EvictionRefused { uid: uid.to_owned(), words: words.to_owned(), since, at });
+        let since = refused.get(&key).filter(|before| before.uid == *uid).map_or(at, |before| before.since);
+        refused.insert(key, EvictionRefused { uid: uid.clone(), words: words.to_owned(), since, at });
     }
 
     /// An eviction was made.
@@ -51,17 +52,18 @@ mod tests {
     #[test]
     fn a_refusal_is_known_since_its_first_time_until_one_is_made_or_the_shop_is_gone() {
         let evictions = Evictions::default();
+        let (one, two) = (Uid::new("u0").unwrap(), Uid::new("u1").unwrap());
         let first = Timestamp::UNIX_EPOCH;
         let later = first + SignedDuration::from_secs(5);
-        evictions.refuse("ns", "shop", "u0", "the budget", first);
-        evictions.refuse("ns", "shop", "u0", "the budget", later);
+        evictions.refuse("ns", "shop", &one, "the budget", first);
+        evictions.refuse("ns", "shop", &one, "the budget", later);
         let known = evictions.refused("ns", "shop").unwrap();
         assert_eq!((known.since, known.at), (first, later));
-        evictions.refuse("ns", "shop", "u1", "the budget", later);
+        evictions.refuse("ns", "shop", &two, "the budget", later);
         assert_eq!(evictions.refused("ns", "shop").unwrap().since, later, "another pod waits since now");
         evictions.forget("ns", "shop");
         assert_eq!(evictions.refused("ns", "shop"), None);
-        evictions.refuse("ns", "shop", "u1", "the budget", later);
+        evictions.refuse("ns", "shop", &two, "the budget", later);
         evictions.retain(&BTreeSet::new());
         assert_eq!(evictions.refused("ns", "shop"), None);
     }

@@ -1,7 +1,7 @@
 //! Kinds of objects that belong to a StoreCluster, as the API server names them. Pure.
 
 use kube::core::{ApiResource, GroupVersionKind};
-use store_planner::observation::HTTP_ROUTE;
+use store_planner::identity::ChildKind;
 
 /// What of an object the operator keeps in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Keep {
 /// A kind that the operator watches.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
-    pub kind: &'static str,
+    pub kind: ChildKind,
     group: &'static str,
     plural: &'static str,
     pub keep: Keep,
@@ -26,35 +26,46 @@ pub struct Kind {
 }
 
 /// Every kind that is watched, by label.
-pub const WATCHED: [Kind; 13] = [
-    kind("Pod", "", "pods", Keep::PodStatus),
-    kind("PersistentVolumeClaim", "", "persistentvolumeclaims", Keep::Whole),
-    kind("StatefulSet", "apps", "statefulsets", Keep::Whole),
-    kind("Deployment", "apps", "deployments", Keep::Whole),
-    kind("Service", "", "services", Keep::Whole),
-    kind("ConfigMap", "", "configmaps", Keep::Whole),
-    kind("Secret", "", "secrets", Keep::Metadata),
-    kind("ServiceAccount", "", "serviceaccounts", Keep::Whole),
-    kind("Job", "batch", "jobs", Keep::Whole),
-    kind("PodDisruptionBudget", "policy", "poddisruptionbudgets", Keep::Whole),
-    kind("NetworkPolicy", "networking.k8s.io", "networkpolicies", Keep::Whole),
-    kind("Ingress", "networking.k8s.io", "ingresses", Keep::Whole),
-    Kind { optional: true, ..kind(HTTP_ROUTE, "gateway.networking.k8s.io", "httproutes", Keep::Whole) },
-];
+pub const WATCHED: [Kind; ChildKind::ALL.len()] = all();
 
-const fn kind(kind: &'static str, group: &'static str, plural: &'static str, keep: Keep) -> Kind {
-    Kind { kind, group, plural, keep, optional: false }
+const fn all() -> [Kind; ChildKind::ALL.len()] {
+    let mut kinds = [kind(ChildKind::Pod); ChildKind::ALL.len()];
+    let mut at = 0;
+    while at < kinds.len() {
+        kinds[at] = kind(ChildKind::ALL[at]);
+        at += 1;
+    }
+    kinds
+}
+
+const fn kind(kind: ChildKind) -> Kind {
+    let (group, plural, keep) = match kind {
+        ChildKind::ConfigMap => ("", "configmaps", Keep::Whole),
+        ChildKind::Deployment => ("apps", "deployments", Keep::Whole),
+        ChildKind::HttpRoute => ("gateway.networking.k8s.io", "httproutes", Keep::Whole),
+        ChildKind::Ingress => ("networking.k8s.io", "ingresses", Keep::Whole),
+        ChildKind::Job => ("batch", "jobs", Keep::Whole),
+        ChildKind::NetworkPolicy => ("networking.k8s.io", "networkpolicies", Keep::Whole),
+        ChildKind::PersistentVolumeClaim => ("", "persistentvolumeclaims", Keep::Whole),
+        ChildKind::Pod => ("", "pods", Keep::PodStatus),
+        ChildKind::PodDisruptionBudget => ("policy", "poddisruptionbudgets", Keep::Whole),
+        ChildKind::Secret => ("", "secrets", Keep::Metadata),
+        ChildKind::Service => ("", "services", Keep::Whole),
+        ChildKind::ServiceAccount => ("", "serviceaccounts", Keep::Whole),
+        ChildKind::StatefulSet => ("apps", "statefulsets", Keep::Whole),
+    };
+    Kind { kind, group, plural, keep, optional: matches!(kind, ChildKind::HttpRoute) }
 }
 
 impl Kind {
     /// How the API server is asked for it.
     pub fn resource(&self) -> ApiResource {
-        let gvk = GroupVersionKind::gvk(self.group, "v1", self.kind);
+        let gvk = GroupVersionKind::gvk(self.group, "v1", self.kind.as_str());
         ApiResource::from_gvk_with_plural(&gvk, self.plural)
     }
 }
 
-/// The resource of a watched kind.
-pub fn find_resource(kind: &str) -> Option<ApiResource> {
-    WATCHED.iter().find(|watched| watched.kind == kind).map(Kind::resource)
+/// How the API server is asked for objects of a kind.
+pub fn resource(of: ChildKind) -> ApiResource {
+    kind(of).resource()
 }

@@ -25,11 +25,13 @@ pub const ELECTION: &str = "store-operator";
 
 /// Whoever waits takes a Lease that did not change for this long.
 const LEASE_SECONDS: i32 = 15;
+/// A third of it: how often whoever leads renews it, and whoever waits looks at it.
+const THIRD: Duration = Duration::from_secs(5);
 /// Writes are allowed for this long after a renewal was sent.
 const RENEW_DEADLINE: Duration = Duration::from_secs(10);
-const RENEW_EVERY: Duration = Duration::from_secs(3);
+/// Until the next try after a call that failed: between two renewals there is time for two tries.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
-const CALL_DEADLINE: Duration = Duration::from_secs(4);
+const CALL_DEADLINE: Duration = Duration::from_secs(3);
 
 /// Tells whether this process may write. Cheap to clone and to ask.
 #[derive(Clone)]
@@ -75,7 +77,7 @@ impl WriteGate {
 pub enum LeaseError {
     #[error("wrote the Lease and failed: {0}")]
     Call(#[from] Box<kube::Error>),
-    #[error("wrote the Lease and got no answer within 4 s")]
+    #[error("wrote the Lease and got no answer within 3 s")]
     Deadline,
 }
 
@@ -111,13 +113,22 @@ impl Candidate {
         let mut seen: Option<(Lease, Instant)> = None;
         loop {
             waiting.beat();
-            match self.try_acquire(&mut seen).await {
+            let pause = match self.try_acquire(&mut seen).await {
                 Ok(Some(lease)) => return lease,
-                Ok(None) => self.api_server.beat(),
-                Err(error) if error.is(409) => self.api_server.beat(),
-                Err(error) => tracing::warn!(%error, "cannot take the Lease"),
-            }
-            sleep(RETRY_EVERY).await;
+                Ok(None) => {
+                    self.api_server.beat();
+                    seen.as_ref().map_or(THIRD, |(lease, since)| look_again(lease, *since))
+                }
+                Err(error) if error.is(409) => {
+                    self.api_server.beat();
+                    THIRD
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot take the Lease");
+                    RETRY_EVERY
+                }
+            };
+            sleep(pause).await;
         }
     }
 
@@ -126,7 +137,7 @@ impl Candidate {
     pub async fn keep(&self, mut lease: Lease, stop: CancellationToken) -> bool {
         let mut renewed = Instant::now();
         loop {
-            let pause = if renewed.elapsed() < RENEW_EVERY { RENEW_EVERY } else { RETRY_EVERY };
+            let pause = if renewed.elapsed() < THIRD { THIRD } else { RETRY_EVERY };
             tokio::select! {
                 () = stop.cancelled() => {
                     self.gate.close();
@@ -185,10 +196,8 @@ impl Candidate {
     fn is_free(&self, lease: &Lease, unchanged_since: Instant) -> bool {
         let spec = lease.spec.as_ref();
         let holder = spec.and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default();
-        let seconds = spec.and_then(|spec| spec.lease_duration_seconds).unwrap_or(LEASE_SECONDS);
-        let duration = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
         // A Lease in this replica's own name is of an earlier process in the same pod, which is dead.
-        holder.is_empty() || self.is_mine(lease) || unchanged_since.elapsed() >= duration
+        holder.is_empty() || self.is_mine(lease) || unchanged_since.elapsed() >= duration_of(lease)
     }
 
     fn is_mine(&self, lease: &Lease) -> bool {
@@ -247,6 +256,17 @@ impl Candidate {
     }
 }
 
+/// How long the Lease lasts without a renewal.
+fn duration_of(lease: &Lease) -> Duration {
+    let seconds = lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds).unwrap_or(LEASE_SECONDS);
+    Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
+}
+
+/// When whoever waits looks again: a third of a Lease later, or as soon as this one runs out.
+fn look_again(lease: &Lease, unchanged_since: Instant) -> Duration {
+    duration_of(lease).saturating_sub(unchanged_since.elapsed()).min(THIRD)
+}
+
 async fn within<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, LeaseError> {
     match tokio::time::timeout(CALL_DEADLINE, call).await {
         Ok(result) => result.map_err(|error| LeaseError::Call(Box::new(error))),
@@ -284,6 +304,18 @@ mod tests {
         let mut given_back = lease;
         given_back.spec.as_mut().unwrap().holder_identity = Some(String::new());
         assert!(two.is_free(&given_back, Instant::now()));
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_looks_three_times_a_lease_and_as_soon_as_it_runs_out() {
+        let lease = candidate("one").held(None);
+        let ago = |seconds| Instant::now() - Duration::from_secs(seconds);
+        assert_eq!(THIRD * 3, duration_of(&lease));
+        assert_eq!(look_again(&lease, ago(0)), THIRD);
+        assert_eq!(look_again(&lease, ago(9)), THIRD);
+        let soon = look_again(&lease, ago(13));
+        assert!(soon > Duration::from_secs(1) && soon <= Duration::from_secs(2), "{soon:?}");
+        assert_eq!(look_again(&lease, ago(15)), Duration::ZERO, "it is free");
     }
 
     #[tokio::test]

@@ -17,10 +17,12 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Resource as _, ResourceExt as _};
 use serde_json::{Value, json};
 use store_crds::{FINALIZER, LABEL_COMPONENT, StoreCluster};
+use store_planner::children::Children;
 use store_planner::desired::Desired;
+use store_planner::identity::{ChildKey, ChildKind, Uid};
 use store_planner::logins::{Logins, StoreAccess};
 use store_planner::observation::{
-    CheckObservation, ChildKey, ClaimObservation, HTTP_ROUTE, NodeAnswer, Observation, PodObservation, StoreIdentity,
+    CheckObservation, ClaimObservation, NodeAnswer, Observation, PodObservation, StoreIdentity,
 };
 use store_planner::{ownership, resources, unmade};
 
@@ -44,7 +46,9 @@ pub enum ObserveError {
     )]
     Foreign(#[source] serde_json::Error),
     #[error("read {kind} {name} from the cache and do not understand it: {source}")]
-    Object { kind: &'static str, name: String, source: serde_json::Error },
+    Object { kind: ChildKind, name: String, source: serde_json::Error },
+    #[error("read the StoreCluster and it has no UID; does an API server answer?")]
+    NoUid,
 }
 
 impl ObserveError {
@@ -52,7 +56,7 @@ impl ObserveError {
     pub fn reason(&self) -> &'static str {
         match self {
             ObserveError::Store(_) => "StoreUnreadable",
-            ObserveError::Foreign(_) => "StoreNotUnderstood",
+            ObserveError::Foreign(_) | ObserveError::NoUid => "StoreNotUnderstood",
             ObserveError::Object { .. } => "ObjectNotUnderstood",
         }
     }
@@ -61,6 +65,8 @@ impl ObserveError {
 /// A pass's view of the world, with the handles that its effects need.
 pub struct Observed {
     pub observation: Observation,
+    /// The owned objects as JSON, for comparison with what is rendered.
+    pub live: BTreeMap<ChildKey, Value>,
     pub access: StoreAccess,
     /// Log-ins that the operator's record holds, or held when it was last there.
     pub kept: Logins,
@@ -88,9 +94,9 @@ pub async fn find_store(context: &Context, namespace: &str, name: &str) -> Resul
 /// # Errors
 /// When an object is not JSON any more, which cannot be.
 pub fn children(context: &Context, store: &StoreCluster) -> Result<BTreeMap<ChildKey, Value>, ObserveError> {
-    let store = identity(store);
+    let store = identity(store).ok_or(ObserveError::NoUid)?;
     let mut children = BTreeMap::new();
-    for kind in WATCHED.iter().filter(|kind| !["Pod", "PersistentVolumeClaim"].contains(&kind.kind)) {
+    for kind in WATCHED.iter().filter(|kind| ![ChildKind::Pod, ChildKind::PersistentVolumeClaim].contains(&kind.kind)) {
         for object in context.cache.of_store(kind.kind, &store.namespace, &store.name) {
             let name = object.name_any();
             let value = serde_json::to_value(&*object).map_err(|source| ObserveError::Object {
@@ -98,7 +104,7 @@ pub fn children(context: &Context, store: &StoreCluster) -> Result<BTreeMap<Chil
                 name: name.clone(),
                 source,
             })?;
-            children.insert(ChildKey { kind: kind.kind.to_owned(), name }, value);
+            children.insert(ChildKey { kind: kind.kind, name }, value);
         }
     }
     Ok(ownership::ours(&store, children))
@@ -109,9 +115,9 @@ pub fn children(context: &Context, store: &StoreCluster) -> Result<BTreeMap<Chil
 /// Nodes that do not answer and Secrets that cannot be read are no errors but part of the observation.
 pub async fn observe(
     context: &Context,
-    store: &StoreCluster,
+    (store, identity): (&StoreCluster, StoreIdentity),
     desired: &Desired,
-    children: BTreeMap<ChildKey, Value>,
+    live: BTreeMap<ChildKey, Value>,
 ) -> Observed {
     let (namespace, name) = (desired.namespace.as_str(), desired.name.as_str());
     let now = clock::now();
@@ -138,17 +144,18 @@ pub async fn observe(
     };
     let serving: Vec<NodeTarget> = nodes.iter().filter(serves).cloned().collect();
     let cql = context.ring.schema(&access, &serving).await;
+    let children = Children::read(&live);
     let unmade = unmade(context, desired, &children, &pods, now).await;
     let issuer = issuer::ask(context, desired).await;
     let observation = Observation {
         now,
-        store: identity(store),
+        store: identity,
         status: store.status.clone().unwrap_or_default(),
         children,
         secrets: judged.facts,
         record: judged.record,
         api_inputs: judged.api_inputs,
-        serves_routes: context.cache.serves(HTTP_ROUTE),
+        serves_routes: context.cache.serves(ChildKind::HttpRoute),
         pods,
         claims,
         checks: checks(context, namespace, name),
@@ -160,19 +167,19 @@ pub async fn observe(
         unmade,
         issuer,
     };
-    Observed { observation, access, kept: judged.kept, nodes, serving }
+    Observed { observation, live, access, kept: judged.kept, nodes, serving }
 }
 
-/// The StoreCluster's own metadata.
-pub fn identity(store: &StoreCluster) -> StoreIdentity {
-    StoreIdentity {
+/// The StoreCluster's own metadata; `None`: it has no UID, so no API server gave it.
+pub fn identity(store: &StoreCluster) -> Option<StoreIdentity> {
+    Some(StoreIdentity {
         namespace: store.namespace().unwrap_or_default(),
         name: store.name_any(),
-        uid: store.uid().unwrap_or_default(),
+        uid: Uid::new(store.uid()?)?,
         generation: store.meta().generation.unwrap_or_default(),
         deletion_requested: store.meta().deletion_timestamp.is_some(),
         has_finalizer: store.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
-    }
+    })
 }
 
 /// Why pods that are to be there cannot be made, as events of whoever makes them tell. What cannot be asked is not
@@ -180,7 +187,7 @@ pub fn identity(store: &StoreCluster) -> StoreIdentity {
 async fn unmade(
     context: &Context,
     desired: &Desired,
-    children: &BTreeMap<ChildKey, Value>,
+    children: &Children,
     pods: &BTreeMap<String, PodObservation>,
     now: Timestamp,
 ) -> BTreeMap<String, String> {
@@ -213,22 +220,22 @@ async fn events_of(context: &Context, namespace: &str, owner: &ChildKey) -> Resu
 }
 
 fn pods(context: &Context, namespace: &str, store: &str) -> BTreeMap<String, PodObservation> {
-    let pods = context.cache.of_store("Pod", namespace, store);
+    let pods = context.cache.of_store(ChildKind::Pod, namespace, store);
     let cassandra = |pod: &&Arc<DynamicObject>| pod.labels().get(LABEL_COMPONENT).is_some_and(|of| of == "cassandra");
-    pods.iter().filter(cassandra).map(|pod| (pod.name_any(), pod_observation(pod))).collect()
+    pods.iter().filter(cassandra).filter_map(|pod| Some((pod.name_any(), pod_observation(pod)?))).collect()
 }
 
 fn checks(context: &Context, namespace: &str, store: &str) -> BTreeMap<String, CheckObservation> {
-    let pods = context.cache.of_store("Pod", namespace, store);
+    let pods = context.cache.of_store(ChildKind::Pod, namespace, store);
     let tries = |pod: &&Arc<DynamicObject>| pod.labels().get(LABEL_COMPONENT).is_some_and(|of| of == resources::CHECK);
-    pods.iter().filter(tries).map(|pod| (pod.name_any(), check_observation(pod))).collect()
+    pods.iter().filter(tries).filter_map(|pod| Some((pod.name_any(), check_observation(pod)?))).collect()
 }
 
 async fn claims(context: &Context, desired: &Desired) -> BTreeMap<String, ClaimObservation> {
     let mut claims = BTreeMap::new();
     let mut classes: BTreeMap<String, Option<bool>> = BTreeMap::new();
-    for claim in context.cache.of_store("PersistentVolumeClaim", &desired.namespace, &desired.name) {
-        let mut seen = claim_observation(&claim);
+    for claim in context.cache.of_store(ChildKind::PersistentVolumeClaim, &desired.namespace, &desired.name) {
+        let Some(mut seen) = claim_observation(&claim) else { continue };
         let class = seen.class.clone();
         // Classes are asked for only when something is to grow.
         if let (true, Some(class)) = (seen.requested_bytes < desired.cassandra.storage_bytes, class) {

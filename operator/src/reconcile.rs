@@ -137,7 +137,7 @@ async fn pass(context: &Context, namespace: &str, name: &str) -> Result<Action, 
     let (plan, effects) = info_span!("plan").in_scope(|| {
         let plan = plan::plan(&desired, observation, &context.settings);
         let wanted = resources::build(&desired, &plan.shape, &context.settings);
-        let writes = resources::diff(&wanted, &observation.children);
+        let writes = resources::diff(&wanted, &observed.live);
         let plan = plan.with_writes(&writes);
         let effects = effects::in_order(&desired, &plan, writes);
         (plan, effects)
@@ -165,9 +165,10 @@ async fn observe(
 ) -> Result<Option<(StoreCluster, Desired, Observed)>, ObserveError> {
     let Some(store) = observe::find_store(context, namespace, name).await? else { return Ok(None) };
     let children = observe::children(context, &store)?;
-    let uid = store.uid().unwrap_or_default();
-    let desired = Desired::read(&store, accepted_spec(&children, name, &uid).as_deref());
-    let observed = observe::observe(context, &store, &desired, children).await;
+    let identity = observe::identity(&store).ok_or(ObserveError::NoUid)?;
+    let accepted = accepted_spec(&children, name, &identity.uid);
+    let desired = Desired::read(&store, identity.uid.clone(), accepted.as_deref());
+    let observed = observe::observe(context, (&store, identity), &desired, children).await;
     Ok(Some((store, desired, observed)))
 }
 

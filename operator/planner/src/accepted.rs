@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::observation::ChildKey;
+use crate::identity::{ChildKey, ChildKind};
 
 /// Annotation on the headless Service: the spec that was last accepted, as JSON. Rules about
 /// changes compare with it, and it goes on counting while a newer spec is refused.
@@ -13,7 +13,7 @@ pub const ANNOTATION_ACCEPTED_SPEC: &str = "storemanager.io/accepted-spec";
 /// The spec that was last accepted, from the cached headless Service. One that an earlier StoreCluster of
 /// that name still owns goes away with it, and says nothing about this one.
 pub fn accepted_spec(children: &BTreeMap<ChildKey, Value>, store: &str, uid: &str) -> Option<String> {
-    let key = ChildKey { kind: "Service".to_owned(), name: format!("{store}-cassandra") };
+    let key = ChildKey { kind: ChildKind::Service, name: format!("{store}-cassandra") };
     let metadata = children.get(&key)?.get("metadata")?;
     if metadata["ownerReferences"][0]["uid"].as_str().is_some_and(|owner| owner != uid) {
         return None;
@@ -30,7 +30,7 @@ mod tests {
 
     #[test]
     fn the_accepted_spec_is_read_from_the_headless_service_of_this_store_and_of_no_earlier_one() {
-        let key = |name: &str| ChildKey { kind: "Service".into(), name: name.into() };
+        let key = |name: &str| ChildKey { kind: ChildKind::Service, name: name.into() };
         let service = json!({"metadata": {
             "annotations": {ANNOTATION_ACCEPTED_SPEC: "{}"}, "ownerReferences": [{"uid": "u-1"}],
         }});

@@ -12,7 +12,6 @@ use store_crds::ImagePullPolicy;
 
 use crate::desired::Desired;
 use crate::digest;
-use crate::node::files;
 use crate::settings::Settings;
 
 /// Characters of the hash: names of objects end in it.
@@ -49,9 +48,9 @@ impl Configuration {
         }
     }
 
-    /// What was written into a ConfigMap; `None`: another hand wrote it.
-    pub fn read(config_map: &Value) -> Option<Configuration> {
-        serde_json::from_str(config_map["data"][files::CONFIGURATION].as_str()?).ok()
+    /// What was written into a ConfigMap, as JSON; `None`: another hand wrote it.
+    pub fn read(json: &str) -> Option<Configuration> {
+        serde_json::from_str(json).ok()
     }
 
     /// What tells it from every other.

@@ -13,6 +13,7 @@ use store_crds::{
 
 use crate::configuration::Configuration;
 use crate::desired::Desired;
+use crate::identity::{ChildKind, Uid};
 use crate::observation::{SecretPurpose, VolumeNote};
 
 /// What one pass commits, in this order: status intents, children, deletes, one ring action.
@@ -110,7 +111,7 @@ impl ApiShape {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimChange {
     pub name: String,
-    pub uid: String,
+    pub uid: Uid,
     pub edit: ClaimEdit,
 }
 
@@ -129,9 +130,9 @@ pub enum ClaimEdit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delete {
     /// Pod, PersistentVolumeClaim, StatefulSet, ConfigMap, Job or Secret.
-    pub kind: &'static str,
+    pub kind: ChildKind,
     pub name: String,
-    pub uid: String,
+    pub uid: Uid,
     /// Leave its dependents (StatefulSet that is made again with larger claims).
     pub orphan: bool,
 }

@@ -14,6 +14,8 @@ use store_crds::{
     SerialConsistency, StoreCluster, StoreClusterSpec, TolerationSpec, TracingSpec, Violation,
 };
 
+use crate::identity::Uid;
+
 /// Keyspaces of Cassandra's own that are replicated, and kept at min(size, 3).
 pub const SYSTEM_KEYSPACES: [&str; 3] = ["system_auth", "system_distributed", "system_traces"];
 
@@ -27,7 +29,7 @@ pub struct Desired {
     /// Name of the StoreCluster; names of its objects are made from it.
     pub name: String,
     /// UID of the StoreCluster, for owner references.
-    pub uid: String,
+    pub uid: Uid,
     pub cassandra: DesiredCassandra,
     /// Keyspaces of the spec in their order, then the replicated system keyspaces.
     pub keyspaces: Vec<DesiredKeyspace>,
@@ -136,7 +138,7 @@ pub struct DesiredApi {
 impl Desired {
     /// Reads the spec of a StoreCluster. `accepted` is the value of `ANNOTATION_ACCEPTED_SPEC` on
     /// the headless Service as observed, if there is one.
-    pub fn read(store: &StoreCluster, accepted: Option<&str>) -> Desired {
+    pub fn read(store: &StoreCluster, uid: Uid, accepted: Option<&str>) -> Desired {
         // what cannot be read was not written by this operator: it counts as absent
         let accepted: Option<StoreClusterSpec> = accepted.and_then(|json| serde_json::from_str(json).ok());
         let mut refused = store_crds::validate(store.metadata.name.as_deref().unwrap_or_default(), &store.spec);
@@ -152,7 +154,7 @@ impl Desired {
         Desired {
             namespace: store.metadata.namespace.clone().unwrap_or_default(),
             name: store.metadata.name.clone().unwrap_or_default(),
-            uid: store.metadata.uid.clone().unwrap_or_default(),
+            uid,
             cassandra: desired_cassandra(spec),
             keyspaces: desired_keyspaces(spec),
             api: desired_api(spec),
@@ -324,7 +326,7 @@ mod tests {
 
     #[test]
     fn an_empty_spec_is_one_node_with_one_replica() {
-        let desired = Desired::read(&store(json!({})), None);
+        let desired = Desired::read(&store(json!({})), Uid::default(), None);
         assert!(desired.usable && desired.refused.is_empty());
         assert_eq!(targets(&desired), [1]);
         assert_eq!(desired.replication_of("store_manager"), Some(1));
@@ -339,7 +341,7 @@ mod tests {
         let racks = json!([{"name": "a"}, {"name": "b"}, {"name": "c"}]);
         for (size, expected, system) in [(3, [1, 1, 1], 3), (4, [2, 1, 1], 3), (8, [3, 3, 2], 3)] {
             let spec = json!({"cassandra": {"size": size, "racks": racks}});
-            let desired = Desired::read(&store(spec), None);
+            let desired = Desired::read(&store(spec), Uid::default(), None);
             assert_eq!(targets(&desired), expected);
             assert_eq!(desired.replication_of("system_auth"), Some(system));
         }
@@ -347,9 +349,9 @@ mod tests {
 
     #[test]
     fn the_last_accepted_spec_counts_while_a_newer_one_is_refused() {
-        let good = Desired::read(&store(json!({"cassandra": {"size": 3}})), None);
+        let good = Desired::read(&store(json!({"cassandra": {"size": 3}})), Uid::default(), None);
         let bad = store(json!({"cassandra": {"size": 5, "datacenter": "elsewhere"}}));
-        let desired = Desired::read(&bad, Some(&good.accepted_spec));
+        let desired = Desired::read(&bad, Uid::default(), Some(&good.accepted_spec));
         assert!(desired.usable);
         assert_eq!(desired.cassandra.size, 3);
         assert_eq!(desired.refused[0].field, "spec.cassandra.datacenter");
@@ -359,7 +361,7 @@ mod tests {
     #[test]
     fn nothing_may_be_built_from_a_first_spec_that_is_refused() {
         let spec = json!({"keyspaces": [{"name": "store_manager", "replicationFactor": 3}]});
-        let desired = Desired::read(&store(spec), None);
+        let desired = Desired::read(&store(spec), Uid::default(), None);
         assert!(!desired.usable);
         assert_eq!(desired.refused[0].field, "spec.keyspaces[0].replicationFactor");
     }

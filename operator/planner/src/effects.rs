@@ -13,7 +13,8 @@ use store_crds::LABEL_COMPONENT;
 
 use crate::decision::{ClaimChange, ClaimEdit, Delete, Plan, RingAction};
 use crate::desired::Desired;
-use crate::observation::{ChildKey, SecretPurpose};
+use crate::identity::{ChildKey, ChildKind};
+use crate::observation::SecretPurpose;
 use crate::refusals::Deed;
 use crate::resources::{self, Write, access};
 
@@ -106,7 +107,7 @@ impl Effect {
             }
             Effect::Write(Write::Delete { .. }) => Part::ApiGoing,
             // what no pod refers to any more keeps nothing up
-            Effect::Delete(delete) if ["Job", "ConfigMap"].contains(&delete.kind) => Part::ApiGoing,
+            Effect::Delete(delete) if [ChildKind::Job, ChildKind::ConfigMap].contains(&delete.kind) => Part::ApiGoing,
             Effect::Delete(_) => Part::Going,
             Effect::Claim(_) => Part::Claims,
             Effect::Keep { .. } => Part::Record,
@@ -117,13 +118,13 @@ impl Effect {
 
     /// What is done to what, in words.
     pub fn deed(&self) -> Deed {
-        let deed = |verb: &str, kind: &str, name: &str| {
-            let object = ChildKey { kind: kind.to_owned(), name: name.to_owned() };
-            Deed { verb: verb.to_owned(), object: Some(object) }
+        let deed = |verb: &str, kind: ChildKind, name: &str| Deed {
+            verb: verb.to_owned(),
+            object: Some(ChildKey::new(kind, name)),
         };
         match self {
-            Effect::Write(Write::Apply { key, .. } | Write::Create { key, .. }) => deed("write", &key.kind, &key.name),
-            Effect::Write(Write::Delete { key, .. }) => deed("delete", &key.kind, &key.name),
+            Effect::Write(Write::Apply { key, .. } | Write::Create { key, .. }) => deed("write", key.kind, &key.name),
+            Effect::Write(Write::Delete { key, .. }) => deed("delete", key.kind, &key.name),
             Effect::Delete(delete) => deed("delete", delete.kind, &delete.name),
             Effect::Claim(change) => {
                 let verb = match change.edit {
@@ -131,9 +132,9 @@ impl Effect {
                     ClaimEdit::MarkLeft(_) => "mark",
                     ClaimEdit::Note(_) => "annotate",
                 };
-                deed(verb, "PersistentVolumeClaim", &change.name)
+                deed(verb, ChildKind::PersistentVolumeClaim, &change.name)
             }
-            Effect::Keep { record, .. } => deed("write", "Secret", record),
+            Effect::Keep { record, .. } => deed("write", ChildKind::Secret, record),
             Effect::Act(action) => Deed { verb: action.to_string(), object: None },
         }
     }
@@ -145,18 +146,21 @@ impl Effect {
 }
 
 fn written(desired: &Desired, key: &ChildKey, of_ring: bool) -> Part {
-    match (key.kind.as_str(), of_ring) {
-        ("StatefulSet", _) => Part::Nodes,
+    match (key.kind, of_ring) {
+        (ChildKind::StatefulSet, _) => Part::Nodes,
         // the only pod that is made is one that tries a configuration
-        ("PodDisruptionBudget" | "NetworkPolicy", true) | ("Pod", _) => Part::Guard,
-        ("Service", true) if key.name == resources::client_name(desired) => Part::Contact,
+        (ChildKind::PodDisruptionBudget | ChildKind::NetworkPolicy, true) | (ChildKind::Pod, _) => Part::Guard,
+        (ChildKind::Service, true) if key.name == resources::client_name(desired) => Part::Contact,
         (_, true) => Part::Ground,
-        ("PodDisruptionBudget" | "NetworkPolicy", false) => Part::ApiGuard,
-        ("Service", false) => Part::ApiService,
-        ("Job", false) => Part::Schema,
-        ("Deployment", false) => Part::Api,
-        ("Ingress" | crate::observation::HTTP_ROUTE, false) => Part::WayIn,
-        (_, false) => Part::ApiGround,
+        (ChildKind::PodDisruptionBudget | ChildKind::NetworkPolicy, false) => Part::ApiGuard,
+        (ChildKind::Service, false) => Part::ApiService,
+        (ChildKind::Job, false) => Part::Schema,
+        (ChildKind::Deployment, false) => Part::Api,
+        (ChildKind::Ingress | ChildKind::HttpRoute, false) => Part::WayIn,
+        (
+            ChildKind::ConfigMap | ChildKind::PersistentVolumeClaim | ChildKind::Secret | ChildKind::ServiceAccount,
+            false,
+        ) => Part::ApiGround,
     }
 }
 

@@ -5,12 +5,16 @@
 #![deny(clippy::disallowed_methods)]
 
 pub mod accepted;
+pub mod changes;
+pub mod children;
 pub mod configuration;
 pub mod decision;
 pub mod desired;
 pub mod digest;
 pub mod effects;
 pub mod events;
+pub mod hints;
+pub mod identity;
 pub mod logins;
 pub mod node;
 pub mod observation;
@@ -26,3 +30,4 @@ mod simulation;
 pub mod status;
 pub mod time;
 pub mod unmade;
+pub mod unreadable;

@@ -6,8 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde_json::Value;
 use store_crds::StoreClusterStatus;
+
+use crate::children::Children;
+use crate::identity::{ChildKey, Uid};
 
 /// Annotation on the claim of a node that is proved to have left the ring: its host id.
 pub const ANNOTATION_LEFT_RING: &str = "storemanager.io/left-ring";
@@ -19,9 +21,6 @@ pub const ANNOTATION_VERSION: &str = "storemanager.io/cassandra-version";
 /// Annotation on the claim of a member: the name of the ring that its volume is of.
 pub const ANNOTATION_CLUSTER_NAME: &str = "storemanager.io/cluster-name";
 
-/// Kind of the Gateway API's route, of a CRD that a cluster may have or not.
-pub const HTTP_ROUTE: &str = "HTTPRoute";
-
 /// Everything that a pass knows.
 #[derive(Clone, Debug)]
 pub struct Observation {
@@ -31,8 +30,8 @@ pub struct Observation {
     pub store: StoreIdentity,
     /// Its status as last written: the operator's memory of intents and debts.
     pub status: StoreClusterStatus,
-    /// Owned Kubernetes objects as they are, by kind and name. Pods and claims are not among them.
-    pub children: BTreeMap<ChildKey, Value>,
+    /// Owned Kubernetes objects as they are. Pods and claims are not among them.
+    pub children: Children,
     /// The Secrets of the store, each read by its name.
     pub secrets: BTreeMap<SecretPurpose, SecretFact>,
     /// The operator's own record of the log-ins that worked.
@@ -109,21 +108,15 @@ pub enum Cause {
 }
 
 /// Metadata of the StoreCluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Default))]
 pub struct StoreIdentity {
     pub namespace: String,
     pub name: String,
-    pub uid: String,
+    pub uid: Uid,
     pub generation: i64,
     pub deletion_requested: bool,
     pub has_finalizer: bool,
-}
-
-/// Kind and name of an owned object, such as `("StatefulSet", "shop-cassandra-a")`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ChildKey {
-    pub kind: String,
-    pub name: String,
 }
 
 /// What a Secret of a store is for.
@@ -190,9 +183,10 @@ pub enum Kept {
 }
 
 /// A Cassandra pod.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Default))]
 pub struct PodObservation {
-    pub uid: String,
+    pub uid: Uid,
     pub rack: String,
     pub ordinal: i32,
     /// Its address, once it has one.
@@ -225,7 +219,7 @@ pub struct PodObservation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EvictionRefused {
     /// UID of the pod.
-    pub uid: String,
+    pub uid: Uid,
     /// The API server's words.
     pub words: String,
     /// When it was refused first.
@@ -235,9 +229,10 @@ pub struct EvictionRefused {
 }
 
 /// A pod that tries a configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Default))]
 pub struct CheckObservation {
-    pub uid: String,
+    pub uid: Uid,
     pub deleting: bool,
     pub created_at: Timestamp,
     pub outcome: CheckOutcome,
@@ -255,6 +250,7 @@ pub enum CheckOutcome {
     Lost,
 }
 
+#[cfg(test)]
 impl Default for CheckOutcome {
     fn default() -> CheckOutcome {
         CheckOutcome::Running(None)
@@ -262,9 +258,10 @@ impl Default for CheckOutcome {
 }
 
 /// A volume claim of a Cassandra pod.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Default))]
 pub struct ClaimObservation {
-    pub uid: String,
+    pub uid: Uid,
     pub rack: String,
     pub ordinal: i32,
     /// Bytes asked for.

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use store_crds::{FIELD_MANAGER, GROUP, LABEL_STORE};
 
-use crate::observation::{ChildKey, StoreIdentity};
+use crate::identity::{ChildKey, ChildKind};
+use crate::observation::StoreIdentity;
 
 /// Label by which the field tells what made an object.
 const LABEL_MANAGED_BY: &str = "app.kubernetes.io/managed-by";
@@ -47,7 +48,7 @@ pub fn standing(store: &StoreIdentity, object: &Value) -> Standing {
     };
     let text = |field: &str| owner[field].as_str().unwrap_or_default();
     let of_a_store = text("kind") == "StoreCluster" && text("apiVersion").split('/').next() == Some(GROUP);
-    if of_a_store && text("uid") == store.uid {
+    if of_a_store && text("uid") == store.uid.as_str() {
         Standing::Ours
     } else if of_a_store && text("name") == store.name {
         Standing::Former
@@ -65,7 +66,7 @@ fn is_of_this_operator(store: &StoreIdentity, metadata: &Value) -> bool {
 /// Those that are this StoreCluster's. A label alone makes nothing its own, but for Secrets: one of them has no
 /// owner, so that it outlives the shop with the volumes, and none of them is ever changed.
 pub fn ours(store: &StoreIdentity, mut children: BTreeMap<ChildKey, Value>) -> BTreeMap<ChildKey, Value> {
-    children.retain(|key, object| key.kind == "Secret" || standing(store, object).is_ours());
+    children.retain(|key, object| key.kind == ChildKind::Secret || standing(store, object).is_ours());
     children
 }
 
@@ -74,9 +75,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::identity::Uid;
 
     fn store() -> StoreIdentity {
-        StoreIdentity { name: "shop".into(), uid: "u-1".into(), ..StoreIdentity::default() }
+        StoreIdentity { name: "shop".into(), uid: Uid::new("u-1").unwrap(), ..StoreIdentity::default() }
     }
 
     fn owned_by(kind: &str, api: &str, name: &str, uid: &str) -> Value {
@@ -115,9 +117,9 @@ mod tests {
     #[test]
     fn a_label_makes_nothing_a_shops_own_but_its_secrets() {
         let labelled = json!({"metadata": {"labels": {LABEL_STORE: "shop"}}});
-        let key = |kind: &str| ChildKey { kind: kind.into(), name: "shop-api".into() };
-        let seen = [(key("Ingress"), labelled.clone()), (key("Secret"), labelled)].into();
+        let key = |kind| ChildKey::new(kind, "shop-api");
+        let seen = [(key(ChildKind::Ingress), labelled.clone()), (key(ChildKind::Secret), labelled)].into();
         let kept: Vec<ChildKey> = ours(&store(), seen).into_keys().collect();
-        assert_eq!(kept, [key("Secret")]);
+        assert_eq!(kept, [key(ChildKind::Secret)]);
     }
 }

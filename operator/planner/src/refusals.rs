@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::observation::{Cause, ChildKey, Refusal};
+use crate::identity::ChildKey;
+use crate::observation::{Cause, Refusal};
 
 /// Until the second try.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
@@ -37,7 +38,7 @@ pub struct Deed {
 impl std::fmt::Display for Deed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.object {
-            Some(object) => write!(f, "{} {} {}", self.verb, object.kind, object.name),
+            Some(object) => write!(f, "{} {object}", self.verb),
             None => f.write_str(&self.verb),
         }
     }
@@ -151,13 +152,14 @@ fn without_figures(words: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::ChildKind;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
     }
 
-    fn deed(kind: &str) -> Deed {
-        let object = ChildKey { kind: kind.into(), name: "shop-api".into() };
+    fn deed(kind: ChildKind) -> Deed {
+        let object = ChildKey::new(kind, "shop-api");
         Deed { verb: "write".into(), object: Some(object) }
     }
 
@@ -173,9 +175,9 @@ mod tests {
     #[test]
     fn a_refusal_is_told_at_once_and_a_failure_that_may_pass_once_it_lasts() {
         let mut refusals = Refusals::default();
-        refusals.refused(&deed("Ingress"), &1, Cause::Refused, "admission webhook \"x\"\n denied it", at(0));
-        refusals.refused(&deed("Service"), &1, Cause::Failed, "etcd: leader changed", at(0));
-        refusals.end_of_pass(&[deed("Ingress"), deed("Service")].into());
+        refusals.refused(&deed(ChildKind::Ingress), &1, Cause::Refused, "admission webhook \"x\"\n denied it", at(0));
+        refusals.refused(&deed(ChildKind::Service), &1, Cause::Failed, "etcd: leader changed", at(0));
+        refusals.end_of_pass(&[deed(ChildKind::Ingress), deed(ChildKind::Service)].into());
         let ingress = "write Ingress shop-api: admission webhook \"x\" denied it";
         assert_eq!(words(&refusals, 1), [ingress]);
         assert_eq!(words(&refusals, 8), [ingress, "write Service shop-api: etcd: leader changed"]);
@@ -186,11 +188,11 @@ mod tests {
         let mut refusals = Refusals::default();
         let mut now = 0;
         for pause in [2, 4, 8, 16, 32, 60, 60] {
-            refusals.refused(&deed("Ingress"), &"as it is", Cause::Refused, "no", at(now));
-            assert!(refusals.holds_back(&deed("Ingress"), &"as it is", at(now + pause - 1)));
-            assert!(!refusals.holds_back(&deed("Ingress"), &"mended", at(now)));
+            refusals.refused(&deed(ChildKind::Ingress), &"as it is", Cause::Refused, "no", at(now));
+            assert!(refusals.holds_back(&deed(ChildKind::Ingress), &"as it is", at(now + pause - 1)));
+            assert!(!refusals.holds_back(&deed(ChildKind::Ingress), &"mended", at(now)));
             now += pause;
-            assert!(!refusals.holds_back(&deed("Ingress"), &"as it is", at(now)), "{pause}");
+            assert!(!refusals.holds_back(&deed(ChildKind::Ingress), &"as it is", at(now)), "{pause}");
         }
     }
 
@@ -199,9 +201,9 @@ mod tests {
         let mut refusals = Refusals::default();
         for (seconds, used) in [(0, 3), (5, 4)] {
             let answer = format!("exceeded quota: used {used}");
-            refusals.refused(&deed("Job"), &1, Cause::Refused, &answer, at(seconds));
+            refusals.refused(&deed(ChildKind::Job), &1, Cause::Refused, &answer, at(seconds));
         }
-        refusals.end_of_pass(&[deed("Job")].into());
+        refusals.end_of_pass(&[deed(ChildKind::Job)].into());
         let told = refusals.told(at(5)).unwrap();
         assert_eq!((told[0].words.as_str(), told[0].since), ("exceeded quota: used 3", at(0)));
     }
@@ -210,11 +212,11 @@ mod tests {
     fn what_went_through_or_is_no_longer_wanted_is_refused_no_more() {
         let mut refusals = Refusals::default();
         assert_eq!(refusals.told(at(0)), None, "nothing was tried yet");
-        for kind in ["Ingress", "Job", "Service"] {
+        for kind in [ChildKind::Ingress, ChildKind::Job, ChildKind::Service] {
             refusals.refused(&deed(kind), &1, Cause::Refused, "no", at(0));
         }
-        refusals.done(&deed("Job"));
-        refusals.end_of_pass(&[deed("Service"), deed("Job")].into());
+        refusals.done(&deed(ChildKind::Job));
+        refusals.end_of_pass(&[deed(ChildKind::Service), deed(ChildKind::Job)].into());
         assert_eq!(words(&refusals, 1), ["write Service shop-api: no"]);
         assert!(refusals.next(at(0), &[]).unwrap() <= Duration::from_millis(500), "it is to be told");
         assert_eq!(refusals.next(at(0), &refusals.told(at(0)).unwrap()), Some(Duration::from_secs(2)));
@@ -224,7 +226,8 @@ mod tests {
     fn a_long_answer_is_cut_and_the_memory_has_its_bound() {
         let mut refusals = Refusals::default();
         for number in 0..200 {
-            refusals.refused(&deed(&number.to_string()), &1, Cause::Refused, &"ä".repeat(5000), at(0));
+            let deed = Deed { verb: number.to_string(), object: None };
+            refusals.refused(&deed, &1, Cause::Refused, &"ä".repeat(5000), at(0));
         }
         refusals.end_of_pass(&refusals.known.keys().cloned().collect());
         let told = refusals.told(at(0)).unwrap();

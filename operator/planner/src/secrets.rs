@@ -70,7 +70,7 @@ impl Judged {
     pub fn access(&self, desired: &Desired) -> StoreAccess {
         let login = |purpose| self.logins.get(&purpose).cloned().unwrap_or_default();
         StoreAccess {
-            uid: desired.uid.clone(),
+            uid: desired.uid.to_string(),
             datacenter: desired.cassandra.datacenter.clone(),
             api_keyspace: desired.api.keyspace.clone(),
             jolokia: login(SecretPurpose::Jolokia),

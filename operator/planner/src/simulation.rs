@@ -40,6 +40,7 @@ use tier::BROKEN_API;
 use weather::Weather;
 use world::{BAD_OPTION, MISSING_IMAGE, NO_CLASS, NO_ZONE, REFUSED_OPTION, World};
 
+use crate::identity::ChildKind;
 use crate::observation::SecretPurpose;
 
 /// Ticks that any store needs to settle once nothing disturbs it.
@@ -189,27 +190,27 @@ enum Event {
 }
 
 /// Kinds that somebody may refuse to let the operator write.
-const REFUSABLE: [&str; 11] = [
-    "Ingress",
-    "Deployment",
-    "Job",
-    "PodDisruptionBudget",
-    "NetworkPolicy",
-    "Service",
-    "ConfigMap",
-    "Secret",
-    "StatefulSet",
-    "PersistentVolumeClaim",
-    "Pod",
+const REFUSABLE: [ChildKind; 11] = [
+    ChildKind::Ingress,
+    ChildKind::Deployment,
+    ChildKind::Job,
+    ChildKind::PodDisruptionBudget,
+    ChildKind::NetworkPolicy,
+    ChildKind::Service,
+    ChildKind::ConfigMap,
+    ChildKind::Secret,
+    ChildKind::StatefulSet,
+    ChildKind::PersistentVolumeClaim,
+    ChildKind::Pod,
 ];
 /// Names that may be somebody else's.
-const NAMES: [(&str, &str); 6] = [
-    ("Service", "shop-api"),
-    ("Service", "shop-cassandra"),
-    ("ConfigMap", "shop-cassandra"),
-    ("Deployment", "shop-api"),
-    ("StatefulSet", "shop-cassandra-b"),
-    ("Ingress", "shop-api"),
+const NAMES: [(ChildKind, &str); 6] = [
+    (ChildKind::Service, "shop-api"),
+    (ChildKind::Service, "shop-cassandra"),
+    (ChildKind::ConfigMap, "shop-cassandra"),
+    (ChildKind::Deployment, "shop-api"),
+    (ChildKind::StatefulSet, "shop-cassandra-b"),
+    (ChildKind::Ingress, "shop-api"),
 ];
 
 fn racks(count: usize) -> Value {
@@ -341,7 +342,7 @@ fn happen(simulation: &mut Simulation, event: Event) -> Result<(), Story> {
             }
         }
         Event::HandEdit(number, replicas) => {
-            let mut sets = world.objects.iter_mut().filter(|(key, _)| key.kind == "StatefulSet");
+            let mut sets = world.objects.iter_mut().filter(|(key, _)| key.kind == ChildKind::StatefulSet);
             if let Some((_, set)) = sets.nth(number) {
                 set["spec"]["replicas"] = json!(replicas);
                 world.version += 1;
@@ -371,7 +372,7 @@ fn happen(simulation: &mut Simulation, event: Event) -> Result<(), Story> {
             simulation.world.jump(4);
             return simulation.steps(2);
         }
-        Event::Refuse(kind, ticks) => drop(world.refusing.insert(REFUSABLE[kind].to_owned(), ticks)),
+        Event::Refuse(kind, ticks) => drop(world.refusing.insert(REFUSABLE[kind], ticks)),
         Event::Foreign(number, labelled) => {
             let (kind, name) = NAMES[number];
             world.make_foreign(kind, name, labelled);

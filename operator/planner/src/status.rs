@@ -1,9 +1,7 @@
 //! What is written to the StoreCluster's status: pure, deterministic, and equal to what is there when
 //! there is nothing new to tell, so that a settled shop costs no write.
 
-use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use serde_json::{Value, json};
 use store_crds::conditions::{AVAILABLE, DEGRADED, PROGRESSING, READY, REPLICATION_SYNCED, TOKENS_IN_CLEAR};
 use store_crds::{
     ApiStatus, AuthMode, AuthSpec, IngressSpec, LABEL_COMPONENT, LABEL_STORE, NodeState, NodeStatus,
@@ -12,7 +10,7 @@ use store_crds::{
 
 use crate::decision::{Plan, Report};
 use crate::desired::Desired;
-use crate::observation::{ChildKey, Observation};
+use crate::observation::Observation;
 use crate::resources;
 
 /// A load that differs less than this from the one last told, in MiB or in tenths of it, is not news.
@@ -41,34 +39,6 @@ pub fn status(desired: &Desired, observation: &Observation, plan: &Plan) -> Stor
         roles_ready: plan.memory.roles_ready,
         api: api(desired, observation, plan),
     }
-}
-
-/// Marks the status of a StoreCluster that cannot be read as degraded; whether anything of it changed.
-pub fn mark_unreadable(status: &mut Value, generation: i64, words: &str, now: Timestamp) -> bool {
-    let told = json!({
-        "type": DEGRADED, "status": "True", "reason": "StoreNotUnderstood", "message": words,
-        "observedGeneration": generation,
-    });
-    if !status["conditions"].is_array() {
-        status["conditions"] = json!([]);
-    }
-    let Some(conditions) = status["conditions"].as_array_mut() else { return false };
-    let before = conditions.iter().position(|condition| condition["type"] == DEGRADED);
-    let known = before.and_then(|at| conditions.get(at));
-    let since = known.filter(|known| known["status"] == "True").map(|known| known["lastTransitionTime"].clone());
-    let mut condition = told;
-    condition["lastTransitionTime"] = since.unwrap_or_else(|| json!(Time(now)));
-    if known == Some(&condition) {
-        return false;
-    }
-    match before {
-        Some(at) => conditions[at] = condition,
-        None => conditions.push(condition),
-    }
-    if status["summary"].is_object() {
-        status["summary"]["degraded"] = json!("StoreNotUnderstood");
-    }
-    true
 }
 
 type Told = Option<(String, String)>;
@@ -196,9 +166,8 @@ fn api(desired: &Desired, observation: &Observation, plan: &Plan) -> ApiStatus {
 }
 
 fn ready_api_pods(desired: &Desired, observation: &Observation) -> i32 {
-    let key = ChildKey { kind: "Deployment".into(), name: resources::api_name(desired) };
-    let ready = observation.children.get(&key).and_then(|deployment| deployment["status"]["readyReplicas"].as_i64());
-    ready.and_then(|ready| i32::try_from(ready).ok()).unwrap_or(0)
+    let deployment = observation.children.deployments.get(&resources::api_name(desired));
+    deployment.map_or(0, |deployment| deployment.pods.ready)
 }
 
 /// Where the API is reached: the Ingress's host, else the address that its controller gave it, else
@@ -210,10 +179,8 @@ fn url(desired: &Desired, observation: &Observation) -> String {
     if let Some(host) = ingress.host.as_ref().filter(|host| !host.starts_with("*.")) {
         return format!("{scheme}://{host}");
     }
-    let key = ChildKey { kind: "Ingress".into(), name: resources::api_name(desired) };
-    let entry = observation.children.get(&key).map(|object| &object["status"]["loadBalancer"]["ingress"][0]);
-    let address = entry.and_then(|entry| entry["hostname"].as_str().or(entry["ip"].as_str()));
-    address.map_or(inside, |address| format!("{scheme}://{address}"))
+    let address = observation.children.ingresses.get(&resources::api_name(desired));
+    address.and_then(Option::as_ref).map_or(inside, |address| format!("{scheme}://{address}"))
 }
 
 #[cfg(test)]
@@ -233,19 +200,5 @@ mod tests {
         ] {
             assert_eq!(in_clear(auth, ingress).is_some(), told, "{:?} {ingress:?}", auth.mode);
         }
-    }
-
-    #[test]
-    fn a_store_that_is_not_understood_is_degraded_once_and_keeps_the_rest_of_its_status() {
-        let now = |text: &str| text.parse::<Timestamp>().unwrap();
-        let mut status = json!({"roleReady": true, "conditions": [{"type": "Ready", "status": "True"}]});
-        assert!(mark_unreadable(&mut status, 7, "unknown variant", now("2026-11-30T01:00:00Z")));
-        let told = status.clone();
-        assert!(!mark_unreadable(&mut status, 7, "unknown variant", now("2026-11-30T02:00:00Z")), "nothing new");
-        assert_eq!(status, told);
-        assert_eq!(status["conditions"][1]["reason"], "StoreNotUnderstood");
-        assert_eq!(status["conditions"][1]["lastTransitionTime"], "2026-11-30T01:00:00Z");
-        assert_eq!((&status["roleReady"], &status["conditions"][0]["type"]), (&json!(true), &json!("Ready")));
-        assert!(mark_unreadable(&mut Value::Null, 1, "words", now("2026-11-30T01:00:00Z")), "a new one");
     }
 }

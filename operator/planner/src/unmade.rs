@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::observation::{ChildKey, PodObservation};
+use crate::children::Children;
+use crate::identity::{ChildKey, ChildKind};
+use crate::observation::PodObservation;
 
 /// How long a pod is missing before anybody is asked, in seconds: between two of them none is there for a moment.
 const ASK_AFTER: i64 = 3;
@@ -14,31 +16,15 @@ const ASK_AFTER: i64 = 3;
 const ASK_EVERY: i64 = 8;
 
 /// Pods that are to be there and are not, by whoever is to make them. The pod of a Job has no name yet.
-pub fn missing(
-    children: &BTreeMap<ChildKey, Value>,
-    pods: &BTreeMap<String, PodObservation>,
-) -> BTreeMap<ChildKey, Vec<String>> {
-    let of = |(key, object): (&ChildKey, &Value)| {
-        let names = match key.kind.as_str() {
-            "StatefulSet" => {
-                let replicas = object["spec"]["replicas"].as_i64().unwrap_or(0);
-                (0..replicas).map(|ordinal| format!("{}-{ordinal}", key.name)).collect()
-            }
-            "Job" if has_no_pod(object) => vec![key.name.clone()],
-            _ => Vec::new(),
-        };
-        let names: Vec<String> = names.into_iter().filter(|name| !pods.contains_key(name)).collect();
-        (!names.is_empty()).then(|| (key.clone(), names))
-    };
-    children.iter().filter_map(of).collect()
-}
-
-/// None was made yet, or none can be made again.
-fn has_no_pod(job: &Value) -> bool {
-    let status = &job["status"];
-    let count = |field: &str| status[field].as_i64().unwrap_or(0);
-    let ended = status["conditions"].as_array().into_iter().flatten().any(|condition| condition["status"] == "True");
-    !ended && count("active") == 0 && count("succeeded") == 0
+pub fn missing(children: &Children, pods: &BTreeMap<String, PodObservation>) -> BTreeMap<ChildKey, Vec<String>> {
+    let sets = children.stateful_sets.iter().map(|(name, set)| {
+        let names = (0..set.replicas).map(|ordinal| format!("{name}-{ordinal}"));
+        let names: Vec<String> = names.filter(|name| !pods.contains_key(name)).collect();
+        (ChildKey::new(ChildKind::StatefulSet, name), names)
+    });
+    let jobs = children.jobs.iter().filter(|(_, job)| job.lacks_pod);
+    let jobs = jobs.map(|(name, _)| (ChildKey::new(ChildKind::Job, name), vec![name.clone()]));
+    sets.chain(jobs).filter(|(_, names)| !names.is_empty()).collect()
 }
 
 /// What is known of the missing pods of one StoreCluster.
@@ -93,7 +79,7 @@ impl Unmade {
 fn refusal(events: &[Value], owner: &ChildKey, pod: &str) -> Option<String> {
     let of_pod = |event: &&Value| {
         let message = event["message"].as_str().unwrap_or_default();
-        owner.kind == "Job" || message.split([' ', '"', ',']).any(|word| word == pod)
+        owner.kind == ChildKind::Job || message.split([' ', '"', ',']).any(|word| word == pod)
     };
     let last = |reason: &str| {
         let named = events.iter().filter(|event| event["reason"] == reason).filter(of_pod);
@@ -123,8 +109,8 @@ mod tests {
         Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
     }
 
-    fn key(kind: &str, name: &str) -> ChildKey {
-        ChildKey { kind: kind.into(), name: name.into() }
+    fn key(kind: ChildKind, name: &str) -> ChildKey {
+        ChildKey::new(kind, name)
     }
 
     fn event(reason: &str, seconds: i64, message: &str) -> Value {
@@ -136,24 +122,30 @@ mod tests {
 
     #[test]
     fn a_pod_that_is_missing_is_one_that_is_to_be_there() {
-        let children = [
-            (key("StatefulSet", "shop-cassandra-a"), json!({"spec": {"replicas": 2}})),
-            (key("StatefulSet", "shop-cassandra-b"), json!({"spec": {"replicas": 0}})),
-            (key("Job", "shop-schema-1"), json!({"status": {}})),
-            (key("Job", "shop-schema-2"), json!({"status": {"active": 1}})),
-            (key("Job", "shop-schema-3"), json!({"status": {"conditions": [{"type": "Failed", "status": "True"}]}})),
+        let failed = json!({"conditions": [{"type": "Failed", "status": "True"}]});
+        let objects = [
+            (key(ChildKind::StatefulSet, "shop-cassandra-a"), json!({"spec": {"replicas": 2}})),
+            (key(ChildKind::StatefulSet, "shop-cassandra-b"), json!({"spec": {"replicas": 0}})),
+            (key(ChildKind::Job, "shop-schema-1"), json!({"status": {}})),
+            (key(ChildKind::Job, "shop-schema-2"), json!({"status": {"active": 1}})),
+            (key(ChildKind::Job, "shop-schema-3"), json!({"status": failed})),
         ];
+        let with_uid = |(key, mut object): (ChildKey, Value)| {
+            object["metadata"]["uid"] = json!("u");
+            (key, object)
+        };
+        let children = Children::read(&objects.map(with_uid).into());
         let pods = [("shop-cassandra-a-1".to_owned(), PodObservation::default())].into();
         let expected = [
-            (key("Job", "shop-schema-1"), vec!["shop-schema-1".to_owned()]),
-            (key("StatefulSet", "shop-cassandra-a"), vec!["shop-cassandra-a-0".to_owned()]),
+            (key(ChildKind::Job, "shop-schema-1"), vec!["shop-schema-1".to_owned()]),
+            (key(ChildKind::StatefulSet, "shop-cassandra-a"), vec!["shop-cassandra-a-0".to_owned()]),
         ];
-        assert_eq!(missing(&children.into(), &pods), expected.into());
+        assert_eq!(missing(&children, &pods), expected.into());
     }
 
     #[test]
     fn the_words_are_those_of_the_last_try_and_a_later_success_makes_them_old() {
-        let set = key("StatefulSet", "shop-cassandra-a");
+        let set = key(ChildKind::StatefulSet, "shop-cassandra-a");
         let words = |events: &[Value]| refusal(events, &set, "shop-cassandra-a-0");
         let expected =
             "pods \"shop-cassandra-a-0\" is forbidden: maximum memory usage per Container is 2Gi, but limit is 3Gi";
@@ -166,7 +158,7 @@ mod tests {
 
     #[test]
     fn nobody_is_asked_for_a_moment_and_then_only_now_and_then() {
-        let set = key("StatefulSet", "shop-cassandra-a");
+        let set = key(ChildKind::StatefulSet, "shop-cassandra-a");
         let missing = [(set.clone(), vec!["shop-cassandra-a-0".to_owned()])].into();
         let mut unmade = Unmade::default();
         assert!(unmade.due(&missing, at(0)).is_empty());

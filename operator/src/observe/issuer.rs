@@ -9,6 +9,9 @@ use kube::api::DynamicObject;
 use serde::Deserialize;
 use store_crds::{API_OPERATIONS_PORT, AuthMode, LABEL_COMPONENT};
 use store_planner::desired::Desired;
+use store_planner::identity::ChildKind;
+use store_planner::identity::ChildKind;
+use store_planner::identity::ChildKind;
 use store_planner::observation::IssuerAnswer;
 use store_planner::resources::API;
 
@@ -34,7 +37,7 @@ pub async fn ask(context: &Context, desired: &Desired) -> IssuerAnswer {
     if desired.api.auth.mode != AuthMode::Oidc {
         return IssuerAnswer::Unknown;
     }
-    let pods = context.cache.of_store("Pod", &desired.namespace, &desired.name);
+    let pods = context.cache.of_store(ChildKind::Pod, &desired.namespace, &desired.name);
     let mut pods: Vec<_> =
         pods.iter().filter(|pod| pod.labels().get(LABEL_COMPONENT).is_some_and(|of| of == API)).collect();
     pods.sort_by_key(|pod| std::cmp::Reverse(pod.creation_timestamp()));

@@ -1,4 +1,4 @@
-//! Pods and claims of Cassandra nodes read for what decisions need. Pure.
+//! Pods and claims of Cassandra nodes read for what decisions need; one without UID is none. Pure.
 //!
 //! They are read field by field: the types of these two alone would be a good part of the program and of
 //! its memory.
@@ -8,6 +8,7 @@ use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 use serde_json::Value;
 use store_crds::{ANNOTATION_CONFIGURATION, ANNOTATION_TEMPLATE_HASH, LABEL_RACK};
+use store_planner::identity::Uid;
 use store_planner::observation::{
     ANNOTATION_CLUSTER_NAME, ANNOTATION_DATACENTER, ANNOTATION_LEFT_RING, ANNOTATION_VERSION, CheckObservation,
     CheckOutcome, ClaimObservation, Growth, PodObservation, VolumeNote,
@@ -16,10 +17,10 @@ use store_planner::observation::{
 use super::last_words::last_words;
 
 /// What a pass knows of a Cassandra pod.
-pub fn pod_observation(pod: &DynamicObject) -> PodObservation {
+pub fn pod_observation(pod: &DynamicObject) -> Option<PodObservation> {
     let status = &pod.data["status"];
-    PodObservation {
-        uid: pod.uid().unwrap_or_default(),
+    Some(PodObservation {
+        uid: Uid::new(pod.uid()?)?,
         rack: pod.labels().get(LABEL_RACK).cloned().unwrap_or_default(),
         ordinal: ordinal(&pod.name_any()),
         ip: text(&status["podIP"]).filter(|ip| !ip.is_empty()).map(str::to_owned),
@@ -36,15 +37,15 @@ pub fn pod_observation(pod: &DynamicObject) -> PodObservation {
         configuration: pod.annotations().get(ANNOTATION_CONFIGURATION).cloned().unwrap_or_default(),
         trouble: trouble(status),
         created_at: pod.creation_timestamp().map(|time| time.0).unwrap_or_default(),
-    }
+    })
 }
 
 /// What a pass knows of a volume claim.
-pub fn claim_observation(claim: &DynamicObject) -> ClaimObservation {
+pub fn claim_observation(claim: &DynamicObject) -> Option<ClaimObservation> {
     let bytes = |quantity: &Value| text(quantity).and_then(store_crds::quantity_units).unwrap_or_default();
     let noted = |annotation: &str| claim.annotations().get(annotation).cloned();
-    ClaimObservation {
-        uid: claim.uid().unwrap_or_default(),
+    Some(ClaimObservation {
+        uid: Uid::new(claim.uid()?)?,
         rack: claim.labels().get(LABEL_RACK).cloned().unwrap_or_default(),
         ordinal: ordinal(&claim.name_any()),
         requested_bytes: bytes(&claim.data["spec"]["resources"]["requests"]["storage"]),
@@ -60,7 +61,7 @@ pub fn claim_observation(claim: &DynamicObject) -> ClaimObservation {
         class: text(&claim.data["spec"]["storageClassName"]).map(str::to_owned),
         lost: claim.data["status"]["phase"] == "Lost",
         growth: growth(&claim.data["status"]),
-    }
+    })
 }
 
 /// What the controllers of volumes say of a claim that is to grow.
@@ -75,10 +76,10 @@ fn growth(status: &Value) -> Growth {
 }
 
 /// What a pass knows of a pod that tries a configuration.
-pub fn check_observation(pod: &DynamicObject) -> CheckObservation {
+pub fn check_observation(pod: &DynamicObject) -> Option<CheckObservation> {
     let status = &pod.data["status"];
-    CheckObservation {
-        uid: pod.uid().unwrap_or_default(),
+    Some(CheckObservation {
+        uid: Uid::new(pod.uid()?)?,
         deleting: pod.metadata.deletion_timestamp.is_some(),
         created_at: pod.creation_timestamp().map(|time| time.0).unwrap_or_default(),
         outcome: match text(&status["phase"]) {
@@ -86,7 +87,7 @@ pub fn check_observation(pod: &DynamicObject) -> CheckObservation {
             Some("Failed") => refusal(status).map_or(CheckOutcome::Lost, CheckOutcome::Refused),
             _ => CheckOutcome::Running(trouble(status)),
         },
-    }
+    })
 }
 
 /// Last words of the container that ended by itself and not well.
@@ -229,11 +230,12 @@ mod tests {
         let seen = pod_observation(&pod(json!({
             "podIP": "10.0.0.7",
             "conditions": [{"type": "Ready", "status": "True"}]
-        })));
+        })))
+        .unwrap();
         assert_eq!(
             seen,
             PodObservation {
-                uid: "u-1".into(),
+                uid: Uid::new("u-1").unwrap(),
                 rack: "a".into(),
                 ordinal: 2,
                 ip: Some("10.0.0.7".into()),
@@ -259,7 +261,7 @@ mod tests {
                 {"type": "Ready", "status": status, "lastTransitionTime": "2026-01-02T04:00:00Z"}
             ]})
         };
-        let since = |status| pod_observation(&pod(ready(status))).unready_since.map(|since| since.to_string());
+        let since = |status| pod_observation(&pod(ready(status))).unwrap().unready_since.map(|since| since.to_string());
         assert_eq!((since("True"), since("False").as_deref()), (None, Some("2026-01-02T04:00:00Z")));
     }
 
@@ -291,13 +293,13 @@ mod tests {
             ),
         ];
         for (status, expected) in cases {
-            assert_eq!(pod_observation(&pod(status)).trouble.as_deref(), expected);
+            assert_eq!(pod_observation(&pod(status)).unwrap().trouble.as_deref(), expected);
         }
     }
 
     #[test]
     fn a_trial_run_that_failed_tells_what_cassandra_said() {
-        let outcome = |status: Value| check_observation(&pod(status)).outcome;
+        let outcome = |status: Value| check_observation(&pod(status)).unwrap().outcome;
         let ended = |code: i64, message: &str| {
             let terminated = json!({"exitCode": code, "message": message});
             json!({"phase": "Failed", "containerStatuses": [
@@ -339,7 +341,7 @@ mod tests {
                 "name": "cassandra", "ready": false, "restartCount": restarts, "state": state,
                 "lastState": {"terminated": last},
             });
-            pod_observation(&pod(json!({"containerStatuses": [container]}))).trouble
+            pod_observation(&pod(json!({"containerStatuses": [container]}))).unwrap().trouble
         };
         let back_off = json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s"}});
         for state in [back_off, json!({"running": {"startedAt": "2026-01-02T03:04:05Z"}})] {
@@ -369,9 +371,9 @@ mod tests {
             }))
             .unwrap()
         };
-        let seen = claim_observation(&claim(json!({"capacity": {"storage": "1Gi"}, "phase": "Lost"})));
+        let seen = claim_observation(&claim(json!({"capacity": {"storage": "1Gi"}, "phase": "Lost"}))).unwrap();
         let expected = ClaimObservation {
-            uid: "u-2".into(),
+            uid: Uid::new("u-2").unwrap(),
             rack: "a".into(),
             ordinal: 1,
             requested_bytes: 2 << 30,
@@ -390,7 +392,7 @@ mod tests {
         };
         assert_eq!(seen, expected);
         let unbound = ClaimObservation { capacity_bytes: 0, lost: false, ..expected };
-        assert_eq!(claim_observation(&claim(Value::Null)), unbound);
+        assert_eq!(claim_observation(&claim(Value::Null)), Some(unbound));
     }
 
     #[test]

@@ -9,6 +9,9 @@ use kube::ResourceExt as _;
 use kube::api::Api;
 use store_crds::LABEL_STORE;
 use store_planner::desired::Desired;
+use store_planner::identity::ChildKind;
+use store_planner::identity::ChildKind;
+use store_planner::identity::ChildKind;
 use store_planner::resources::access;
 use store_planner::secrets::{Content, Found, Secrets};
 
@@ -25,7 +28,7 @@ pub async fn read(context: &Context, desired: &Desired) -> Secrets {
 /// Read again only when it has changed; one that no watch tells of is read each time.
 async fn find(context: &Context, desired: &Desired, name: String) -> Found {
     let namespace = desired.namespace.as_str();
-    let cached = context.cache.of_store("Secret", namespace, &desired.name);
+    let cached = context.cache.of_store(ChildKind::Secret, namespace, &desired.name);
     let version =
         cached.into_iter().find(|secret| secret.name_any() == name).and_then(|secret| secret.resource_version());
     if let Some(known) = version.and_then(|version| context.secrets.find(namespace, &name, &version)) {

@@ -5,15 +5,17 @@
 //! major versions a table that two coordinators make can get two ids. So the schema Job is made only while
 //! nothing moves, restarts or differs in version, and nothing begins until it has ended.
 
-use serde_json::Value;
+use jiff::Timestamp;
 use store_crds::{Consistency, OperationKind};
 
 use super::draft::{Draft, operation};
 use super::hold::Hold;
 use super::world::Context;
 use super::{calm, replication};
-use crate::decision::{ApiShape, Delete};
-use crate::observation::{HTTP_ROUTE, Superuser};
+use crate::children::{Deployment, Job, JobState, PodCounts, Route};
+use crate::decision::ApiShape;
+use crate::identity::ChildKind;
+use crate::observation::Superuser;
 use crate::resources;
 
 /// How long a failed schema Job is left for its log to be read, before it is made again, in seconds.
@@ -34,8 +36,8 @@ pub fn run(context: &Context, draft: &mut Draft, hold: Option<&Hold>) {
         image: resources::api::image(context.desired, context.settings).to_owned(),
         keyspace: context.desired.api.keyspace.clone(),
     };
-    let job = context.child("Job", &job_name(context));
-    if job.is_some_and(|job| condition(job, "Complete").is_some()) {
+    let job = context.job(&job_name(context));
+    if job.is_some_and(|job| job.state == JobState::Complete) {
         draft.memory.migrated = Some(wanted.clone());
     }
     if draft.memory.migrated.as_ref() == Some(&wanted) {
@@ -45,8 +47,7 @@ pub fn run(context: &Context, draft: &mut Draft, hold: Option<&Hold>) {
         migrate(context, draft, job, hold);
     }
     // pods that could not have a quorum would only fail
-    let deployed = context.child("Deployment", &resources::api_name(context.desired)).is_some();
-    let of_use = deployed || level(context) == Consistency::LocalQuorum;
+    let of_use = context.deployment().is_some() || level(context) == Consistency::LocalQuorum;
     draft.shape.api = draft.memory.migrated.clone().filter(|_| of_use);
     roll_out(context, draft, &wanted);
     route(context, draft);
@@ -57,43 +58,35 @@ fn route(context: &Context, draft: &mut Draft) {
     if context.desired.api.gateway.is_none() {
         return;
     }
-    let live = context.child(HTTP_ROUTE, &resources::api_name(context.desired));
+    let live = context.observation.children.routes.get(&resources::api_name(context.desired));
     draft.shape.route = context.observation.serves_routes;
     draft.wrongs.extend(route_trouble(context.observation.serves_routes, live));
 }
 
 /// Why a route that is wanted leads nowhere. That is told; the shop serves without it.
-fn route_trouble(serves: bool, live: Option<&Value>) -> Option<Hold> {
+fn route_trouble(serves: bool, live: Option<&Route>) -> Option<Hold> {
     if !serves {
         let message = "spec.api.gateway asks for an HTTPRoute, which this cluster does not serve to the operator: install the CRDs of the Gateway API (gateway.networking.k8s.io/v1), let the operator's role have httproutes, or take spec.api.gateway out";
         return Some(Hold::wrong("GatewayApiMissing", message));
     }
-    let parents = live?["status"]["parents"].as_array()?;
-    parents.iter().find_map(|parent| {
-        let refused = parent["conditions"].as_array()?.iter().find(|condition| {
-            ["Accepted", "ResolvedRefs"].iter().any(|kind| condition["type"] == *kind) && condition["status"] == "False"
-        })?;
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let (gateway, why) = (text(&parent["parentRef"]["name"]), text(&refused["message"]));
-        let message = format!("the Gateway {gateway} does not take the HTTPRoute of spec.api.gateway: {why}");
-        Some(Hold::wrong("RouteRefused", message))
-    })
+    let (gateway, why) = live?.refused.as_ref()?;
+    let message = format!("the Gateway {gateway} does not take the HTTPRoute of spec.api.gateway: {why}");
+    Some(Hold::wrong("RouteRefused", message))
 }
 
-fn migrate(context: &Context, draft: &mut Draft, job: Option<&Value>, hold: Option<&Hold>) {
+fn migrate(context: &Context, draft: &mut Draft, job: Option<&Job>, hold: Option<&Hold>) {
     let keyspace = &context.desired.api.keyspace;
     let there = context.cql().is_some_and(|cql| {
         // on the first node the Job's pod starts while that is made, and waits for its log-in
         let on_its_way = context.is_founding() && cql.superuser == Superuser::Own;
         on_its_way || cql.keyspaces.contains_key(keyspace) && cql.roles_ready
     });
-    let failed = job.and_then(|job| Some((job, condition(job, "Failed")?)));
-    if let Some((job, failed)) = failed {
-        let cause = failed["message"].as_str().unwrap_or("see the log of its pod");
+    if let Some((job, JobState::Failed { words, at })) = job.map(|job| (job, &job.state)) {
+        let cause = words.as_deref().unwrap_or("see the log of its pod");
         let message = format!("the schema Job failed: {cause}; it is tried again, and anew for another spec.api.image");
         draft.wrongs.push(Hold::wrong("MigrationFailed", message));
-        if since(context, &failed["lastTransitionTime"]) > FAILED_JOB_STAYS {
-            delete_job(context, draft, job);
+        if since(context, *at) > FAILED_JOB_STAYS {
+            delete_job(draft, &job_name(context), job);
         }
         return;
     }
@@ -115,7 +108,7 @@ fn migrate(context: &Context, draft: &mut Draft, job: Option<&Value>, hold: Opti
     if job.is_none() && !(there && has_its_turn && is_quiet(context, draft)) {
         return;
     }
-    if job.is_some_and(|job| job["metadata"]["deletionTimestamp"].is_string() || is_deleted(draft, job)) {
+    if job.is_some_and(|job| job.deleting || draft.deletes(&job.uid)) {
         return;
     }
     draft.shape.migrate = Some(level(context));
@@ -142,7 +135,7 @@ fn level(context: &Context) -> Consistency {
 /// Nothing moves, restarts or differs in version, and nothing of it begins on this pass. On a first node that
 /// is alone, keyspaces and roles may still be made.
 fn is_quiet(context: &Context, draft: &Draft) -> bool {
-    let takes_away = draft.deletes.iter().any(|delete| matches!(delete.kind, "Pod" | "StatefulSet"));
+    let takes_away = draft.deletes.iter().any(|delete| matches!(delete.kind, ChildKind::Pod | ChildKind::StatefulSet));
     let acts = takes_away || draft.shape.replicas != context.taken || draft.ring.is_some() && !context.is_founding();
     // what is in hand must be remembered, but for what is owed anyway
     let in_hand = draft.memory.operation.as_ref().is_some_and(|operation| {
@@ -155,9 +148,8 @@ fn is_quiet(context: &Context, draft: &Draft) -> bool {
 }
 
 /// A schema Job, of whichever image, that has not ended.
-fn live_job<'a>(context: &Context<'a>) -> Option<&'a Value> {
-    let jobs = context.observation.children.iter().filter(|(key, _)| key.kind == "Job").map(|(_, job)| job);
-    jobs.into_iter().find(|job| ["Complete", "Failed"].iter().all(|kind| condition(job, kind).is_none()))
+fn live_job<'a>(context: &Context<'a>) -> Option<(&'a String, &'a Job)> {
+    context.observation.children.jobs.iter().find(|(_, job)| job.state == JobState::Running)
 }
 
 /// Why nothing may begin: a schema Job runs, or was decided on and is not seen yet.
@@ -165,7 +157,7 @@ pub fn job_runs(context: &Context) -> Option<Hold> {
     let now = context.observation.now.as_second();
     let decided = context.operation_of(OperationKind::Migrate).is_some_and(|migrate| {
         let young = now - migrate.started_at.0.as_second() < JOB_UNSEEN;
-        young && context.child("Job", &job_name(context)).is_none()
+        young && context.job(&job_name(context)).is_none()
     });
     let message = "nothing else begins while the schema Job runs, which takes five minutes at most";
     (decided || live_job(context).is_some()).then(|| Hold::waiting("MigratingSchema", message))
@@ -194,16 +186,11 @@ pub fn keeps_first_node(context: &Context, draft: &mut Draft) -> bool {
 
 /// Takes a schema Job away that has not ended in so many seconds.
 fn postpone(context: &Context, draft: &mut Draft, seconds: i64) {
-    let Some(job) = live_job(context) else { return };
-    if since(context, &job["metadata"]["creationTimestamp"]) > seconds {
-        draft.memory.postponed_job = job["metadata"]["name"].as_str().map(str::to_owned);
-        delete_job(context, draft, job);
+    let Some((name, job)) = live_job(context) else { return };
+    if since(context, job.created_at) > seconds {
+        draft.memory.postponed_job = Some(name.clone());
+        delete_job(draft, name, job);
     }
-}
-
-fn is_deleted(draft: &Draft, job: &Value) -> bool {
-    let uid = job["metadata"]["uid"].as_str();
-    draft.deletes.iter().any(|delete| delete.kind == "Job" && Some(delete.uid.as_str()) == uid)
 }
 
 fn job_name(context: &Context) -> String {
@@ -216,10 +203,9 @@ pub fn await_first_tables(context: &Context, draft: &mut Draft) -> Option<Hold> 
         return None;
     }
     postpone(context, draft, FIRST_TABLES);
-    let job = context.child("Job", &job_name(context));
+    let job = context.job(&job_name(context));
     let given_up = draft.memory.postponed_job.as_deref() == Some(job_name(context).as_str());
-    let ended = |job: &Value| ["Complete", "Failed"].iter().any(|kind| condition(job, kind).is_some());
-    let awaited = job.map_or(!given_up, |job| !ended(job));
+    let awaited = job.map_or(!given_up, |job| job.state == JobState::Running);
     let message =
         "the schema Job makes the API's tables on the first node, for a minute at most; then the next one joins";
     awaited.then(|| Hold::waiting("MigratingSchema", message))
@@ -231,37 +217,28 @@ fn roll_out(context: &Context, draft: &mut Draft, wanted: &ApiShape) {
         return;
     }
     let name = resources::api_name(context.desired);
-    let replicas = i64::from(context.desired.api.replicas);
-    let Some(deployment) = context.child("Deployment", &name) else {
+    let replicas = context.desired.api.replicas;
+    let Some(deployment) = context.deployment() else {
         draft.works.push(Hold::waiting("RollingOutApi", "the Deployment of the API is made"));
         return;
     };
-    let status = |field: &str| deployment["status"][field].as_i64().unwrap_or(0);
-    let observed = status("observedGeneration") >= deployment["metadata"]["generation"].as_i64().unwrap_or(0);
-    let counts = ["replicas", "updatedReplicas", "readyReplicas"].map(status);
-    let asked = deployment["spec"]["replicas"].as_i64() == Some(replicas);
-    let inputs = deployment["spec"]["template"]["metadata"]["annotations"][resources::api::ANNOTATION_INPUTS].as_str();
-    let newest = draft.shape.api.as_ref() == Some(wanted) && inputs == draft.shape.api_inputs.as_deref();
-    let done = asked && observed && counts == [replicas; 3] && newest;
+    let newest = draft.shape.api.as_ref() == Some(wanted) && deployment.inputs == draft.shape.api_inputs;
+    let all_done = PodCounts { all: replicas, updated: replicas, ready: replicas };
+    let Deployment { asked, is_observed, pods, failure, stuck, .. } = deployment;
+    let done = *asked == replicas && *is_observed && *pods == all_done && newest;
     if !done {
-        draft.works.push(rolling_out(replicas, counts, observed));
-        let conditions = || deployment["status"]["conditions"].as_array().into_iter().flatten();
-        let failure =
-            conditions().find(|condition| condition["type"] == "ReplicaFailure" && condition["status"] == "True");
-        if let Some(words) = failure.and_then(|failure| failure["message"].as_str()) {
+        draft.works.push(rolling_out(replicas, *pods, *is_observed));
+        if let Some(words) = failure {
             draft.wrongs.push(Hold::wrong("PodNotMade", format!("the API's pods cannot be made: {words}")).of(&name));
         }
-        let stuck = conditions()
-            .find(|condition| condition["type"] == "Progressing" && condition["reason"] == "ProgressDeadlineExceeded");
-        if let Some(stuck) = stuck {
-            let cause = stuck["message"].as_str().unwrap_or_default();
+        if let Some(cause) = stuck {
             draft.wrongs.push(Hold::wrong("ApiRolloutStuck", format!("the API's pods do not become ready: {cause}")));
         }
     }
 }
 
 /// What the Deployment has not done yet, of its counts of all, updated and ready pods.
-fn rolling_out(replicas: i64, [all, updated, ready]: [i64; 3], observed: bool) -> Hold {
+fn rolling_out(replicas: i32, PodCounts { all, updated, ready }: PodCounts, observed: bool) -> Hold {
     if observed && replicas > 0 && ready == 0 {
         let message = format!("none of {replicas} API pods is ready");
         return Hold::waiting("ApiDown", message);
@@ -282,36 +259,24 @@ fn rolling_out(replicas: i64, [all, updated, ready]: [i64; 3], observed: bool) -
 
 /// Jobs that are done leave no pods behind.
 fn delete_jobs(context: &Context, draft: &mut Draft) {
-    let jobs = context.observation.children.iter().filter(|(key, _)| key.kind == "Job");
-    for (_, job) in jobs.filter(|(_, job)| condition(job, "Complete").is_some() || condition(job, "Failed").is_some()) {
-        delete_job(context, draft, job);
+    for (name, job) in context.observation.children.jobs.iter().filter(|(_, job)| job.state != JobState::Running) {
+        delete_job(draft, name, job);
     }
 }
 
-fn delete_job(_: &Context, draft: &mut Draft, job: &Value) {
-    if job["metadata"]["deletionTimestamp"].is_string() {
-        return;
+fn delete_job(draft: &mut Draft, name: &str, job: &Job) {
+    if !job.deleting {
+        draft.delete(ChildKind::Job, name, &job.uid);
     }
-    let text = |field: &str| job["metadata"][field].as_str().unwrap_or_default().to_owned();
-    draft.deletes.push(Delete { kind: "Job", name: text("name"), uid: text("uid"), orphan: false });
-}
-
-/// A condition of a Job that is True.
-fn condition<'a>(job: &'a Value, kind: &str) -> Option<&'a Value> {
-    let conditions = job["status"]["conditions"].as_array()?;
-    conditions.iter().find(|condition| condition["type"] == kind && condition["status"] == "True")
 }
 
 /// Seconds since a time of an object; 0 where it has none.
-fn since(context: &Context, time: &Value) -> i64 {
-    let at = time.as_str().and_then(|at| at.parse::<jiff::Timestamp>().ok());
+fn since(context: &Context, at: Option<Timestamp>) -> i64 {
     at.map_or(0, |at| context.observation.now.as_second() - at.as_second())
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -324,23 +289,21 @@ mod tests {
             ([2, 2, 2], true, "the Deployment of the API is brought up to date"),
             ([2, 2, 0], true, "none of 2 API pods is ready"),
         ] {
-            assert_eq!(rolling_out(2, counts, observed).message, expected);
+            let [all, updated, ready] = counts;
+            assert_eq!(rolling_out(2, PodCounts { all, updated, ready }, observed).message, expected);
         }
     }
 
-    fn told(serves: bool, live: Option<&Value>) -> Option<(String, String)> {
+    fn told(serves: bool, live: Option<&Route>) -> Option<(String, String)> {
         route_trouble(serves, live).map(|hold| (hold.reason.to_string(), hold.message))
     }
 
     #[test]
     fn a_route_that_leads_nowhere_is_told_with_the_cause() {
-        let parent = |kind: &str, status: &str| json!({"parentRef": {"name": "main"}, "conditions": [{"type": kind, "status": status, "message": "no listener"}]});
-        let route = |parents: Vec<Value>| json!({"status": {"parents": parents}});
         assert_eq!(told(false, None).map(|(reason, _)| reason).as_deref(), Some("GatewayApiMissing"));
         assert_eq!(told(true, None), None, "it is being made");
-        assert_eq!(told(true, Some(&json!({}))), None, "no Gateway has looked at it yet");
-        assert_eq!(told(true, Some(&route(vec![parent("Accepted", "True")]))), None);
-        let refused = route(vec![parent("Accepted", "True"), parent("ResolvedRefs", "False")]);
+        assert_eq!(told(true, Some(&Route::default())), None);
+        let refused = Route { refused: Some(("main".into(), "no listener".into())) };
         let (reason, message) = told(true, Some(&refused)).expect("told");
         assert_eq!(reason, "RouteRefused");
         assert!(message.contains("main") && message.contains("no listener"), "{message}");

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
 use store_crds::{CarriedOut, CarriedOutRack, CarriedOutStorage};
 
 use super::ring::{Membership, Node};
@@ -53,9 +52,7 @@ fn zone(context: &Context, rack: &str) -> Option<String> {
         let known = context.desired.cassandra.racks.iter().find(|known| known.name == rack);
         return known.and_then(|known| known.zone.clone());
     };
-    let terms = "/spec/template/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution";
-    let zone = set.pointer(terms)?.pointer("/nodeSelectorTerms/0/matchExpressions/0/values/0");
-    zone.and_then(Value::as_str).map(str::to_owned)
+    set.zone.clone()
 }
 
 /// What is noted on the volumes comes first: they may be older than this StoreCluster.
@@ -72,10 +69,7 @@ fn storage(context: &Context, before: &CarriedOut) -> Option<CarriedOutStorage> 
         Some(known) => known.class_name.clone(),
         None => {
             let set = bound().find_map(|claim| context.stateful_set(&claim.rack));
-            let class = |set: &Value| {
-                set["spec"]["volumeClaimTemplates"][0]["spec"]["storageClassName"].as_str().map(str::to_owned)
-            };
-            set.map_or_else(|| context.desired.cassandra.storage_class.clone(), class)
+            set.map_or_else(|| context.desired.cassandra.storage_class.clone(), |set| set.storage_class.clone())
         }
     };
     Some(CarriedOutStorage { size: quantity(bytes), class_name })

@@ -4,7 +4,6 @@
 use super::draft::Draft;
 use super::hold::Hold;
 use super::world::Context;
-use crate::decision::Delete;
 use crate::observation::CheckOutcome;
 use crate::resources;
 
@@ -40,7 +39,7 @@ pub fn unfit(context: &Context, draft: &mut Draft) -> Option<Hold> {
         }
         CheckOutcome::Lost => {
             if !run.deleting {
-                draft.deletes.push(Delete { kind: "Pod", name: name.clone(), uid: run.uid.clone(), orphan: false });
+                draft.delete_pod(&name, &run.uid);
             }
             let message = format!("pod {name} that tried the new configuration was lost, and is made again");
             Some(Hold::waiting(CHECKING, message))

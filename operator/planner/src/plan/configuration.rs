@@ -8,13 +8,15 @@
 
 use std::collections::BTreeSet;
 
-use store_crds::{ANNOTATION_CONFIGURATION, ConfigurationStatus, ConfigurationTrial};
+use store_crds::{ConfigurationStatus, ConfigurationTrial};
 
 use super::draft::Draft;
 use super::ring::{self, Node};
 use super::world::Context;
+use crate::children::ConfigMap;
 use crate::configuration::Configuration;
-use crate::decision::{Delete, Earlier};
+use crate::decision::Earlier;
+use crate::identity::ChildKind;
 use crate::resources;
 
 /// The memory as it stands: the newest configuration is good as soon as one node is up with it.
@@ -40,7 +42,8 @@ pub fn standing(context: &Context) -> ConfigurationStatus {
 /// back to.
 pub fn good(context: &Context, memory: &ConfigurationStatus) -> Option<Configuration> {
     let hash = memory.good.as_ref().filter(|hash| **hash != context.wanted.hash)?;
-    Configuration::read(context.child("ConfigMap", &resources::configuration_name(context.desired, hash))?)
+    let name = resources::configuration_name(context.desired, hash);
+    Configuration::read(context.observation.children.config_maps.get(&name)?.configuration.as_deref()?)
 }
 
 /// A node that serves with what it is configured by.
@@ -106,24 +109,16 @@ pub fn prune(context: &Context, draft: &mut Draft) {
         needed.extend(memory.tried.as_ref().map(|trial| trial.configuration.as_str()));
     }
     needed.extend(context.observation.pods.values().map(|pod| pod.configuration.as_str()));
-    let children = || context.observation.children.iter();
-    for (_, set) in children().filter(|(key, _)| key.kind == "StatefulSet") {
-        needed.extend(set["spec"]["template"]["metadata"]["annotations"][ANNOTATION_CONFIGURATION].as_str());
-    }
-    let mut gone = Vec::new();
-    for (key, object) in children().filter(|(key, _)| key.kind == "ConfigMap") {
-        let metadata = &object["metadata"];
-        let Some(hash) = metadata["annotations"][ANNOTATION_CONFIGURATION].as_str() else { continue };
-        if !needed.contains(hash) && metadata["deletionTimestamp"].is_null() {
-            gone.push(("ConfigMap", key.name.clone(), metadata["uid"].as_str().unwrap_or_default().to_owned()));
-        }
-    }
+    let children = &context.observation.children;
+    needed.extend(children.stateful_sets.values().filter_map(|set| set.configuration.as_deref()));
+    let unneeded = |map: &ConfigMap| map.hash.as_deref().is_some_and(|hash| !needed.contains(hash)) && !map.deleting;
+    let gone: Vec<_> = children.config_maps.iter().filter(|(_, map)| unneeded(map)).collect();
+    gone.into_iter().for_each(|(name, map)| draft.delete(ChildKind::ConfigMap, name, &map.uid));
     let awaited = is_unproved(context, draft) && tried(draft).is_empty();
     let check = resources::check_name(context.desired, &context.wanted.hash);
     for (name, pod) in context.observation.checks.iter().filter(|(_, pod)| !pod.deleting) {
         if !(awaited && *name == check) {
-            gone.push(("Pod", name.clone(), pod.uid.clone()));
+            draft.delete_pod(name, &pod.uid);
         }
     }
-    draft.deletes.extend(gone.into_iter().map(|(kind, name, uid)| Delete { kind, name, uid, orphan: false }));
 }

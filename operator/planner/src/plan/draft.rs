@@ -9,6 +9,7 @@ use super::ring::Node;
 use super::world::Context;
 use crate::configuration::Configuration;
 use crate::decision::{ClaimChange, ClaimEdit, Delete, Memory, RingAction, Shape};
+use crate::identity::{ChildKind, Uid};
 use crate::observation::ClaimObservation;
 
 /// How often the progress of an operation is told, in seconds.
@@ -89,8 +90,24 @@ impl Draft {
         }
     }
 
-    pub fn delete_pod(&mut self, pod: &str, uid: &str) {
-        self.deletes.push(Delete { kind: "Pod", name: pod.to_owned(), uid: uid.to_owned(), orphan: false });
+    /// Deletes an object, and with it what belongs to it.
+    pub fn delete(&mut self, kind: ChildKind, name: &str, uid: &Uid) {
+        self.deletes.push(Delete { kind, name: name.to_owned(), uid: uid.clone(), orphan: false });
+    }
+
+    /// Deletes a StatefulSet and leaves its pods.
+    pub fn delete_set_alone(&mut self, name: &str, uid: &Uid) {
+        let (kind, name, uid) = (ChildKind::StatefulSet, name.to_owned(), uid.clone());
+        self.deletes.push(Delete { kind, name, uid, orphan: true });
+    }
+
+    pub fn delete_pod(&mut self, pod: &str, uid: &Uid) {
+        self.delete(ChildKind::Pod, pod, uid);
+    }
+
+    /// Whether the object of that UID is deleted on this pass.
+    pub fn deletes(&self, uid: &Uid) -> bool {
+        self.deletes.iter().any(|delete| delete.uid == *uid)
     }
 
     pub fn mark_left(&mut self, context: &Context, node: &Node, claim: &ClaimObservation, host_id: &str) {

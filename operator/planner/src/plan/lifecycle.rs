@@ -9,11 +9,11 @@ use store_crds::{Change, DeletionPolicy};
 use super::draft::Draft;
 use super::hold::Hold;
 use super::world::Context;
-use super::{causes, report, retained, standing};
-use crate::accepted::ANNOTATION_ACCEPTED_SPEC;
+use super::{report, retained, standing};
 use crate::decision::{Delete, Memory, Plan, Shape};
+use crate::identity::{ChildKind, Uid};
 use crate::observation::SecretPurpose;
-use crate::resources;
+use crate::{changes, resources};
 
 /// Plans of a StoreCluster that is being deleted, has no finalizer yet, or was never acceptable.
 pub fn outside_the_runbook(context: &Context) -> Option<Plan> {
@@ -39,8 +39,8 @@ const CHANGES_MAX: usize = 8;
 /// anything is done for it: a node must not join with one half of a change while the other half
 /// still waits for a restart.
 pub fn take_up_spec(context: &Context, draft: &mut Draft) -> Option<Hold> {
-    let service = context.child("Service", &resources::headless_name(context.desired))?;
-    let accepted = service["metadata"]["annotations"][ANNOTATION_ACCEPTED_SPEC].as_str();
+    let service = context.observation.children.services.get(&resources::headless_name(context.desired))?;
+    let accepted = service.accepted_spec.as_deref();
     if accepted == Some(context.desired.accepted_spec.as_str()) {
         return None;
     }
@@ -58,7 +58,7 @@ pub fn take_up_spec(context: &Context, draft: &mut Draft) -> Option<Hold> {
 /// Writes down what the spec changes against the one that was accepted before.
 fn note_change(context: &Context, draft: &mut Draft, accepted: &str) {
     let generation = context.observation.store.generation;
-    let fields = causes::changed_fields(accepted, &context.desired.accepted_spec);
+    let fields = changes::changed_fields(accepted, &context.desired.accepted_spec);
     if fields.is_empty() || draft.memory.changes.iter().any(|change| change.generation == generation) {
         return;
     }
@@ -95,18 +95,17 @@ fn plan_deletion(context: &Context) -> Plan {
         return plan;
     }
     // StatefulSets first: they would make pods, and with them claims, again
-    let stateful_sets = context.observation.children.iter().filter(|(key, _)| key.kind == "StatefulSet");
-    for (key, object) in stateful_sets {
-        plan.deletes.push(delete("StatefulSet", &key.name, object["metadata"]["uid"].as_str().unwrap_or_default()));
+    for (name, set) in &context.observation.children.stateful_sets {
+        plan.deletes.push(delete(ChildKind::StatefulSet, name, &set.uid));
     }
     if plan.deletes.is_empty() {
         let claims = context.observation.claims.iter().filter(|(_, claim)| !claim.deleting);
-        plan.deletes.extend(claims.map(|(name, claim)| delete("PersistentVolumeClaim", name, &claim.uid)));
+        plan.deletes.extend(claims.map(|(name, claim)| delete(ChildKind::PersistentVolumeClaim, name, &claim.uid)));
         // these have no owner, since Retain keeps them
         let superuser = resources::access::secret_name(context.desired, SecretPurpose::Superuser);
         for secret in [superuser, resources::access::record_name(context.desired)] {
-            if let Some(object) = context.child("Secret", &secret) {
-                plan.deletes.push(delete("Secret", &secret, object["metadata"]["uid"].as_str().unwrap_or_default()));
+            if let Some(uid) = context.observation.children.secrets.get(&secret) {
+                plan.deletes.push(delete(ChildKind::Secret, &secret, uid));
             }
         }
     }
@@ -116,8 +115,8 @@ fn plan_deletion(context: &Context) -> Plan {
     plan
 }
 
-fn delete(kind: &'static str, name: &str, uid: &str) -> Delete {
-    Delete { kind, name: name.to_owned(), uid: uid.to_owned(), orphan: false }
+fn delete(kind: ChildKind, name: &str, uid: &Uid) -> Delete {
+    Delete { kind, name: name.to_owned(), uid: uid.clone(), orphan: false }
 }
 
 /// A plan that builds nothing and remembers everything.

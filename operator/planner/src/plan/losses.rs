@@ -5,10 +5,7 @@
 //! its place streams from the third, one copy is left and a read at QUORUM may miss it. Only a repair among those
 //! that are left brings the copies together, best before the new node streams.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use serde_json::Value;
 use store_crds::{DebtKind, LostNode, OperationKind};
 
 use super::draft::Draft;
@@ -17,10 +14,8 @@ use super::ring::{self, Membership, Node, Ring};
 use super::world::Context;
 use super::{calm, lost, replication, retained};
 use crate::desired::Desired;
+use crate::hints;
 use crate::observation::{ClaimObservation, Observation, VolumeNote};
-
-/// How long the others keep writes for a node that is away, in seconds, where cassandraYaml says nothing.
-const HINT_WINDOW: i64 = 3 * 3600;
 
 /// Members whose data is gone: those that the last status tells of, and those that are seen now.
 pub fn gather(desired: &Desired, observation: &Observation, ring: &Ring) -> Vec<LostNode> {
@@ -53,8 +48,8 @@ fn lost_host(observation: &Observation, node: &Node) -> Option<String> {
     if own == Some(host) || node.claim.is_some_and(|claim| claim.left.is_some()) {
         return None;
     }
-    let claim = node.claim.map(|claim| &claim.uid);
-    let other_volume = known.volume.is_some() && claim != known.volume.as_ref();
+    let claim = node.claim.map(|claim| claim.uid.as_str());
+    let other_volume = known.volume.is_some() && claim != known.volume.as_deref();
     if other_volume || node.claim.is_some_and(|claim| claim.lost) {
         return Some(host.clone());
     }
@@ -151,7 +146,7 @@ fn came_back_late(context: &Context, node: &Node) -> bool {
 /// It has been away for longer than the others keep writes for it.
 fn is_late(context: &Context, node: &Node) -> bool {
     let away = node.remembered.is_some_and(|known| known.away_since.is_some());
-    away && context.away_for(node) > hint_window(&context.desired.cassandra.cassandra_yaml)
+    away && context.away_for(node) > hints::window(&context.desired.cassandra.cassandra_yaml)
 }
 
 /// What keeps copies from being whole: data that is gone, or writes that nobody keeps for a node.
@@ -160,7 +155,7 @@ pub fn lag(context: &Context, draft: &Draft) -> Option<String> {
         return Some(lost::message(context, lost));
     }
     let late = context.ring.nodes.iter().find(|node| context.expects(node) && is_late(context, node))?;
-    let hours = hint_window(&context.desired.cassandra.cassandra_yaml) / 3600;
+    let hours = hints::window(&context.desired.cassandra.cassandra_yaml) / 3600;
     Some(format!(
         "{} has been away for longer than the {hours} h for which the others keep its writes: every keyspace is repaired \
          once it is back",
@@ -186,58 +181,4 @@ fn is_filled(context: &Context, lost: &LostNode) -> bool {
     let node = context.ring.find(pod);
     let taken = node.is_some_and(|node| node.membership == Membership::Member && node.view.is_some_and(ring::is_live));
     taken || !wanted
-}
-
-/// How long the others keep writes for a node that is away, in seconds: both versions' spellings.
-fn hint_window(cassandra_yaml: &BTreeMap<String, Value>) -> i64 {
-    let off = cassandra_yaml.get("hinted_handoff_enabled");
-    if off.is_some_and(|value| *value == false || value == "false") {
-        return 0;
-    }
-    let number = |value: &Value| value.as_i64().or_else(|| value.as_str()?.trim().parse().ok());
-    let old = cassandra_yaml.get("max_hint_window_in_ms").and_then(number).map(|millis| millis / 1000);
-    let new = cassandra_yaml.get("max_hint_window").and_then(Value::as_str).and_then(seconds);
-    new.or(old).unwrap_or(HINT_WINDOW)
-}
-
-/// Seconds of a duration as Cassandra writes it: a number with its unit.
-fn seconds(duration: &str) -> Option<i64> {
-    let duration = duration.trim();
-    let unit = duration.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = duration.split_at(unit);
-    let number: i64 = number.parse().ok()?;
-    match unit {
-        "d" => number.checked_mul(24 * 3600),
-        "h" => number.checked_mul(3600),
-        "m" => number.checked_mul(60),
-        "s" => Some(number),
-        "ms" => Some(number / 1000),
-        "us" | "µs" => Some(number / 1_000_000),
-        "ns" => Some(number / 1_000_000_000),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn the_window_of_hints_is_read_in_all_spellings() {
-        for (key, value, expected) in [
-            ("concurrent_reads", json!(8), 3 * 3600),
-            ("max_hint_window", json!("6h"), 6 * 3600),
-            ("max_hint_window", json!("90m"), 5400),
-            ("max_hint_window", json!("1d"), 86400),
-            ("max_hint_window", json!("7200000ms"), 7200),
-            ("max_hint_window", json!("soon"), 3 * 3600),
-            ("max_hint_window_in_ms", json!(3_600_000), 3600),
-            ("max_hint_window_in_ms", json!("3600000"), 3600),
-            ("hinted_handoff_enabled", json!(false), 0),
-        ] {
-            assert_eq!(hint_window(&[(key.to_owned(), value)].into()), expected, "{key}");
-        }
-    }
 }

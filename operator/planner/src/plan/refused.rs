@@ -11,7 +11,7 @@ use crate::observation::{Cause, Refusal};
 pub fn tell(context: &Context, draft: &mut Draft) {
     draft.wrongs.extend(holds(context));
     // also of a node that nothing is there of yet but its StatefulSet; of the Job's pod its own guard tells
-    let pods = context.observation.unmade.iter().filter(|(name, _)| context.child("Job", name).is_none());
+    let pods = context.observation.unmade.iter().filter(|(name, _)| context.job(name).is_none());
     draft.wrongs.extend(pods.map(|(pod, words)| not_made(pod, words)));
 }
 
@@ -41,7 +41,7 @@ const REASONS: [&str; 4] = [NAME_TAKEN, FORMER_OBJECT, WRITE_REFUSED, ACTION_FAI
 
 fn hold(refusal: &Refusal) -> Hold {
     let Refusal { deed, object, cause, words, .. } = refusal;
-    let name = object.as_ref().map(|object| format!("{} {}", object.kind, object.name)).unwrap_or_default();
+    let name = object.as_ref().map(ToString::to_string).unwrap_or_default();
     let hold = match cause {
         Cause::Taken(owner) => Hold::wrong(
             NAME_TAKEN,
@@ -70,10 +70,10 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::observation::ChildKey;
+    use crate::identity::{ChildKey, ChildKind};
 
-    fn told(cause: Cause, object: Option<(&str, &str)>) -> (String, String) {
-        let key = |(kind, name): (&str, &str)| ChildKey { kind: kind.into(), name: name.into() };
+    fn told(cause: Cause, object: Option<(ChildKind, &str)>) -> (String, String) {
+        let key = |(kind, name): (ChildKind, &str)| ChildKey::new(kind, name);
         let hold = hold(&Refusal {
             deed: object
                 .map_or("give keyspace k replication factor 2".into(), |(kind, name)| format!("write {kind} {name}")),
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_in_the_words_of_whoever_refused() {
-        let ingress = Some(("Ingress", "shop-api"));
+        let ingress = Some((ChildKind::Ingress, "shop-api"));
         let expected = "could not write Ingress shop-api: the server's words";
         assert_eq!(told(Cause::Refused, ingress), ("WriteRefused".into(), expected.into()));
         let (reason, message) = told(Cause::Failed, None);
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn a_name_that_is_taken_is_told_with_its_owner() {
         let (reason, message) =
-            told(Cause::Taken("StoreCluster s".into()), Some(("StatefulSet", "s-cassandra-cassandra-a")));
+            told(Cause::Taken("StoreCluster s".into()), Some((ChildKind::StatefulSet, "s-cassandra-cassandra-a")));
         assert_eq!(reason, "NameTaken");
         let expected = "StatefulSet s-cassandra-cassandra-a is there already and belongs to StoreCluster s";
         assert!(message.starts_with(expected), "{message}");

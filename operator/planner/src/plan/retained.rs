@@ -8,6 +8,7 @@ use super::draft::Draft;
 use super::hold::Hold;
 use super::ring::{self, Membership};
 use super::world::Context;
+use crate::children::StatefulSet;
 use crate::decision::{ClaimChange, ClaimEdit};
 use crate::observation::{ClaimObservation, VolumeNote};
 
@@ -109,10 +110,7 @@ fn noted<'a>(context: &Context<'a>, misfit: impl Fn(&VolumeNote) -> Option<Strin
 
 /// A node of this StoreCluster was there, or one of its StatefulSets is.
 fn has_begun(context: &Context) -> bool {
-    let own = |object: &serde_json::Value| {
-        let owner = object["metadata"]["ownerReferences"][0]["uid"].as_str();
-        owner.is_none_or(|owner| owner == context.desired.uid)
-    };
+    let own = |set: &StatefulSet| set.owner.as_deref().is_none_or(|owner| owner == context.desired.uid.as_str());
     let sets = || context.desired.cassandra.racks.iter().filter_map(|rack| context.stateful_set(&rack.name));
     context.observation.status.nodes.iter().any(|node| node.host_id.is_some()) || sets().any(own)
 }

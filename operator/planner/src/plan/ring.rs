@@ -148,7 +148,7 @@ impl<'a> Ring<'a> {
         let asked = asked(rack, observation);
         let left_over = |node: &Node| {
             let of_claim = node.running.is_none() && node.host_id.is_none();
-            of_claim && asked.is_some_and(|replicas| i64::from(node.ordinal) >= replicas)
+            of_claim && asked.is_some_and(|replicas| node.ordinal >= replicas)
         };
         let counts = |node: &Node| node.membership != Membership::NotMember && !goes(node) && !left_over(node);
         let taken = |node: &&Node| counts(node) || in_hand(node);
@@ -239,16 +239,16 @@ impl<'a> Ring<'a> {
 /// The claim that a member's data is on: while it is up, the one of its pod; before and after, the one that it had.
 fn volume(node: &Node) -> Option<String> {
     if node.view.is_some_and(is_live) {
-        return node.claim.map(|claim| claim.uid.clone());
+        return node.claim.map(|claim| claim.uid.to_string());
     }
     let known = node.remembered.filter(|known| known.host_id == node.host_id && known.host_id.is_some());
     known.and_then(|known| known.volume.clone()).filter(|_| node.membership != Membership::NotMember)
 }
 
 /// The replicas of a rack's StatefulSet, if it exists.
-pub fn asked(rack: &str, observation: &Observation) -> Option<i64> {
-    let mut sets = observation.children.iter().filter(|(key, _)| key.kind == "StatefulSet").map(|(_, set)| set);
-    sets.find(|set| set["metadata"]["labels"][store_crds::LABEL_RACK] == rack)?["spec"]["replicas"].as_i64()
+pub fn asked(rack: &str, observation: &Observation) -> Option<i32> {
+    let mut sets = observation.children.stateful_sets.values();
+    sets.find(|set| set.rack == rack).map(|set| set.replicas)
 }
 
 /// Every place that a pod, a claim or the last status speaks of.

@@ -12,8 +12,9 @@ use super::retry::{self, Stands};
 use super::ring::{self, Membership, Node};
 use super::world::Context;
 use super::{api, calm, lost, quorum, replication, streaming};
-use crate::decision::{Delete, RingAction};
+use crate::decision::RingAction;
 use crate::desired::DesiredRack;
+use crate::identity::ChildKind;
 use crate::observation::{NodeView, TaskKey, TaskKind, TaskState};
 
 /// Of a receiver's free space, this part may be filled by a node that leaves; the rest is headroom
@@ -42,7 +43,7 @@ pub fn finish_join(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let rack = node.map(|node| node.rack.as_str()).or_else(|| rack_of(context, pod))?;
     let ordinal = ordinal_of(pod)?;
     // it was only written down: whether it may begin is asked again, as of any other (`join_next`)
-    let is_asked = ring::asked(rack, context.observation).is_some_and(|replicas| replicas > i64::from(ordinal));
+    let is_asked = ring::asked(rack, context.observation).is_some_and(|replicas| replicas > ordinal);
     if !is_asked && node.is_none_or(|node| node.running.is_none() && node.claim.is_none()) {
         return None;
     }
@@ -150,8 +151,7 @@ fn make_room(context: &Context, draft: &mut Draft, pod: &str) -> Option<Hold> {
         return Some(Hold::waiting("ScalingUp", format!("{pod} is still going: it joins anew once it is gone")));
     }
     if !claim.deleting {
-        let (kind, uid) = ("PersistentVolumeClaim", claim.uid.clone());
-        draft.deletes.push(Delete { kind, name: name.clone(), uid, orphan: false });
+        draft.delete(ChildKind::PersistentVolumeClaim, &name, &claim.uid);
     }
     let message = format!("{pod} joins once its old volume claim {name} is gone: what was on it has left the ring");
     Some(Hold::waiting("ScalingUp", message))

@@ -13,7 +13,6 @@ use super::world::Context;
 use crate::decision::{Origin, RingAction};
 use crate::observation::{CqlAnswer, Kept, NodeAnswer, SecretFact, SecretPurpose, SecretState, Superuser};
 use crate::resources::access;
-use crate::resources::api::ANNOTATION_INPUTS;
 
 /// A Secret without the store's label is watched by nobody: it is looked at again after this long.
 const UNWATCHED: Duration = Duration::from_secs(10);
@@ -117,10 +116,8 @@ pub fn follow(context: &Context, draft: &mut Draft) {
 /// What the pods of the API carry. It changes once the role lets in what the new pods are going to read;
 /// while something is missing or not proved yet, the pods stay as they are.
 pub fn api_inputs(context: &Context) -> Option<String> {
-    let name = crate::resources::api_name(context.desired);
-    let live = context.child("Deployment", &name);
-    let annotations = live.map(|deployment| &deployment["spec"]["template"]["metadata"]["annotations"]);
-    let standing = annotations.and_then(|annotations| annotations[ANNOTATION_INPUTS].as_str()).map(str::to_owned);
+    let live = context.deployment();
+    let standing = live.and_then(|deployment| deployment.inputs.clone());
     let proved = context.cql().is_some_and(|cql| cql.roles_ready);
     context.observation.api_inputs.clone().filter(|_| proved || live.is_none()).or(standing)
 }

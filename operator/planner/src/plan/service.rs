@@ -5,7 +5,7 @@ use store_crds::{KeyspaceStatus, NodeState, NodeStatus, conditions};
 use super::calm;
 use super::hold::Hold;
 use super::world::Context;
-use crate::{quorum, resources};
+use crate::quorum;
 
 /// Keyspace that every log-in and every permission is read from.
 const LOG_INS: &str = "system_auth";
@@ -76,9 +76,8 @@ fn missing(context: &Context, nodes: &[NodeStatus], roles_ready: bool) -> Told {
     if !roles_ready {
         return told("RolesMissing", "the roles of the schema writer and of the API are not set up yet".into());
     }
-    let (ready, replicas) = (ready_api_pods(context), i64::from(context.desired.api.replicas));
-    let deployed = context.child("Deployment", &resources::api_name(context.desired)).is_some();
-    (ready < replicas || !deployed).then(|| {
+    let (ready, replicas) = (ready_api_pods(context), context.desired.api.replicas);
+    (ready < replicas || context.deployment().is_none()).then(|| {
         let message = format!("{ready} of {replicas} API pods are ready");
         ("ApiNotReady".to_owned(), message)
     })
@@ -95,7 +94,6 @@ fn why_away(context: &Context, node: &NodeStatus) -> String {
     hold.map_or_else(|| format!("{} is {:?}", node.pod, node.state), |hold| hold.message)
 }
 
-fn ready_api_pods(context: &Context) -> i64 {
-    let deployment = context.child("Deployment", &resources::api_name(context.desired));
-    deployment.and_then(|deployment| deployment["status"]["readyReplicas"].as_i64()).unwrap_or(0)
+fn ready_api_pods(context: &Context) -> i32 {
+    context.deployment().map_or(0, |deployment| deployment.pods.ready)
 }

@@ -6,14 +6,16 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-use store_crds::{LABEL_RACK, OperationStatus, quantity_units};
+use store_crds::OperationStatus;
 
 use super::carried_out::has_started;
 use super::draft::Draft;
 use super::hold::Hold;
+use super::volumes::template_bytes;
 use super::world::Context;
+use crate::children::StatefulSet;
 use crate::decision::Delete;
+use crate::identity::ChildKind;
 use crate::observation::ClaimObservation;
 
 /// Clears away racks that the spec no longer names. Nothing else begins meanwhile: a first node that was to
@@ -31,9 +33,8 @@ pub fn racks(context: &Context, draft: &mut Draft) -> Option<Hold> {
         );
         return Some(Hold::wrong("RackInUse", message));
     }
-    for (name, set) in sets(context).filter(|(_, set)| dropped.contains(rack_of(set))) {
-        let uid = set["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
-        draft.deletes.push(Delete { kind: "StatefulSet", name: name.to_owned(), uid, orphan: false });
+    for (name, set) in sets(context).filter(|(_, set)| dropped.contains(set.rack.as_str())) {
+        draft.delete(ChildKind::StatefulSet, name, &set.uid);
     }
     // the StatefulSet would make them again, and a claim goes only after its pod
     if draft.deletes.is_empty() {
@@ -55,12 +56,11 @@ pub fn claims(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let wanted = context.desired.cassandra.storage_class.as_deref();
     let before = draft.deletes.len();
     for (name, set) in sets(context) {
-        let of_rack = || context.observation.claims.values().filter(|claim| claim.rack == rack_of(set));
-        let sized = size_of(set).is_none_or(|size| size == context.desired.cassandra.storage_bytes);
-        let differs = class_of(set) != wanted || (!sized && of_rack().next().is_some());
+        let of_rack = || context.observation.claims.values().filter(|claim| claim.rack == set.rack);
+        let sized = template_bytes(set).is_none_or(|size| size == context.desired.cassandra.storage_bytes);
+        let differs = set.storage_class.as_deref() != wanted || (!sized && of_rack().next().is_some());
         if differs && of_rack().all(is_empty) {
-            let uid = set["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
-            draft.deletes.push(Delete { kind: "StatefulSet", name: name.to_owned(), uid, orphan: true });
+            draft.delete_set_alone(name, &set.uid);
         }
     }
     let mut waits = false;
@@ -68,7 +68,7 @@ pub fn claims(context: &Context, draft: &mut Draft) -> Option<Hold> {
         let Some(claim) = node.claim.filter(|claim| is_empty(claim)) else { continue };
         let set = context.stateful_set(&node.rack);
         let other_class = claim.class.as_deref().zip(wanted).is_some_and(|(asked, wanted)| asked != wanted);
-        let other_size = set.and_then(size_of).is_some_and(|size| size != claim.requested_bytes);
+        let other_size = set.and_then(template_bytes).is_some_and(|size| size != claim.requested_bytes);
         if set.is_some() && !other_class && !other_size {
             continue;
         }
@@ -94,16 +94,13 @@ pub fn claims(context: &Context, draft: &mut Draft) -> Option<Hold> {
     Some(Hold::waiting("ClaimsMadeAgain", message))
 }
 
-fn size_of(set: &Value) -> Option<u64> {
-    super::volumes::template_size(set).and_then(quantity_units)
-}
-
 /// Racks that a StatefulSet or a pod is there of, or a claim without a volume, and that the spec does not
 /// name.
 fn dropped<'a>(context: &Context<'a>) -> BTreeSet<&'a str> {
     let pods = context.observation.pods.values().map(|pod| pod.rack.as_str());
     let empty = context.observation.claims.values().filter(|claim| is_empty(claim));
-    let there = sets(context).map(|(_, set)| rack_of(set)).chain(pods).chain(empty.map(|claim| claim.rack.as_str()));
+    let there =
+        sets(context).map(|(_, set)| set.rack.as_str()).chain(pods).chain(empty.map(|claim| claim.rack.as_str()));
     there.filter(|rack| !context.desired.cassandra.racks.iter().any(|known| known.name == *rack)).collect()
 }
 
@@ -135,18 +132,9 @@ fn is_empty(claim: &ClaimObservation) -> bool {
 }
 
 fn delete_claim(name: &str, claim: &ClaimObservation) -> Delete {
-    Delete { kind: "PersistentVolumeClaim", name: name.to_owned(), uid: claim.uid.clone(), orphan: false }
+    Delete { kind: ChildKind::PersistentVolumeClaim, name: name.to_owned(), uid: claim.uid.clone(), orphan: false }
 }
 
-fn sets<'a>(context: &Context<'a>) -> impl Iterator<Item = (&'a str, &'a Value)> {
-    let of_kind = context.observation.children.iter().filter(|(key, _)| key.kind == "StatefulSet");
-    of_kind.map(|(key, set)| (key.name.as_str(), set))
-}
-
-fn rack_of(set: &Value) -> &str {
-    set["metadata"]["labels"][LABEL_RACK].as_str().unwrap_or_default()
-}
-
-fn class_of(set: &Value) -> Option<&str> {
-    set["spec"]["volumeClaimTemplates"][0]["spec"]["storageClassName"].as_str()
+fn sets<'a>(context: &Context<'a>) -> impl Iterator<Item = (&'a str, &'a StatefulSet)> {
+    context.observation.children.stateful_sets.iter().map(|(name, set)| (name.as_str(), set))
 }

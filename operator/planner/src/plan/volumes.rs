@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use store_crds::{DeletionPolicy, OperationKind, quantity_units};
 
 use super::draft::{Draft, operation};
@@ -13,7 +12,9 @@ use super::hold::Hold;
 use super::lost;
 use super::ring::{Membership, Node};
 use super::world::Context;
-use crate::decision::{ClaimChange, ClaimEdit, Delete};
+use crate::children::StatefulSet;
+use crate::decision::{ClaimChange, ClaimEdit};
+use crate::identity::ChildKind;
 use crate::observation::{ClaimObservation, Growth};
 
 /// Volume sizes as the StatefulSets have them, by rack; those that do not exist get the wanted one.
@@ -21,8 +22,8 @@ pub fn standing(context: &Context) -> BTreeMap<String, String> {
     let racks = context.desired.cassandra.racks.iter();
     racks
         .map(|rack| {
-            let size = context.stateful_set(&rack.name).and_then(template_size);
-            (rack.name.clone(), size.unwrap_or(&context.desired.cassandra.storage_size).to_owned())
+            let size = context.stateful_set(&rack.name).and_then(|set| set.storage_size.clone());
+            (rack.name.clone(), size.unwrap_or_else(|| context.desired.cassandra.storage_size.clone()))
         })
         .collect()
 }
@@ -138,18 +139,17 @@ pub fn is_being_lost(context: &Context, node: &Node) -> bool {
 
 /// Deletes, without its pods, one StatefulSet whose claim template has the old size.
 fn remake_next(context: &Context, draft: &mut Draft, wanted: u64) {
-    let differs = |set: &Value| template_size(set).and_then(quantity_units).is_some_and(|size| size != wanted);
+    let differs = |set: &StatefulSet| template_bytes(set).is_some_and(|size| size != wanted);
     let racks = context.desired.cassandra.racks.iter();
     let old = racks.filter_map(|rack| Some((rack, context.stateful_set(&rack.name)?))).find(|(_, set)| differs(set));
     let Some((rack, set)) = old else { return };
     let name = context.desired.stateful_set_name(&rack.name);
-    let uid = set["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
-    if draft.deletes.iter().any(|delete| delete.uid == uid) {
+    if draft.deletes(&set.uid) {
         return;
     }
     let message =
         format!("the StatefulSet of rack {} is made again with the new volume size; its pods stay", rack.name);
-    draft.deletes.push(Delete { kind: "StatefulSet", name, uid, orphan: true });
+    draft.delete_set_alone(&name, &set.uid);
     draft.operate(context, operation(context, OperationKind::GrowVolumes, message.clone()));
     draft.works.push(Hold::waiting("GrowingVolumes", message));
 }
@@ -168,10 +168,8 @@ pub fn delete_left(context: &Context, draft: &mut Draft) {
         if context.ring.find(&pod).is_some_and(|node| context.expects(node)) {
             continue;
         }
-        let again = draft.deletes.iter().any(|delete| delete.uid == claim.uid);
-        if !claim.deleting && !again {
-            let (kind, uid) = ("PersistentVolumeClaim", claim.uid.clone());
-            draft.deletes.push(Delete { kind, name: name.clone(), uid, orphan: false });
+        if !claim.deleting && !draft.deletes(&claim.uid) {
+            draft.delete(ChildKind::PersistentVolumeClaim, name, &claim.uid);
         }
         draft
             .works
@@ -179,7 +177,7 @@ pub fn delete_left(context: &Context, draft: &mut Draft) {
     }
 }
 
-/// Size of the volumes in a StatefulSet's claim template.
-pub fn template_size(set: &Value) -> Option<&str> {
-    set["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"].as_str()
+/// Bytes of the volumes in a StatefulSet's claim template.
+pub fn template_bytes(set: &StatefulSet) -> Option<u64> {
+    set.storage_size.as_deref().and_then(quantity_units)
 }

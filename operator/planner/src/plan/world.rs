@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::Value;
 use store_crds::{LostNode, OperationKind, OperationStatus};
 
 use super::ring::{Node, Ring};
 use super::wanted::Wanted;
+use crate::children::{Deployment, Job, StatefulSet};
 use crate::desired::Desired;
-use crate::observation::{ChildKey, CqlAnswer, CqlView, Observation};
+use crate::observation::{CqlAnswer, CqlView, Observation};
+use crate::resources;
 use crate::settings::Settings;
 
 /// What is known on this pass.
@@ -70,12 +71,19 @@ impl<'a> Context<'a> {
         self.ring.members().filter_map(|node| node.host_id.clone()).collect()
     }
 
-    pub fn child(&self, kind: &str, name: &str) -> Option<&'a Value> {
-        self.observation.children.get(&ChildKey { kind: kind.into(), name: name.into() })
+    /// The StatefulSet of a rack.
+    pub fn stateful_set(&self, rack: &str) -> Option<&'a StatefulSet> {
+        self.observation.children.stateful_sets.get(&self.desired.stateful_set_name(rack))
     }
 
-    pub fn stateful_set(&self, rack: &str) -> Option<&'a Value> {
-        self.child("StatefulSet", &self.desired.stateful_set_name(rack))
+    /// The Deployment of the API.
+    pub fn deployment(&self) -> Option<&'a Deployment> {
+        self.observation.children.deployments.get(&resources::api_name(self.desired))
+    }
+
+    /// A schema Job by its name.
+    pub fn job(&self, name: &str) -> Option<&'a Job> {
+        self.observation.children.jobs.get(name)
     }
 
     /// Nodes in the racks beyond their targets, or short of them.

@@ -8,6 +8,7 @@ use super::child::{Child, Fill};
 use super::meta::{self, Component};
 use crate::decision::{Origin, Shape};
 use crate::desired::Desired;
+use crate::identity::ChildKind;
 use crate::observation::SecretPurpose;
 
 /// Role that the operator itself logs in with.
@@ -114,7 +115,15 @@ pub fn build_secrets(desired: &Desired, shape: &Shape) -> Vec<Child> {
         };
         let body = json!({ "type": "Opaque", "stringData": known });
         let labels = meta::labels(desired, purpose.component());
-        meta::created_once(desired, "v1", "Secret", secret_name(desired, *purpose), labels, body, (owned, fill))
+        meta::created_once(
+            desired,
+            "v1",
+            ChildKind::Secret,
+            secret_name(desired, *purpose),
+            labels,
+            body,
+            (owned, fill),
+        )
     })
     .collect()
 }
@@ -124,7 +133,7 @@ pub fn build_record(desired: &Desired) -> Value {
     let labels = meta::labels(desired, Component::Cassandra);
     let body = json!({ "type": "Opaque" });
     let unfilled = (false, Fill::Nothing);
-    meta::created_once(desired, "v1", "Secret", record_name(desired), labels, body, unfilled).object
+    meta::created_once(desired, "v1", ChildKind::Secret, record_name(desired), labels, body, unfilled).object
 }
 
 /// Service accounts that can do nothing and whose token is mounted nowhere.
@@ -133,7 +142,7 @@ pub fn build_service_accounts(desired: &Desired) -> [Child; 2] {
         meta::applied(
             desired,
             "v1",
-            "ServiceAccount",
+            ChildKind::ServiceAccount,
             meta::component_name(desired, component),
             meta::labels(desired, component),
             json!({ "automountServiceAccountToken": false }),

@@ -10,7 +10,9 @@ use super::meta::{self, Component, env};
 use super::{access, services, telemetry};
 use crate::desired::Desired;
 use crate::digest::hash;
-use crate::observation::{HTTP_ROUTE, SecretPurpose};
+use crate::children::ANNOTATION_INPUTS;
+use crate::identity::ChildKind;
+use crate::observation::SecretPurpose;
 use crate::settings::Settings;
 
 /// User of the API's image.
@@ -29,11 +31,6 @@ const CREDENTIALS_DIR: &str = "/var/run/store/cassandra";
 const CURSOR_KEY_DIR: &str = "/var/run/store/cursor-key";
 const CA_DIR: &str = "/var/run/store/ca";
 const TOKENS_DIR: &str = "/var/run/store/tokens";
-
-/// Annotation on the API's pods: digest of what they read of Secrets when they start. Another one makes
-/// another pod, which is how a changed log-in or token reaches them all. It leads back to no value: the
-/// signing key, which is long and random, goes into it, too.
-pub const ANNOTATION_INPUTS: &str = "storemanager.io/inputs";
 
 /// Image of the API: the spec's, else the one that the operator was installed with.
 pub fn image<'a>(desired: &'a Desired, settings: &'a Settings) -> &'a str {
@@ -75,7 +72,7 @@ pub fn build_deployment(desired: &Desired, inputs: Option<&str>, settings: &Sett
         },
     });
     let name = meta::component_name(desired, Component::Api);
-    meta::applied(desired, "apps/v1", "Deployment", name, meta::labels(desired, Component::Api), body)
+    meta::applied(desired, "apps/v1", ChildKind::Deployment, name, meta::labels(desired, Component::Api), body)
 }
 
 fn container(desired: &Desired, settings: &Settings) -> Value {
@@ -206,7 +203,7 @@ pub fn build_schema_job(desired: &Desired, level: Consistency, settings: &Settin
     });
     let name = schema_job_name(desired, settings);
     let labels = meta::labels(desired, Component::Schema);
-    meta::created_once(desired, "batch/v1", "Job", name, labels, body, (true, Fill::Nothing))
+    meta::created_once(desired, "batch/v1", ChildKind::Job, name, labels, body, (true, Fill::Nothing))
 }
 
 fn pod_spec(desired: &Desired, component: Component, container: Value, settings: &Settings) -> Value {
@@ -298,7 +295,7 @@ pub fn build_ingress(desired: &Desired, ingress: &IngressSpec) -> Child {
         body["spec"]["tls"] = json!([{ "hosts": [host], "secretName": secret }]);
     }
     let labels = meta::labels(desired, Component::Api);
-    meta::applied(desired, "networking.k8s.io/v1", "Ingress", service, labels, body)
+    meta::applied(desired, "networking.k8s.io/v1", ChildKind::Ingress, service, labels, body)
 }
 
 /// The same by the Gateway API: every path of the hosts goes to the Service, which spreads it.
@@ -327,5 +324,5 @@ pub fn build_route(desired: &Desired, gateway: &GatewaySpec) -> Child {
         body["spec"]["hostnames"] = json!(gateway.hostnames);
     }
     let labels = meta::labels(desired, Component::Api);
-    meta::applied(desired, "gateway.networking.k8s.io/v1", HTTP_ROUTE, service, labels, body)
+    meta::applied(desired, "gateway.networking.k8s.io/v1", ChildKind::HttpRoute, service, labels, body)
 }

@@ -16,6 +16,7 @@ use crate::configuration::Configuration;
 use crate::decision::Shape;
 use crate::desired::{Desired, DesiredRack, Placement};
 use crate::digest::hash;
+use crate::identity::ChildKind;
 use crate::node::{files, jvm};
 use crate::settings::Settings;
 
@@ -37,7 +38,7 @@ pub fn build_configuration(desired: &Desired, settings: &Settings) -> Child {
     });
     let labels = meta::labels(desired, Component::Cassandra);
     let name = meta::configuration_name(desired, &hash);
-    meta::created_once(desired, "v1", "ConfigMap", name, labels, body, (true, Fill::Nothing))
+    meta::created_once(desired, "v1", ChildKind::ConfigMap, name, labels, body, (true, Fill::Nothing))
 }
 
 /// What the user lays over the image's own files.
@@ -62,7 +63,7 @@ pub fn build_config_map(desired: &Desired, shape: &Shape) -> Child {
     data[files::TOKEN_REPLICATION] = json!(token_replication(desired.cassandra.racks.len()).to_string());
     data[files::TRIAL] = json!(lines(&shape.trial));
     let labels = meta::labels(desired, Component::Cassandra);
-    meta::applied(desired, "v1", "ConfigMap", meta::config_map_name(desired), labels, json!({ "data": data }))
+    meta::applied(desired, "v1", ChildKind::ConfigMap, meta::config_map_name(desired), labels, json!({ "data": data }))
 }
 
 fn lines(items: &[String]) -> String {
@@ -124,7 +125,7 @@ fn build_stateful_set(
     meta::applied(
         desired,
         "apps/v1",
-        "StatefulSet",
+        ChildKind::StatefulSet,
         desired.stateful_set_name(&rack.name),
         meta::rack_labels(desired, &rack.name),
         body,
@@ -195,7 +196,10 @@ mod tests {
     fn a_configuration_is_read_again_as_it_was_written() {
         let child = build_configuration(&production(), &settings());
         let wanted = Configuration::wanted(&production(), &settings());
-        assert_eq!(Configuration::read(&child.object), Some(wanted.clone()));
+        assert_eq!(
+            Configuration::read(child.object["data"][files::CONFIGURATION].as_str().unwrap()),
+            Some(wanted.clone())
+        );
         assert_eq!(child.key.name, format!("shop-cassandra-{}", wanted.hash()));
         assert_eq!(child.object["immutable"], true);
         // and gives the template that it was made for, whatever is asked for now

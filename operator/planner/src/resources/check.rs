@@ -11,6 +11,7 @@ use super::meta::{self, Component, env};
 use super::pod::{CASSANDRA_USER, configuration_volume, copy_config, mount, node_config, read_only_mount, scratch};
 use crate::configuration::Configuration;
 use crate::desired::Desired;
+use crate::identity::ChildKind;
 use crate::node::files;
 use crate::settings::Settings;
 
@@ -89,7 +90,7 @@ pub fn build(desired: &Desired, settings: &Settings) -> Child {
     if !placement.annotations.is_empty() {
         body["metadata"]["annotations"] = json!(placement.annotations);
     }
-    meta::created_once(desired, "v1", "Pod", name(desired, &hash), labels, body, (true, Fill::Nothing))
+    meta::created_once(desired, "v1", ChildKind::Pod, name(desired, &hash), labels, body, (true, Fill::Nothing))
 }
 
 fn container(desired: &Desired, settings: &Settings) -> Value {

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::observation::{ChildKey, SecretPurpose};
+use crate::identity::{ChildKey, Uid};
+use crate::observation::SecretPurpose;
 
 /// An owned object as it is to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,9 +40,9 @@ pub enum Fill {
 pub enum Write {
     /// Server-side apply, forced, by `store_crds::FIELD_MANAGER`, to the object of the UID `live`; where none was
     /// seen a POST, so that nothing is taken that is somebody else's.
-    Apply { key: ChildKey, object: Value, live: Option<String> },
+    Apply { key: ChildKey, object: Value, live: Option<Uid> },
     /// POST; that it exists already, as this shop's, is success. `fill` as in `Mode::CreateOnce`.
     Create { key: ChildKey, object: Value, fill: Fill },
     /// DELETE with this UID as precondition: the object is no longer wanted.
-    Delete { key: ChildKey, uid: String },
+    Delete { key: ChildKey, uid: Uid },
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use store_crds::{ANNOTATION_APPLIED_HASH, canonical_quantity};
 
 use super::child::{Child, Mode, Write};
-use crate::observation::ChildKey;
+use crate::identity::{ChildKey, ChildKind, Uid};
 
 /// Fields that tell the items of a list apart, the most telling first. Lists of other items are
 /// one value to the API server.
@@ -20,18 +20,15 @@ const ITEM_KEYS: [&str; 4] = ["mountPath", "name", "uid", "topologyKey"];
 const QUANTITIES: [&str; 4] = ["requests", "limits", "sizeLimit", "storage"];
 
 /// Kinds that are deleted when they are no longer rendered.
-const PRUNED: [&str; 2] = ["Ingress", crate::observation::HTTP_ROUTE];
+const PRUNED: [ChildKind; 2] = [ChildKind::Ingress, ChildKind::HttpRoute];
 
 /// Requests that make the live objects as rendered, in the order of `wanted`. Nothing is deleted
 /// when nothing is rendered, which is how a pass says that it leaves the objects alone.
 pub fn diff(wanted: &[Child], live: &BTreeMap<ChildKey, Value>) -> Vec<Write> {
     let pruned = live.iter().filter(|(key, _)| {
-        !wanted.is_empty() && PRUNED.contains(&key.kind.as_str()) && !wanted.iter().any(|child| child.key == **key)
+        !wanted.is_empty() && PRUNED.contains(&key.kind) && !wanted.iter().any(|child| child.key == **key)
     });
-    let deletes = pruned.filter_map(|(key, object)| {
-        let uid = object.pointer("/metadata/uid")?.as_str()?.to_owned();
-        Some(Write::Delete { key: key.clone(), uid })
-    });
+    let deletes = pruned.filter_map(|(key, object)| Some(Write::Delete { key: key.clone(), uid: uid(object)? }));
     wanted.iter().filter_map(|child| write(child, live.get(&child.key))).chain(deletes).collect()
 }
 
@@ -46,10 +43,13 @@ fn write(child: &Child, live: Option<&Value>) -> Option<Write> {
         (Mode::Apply, Some(live)) => {
             let object = with_immutable_fields(&child.object, live);
             let same_rendering = applied_hash(&object).is_some() && applied_hash(&object) == applied_hash(live);
-            let uid = live.pointer("/metadata/uid").and_then(Value::as_str).map(str::to_owned);
-            (!same_rendering || !holds(live, &object)).then_some(Write::Apply { key, object, live: uid })
+            (!same_rendering || !holds(live, &object)).then(|| Write::Apply { key, object, live: uid(live) })
         }
     }
+}
+
+fn uid(object: &Value) -> Option<Uid> {
+    Uid::new(object.pointer("/metadata/uid")?.as_str()?)
 }
 
 fn applied_hash(object: &Value) -> Option<&str> {

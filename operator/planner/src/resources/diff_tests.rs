@@ -21,7 +21,8 @@ fn case(kind: &str) -> Case {
 
 fn child(object: &Value, mode: Mode) -> Child {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let key = ChildKey { kind: text(&object["kind"]), name: text(&object["metadata"]["name"]) };
+    let kind = ChildKind::ALL.into_iter().find(|kind| object["kind"] == kind.as_str()).unwrap();
+    let key = ChildKey::new(kind, text(&object["metadata"]["name"]));
     Child { key, object: object.clone(), mode }
 }
 
@@ -189,7 +190,7 @@ fn an_ingress_that_is_no_longer_wanted_goes_by_its_uid_and_nothing_else_does() {
     let policy = case("NetworkPolicy");
     let wanted = [child(&policy.rendered, Mode::Apply)];
     let ingress = case("Ingress").live;
-    let uid = ingress["metadata"]["uid"].as_str().unwrap().to_owned();
+    let uid = Uid::new(ingress["metadata"]["uid"].as_str().unwrap()).unwrap();
     assert_eq!(diff(&wanted, &live), [Write::Delete { key: child(&ingress, Mode::Apply).key, uid }]);
     assert_eq!(diff(&[], &live), [], "an empty rendering says nothing about what is wanted");
 }

@@ -7,7 +7,7 @@ use store_crds::{ANNOTATION_APPLIED_HASH, FIELD_MANAGER, GROUP, LABEL_COMPONENT,
 use super::child::{Child, Fill, Mode};
 use crate::desired::{Desired, Placement};
 use crate::digest::hash;
-use crate::observation::ChildKey;
+use crate::identity::{ChildKey, ChildKind};
 use crate::settings::UserIds;
 
 /// What a pod or object is for; the value of the label `app.kubernetes.io/component`.
@@ -81,20 +81,27 @@ fn with_rack(mut labels: Value, rack: &str) -> Value {
 }
 
 /// An object that is kept as rendered, owned by the StoreCluster.
-pub fn applied(desired: &Desired, api_version: &str, kind: &str, name: String, labels: Value, body: Value) -> Child {
+pub fn applied(
+    desired: &Desired,
+    api_version: &str,
+    kind: ChildKind,
+    name: String,
+    labels: Value,
+    body: Value,
+) -> Child {
     let mut object = object(desired, api_version, kind, &name, labels, body);
     object["metadata"]["ownerReferences"] = owner_references(desired);
     // over the whole object before the annotation itself is on it
     let digest = hash(&object);
     object["metadata"]["annotations"][ANNOTATION_APPLIED_HASH] = json!(digest);
-    Child { key: key(kind, name), object, mode: Mode::Apply }
+    Child { key: ChildKey { kind, name }, object, mode: Mode::Apply }
 }
 
 /// An object that is made when it is missing and then left alone.
 pub fn created_once(
     desired: &Desired,
     api_version: &str,
-    kind: &str,
+    kind: ChildKind,
     name: String,
     labels: Value,
     body: Value,
@@ -104,21 +111,17 @@ pub fn created_once(
     if owned {
         object["metadata"]["ownerReferences"] = owner_references(desired);
     }
-    Child { key: key(kind, name), object, mode: Mode::CreateOnce { fill } }
+    Child { key: ChildKey { kind, name }, object, mode: Mode::CreateOnce { fill } }
 }
 
-fn object(desired: &Desired, api_version: &str, kind: &str, name: &str, labels: Value, body: Value) -> Value {
+fn object(desired: &Desired, api_version: &str, kind: ChildKind, name: &str, labels: Value, body: Value) -> Value {
     let mut object = body;
     object["apiVersion"] = json!(api_version);
-    object["kind"] = json!(kind);
+    object["kind"] = json!(kind.as_str());
     object["metadata"]["name"] = json!(name);
     object["metadata"]["namespace"] = json!(desired.namespace);
     object["metadata"]["labels"] = labels;
     object
-}
-
-fn key(kind: &str, name: String) -> ChildKey {
-    ChildKey { kind: kind.to_owned(), name }
 }
 
 fn owner_references(desired: &Desired) -> Value {

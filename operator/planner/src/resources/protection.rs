@@ -9,6 +9,7 @@ use store_crds::{
 use super::child::Child;
 use super::meta::{self, Component};
 use crate::desired::Desired;
+use crate::identity::ChildKind;
 use crate::settings::Settings;
 
 /// At most one pod of a component is evicted at a time.
@@ -29,7 +30,7 @@ pub fn build_disruption_budgets(desired: &Desired) -> [Child; 2] {
         meta::applied(
             desired,
             "policy/v1",
-            "PodDisruptionBudget",
+            ChildKind::PodDisruptionBudget,
             meta::component_name(desired, component),
             meta::labels(desired, component),
             body,
@@ -91,7 +92,7 @@ pub fn build_network_policies(desired: &Desired, settings: &Settings) -> [Child;
         meta::applied(
             desired,
             "networking.k8s.io/v1",
-            "NetworkPolicy",
+            ChildKind::NetworkPolicy,
             meta::component_name(desired, component),
             meta::labels(desired, component),
             body,

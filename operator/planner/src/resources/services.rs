@@ -7,6 +7,7 @@ use super::child::Child;
 use super::meta::{self, Component};
 use crate::accepted::ANNOTATION_ACCEPTED_SPEC;
 use crate::desired::Desired;
+use crate::identity::ChildKind;
 
 /// Name of the headless Service that names every Cassandra pod, ready or not.
 pub fn headless_name(desired: &Desired) -> String {
@@ -66,7 +67,7 @@ pub fn build_api(desired: &Desired) -> Child {
 }
 
 fn service(desired: &Desired, name: String, component: Component, body: Value) -> Child {
-    meta::applied(desired, "v1", "Service", name, meta::labels(desired, component), body)
+    meta::applied(desired, "v1", ChildKind::Service, name, meta::labels(desired, component), body)
 }
 
 fn port(name: &str, port: i32, target: i32) -> Value {

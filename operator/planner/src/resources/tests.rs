@@ -13,8 +13,11 @@ use store_crds::{Consistency, StoreCluster};
 
 use super::*;
 use crate::decision::{ApiShape, Origin};
-use crate::observation::{ChildKey, SecretPurpose};
+use crate::identity::{ChildKey, ChildKind, Uid};
+use crate::observation::SecretPurpose;
 use crate::settings::UserIds;
+
+const UID: &str = "1b4e28ba-2fa1-11d2-883f-0016d3cca427";
 
 pub fn settings() -> Settings {
     Settings {
@@ -33,11 +36,11 @@ pub fn desired(spec: Value) -> Desired {
     let store: StoreCluster = serde_json::from_value(json!({
         "apiVersion": "storemanager.io/v1alpha1",
         "kind": "StoreCluster",
-        "metadata": {"name": "shop", "namespace": "default", "uid": "1b4e28ba-2fa1-11d2-883f-0016d3cca427"},
+        "metadata": {"name": "shop", "namespace": "default", "uid": UID},
         "spec": spec,
     }))
     .unwrap();
-    Desired::read(&store, None)
+    Desired::read(&store, Uid::new(UID).unwrap(), None)
 }
 
 pub fn production() -> Desired {
@@ -187,7 +190,7 @@ fn no_password_is_in_any_object_but_as_a_name_of_a_key() {
         let named = text.replace("CASSANDRA_PASSWORD_FILE", "").replace("/password\"", "");
         assert!(!named.contains("password"), "{:?}", child.key);
         if let Mode::CreateOnce { fill } = &child.mode {
-            assert!(child.key.kind != "Secret" || *fill != Fill::Nothing);
+            assert!(child.key.kind != ChildKind::Secret || *fill != Fill::Nothing);
         }
     }
 }
@@ -283,10 +286,10 @@ fn every_pod_runs_where_the_spec_wants_it_and_bears_what_it_adds() {
 fn the_api_trusts_the_authorities_and_asks_by_the_proxy_that_the_spec_names() {
     let api = |spec: Value| {
         let children = build(&desired(spec), &shape(&[("rack1", 1)], &["shop-cassandra-rack1-0"]), &settings());
-        let of = |kind: &str| {
+        let of = |kind: ChildKind| {
             children.iter().find(|child| child.key.kind == kind).unwrap().object["spec"]["template"].clone()
         };
-        (of("Deployment").to_string(), of("Job").to_string())
+        (of(ChildKind::Deployment).to_string(), of(ChildKind::Job).to_string())
     };
     let (pod, job) = api(json!({"api": {"caConfigMapName": "company-ca", "proxy": {"url": "http://proxy:3128"}}}));
     for told in [
@@ -321,12 +324,15 @@ fn nothing_is_built_from_a_shape_that_says_so() {
 #[test]
 fn api_and_schema_job_come_when_the_shape_has_them() {
     let early = Shape { migrate: None, api: None, ..shape(&[("rack1", 1)], &[]) };
-    let kinds: BTreeMap<String, usize> =
+    let kinds: BTreeMap<ChildKind, usize> =
         build(&desired(json!({})), &early, &settings()).into_iter().fold(BTreeMap::new(), |mut kinds, child| {
             *kinds.entry(child.key.kind).or_default() += 1;
             kinds
         });
-    assert_eq!((kinds.get("Job"), kinds.get("Deployment"), kinds.get("StatefulSet")), (None, None, Some(&1)));
+    assert_eq!(
+        [ChildKind::Job, ChildKind::Deployment, ChildKind::StatefulSet].map(|kind| kinds.get(&kind).copied()),
+        [None, None, Some(1)]
+    );
 }
 
 #[test]
@@ -378,10 +384,11 @@ fn the_api_is_told_who_may_use_it_and_holds_no_tokens_that_it_does_not_ask_for()
         let desired = desired(json!({"api": {"auth": auth}}));
         assert!(desired.refused.is_empty(), "{:?}", desired.refused);
         let children = build(&desired, &shape(&[("rack1", 1)], &["shop-cassandra-rack1-0"]), &settings());
-        let of =
-            |kind: &str, name: &str| children.iter().find(|child| child.key.kind == kind && child.key.name == name);
+        let of = |kind: ChildKind, name: &str| {
+            children.iter().find(|child| child.key.kind == kind && child.key.name == name)
+        };
         assert_eq!(access::purposes(&desired).contains(&SecretPurpose::ApiTokens), tokens);
-        let deployment = &of("Deployment", "shop-api").unwrap().object;
+        let deployment = &of(ChildKind::Deployment, "shop-api").unwrap().object;
         let pod = &deployment["spec"]["template"]["spec"];
         assert_eq!(pod["volumes"].to_string().contains("shop-api-tokens"), tokens);
         let variables = pod["containers"][0]["env"].as_array().unwrap().iter();
@@ -396,7 +403,7 @@ fn the_api_is_told_who_may_use_it_and_holds_no_tokens_that_it_does_not_ask_for()
             })
             .collect();
         assert_eq!(variables, told);
-        if let Some(secret) = of("Secret", "shop-api-tokens") {
+        if let Some(secret) = of(ChildKind::Secret, "shop-api-tokens") {
             let random = vec!["seller", "director", "supplier", "admin"];
             assert_eq!(secret.mode, Mode::CreateOnce { fill: Fill::Random(random) });
         }

@@ -7,6 +7,7 @@ use super::Simulation;
 use super::operator::Fault;
 use super::ring::Process;
 use super::stories::{degraded, settled, spec};
+use crate::identity::Uid;
 
 fn heap(mib: u32) -> Value {
     let mut spec = spec(3, 3, 3);
@@ -19,7 +20,7 @@ fn progressing(simulation: &Simulation) -> String {
     plan.report.progressing.as_ref().map(|(reason, message)| format!("{reason}: {message}")).unwrap_or_default()
 }
 
-fn uids(simulation: &Simulation) -> Vec<String> {
+fn uids(simulation: &Simulation) -> Vec<Uid> {
     simulation.world.pods.values().map(|pod| pod.seen.uid.clone()).collect()
 }
 

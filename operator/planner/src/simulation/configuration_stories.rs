@@ -8,8 +8,8 @@ use super::operator::Fault;
 use super::ring::Process;
 use super::stories::{degraded, settled, spec};
 use super::world::{BAD_OPTION, MISSING_IMAGE, Pod, REFUSED_OPTION};
+use crate::identity::{ChildKey, ChildKind, Uid};
 use crate::node::files;
-use crate::observation::ChildKey;
 
 const PODS: [&str; 3] = ["shop-cassandra-a-0", "shop-cassandra-b-0", "shop-cassandra-c-0"];
 
@@ -22,7 +22,7 @@ fn bad(racks: usize) -> Value {
     with(spec(3, racks, 3), "jvmOptions", json!([BAD_OPTION]))
 }
 
-fn uids(simulation: &Simulation) -> Vec<String> {
+fn uids(simulation: &Simulation) -> Vec<Uid> {
     simulation.world.pods.values().map(|pod| pod.seen.uid.clone()).collect()
 }
 
@@ -252,7 +252,7 @@ fn nodes_from_before_there_were_several_configurations_are_not_restarted_and_kee
     assert_eq!(uids(&simulation), before, "none is restarted");
     // each reads the one ConfigMap that it knows when its machine restarts, whatever is tried
     let data = |simulation: &Simulation| {
-        let key = ChildKey { kind: "ConfigMap".into(), name: "shop-cassandra".into() };
+        let key = ChildKey { kind: ChildKind::ConfigMap, name: "shop-cassandra".into() };
         simulation.world.objects[&key]["data"].clone()
     };
     assert!(data(&simulation)[files::JVM_OPTIONS].is_string());
@@ -277,13 +277,13 @@ fn as_made_before(simulation: &mut Simulation) {
     let configuration = world.objects.values().find(|object| kept(object).is_some()).unwrap()["data"].clone();
     world.objects.retain(|_, object| kept(object).is_none());
     for (key, object) in &mut world.objects {
-        match key.kind.as_str() {
-            "ConfigMap" if key.name == "shop-cassandra" => {
+        match key.kind {
+            ChildKind::ConfigMap if key.name == "shop-cassandra" => {
                 for name in [files::OVERRIDES, files::JVM_OPTIONS] {
                     object["data"][name] = configuration[name].clone();
                 }
             }
-            "StatefulSet" => {
+            ChildKind::StatefulSet => {
                 let template = &mut object["spec"]["template"];
                 template["metadata"]["annotations"].as_object_mut().unwrap().remove(ANNOTATION_CONFIGURATION);
                 let volumes = template["spec"]["volumes"].as_array_mut().unwrap();

@@ -7,6 +7,7 @@ use super::Simulation;
 use super::operator::Fault;
 use super::ring::Process;
 use super::stories::{degraded, settled, spec, until};
+use crate::identity::ChildKind;
 
 fn heap(size: i32, racks: usize, factor: i32, mib: u32) -> Value {
     let mut spec = spec(size, racks, factor);
@@ -25,7 +26,7 @@ fn joins(simulation: &Simulation) -> bool {
 /// A join is in the memory, and its StatefulSet may not be written.
 fn refused_join(size: i32) -> Simulation {
     let mut simulation = settled(size, 1, 1);
-    simulation.world.refusing.insert("StatefulSet".to_owned(), 10_000);
+    simulation.world.refusing.insert(ChildKind::StatefulSet, 10_000);
     simulation.world.set_spec(spec(size + 1, 1, 1));
     until(&mut simulation, "the join is written down", joins);
     simulation.steps(5).unwrap();

@@ -6,6 +6,7 @@ use store_crds::DebtKind;
 use super::Simulation;
 use super::stories::{settled, spec};
 use crate::decision::RingAction;
+use crate::identity::ChildKind;
 
 fn members(simulation: &Simulation) -> usize {
     simulation.world.ring.members.len()
@@ -78,7 +79,7 @@ fn a_schema_job_that_fails_or_hangs_keeps_the_ring_small_for_a_minute_only() {
     assert_eq!(hanging.world.pods.len(), 1, "the tables are waited for");
     hanging.steps(75).unwrap();
     assert_eq!(members(&hanging), 3);
-    assert_eq!(hanging.world.of_kind("Deployment").count(), 0);
+    assert_eq!(hanging.world.of_kind(ChildKind::Deployment).count(), 0);
     hanging.world.hanging_jobs = false;
     hanging.settle().unwrap();
 }
@@ -88,10 +89,10 @@ fn the_pods_of_the_api_start_once_a_quorum_could_answer_them() {
     let mut simulation = Simulation::new(spec(3, 3, 3));
     until_pods(&mut simulation, 2);
     simulation.steps(1).unwrap();
-    assert_eq!(simulation.world.of_kind("Deployment").count(), 0);
+    assert_eq!(simulation.world.of_kind(ChildKind::Deployment).count(), 0);
     until_pods(&mut simulation, 3);
     simulation.steps(1).unwrap();
-    assert_eq!((members(&simulation), simulation.world.of_kind("Deployment").count()), (2, 1));
+    assert_eq!((members(&simulation), simulation.world.of_kind(ChildKind::Deployment).count()), (2, 1));
 }
 
 #[test]

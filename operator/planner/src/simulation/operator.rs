@@ -10,13 +10,15 @@ use super::ring::{TrueRing, cql};
 use super::secrets;
 use super::tasks::Tasks;
 use super::world::World;
+use crate::children::Children;
 use crate::decision::{ClaimEdit, Delete, Plan, RingAction, Shape};
 use crate::desired::Desired;
 use crate::effects::{self, Course, Effect};
+use crate::identity::{ChildKey, ChildKind, Uid};
 use crate::logins::Logins;
 use crate::observation::{
-    Cause, CheckObservation, ChildKey, CqlAnswer, EvictionRefused, IssuerAnswer, NodeAnswer, Observation,
-    PodObservation, SecretPurpose, StoreIdentity, TaskKind,
+    Cause, CheckObservation, CqlAnswer, EvictionRefused, IssuerAnswer, NodeAnswer, Observation, PodObservation,
+    SecretPurpose, StoreIdentity, TaskKind,
 };
 use crate::ownership::{self, Standing, standing};
 use crate::plan::plan;
@@ -65,7 +67,10 @@ impl std::fmt::Debug for Fault {
 struct Cache {
     /// Of the objects.
     version: Option<u64>,
-    children: BTreeMap<ChildKey, Value>,
+    /// All that bear the store's label.
+    labelled: BTreeMap<ChildKey, Value>,
+    /// The UID of the store, those of them that are its own, and what decisions need of these.
+    own: Option<(Uid, BTreeMap<ChildKey, Value>, Children)>,
     pods: BTreeMap<String, PodObservation>,
     checks: BTreeMap<String, CheckObservation>,
 }
@@ -134,7 +139,8 @@ impl Operator {
         self.writes.clear();
         if !fault.stale {
             if self.cache.version != Some(world.version) {
-                self.cache.children = world.labelled();
+                self.cache.labelled = world.labelled();
+                self.cache.own = None;
                 self.cache.version = Some(world.version);
             }
             self.cache.pods = seen_pods(world);
@@ -145,18 +151,22 @@ impl Operator {
             self.refusals = (uid(&store).to_owned(), Refusals::default());
         }
         let mut cache = std::mem::take(&mut self.cache);
-        cache.children = ownership::ours(&identity(&store), cache.children);
+        let (_, own, children) = cache.own.take().filter(|(of, ..)| of.as_str() == uid(&store)).unwrap_or_else(|| {
+            let own = ownership::ours(&identity(&store), cache.labelled.clone());
+            let children = Children::read(&own);
+            (identity(&store).uid, own, children)
+        });
         let version = cache.version;
-        let accepted = crate::accepted::accepted_spec(&cache.children, "shop", uid(&store));
+        let accepted = crate::accepted::accepted_spec(&own, "shop", uid(&store));
         let desired = self.read(&store, accepted.as_deref());
         let judged = secrets::judged(world, &desired, &self.remembered);
         if !judged.kept.is_empty() {
             self.remembered.clone_from(&judged.kept);
         }
-        let observation = self.observe(world, &desired, cache, &judged, fault.silent);
+        let observation = self.observe(world, &desired, (&cache, children), &judged, fault.silent);
 
         let plan = plan(&desired, &observation, &settings());
-        let writes = self.diff(&desired, &plan.shape, &observation.children, version);
+        let writes = self.diff(&desired, &plan.shape, &own, version);
         let plan = plan.with_writes(&writes);
         let after = status::status(&desired, &observation, &plan);
         let mut steps = Vec::new();
@@ -203,8 +213,8 @@ impl Operator {
         }
         ended &= course.is_whole();
         self.last = ended.then_some(plan);
-        let Observation { children, pods, checks, .. } = observation;
-        self.cache = Cache { version, children, pods, checks };
+        cache.own = Some((identity(&store).uid, own, observation.children));
+        self.cache = cache;
     }
 
     /// The spec as it is read; reading is a good part of a pass, and most find the same spec.
@@ -213,9 +223,9 @@ impl Operator {
         let carried_out = store.status.as_ref().and_then(|status| status.carried_out.clone());
         let read = Read { generation, accepted: accepted.map(str::to_owned), carried_out };
         match &self.read {
-            Some((of, desired)) if *of == read && desired.uid == uid(store) => desired.clone(),
+            Some((of, desired)) if *of == read && desired.uid.as_str() == uid(store) => desired.clone(),
             _ => {
-                let desired = Desired::read(store, accepted);
+                let desired = Desired::read(store, identity(store).uid, accepted);
                 self.read = Some((read, desired.clone()));
                 desired
             }
@@ -240,7 +250,14 @@ impl Operator {
         writes
     }
 
-    fn observe(&self, world: &World, desired: &Desired, cache: Cache, judged: &Judged, silent: u8) -> Observation {
+    fn observe(
+        &self,
+        world: &World,
+        desired: &Desired,
+        (cache, children): (&Cache, Children),
+        judged: &Judged,
+        silent: u8,
+    ) -> Observation {
         let store = world.store.as_ref().unwrap();
         let mut views = world.views();
         views.retain(|pod, _| cache.pods.contains_key(pod));
@@ -265,19 +282,19 @@ impl Operator {
             _ => CqlAnswer::Unreachable("time-out".into()),
         };
         let cql = secrets::at_the_door(world, judged, cql);
-        let missing = unmade::missing(&cache.children, &cache.pods).into_values().flatten();
+        let missing = unmade::missing(&children, &cache.pods).into_values().flatten();
         let refused = |pod: String| (world.unmakable > 0).then(|| (pod, "exceeded quota: stop".to_owned()));
         let unmade = missing.filter_map(refused).collect();
         Observation {
             now: world.now,
             store: identity(store),
             status: store.status.clone().unwrap_or_default(),
-            children: cache.children,
+            children,
             secrets: judged.facts.clone(),
             record: judged.record.clone(),
             api_inputs: judged.api_inputs.clone(),
-            pods: cache.pods,
-            checks: cache.checks,
+            pods: cache.pods.clone(),
+            checks: cache.checks.clone(),
             claims: world.claims.clone(),
             views,
             cql,
@@ -351,7 +368,7 @@ impl Operator {
         effect: Effect,
         fault: &Fault,
     ) -> Result<(), Failure> {
-        if let Some(words) = effect.deed().object.and_then(|object| world.refuses(&object.kind)) {
+        if let Some(words) = effect.deed().object.and_then(|object| world.refuses(object.kind)) {
             return Err(Failure::Refused(Cause::Refused, words));
         }
         match effect {
@@ -408,14 +425,13 @@ impl Operator {
         kept: &Logins,
         write: Write,
     ) -> Result<(), Failure> {
-        let kind = |key: &ChildKey| format!("{} {}", key.kind, key.name);
         self.writes.push(match &write {
-            Write::Apply { key, object, .. } => format!("apply {} {}", kind(key), object["spec"]["replicas"]),
-            Write::Create { key, .. } => format!("create {}", kind(key)),
-            Write::Delete { key, .. } => format!("delete {}", kind(key)),
+            Write::Apply { key, object, .. } => format!("apply {} {}", key, object["spec"]["replicas"]),
+            Write::Create { key, .. } => format!("create {}", key),
+            Write::Delete { key, .. } => format!("delete {}", key),
         });
         if let Write::Apply { key, .. } | Write::Create { key, .. } = &write {
-            let own = world.objects.get(key).filter(|_| key.kind != "Secret");
+            let own = world.objects.get(key).filter(|_| key.kind != ChildKind::Secret);
             let there = world.foreign.get(key).or(own).map(|object| standing(&observation.store, object));
             match there {
                 None => {}
@@ -435,13 +451,13 @@ impl Operator {
                 let uid = world.objects.get(&key).map(|live| live["metadata"]["uid"].clone());
                 let before = world.objects.get(&key).cloned().unwrap_or(Value::Null);
                 let replicas = |object: &Value| object["spec"]["replicas"].as_i64().unwrap_or(0);
-                if key.kind == "StatefulSet" && replicas(&object) < replicas(&before) {
+                if key.kind == ChildKind::StatefulSet && replicas(&object) < replicas(&before) {
                     if observation.pods != seen_pods(world) {
                         return Err(Failure::Race);
                     }
                     super::safety::check_shrink(world, &key.name, replicas(&object));
                 }
-                if key.kind == "Deployment" {
+                if key.kind == ChildKind::Deployment {
                     super::safety::check_deployment(world, &object);
                     secrets::check_roll(world, &before, &object);
                 }
@@ -456,18 +472,18 @@ impl Operator {
                 }
                 world.objects.insert(key, object);
             }
-            Write::Create { key, object, .. } if key.kind == "Pod" => world.make_check(&key.name, &object),
+            Write::Create { key, object, .. } if key.kind == ChildKind::Pod => world.make_check(&key.name, &object),
             Write::Create { key, mut object, fill } => {
                 if world.objects.contains_key(&key) {
                     return Ok(());
                 }
                 secrets::fill(world, &mut object, &fill, kept);
-                if key.kind == "Job" {
+                if key.kind == ChildKind::Job {
                     super::safety::check_job(world);
                 }
                 object["metadata"]["uid"] = json!(world.uid());
                 object["metadata"]["creationTimestamp"] = json!(world.now.to_string());
-                if key.kind == "Secret" {
+                if key.kind == ChildKind::Secret {
                     world.backups.entry(key.clone()).or_insert_with(|| object.clone());
                 }
                 world.objects.insert(key, object);
@@ -493,10 +509,10 @@ impl Operator {
     ) -> Result<(), Failure> {
         self.writes.push(format!("{delete:?}"));
         match delete.kind {
-            "Pod" if world.checks.contains_key(&delete.name) => {
+            ChildKind::Pod if world.checks.contains_key(&delete.name) => {
                 world.checks.retain(|name, check| *name != delete.name || check.seen.uid != delete.uid);
             }
-            "Pod" => {
+            ChildKind::Pod => {
                 if observation.pods != seen_pods(world) {
                     return Err(Failure::Race);
                 }
@@ -514,25 +530,25 @@ impl Operator {
                 super::safety::check_pod_delete(world, &delete.name);
                 world.terminate(&delete.name);
             }
-            "PersistentVolumeClaim" => {
+            ChildKind::PersistentVolumeClaim => {
                 let claim = world.claims.get(&delete.name).filter(|claim| claim.uid == delete.uid);
                 let claim = claim.ok_or(Failure::Race)?.clone();
                 super::safety::check_claim_delete(world, desired, &delete.name, &claim);
                 world.claims.entry(delete.name.clone()).and_modify(|claim| claim.deleting = true);
             }
             kind => {
-                let key = ChildKey { kind: kind.into(), name: delete.name.clone() };
+                let key = ChildKey { kind, name: delete.name.clone() };
                 let live = world.objects.get(&key).ok_or(Failure::Race)?;
                 if live["metadata"]["uid"] != delete.uid.as_str() {
                     return Err(Failure::Race);
                 }
-                let guarded = kind == "StatefulSet" && !delete.orphan && !world.is_being_deleted();
+                let guarded = kind == ChildKind::StatefulSet && !delete.orphan && !world.is_being_deleted();
                 if guarded && observation.pods != seen_pods(world) {
                     return Err(Failure::Race);
                 }
                 world.objects.remove(&key);
                 world.version += 1;
-                if kind == "StatefulSet" && !delete.orphan {
+                if kind == ChildKind::StatefulSet && !delete.orphan {
                     super::safety::check_set_delete(world, &delete.name);
                     world.pods.retain(|pod, _| !pod.starts_with(&format!("{}-", delete.name)));
                 }
@@ -542,10 +558,10 @@ impl Operator {
     }
 
     /// The budget of disruptions has nothing left.
-    fn refuse(&mut self, uid: &str, world: &World) {
-        let since = self.refused.as_ref().filter(|before| before.uid == uid).map_or(world.now, |before| before.since);
+    fn refuse(&mut self, uid: &Uid, world: &World) {
+        let since = self.refused.as_ref().filter(|before| before.uid == *uid).map_or(world.now, |before| before.since);
         let words = "Cannot evict pod as it would violate the pod's disruption budget.".to_owned();
-        self.refused = Some(EvictionRefused { uid: uid.to_owned(), words, since, at: world.now });
+        self.refused = Some(EvictionRefused { uid: uid.clone(), words, since, at: world.now });
     }
 
     fn act(
@@ -599,7 +615,7 @@ fn identity(store: &StoreCluster) -> StoreIdentity {
     StoreIdentity {
         namespace: "default".into(),
         name: "shop".into(),
-        uid: uid(store).to_owned(),
+        uid: Uid::new(uid(store)).unwrap(),
         generation: store.metadata.generation.unwrap_or_default(),
         deletion_requested: store.metadata.deletion_timestamp.is_some(),
         has_finalizer: store.metadata.finalizers.iter().flatten().count() > 0,

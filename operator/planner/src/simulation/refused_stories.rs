@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Simulation;
 use super::operator::Fault;
 use super::stories::{degraded, settled, spec};
-use crate::observation::ChildKey;
+use crate::identity::{ChildKey, ChildKind, Uid};
 
 /// Ticks of two seconds in which whatever is wrong has to be told.
 const TOLD: usize = 10;
@@ -16,8 +16,8 @@ fn with_ingress(mut spec: Value) -> Value {
     spec
 }
 
-fn exists(simulation: &Simulation, kind: &str, name: &str) -> bool {
-    simulation.world.objects.contains_key(&ChildKey { kind: kind.into(), name: name.into() })
+fn exists(simulation: &Simulation, kind: ChildKind, name: &str) -> bool {
+    simulation.world.objects.contains_key(&ChildKey::new(kind, name))
 }
 
 fn progressing(simulation: &Simulation) -> String {
@@ -29,7 +29,7 @@ fn progressing(simulation: &Simulation) -> String {
 #[test]
 fn a_refused_ingress_is_told_and_the_shop_is_founded_and_grows_without_it() {
     let mut simulation = Simulation::new(with_ingress(spec(1, 1, 1)));
-    simulation.world.refusing.insert("Ingress".into(), 400);
+    simulation.world.refusing.insert(ChildKind::Ingress, 400);
     simulation.steps(TOLD).unwrap();
     let told = degraded(&simulation);
     assert!(told.starts_with("True WriteRefused: could not write Ingress shop-api: admission webhook"), "{told}");
@@ -37,19 +37,19 @@ fn a_refused_ingress_is_told_and_the_shop_is_founded_and_grows_without_it() {
     simulation.world.set_spec(with_ingress(spec(3, 1, 3)));
     simulation.steps(200).unwrap();
     assert_eq!(simulation.world.live_members(), 3, "the ring goes on");
-    assert!(exists(&simulation, "Deployment", "shop-api"), "and so does the API");
+    assert!(exists(&simulation, ChildKind::Deployment, "shop-api"), "and so does the API");
     assert!(degraded(&simulation).contains("WriteRefused"), "{}", degraded(&simulation));
     assert!(progressing(&simulation).starts_with("True WriteRefused for 2"), "{}", progressing(&simulation));
     simulation.world.refusing.clear();
     simulation.settle().unwrap();
-    assert!(exists(&simulation, "Ingress", "shop-api"));
+    assert!(exists(&simulation, ChildKind::Ingress, "shop-api"));
     assert!(degraded(&simulation).starts_with("False"), "{}", degraded(&simulation));
 }
 
 #[test]
 fn a_refused_stateful_set_is_told_and_the_api_goes_on() {
     let mut simulation = settled(3, 3, 3);
-    simulation.world.refusing.insert("StatefulSet".into(), 200);
+    simulation.world.refusing.insert(ChildKind::StatefulSet, 200);
     let mut next = spec(3, 3, 3);
     next["cassandra"]["heap"] = json!("300Mi");
     next["api"]["replicas"] = json!(2);
@@ -60,7 +60,7 @@ fn a_refused_stateful_set_is_told_and_the_api_goes_on() {
     assert!(progressing(&simulation).starts_with("True"), "{}", progressing(&simulation));
     simulation.steps(40).unwrap();
     assert_eq!(simulation.world.live_members(), 3, "no node is taken down for a template that is not there");
-    let deployment = simulation.world.of_kind("Deployment").next().unwrap();
+    let deployment = simulation.world.of_kind(ChildKind::Deployment).next().unwrap();
     assert_eq!(deployment["spec"]["replicas"], 2, "the API goes on");
     simulation.world.refusing.clear();
     simulation.settle().unwrap();
@@ -69,14 +69,14 @@ fn a_refused_stateful_set_is_told_and_the_api_goes_on() {
 #[test]
 fn a_node_is_neither_started_nor_replaced_while_its_configuration_is_refused() {
     let mut simulation = settled(2, 1, 1);
-    simulation.world.refusing.insert("ConfigMap".into(), 120);
+    simulation.world.refusing.insert(ChildKind::ConfigMap, 120);
     let mut next = spec(3, 1, 1);
     next["cassandra"]["heap"] = json!("300Mi");
     next["cassandra"]["jvmOptions"] = json!(["-Da=b"]);
     simulation.world.set_spec(next);
-    let before: Vec<String> = simulation.world.pods.values().map(|pod| pod.seen.uid.clone()).collect();
+    let before: Vec<Uid> = simulation.world.pods.values().map(|pod| pod.seen.uid.clone()).collect();
     simulation.steps(100).unwrap();
-    let after: Vec<String> = simulation.world.pods.values().map(|pod| pod.seen.uid.clone()).collect();
+    let after: Vec<Uid> = simulation.world.pods.values().map(|pod| pod.seen.uid.clone()).collect();
     assert_eq!(before, after);
     assert!(degraded(&simulation).contains("could not write ConfigMap"), "{}", degraded(&simulation));
     simulation.settle().unwrap();
@@ -84,12 +84,12 @@ fn a_node_is_neither_started_nor_replaced_while_its_configuration_is_refused() {
 
 #[test]
 fn a_refused_budget_or_policy_stops_neither_ring_nor_api() {
-    for kind in ["PodDisruptionBudget", "NetworkPolicy"] {
+    for kind in [ChildKind::PodDisruptionBudget, ChildKind::NetworkPolicy] {
         let mut simulation = Simulation::new(spec(1, 1, 1));
-        simulation.world.refusing.insert(kind.into(), 300);
+        simulation.world.refusing.insert(kind, 300);
         simulation.steps(100).unwrap();
         assert_eq!(simulation.world.live_members(), 1);
-        assert!(exists(&simulation, "Deployment", "shop-api"));
+        assert!(exists(&simulation, ChildKind::Deployment, "shop-api"));
         let told = degraded(&simulation);
         assert!(told.starts_with(&format!("True WriteRefused: could not write {kind} ")), "{told}");
         simulation.settle().unwrap();
@@ -99,7 +99,7 @@ fn a_refused_budget_or_policy_stops_neither_ring_nor_api() {
 #[test]
 fn a_claim_that_may_not_grow_stops_no_node_from_joining() {
     let mut simulation = settled(1, 1, 1);
-    simulation.world.refusing.insert("PersistentVolumeClaim".into(), 400);
+    simulation.world.refusing.insert(ChildKind::PersistentVolumeClaim, 400);
     let mut next = spec(3, 1, 1);
     next["cassandra"]["storage"] = json!({"size": "2Gi"});
     simulation.world.set_spec(next);
@@ -115,7 +115,7 @@ fn a_claim_that_may_not_grow_stops_no_node_from_joining() {
 #[test]
 fn a_write_that_is_refused_no_more_is_settled_by_whatever_operator() {
     let mut simulation = Simulation::new(with_ingress(spec(1, 1, 1)));
-    simulation.world.refusing.insert("Ingress".into(), 60);
+    simulation.world.refusing.insert(ChildKind::Ingress, 60);
     for tick in 0..80 {
         let crash_after = (tick % 7 == 0).then_some(0);
         simulation.step(&Fault { crash_after, ..Fault::default() }).unwrap();
@@ -126,13 +126,13 @@ fn a_write_that_is_refused_no_more_is_settled_by_whatever_operator() {
 #[test]
 fn what_is_somebody_elses_is_never_changed_or_deleted_and_the_name_is_told_with_its_owner() {
     for (kind, name) in [
-        ("Service", "shop-api"),
-        ("Service", "shop-cassandra"),
-        ("ConfigMap", "shop-cassandra"),
-        ("Deployment", "shop-api"),
-        ("StatefulSet", "shop-cassandra-a"),
-        ("Ingress", "shop-api"),
-        ("ServiceAccount", "shop-api"),
+        (ChildKind::Service, "shop-api"),
+        (ChildKind::Service, "shop-cassandra"),
+        (ChildKind::ConfigMap, "shop-cassandra"),
+        (ChildKind::Deployment, "shop-api"),
+        (ChildKind::StatefulSet, "shop-cassandra-a"),
+        (ChildKind::Ingress, "shop-api"),
+        (ChildKind::ServiceAccount, "shop-api"),
     ] {
         for labelled in [false, true] {
             let mut simulation = Simulation::new(with_ingress(spec(1, 1, 1)));
@@ -157,7 +157,7 @@ fn what_is_somebody_elses_is_never_changed_or_deleted_and_the_name_is_told_with_
 #[test]
 fn of_two_shops_that_want_one_stateful_set_the_second_is_told_the_first_one_and_takes_nothing() {
     let mut simulation = Simulation::new(spec(1, 1, 1));
-    simulation.world.make_foreign("StatefulSet", "shop-cassandra-a", false);
+    simulation.world.make_foreign(ChildKind::StatefulSet, "shop-cassandra-a", false);
     let owner = json!({
         "apiVersion": "storemanager.io/v1alpha1", "kind": "StoreCluster", "name": "s", "uid": "another",
         "controller": true,
@@ -175,7 +175,7 @@ fn of_two_shops_that_want_one_stateful_set_the_second_is_told_the_first_one_and_
 #[test]
 fn an_ingress_of_somebody_elses_with_the_shops_label_is_not_pruned() {
     let mut simulation = settled(1, 1, 1);
-    simulation.world.make_foreign("Ingress", "another", true);
+    simulation.world.make_foreign(ChildKind::Ingress, "another", true);
     simulation.steps(30).unwrap();
     assert_eq!(simulation.world.foreign.len(), 1);
     simulation.settle().unwrap();
@@ -184,7 +184,7 @@ fn an_ingress_of_somebody_elses_with_the_shops_label_is_not_pruned() {
 #[test]
 fn objects_of_a_former_shop_of_that_name_are_waited_for() {
     let mut simulation = Simulation::new(spec(1, 1, 1));
-    simulation.world.make_foreign("Service", "shop-api", true);
+    simulation.world.make_foreign(ChildKind::Service, "shop-api", true);
     let owner = json!({
         "apiVersion": "storemanager.io/v1alpha1", "kind": "StoreCluster", "name": "shop", "uid": "gone",
         "controller": true,

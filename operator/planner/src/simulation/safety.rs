@@ -10,6 +10,7 @@ use super::ring::{Disk, Process};
 use super::world::{Pod, World};
 use crate::decision::RingAction;
 use crate::desired::Desired;
+use crate::identity::ChildKind;
 use crate::observation::ClaimObservation;
 
 /// Seconds after which hints that wait are no ordinary ones.
@@ -76,7 +77,8 @@ pub fn check_newcomer(world: &mut World, name: &str) {
     if world.by_hand {
         return;
     }
-    let wanted: BTreeSet<String> = world.of_kind("StatefulSet").filter_map(template).map(str::to_owned).collect();
+    let wanted: BTreeSet<String> =
+        world.of_kind(ChildKind::StatefulSet).filter_map(template).map(str::to_owned).collect();
     let outdated = world.pods.iter().find(|(_, pod)| pod.process.is_up() && !wanted.contains(&pod.seen.template_hash));
     if let Some((other, _)) = outdated {
         world.violate(format!("{name} joins with a configuration that {other} does not run yet"));
@@ -162,7 +164,7 @@ pub fn check_job(world: &mut World) {
 
 /// Nothing that moves a node begins while the schema Job runs. Only the first node may be alone with it.
 fn check_no_job(world: &mut World, what: &str) {
-    if world.of_kind("Job").any(|job| job["status"].is_null()) && !world.by_hand {
+    if world.of_kind(ChildKind::Job).any(|job| job["status"].is_null()) && !world.by_hand {
         world.violate(format!("{what} while the schema Job runs"));
     }
 }

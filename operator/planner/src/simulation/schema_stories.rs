@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::Simulation;
 use super::stories::{degraded, settled, spec};
+use crate::identity::ChildKind;
 
 fn with_image(mut spec: Value, image: &str) -> Value {
     spec["api"]["image"] = json!(image);
@@ -12,7 +13,7 @@ fn with_image(mut spec: Value, image: &str) -> Value {
 }
 
 fn jobs(simulation: &Simulation) -> usize {
-    simulation.world.of_kind("Job").filter(|job| job["status"].is_null()).count()
+    simulation.world.of_kind(ChildKind::Job).filter(|job| job["status"].is_null()).count()
 }
 
 #[test]

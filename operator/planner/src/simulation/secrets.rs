@@ -9,8 +9,9 @@ use store_crds::LABEL_STORE;
 
 use super::world::World;
 use crate::desired::Desired;
+use crate::identity::{ChildKey, ChildKind, Uid};
 use crate::logins::{Credentials, Login, Logins};
-use crate::observation::{ChildKey, CqlAnswer, NodeAnswer, SecretPurpose, Superuser};
+use crate::observation::{CqlAnswer, NodeAnswer, SecretPurpose, Superuser};
 use crate::resources::{Fill, access};
 use crate::secrets::{Content, Found, Judged, Secrets, judge};
 
@@ -25,11 +26,11 @@ pub enum Harm {
 }
 
 pub fn key(purpose: SecretPurpose) -> ChildKey {
-    ChildKey { kind: "Secret".into(), name: format!("shop-{}", purpose.suffix()) }
+    ChildKey { kind: ChildKind::Secret, name: format!("shop-{}", purpose.suffix()) }
 }
 
 pub fn record_key() -> ChildKey {
-    ChildKey { kind: "Secret".into(), name: "shop-operator-credentials".into() }
+    ChildKey { kind: ChildKind::Secret, name: "shop-operator-credentials".into() }
 }
 
 /// What the API server says of them, whatever their labels.
@@ -183,7 +184,7 @@ impl World {
 
     /// Everything is put back as it was, but for what the ring knows better.
     pub fn put_secrets_back(&mut self) {
-        for purpose in access::purposes(&Desired::read(self.store.as_ref().unwrap(), None)) {
+        for purpose in access::purposes(&Desired::read(self.store.as_ref().unwrap(), Uid::default(), None)) {
             self.harm(purpose, Harm::PutBack);
         }
     }

@@ -8,6 +8,7 @@ use super::operator::{Fault, Operator};
 use super::ring::Process;
 use super::secrets::{Harm, key, login, record_key};
 use super::stories::{degraded, settled, spec};
+use crate::identity::ChildKind;
 use crate::observation::SecretPurpose;
 
 /// Ticks of 20 seconds.
@@ -211,6 +212,7 @@ fn under_delete_no_password_outlives_the_shop() {
         simulation.step(&Fault { silent: 0xff, ..Fault::default() }).unwrap();
     }
     assert!(simulation.world.store.is_none());
-    let secrets: Vec<_> = simulation.world.of_kind("Secret").map(|secret| secret["metadata"]["name"].clone()).collect();
+    let secrets: Vec<_> =
+        simulation.world.of_kind(ChildKind::Secret).map(|secret| secret["metadata"]["name"].clone()).collect();
     assert!(secrets.is_empty(), "{secrets:?}");
 }

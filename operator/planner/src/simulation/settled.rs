@@ -10,6 +10,7 @@ use super::safety::template;
 use super::secrets;
 use super::world::World;
 use crate::desired::Desired;
+use crate::identity::{ChildKind, Uid};
 
 /// What is told after a pass that came to its end: no wait outlives its limit untold, and Degraded tells of
 /// exactly what is listed.
@@ -41,7 +42,7 @@ pub fn check_lost(world: &mut World, operator: &Operator) {
 /// may have joined unseen, and nobody knows of its clean-up.
 pub fn check_end(world: &World, operator: &Operator) -> Result<(), String> {
     let store = world.store.as_ref().ok_or("the store is gone")?;
-    let accepted = Desired::read(store, None);
+    let accepted = Desired::read(store, Uid::default(), None);
     let plan = operator.last.as_ref().ok_or("no pass came to its end")?;
     let report = &plan.report;
     for (what, told) in [
@@ -80,11 +81,11 @@ pub fn check_end(world: &World, operator: &Operator) -> Result<(), String> {
     if !debts.is_empty() {
         return Err(format!("told as done and not done: {debts:?}"));
     }
-    let templates: BTreeSet<&str> = world.of_kind("StatefulSet").filter_map(template).collect();
+    let templates: BTreeSet<&str> = world.of_kind(ChildKind::StatefulSet).filter_map(template).collect();
     if world.pods.values().any(|pod| !templates.contains(pod.seen.template_hash.as_str())) {
         return Err("a pod has an old template".into());
     }
-    let configurations = world.of_kind("ConfigMap").filter(|config| config["immutable"] == true).count();
+    let configurations = world.of_kind(ChildKind::ConfigMap).filter(|config| config["immutable"] == true).count();
     if configurations != 1 || !world.checks.is_empty() {
         return Err(format!("{configurations} configurations are kept, and the trial runs {:?}", world.checks.keys()));
     }

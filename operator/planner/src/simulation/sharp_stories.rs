@@ -10,6 +10,7 @@ use super::ring::Process;
 use super::stories::{degraded, settled, spec};
 use super::tier::BROKEN_API;
 use crate::decision::RingAction;
+use crate::identity::ChildKind;
 
 /// Steps until something is so.
 fn until(simulation: &mut Simulation, what: &str, is_so: impl Fn(&Simulation) -> bool) {
@@ -38,7 +39,7 @@ fn with(mut spec: Value, part: &str, field: &str, value: Value) -> Value {
 }
 
 fn deployed(simulation: &Simulation) -> String {
-    let deployment = simulation.world.of_kind("Deployment").next().unwrap();
+    let deployment = simulation.world.of_kind(ChildKind::Deployment).next().unwrap();
     deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap().to_owned()
 }
 
@@ -92,7 +93,7 @@ fn an_api_that_does_not_become_ready_is_told_and_the_pods_of_before_stay() {
     let mut simulation = settled(1, 1, 1);
     simulation.world.set_spec(with(spec(1, 1, 1), "api", "image", json!(BROKEN_API)));
     until(&mut simulation, "the roll-out hangs", |simulation| degraded(simulation).contains("ApiRolloutStuck"));
-    let deployment = simulation.world.of_kind("Deployment").next().unwrap();
+    let deployment = simulation.world.of_kind(ChildKind::Deployment).next().unwrap();
     assert_eq!(deployment["status"]["readyReplicas"], deployment["spec"]["replicas"]);
     simulation.world.set_spec(spec(1, 1, 1));
     simulation.settle().unwrap();
@@ -201,7 +202,7 @@ fn two_nodes_that_have_just_come_up_do_not_prove_that_the_third_is_gone() {
 #[test]
 fn a_member_that_a_hand_started_and_nobody_has_heard_yet_stays() {
     let mut simulation = settled(2, 1, 1);
-    let key = crate::observation::ChildKey { kind: "StatefulSet".into(), name: "shop-cassandra-a".into() };
+    let key = crate::identity::ChildKey { kind: ChildKind::StatefulSet, name: "shop-cassandra-a".into() };
     simulation.world.objects.get_mut(&key).unwrap()["spec"]["replicas"] = json!(3);
     simulation.world.version += 1;
     simulation.world.by_hand = true;

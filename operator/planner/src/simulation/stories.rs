@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Simulation;
 use super::operator::Fault;
 use super::ring::Process;
+use crate::identity::ChildKind;
 
 pub fn spec(size: i32, racks: usize, factor: i32) -> Value {
     json!({
@@ -95,7 +96,7 @@ fn a_node_that_is_down_is_named_and_nothing_else_begins_while_the_api_stays() {
         degraded(&simulation)
     );
     assert_eq!(simulation.world.pods.len(), 3);
-    assert_eq!(simulation.world.of_kind("Deployment").count(), 1);
+    assert_eq!(simulation.world.of_kind(ChildKind::Deployment).count(), 1);
     simulation.world.pods.get_mut("shop-cassandra-b-0").unwrap().process = Process::Down(0);
     simulation.settle().unwrap();
 }
@@ -175,7 +176,7 @@ fn a_store_made_again_under_its_name_takes_up_its_volumes_all_at_once() {
 fn pods_that_a_hand_starts_during_the_first_bootstrap_do_not_keep_it_from_its_end() {
     let mut simulation = Simulation::new(spec(1, 1, 1));
     simulation.steps(2).unwrap();
-    let key = crate::observation::ChildKey { kind: "StatefulSet".into(), name: "shop-cassandra-a".into() };
+    let key = crate::identity::ChildKey { kind: ChildKind::StatefulSet, name: "shop-cassandra-a".into() };
     simulation.world.objects.get_mut(&key).unwrap()["spec"]["replicas"] = json!(3);
     simulation.world.by_hand = true;
     simulation.step(&Fault { stale: true, ..Fault::default() }).unwrap();

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::stories::{degraded, settled, spec};
 use super::world::{NO_CLASS, NO_ZONE, World};
 use super::{Simulation, Story, allowed, explored};
+use crate::identity::ChildKind;
 
 /// A change of the spec that the rules must allow.
 fn set_allowed(simulation: &mut Simulation, spec: Value) {
@@ -21,7 +22,7 @@ fn with_lost_rack(size: i32, racks: usize, factor: i32) -> Value {
 }
 
 fn sets(world: &World) -> Vec<String> {
-    world.objects.keys().filter(|key| key.kind == "StatefulSet").map(|key| key.name.clone()).collect()
+    world.objects.keys().filter(|key| key.kind == ChildKind::StatefulSet).map(|key| key.name.clone()).collect()
 }
 
 #[test]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::secrets;
 use super::world::World;
+use crate::identity::ChildKind;
 use crate::logins::Credentials;
 use crate::observation::SecretPurpose;
 
@@ -35,7 +36,7 @@ pub fn tick(world: &mut World) {
 fn run_deployments(world: &mut World) {
     let login = secrets::login(world, SecretPurpose::Api);
     let World { objects, tier, version, .. } = world;
-    for (_, deployment) in objects.iter_mut().filter(|(key, _)| key.kind == "Deployment") {
+    for (_, deployment) in objects.iter_mut().filter(|(key, _)| key.kind == ChildKind::Deployment) {
         let generation = deployment["metadata"]["generation"].as_i64().unwrap();
         let uid = deployment["metadata"]["uid"].as_str().unwrap().to_owned();
         if tier.rollouts.get(&uid).is_none_or(|(known, _)| *known != generation) {
@@ -67,7 +68,7 @@ fn run_deployments(world: &mut World) {
 fn run_jobs(world: &mut World) {
     let live = i32::try_from(world.live_members()).unwrap();
     let World { objects, tier, version, migrated, failing_jobs, hanging_jobs, now, ring, .. } = world;
-    let under_way = objects.iter_mut().filter(|(key, job)| key.kind == "Job" && job["status"].is_null());
+    let under_way = objects.iter_mut().filter(|(key, job)| key.kind == ChildKind::Job && job["status"].is_null());
     for (_, job) in under_way {
         let container = &job["spec"]["template"]["spec"]["containers"][0];
         let text = |value: &Value| value.as_str().unwrap().to_owned();

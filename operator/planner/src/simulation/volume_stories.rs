@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::Simulation;
 use super::ring::TrueRing;
 use super::stories::{degraded, settled, spec};
+use crate::identity::ChildKind;
 use crate::observation::VolumeNote;
 
 /// The shop with these racks.
@@ -45,7 +46,7 @@ fn is_held(simulation: &mut Simulation, reason: &str, claims: &[&str]) {
         let status = simulation.world.store.as_ref().and_then(|store| store.status.clone()).unwrap();
         assert!(status.nodes.is_empty(), "no node of it is told: {:?}", status.nodes);
     }
-    assert!(simulation.world.pods.is_empty() && simulation.world.of_kind("StatefulSet").count() == 0);
+    assert!(simulation.world.pods.is_empty() && simulation.world.of_kind(ChildKind::StatefulSet).count() == 0);
     assert_eq!((members(simulation), simulation.world.claims.len()), before);
 }
 

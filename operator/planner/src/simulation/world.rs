@@ -10,11 +10,10 @@ use store_crds::{ANNOTATION_CONFIGURATION, ANNOTATION_TEMPLATE_HASH, StoreCluste
 use super::ring::{self, Disk, JOINS, Machines, Process, STARTS, TERMINATES, TrueRing, YOUNG};
 use super::secrets;
 use super::tier::{self, Tier};
+use crate::identity::{ChildKey, ChildKind, Uid};
 use crate::logins::Credentials;
 use crate::node::files;
-use crate::observation::{
-    CheckObservation, CheckOutcome, ChildKey, ClaimObservation, Growth, PodObservation, SecretPurpose,
-};
+use crate::observation::{CheckObservation, CheckOutcome, ClaimObservation, Growth, PodObservation, SecretPurpose};
 
 /// Option that Java and Cassandra read, and that no node comes up with.
 pub const BAD_OPTION: &str = "-Dcassandra.crashes=later";
@@ -140,7 +139,7 @@ pub struct World {
     pub ran: BTreeSet<String>,
     pub claims: BTreeMap<String, ClaimObservation>,
     /// What is on the volume of each claim, by its UID.
-    pub disks: BTreeMap<String, Disk>,
+    pub disks: BTreeMap<Uid, Disk>,
     pub ring: TrueRing,
     /// (image, keyspace) that a schema Job has finished for.
     pub migrated: BTreeSet<(String, String)>,
@@ -149,7 +148,7 @@ pub struct World {
     /// Somebody changed a StatefulSet, which may start more nodes than the operator would.
     pub by_hand: bool,
     /// The name of the ring that the volume of each claim tells, by its UID.
-    pub ring_names: BTreeMap<String, String>,
+    pub ring_names: BTreeMap<Uid, String>,
     /// Members whose volume is gone.
     pub gone: BTreeSet<String>,
     /// The StorageClass allows volumes to grow.
@@ -186,7 +185,7 @@ pub struct World {
     /// Ticks in which a quota lets no pod be made.
     pub unmakable: u32,
     /// Kinds that the API server refuses to write, each for so many ticks.
-    pub refusing: BTreeMap<String, u32>,
+    pub refusing: BTreeMap<ChildKind, u32>,
     /// Secrets as they were when they were made.
     pub backups: BTreeMap<ChildKey, Value>,
     uids: u64,
@@ -233,9 +232,9 @@ impl World {
         }
     }
 
-    pub fn uid(&mut self) -> String {
+    pub fn uid(&mut self) -> Uid {
         self.uids += 1;
-        format!("uid-{}", self.uids)
+        Uid::new(format!("uid-{}", self.uids)).unwrap()
     }
 
     pub fn violate(&mut self, what: impl Into<String>) {
@@ -299,7 +298,7 @@ impl World {
         }
         let owned = |object: &Value| object["metadata"]["ownerReferences"][0]["uid"] == uid.as_str();
         let sets: Vec<String> =
-            self.of_kind("StatefulSet").filter(|set| owned(set)).map(|set| SetSeen::of(set).name).collect();
+            self.of_kind(ChildKind::StatefulSet).filter(|set| owned(set)).map(|set| SetSeen::of(set).name).collect();
         self.pods.retain(|pod, _| !sets.iter().any(|set| pod.starts_with(&format!("{set}-"))));
         self.objects.retain(|_, object| !owned(object));
         self.version += 1;
@@ -375,7 +374,7 @@ impl World {
 
     /// Whether the budget of disruptions has room for one pod more: one at most may be missing.
     pub fn may_evict(&self) -> bool {
-        let wanted: i64 = self.of_kind("StatefulSet").filter_map(|set| set["spec"]["replicas"].as_i64()).sum();
+        let wanted: i64 = self.of_kind(ChildKind::StatefulSet).filter_map(|set| set["spec"]["replicas"].as_i64()).sum();
         let healthy = self.pods.values().filter(|pod| pod.seen.ready && !pod.seen.deleting).count();
         !self.foreign_budget && i64::try_from(healthy).unwrap() >= wanted
     }
@@ -393,8 +392,8 @@ impl World {
     }
 
     /// What the API server answers to a write of that kind, if it refuses.
-    pub fn refuses(&self, kind: &str) -> Option<String> {
-        let ticks = self.refusing.get(kind)?;
+    pub fn refuses(&self, kind: ChildKind) -> Option<String> {
+        let ticks = self.refusing.get(&kind)?;
         Some(format!("admission webhook \"policy\" denied the {kind} for {ticks} ticks"))
     }
 
@@ -406,14 +405,14 @@ impl World {
     }
 
     /// Somebody makes an object of his own, with the shop's label or without it, unless the name is in use.
-    pub fn make_foreign(&mut self, kind: &str, name: &str, labelled: bool) {
-        let key = ChildKey { kind: kind.to_owned(), name: name.to_owned() };
+    pub fn make_foreign(&mut self, kind: ChildKind, name: &str, labelled: bool) {
+        let key = ChildKey::new(kind, name);
         if self.objects.contains_key(&key) {
             return;
         }
         let labels = if labelled { json!({store_crds::LABEL_STORE: "shop"}) } else { json!({"team": "billing"}) };
         let metadata = json!({"name": name, "uid": self.uid(), "labels": labels});
-        self.foreign.insert(key, json!({"kind": kind, "metadata": metadata}));
+        self.foreign.insert(key, json!({"kind": kind.as_str(), "metadata": metadata}));
         self.version += 1;
     }
 
@@ -460,7 +459,7 @@ impl World {
     }
 
     fn run_stateful_sets(&mut self) {
-        let sets: Vec<SetSeen> = self.of_kind("StatefulSet").map(SetSeen::of).collect();
+        let sets: Vec<SetSeen> = self.of_kind(ChildKind::StatefulSet).map(SetSeen::of).collect();
         for set in sets {
             let SetSeen { name, replicas, .. } = &set;
             let surplus = |(pod, seen): (&String, &Pod)| {
@@ -541,7 +540,7 @@ impl World {
     }
 
     fn config_map(&self, name: &str) -> Option<&Value> {
-        self.objects.get(&ChildKey { kind: "ConfigMap".into(), name: name.into() })
+        self.objects.get(&ChildKey { kind: ChildKind::ConfigMap, name: name.into() })
     }
 
     /// Somebody makes a pod that tries a configuration.
@@ -682,7 +681,7 @@ impl World {
         }
     }
 
-    fn start_fresh(&mut self, name: &str, uid: &str, address: &str) -> Process {
+    fn start_fresh(&mut self, name: &str, uid: &Uid, address: &str) -> Process {
         let config = self.config_map("shop-cassandra").unwrap();
         let named: Vec<String> = config["data"][files::SEEDS].as_str().unwrap().lines().map(str::to_owned).collect();
         let alone = named.len() == 1 && named[0] == name;
@@ -692,7 +691,7 @@ impl World {
             }
             let host = self.ring.new_host();
             self.ring.members.insert(host.clone(), address.to_owned());
-            self.disks.insert(uid.to_owned(), Disk::Node(host.clone()));
+            self.disks.insert(uid.clone(), Disk::Node(host.clone()));
             return Process::Normal(host);
         }
         let seeds_up = named.iter().filter_map(|seed| self.pods.get(seed));
@@ -708,7 +707,7 @@ impl World {
         }
     }
 
-    pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
+    pub fn of_kind(&self, kind: ChildKind) -> impl Iterator<Item = &Value> {
         self.objects.iter().filter(move |(key, _)| key.kind == kind).map(|(_, object)| object)
     }
 
