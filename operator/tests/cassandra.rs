@@ -17,11 +17,15 @@ use store_operator::node::metrics::{NodeMetrics, Source};
 use store_planner::decision::{Memory, RingAction};
 use store_planner::logins::{Credentials, Login, StoreAccess};
 use store_planner::observation::{
-    CqlAnswer, CqlView, NodeAnswer, NodeView, Replication, Superuser, TaskKey, TaskKind, TaskState,
+    CqlAnswer, CqlView, Factors, NodeAnswer, NodeView, Replication, Superuser, TaskKey, TaskKind, TaskState,
 };
 use store_testbed::local_cassandra::{LocalRing, Options, Version};
 
 const UID: &str = "uid-1";
+
+fn factors(factor: i32) -> Factors {
+    [("dc1".into(), factor)].into()
+}
 
 /// A ring, and the operator's way to it.
 struct World {
@@ -56,7 +60,6 @@ impl World {
             .collect();
         let access = StoreAccess {
             uid: UID.into(),
-            datacenter: "dc1".into(),
             api_keyspace: "shop".into(),
             jolokia: Credentials { username: "op".into(), password: "secret".into() }.into(),
             superuser: credentials("store_operator"),
@@ -215,7 +218,7 @@ async fn roles_are_made_and_proved(world: &mut World) {
     assert_eq!(schema.superuser, Superuser::Default);
     assert!(!schema.keyspaces.contains_key("system"));
 
-    world.act(RingAction::AlterReplication { keyspace: "system_auth".into(), replication: 3 }).await;
+    world.act(RingAction::AlterReplication { keyspace: "system_auth".into(), factors: factors(3) }).await;
     world.repair_everywhere("system_auth").await;
     world.act(RingAction::CreateSuperuser).await;
     world.act(RingAction::CreateSuperuser).await;
@@ -230,7 +233,7 @@ async fn roles_are_made_and_proved(world: &mut World) {
     assert!(schema.default_superuser_disabled && schema.roles_ready, "{schema:?}");
 
     // Rights on a keyspace can be given only once it is there.
-    world.act(RingAction::CreateKeyspace { keyspace: "shop".into(), replication: 1 }).await;
+    world.act(RingAction::CreateKeyspace { keyspace: "shop".into(), factors: factors(1) }).await;
     assert!(!world.schema().await.roles_ready);
     world.act(RingAction::EnsureRoles).await;
     world.roles_are_found_ready().await;
@@ -289,7 +292,7 @@ async fn roles_have_the_rights_they_need_and_no_more(world: &World) {
 }
 
 async fn replication_goes_up_with_its_repair_and_down_with_its_cleanup(world: &World) {
-    world.act(RingAction::AlterReplication { keyspace: "shop".into(), replication: 3 }).await;
+    world.act(RingAction::AlterReplication { keyspace: "shop".into(), factors: factors(3) }).await;
     assert_eq!(world.schema().await.keyspaces["shop"], Replication::Network([("dc1".into(), 3)].into()));
     world.repair_everywhere("shop").await;
     let api = world.log_in(&world.access.api).await;
@@ -303,7 +306,7 @@ async fn replication_goes_up_with_its_repair_and_down_with_its_cleanup(world: &W
     world.live.settle(UID, &Memory::default(), &BTreeMap::new());
     assert!(world.live.tasks(UID).is_empty());
 
-    world.act(RingAction::AlterReplication { keyspace: "shop".into(), replication: 2 }).await;
+    world.act(RingAction::AlterReplication { keyspace: "shop".into(), factors: factors(2) }).await;
     for keyspace in [Some("shop".to_owned()), None] {
         let key = TaskKey { pod: "pod-1".into(), kind: TaskKind::Cleanup, keyspace: keyspace.clone() };
         let action = RingAction::Cleanup { pod: "pod-1".into(), keyspace };
@@ -353,7 +356,7 @@ async fn a_node_leaves_only_when_its_replicas_have_a_place(world: &World) {
     assert!(cause.contains("replication factor"), "{cause}");
 
     for keyspace in ["system_auth", "system_distributed", "system_traces"] {
-        world.act(RingAction::AlterReplication { keyspace: keyspace.into(), replication: 2 }).await;
+        world.act(RingAction::AlterReplication { keyspace: keyspace.into(), factors: factors(2) }).await;
     }
     assert_eq!(world.run(leave, key).await, TaskState::Succeeded);
     let until = Instant::now() + Duration::from_secs(60);

@@ -14,7 +14,7 @@ use store_crds::{
 use crate::configuration::Configuration;
 use crate::desired::Desired;
 use crate::identity::{ChildKind, Uid};
-use crate::observation::{SecretPurpose, VolumeNote};
+use crate::observation::{Factors, SecretPurpose, VolumeNote};
 
 /// What one pass commits, in this order: status intents, children, deletes, one ring action.
 #[derive(Clone, Debug, PartialEq)]
@@ -149,12 +149,12 @@ pub enum RingAction {
     /// CREATE KEYSPACE IF NOT EXISTS with NetworkTopologyStrategy.
     CreateKeyspace {
         keyspace: String,
-        replication: i32,
+        factors: Factors,
     },
-    /// ALTER KEYSPACE to NetworkTopologyStrategy with this factor.
+    /// ALTER KEYSPACE to NetworkTopologyStrategy with these factors; datacenters that are not among them keep theirs.
     AlterReplication {
         keyspace: String,
-        replication: i32,
+        factors: Factors,
     },
     /// Begin (or begin again) on that pod; the result comes with a later observation.
     Decommission {
@@ -182,11 +182,11 @@ impl std::fmt::Display for RingAction {
             RingAction::CreateSuperuser => f.write_str("make the operator's own superuser"),
             RingAction::DisableDefaultSuperuser => f.write_str("disable the default superuser"),
             RingAction::EnsureRoles => f.write_str("set up the roles of the schema writer and of the API"),
-            RingAction::CreateKeyspace { keyspace, replication } => {
-                write!(f, "make keyspace {keyspace} with replication factor {replication}")
+            RingAction::CreateKeyspace { keyspace, factors } => {
+                write!(f, "make keyspace {keyspace} with replication factor {}", in_words(factors))
             }
-            RingAction::AlterReplication { keyspace, replication } => {
-                write!(f, "give keyspace {keyspace} replication factor {replication}")
+            RingAction::AlterReplication { keyspace, factors } => {
+                write!(f, "give keyspace {keyspace} replication factor {}", in_words(factors))
             }
             RingAction::Decommission { pod } => write!(f, "begin the decommission of {pod}"),
             RingAction::ResumeJoin { pod } => write!(f, "resume the bootstrap of {pod}"),
@@ -195,6 +195,17 @@ impl std::fmt::Display for RingAction {
                 write!(f, "begin the clean-up of keyspace {keyspace} on {pod}")
             }
             RingAction::Repair { pod, keyspace } => write!(f, "begin the repair of keyspace {keyspace} on {pod}"),
+        }
+    }
+}
+
+/// Factors as people say them: `3`, and `3 in dc1, 2 in dc2` where there are several.
+fn in_words(factors: &Factors) -> String {
+    match factors.values().next() {
+        Some(only) if factors.len() == 1 => only.to_string(),
+        _ => {
+            let each = factors.iter().map(|(datacenter, factor)| format!("{factor} in {datacenter}"));
+            each.collect::<Vec<_>>().join(", ")
         }
     }
 }
@@ -236,4 +247,19 @@ pub struct Report {
     pub nodes: Vec<NodeStatus>,
     pub keyspaces: Vec<KeyspaceStatus>,
     pub carried_out: CarriedOut,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_done_is_told_with_the_datacenters_where_there_are_several() {
+        let give = |factors: &[(&str, i32)]| {
+            let factors = factors.iter().map(|(datacenter, factor)| ((*datacenter).to_owned(), *factor)).collect();
+            RingAction::AlterReplication { keyspace: "shop".into(), factors }.to_string()
+        };
+        assert_eq!(give(&[("dc1", 3)]), "give keyspace shop replication factor 3");
+        assert_eq!(give(&[("dc1", 3), ("dc2", 2)]), "give keyspace shop replication factor 3 in dc1, 2 in dc2");
+    }
 }

@@ -14,7 +14,8 @@ use store_crds::{
     SerialConsistency, StoreCluster, StoreClusterSpec, TolerationSpec, TracingSpec, Violation,
 };
 
-use crate::identity::Uid;
+use crate::identity::{NodeId, Uid};
+use crate::observation::Factors;
 
 /// Keyspaces of Cassandra's own that are replicated, and kept at min(size, 3).
 pub const SYSTEM_KEYSPACES: [&str; 3] = ["system_auth", "system_distributed", "system_traces"];
@@ -99,11 +100,11 @@ pub struct DesiredRack {
     pub target: i32,
 }
 
-/// A keyspace and the replication factor it is to have in the datacenter.
+/// A keyspace and the replication factors it is to have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DesiredKeyspace {
     pub name: String,
-    pub replication: i32,
+    pub factors: Factors,
     /// One of Cassandra's own: it exists already and its factor follows the size.
     pub system: bool,
 }
@@ -175,6 +176,23 @@ impl Desired {
         format!("{}-cassandra-{rack}-{ordinal}", self.name)
     }
 
+    /// The number of a Cassandra pod among those of its rack: `pod_name` read backwards; `None`: it is in another rack.
+    pub fn ordinal_in(&self, rack: &str, pod: &str) -> Option<i32> {
+        let ordinal = pod.strip_prefix(&self.stateful_set_name(rack))?.strip_prefix('-')?;
+        ordinal.parse().ok().filter(|_| ordinal.chars().all(|digit| digit.is_ascii_digit()))
+    }
+
+    /// The node that a Cassandra pod is, if its rack is in the spec.
+    pub fn find_node(&self, pod: &str) -> Option<NodeId> {
+        let racks = self.cassandra.racks.iter();
+        racks.map(|rack| &rack.name).find_map(|rack| Some(self.node(rack, self.ordinal_in(rack, pod)?)))
+    }
+
+    /// A node of the datacenter.
+    pub fn node(&self, rack: &str, ordinal: i32) -> NodeId {
+        NodeId { datacenter: self.cassandra.datacenter.clone(), rack: rack.to_owned(), ordinal }
+    }
+
     /// Name of the volume claim of a Cassandra pod.
     pub fn claim_name(&self, pod: &str) -> String {
         format!("data-{pod}")
@@ -185,9 +203,19 @@ impl Desired {
         self.cassandra.racks.iter().map(|rack| self.pod_name(&rack.name, 0)).collect()
     }
 
-    /// Replication factor wanted of a keyspace; `None` if it is not among those kept.
+    /// Replication factor wanted of a keyspace in the datacenter; `None` if it is not among those kept.
     pub fn replication_of(&self, keyspace: &str) -> Option<i32> {
-        self.keyspaces.iter().find(|k| k.name == keyspace).map(|k| k.replication)
+        self.keyspaces.iter().find(|known| known.name == keyspace).map(|known| self.factor_of(known))
+    }
+
+    /// Replication factor wanted of a keyspace in the datacenter.
+    pub fn factor_of(&self, keyspace: &DesiredKeyspace) -> i32 {
+        keyspace.factors.get(&self.cassandra.datacenter).copied().unwrap_or(0)
+    }
+
+    /// A factor in the datacenter, and in no other.
+    pub fn factors(&self, factor: i32) -> Factors {
+        [(self.cassandra.datacenter.clone(), factor)].into()
     }
 }
 
@@ -242,14 +270,15 @@ fn rack_targets(spec: &StoreClusterSpec) -> Vec<DesiredRack> {
 }
 
 fn desired_keyspaces(spec: &StoreClusterSpec) -> Vec<DesiredKeyspace> {
+    let factors = |factor| Factors::from([(spec.cassandra.datacenter.clone(), factor)]);
     let own = spec.keyspaces.iter().map(|keyspace| DesiredKeyspace {
         name: keyspace.name.clone(),
-        replication: keyspace.replication_factor,
+        factors: factors(keyspace.replication_factor),
         system: false,
     });
     let system = SYSTEM_KEYSPACES.iter().map(|name| DesiredKeyspace {
         name: (*name).to_owned(),
-        replication: spec.cassandra.size.min(SYSTEM_REPLICATION_MAX),
+        factors: factors(spec.cassandra.size.min(SYSTEM_REPLICATION_MAX)),
         system: true,
     });
     own.chain(system).collect()

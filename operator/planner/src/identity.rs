@@ -41,6 +41,15 @@ impl fmt::Display for Uid {
     }
 }
 
+/// A place in the ring.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId {
+    pub datacenter: String,
+    pub rack: String,
+    /// Its number in the rack, from 0.
+    pub ordinal: i32,
+}
+
 /// Kinds of objects that belong to a StoreCluster. They sort as their names do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ChildKind {

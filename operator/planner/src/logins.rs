@@ -61,8 +61,6 @@ impl From<Credentials> for Login {
 pub struct StoreAccess {
     /// UID of the StoreCluster.
     pub uid: String,
-    /// Datacenter of the ring.
-    pub datacenter: String,
     /// Keyspace of the API's tables.
     pub api_keyspace: String,
     /// Of the nodes' Jolokia agents.

@@ -386,13 +386,16 @@ pub enum Superuser {
     Own,
 }
 
+/// Replication factors by datacenter.
+pub type Factors = BTreeMap<String, i32>;
+
 /// Replication of a keyspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Replication {
     /// SimpleStrategy with its factor.
     Simple(i32),
-    /// NetworkTopologyStrategy: datacenter → factor.
-    Network(BTreeMap<String, i32>),
+    /// NetworkTopologyStrategy with its factors.
+    Network(Factors),
 }
 
 /// A node operation under way in this process.

@@ -71,7 +71,6 @@ impl Judged {
         let login = |purpose| self.logins.get(&purpose).cloned().unwrap_or_default();
         StoreAccess {
             uid: desired.uid.to_string(),
-            datacenter: desired.cassandra.datacenter.clone(),
             api_keyspace: desired.api.keyspace.clone(),
             jolokia: login(SecretPurpose::Jolokia),
             superuser: login(SecretPurpose::Superuser),

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use store_planner::decision::{Memory, RingAction};
 use store_planner::logins::{Credentials, DEFAULT_SUPERUSER, Login, StoreAccess};
 use store_planner::observation::{
-    CqlAnswer, CqlView, NodeAnswer, Replication, Superuser, TaskKey, TaskKind, TaskState,
+    CqlAnswer, CqlView, Factors, NodeAnswer, Replication, Superuser, TaskKey, TaskKind, TaskState,
 };
 use tokio::sync::mpsc;
 
@@ -185,16 +185,10 @@ impl LiveRing {
         Ok(())
     }
 
-    async fn change_replication(
-        &self,
-        session: &Cql,
-        access: &StoreAccess,
-        keyspace: &str,
-        factor: i32,
-    ) -> Result<(), RingError> {
+    async fn change_replication(&self, session: &Cql, keyspace: &str, factors: &Factors) -> Result<(), RingError> {
         let keyspaces = session.keyspaces().await?;
         let current = keyspaces.get(keyspace).ok_or_else(|| CqlError::NoKeyspace(keyspace.to_owned()))?;
-        let map = statements::replication_map(Some(current), &access.datacenter, factor);
+        let map = statements::replication_map(current, factors);
         let statement = statements::alter_keyspace(keyspace, &map);
         Ok(session.change("changed the replication of a keyspace", statement).await?)
     }
@@ -222,13 +216,12 @@ impl LiveRing {
             // Without the own superuser nobody could log in any more; the next pass makes it.
             RingAction::DisableDefaultSuperuser => {}
             RingAction::EnsureRoles => self.ensure_roles(&session, access, serving).await?,
-            RingAction::CreateKeyspace { keyspace, replication } => {
-                let map = statements::replication_map(None, &access.datacenter, *replication);
-                let statement = statements::create_keyspace(keyspace, &map);
+            RingAction::CreateKeyspace { keyspace, factors } => {
+                let statement = statements::create_keyspace(keyspace, factors);
                 session.change("made a keyspace", statement).await?;
             }
-            RingAction::AlterReplication { keyspace, replication } => {
-                self.change_replication(&session, access, keyspace, *replication).await?;
+            RingAction::AlterReplication { keyspace, factors } => {
+                self.change_replication(&session, keyspace, factors).await?;
             }
             RingAction::Decommission { .. }
             | RingAction::ResumeJoin { .. }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use store_planner::logins::{Credentials, DEFAULT_SUPERUSER};
-use store_planner::observation::Replication;
+use store_planner::observation::{Factors, Replication};
 
 /// A name in double quotes, so that case and reserved words are kept as they are.
 pub fn name(name: &str) -> String {
@@ -49,13 +49,13 @@ pub const SCHEMA_PERMISSIONS: [&str; 4] = ["CREATE", "ALTER", "SELECT", "MODIFY"
 /// Permissions on the API's keyspace of the role that the API logs in with.
 pub const API_PERMISSIONS: [&str; 2] = ["SELECT", "MODIFY"];
 
-/// The replication map of one datacenter set to `factor`, with the other datacenters as they are.
-pub fn replication_map(current: Option<&Replication>, datacenter: &str, factor: i32) -> BTreeMap<String, i32> {
+/// The factors of a keyspace once these are set; the other datacenters keep theirs.
+pub fn replication_map(current: &Replication, factors: &Factors) -> Factors {
     let mut map = match current {
-        Some(Replication::Network(map)) => map.clone(),
-        Some(Replication::Simple(_)) | None => BTreeMap::new(),
+        Replication::Network(map) => map.clone(),
+        Replication::Simple(_) => Factors::new(),
     };
-    map.insert(datacenter.to_owned(), factor);
+    map.extend(factors.clone());
     map
 }
 
@@ -122,14 +122,15 @@ mod tests {
     fn an_altered_keyspace_keeps_its_other_datacenters() {
         let current = Replication::Network([("dc1".into(), 1), ("dc2".into(), 2)].into());
         assert_eq!(
-            alter_keyspace("shop", &replication_map(Some(&current), "dc1", 3)),
+            alter_keyspace("shop", &replication_map(&current, &[("dc1".into(), 3)].into())),
             "ALTER KEYSPACE \"shop\" WITH replication = {'class': 'NetworkTopologyStrategy', 'dc1': 3, 'dc2': 2}"
         );
     }
 
     #[test]
     fn simple_strategy_becomes_the_datacenter_alone() {
-        assert_eq!(replication_map(Some(&Replication::Simple(1)), "dc1", 2), BTreeMap::from([("dc1".into(), 2)]));
+        let factors = Factors::from([("dc1".into(), 2)]);
+        assert_eq!(replication_map(&Replication::Simple(1), &factors), factors);
     }
 
     #[test]

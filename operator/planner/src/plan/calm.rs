@@ -102,8 +102,8 @@ fn what_it_needs(context: &Context, node: &Node, trouble: &str) -> String {
         return String::new();
     }
     let racks = &context.desired.cassandra.racks;
-    let zone = racks.iter().find(|rack| rack.name == node.rack).and_then(|rack| rack.zone.as_ref());
-    let zone = zone.map(|zone| format!("rack {} is for zone {zone}", node.rack));
+    let zone = racks.iter().find(|rack| rack.name == node.id.rack).and_then(|rack| rack.zone.as_ref());
+    let zone = zone.map(|zone| format!("rack {} is for zone {zone}", node.id.rack));
     let class = context.desired.cassandra.storage_class.as_ref().map(|class| format!("its volume is of class {class}"));
     let asked: Vec<String> = zone.into_iter().chain(class).collect();
     if asked.is_empty() { String::new() } else { format!(" ({})", asked.join("; ")) }

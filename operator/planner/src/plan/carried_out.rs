@@ -34,7 +34,7 @@ pub fn has_started(node: &Node) -> bool {
 
 fn racks(context: &Context, before: &CarriedOut) -> Vec<CarriedOutRack> {
     let started = context.ring.nodes.iter().filter(|node| has_started(node));
-    let names: BTreeSet<&str> = started.map(|node| node.rack.as_str()).collect();
+    let names: BTreeSet<&str> = started.map(|node| node.id.rack.as_str()).collect();
     let rack = |name: &str| {
         // it stays in the zone that its first node was started in, whatever a newer spec says
         let zone = match before.racks.iter().find(|rack| rack.name == name) {

@@ -89,7 +89,7 @@ pub fn place(context: &Context, draft: &mut Draft) {
 
 /// A pod that tries the newest configuration is about to be made in the rack, or no other pod can be made there.
 pub fn gets_newest(context: &Context, draft: &Draft, rack: &str) -> bool {
-    let places = || context.ring.nodes.iter().filter(|node| node.rack == rack);
+    let places = || context.ring.nodes.iter().filter(|node| node.id.rack == rack);
     let tries = |node: &&Node| tried(draft).contains(&node.pod);
     // one that serves takes its time to end; an eviction may be refused
     let goes = |node: &Node| {

@@ -29,14 +29,9 @@ pub fn gather(desired: &Desired, observation: &Observation, ring: &Ring) -> Vec<
     let mut lost: Vec<LostNode> = told.chain(seen).collect();
     // where the spec has no such place, nobody takes it
     for entry in &mut lost {
-        let is_place = |pod: &String| desired.cassandra.racks.iter().any(|rack| is_in(desired, &rack.name, pod));
-        entry.pod = entry.pod.take().filter(is_place);
+        entry.pod = entry.pod.take().filter(|pod| desired.find_node(pod).is_some());
     }
     lost
-}
-
-fn is_in(desired: &Desired, rack: &str, pod: &str) -> bool {
-    pod.rsplit_once('-').is_some_and(|(set, _)| set == desired.stateful_set_name(rack))
 }
 
 /// The host id that was a member in this place and whose data is not there any more.
@@ -174,9 +169,9 @@ pub fn tell(context: &Context, draft: &mut Draft) {
 /// Another node is a member in its place, or nobody wants one there.
 fn is_filled(context: &Context, lost: &LostNode) -> bool {
     let Some(pod) = &lost.pod else { return true };
-    let wanted = context.desired.cassandra.racks.iter().any(|rack| {
-        let ordinal = pod.rsplit('-').next().and_then(|ordinal| ordinal.parse::<i32>().ok());
-        is_in(context.desired, &rack.name, pod) && ordinal.is_some_and(|ordinal| ordinal < rack.target)
+    let wanted = context.desired.find_node(pod).is_some_and(|place| {
+        let rack = context.desired.cassandra.racks.iter().find(|rack| rack.name == place.rack);
+        rack.is_some_and(|rack| place.ordinal < rack.target)
     });
     let node = context.ring.find(pod);
     let taken = node.is_some_and(|node| node.membership == Membership::Member && node.view.is_some_and(ring::is_live));

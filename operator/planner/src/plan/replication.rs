@@ -28,7 +28,8 @@ pub fn finish_alter(context: &Context, draft: &mut Draft) -> Option<Hold> {
     if seen.is_none() || seen.is_some_and(|seen| is_network(context, seen) == Some(replication)) {
         return None;
     }
-    draft.ring = Some(RingAction::AlterReplication { keyspace: keyspace.clone(), replication });
+    let factors = context.desired.factors(replication);
+    draft.ring = Some(RingAction::AlterReplication { keyspace: keyspace.clone(), factors });
     draft.keep_operation(context);
     Some(altering(keyspace, replication))
 }
@@ -39,15 +40,20 @@ pub fn create_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let missing = |keyspace: &&DesiredKeyspace| !keyspace.system && !cql.keyspaces.contains_key(&keyspace.name);
     let keyspace = context.desired.keyspaces.iter().find(missing)?;
     // nodes that join a ring of one stream all copies that are to be theirs
-    if let Some(hold) = above_nodes(context, keyspace, keyspace.replication).filter(|_| !context.is_alone()) {
+    if let Some(hold) =
+        above_nodes(context, keyspace, context.desired.factor_of(keyspace)).filter(|_| !context.is_alone())
+    {
         return Some(hold);
     }
-    let (name, replication) = (keyspace.name.clone(), keyspace.replication);
-    draft.ring = Some(RingAction::CreateKeyspace { keyspace: name.clone(), replication });
+    let (name, factors) = (keyspace.name.clone(), keyspace.factors.clone());
+    draft.ring = Some(RingAction::CreateKeyspace { keyspace: name.clone(), factors });
     let mut create = operation(context, OperationKind::AlterReplication, format!("keyspace {name} is made"));
     create.keyspace = Some(name.clone());
     draft.operate(context, create);
-    Some(Hold::waiting("CreatingKeyspace", format!("keyspace {name} is made with {replication} replicas")))
+    Some(Hold::waiting(
+        "CreatingKeyspace",
+        format!("keyspace {name} is made with {} replicas", context.desired.factor_of(keyspace)),
+    ))
 }
 
 /// One step of one keyspace towards its factor, with what it will owe written down before.
@@ -70,8 +76,9 @@ pub fn alter_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
 pub fn alter_log_ins(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let keyspace = context.desired.keyspaces.iter().find(|keyspace| keyspace.name == "system_auth")?;
     let seen = context.cql()?.keyspaces.get(&keyspace.name)?;
-    let raises = factor(context, seen).is_some_and(|now| now < keyspace.replication);
-    if !raises || context.member_count() < keyspace.replication {
+    let wanted = context.desired.factor_of(keyspace);
+    let raises = factor(context, seen).is_some_and(|now| now < wanted);
+    if !raises || context.member_count() < wanted {
         return None;
     }
     let step = next_step(context, keyspace, seen)?;
@@ -111,7 +118,8 @@ fn alter(context: &Context, draft: &mut Draft, keyspace: &DesiredKeyspace, step:
         draft.owe(context, DebtKind::Cleanup, Some(&name), context.member_hosts());
     }
     let replication = step.replication;
-    draft.ring = Some(RingAction::AlterReplication { keyspace: name.clone(), replication });
+    let factors = context.desired.factors(replication);
+    draft.ring = Some(RingAction::AlterReplication { keyspace: name.clone(), factors });
     let words = format!("{name} gets replication factor {replication}");
     let mut alter = operation(context, OperationKind::AlterReplication, words);
     alter.keyspace = Some(name.clone());
@@ -150,7 +158,7 @@ struct Step {
 }
 
 fn next_step(context: &Context, keyspace: &DesiredKeyspace, seen: &Replication) -> Option<Step> {
-    let wanted = keyspace.replication;
+    let wanted = context.desired.factor_of(keyspace);
     let (now, moves) = match seen {
         // SimpleStrategy does not know racks: from two replicas on, some of them are elsewhere under
         // NetworkTopologyStrategy. That alone is a step.

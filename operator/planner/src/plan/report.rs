@@ -250,7 +250,7 @@ fn away_from(context: &Context, node: &Node) -> Timestamp {
 fn replication_lag(context: &Context, owed: &[Debt]) -> Option<(String, String)> {
     let told = |reason: &str, message: String| Some((reason.to_owned(), message));
     let lag = context.desired.keyspaces.iter().find_map(|keyspace| {
-        let wanted = keyspace.replication;
+        let wanted = context.desired.factor_of(keyspace);
         let name = &keyspace.name;
         let Some(cql) = context.cql() else {
             // what could not be asked is as it was
@@ -313,7 +313,7 @@ pub fn keyspaces(context: &Context, owed: &[Debt]) -> Vec<KeyspaceStatus> {
         };
         KeyspaceStatus {
             name: keyspace.name.clone(),
-            wanted_replication: keyspace.replication,
+            wanted_replication: context.desired.factor_of(keyspace),
             replication,
             repair: replication.map(|_| repair(&keyspace.name)),
         }

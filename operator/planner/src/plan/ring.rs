@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use store_crds::{NodeState, NodeStatus, OperationKind};
 
 use crate::desired::Desired;
+use crate::identity::NodeId;
 use crate::observation::{ClaimObservation, NodeAnswer, NodeView, Observation, PodObservation, VolumeNote};
 
 /// All that is known of the ring.
@@ -20,8 +21,7 @@ pub struct Ring<'a> {
 /// One place in the ring: a pod that exists, existed, or left a volume.
 pub struct Node<'a> {
     pub pod: String,
-    pub rack: String,
-    pub ordinal: i32,
+    pub id: NodeId,
     /// The pod, if it exists.
     pub running: Option<&'a PodObservation>,
     /// Its claim, if it exists.
@@ -148,11 +148,12 @@ impl<'a> Ring<'a> {
         let asked = asked(rack, observation);
         let left_over = |node: &Node| {
             let of_claim = node.running.is_none() && node.host_id.is_none();
-            of_claim && asked.is_some_and(|replicas| node.ordinal >= replicas)
+            of_claim && asked.is_some_and(|replicas| node.id.ordinal >= replicas)
         };
         let counts = |node: &Node| node.membership != Membership::NotMember && !goes(node) && !left_over(node);
         let taken = |node: &&Node| counts(node) || in_hand(node);
-        let highest = self.nodes.iter().filter(|node| node.rack == rack).filter(taken).map(|node| node.ordinal + 1);
+        let highest =
+            self.nodes.iter().filter(|node| node.id.rack == rack).filter(taken).map(|node| node.id.ordinal + 1);
         highest.max().unwrap_or(0)
     }
 
@@ -179,7 +180,7 @@ impl<'a> Ring<'a> {
         let told = self.nodes.iter().filter(|node| node.running.is_some() || node.membership != Membership::NotMember);
         told.map(|node| NodeStatus {
             pod: node.pod.clone(),
-            rack: node.rack.clone(),
+            rack: node.id.rack.clone(),
             host_id: node.host_id.clone().filter(|_| node.membership != Membership::NotMember),
             state: self.state(node),
             version: node.view.map(|view| view.release_version.clone()).filter(|version| !version.is_empty()),
@@ -253,14 +254,13 @@ pub fn asked(rack: &str, observation: &Observation) -> Option<i32> {
 
 /// Every place that a pod, a claim or the last status speaks of.
 fn places<'a>(desired: &Desired, observation: &'a Observation) -> Vec<Node<'a>> {
-    let mut places: BTreeMap<(usize, i32), (String, String)> = BTreeMap::new();
+    let mut places: BTreeMap<(usize, i32), NodeId> = BTreeMap::new();
     let position = |rack: &str| {
         let racks = &desired.cassandra.racks;
         racks.iter().position(|known| known.name == rack).unwrap_or(racks.len())
     };
     let mut place = |rack: &str, ordinal: i32| {
-        let pod = desired.pod_name(rack, ordinal);
-        places.insert((position(rack), ordinal), (pod, rack.to_owned()));
+        places.insert((position(rack), ordinal), desired.node(rack, ordinal));
     };
     for pod in observation.pods.values() {
         place(&pod.rack, pod.ordinal);
@@ -271,16 +271,15 @@ fn places<'a>(desired: &Desired, observation: &'a Observation) -> Vec<Node<'a>> 
         place(&claim.rack, claim.ordinal);
     }
     for node in observation.status.nodes.iter().filter(|node| node.host_id.is_some()) {
-        if let Some(ordinal) = node.pod.rsplit('-').next().and_then(|ordinal| ordinal.parse().ok()) {
+        if let Some(ordinal) = desired.ordinal_in(&node.rack, &node.pod) {
             place(&node.rack, ordinal);
         }
     }
-    let node =
-        |((_, ordinal), (pod, rack)): ((usize, i32), (String, String))| node(desired, observation, pod, rack, ordinal);
-    places.into_iter().map(node).collect()
+    places.into_values().map(|id| node(desired, observation, id)).collect()
 }
 
-fn node<'a>(desired: &Desired, observation: &'a Observation, pod: String, rack: String, ordinal: i32) -> Node<'a> {
+fn node<'a>(desired: &Desired, observation: &'a Observation, id: NodeId) -> Node<'a> {
+    let pod = desired.pod_name(&id.rack, id.ordinal);
     let (view, silence) = match observation.views.get(&pod) {
         Some(NodeAnswer::Reachable(view)) => (Some(view.as_ref()), String::new()),
         Some(NodeAnswer::Unreachable(cause) | NodeAnswer::Locked(cause)) => (None, cause.clone()),
@@ -300,8 +299,7 @@ fn node<'a>(desired: &Desired, observation: &'a Observation, pod: String, rack: 
         locked,
         membership: Membership::Unknown,
         pod,
-        rack,
-        ordinal,
+        id,
     }
 }
 

@@ -78,7 +78,7 @@ fn turn(context: &Context, draft: &Draft, node: &Node, pod: &PodObservation) -> 
     match (outdated, configuration::tried(draft).contains(&node.pod)) {
         (false, true) => Turn::Keeps,
         // it was made in the moment when the template was another pod's
-        (false, false) if configuration::gets_newest(context, draft, &node.rack) => Turn::Keeps,
+        (false, false) if configuration::gets_newest(context, draft, &node.id.rack) => Turn::Keeps,
         (false, false) | (true, true) => Turn::Changes,
         (true, false) if !has(context, good, node, pod) => Turn::Changes,
         (true, false) => {

@@ -40,8 +40,8 @@ pub fn finish_join(context: &Context, draft: &mut Draft) -> Option<Hold> {
     if node.is_some_and(|node| node.membership == Membership::Member) {
         return None;
     }
-    let rack = node.map(|node| node.rack.as_str()).or_else(|| rack_of(context, pod))?;
-    let ordinal = ordinal_of(pod)?;
+    let id = node.map(|node| node.id.clone()).or_else(|| context.desired.find_node(pod))?;
+    let (rack, ordinal) = (id.rack.as_str(), id.ordinal);
     // it was only written down: whether it may begin is asked again, as of any other (`join_next`)
     let is_asked = ring::asked(rack, context.observation).is_some_and(|replicas| replicas > ordinal);
     if !is_asked && node.is_none_or(|node| node.running.is_none() && node.claim.is_none()) {
@@ -95,7 +95,7 @@ fn adopt_join(context: &Context) -> Option<OperationStatus> {
         node.membership == Membership::Joining && stays
     };
     let node = context.ring.nodes.iter().find(joins)?;
-    let mut adopted = operation(context, OperationKind::Join, format!("{} joins rack {}", node.pod, node.rack));
+    let mut adopted = operation(context, OperationKind::Join, format!("{} joins rack {}", node.pod, node.id.rack));
     adopted.pod = Some(node.pod.clone());
     Some(adopted)
 }
@@ -162,7 +162,7 @@ fn make_room(context: &Context, draft: &mut Draft, pod: &str) -> Option<Hold> {
 pub fn leave_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let racks = context.desired.cassandra.racks.iter().filter(|rack| context.surplus(&rack.name) > 0);
     let rack = racks.max_by_key(|rack| context.taken.get(&rack.name))?;
-    let highest = context.ring.members().filter(|node| node.rack == rack.name).max_by_key(|node| node.ordinal);
+    let highest = context.ring.members().filter(|node| node.id.rack == rack.name).max_by_key(|node| node.id.ordinal);
     let Some((node, host_id)) = highest.and_then(|node| Some((node, node.host_id.clone()?))) else {
         return Some(Hold::waiting("ScalingDown", format!("rack {} has pods that are no members yet", rack.name)));
     };
@@ -208,7 +208,7 @@ pub fn finish_decommission(context: &Context, draft: &mut Draft) -> Option<Hold>
             return begin_again(context, draft, node?, now, task);
         }
         // restarted since it could not leave, and no longer wanted to
-        (None, _) if now.retry.is_some() && node.is_some_and(|node| context.surplus(&node.rack) <= 0) => {
+        (None, _) if now.retry.is_some() && node.is_some_and(|node| context.surplus(&node.id.rack) <= 0) => {
             let hold = node.and_then(|node| calm::down(context, node));
             draft.operate(context, now);
             return hold;
@@ -263,7 +263,7 @@ fn begin_again(
 ) -> Option<Hold> {
     let pod = node.pod.clone();
     let mode = node.view.map(|view| view.operation_mode.as_str()).unwrap_or_default();
-    let wanted = context.surplus(&node.rack) > 0;
+    let wanted = context.surplus(&node.id.rack) > 0;
     if mode == "NORMAL" && !wanted {
         // still a full member, and no longer asked to leave
         draft.memory.operation = None;
@@ -380,7 +380,7 @@ fn no_room(context: &Context, node: &Node) -> Option<Hold> {
         return Some(Hold::waiting("ScaleDownWaits", format!("the load of {} is not known", node.pod)));
     };
     let others = || context.ring.live().filter(|(other, _)| other.pod != node.pod);
-    let same_rack: Vec<(&Node, &NodeView)> = others().filter(|(other, _)| other.rack == node.rack).collect();
+    let same_rack: Vec<(&Node, &NodeView)> = others().filter(|(other, _)| other.id.rack == node.id.rack).collect();
     // with several racks, each keeps its copies: what leaves a node goes to the rest of its rack
     let several_racks = context.desired.cassandra.racks.len() > 1;
     let receivers = if several_racks && !same_rack.is_empty() { same_rack } else { others().collect() };
@@ -405,14 +405,4 @@ fn no_room(context: &Context, node: &Node) -> Option<Hold> {
             Hold::wrong("ScaleDownRefused", message)
         })
     })
-}
-
-fn ordinal_of(pod: &str) -> Option<i32> {
-    pod.rsplit('-').next()?.parse().ok()
-}
-
-fn rack_of<'a>(context: &Context<'a>, pod: &str) -> Option<&'a str> {
-    let ordinal = ordinal_of(pod)?;
-    let racks = &context.desired.cassandra.racks;
-    racks.iter().find(|rack| context.desired.pod_name(&rack.name, ordinal) == pod).map(|rack| rack.name.as_str())
 }

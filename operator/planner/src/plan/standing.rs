@@ -68,7 +68,7 @@ fn seeds(context: &Context) -> Vec<String> {
         matches!(node.membership, Membership::Member | Membership::Unknown) && !is_busy
     };
     let mut candidates: Vec<&Node> = context.ring.nodes.iter().filter(joined).collect();
-    candidates.sort_by_key(|node| node.ordinal);
+    candidates.sort_by_key(|node| node.id.ordinal);
     let seeds: Vec<String> = candidates.iter().take(SEEDS_MAX).map(|node| node.pod.clone()).collect();
     match seeds.is_empty() {
         true => context.desired.seed_candidates().into_iter().take(1).collect(),

@@ -134,7 +134,11 @@ pub fn take_back(context: &Context, draft: &mut Draft, node: &Node) -> Option<Ho
     if !never_joined(context, node) {
         return None;
     }
-    draft.shape.replicas.entry(node.rack.clone()).and_modify(|replicas| *replicas = (*replicas).min(node.ordinal));
+    draft
+        .shape
+        .replicas
+        .entry(node.id.rack.clone())
+        .and_modify(|replicas| *replicas = (*replicas).min(node.id.ordinal));
     Some(Hold::waiting("ScalingUp", format!("{} is taken back: it could not join", node.pod)))
 }
 

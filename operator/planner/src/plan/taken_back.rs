@@ -24,12 +24,12 @@ pub fn racks(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let dropped = dropped(context);
     let rack = dropped.iter().next()?;
     keep_other_operation(context, draft, &dropped);
-    let of_rack = || context.ring.nodes.iter().filter(|node| dropped.contains(node.rack.as_str()));
+    let of_rack = || context.ring.nodes.iter().filter(|node| dropped.contains(node.id.rack.as_str()));
     if let Some(node) = of_rack().find(|node| has_started(node)) {
         let message = format!(
             "rack {} was taken off the spec, and {} has started in it meanwhile: put the rack back, as \
              status.carriedOut.racks has it",
-            node.rack, node.pod
+            node.id.rack, node.pod
         );
         return Some(Hold::wrong("RackInUse", message));
     }
@@ -40,7 +40,8 @@ pub fn racks(context: &Context, draft: &mut Draft) -> Option<Hold> {
     if draft.deletes.is_empty() {
         let claims = context.observation.claims.iter().filter(|(_, claim)| dropped.contains(claim.rack.as_str()));
         for (name, claim) in claims.filter(|(_, claim)| is_empty(claim) && !claim.deleting) {
-            if !context.observation.pods.contains_key(name.trim_start_matches("data-")) {
+            let pod = context.desired.pod_name(&claim.rack, claim.ordinal);
+            if !context.observation.pods.contains_key(&pod) {
                 draft.deletes.push(delete_claim(name, claim));
             }
         }
@@ -66,14 +67,14 @@ pub fn claims(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let mut waits = false;
     for node in &context.ring.nodes {
         let Some(claim) = node.claim.filter(|claim| is_empty(claim)) else { continue };
-        let set = context.stateful_set(&node.rack);
+        let set = context.stateful_set(&node.id.rack);
         let other_class = claim.class.as_deref().zip(wanted).is_some_and(|(asked, wanted)| asked != wanted);
         let other_size = set.and_then(template_bytes).is_some_and(|size| size != claim.requested_bytes);
         if set.is_some() && !other_class && !other_size {
             continue;
         }
         if set.is_none() {
-            draft.shape.replicas.remove(&node.rack);
+            draft.shape.replicas.remove(&node.id.rack);
             waits = true;
         }
         if let Some(pod) = node.running.filter(|pod| !pod.deleting) {
@@ -108,22 +109,14 @@ fn dropped<'a>(context: &Context<'a>) -> BTreeSet<&'a str> {
 fn keep_other_operation(context: &Context, draft: &mut Draft, dropped: &BTreeSet<&str>) {
     let of_dropped = |operation: &&OperationStatus| {
         let node = operation.pod.as_ref().and_then(|pod| context.ring.find(pod));
-        let named = || context.desired.cassandra.racks.iter().any(|rack| is_pod_of(context, operation, &rack.name));
         match node {
-            Some(node) => dropped.contains(node.rack.as_str()) && !has_started(node),
-            None => operation.pod.is_some() && !named(),
+            Some(node) => dropped.contains(node.id.rack.as_str()) && !has_started(node),
+            None => operation.pod.as_deref().is_some_and(|pod| context.desired.find_node(pod).is_none()),
         }
     };
     if context.operation().filter(of_dropped).is_none() {
         draft.keep_operation(context);
     }
-}
-
-/// The pod that the operation works on would be one of this rack.
-fn is_pod_of(context: &Context, operation: &OperationStatus, rack: &str) -> bool {
-    let prefix = format!("{}-", context.desired.stateful_set_name(rack));
-    let ordinal = operation.pod.as_deref().and_then(|pod| pod.strip_prefix(&prefix));
-    ordinal.is_some_and(|ordinal| !ordinal.is_empty() && ordinal.chars().all(|c| c.is_ascii_digit()))
 }
 
 /// It never got a volume.

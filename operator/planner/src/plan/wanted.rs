@@ -25,6 +25,6 @@ impl Wanted {
 
     /// The pod was made for it.
     pub fn is_of(&self, node: &Node, pod: &PodObservation) -> bool {
-        self.templates.get(&node.rack).is_none_or(|template| *template == pod.template_hash)
+        self.templates.get(&node.id.rack).is_none_or(|template| *template == pod.template_hash)
     }
 }

@@ -48,7 +48,7 @@ impl<'a> Context<'a> {
 
     /// The node is to be up now.
     pub fn expects(&self, node: &Node) -> bool {
-        self.taken.get(&node.rack).is_some_and(|taken| node.ordinal < *taken)
+        self.taken.get(&node.id.rack).is_some_and(|taken| node.id.ordinal < *taken)
     }
 
     /// Number of nodes that own a part of the ring.

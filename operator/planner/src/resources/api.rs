@@ -8,9 +8,9 @@ use store_crds::{
 use super::child::{Child, Fill};
 use super::meta::{self, Component, env};
 use super::{access, services, telemetry};
+use crate::children::ANNOTATION_INPUTS;
 use crate::desired::Desired;
 use crate::digest::hash;
-use crate::children::ANNOTATION_INPUTS;
 use crate::identity::ChildKind;
 use crate::observation::SecretPurpose;
 use crate::settings::Settings;

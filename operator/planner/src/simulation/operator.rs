@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use store_crds::{CarriedOut, StoreCluster, StoreClusterStatus};
 
-use super::ring::{TrueRing, cql};
+use super::ring::{DATACENTER, TrueRing, cql};
 use super::secrets;
 use super::tasks::Tasks;
 use super::world::World;
@@ -589,17 +589,18 @@ impl Operator {
                 }
                 world.ring.granted.insert(desired.api.keyspace.clone());
             }
-            RingAction::CreateKeyspace { keyspace, replication } => {
+            RingAction::CreateKeyspace { keyspace, factors } => {
+                let replication = factors[DATACENTER];
                 let create = |ring: &mut TrueRing| ring.create(keyspace, replication);
                 world.ring.change_schema(fault.lag, create);
                 return if fault.lag > 0 { Err(failed()) } else { Ok(()) };
             }
-            RingAction::AlterReplication { keyspace, replication } if fault.late => {
-                world.ring.late.push((2, keyspace, replication));
+            RingAction::AlterReplication { keyspace, factors } if fault.late => {
+                world.ring.late.push((2, keyspace, factors[DATACENTER]));
                 return Err(failed());
             }
-            RingAction::AlterReplication { keyspace, replication } => {
-                world.ring.change_schema(fault.lag, |ring| ring.alter(&keyspace, replication));
+            RingAction::AlterReplication { keyspace, factors } => {
+                world.ring.change_schema(fault.lag, |ring| ring.alter(&keyspace, factors[DATACENTER]));
                 return if fault.lag > 0 { Err(failed()) } else { Ok(()) };
             }
             RingAction::Decommission { pod } => self.tasks.begin(world, &pod, TaskKind::Decommission, None),

@@ -315,8 +315,11 @@ fn factor(keyspaces: &BTreeMap<String, Replication>, keyspace: &str) -> i32 {
     }
 }
 
+/// The datacenter of the model.
+pub const DATACENTER: &str = "dc1";
+
 pub fn network(replication: i32) -> Replication {
-    Replication::Network([("dc1".to_owned(), replication)].into())
+    Replication::Network([(DATACENTER.to_owned(), replication)].into())
 }
 
 /// How the machines of the nodes are, as far as the nodes tell it.

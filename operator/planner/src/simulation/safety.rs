@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::Value;
 use store_crds::conditions::REPLICATION_SYNCED;
 
-use super::ring::{Disk, Process};
+use super::ring::{DATACENTER, Disk, Process};
 use super::world::{Pod, World};
 use crate::decision::RingAction;
 use crate::desired::Desired;
@@ -208,9 +208,10 @@ pub fn check_action(world: &mut World, action: &RingAction) {
                 check_hints(world, &format!("{pod} is to leave"));
             }
         }
-        RingAction::AlterReplication { keyspace, replication } => check_alter(world, keyspace, *replication),
-        RingAction::CreateKeyspace { keyspace, replication }
-            if *replication > i32::try_from(world.ring.members.len()).unwrap() && world.ring.members.len() > 1 =>
+        RingAction::AlterReplication { keyspace, factors } => check_alter(world, keyspace, factors[DATACENTER]),
+        RingAction::CreateKeyspace { keyspace, factors }
+            if factors[DATACENTER] > i32::try_from(world.ring.members.len()).unwrap()
+                && world.ring.members.len() > 1 =>
         {
             world.violate(format!("{keyspace} is made with more copies than nodes"));
         }

@@ -72,7 +72,7 @@ pub fn check_end(world: &World, operator: &Operator) -> Result<(), String> {
         return Err(format!("a claim of rack {} is left, which nobody wants", claim.rack));
     }
     for keyspace in &accepted.keyspaces {
-        if world.ring.factor(&keyspace.name) != keyspace.replication {
+        if world.ring.factor(&keyspace.name) != accepted.factor_of(keyspace) {
             return Err(format!("{} has factor {}", keyspace.name, world.ring.factor(&keyspace.name)));
         }
     }
