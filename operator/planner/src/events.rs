@@ -73,14 +73,15 @@ fn operation_notes(before: &StoreClusterStatus, after: &StoreClusterStatus, now:
         reason: format!("{:?}{verb}", operation.kind),
         text,
     };
-    let started = |operation: &OperationStatus| {
-        let cause = operation.cause.as_deref().map(|cause| format!(", since {cause}")).unwrap_or_default();
-        note("Started", operation, format!("{}{cause}", describe(operation)))
+    let why = |operation: &OperationStatus| {
+        operation.cause.as_deref().map(|cause| format!(", since {cause}")).unwrap_or_default()
     };
+    let started =
+        |operation: &OperationStatus| note("Started", operation, format!("{}{}", describe(operation), why(operation)));
     let ended = |operation: &OperationStatus| {
         let lasted = lasted(operation.started_at.0, now);
         let end = if is_done(operation, after) { "done" } else { "ended before it was done" };
-        note("Ended", operation, format!("{}: {end} after {lasted}", describe(operation)))
+        note("Ended", operation, format!("{}{}: {end} after {lasted}", describe(operation), why(operation)))
     };
     match (&before.operation, &after.operation) {
         (Some(before), Some(after)) if same(before, after) => Vec::new(),
@@ -228,8 +229,9 @@ mod tests {
         assert_eq!(told(&none, &working_on("a-0")), [(false, "JoinStarted".to_owned(), started.to_owned())]);
         assert_eq!(reasons(&working_on("a-0"), &working_on("a-1")), ["JoinEnded", "JoinStarted"]);
         let joined = of(json!({"nodes": [{"pod": "a-0", "rack": "a", "hostId": "h", "state": "Normal"}]}));
-        assert_eq!(told(&working_on("a-0"), &joined)[0].2, "joins the ring, pod a-0: done after 3m 10s");
-        let given_up = "joins the ring, pod a-0: ended before it was done after 3m 10s";
+        let why = ", since spec.cassandra.size changed (generation 7)";
+        assert_eq!(told(&working_on("a-0"), &joined)[0].2, format!("joins the ring, pod a-0{why}: done after 3m 10s"));
+        let given_up = format!("joins the ring, pod a-0{why}: ended before it was done after 3m 10s");
         assert_eq!(told(&working_on("a-0"), &none)[0].2, given_up);
     }
 

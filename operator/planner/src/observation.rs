@@ -3,6 +3,8 @@
 //! A question that failed is a value of its own (`Unreachable`), never an empty answer: absence is
 //! not evidence.
 
+mod secrets;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -10,6 +12,7 @@ use store_crds::StoreClusterStatus;
 
 use crate::children::Children;
 use crate::identity::{ChildKey, Uid};
+pub use secrets::{Kept, RecordFact, SecretFact, SecretPurpose, SecretState};
 
 /// Annotation on the claim of a node that is proved to have left the ring: its host id.
 pub const ANNOTATION_LEFT_RING: &str = "storemanager.io/left-ring";
@@ -117,69 +120,6 @@ pub struct StoreIdentity {
     pub generation: i64,
     pub deletion_requested: bool,
     pub has_finalizer: bool,
-}
-
-/// What a Secret of a store is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SecretPurpose {
-    /// Log-in of the operator itself.
-    Superuser,
-    /// Log-in of the management agents in the nodes' pods.
-    Jolokia,
-    /// Log-in of the writer of the API's schema.
-    Schema,
-    /// Log-in of the API.
-    Api,
-    /// The key that the API signs its cursors with.
-    CursorKey,
-    /// The API's token for each role.
-    ApiTokens,
-}
-
-/// What is known of one Secret. No values: those are the business of whoever logs in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SecretFact {
-    pub state: SecretState,
-    /// It has the store's label, so that a watch tells of its changes.
-    pub labelled: bool,
-    pub kept: Kept,
-}
-
-/// What is known of the operator's record.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RecordFact {
-    pub state: SecretState,
-    pub labelled: bool,
-    /// It is gone, and this process still knows what was in it.
-    pub lost: bool,
-}
-
-/// How a Secret was found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum SecretState {
-    /// The API server refused or did not answer, and why.
-    Unreadable(String),
-    /// The API server says that there is none of its name.
-    #[default]
-    Missing,
-    /// It lacks these keys, or they are empty.
-    Incomplete(Vec<&'static str>),
-    /// What is in it would do harm, and why.
-    Unusable(String),
-    /// Its label names this other store.
-    NotOurs(String),
-    Complete,
-}
-
-/// What the operator keeps of a log-in: what was last seen to work.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Kept {
-    #[default]
-    Nothing,
-    /// What the Secret holds, too.
-    Same,
-    /// Something else than the Secret holds, or there is no such Secret.
-    Other,
 }
 
 /// A Cassandra pod.

@@ -28,6 +28,7 @@ mod retained;
 mod retry;
 mod ring;
 mod rollout;
+mod room;
 mod scale;
 mod secrets;
 mod service;

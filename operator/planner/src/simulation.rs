@@ -418,6 +418,26 @@ fn mended(spec: &Value) -> Value {
     good
 }
 
+/// A rack that was taken off the spec while its first node started comes back, as the operator asks for it.
+fn put_racks_back(simulation: &mut Simulation) {
+    let Some(store) = simulation.world.store.as_ref() else { return };
+    let status = store.status.clone().unwrap_or_default();
+    if !status.faults.iter().any(|fault| fault.reason == "RackInUse") {
+        return;
+    }
+    let mut spec = serde_json::to_value(&store.spec).unwrap();
+    let started = status.carried_out.map(|carried_out| carried_out.racks).unwrap_or_default();
+    let racks = spec["cassandra"]["racks"].as_array_mut().unwrap();
+    for rack in started {
+        if racks.iter().all(|known| known["name"] != rack.name.as_str()) {
+            racks.push(json!({"name": rack.name, "zone": rack.zone}));
+        }
+    }
+    let racks = racks.len() as u64;
+    spec["cassandra"]["size"] = json!(spec["cassandra"]["size"].as_u64().unwrap_or(0).max(racks));
+    simulation.world.set_spec(spec);
+}
+
 /// A keyspace that is taken off the spec keeps its copies, and with them the nodes it needs: so that
 /// the last size can be reached, the last spec names it.
 fn keep_reports(spec: &mut Value) {
@@ -453,6 +473,8 @@ proptest! {
         simulation.world.set_growable(true);
         simulation.world.drop_foreign();
         simulation.weather(end, 30)?;
+        simulation.steps(30)?;
+        put_racks_back(&mut simulation);
         simulation.settle()?;
         let before = simulation.world.objects.clone();
         simulation.steps(5)?;

@@ -173,6 +173,24 @@ fn no_two_files_of_the_planner_need_each_other() {
 }
 
 #[test]
+fn what_decides_looks_at_no_json_and_takes_no_name_apart() {
+    let mut files = Files::new();
+    read(&root().join(SOURCES), "", &mut files).expect("the planner's sources");
+    let decides = |module: &&String| ["plan", "status"].contains(&module.split("::").next().unwrap_or_default());
+    let foreign = ["serde_json", "rsplit", "rsplit_once", "split_once", "strip_prefix"];
+    let mut decisions = 0;
+    for module in files.keys().filter(decides) {
+        let tokens = tokens(&files[module]);
+        let found: Vec<&str> = without_tests(&tokens).into_iter().filter(|token| foreign.contains(token)).collect();
+        // paths of fields are taken apart there, not names of pods
+        let expected: &[&str] = if module == "plan::causes" { &["strip_prefix"] } else { &[] };
+        assert_eq!(found, expected, "{module}");
+        decisions += 1;
+    }
+    assert!(decisions > 30, "{decisions}");
+}
+
+#[test]
 fn a_circle_is_found_however_it_is_written_and_tests_and_texts_make_none() {
     let circle = |low: &str, high: &str| {
         let files =

@@ -205,7 +205,8 @@ pub fn await_first_tables(context: &Context, draft: &mut Draft) -> Option<Hold> 
     postpone(context, draft, FIRST_TABLES);
     let job = context.job(&job_name(context));
     let given_up = draft.memory.postponed_job.as_deref() == Some(job_name(context).as_str());
-    let awaited = job.map_or(!given_up, |job| job.state == JobState::Running);
+    // one for an earlier spec is waited for, too: what it makes a node that joins might not know
+    let awaited = job.map_or(!given_up, |job| job.state == JobState::Running) || live_job(context).is_some();
     let message =
         "the schema Job makes the API's tables on the first node, for a minute at most; then the next one joins";
     awaited.then(|| Hold::waiting("MigratingSchema", message))

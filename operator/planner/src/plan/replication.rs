@@ -71,8 +71,11 @@ pub fn alter_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     Some(alter(context, draft, keyspace, &step))
 }
 
-/// One step of the log-ins towards the factor that they are to have, if there are nodes for it and no repair of the step
-/// before is owed.
+/// Failures of the repair of the log-ins after which another node may join all the same: it may be the cure.
+const LOG_INS_ATTEMPTS: i32 = 3;
+
+/// One step of the log-ins towards the factor that they are to have, if there are nodes for it. The repair of the step
+/// before is waited for, also while it is to be tried again.
 pub fn alter_log_ins(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let keyspace = context.desired.keyspaces.iter().find(|keyspace| keyspace.name == "system_auth")?;
     let seen = context.cql()?.keyspaces.get(&keyspace.name)?;
@@ -82,7 +85,13 @@ pub fn alter_log_ins(context: &Context, draft: &mut Draft) -> Option<Hold> {
         return None;
     }
     let step = next_step(context, keyspace, seen)?;
-    is_free(draft, &keyspace.name, step.replication).then(|| alter(context, draft, keyspace, &step))
+    if is_free(draft, &keyspace.name, step.replication) {
+        return Some(alter(context, draft, keyspace, &step));
+    }
+    let owed = |debt: &&Debt| debt.kind == DebtKind::Repair && debt.keyspace.as_ref() == Some(&keyspace.name);
+    let failures = draft.memory.owed.iter().find(owed).and_then(|debt| debt.retry.as_ref()).map_or(0, |it| it.attempts);
+    let message = "the log-ins are repaired before another node joins: until then all of them hang on few nodes";
+    (failures < LOG_INS_ATTEMPTS).then(|| Hold::waiting("Repairing", message))
 }
 
 /// The keyspaces that nobody waits for at QUORUM get the factor of the ring that is to come.

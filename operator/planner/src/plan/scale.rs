@@ -11,16 +11,11 @@ use super::hold::Hold;
 use super::retry::{self, Stands};
 use super::ring::{self, Membership, Node};
 use super::world::Context;
-use super::{api, calm, lost, quorum, replication, streaming};
+use super::{api, calm, lost, quorum, replication, room, streaming};
 use crate::decision::RingAction;
 use crate::desired::DesiredRack;
 use crate::identity::ChildKind;
-use crate::observation::{NodeView, TaskKey, TaskKind, TaskState};
-
-/// Of a receiver's free space, this part may be filled by a node that leaves; the rest is headroom
-/// for compaction.
-const FILL_NUMERATOR: u64 = 8;
-const FILL_DENOMINATOR: u64 = 10;
+use crate::observation::{TaskKey, TaskKind, TaskState};
 
 /// Goes on with a join until the node is a member and the ring is calm; `calm_ring` waits for that.
 /// One that the spec no longer wants and that does not even run is taken back.
@@ -172,7 +167,7 @@ pub fn leave_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
         let message = format!("{} waits to leave until keyspace {keyspace} is repaired", node.pod);
         return Some(Hold::waiting("ScaleDownWaits", message));
     }
-    if let Some(hold) = cannot_leave(context, node) {
+    if let Some(hold) = room::cannot_leave(context, node) {
         return Some(hold);
     }
     let mut leave = operation(context, OperationKind::Decommission, format!("{} leaves the ring", node.pod));
@@ -294,9 +289,9 @@ fn begin_again(
     // one whose caller is gone may still stream: it is asked again at once, and followed
     let attached = mode == "LEAVING" && leave.retry.is_none();
     let hold = match mode {
-        "NORMAL" => calm::unrest(context).or_else(|| cannot_leave(context, node)),
+        "NORMAL" => calm::unrest(context).or_else(|| room::cannot_leave(context, node)),
         _ if attached => None,
-        _ => other_down(context, node).or_else(|| cannot_leave(context, node)),
+        _ => other_down(context, node).or_else(|| room::cannot_leave(context, node)),
     };
     let hold = api::job_runs(context).filter(|_| !attached).or(hold);
     if let Some(hold) = hold {
@@ -348,61 +343,4 @@ fn adopt(context: &Context) -> Option<OperationStatus> {
     adopted.pod = Some(node.pod.clone());
     adopted.host_id = node.host_id.clone().or_else(|| node.view.map(|view| view.host_id.clone()));
     Some(adopted)
-}
-
-/// Why a node must stay: copies that need it, or data that does not fit elsewhere.
-fn cannot_leave(context: &Context, node: &Node) -> Option<Hold> {
-    let left = context.member_count() - 1;
-    if left < 1 {
-        return Some(Hold::wrong("ScaleDownRefused", format!("{} is the last node", node.pod)));
-    }
-    let Some(cql) = context.cql() else {
-        let message = format!("{} waits to leave: the replication of the keyspaces cannot be read", node.pod);
-        return Some(Hold::waiting("ScaleDownWaits", message));
-    };
-    let needs = |(name, replication): (&String, _)| {
-        let factor = replication::factor(context, replication)?;
-        (factor > left).then(|| {
-            let message = format!(
-                "{} cannot leave: keyspace {name} has replication factor {factor} and {left} nodes would be left; \
-                 lower the factor or put the size back",
-                node.pod
-            );
-            Hold::wrong("ScaleDownRefused", message)
-        })
-    };
-    cql.keyspaces.iter().find_map(needs).or_else(|| no_room(context, node))
-}
-
-/// Whether the nodes that inherit the ranges have the disk for them.
-fn no_room(context: &Context, node: &Node) -> Option<Hold> {
-    let Some(load) = node.view.map(|view| view.load_bytes) else {
-        return Some(Hold::waiting("ScaleDownWaits", format!("the load of {} is not known", node.pod)));
-    };
-    let others = || context.ring.live().filter(|(other, _)| other.pod != node.pod);
-    let same_rack: Vec<(&Node, &NodeView)> = others().filter(|(other, _)| other.id.rack == node.id.rack).collect();
-    // with several racks, each keeps its copies: what leaves a node goes to the rest of its rack
-    let several_racks = context.desired.cassandra.racks.len() > 1;
-    let receivers = if several_racks && !same_rack.is_empty() { same_rack } else { others().collect() };
-    let count = u64::try_from(receivers.len()).unwrap_or(u64::MAX).max(1);
-    let share = load.div_ceil(count);
-    receivers.iter().find_map(|(receiver, view)| {
-        let Some(free) = view.free_bytes else {
-            let message = format!("{} waits to leave: the free disk space of {} is not known", node.pod, receiver.pod);
-            return Some(Hold::waiting("ScaleDownWaits", message));
-        };
-        let usable = free / FILL_DENOMINATOR * FILL_NUMERATOR;
-        (usable < share).then(|| {
-            let message = format!(
-                "{} cannot leave: {} would get about {} MiB and can take {} MiB of its {} MiB free; \
-                 free disk space, grow spec.cassandra.storage.size or put the size back",
-                node.pod,
-                receiver.pod,
-                share >> 20,
-                usable >> 20,
-                free >> 20
-            );
-            Hold::wrong("ScaleDownRefused", message)
-        })
-    })
 }

@@ -194,6 +194,9 @@ impl TrueRing {
     pub fn alter(&mut self, keyspace: &str, replication: i32) {
         let before = self.factor(keyspace);
         let was_simple = matches!(self.keyspaces.get(keyspace), Some(Replication::Simple(_)));
+        if replication == before && !was_simple {
+            return;
+        }
         let all: BTreeSet<String> = self.members.keys().cloned().collect();
         // the one node there is lacks nothing, and has nothing that is another's
         let alone = all.len() < 2;
@@ -202,7 +205,7 @@ impl TrueRing {
             true => drop(self.stepped_from.remove(keyspace)),
             false => drop(self.stepped_from.insert(keyspace.to_owned(), before)),
         }
-        if !alone && replication > 1 && (replication != before || (was_simple && before > 1)) {
+        if !alone && replication > 1 && (replication != before || before > 1) {
             self.unrepaired.insert(keyspace.to_owned(), all.clone());
             *self.alters.entry(keyspace.to_owned()).or_default() += 1;
         }

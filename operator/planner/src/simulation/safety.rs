@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::Value;
+use store_crds::DebtKind;
 use store_crds::conditions::REPLICATION_SYNCED;
 
 use super::ring::{DATACENTER, Disk, Process};
@@ -86,7 +87,13 @@ pub fn check_newcomer(world: &mut World, name: &str) {
     let members = world.ring.members.len();
     let wanted = world.store.as_ref().map_or(0, |store| store.spec.cassandra.size.min(3));
     let copies = world.ring.factor("system_auth");
-    if copies < wanted && i32::try_from(members).unwrap() >= wanted {
+    let status = world.store.as_ref().and_then(|store| store.status.as_ref());
+    let debts = status.into_iter().flat_map(|status| &status.owed);
+    // more nodes may be the cure
+    let gave_up = debts
+        .filter(|debt| debt.keyspace.as_deref() == Some("system_auth"))
+        .any(|debt| debt.kind == DebtKind::Repair && debt.retry.as_ref().is_some_and(|retry| retry.attempts >= 3));
+    if copies < wanted && i32::try_from(members).unwrap() >= wanted && !gave_up {
         world.violate(format!("{name} joins while all log-ins hang on {copies} of {members} nodes"));
     }
     check_hints(world, &format!("{name} joins"));

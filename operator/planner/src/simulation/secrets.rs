@@ -77,7 +77,8 @@ pub fn write_login<K: AsRef<str>>(object: &mut Value, [username, password]: [K; 
 
 /// Nothing is made anew where somebody knows what was there.
 fn check_new(world: &mut World, name: &str) {
-    let agents = world.pods.values().any(|pod| pod.agent.is_some());
+    // a pod that has no machine yet reads it when it starts
+    let agents = world.pods.values().any(|pod| pod.agent.is_some() && pod.seen.ip.is_some());
     let known = match name {
         "shop-superuser" => world.ring.superuser.is_some() && world.ring.default_disabled,
         "shop-jolokia" => agents,

@@ -111,7 +111,8 @@ fn a_roll_out_is_told_as_one_from_beginning_to_end_with_its_cause_and_generation
         let replaced = format!("shop-cassandra-{pod} is replaced");
         let started = format!("RolloutStarted {replaced}, since spec.cassandra.heap changed (generation 2)");
         assert_eq!(pair[0], started);
-        assert!(pair[1].starts_with(&format!("RolloutEnded {replaced}: done after ")), "{events:#?}");
+        let ended = pair[1].strip_prefix(&format!("RolloutEnded {replaced}, since ")).unwrap_or_default();
+        assert!(ended.contains("changed (generation ") && ended.contains("): done after "), "{events:#?}");
     }
 }
 
