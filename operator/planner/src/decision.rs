@@ -15,6 +15,7 @@ use crate::configuration::Configuration;
 use crate::desired::Desired;
 use crate::identity::{ChildKind, Uid};
 use crate::observation::{Factors, SecretPurpose, VolumeNote};
+use crate::reason::Reason;
 
 /// What one pass commits, in this order: status intents, children, deletes, one ring action.
 #[derive(Clone, Debug, PartialEq)]
@@ -227,19 +228,22 @@ pub struct Memory {
     pub postponed_job: Option<String>,
 }
 
+/// A reason with its message; `None`: there is nothing to tell.
+pub type Told = Option<(Reason, String)>;
+
 /// What is told to the user; `status.rs` makes conditions of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
     /// Why clients are not served, reason and message; None: they are.
-    pub unavailable: Option<(String, String)>,
+    pub unavailable: Told,
     /// Why the shop is not ready; None: it is.
-    pub not_ready: Option<(String, String)>,
+    pub not_ready: Told,
     /// What is still being done; None: everything owed for the generation is done.
-    pub progressing: Option<(String, String)>,
+    pub progressing: Told,
     /// What is wrong; None: nothing.
-    pub degraded: Option<(String, String)>,
+    pub degraded: Told,
     /// What keeps the replication from being as wanted; None: synced.
-    pub replication: Option<(String, String)>,
+    pub replication: Told,
     /// All that is wrong, the worst first.
     pub faults: Vec<Fault>,
     /// What is waited for.

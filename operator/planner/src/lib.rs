@@ -21,6 +21,7 @@ pub mod observation;
 pub mod ownership;
 pub mod plan;
 pub mod quorum;
+pub mod reason;
 pub mod refusals;
 pub mod resources;
 pub mod secrets;

@@ -8,9 +8,10 @@ use store_crds::{
     StoreClusterStatus, Summary,
 };
 
-use crate::decision::{Plan, Report};
+use crate::decision::{Plan, Report, Told};
 use crate::desired::Desired;
 use crate::observation::Observation;
+use crate::reason::Reason;
 use crate::resources;
 
 /// A load that differs less than this from the one last told, in MiB or in tenths of it, is not news.
@@ -41,27 +42,30 @@ pub fn status(desired: &Desired, observation: &Observation, plan: &Plan) -> Stor
     }
 }
 
-type Told = Option<(String, String)>;
-
 fn conditions(desired: &Desired, observation: &Observation, plan: &Plan) -> Vec<Condition> {
     let report = &plan.report;
-    let good = |reason: &str, message: &str| (reason.to_owned(), message.to_owned());
+    let good = |reason: Reason, message: &str| (reason, message.to_owned());
     // (type, status while there is something to tell, what there is, what is said otherwise)
-    let rows: [(&str, &str, &Told, (String, String)); 5] = [
+    let rows: [(&str, &str, &Told, (Reason, String)); 5] = [
         (
             AVAILABLE,
             "False",
             &report.unavailable,
-            good("Serving", "an API pod is ready, and of every row enough copies answer at LOCAL_QUORUM"),
+            good(Reason::Serving, "an API pod is ready, and of every row enough copies answer at LOCAL_QUORUM"),
         ),
         (READY, "False", &report.not_ready, ready(report)),
-        (PROGRESSING, "True", &report.progressing, good("Settled", "everything owed for this generation is done")),
-        (DEGRADED, "True", &report.degraded, good("AsExpected", "nothing is wrong")),
+        (
+            PROGRESSING,
+            "True",
+            &report.progressing,
+            good(Reason::Settled, "everything owed for this generation is done"),
+        ),
+        (DEGRADED, "True", &report.degraded, good(Reason::AsExpected, "nothing is wrong")),
         (
             REPLICATION_SYNCED,
             "False",
             &report.replication,
-            good("Synced", "every keyspace has its replication factor and no repair is owed"),
+            good(Reason::Synced, "every keyspace has its replication factor and no repair is owed"),
         ),
     ];
     rows.into_iter()
@@ -79,29 +83,29 @@ fn conditions(desired: &Desired, observation: &Observation, plan: &Plan) -> Vec<
 }
 
 /// Why tokens travel in clear; whether a Gateway's listener has TLS is not known here.
-fn in_clear(auth: &AuthSpec, ingress: Option<&IngressSpec>) -> Option<(String, String)> {
+fn in_clear(auth: &AuthSpec, ingress: Option<&IngressSpec>) -> Told {
     let plain = ingress.is_some_and(|ingress| ingress.tls_secret_name.is_none()) && auth.mode != AuthMode::Open;
     let message = "spec.api.ingress has no tlsSecretName: whoever is on the way reads the tokens of all who come by it, unless \
          a load-balancer before it ends TLS; name a Secret with a certificate, and a host";
-    plain.then(|| ("IngressWithoutTls".to_owned(), message.to_owned()))
+    plain.then(|| (Reason::IngressWithoutTls, message.to_owned()))
 }
 
 /// What is said of a shop that is ready: it says no more than is true while something is being done.
-fn ready(report: &Report) -> (String, String) {
+fn ready(report: &Report) -> (Reason, String) {
     let words = match &report.progressing {
         None => "every node is up and the API pods are ready".to_owned(),
         Some((doing, _)) => format!("the shop serves while {doing} goes on"),
     };
-    ("Serving".to_owned(), words)
+    (Reason::Serving, words)
 }
 
-fn condition(observation: &Observation, kind: &str, status: &str, reason: String, message: String) -> Condition {
+fn condition(observation: &Observation, kind: &str, status: &str, reason: Reason, message: String) -> Condition {
     let before = observation.status.conditions.iter().find(|condition| condition.type_ == kind);
     let since = before.filter(|before| before.status == status).map(|before| before.last_transition_time.clone());
     Condition {
         type_: kind.to_owned(),
         status: status.to_owned(),
-        reason,
+        reason: reason.to_string(),
         message,
         observed_generation: Some(observation.store.generation),
         last_transition_time: since.unwrap_or(Time(observation.now)),
@@ -126,7 +130,7 @@ fn summary(desired: &Desired, observation: &Observation, plan: &Plan) -> Summary
     let doing = operation.or(report.waits.first().map(|wait| &wait.since));
     let since = report.faults.first().map(|fault| &fault.since).or(doing.filter(|_| report.progressing.is_some()));
     let settled = || {
-        let condition = condition(observation, PROGRESSING, "False", String::new(), String::new());
+        let condition = condition(observation, PROGRESSING, "False", Reason::Settled, String::new());
         condition.last_transition_time
     };
     let told = report.degraded.as_ref().or(report.progressing.as_ref());

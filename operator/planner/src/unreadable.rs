@@ -5,10 +5,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 use store_crds::conditions::DEGRADED;
 
+use crate::reason::Reason;
+
 /// Marks the status of a StoreCluster that cannot be read as degraded; whether anything of it changed.
 pub fn mark_unreadable(status: &mut Value, generation: i64, words: &str, now: Timestamp) -> bool {
     let told = json!({
-        "type": DEGRADED, "status": "True", "reason": "StoreNotUnderstood", "message": words,
+        "type": DEGRADED, "status": "True", "reason": Reason::StoreNotUnderstood.as_str(), "message": words,
         "observedGeneration": generation,
     });
     if !status["conditions"].is_array() {
@@ -28,7 +30,7 @@ pub fn mark_unreadable(status: &mut Value, generation: i64, words: &str, now: Ti
         None => conditions.push(condition),
     }
     if status["summary"].is_object() {
-        status["summary"]["degraded"] = json!("StoreNotUnderstood");
+        status["summary"]["degraded"] = json!(Reason::StoreNotUnderstood.as_str());
     }
     true
 }

@@ -78,6 +78,7 @@ pub fn files(root: &Path, helm: &Path) -> Result<Files, GenerateError> {
     let preamble = read(&root.join(CHART).join(README_PREAMBLE))?;
     files.insert(Path::new(CHART).join("README.md"), values::readme(&preamble, &values)?);
     files.insert("docs/reference/storecluster.md".into(), crd_reference::page(&store_crds::crd())?);
+    files.insert("docs/reference/conditions.md".into(), store_planner::reason::page());
     Ok(files)
 }
 

@@ -16,6 +16,7 @@ use crate::children::{Deployment, Job, JobState, PodCounts, Route};
 use crate::decision::ApiShape;
 use crate::identity::ChildKind;
 use crate::observation::Superuser;
+use crate::reason::Reason;
 use crate::resources;
 
 /// How long a failed schema Job is left for its log to be read, before it is made again, in seconds.
@@ -67,11 +68,11 @@ fn route(context: &Context, draft: &mut Draft) {
 fn route_trouble(serves: bool, live: Option<&Route>) -> Option<Hold> {
     if !serves {
         let message = "spec.api.gateway asks for an HTTPRoute, which this cluster does not serve to the operator: install the CRDs of the Gateway API (gateway.networking.k8s.io/v1), let the operator's role have httproutes, or take spec.api.gateway out";
-        return Some(Hold::wrong("GatewayApiMissing", message));
+        return Some(Hold::wrong(Reason::GatewayApiMissing, message));
     }
     let (gateway, why) = live?.refused.as_ref()?;
     let message = format!("the Gateway {gateway} does not take the HTTPRoute of spec.api.gateway: {why}");
-    Some(Hold::wrong("RouteRefused", message))
+    Some(Hold::wrong(Reason::RouteRefused, message))
 }
 
 fn migrate(context: &Context, draft: &mut Draft, job: Option<&Job>, hold: Option<&Hold>) {
@@ -84,14 +85,16 @@ fn migrate(context: &Context, draft: &mut Draft, job: Option<&Job>, hold: Option
     if let Some((job, JobState::Failed { words, at })) = job.map(|job| (job, &job.state)) {
         let cause = words.as_deref().unwrap_or("see the log of its pod");
         let message = format!("the schema Job failed: {cause}; it is tried again, and anew for another spec.api.image");
-        draft.wrongs.push(Hold::wrong("MigrationFailed", message));
+        draft.wrongs.push(Hold::wrong(Reason::MigrationFailed, message));
         if since(context, *at) > FAILED_JOB_STAYS {
             delete_job(draft, &job_name(context), job);
         }
         return;
     }
     if let (Some(words), Some(_)) = (context.observation.unmade.get(&job_name(context)), job) {
-        draft.wrongs.push(Hold::wrong("PodNotMade", format!("the schema Job's pod cannot be made: {words}")).of("Job"));
+        draft
+            .wrongs
+            .push(Hold::wrong(Reason::PodNotMade, format!("the schema Job's pod cannot be made: {words}")).of("Job"));
     }
     // one that was taken away comes last
     let postponed = draft.memory.postponed_job.as_deref() == Some(job_name(context).as_str());
@@ -101,7 +104,7 @@ fn migrate(context: &Context, draft: &mut Draft, job: Option<&Job>, hold: Option
              once nothing else is to be done; is spec.api.image one that can be pulled?",
             job_name(context)
         );
-        draft.wrongs.push(Hold::wrong("MigrationPostponed", message));
+        draft.wrongs.push(Hold::wrong(Reason::MigrationPostponed, message));
     }
     let restarts = context.is_founding() && context.is_rollout_due();
     let has_its_turn = !restarts && (!postponed || hold.is_none_or(|hold| hold.wrong));
@@ -121,7 +124,7 @@ fn migrate(context: &Context, draft: &mut Draft, job: Option<&Job>, hold: Option
     }
     draft
         .works
-        .push(Hold::waiting("MigratingSchema", "the schema Job brings the API's tables to their newest version"));
+        .push(Hold::waiting(Reason::MigratingSchema, "the schema Job brings the API's tables to their newest version"));
 }
 
 /// The level of the schema writer. Where the keyspace has more copies to come than nodes, so that no quorum
@@ -160,7 +163,7 @@ pub fn job_runs(context: &Context) -> Option<Hold> {
         young && context.job(&job_name(context)).is_none()
     });
     let message = "nothing else begins while the schema Job runs, which takes five minutes at most";
-    (decided || live_job(context).is_some()).then(|| Hold::waiting("MigratingSchema", message))
+    (decided || live_job(context).is_some()).then(|| Hold::waiting(Reason::MigratingSchema, message))
 }
 
 /// Waits for the schema Job, but not for ever. While the first node is alone, the next one waits for it.
@@ -209,7 +212,7 @@ pub fn await_first_tables(context: &Context, draft: &mut Draft) -> Option<Hold> 
     let awaited = job.map_or(!given_up, |job| job.state == JobState::Running) || live_job(context).is_some();
     let message =
         "the schema Job makes the API's tables on the first node, for a minute at most; then the next one joins";
-    awaited.then(|| Hold::waiting("MigratingSchema", message))
+    awaited.then(|| Hold::waiting(Reason::MigratingSchema, message))
 }
 
 /// What is still missing of the Deployment.
@@ -220,7 +223,7 @@ fn roll_out(context: &Context, draft: &mut Draft, wanted: &ApiShape) {
     let name = resources::api_name(context.desired);
     let replicas = context.desired.api.replicas;
     let Some(deployment) = context.deployment() else {
-        draft.works.push(Hold::waiting("RollingOutApi", "the Deployment of the API is made"));
+        draft.works.push(Hold::waiting(Reason::RollingOutApi, "the Deployment of the API is made"));
         return;
     };
     let newest = draft.shape.api.as_ref() == Some(wanted) && deployment.inputs == draft.shape.api_inputs;
@@ -230,10 +233,14 @@ fn roll_out(context: &Context, draft: &mut Draft, wanted: &ApiShape) {
     if !done {
         draft.works.push(rolling_out(replicas, *pods, *is_observed));
         if let Some(words) = failure {
-            draft.wrongs.push(Hold::wrong("PodNotMade", format!("the API's pods cannot be made: {words}")).of(&name));
+            draft
+                .wrongs
+                .push(Hold::wrong(Reason::PodNotMade, format!("the API's pods cannot be made: {words}")).of(&name));
         }
         if let Some(cause) = stuck {
-            draft.wrongs.push(Hold::wrong("ApiRolloutStuck", format!("the API's pods do not become ready: {cause}")));
+            draft
+                .wrongs
+                .push(Hold::wrong(Reason::ApiRolloutStuck, format!("the API's pods do not become ready: {cause}")));
         }
     }
 }
@@ -242,7 +249,7 @@ fn roll_out(context: &Context, draft: &mut Draft, wanted: &ApiShape) {
 fn rolling_out(replicas: i32, PodCounts { all, updated, ready }: PodCounts, observed: bool) -> Hold {
     if observed && replicas > 0 && ready == 0 {
         let message = format!("none of {replicas} API pods is ready");
-        return Hold::waiting("ApiDown", message);
+        return Hold::waiting(Reason::ApiDown, message);
     }
     let message = if !observed {
         "the Deployment of the API takes up its new template".to_owned()
@@ -255,7 +262,7 @@ fn rolling_out(replicas: i32, PodCounts { all, updated, ready }: PodCounts, obse
     } else {
         "the Deployment of the API is brought up to date".to_owned()
     };
-    Hold::waiting("RollingOutApi", message)
+    Hold::waiting(Reason::RollingOutApi, message)
 }
 
 /// Jobs that are done leave no pods behind.

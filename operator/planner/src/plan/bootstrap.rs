@@ -10,6 +10,7 @@ use super::world::Context;
 use super::{api, calm, replication, retained, secrets};
 use crate::decision::RingAction;
 use crate::observation::{CqlAnswer, SecretPurpose, Superuser};
+use crate::reason::Reason;
 
 /// Where there is no node and no volume, one node starts alone, with itself as its seed. Nodes that
 /// left volumes behind are taken places already: they all start at once and find each other.
@@ -40,7 +41,7 @@ pub fn first_node(context: &Context, draft: &mut Draft) -> Option<Hold> {
     bootstrap.pod = Some(pod.clone());
     draft.operate(context, bootstrap);
     let waits = node.and_then(|node| calm::down(context, node));
-    Some(waits.unwrap_or_else(|| Hold::waiting("Bootstrapping", format!("{pod} starts as the first node"))))
+    Some(waits.unwrap_or_else(|| Hold::waiting(Reason::Bootstrapping, format!("{pod} starts as the first node"))))
 }
 
 /// Nothing new begins while the ring is not calm. What is in hand stays in hand.
@@ -65,14 +66,14 @@ pub fn schema_readable(context: &Context, draft: &mut Draft) -> Option<Hold> {
     if let Some(locked_out) = secrets::locked_out(context) {
         return Some(locked_out);
     }
-    Some(Hold::waiting("CqlUnreachable", format!("the schema cannot be read over CQL: {cause}")))
+    Some(Hold::waiting(Reason::CqlUnreachable, format!("the schema cannot be read over CQL: {cause}")))
 }
 
 /// The operator's own superuser is made and proved by a log-in; then the default one is disabled.
 pub fn superuser(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let cql = context.cql()?;
     if cql.superuser == Superuser::Default && !secrets::is_known(context, SecretPurpose::Superuser) {
-        return Some(Hold::waiting("SettingUpRoles", "the Secret of the operator's superuser is made"));
+        return Some(Hold::waiting(Reason::SettingUpRoles, "the Secret of the operator's superuser is made"));
     }
     let (action, step) = match (cql.superuser, cql.default_superuser_disabled) {
         (Superuser::Default, _) => (RingAction::CreateSuperuser, "the operator's own superuser is made"),
@@ -81,7 +82,7 @@ pub fn superuser(context: &Context, draft: &mut Draft) -> Option<Hold> {
     };
     draft.ring = Some(action);
     draft.operate(context, operation(context, OperationKind::Roles, step));
-    Some(Hold::waiting("SettingUpRoles", step))
+    Some(Hold::waiting(Reason::SettingUpRoles, step))
 }
 
 /// What every node would have to agree on later costs little while there is one: the keyspaces with the
@@ -109,10 +110,13 @@ pub fn roles(context: &Context, draft: &mut Draft) -> Option<Hold> {
         return None;
     }
     if ![SecretPurpose::Schema, SecretPurpose::Api].iter().all(|purpose| secrets::is_known(context, *purpose)) {
-        return Some(Hold::waiting("SettingUpRoles", "the Secrets of the schema writer and of the API are waited for"));
+        return Some(Hold::waiting(
+            Reason::SettingUpRoles,
+            "the Secrets of the schema writer and of the API are waited for",
+        ));
     }
     draft.ring = Some(RingAction::EnsureRoles);
     let step = "the roles of the schema writer and of the API are set up";
     draft.operate(context, operation(context, OperationKind::Roles, step));
-    Some(Hold::waiting("SettingUpRoles", step))
+    Some(Hold::waiting(Reason::SettingUpRoles, step))
 }

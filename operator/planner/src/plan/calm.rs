@@ -10,6 +10,7 @@ use super::ring::Node;
 use super::world::Context;
 use super::{lost, refused, retained, ring, secrets};
 use crate::observation::{NodeView, PodObservation};
+use crate::reason::Reason;
 use crate::time;
 
 /// How old hints for a node that is up may be, in seconds. Under any load some wait for a moment: a
@@ -48,7 +49,7 @@ fn not_serving(context: &Context, node: &Node) -> Option<Hold> {
             return Some(refused::not_made(pod, words));
         }
         let message = format!("{pod} is to be started, and its pod does not exist yet");
-        return Some(Hold::waiting("PodMissing", message).of(pod));
+        return Some(Hold::waiting(Reason::PodMissing, message).of(pod));
     };
     let absence = |verb: &'static str, cause: String| Some(away(context, node, running, verb, &cause));
     if let Some(since) = running.machine_silent_since.filter(|_| node.view.is_none()) {
@@ -164,15 +165,15 @@ fn away(context: &Context, node: &Node, running: &PodObservation, verb: &'static
     let expected = is_expected(context, node, running) && verb != SILENT;
     let deadline = if expected { START_DEADLINE } else { LASTS };
     let hold = if troubled && (away_for > LASTS || never_up) {
-        Hold::wrong("PodNotRunning", format!("{pod} does not run: {cause}"))
+        Hold::wrong(Reason::PodNotRunning, format!("{pod} does not run: {cause}"))
     } else if away_for > deadline {
-        Hold::wrong("NodeDown", format!("{pod} is down: {cause}"))
+        Hold::wrong(Reason::NodeDown, format!("{pod} is down: {cause}"))
     } else if !expected {
-        Hold::passing("NodeAway", format!("{pod} may be down: {cause}"))
+        Hold::passing(Reason::NodeAway, format!("{pod} may be down: {cause}"))
     } else if verb == STOPPING {
-        Hold::waiting("NodeStopping", format!("{pod} is stopping: {cause}"))
+        Hold::waiting(Reason::NodeStopping, format!("{pod} is stopping: {cause}"))
     } else {
-        Hold::waiting("NodeStarting", format!("{pod} is starting: {cause}"))
+        Hold::waiting(Reason::NodeStarting, format!("{pod} is starting: {cause}"))
     };
     let hold = hold.of(pod).within(deadline);
     match since {
@@ -205,7 +206,7 @@ fn strangers(context: &Context) -> Option<Hold> {
         ),
     };
     let message = format!("the ring has a member {host} that no pod is known to be: {cure}");
-    Some(Hold::wrong("UnknownMember", message))
+    Some(Hold::wrong(Reason::UnknownMember, message))
 }
 
 fn moving(node: &Node) -> Option<Hold> {
@@ -217,7 +218,7 @@ fn moving(node: &Node) -> Option<Hold> {
         Some(format!("{pod} sees {address} {verb}"))
     });
     let own = (view.operation_mode != "NORMAL").then(|| format!("{pod} is {}", view.operation_mode));
-    seen.or(own).map(|message| Hold::waiting("TopologyChanging", message))
+    seen.or(own).map(|message| Hold::waiting(Reason::TopologyChanging, message))
 }
 
 fn disagreement(context: &Context) -> Option<Hold> {
@@ -227,13 +228,13 @@ fn disagreement(context: &Context) -> Option<Hold> {
     for (node, view) in &views {
         if hosts(view) != hosts(first_view) {
             let message = format!("{} and {} do not see the same members", first.pod, node.pod);
-            return Some(Hold::waiting("RingViewsDiffer", message));
+            return Some(Hold::waiting(Reason::RingViewsDiffer, message));
         }
         // nodes of different major versions never agree on the schema of their system tables
         let comparable = major(view) == major(first_view);
         if comparable && view.schema_version != first_view.schema_version {
             let message = format!("{} and {} have different versions of the schema", first.pod, node.pod);
-            return Some(Hold::waiting("SchemaDisagreement", message));
+            return Some(Hold::waiting(Reason::SchemaDisagreement, message));
         }
     }
     None
@@ -249,5 +250,5 @@ fn hints(context: &Context) -> Option<Hold> {
     let (node, _) = context.ring.live().find(|(_, view)| old(view))?;
     // without their number: each file that is delivered would be a write of the status
     let message = format!("{} still delivers what nodes that were away have missed (hints)", node.pod);
-    Some(Hold::waiting("HintsPending", message))
+    Some(Hold::waiting(Reason::HintsPending, message))
 }

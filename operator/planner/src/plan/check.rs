@@ -5,9 +5,10 @@ use super::draft::Draft;
 use super::hold::Hold;
 use super::world::Context;
 use crate::observation::CheckOutcome;
+use crate::reason::Reason;
 use crate::resources;
 
-const CHECKING: &str = "CheckingConfiguration";
+const CHECKING: Reason = Reason::CheckingConfiguration;
 /// How long a trial run may take without a word on why, in seconds: large images are pulled in minutes.
 const SECONDS: i64 = 300;
 
@@ -22,7 +23,7 @@ pub fn unfit(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let age = context.observation.now.as_second() - run.created_at.as_second();
     let refused = |cause: &str, cure: &str| {
         let message = format!("no node is restarted: the new configuration was tried by pod {name}: {cause}; {cure}");
-        Some(Hold::wrong("ConfigurationRefused", message))
+        Some(Hold::wrong(Reason::ConfigurationRefused, message))
     };
     match &run.outcome {
         CheckOutcome::Passed => None,

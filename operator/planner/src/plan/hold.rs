@@ -2,11 +2,13 @@
 
 use jiff::Timestamp;
 
+use crate::reason::Reason;
+
 /// Why the ladder goes no further on this pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
     /// CamelCase, for the condition.
-    pub reason: &'static str,
+    pub reason: Reason,
     /// What is being done or waited for, and the cure where one is needed.
     pub message: String,
     /// Something is wrong that was not asked for.
@@ -23,18 +25,18 @@ pub struct Hold {
 
 impl Hold {
     /// Work goes on, or something is waited for. It becomes a fault when it lasts too long (`waits`).
-    pub fn waiting(reason: &'static str, message: impl Into<String>) -> Hold {
+    pub fn waiting(reason: Reason, message: impl Into<String>) -> Hold {
         let message = message.into();
         Hold { reason, message, wrong: false, passing: false, object: None, since: None, limit: None }
     }
 
     /// Something may be wrong, and is if it lasts.
-    pub fn passing(reason: &'static str, message: impl Into<String>) -> Hold {
+    pub fn passing(reason: Reason, message: impl Into<String>) -> Hold {
         Hold { passing: true, ..Hold::waiting(reason, message) }
     }
 
     /// Something is wrong that was not asked for.
-    pub fn wrong(reason: &'static str, message: impl Into<String>) -> Hold {
+    pub fn wrong(reason: Reason, message: impl Into<String>) -> Hold {
         Hold { wrong: true, ..Hold::waiting(reason, message) }
     }
 

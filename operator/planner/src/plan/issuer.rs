@@ -9,6 +9,7 @@ use super::draft::Draft;
 use super::hold::Hold;
 use super::world::Context;
 use crate::observation::IssuerAnswer;
+use crate::reason::Reason;
 
 /// How often the API is asked: no watch tells of its issuer.
 const UNWATCHED: Duration = Duration::from_secs(15);
@@ -33,7 +34,7 @@ fn trouble(issuer: &IssuerAnswer) -> Option<Hold> {
          keys go on with them"
     };
     let message = format!("the API cannot have the keys of spec.api.auth.oidc: {words}; until it can, {meanwhile}");
-    Some(Hold::wrong("IssuerUnreachable", message))
+    Some(Hold::wrong(Reason::IssuerUnreachable, message))
 }
 
 #[cfg(test)]
@@ -48,7 +49,7 @@ mod tests {
         };
         for (holds_keys, meanwhile) in [(true, "for an hour after"), (false, "refuse every token (503)")] {
             let (reason, wrong, message) = told(holds_keys).unwrap();
-            assert_eq!((reason, wrong), ("IssuerUnreachable", true));
+            assert_eq!((reason, wrong), (Reason::IssuerUnreachable, true));
             assert!(message.contains("https://id.example.com/keys answered 404") && message.contains(meanwhile));
         }
         assert_eq!(trouble(&IssuerAnswer::Unknown), None);

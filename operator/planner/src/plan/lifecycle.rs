@@ -13,6 +13,7 @@ use super::{report, retained, standing};
 use crate::decision::{Delete, Memory, Plan, Shape};
 use crate::identity::{ChildKind, Uid};
 use crate::observation::SecretPurpose;
+use crate::reason::Reason;
 use crate::{changes, resources};
 
 /// Plans of a StoreCluster that is being deleted, has no finalizer yet, or was never acceptable.
@@ -26,7 +27,8 @@ pub fn outside_the_runbook(context: &Context) -> Option<Plan> {
     }
     let held = retained::refuse(context).map(|hold| plan_held(context, hold));
     if !store.has_finalizer {
-        let waiting = || nothing(context, Hold::waiting("Starting", "the finalizer is put on before anything is made"));
+        let waiting =
+            || nothing(context, Hold::waiting(Reason::Starting, "the finalizer is put on before anything is made"));
         return Some(Plan { finalizer: Some(true), ..held.unwrap_or_else(waiting) });
     }
     held
@@ -50,7 +52,7 @@ pub fn take_up_spec(context: &Context, draft: &mut Draft) -> Option<Hold> {
     draft.keep_operation(context);
     let generation = context.observation.store.generation;
     Some(Hold::waiting(
-        "SpecAccepted",
+        Reason::SpecAccepted,
         format!("the spec of generation {generation} is written into the shop's objects"),
     ))
 }
@@ -69,7 +71,7 @@ fn note_change(context: &Context, draft: &mut Draft, accepted: &str) {
 }
 
 fn plan_refused(context: &Context) -> Plan {
-    let (message, hold) = (report::refusal(context.desired), "SpecRefused");
+    let (message, hold) = (report::refusal(context.desired), Reason::SpecRefused);
     nothing(context, Hold::wrong(hold, message))
 }
 
@@ -84,7 +86,7 @@ fn plan_held(context: &Context, hold: Hold) -> Plan {
 
 /// Ends whatever Cassandra says: it is not asked. Volumes go by UID, and only under Delete.
 fn plan_deletion(context: &Context) -> Plan {
-    let mut plan = nothing(context, Hold::waiting("Deleting", "the StoreCluster is being deleted"));
+    let mut plan = nothing(context, Hold::waiting(Reason::Deleting, "the StoreCluster is being deleted"));
     if !context.observation.store.has_finalizer {
         return plan;
     }

@@ -5,6 +5,7 @@ use store_crds::{DebtKind, LostNode};
 use super::hold::Hold;
 use super::ring::Node;
 use super::world::Context;
+use crate::reason::Reason;
 
 /// After so long, in seconds, Cassandra forgets what was deleted (`gc_grace_seconds`): a node that missed a deletion
 /// brings the row back.
@@ -26,13 +27,13 @@ pub fn told_of(context: &Context, node: &Node) -> Option<Hold> {
              pod/{pod}, then {}",
             removal(context, pod, node.host_id.as_deref().unwrap_or_default())
         );
-        Hold::wrong("NodeAwayTooLong", message).of(pod)
+        Hold::wrong(Reason::NodeAwayTooLong, message).of(pod)
     })
 }
 
 /// What is told of a member whose data is gone.
 pub fn hold(context: &Context, lost: &LostNode) -> Hold {
-    Hold::wrong("VolumeLost", message(context, lost)).of(lost.pod.as_ref().unwrap_or(&lost.host_id))
+    Hold::wrong(Reason::VolumeLost, message(context, lost)).of(lost.pod.as_ref().unwrap_or(&lost.host_id))
 }
 
 /// What is gone, and what is to be done.

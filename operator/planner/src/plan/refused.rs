@@ -6,6 +6,7 @@ use super::draft::Draft;
 use super::hold::Hold;
 use super::world::Context;
 use crate::observation::{Cause, Refusal};
+use crate::reason::Reason;
 
 /// Tells each refusal, and each pod that is refused to whoever is to make it.
 pub fn tell(context: &Context, draft: &mut Draft) {
@@ -17,7 +18,7 @@ pub fn tell(context: &Context, draft: &mut Draft) {
 
 /// A pod that whoever is to make it may not make.
 pub fn not_made(pod: &str, words: &str) -> Hold {
-    Hold::wrong("PodNotMade", format!("{pod} cannot be made: {words}")).of(pod)
+    Hold::wrong(Reason::PodNotMade, format!("{pod} cannot be made: {words}")).of(pod)
 }
 
 /// All that is refused; until this process has tried it, what the last status told.
@@ -29,38 +30,35 @@ pub fn holds(context: &Context) -> Vec<Hold> {
 }
 
 fn remembered(fault: &Fault) -> Option<Hold> {
-    let reason = REASONS.into_iter().find(|reason| *reason == fault.reason)?;
+    let reason = Reason::find(&fault.reason).filter(|reason| REASONS.contains(reason))?;
     Some(Hold { object: fault.object.clone(), ..Hold::wrong(reason, fault.message.clone()) })
 }
 
-const NAME_TAKEN: &str = "NameTaken";
-const FORMER_OBJECT: &str = "FormerObject";
-const WRITE_REFUSED: &str = "WriteRefused";
-const ACTION_FAILED: &str = "ActionFailed";
-const REASONS: [&str; 4] = [NAME_TAKEN, FORMER_OBJECT, WRITE_REFUSED, ACTION_FAILED];
+/// Those that are told of what is refused.
+const REASONS: [Reason; 4] = [Reason::NameTaken, Reason::FormerObject, Reason::WriteRefused, Reason::ActionFailed];
 
 fn hold(refusal: &Refusal) -> Hold {
     let Refusal { deed, object, cause, words, .. } = refusal;
     let name = object.as_ref().map(ToString::to_string).unwrap_or_default();
     let hold = match cause {
         Cause::Taken(owner) => Hold::wrong(
-            NAME_TAKEN,
+            Reason::NameTaken,
             format!(
                 "{name} is there already and belongs to {owner}: it stays as it is, and what the shop needs of that \
                  name is missing; rename or delete it, or give the shop another name"
             ),
         ),
         Cause::Former => Hold::wrong(
-            FORMER_OBJECT,
+            Reason::FormerObject,
             format!(
                 "{name} still belongs to a StoreCluster of this name that is no more, and Kubernetes has not taken it \
                  away; delete it, and it is made again"
             ),
         ),
         Cause::Refused | Cause::Failed if object.is_none() => {
-            Hold::wrong(ACTION_FAILED, format!("could not {deed}: {words}"))
+            Hold::wrong(Reason::ActionFailed, format!("could not {deed}: {words}"))
         }
-        Cause::Refused | Cause::Failed => Hold::wrong(WRITE_REFUSED, format!("could not {deed}: {words}")),
+        Cause::Refused | Cause::Failed => Hold::wrong(Reason::WriteRefused, format!("could not {deed}: {words}")),
     };
     if name.is_empty() { hold } else { hold.of(name) }
 }

@@ -16,6 +16,7 @@ use super::ring::{Membership, Node};
 use super::world::Context;
 use crate::decision::RingAction;
 use crate::observation::{TaskKey, TaskKind, TaskState};
+use crate::reason::Reason;
 
 /// Takes what is done, what nodes that have left owed, and what keyspaces owed that are dropped, off the debts;
 /// counts what failed; and lets nodes that are new owe what the others do.
@@ -194,8 +195,8 @@ struct TaskWords {
     operation: OperationKind,
     noun: &'static str,
     verb: &'static str,
-    reason: &'static str,
-    failed: &'static str,
+    reason: Reason,
+    failed: Reason,
 }
 
 fn words(kind: DebtKind) -> TaskWords {
@@ -204,15 +205,15 @@ fn words(kind: DebtKind) -> TaskWords {
             operation: OperationKind::Repair,
             noun: "repair",
             verb: "repairs",
-            reason: "Repairing",
-            failed: "RepairFailed",
+            reason: Reason::Repairing,
+            failed: Reason::RepairFailed,
         },
         DebtKind::Cleanup => TaskWords {
             operation: OperationKind::Cleanup,
             noun: "clean-up",
             verb: "cleans up",
-            reason: "CleaningUp",
-            failed: "CleanupFailed",
+            reason: Reason::CleaningUp,
+            failed: Reason::CleanupFailed,
         },
     }
 }

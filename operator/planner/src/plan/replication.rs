@@ -17,6 +17,7 @@ use super::world::Context;
 use crate::decision::RingAction;
 use crate::desired::{DesiredKeyspace, SYSTEM_KEYSPACES};
 use crate::observation::Replication;
+use crate::reason::Reason;
 
 /// A factor that is written is seen before anything is built on it; until then it is written again.
 /// An ALTER whose answer was lost may come into force much later: a repair that began before it would
@@ -51,7 +52,7 @@ pub fn create_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     create.keyspace = Some(name.clone());
     draft.operate(context, create);
     Some(Hold::waiting(
-        "CreatingKeyspace",
+        Reason::CreatingKeyspace,
         format!("keyspace {name} is made with {} replicas", context.desired.factor_of(keyspace)),
     ))
 }
@@ -91,7 +92,7 @@ pub fn alter_log_ins(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let owed = |debt: &&Debt| debt.kind == DebtKind::Repair && debt.keyspace.as_ref() == Some(&keyspace.name);
     let failures = draft.memory.owed.iter().find(owed).and_then(|debt| debt.retry.as_ref()).map_or(0, |it| it.attempts);
     let message = "the log-ins are repaired before another node joins: until then all of them hang on few nodes";
-    (failures < LOG_INS_ATTEMPTS).then(|| Hold::waiting("Repairing", message))
+    (failures < LOG_INS_ATTEMPTS).then(|| Hold::waiting(Reason::Repairing, message))
 }
 
 /// The keyspaces that nobody waits for at QUORUM get the factor of the ring that is to come.
@@ -201,12 +202,12 @@ fn above_nodes(context: &Context, keyspace: &DesiredKeyspace, replication: i32) 
             "keyspace {} needs {replication} nodes for its copies and the ring has {nodes}: it waits for more nodes",
             keyspace.name
         );
-        Hold::wrong("ReplicationAboveNodes", message)
+        Hold::wrong(Reason::ReplicationAboveNodes, message)
     })
 }
 
 fn altering(keyspace: &str, replication: i32) -> Hold {
-    Hold::waiting("AlteringReplication", format!("keyspace {keyspace} gets replication factor {replication}"))
+    Hold::waiting(Reason::AlteringReplication, format!("keyspace {keyspace} gets replication factor {replication}"))
 }
 
 /// One node more takes ranges from the others, which leaves data behind on them: some keyspace of users

@@ -12,9 +12,10 @@ use super::ring::Node;
 use super::waits::Standing;
 use super::world::Context;
 use super::{calm, carried_out, issuer, losses, refused, replication, secrets, service};
-use crate::decision::{Plan, Report};
+use crate::decision::{Plan, Report, Told};
 use crate::desired::{Desired, DesiredKeyspace};
 use crate::observation::{TaskKind, TaskState};
+use crate::reason::Reason;
 use crate::resources::Write;
 use crate::time;
 
@@ -58,7 +59,7 @@ pub fn finish(context: &Context, mut draft: Draft, hold: Option<Hold>) -> Plan {
         progressing: progressing(&draft, refused.as_ref().or(doing), &standing),
         degraded: degraded(&standing.faults),
         replication: losses::lag(context, &draft)
-            .map(|message| ("RepairOwed".to_owned(), message))
+            .map(|message| (Reason::RepairOwed, message))
             .or_else(|| replication_lag(context, &draft.memory.owed)),
         faults: standing.faults,
         waits: standing.waits,
@@ -91,7 +92,7 @@ pub fn finish(context: &Context, mut draft: Draft, hold: Option<Hold>) -> Plan {
 pub fn nothing(context: &Context, hold: &Hold) -> Report {
     let refused = refused::holds(context);
     let standing = Standing::of(context, None, std::iter::once(hold).chain(&refused));
-    let told = Some((hold.reason.to_owned(), format!("{}{}", hold.message, standing.times(hold))));
+    let told = Some((hold.reason, format!("{}{}", hold.message, standing.times(hold))));
     Report {
         unavailable: told.clone(),
         not_ready: told.clone(),
@@ -118,7 +119,7 @@ fn refused_spec(context: &Context) -> Option<Hold> {
         let generation = context.observation.store.generation;
         let why = refusal(context.desired);
         let message = format!("generation {generation} is refused, and the spec before it goes on counting: {why}");
-        Hold::wrong("SpecRefused", message)
+        Hold::wrong(Reason::SpecRefused, message)
     })
 }
 
@@ -131,7 +132,7 @@ fn owed(draft: &Draft) -> Option<Hold> {
     };
     let of = debt.keyspace.as_deref().map(|keyspace| format!(" of keyspace {keyspace}")).unwrap_or_default();
     let message = format!("a {kind}{of} is still to be done on {}", nodes_in_words(debt.host_ids.len()));
-    Some(Hold::waiting("WorkOwed", message))
+    Some(Hold::waiting(Reason::WorkOwed, message))
 }
 
 fn nodes_in_words(count: usize) -> String {
@@ -139,57 +140,57 @@ fn nodes_in_words(count: usize) -> String {
 }
 
 /// What is being done: the operation in hand, why, and what it waits for just now.
-fn progressing(draft: &Draft, doing: Option<&Hold>, standing: &Standing) -> Option<(String, String)> {
+fn progressing(draft: &Draft, doing: Option<&Hold>, standing: &Standing) -> Told {
     let hold = doing?;
     let message = format!("{}{}", hold.message, standing.times(hold));
     let operation = draft.memory.operation.as_ref().filter(|_| !hold.wrong);
-    let Some(operation) = operation else { return Some((hold.reason.to_owned(), message)) };
+    let Some(operation) = operation else { return Some((hold.reason, message)) };
     let progress = operation.progress.as_deref().map(|progress| format!(" ({progress})")).unwrap_or_default();
     let cause = operation.cause.as_deref().map(|cause| format!(", since {cause}")).unwrap_or_default();
     let reason = if is_about_the_ring(hold.reason) { reason_of(operation.kind) } else { hold.reason };
     let step = &operation.step;
-    Some((reason.to_owned(), format!("{step}{progress}{cause}; now {message}")))
+    Some((reason, format!("{step}{progress}{cause}; now {message}")))
 }
 
 /// A step of whatever is in hand waits for it.
-fn is_about_the_ring(reason: &str) -> bool {
+fn is_about_the_ring(reason: Reason) -> bool {
     let of_the_ring = [
-        "PodMissing",
-        "NodeStarting",
-        "NodeStopping",
-        "NodeAway",
-        "TopologyChanging",
-        "RingViewsDiffer",
-        "SchemaDisagreement",
-        "HintsPending",
-        "CqlUnreachable",
+        Reason::PodMissing,
+        Reason::NodeStarting,
+        Reason::NodeStopping,
+        Reason::NodeAway,
+        Reason::TopologyChanging,
+        Reason::RingViewsDiffer,
+        Reason::SchemaDisagreement,
+        Reason::HintsPending,
+        Reason::CqlUnreachable,
     ];
     of_the_ring.contains(&reason)
 }
 
-fn reason_of(kind: OperationKind) -> &'static str {
+fn reason_of(kind: OperationKind) -> Reason {
     match kind {
-        OperationKind::Bootstrap => "Bootstrapping",
-        OperationKind::Join => "ScalingUp",
-        OperationKind::Decommission => "ScalingDown",
-        OperationKind::Start => "StartingAll",
-        OperationKind::Roles => "SettingUpRoles",
-        OperationKind::AlterReplication => "AlteringReplication",
-        OperationKind::Repair => "Repairing",
-        OperationKind::Cleanup => "CleaningUp",
-        OperationKind::Rollout => "RollingOut",
-        OperationKind::GrowVolumes => "GrowingVolumes",
-        OperationKind::Migrate => "MigratingSchema",
+        OperationKind::Bootstrap => Reason::Bootstrapping,
+        OperationKind::Join => Reason::ScalingUp,
+        OperationKind::Decommission => Reason::ScalingDown,
+        OperationKind::Start => Reason::StartingAll,
+        OperationKind::Roles => Reason::SettingUpRoles,
+        OperationKind::AlterReplication => Reason::AlteringReplication,
+        OperationKind::Repair => Reason::Repairing,
+        OperationKind::Cleanup => Reason::CleaningUp,
+        OperationKind::Rollout => Reason::RollingOut,
+        OperationKind::GrowVolumes => Reason::GrowingVolumes,
+        OperationKind::Migrate => Reason::MigratingSchema,
     }
 }
 
 /// All that is wrong in one message, the worst first.
-fn degraded(faults: &[Fault]) -> Option<(String, String)> {
+fn degraded(faults: &[Fault]) -> Told {
     let told = |fault: &Fault| format!("{}, since {}", fault.message, time::told(fault.since.0));
     let (worst, others) = faults.split_first()?;
     let others: Vec<String> = others.iter().map(|fault| format!("{}: {}", fault.reason, told(fault))).collect();
     let besides = if others.is_empty() { String::new() } else { format!(". Besides: {}", others.join(". ")) };
-    Some((worst.reason.clone(), shorten(format!("{}{besides}", told(worst)))))
+    Some((Reason::find(&worst.reason)?, shorten(format!("{}{besides}", told(worst)))))
 }
 
 /// A condition's message may have 32 KiB; long before that nobody reads it.
@@ -247,8 +248,8 @@ fn away_from(context: &Context, node: &Node) -> Timestamp {
 }
 
 /// What keeps the replication from being as wanted.
-fn replication_lag(context: &Context, owed: &[Debt]) -> Option<(String, String)> {
-    let told = |reason: &str, message: String| Some((reason.to_owned(), message));
+fn replication_lag(context: &Context, owed: &[Debt]) -> Told {
+    let told = |reason: Reason, message: String| Some((reason, message));
     let lag = context.desired.keyspaces.iter().find_map(|keyspace| {
         let wanted = context.desired.factor_of(keyspace);
         let name = &keyspace.name;
@@ -256,26 +257,29 @@ fn replication_lag(context: &Context, owed: &[Debt]) -> Option<(String, String)>
             // what could not be asked is as it was
             return match before(context, name) {
                 Some(now) if now == wanted => None,
-                Some(now) => told("AlteringReplication", factor_lags(name, now, wanted)),
-                None => told("NotReadYet", format!("keyspace {name} was not read yet: no node has answered over CQL")),
+                Some(now) => told(Reason::AlteringReplication, factor_lags(name, now, wanted)),
+                None => {
+                    told(Reason::NotReadYet, format!("keyspace {name} was not read yet: no node has answered over CQL"))
+                }
             };
         };
         let Some(seen) = cql.keyspaces.get(name) else {
-            return told("KeyspaceMissing", format!("keyspace {name} does not exist yet"));
+            return told(Reason::KeyspaceMissing, format!("keyspace {name} does not exist yet"));
         };
         match replication::is_network(context, seen) {
             Some(now) if now == wanted => None,
-            Some(now) => told("AlteringReplication", factor_lags(name, now, wanted)),
-            None => {
-                told("AlteringReplication", format!("keyspace {name} is not replicated by NetworkTopologyStrategy yet"))
-            }
+            Some(now) => told(Reason::AlteringReplication, factor_lags(name, now, wanted)),
+            None => told(
+                Reason::AlteringReplication,
+                format!("keyspace {name} is not replicated by NetworkTopologyStrategy yet"),
+            ),
         }
     });
     let repair = || {
         let debt = owed.iter().find(|debt| debt.kind == DebtKind::Repair)?;
         let of = debt.keyspace.as_ref().map_or("every keyspace".to_owned(), |name| format!("keyspace {name}"));
         let message = format!("a repair of {of} is still to be done on {}", nodes_in_words(debt.host_ids.len()));
-        Some(("RepairOwed".to_owned(), message))
+        Some((Reason::RepairOwed, message))
     };
     lag.or_else(repair)
 }
@@ -332,7 +336,7 @@ impl Plan {
         if let (None, Some(first)) = (&self.report.progressing, names.next()) {
             let more = names.count();
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            self.report.progressing = Some(("WritingObjects".to_owned(), format!("{first}{more} is written")));
+            self.report.progressing = Some((Reason::WritingObjects, format!("{first}{more} is written")));
             self.requeue = self.requeue.min(WORKING);
         }
         self

@@ -11,6 +11,7 @@ use super::world::Context;
 use crate::children::StatefulSet;
 use crate::decision::{ClaimChange, ClaimEdit};
 use crate::observation::{ClaimObservation, VolumeNote};
+use crate::reason::Reason;
 
 /// Why nothing may start: volumes that the spec has no place for. Asked only until something of this
 /// StoreCluster has begun; what is taken up after that was taken up whole.
@@ -38,7 +39,7 @@ pub fn of_other_racks(context: &Context) -> Hold {
         .collect();
     racks.dedup();
     let cause = format!("the spec lacks their racks ({})", racks.join(", "));
-    held(context, "VolumesOfOtherRacks", &claims, &cause, "name these racks in spec.cassandra.racks")
+    held(context, Reason::VolumesOfOtherRacks, &claims, &cause, "name these racks in spec.cassandra.racks")
 }
 
 fn of_other_datacenter(context: &Context) -> Option<Hold> {
@@ -47,7 +48,7 @@ fn of_other_datacenter(context: &Context) -> Option<Hold> {
     let (claims, datacenter) = noted(context, other)?;
     let cause = format!("they are of datacenter {datacenter}, and the spec names {wanted}");
     let cure = format!("set spec.cassandra.datacenter to {datacenter}");
-    Some(held(context, "VolumesOfOtherDatacenter", &claims, &cause, &cure))
+    Some(held(context, Reason::VolumesOfOtherDatacenter, &claims, &cause, &cure))
 }
 
 /// Whether an older version reads what a newer one wrote is known to nobody but who chose all its settings.
@@ -58,7 +59,7 @@ fn of_newer_version(context: &Context) -> Option<Hold> {
     let cause = format!("Cassandra {ran} ran on them, and {wanted} may not read what it wrote");
     let (major, minor) = line(&ran);
     let cure = format!("set spec.cassandra.version to {major}.{minor} or later");
-    Some(held(context, "VolumesOfNewerVersion", &claims, &cause, &cure))
+    Some(held(context, Reason::VolumesOfNewerVersion, &claims, &cause, &cure))
 }
 
 /// The name of the ring. Gossip takes nobody of another name for a member, so two shops that share the name alone stay
@@ -115,7 +116,7 @@ fn has_begun(context: &Context) -> bool {
     context.observation.status.nodes.iter().any(|node| node.host_id.is_some()) || sets().any(own)
 }
 
-fn held(context: &Context, reason: &'static str, claims: &[&str], cause: &str, cure: &str) -> Hold {
+fn held(context: &Context, reason: Reason, claims: &[&str], cause: &str, cure: &str) -> Hold {
     let namespace = &context.desired.namespace;
     let message = format!(
         "nothing is started beside the volumes that an earlier StoreCluster of this name left: {cause}; {cure} (where \

@@ -14,6 +14,7 @@ use super::world::Context;
 use super::{api, calm, check, quorum, volumes};
 use crate::configuration::Configuration;
 use crate::observation::{EvictionRefused, PodObservation};
+use crate::reason::Reason;
 
 /// A quorum of so many copies bears that one is away.
 const QUORUM_BEARS_ONE: i32 = 3;
@@ -118,12 +119,12 @@ pub fn replace_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let Some((node, pod)) = next.into_iter().find_map(|node| Some((node, node.running?))) else {
         let left = outdated.iter().find(|node| node.running.is_some())?;
         let message = format!("{} keeps its old configuration: its volume claim is being deleted", left.pod);
-        return Some(Hold::wrong("VolumeBeingDeleted", message));
+        return Some(Hold::wrong(Reason::VolumeBeingDeleted, message));
     };
     // whoever is to take the place of a lost node joins first
     if quorum::awaits_nodes(context) {
         let message = format!("{} is restarted once every keyspace has as many nodes as copies", node.pod);
-        draft.works.push(Hold::waiting("RolloutWaits", message));
+        draft.works.push(Hold::waiting(Reason::RolloutWaits, message));
         return None;
     }
     if let Some(waits) = would_interrupt(context, node) {
@@ -164,7 +165,7 @@ pub fn replace_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     }
     Some(match refused {
         Some(refused) => eviction_waits(context, node, refused),
-        None => Hold::waiting("RollingOut", restarted(context, node)),
+        None => Hold::waiting(Reason::RollingOut, restarted(context, node)),
     })
 }
 
@@ -179,7 +180,7 @@ fn would_interrupt(context: &Context, node: &Node) -> Option<Hold> {
     let coming = |name: &String| context.desired.replication_of(name).is_some_and(|wanted| wanted >= QUORUM_BEARS_ONE);
     if cost.keys().all(coming) {
         let message = format!("{pod} is restarted once keyspace {} has its copies", named(&cost));
-        return Some(Hold::waiting("RolloutWaits", message));
+        return Some(Hold::waiting(Reason::RolloutWaits, message));
     }
     let message = format!(
         "{pod} is not restarted with the new configuration: requests at LOCAL_QUORUM of keyspace {} would fail until \
@@ -187,7 +188,7 @@ fn would_interrupt(context: &Context, node: &Node) -> Option<Hold> {
          spec.cassandra.updateStrategy.allowUnavailable",
         named(&cost)
     );
-    Some(Hold::wrong("RolloutWouldInterrupt", message))
+    Some(Hold::wrong(Reason::RolloutWouldInterrupt, message))
 }
 
 fn named(keyspaces: &BTreeMap<String, i32>) -> String {
@@ -214,8 +215,8 @@ fn eviction_waits(context: &Context, node: &Node, refused: &EvictionRefused) -> 
         node.pod, refused.since, refused.words, context.desired.namespace
     );
     match context.observation.now.as_second() - refused.since.as_second() > EVICTION_DEADLINE {
-        true => Hold::wrong("EvictionRefused", message),
-        false => Hold::waiting("EvictionRefused", message),
+        true => Hold::wrong(Reason::EvictionRefused, message),
+        false => Hold::waiting(Reason::EvictionRefused, message),
     }
 }
 

@@ -5,6 +5,7 @@ use super::replication;
 use super::ring::Node;
 use super::world::Context;
 use crate::observation::NodeView;
+use crate::reason::Reason;
 
 /// Of a receiver's free space, this part may be filled by a node that leaves; the rest is headroom
 /// for compaction.
@@ -15,11 +16,11 @@ const FILL_DENOMINATOR: u64 = 10;
 pub fn cannot_leave(context: &Context, node: &Node) -> Option<Hold> {
     let left = context.member_count() - 1;
     if left < 1 {
-        return Some(Hold::wrong("ScaleDownRefused", format!("{} is the last node", node.pod)));
+        return Some(Hold::wrong(Reason::ScaleDownRefused, format!("{} is the last node", node.pod)));
     }
     let Some(cql) = context.cql() else {
         let message = format!("{} waits to leave: the replication of the keyspaces cannot be read", node.pod);
-        return Some(Hold::waiting("ScaleDownWaits", message));
+        return Some(Hold::waiting(Reason::ScaleDownWaits, message));
     };
     let needs = |(name, replication): (&String, _)| {
         let factor = replication::factor(context, replication)?;
@@ -29,7 +30,7 @@ pub fn cannot_leave(context: &Context, node: &Node) -> Option<Hold> {
                  lower the factor or put the size back",
                 node.pod
             );
-            Hold::wrong("ScaleDownRefused", message)
+            Hold::wrong(Reason::ScaleDownRefused, message)
         })
     };
     cql.keyspaces.iter().find_map(needs).or_else(|| no_room(context, node))
@@ -38,7 +39,7 @@ pub fn cannot_leave(context: &Context, node: &Node) -> Option<Hold> {
 /// Whether the nodes that inherit the ranges have the disk for them.
 fn no_room(context: &Context, node: &Node) -> Option<Hold> {
     let Some(load) = node.view.map(|view| view.load_bytes) else {
-        return Some(Hold::waiting("ScaleDownWaits", format!("the load of {} is not known", node.pod)));
+        return Some(Hold::waiting(Reason::ScaleDownWaits, format!("the load of {} is not known", node.pod)));
     };
     let others = || context.ring.live().filter(|(other, _)| other.pod != node.pod);
     let same_rack: Vec<(&Node, &NodeView)> = others().filter(|(other, _)| other.id.rack == node.id.rack).collect();
@@ -50,7 +51,7 @@ fn no_room(context: &Context, node: &Node) -> Option<Hold> {
     receivers.iter().find_map(|(receiver, view)| {
         let Some(free) = view.free_bytes else {
             let message = format!("{} waits to leave: the free disk space of {} is not known", node.pod, receiver.pod);
-            return Some(Hold::waiting("ScaleDownWaits", message));
+            return Some(Hold::waiting(Reason::ScaleDownWaits, message));
         };
         let usable = free / FILL_DENOMINATOR * FILL_NUMERATOR;
         (usable < share).then(|| {
@@ -63,7 +64,7 @@ fn no_room(context: &Context, node: &Node) -> Option<Hold> {
                 usable >> 20,
                 free >> 20
             );
-            Hold::wrong("ScaleDownRefused", message)
+            Hold::wrong(Reason::ScaleDownRefused, message)
         })
     })
 }

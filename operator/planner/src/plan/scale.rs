@@ -16,6 +16,7 @@ use crate::decision::RingAction;
 use crate::desired::DesiredRack;
 use crate::identity::ChildKind;
 use crate::observation::{TaskKey, TaskKind, TaskState};
+use crate::reason::Reason;
 
 /// Goes on with a join until the node is a member and the ring is calm; `calm_ring` waits for that.
 /// One that the spec no longer wants and that does not even run is taken back.
@@ -54,7 +55,7 @@ pub fn finish_join(context: &Context, draft: &mut Draft) -> Option<Hold> {
     if context.surplus(rack) > 0 && !runs && is_out {
         draft.shape.replicas.entry(rack.to_owned()).and_modify(|replicas| *replicas = (*replicas).min(ordinal));
         return Some(Hold::waiting(
-            "ScalingUp",
+            Reason::ScalingUp,
             format!("{pod} is taken back: it did not start and is no longer wanted"),
         ));
     }
@@ -69,7 +70,7 @@ pub fn finish_join(context: &Context, draft: &mut Draft) -> Option<Hold> {
     }
     draft.operate(context, join.clone());
     let waits = node.and_then(|node| calm::down(context, node));
-    Some(waits.unwrap_or_else(|| Hold::waiting("ScalingUp", format!("{pod} joins the ring"))))
+    Some(waits.unwrap_or_else(|| Hold::waiting(Reason::ScalingUp, format!("{pod} joins the ring"))))
 }
 
 /// How far a join is: members of the nodes wanted, and what the new one has streamed in so far.
@@ -134,7 +135,7 @@ pub fn join_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     join.pod = Some(pod.clone());
     join.progress = Some(join_progress(context, &pod));
     draft.operate(context, join);
-    Some(Hold::waiting("ScalingUp", format!("{pod} joins the ring")))
+    Some(Hold::waiting(Reason::ScalingUp, format!("{pod} joins the ring")))
 }
 
 /// A joining node starts with an empty volume: an old claim of its name is deleted first. Nobody
@@ -143,13 +144,13 @@ fn make_room(context: &Context, draft: &mut Draft, pod: &str) -> Option<Hold> {
     let name = context.desired.claim_name(pod);
     let claim = context.observation.claims.get(&name)?;
     if context.observation.pods.contains_key(pod) {
-        return Some(Hold::waiting("ScalingUp", format!("{pod} is still going: it joins anew once it is gone")));
+        return Some(Hold::waiting(Reason::ScalingUp, format!("{pod} is still going: it joins anew once it is gone")));
     }
     if !claim.deleting {
         draft.delete(ChildKind::PersistentVolumeClaim, &name, &claim.uid);
     }
     let message = format!("{pod} joins once its old volume claim {name} is gone: what was on it has left the ring");
-    Some(Hold::waiting("ScalingUp", message))
+    Some(Hold::waiting(Reason::ScalingUp, message))
 }
 
 /// Begins the next decommission: the highest ordinal of the fullest rack, if what it has fits
@@ -159,13 +160,16 @@ pub fn leave_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let rack = racks.max_by_key(|rack| context.taken.get(&rack.name))?;
     let highest = context.ring.members().filter(|node| node.id.rack == rack.name).max_by_key(|node| node.id.ordinal);
     let Some((node, host_id)) = highest.and_then(|node| Some((node, node.host_id.clone()?))) else {
-        return Some(Hold::waiting("ScalingDown", format!("rack {} has pods that are no members yet", rack.name)));
+        return Some(Hold::waiting(
+            Reason::ScalingDown,
+            format!("rack {} has pods that are no members yet", rack.name),
+        ));
     };
     // a repair that waits for its next attempt holds nothing up but this: some row may have few copies
     if let Some(debt) = draft.memory.owed.iter().find(|debt| debt.kind == DebtKind::Repair) {
         let keyspace = debt.keyspace.as_deref().unwrap_or_default();
         let message = format!("{} waits to leave until keyspace {keyspace} is repaired", node.pod);
-        return Some(Hold::waiting("ScaleDownWaits", message));
+        return Some(Hold::waiting(Reason::ScaleDownWaits, message));
     }
     if let Some(hold) = room::cannot_leave(context, node) {
         return Some(hold);
@@ -175,7 +179,7 @@ pub fn leave_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     leave.host_id = Some(host_id);
     draft.operate(context, leave);
     draft.ring = Some(RingAction::Decommission { pod: node.pod.clone() });
-    Some(Hold::waiting("ScalingDown", format!("{} leaves the ring", node.pod)))
+    Some(Hold::waiting(Reason::ScalingDown, format!("{} leaves the ring", node.pod)))
 }
 
 /// Takes a decommission to its end: begun, streaming, proved by the peers, its claim marked, its pod
@@ -197,7 +201,7 @@ pub fn finish_decommission(context: &Context, draft: &mut Draft) -> Option<Hold>
         (Some("NORMAL" | "LEAVING" | "DECOMMISSION_FAILED"), Some(TaskState::Running(_))) | (Some("MOVING"), _) => {
             now.step = format!("{pod} streams its data to the others");
             draft.operate(context, now);
-            return Some(Hold::waiting("ScalingDown", format!("{pod} leaves the ring{told}")));
+            return Some(Hold::waiting(Reason::ScalingDown, format!("{pod} leaves the ring{told}")));
         }
         (Some("NORMAL" | "LEAVING" | "DECOMMISSION_FAILED"), task) => {
             return begin_again(context, draft, node?, now, task);
@@ -221,7 +225,7 @@ pub fn finish_decommission(context: &Context, draft: &mut Draft) -> Option<Hold>
         return Some(prove(context, draft, node, host_id));
     }
     if node.is_some_and(|node| node.running.is_some()) {
-        return Some(Hold::waiting("ScalingDown", format!("{pod} has left the ring and its pod ends")));
+        return Some(Hold::waiting(Reason::ScalingDown, format!("{pod} has left the ring and its pod ends")));
     }
     draft.memory.operation = None;
     None
@@ -235,15 +239,15 @@ fn prove(context: &Context, draft: &mut Draft, node: &Node, host_id: &str) -> Ho
             return told;
         }
         return match node.view {
-            Some(_) => Hold::waiting("ScalingDown", message),
-            None if context.away_for(node) <= calm::LASTS => Hold::waiting("ScalingDown", message),
-            None => Hold::wrong("DecommissionUnproved", format!("{message}; {pod} itself: {}", node.silence)),
+            Some(_) => Hold::waiting(Reason::ScalingDown, message),
+            None if context.away_for(node) <= calm::LASTS => Hold::waiting(Reason::ScalingDown, message),
+            None => Hold::wrong(Reason::DecommissionUnproved, format!("{message}; {pod} itself: {}", node.silence)),
         };
     }
     if let Some(claim) = node.claim {
         draft.mark_left(context, node, claim, host_id);
     }
-    Hold::waiting("ScalingDown", format!("{pod} has left the ring; its volume claim is marked so"))
+    Hold::waiting(Reason::ScalingDown, format!("{pod} has left the ring; its volume claim is marked so"))
 }
 
 /// A decommission that is in memory and not under way: the operator ended in between, the node refused, or
@@ -284,7 +288,7 @@ fn begin_again(
     {
         draft.operate(context, leave);
         let message = format!("{pod} could not leave: it {}; put the size back to keep it", retry::told(&failed));
-        return Some(Hold::wrong("DecommissionFailed", message));
+        return Some(Hold::wrong(Reason::DecommissionFailed, message));
     }
     // one whose caller is gone may still stream: it is asked again at once, and followed
     let attached = mode == "LEAVING" && leave.retry.is_none();
@@ -301,7 +305,7 @@ fn begin_again(
     leave.retry = retry::begun(leave.retry.as_ref());
     draft.operate(context, leave);
     draft.ring = Some(RingAction::Decommission { pod: pod.clone() });
-    Some(Hold::waiting("ScalingDown", format!("{pod} leaves the ring")))
+    Some(Hold::waiting(Reason::ScalingDown, format!("{pod} leaves the ring")))
 }
 
 /// Brings a node that could not leave back as a full member: Cassandra has no other way to cancel it.
@@ -320,7 +324,7 @@ fn restart(context: &Context, draft: &mut Draft, node: &Node, cause: &str) -> Ho
         "{pod} could not leave and is no longer asked to: a restart makes it a full member again{interrupts}; it had \
          failed: {cause}"
     );
-    Hold::waiting("ScalingDown", message)
+    Hold::waiting(Reason::ScalingDown, message)
 }
 
 /// Another node that is down.

@@ -12,6 +12,7 @@ use super::hold::Hold;
 use super::world::Context;
 use crate::decision::{Origin, RingAction};
 use crate::observation::{CqlAnswer, Kept, NodeAnswer, SecretFact, SecretPurpose, SecretState, Superuser};
+use crate::reason::Reason;
 use crate::resources::access;
 
 /// A Secret without the store's label is watched by nobody: it is looked at again after this long.
@@ -110,7 +111,7 @@ pub fn follow(context: &Context, draft: &mut Draft) {
     }
     draft.ring = Some(RingAction::EnsureRoles);
     let step = "the roles of the schema writer and of the API get what their Secrets hold";
-    draft.works.push(Hold::waiting("SettingUpRoles", step));
+    draft.works.push(Hold::waiting(Reason::SettingUpRoles, step));
 }
 
 /// What the pods of the API carry. It changes once the role lets in what the new pods are going to read;
@@ -163,21 +164,21 @@ fn trouble_of(context: &Context, purpose: SecretPurpose, fact: &SecretFact, name
     match &fact.state {
         SecretState::Missing if origin(context, purpose, fact).is_some() => None,
         SecretState::Missing => Some(Hold::wrong(
-            "SecretMissing",
+            Reason::SecretMissing,
             format!(
                 "Secret {name} is gone: it held {what}; put it back with its keys {keys} and the label {label}; \
                  {LOST}; {meanwhile}"
             ),
         )),
         SecretState::Incomplete(lacking) => Some(Hold::wrong(
-            "SecretIncomplete",
+            Reason::SecretIncomplete,
             format!("Secret {name} lacks {}: it holds {what}; put that back; {meanwhile}", lacking.join(" and ")),
         )),
         SecretState::Unusable(why) => {
-            Some(Hold::wrong("SecretUnusable", format!("Secret {name} is not used: {why}; {meanwhile}")))
+            Some(Hold::wrong(Reason::SecretUnusable, format!("Secret {name} is not used: {why}; {meanwhile}")))
         }
         SecretState::NotOurs(store) => Some(Hold::wrong(
-            "SecretNotOurs",
+            Reason::SecretNotOurs,
             format!(
                 "Secret {name} is not used: its label {} names the store {store}; it is to hold {what}: set the label \
                  to {} if it is meant for this shop, or give one of the two shops another name; {meanwhile}",
@@ -186,7 +187,7 @@ fn trouble_of(context: &Context, purpose: SecretPurpose, fact: &SecretFact, name
             ),
         )),
         SecretState::Unreadable(cause) => Some(Hold::wrong(
-            "SecretUnreadable",
+            Reason::SecretUnreadable,
             format!("Secret {name} cannot be read: {cause}; may the operator get Secrets? {meanwhile}"),
         )),
         SecretState::Complete => refused(context, purpose, name, &meanwhile),
@@ -195,8 +196,9 @@ fn trouble_of(context: &Context, purpose: SecretPurpose, fact: &SecretFact, name
 
 /// A Secret whose log-in is refused.
 fn refused(context: &Context, purpose: SecretPurpose, name: &str, meanwhile: &str) -> Option<Hold> {
-    let refused =
-        |by: String| Hold::wrong("LoginRefused", format!("{by}; put back what it held before; {LOST}; {meanwhile}"));
+    let refused = |by: String| {
+        Hold::wrong(Reason::LoginRefused, format!("{by}; put back what it held before; {LOST}; {meanwhile}"))
+    };
     match purpose {
         SecretPurpose::Superuser => match &context.observation.cql {
             CqlAnswer::Refused(words) => {
@@ -219,7 +221,7 @@ fn refused(context: &Context, purpose: SecretPurpose, name: &str, meanwhile: &st
                      then, or restart these pods one after another, each once all others are ready: kubectl delete pod",
                     locked.join(", ")
                 );
-                return Some(Hold::wrong("LoginRefused", text));
+                return Some(Hold::wrong(Reason::LoginRefused, text));
             }
             let nodes = (!kept.is_empty()).then(|| kept.join(", "))?;
             Some(refused(format!("the management agents of {nodes} {what}")))
@@ -278,11 +280,11 @@ fn record_trouble(context: &Context) -> Option<Hold> {
     match &context.observation.record.state {
         SecretState::Missing | SecretState::Incomplete(_) | SecretState::Complete | SecretState::Unusable(_) => None,
         SecretState::NotOurs(store) => Some(Hold::wrong(
-            "SecretNotOurs",
+            Reason::SecretNotOurs,
             format!("Secret {name} names the store {store} in its label {}, and {what}", store_crds::LABEL_STORE),
         )),
         SecretState::Unreadable(cause) => {
-            Some(Hold::wrong("SecretUnreadable", format!("Secret {name} cannot be read, and {what}: {cause}")))
+            Some(Hold::wrong(Reason::SecretUnreadable, format!("Secret {name} cannot be read, and {what}: {cause}")))
         }
     }
 }

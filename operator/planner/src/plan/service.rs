@@ -5,16 +5,16 @@ use store_crds::{KeyspaceStatus, NodeState, NodeStatus, conditions};
 use super::calm;
 use super::hold::Hold;
 use super::world::Context;
+use crate::decision::Told;
 use crate::quorum;
+use crate::reason::Reason;
 
 /// Keyspace that every log-in and every permission is read from.
 const LOG_INS: &str = "system_auth";
 
 /// A reason and a message.
-type Told = Option<(String, String)>;
-
-fn told(reason: &str, message: String) -> Told {
-    Some((reason.to_owned(), message))
+fn told(reason: Reason, message: String) -> Told {
+    Some((reason, message))
 }
 
 /// Why clients at LOCAL_QUORUM are not served, if they are not.
@@ -23,7 +23,10 @@ pub fn unavailable(context: &Context, nodes: &[NodeStatus], keyspaces: &[Keyspac
     for name in [own, LOG_INS] {
         let factor = keyspaces.iter().find(|keyspace| keyspace.name == name).and_then(|keyspace| keyspace.replication);
         let Some(factor) = factor else {
-            return told("NotFounded", format!("keyspace {name} does not exist yet, or no node could be asked for it"));
+            return told(
+                Reason::NotFounded,
+                format!("keyspace {name} does not exist yet, or no node could be asked for it"),
+            );
         };
         if !quorum::has_quorum(nodes, factor) {
             let away: Vec<String> = quorum::away(nodes).map(|node| why_away(context, node)).collect();
@@ -31,17 +34,17 @@ pub fn unavailable(context: &Context, nodes: &[NodeStatus], keyspaces: &[Keyspac
                 if factor == 1 { "the one copy".to_owned() } else { format!("a quorum of the {factor} copies") };
             let why = if away.is_empty() { "too few nodes are up".to_owned() } else { away.join("; ") };
             let message = format!("{copies} of some rows of keyspace {name} cannot be asked: {why}");
-            return told("QuorumLost", message);
+            return told(Reason::QuorumLost, message);
         }
     }
     let replicas = context.desired.api.replicas;
     if replicas == 0 {
         let message = "spec.api.replicas is 0, so no API pod serves; the ring itself has its quorum";
-        return told("ApiScaledToZero", message.to_owned());
+        return told(Reason::ApiScaledToZero, message.to_owned());
     }
     (ready_api_pods(context) == 0).then(|| {
         let message = format!("none of {replicas} API pods is ready; the ring itself has its quorum");
-        ("ApiNotReady".to_owned(), message)
+        (Reason::ApiNotReady, message)
     })
 }
 
@@ -50,7 +53,7 @@ pub fn unavailable(context: &Context, nodes: &[NodeStatus], keyspaces: &[Keyspac
 pub fn not_ready(context: &Context, nodes: &[NodeStatus], unavailable: &Told, roles_ready: bool, stuck: bool) -> Told {
     let missing = missing(context, nodes, roles_ready);
     // nobody is served because nobody is to be: that is as wanted
-    let serves = unavailable.as_ref().is_none_or(|(reason, _)| reason == "ApiScaledToZero");
+    let serves = unavailable.as_ref().is_none_or(|(reason, _)| *reason == Reason::ApiScaledToZero);
     if !serves {
         return missing.or_else(|| unavailable.clone());
     }
@@ -65,21 +68,21 @@ fn missing(context: &Context, nodes: &[NodeStatus], roles_ready: bool) -> Told {
         let away: Vec<String> =
             nodes.iter().filter(|node| node.state != NodeState::Normal).map(|node| why_away(context, node)).collect();
         let why = if away.is_empty() { String::new() } else { format!(": {}", away.join("; ")) };
-        return told("NodesNotReady", format!("{normal} of {wanted} nodes are up and normal{why}"));
+        return told(Reason::NodesNotReady, format!("{normal} of {wanted} nodes are up and normal{why}"));
     }
     if let Some(cql) = context.cql() {
         let missing = context.desired.keyspaces.iter().find(|keyspace| !cql.keyspaces.contains_key(&keyspace.name));
         if let Some(keyspace) = missing {
-            return told("KeyspaceMissing", format!("keyspace {} does not exist yet", keyspace.name));
+            return told(Reason::KeyspaceMissing, format!("keyspace {} does not exist yet", keyspace.name));
         }
     }
     if !roles_ready {
-        return told("RolesMissing", "the roles of the schema writer and of the API are not set up yet".into());
+        return told(Reason::RolesMissing, "the roles of the schema writer and of the API are not set up yet".into());
     }
     let (ready, replicas) = (ready_api_pods(context), context.desired.api.replicas);
     (ready < replicas || context.deployment().is_none()).then(|| {
         let message = format!("{ready} of {replicas} API pods are ready");
-        ("ApiNotReady".to_owned(), message)
+        (Reason::ApiNotReady, message)
     })
 }
 

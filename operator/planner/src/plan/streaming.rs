@@ -14,6 +14,7 @@ use super::world::Context;
 use super::{api, calm};
 use crate::decision::RingAction;
 use crate::observation::{NodeView, TaskKey, TaskKind, TaskState};
+use crate::reason::Reason;
 
 /// A join that streams nothing for so long is taken for failed, in seconds. Between its streams a node
 /// builds indexes, which moves no bytes.
@@ -44,9 +45,9 @@ pub fn stream_in(context: &Context, draft: &mut Draft, node: &Node, view: &NodeV
                 retry::told(&failed),
                 remedy(failed.attempts)
             );
-            Hold::wrong("JoinFailed", message)
+            Hold::wrong(Reason::JoinFailed, message)
         }
-        None => Hold::waiting("ScalingUp", format!("{pod} joins the ring{told}")),
+        None => Hold::waiting(Reason::ScalingUp, format!("{pod} joins the ring{told}")),
     }
 }
 
@@ -109,12 +110,12 @@ fn again(context: &Context, draft: &mut Draft, node: &Node, mut join: OperationS
         (..=1, _) => {
             draft.operate(context, join);
             draft.ring = Some(RingAction::ResumeJoin { pod: pod.clone() });
-            Hold::waiting("ScalingUp", format!("{pod} goes on with its bootstrap"))
+            Hold::waiting(Reason::ScalingUp, format!("{pod} goes on with its bootstrap"))
         }
         (2, Some(running)) => {
             draft.delete_pod(pod, &running.uid);
             draft.operate(context, join);
-            Hold::waiting("ScalingUp", format!("{pod} is restarted to go on with its bootstrap"))
+            Hold::waiting(Reason::ScalingUp, format!("{pod} is restarted to go on with its bootstrap"))
         }
         _ => match take_back(context, draft, node) {
             Some(hold) => hold,
@@ -122,7 +123,7 @@ fn again(context: &Context, draft: &mut Draft, node: &Node, mut join: OperationS
                 draft.operate(context, join);
                 let message =
                     format!("{pod} could not join, and it is not proved that it is no member: {}", node.silence);
-                Hold::wrong("JoinFailed", message)
+                Hold::wrong(Reason::JoinFailed, message)
             }
         },
     }
@@ -139,7 +140,7 @@ pub fn take_back(context: &Context, draft: &mut Draft, node: &Node) -> Option<Ho
         .replicas
         .entry(node.id.rack.clone())
         .and_modify(|replicas| *replicas = (*replicas).min(node.id.ordinal));
-    Some(Hold::waiting("ScalingUp", format!("{} is taken back: it could not join", node.pod)))
+    Some(Hold::waiting(Reason::ScalingUp, format!("{} is taken back: it could not join", node.pod)))
 }
 
 fn never_joined(context: &Context, node: &Node) -> bool {

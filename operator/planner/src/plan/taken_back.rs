@@ -17,6 +17,7 @@ use crate::children::StatefulSet;
 use crate::decision::Delete;
 use crate::identity::ChildKind;
 use crate::observation::ClaimObservation;
+use crate::reason::Reason;
 
 /// Clears away racks that the spec no longer names. Nothing else begins meanwhile: a first node that was to
 /// start in one of them must be gone before another starts.
@@ -31,7 +32,7 @@ pub fn racks(context: &Context, draft: &mut Draft) -> Option<Hold> {
              status.carriedOut.racks has it",
             node.id.rack, node.pod
         );
-        return Some(Hold::wrong("RackInUse", message));
+        return Some(Hold::wrong(Reason::RackInUse, message));
     }
     for (name, set) in sets(context).filter(|(_, set)| dropped.contains(set.rack.as_str())) {
         draft.delete(ChildKind::StatefulSet, name, &set.uid);
@@ -47,7 +48,7 @@ pub fn racks(context: &Context, draft: &mut Draft) -> Option<Hold> {
         }
     }
     let message = format!("rack {rack}, in which no node has started, goes: the spec no longer names it");
-    Some(Hold::waiting("RackGoes", message))
+    Some(Hold::waiting(Reason::RackGoes, message))
 }
 
 /// Makes claims that never got a volume again, where they ask for another StorageClass or size than the spec.
@@ -92,7 +93,7 @@ pub fn claims(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let size = &context.desired.cassandra.storage_size;
     let message =
         format!("volume claims that never got a volume are made again, with StorageClass {class} and of {size}");
-    Some(Hold::waiting("ClaimsMadeAgain", message))
+    Some(Hold::waiting(Reason::ClaimsMadeAgain, message))
 }
 
 /// Racks that a StatefulSet or a pod is there of, or a claim without a volume, and that the spec does not

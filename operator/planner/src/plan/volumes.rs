@@ -16,6 +16,7 @@ use crate::children::StatefulSet;
 use crate::decision::{ClaimChange, ClaimEdit};
 use crate::identity::ChildKind;
 use crate::observation::{ClaimObservation, Growth};
+use crate::reason::Reason;
 
 /// Volume sizes as the StatefulSets have them, by rack; those that do not exist get the wanted one.
 pub fn standing(context: &Context) -> BTreeMap<String, String> {
@@ -36,7 +37,7 @@ pub fn remake(context: &Context, draft: &mut Draft) -> Option<Hold> {
         taken && context.stateful_set(&rack.name).is_none()
     })?;
     draft.keep_operation(context);
-    Some(Hold::waiting("StatefulSetMissing", format!("the StatefulSet of rack {} is made", missing.name)))
+    Some(Hold::waiting(Reason::StatefulSetMissing, format!("the StatefulSet of rack {} is made", missing.name)))
 }
 
 /// Grows claims whose volumes are smaller than wanted, and then the size in the StatefulSets. One claim goes
@@ -67,10 +68,10 @@ pub fn grow(context: &Context, draft: &mut Draft) {
                 uid: claim.uid.clone(),
                 edit: ClaimEdit::Grow(wanted),
             });
-            draft.works.push(Hold::waiting("GrowingVolumes", format!("volume claim {name} is grown")));
+            draft.works.push(Hold::waiting(Reason::GrowingVolumes, format!("volume claim {name} is grown")));
         } else {
             let message = format!("volume claim {name} is grown once the first one has its new size");
-            draft.works.push(Hold::waiting("GrowingVolumes", message));
+            draft.works.push(Hold::waiting(Reason::GrowingVolumes, message));
         }
     }
     if short().next().is_some() || draft.memory.operation.is_some() {
@@ -87,7 +88,7 @@ fn growing(name: &str, claim: &ClaimObservation) -> Hold {
         ),
         Growth::Volume | Growth::Failed(_) => format!("the volume of claim {name} grows"),
     };
-    Hold::waiting("GrowingVolumes", message)
+    Hold::waiting(Reason::GrowingVolumes, message)
 }
 
 /// Why a claim cannot grow, if that is known.
@@ -111,7 +112,7 @@ fn cannot_grow(context: &Context, name: &str, claim: &ClaimObservation) -> Optio
         false => String::new(),
     };
     let message = format!("volume claim {name} cannot grow from {has} to {wanted}: {cause}; {cure}{back}");
-    Some(Hold::wrong("VolumeCannotGrow", message).of(name))
+    Some(Hold::wrong(Reason::VolumeCannotGrow, message).of(name))
 }
 
 /// Tells of claims of members that somebody deletes. Kubernetes keeps them while their pods run; after
@@ -127,7 +128,7 @@ pub fn tell_deleted(context: &Context, draft: &mut Draft) {
              pod/{pod}, and when its peers see it down, take it out: {}; then every keyspace is repaired, and a node joins in its place by itself",
             lost::removal(context, pod, host)
         );
-        draft.wrongs.push(Hold::wrong("VolumeBeingDeleted", message).of(pod));
+        draft.wrongs.push(Hold::wrong(Reason::VolumeBeingDeleted, message).of(pod));
     }
 }
 
@@ -151,7 +152,7 @@ fn remake_next(context: &Context, draft: &mut Draft, wanted: u64) {
         format!("the StatefulSet of rack {} is made again with the new volume size; its pods stay", rack.name);
     draft.delete_set_alone(&name, &set.uid);
     draft.operate(context, operation(context, OperationKind::GrowVolumes, message.clone()));
-    draft.works.push(Hold::waiting("GrowingVolumes", message));
+    draft.works.push(Hold::waiting(Reason::GrowingVolumes, message));
 }
 
 /// Under Delete, volumes of nodes that have left go once no pod uses them.
@@ -171,9 +172,10 @@ pub fn delete_left(context: &Context, draft: &mut Draft) {
         if !claim.deleting && !draft.deletes(&claim.uid) {
             draft.delete(ChildKind::PersistentVolumeClaim, name, &claim.uid);
         }
-        draft
-            .works
-            .push(Hold::waiting("DeletingVolume", format!("volume claim {name} of a node that has left is deleted")));
+        draft.works.push(Hold::waiting(
+            Reason::DeletingVolume,
+            format!("volume claim {name} of a node that has left is deleted"),
+        ));
     }
 }
 

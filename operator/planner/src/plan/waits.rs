@@ -6,14 +6,16 @@ use store_crds::{Fault, OperationStatus, Wait};
 
 use super::hold::Hold;
 use super::world::Context;
+use crate::reason::Reason;
 use crate::time;
 
 /// Most faults and waits that are listed; more would be a status that nobody reads.
 const LISTED_MAX: usize = 16;
 
 /// A reason to wait: how long it may last, in seconds, and what to do then.
+#[derive(Clone, Copy)]
 struct Limit {
-    reason: &'static str,
+    reason: Reason,
     seconds: i64,
     /// Counted from when the operation in hand last came further.
     from_progress: bool,
@@ -23,77 +25,82 @@ struct Limit {
 const MINUTE: i64 = 60;
 const HOUR: i64 = 3600;
 
-const fn limit(reason: &'static str, seconds: i64, cure: &'static str) -> Limit {
+const fn limit(reason: Reason, seconds: i64, cure: &'static str) -> Limit {
     Limit { reason, seconds, from_progress: false, cure }
 }
 
-const fn moving(reason: &'static str, seconds: i64, cure: &'static str) -> Limit {
+const fn moving(reason: Reason, seconds: i64, cure: &'static str) -> Limit {
     Limit { reason, seconds, from_progress: true, cure }
 }
 
 const LIMITS: [Limit; 34] = [
-    limit("Starting", MINUTE, "see the operator's log"),
-    limit("Deleting", 10 * MINUTE, "see which of its StatefulSets and volume claims are left, and what keeps them"),
-    limit("SpecAccepted", MINUTE, "an object of the shop cannot be written: see the operator's log"),
-    limit("StatefulSetMissing", MINUTE, "it cannot be written: see the operator's log"),
-    limit("PodMissing", MINUTE, "see the events of its StatefulSet: kubectl describe statefulset"),
-    limit("Bootstrapping", 10 * MINUTE, "see the log of its pod"),
-    limit("NodeStarting", 10 * MINUTE, "see the log of its pod"),
-    limit("NodeStopping", 10 * MINUTE, "see the events of its pod, and whether its machine answers"),
-    limit("NodeAway", 15, "see the log of its pod"),
-    limit("CqlUnreachable", 15, "see the log of the Cassandra pods"),
+    limit(Reason::Starting, MINUTE, "see the operator's log"),
     limit(
-        "TopologyChanging",
+        Reason::Deleting,
+        10 * MINUTE,
+        "see which of its StatefulSets and volume claims are left, and what keeps them",
+    ),
+    limit(Reason::SpecAccepted, MINUTE, "an object of the shop cannot be written: see the operator's log"),
+    limit(Reason::StatefulSetMissing, MINUTE, "it cannot be written: see the operator's log"),
+    limit(Reason::PodMissing, MINUTE, "see the events of its StatefulSet: kubectl describe statefulset"),
+    limit(Reason::Bootstrapping, 10 * MINUTE, "see the log of its pod"),
+    limit(Reason::NodeStarting, 10 * MINUTE, "see the log of its pod"),
+    limit(Reason::NodeStopping, 10 * MINUTE, "see the events of its pod, and whether its machine answers"),
+    limit(Reason::NodeAway, 15, "see the log of its pod"),
+    limit(Reason::CqlUnreachable, 15, "see the log of the Cassandra pods"),
+    limit(
+        Reason::TopologyChanging,
         15 * MINUTE,
         "if no node joins or leaves any more, restart the one that still tells of it by deleting its pod",
     ),
     limit(
-        "RingViewsDiffer",
+        Reason::RingViewsDiffer,
         5 * MINUTE,
         "compare nodetool gossipinfo on both, and restart the one that is wrong by deleting its pod",
     ),
     limit(
-        "SchemaDisagreement",
+        Reason::SchemaDisagreement,
         5 * MINUTE,
         "see nodetool describecluster, and restart the node that differs by deleting its pod",
     ),
     limit(
-        "HintsPending",
+        Reason::HintsPending,
         15 * MINUTE,
         "see nodetool listpendinghints for which node they wait, and the load of that one; they are writes that it \
          has missed, so keep them",
     ),
-    limit("SettingUpRoles", 2 * MINUTE, "see the operator's log for what Cassandra answers"),
-    limit("CreatingKeyspace", 2 * MINUTE, "see the operator's log for what Cassandra answers"),
-    limit("AlteringReplication", 2 * MINUTE, "see the operator's log for what Cassandra answers"),
-    limit("MigratingSchema", 6 * MINUTE, "see the log of the schema Job"),
-    limit("RollingOut", 10 * MINUTE, "see the events of the pod"),
+    limit(Reason::SettingUpRoles, 2 * MINUTE, "see the operator's log for what Cassandra answers"),
+    limit(Reason::CreatingKeyspace, 2 * MINUTE, "see the operator's log for what Cassandra answers"),
+    limit(Reason::AlteringReplication, 2 * MINUTE, "see the operator's log for what Cassandra answers"),
+    limit(Reason::MigratingSchema, 6 * MINUTE, "see the log of the schema Job"),
+    limit(Reason::RollingOut, 10 * MINUTE, "see the events of the pod"),
     moving(
-        "RolloutWaits",
+        Reason::RolloutWaits,
         HOUR,
         "see what keeps the keyspace from its copies, or set spec.cassandra.updateStrategy.allowUnavailable",
     ),
-    limit("RackGoes", 10 * MINUTE, "see what keeps its StatefulSet: kubectl describe statefulset"),
-    limit("ClaimsMadeAgain", 10 * MINUTE, "see what still uses the volume claim: kubectl describe pvc"),
-    limit("ApiDown", 2 * MINUTE, "see the log of the API's pods"),
-    limit("EvictionRefused", 10 * MINUTE, "see which PodDisruptionBudget has nothing left"),
-    limit("CheckingConfiguration", 10 * MINUTE, "see the events and the log of that pod"),
-    limit("RollingOutApi", 10 * MINUTE, "see the events and the log of the API's pods"),
-    moving("ScalingUp", HOUR, "see nodetool netstats on the node that joins, and its log"),
-    moving("ScalingDown", HOUR, "see nodetool netstats on the node that leaves, and its log"),
-    limit("ScaleDownWaits", 10 * MINUTE, "see whether the nodes and their agents answer"),
-    moving("Repairing", 6 * HOUR, "see nodetool repair_admin on the node, and its log"),
-    moving("CleaningUp", 6 * HOUR, "see nodetool compactionstats on the node, and its log"),
-    limit("WorkOwed", HOUR, "see the operator's log for what keeps it from being begun"),
-    limit("GrowingVolumes", 10 * MINUTE, "see the events of the volume claim: kubectl describe pvc"),
-    limit("DeletingVolume", 10 * MINUTE, "see what still uses the volume claim: kubectl describe pvc"),
+    limit(Reason::RackGoes, 10 * MINUTE, "see what keeps its StatefulSet: kubectl describe statefulset"),
+    limit(Reason::ClaimsMadeAgain, 10 * MINUTE, "see what still uses the volume claim: kubectl describe pvc"),
+    limit(Reason::ApiDown, 2 * MINUTE, "see the log of the API's pods"),
+    limit(Reason::EvictionRefused, 10 * MINUTE, "see which PodDisruptionBudget has nothing left"),
+    limit(Reason::CheckingConfiguration, 10 * MINUTE, "see the events and the log of that pod"),
+    limit(Reason::RollingOutApi, 10 * MINUTE, "see the events and the log of the API's pods"),
+    moving(Reason::ScalingUp, HOUR, "see nodetool netstats on the node that joins, and its log"),
+    moving(Reason::ScalingDown, HOUR, "see nodetool netstats on the node that leaves, and its log"),
+    limit(Reason::ScaleDownWaits, 10 * MINUTE, "see whether the nodes and their agents answer"),
+    moving(Reason::Repairing, 6 * HOUR, "see nodetool repair_admin on the node, and its log"),
+    moving(Reason::CleaningUp, 6 * HOUR, "see nodetool compactionstats on the node, and its log"),
+    limit(Reason::WorkOwed, HOUR, "see the operator's log for what keeps it from being begun"),
+    limit(Reason::GrowingVolumes, 10 * MINUTE, "see the events of the volume claim: kubectl describe pvc"),
+    limit(Reason::DeletingVolume, 10 * MINUTE, "see what still uses the volume claim: kubectl describe pvc"),
 ];
 
 /// For reasons that the table does not know.
-const OTHER: Limit = limit("", 30 * MINUTE, "see the operator's log");
+const OTHER: (i64, &str) = (30 * MINUTE, "see the operator's log");
 
-fn limit_of(reason: &str) -> &'static Limit {
-    LIMITS.iter().find(|limit| limit.reason == reason).unwrap_or(&OTHER)
+fn limit_of(reason: Reason) -> Limit {
+    let known = LIMITS.iter().find(|limit| limit.reason == reason).copied();
+    known.unwrap_or(limit(reason, OTHER.0, OTHER.1))
 }
 
 /// What stands, with its times.
@@ -117,7 +124,7 @@ impl Standing {
         let mut standing = Standing { faults: Vec::new(), waits: Vec::new(), overdue: false };
         for hold in holds {
             let since = since(context, hold);
-            let (reason, object) = (hold.reason.to_owned(), hold.object.clone());
+            let (reason, object) = (hold.reason.to_string(), hold.object.clone());
             if standing.knows(hold) {
                 continue;
             }
@@ -135,14 +142,14 @@ impl Standing {
                 standing.waits.push(Wait { reason, object, since, until });
             }
         }
-        standing.faults.sort_by_key(|fault| rank(&fault.reason));
+        standing.faults.sort_by_key(|fault| Reason::find(&fault.reason).map(rank));
         standing.faults.truncate(LISTED_MAX);
         standing.waits.truncate(LISTED_MAX);
         standing
     }
 
     fn knows(&self, hold: &Hold) -> bool {
-        let same = |reason: &str, object: &Option<String>| reason == hold.reason && *object == hold.object;
+        let same = |reason: &str, object: &Option<String>| reason == hold.reason.as_str() && *object == hold.object;
         let told = |fault: &Fault| fault.message == hold.message || !hold.wrong;
         self.faults.iter().any(|fault| same(&fault.reason, &fault.object) && told(fault))
             || !hold.wrong && self.waits.iter().any(|wait| same(&wait.reason, &wait.object))
@@ -150,8 +157,9 @@ impl Standing {
 
     /// Since when, and until when, in words; empty for what is not among them.
     pub fn times(&self, hold: &Hold) -> String {
-        let waits = self.waits.iter().find(|wait| wait.reason == hold.reason && wait.object == hold.object);
-        let faults = self.faults.iter().find(|fault| fault.reason == hold.reason && fault.object == hold.object);
+        let waits = self.waits.iter().find(|wait| wait.reason == hold.reason.as_str() && wait.object == hold.object);
+        let faults =
+            self.faults.iter().find(|fault| fault.reason == hold.reason.as_str() && fault.object == hold.object);
         match (waits, faults) {
             (Some(Wait { since, until, .. }), _) => {
                 format!(", since {}; told as Degraded at {} if it lasts", time::told(since.0), time::told(until.0))
@@ -165,7 +173,7 @@ impl Standing {
 /// Since when something holds: by its own word, by the last status, or from now.
 fn since(context: &Context, hold: &Hold) -> Time {
     let status = &context.observation.status;
-    let same = |reason: &str, object: &Option<String>| reason == hold.reason && *object == hold.object;
+    let same = |reason: &str, object: &Option<String>| reason == hold.reason.as_str() && *object == hold.object;
     let faults = status.faults.iter().filter(|fault| same(&fault.reason, &fault.object)).map(|fault| &fault.since);
     let waits = status.waits.iter().filter(|wait| same(&wait.reason, &wait.object)).map(|wait| &wait.since);
     let known = faults.chain(waits).next().cloned();
@@ -188,19 +196,47 @@ fn until(hold: &Hold, since: &Time, operation: Option<&OperationStatus>) -> Time
 
 /// What is told first: data before clients, clients before single nodes, those before what was asked for and
 /// is not done.
-fn rank(reason: &str) -> u8 {
-    match reason {
-        "VolumeBeingDeleted" | "VolumeLost" | "UnknownMember" | "NodeAwayTooLong" => 0,
-        _ if reason.starts_with("VolumesOf") => 0,
-        "QuorumLost" | "ApiDown" | "CqlUnreachable" | "LoginRefused" => 1,
-        "NodeDown" | "PodNotRunning" | "PodNotMade" | "PodMissing" => 2,
-        "SpecRefused" | "WriteRefused" | "NameTaken" => 3,
-        "DecommissionUnproved" | "DecommissionFailed" | "JoinFailed" | "RepairFailed" | "CleanupFailed" => 4,
-        "VolumeCannotGrow" | "RouteRefused" | "GatewayApiMissing" => 6,
-        _ if reason.starts_with("Secret") => 1,
-        _ => 5,
-    }
+fn rank(reason: Reason) -> usize {
+    RANKS.iter().position(|of| of.contains(&reason)).unwrap_or(OTHERS)
 }
+
+/// Where reasons stand that are in no other place.
+const OTHERS: usize = 5;
+
+const RANKS: [&[Reason]; 7] = [
+    &[
+        Reason::VolumeBeingDeleted,
+        Reason::VolumeLost,
+        Reason::UnknownMember,
+        Reason::NodeAwayTooLong,
+        Reason::VolumesOfNewerVersion,
+        Reason::VolumesOfOtherDatacenter,
+        Reason::VolumesOfOtherRacks,
+    ],
+    &[
+        Reason::QuorumLost,
+        Reason::ApiDown,
+        Reason::CqlUnreachable,
+        Reason::LoginRefused,
+        Reason::SecretIncomplete,
+        Reason::SecretMissing,
+        Reason::SecretNotOurs,
+        Reason::SecretUnreadable,
+        Reason::SecretUnusable,
+    ],
+    &[Reason::NodeDown, Reason::PodNotRunning, Reason::PodNotMade, Reason::PodMissing],
+    &[Reason::SpecRefused, Reason::WriteRefused, Reason::NameTaken],
+    &[
+        Reason::DecommissionUnproved,
+        Reason::DecommissionFailed,
+        Reason::JoinFailed,
+        Reason::RepairFailed,
+        Reason::CleanupFailed,
+    ],
+    // all others
+    &[],
+    &[Reason::VolumeCannotGrow, Reason::RouteRefused, Reason::GatewayApiMissing],
+];
 
 #[cfg(test)]
 mod tests {
@@ -218,7 +254,8 @@ mod tests {
             let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
             for opening in openings {
                 for after in text.split(opening).skip(1) {
-                    let reason = after.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
+                    let word = after.trim_start().strip_prefix("Reason::");
+                    let reason = word.and_then(|rest| rest.split(|letter: char| !letter.is_alphabetic()).next());
                     let is_word =
                         |reason: &&str| !reason.is_empty() && reason.chars().all(|letter| letter.is_ascii_alphabetic());
                     reasons.extend(reason.filter(is_word).map(str::to_owned));
@@ -230,7 +267,7 @@ mod tests {
 
     #[test]
     fn every_reason_to_wait_has_a_limit_and_says_what_to_do_when_it_is_over() {
-        let known: BTreeSet<String> = LIMITS.iter().map(|limit| limit.reason.to_owned()).collect();
+        let known: BTreeSet<String> = LIMITS.iter().map(|limit| limit.reason.to_string()).collect();
         assert_eq!(known.len(), LIMITS.len(), "each once");
         let without: Vec<String> = reasons_in_the_sources().difference(&known).cloned().collect();
         assert!(without.is_empty(), "{without:?}");
@@ -240,10 +277,9 @@ mod tests {
 
     #[test]
     fn data_come_before_clients_and_those_before_single_nodes() {
-        let mut reasons =
-            ["RouteRefused", "SpecRefused", "NodeDown", "VolumeBeingDeleted", "HintsPending", "SecretLost"];
-        reasons.sort_by_key(|reason| rank(reason));
-        let expected = ["VolumeBeingDeleted", "SecretLost", "NodeDown", "SpecRefused", "HintsPending", "RouteRefused"];
-        assert_eq!(reasons, expected);
+        use Reason::{HintsPending, NodeDown, RouteRefused, SecretMissing, SpecRefused, VolumeBeingDeleted};
+        let mut reasons = [RouteRefused, SpecRefused, NodeDown, VolumeBeingDeleted, HintsPending, SecretMissing];
+        reasons.sort_by_key(|reason| rank(*reason));
+        assert_eq!(reasons, [VolumeBeingDeleted, SecretMissing, NodeDown, SpecRefused, HintsPending, RouteRefused]);
     }
 }

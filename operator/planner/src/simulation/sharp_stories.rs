@@ -246,7 +246,9 @@ fn old_hints_are_delivered_before_the_next_node_is_restarted_and_young_ones_hold
     simulation.world.set_spec(with(spec(3, 3, 3), "cassandra", "heap", json!("257Mi")));
     until(&mut simulation, "hints are waited for", |simulation| {
         let plan = simulation.operator.last.as_ref();
-        plan.is_some_and(|plan| plan.report.progressing.as_ref().is_some_and(|(reason, _)| reason == "HintsPending"))
+        plan.is_some_and(|plan| {
+            plan.report.progressing.as_ref().is_some_and(|(reason, _)| reason.as_str() == "HintsPending")
+        })
     });
     simulation.settle().unwrap();
 }
