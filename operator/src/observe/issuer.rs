@@ -10,8 +10,6 @@ use serde::Deserialize;
 use store_crds::{API_OPERATIONS_PORT, AuthMode, LABEL_COMPONENT};
 use store_planner::desired::Desired;
 use store_planner::identity::ChildKind;
-use store_planner::identity::ChildKind;
-use store_planner::identity::ChildKind;
 use store_planner::observation::IssuerAnswer;
 use store_planner::resources::API;
 

@@ -10,8 +10,6 @@ use kube::api::Api;
 use store_crds::LABEL_STORE;
 use store_planner::desired::Desired;
 use store_planner::identity::ChildKind;
-use store_planner::identity::ChildKind;
-use store_planner::identity::ChildKind;
 use store_planner::resources::access;
 use store_planner::secrets::{Content, Found, Secrets};
 
