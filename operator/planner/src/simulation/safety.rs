@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::Value;
-use store_crds::DebtKind;
 use store_crds::conditions::REPLICATION_SYNCED;
+use store_crds::{DebtKind, OperationKind};
 
 use super::ring::{DATACENTER, Disk, Process};
 use super::world::{Pod, World};
@@ -16,6 +16,8 @@ use crate::observation::ClaimObservation;
 
 /// Seconds after which hints that wait are no ordinary ones.
 const HINTS_WAIT: i64 = 40;
+/// Seconds after which a stream that has not moved is none that goes on.
+const STREAM_STANDS: i64 = 60;
 /// Ticks of a pause after which a process counts as hung.
 const HANGS: u32 = 1000;
 
@@ -81,7 +83,10 @@ pub fn check_newcomer(world: &mut World, name: &str) {
     let wanted: BTreeSet<String> =
         world.of_kind(ChildKind::StatefulSet).filter_map(template).map(str::to_owned).collect();
     let outdated = world.pods.iter().find(|(_, pod)| pod.process.is_up() && !wanted.contains(&pod.seen.template_hash));
-    if let Some((other, _)) = outdated {
+    // where some keyspace has more copies than there are nodes, another node comes before any restart
+    let nodes = i32::try_from(world.ring.members.len()).unwrap();
+    let lacks_nodes = world.ring.keyspaces.keys().any(|keyspace| world.ring.factor(keyspace) > nodes);
+    if let Some((other, _)) = outdated.filter(|_| !lacks_nodes) {
         world.violate(format!("{name} joins with a configuration that {other} does not run yet"));
     }
     let members = world.ring.members.len();
@@ -133,7 +138,9 @@ pub fn check_pod_delete(world: &mut World, name: &str) {
         world.pods.values().filter(|pod| pod.stays_up()).filter_map(|pod| pod.process.host()).collect();
     let others = world.ring.members.keys().filter(|host| Some(*host) != kept.host());
     let away = others.filter(|host| !staying.contains(host)).count();
-    let moving = world.pods.values().any(|pod| pod.process.is_moving());
+    let of_another =
+        |(other, pod): (&String, &Pod)| pod.process.is_moving() && (other != name || !is_stuck(world, name));
+    let moving = world.pods.iter().any(of_another);
     if away > 0 || moving {
         world.violate(format!("{name} is restarted while {away} others are away or one moves"));
     }
@@ -141,6 +148,17 @@ pub fn check_pod_delete(world: &mut World, name: &str) {
     check_hints(world, &format!("{name} is restarted"));
     check_schema(world, &format!("{name} is restarted"));
     check_no_job(world, &format!("{name} is restarted"));
+}
+
+/// A node whose bootstrap broke off, or has streamed nothing for a while, by what was told of it.
+fn is_stuck(world: &World, name: &str) -> bool {
+    let status = world.store.as_ref().and_then(|store| store.status.as_ref());
+    let operation = status.and_then(|status| status.operation.as_ref());
+    operation.is_some_and(|join| {
+        let since = join.streamed.as_ref().map_or(join.started_at.0, |streamed| streamed.since.0);
+        let stands = world.now.as_second() - since.as_second() >= STREAM_STANDS;
+        join.kind == OperationKind::Join && join.pod.as_deref() == Some(name) && (stands || join.retry.is_some())
+    })
 }
 
 /// A keyspace that has a quorum keeps it, unless the spec allows otherwise or there are too few nodes for it.
