@@ -32,7 +32,8 @@ const EVICTION_DEADLINE: i64 = 600;
 /// it up and a keyspace would lose its quorum.
 pub fn replace_broken(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let mut alone = others_on_their_way(context, draft) == 0;
-    for node in &context.ring.nodes {
+    // those of a rack that the spec dropped go with it: taken one by one, they would be made again before it goes
+    for node in context.ring.nodes.iter().filter(|node| context.taken.contains_key(&node.id.rack)) {
         let Some(pod) = node.running.filter(|pod| !pod.deleting) else { continue };
         let turn = turn(context, draft, node, pod);
         // with its pod the claim goes, and all that is on it

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::stories::{degraded, settled, spec};
 use super::world::{NO_CLASS, NO_ZONE, World};
 use super::{Simulation, Story, allowed, explored};
-use crate::identity::ChildKind;
+use crate::identity::{ChildKey, ChildKind};
 
 /// A change of the spec that the rules must allow.
 fn set_allowed(simulation: &mut Simulation, spec: Value) {
@@ -35,6 +35,23 @@ fn a_rack_in_a_zone_without_machines_is_dropped_and_leaves_nothing() {
     simulation.settle().unwrap();
     assert_eq!(sets(&simulation.world), ["shop-cassandra-a", "shop-cassandra-b"]);
     assert!(!simulation.world.claims.contains_key("data-shop-cassandra-d-0"));
+}
+
+#[test]
+fn a_rack_is_dropped_by_an_edit_that_changes_the_configuration_too_however_many_pods_wait_in_it() {
+    let mut simulation = settled(2, 2, 2);
+    simulation.world.set_spec(with_lost_rack(2, 2, 2));
+    simulation.steps(60).unwrap();
+    // somebody scales the set of the rack by hand
+    let key = ChildKey::new(ChildKind::StatefulSet, "shop-cassandra-d");
+    simulation.world.objects.get_mut(&key).unwrap()["spec"]["replicas"] = json!(3);
+    simulation.world.by_hand = true;
+    let mut both = spec(2, 2, 2);
+    both["cassandra"]["heap"] = json!("512Mi");
+    both["cassandra"]["updateStrategy"] = json!({"allowUnavailable": true});
+    set_allowed(&mut simulation, both);
+    simulation.settle().unwrap();
+    assert_eq!(sets(&simulation.world), ["shop-cassandra-a", "shop-cassandra-b"]);
 }
 
 #[test]
