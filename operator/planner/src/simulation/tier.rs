@@ -39,11 +39,16 @@ fn run_deployments(world: &mut World) {
     for (_, deployment) in objects.iter_mut().filter(|(key, _)| key.kind == ChildKind::Deployment) {
         let generation = deployment["metadata"]["generation"].as_i64().unwrap();
         let uid = deployment["metadata"]["uid"].as_str().unwrap().to_owned();
-        if tier.rollouts.get(&uid).is_none_or(|(known, _)| *known != generation) {
+        // a pod does not start while its Secret lacks a key
+        if tier.started_with.is_none() || tier.rollouts.get(&uid).is_none_or(|(known, _)| *known != generation) {
             tier.started_with.clone_from(&login);
         }
         let rollout = tier.rollouts.entry(uid).or_insert((generation, 0));
-        *rollout = if rollout.0 == generation { (generation, rollout.1.saturating_add(1)) } else { (generation, 0) };
+        *rollout = if rollout.0 == generation {
+            (generation, rollout.1.saturating_add(u32::from(tier.started_with.is_some())))
+        } else {
+            (generation, 0)
+        };
         let ticks = rollout.1;
         let wanted = deployment["spec"]["replicas"].as_i64().unwrap();
         let broken = deployment["spec"]["template"]["spec"]["containers"][0]["image"] == BROKEN_API;
