@@ -42,12 +42,14 @@ pub struct Settings {
     pub timeout: Duration,
     /// Products that the ledger holds at most; from there on, creations become updates.
     pub products: usize,
+    /// So many products are made before anything else is asked for.
+    pub first: usize,
     /// Seed of the choice of requests, so that a run can be told again.
     pub seed: u64,
 }
 
 impl Settings {
-    /// 20 requests per second from at most 256 clients, each within 15 s.
+    /// 20 requests per second from at most 256 clients, each within 15 s, the first 20 of which make products.
     pub fn new(base_url: impl Into<String>) -> Self {
         Settings {
             base_url: base_url.into(),
@@ -57,6 +59,7 @@ impl Settings {
             clients: 256,
             timeout: Duration::from_secs(15),
             products: 20_000,
+            first: 20,
             seed: 1,
         }
     }

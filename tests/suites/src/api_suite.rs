@@ -70,10 +70,11 @@ pub enum ApiSuiteError {
 /// [`ApiSuiteError`] when ring or server cannot be started; what they then show is counted in `steps`.
 pub async fn run_all(steps: &mut Steps, tools: &Tools) -> Result<(), ApiSuiteError> {
     let directory = tempfile::tempdir()?;
-    let ring = LocalRing::start(Options { nodes: 3, ..Options::new(directory.path().join("ring")) }).await?;
+    let options = Options { nodes: 3, lasting: false, ..Options::new(directory.path().join("ring")) };
+    let ring = LocalRing::start(options).await?;
     let hosts: Vec<String> = ring.contact_points().iter().map(ToString::to_string).collect();
     let hosts = hosts.join(",");
-    let mut tests = cargo(["test", "--workspace", "--lib", "dao::cassandra::tests", "--", "--test-threads", "1"]);
+    let mut tests = cargo(["test", "--workspace", "--lib", "dao::cassandra::tests", "--", "--test-threads", "3"]);
     tests.env(RING_VARIABLE, &hosts).env(REPLICATION_VARIABLE, "3");
     steps.command(STEPS[0], &mut tests, Counting::CargoTest, TESTS);
     let whole = ["writes_anything_on_cassandra", "down_to_the_statement_on_cassandra"];

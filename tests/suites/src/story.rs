@@ -350,7 +350,8 @@ impl Story<'_> {
         })
         .await?;
         let token = Some(self.shop.token(ROLE).await?);
-        let load = Load::start(Settings { rate: self.plan.rate, token, ..Settings::new(url) })?;
+        // With them a node has something to stream; by the mix of later they would take most of a minute.
+        let load = Load::start(Settings { rate: self.plan.rate, token, first: 90, ..Settings::new(url) })?;
         load.begin("products through the Ingress");
         let made = wait_until("the first products", Duration::from_secs(120), || {
             let made = load.products().len();

@@ -18,8 +18,6 @@ use super::ledger::{Ledger, Product, Reading, Refuted, body, change};
 use super::recorder::{Failure, FailureKind, Operation, Recorder, Statistics};
 use super::report::LoadReport;
 
-/// Products made before reads and updates begin.
-const FIRST: usize = 20;
 /// Length of the page that a list asks for.
 const PAGE: usize = 50;
 /// Longest detail of a failure kept, in bytes.
@@ -172,7 +170,7 @@ impl Shared {
     /// Half reads by id, a tenth pages, the rest creations and updates.
     fn choose(&self, random: &mut StdRng) -> Request {
         let mut ledger = lock(&self.ledger);
-        let dice = if ledger.len() < FIRST { 100 } else { random.random_range(0..100) };
+        let dice = if ledger.len() < self.settings.first { 100 } else { random.random_range(0..100) };
         let full = ledger.len() >= self.settings.products;
         match dice {
             0..50 => ledger.choose_reading(random).map(Request::Get),

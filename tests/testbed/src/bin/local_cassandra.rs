@@ -58,6 +58,7 @@ async fn main() -> anyhow::Result<()> {
         authentication: arguments.auth,
         cql_port: arguments.port,
         addresses: Addresses::Block(arguments.block),
+        lasting: arguments.directory.is_some(),
         directory: arguments.directory.unwrap_or_else(|| temporary.path().to_owned()),
         jolokia: jolokia.map(|(user, password)| (user.to_owned(), password.to_owned())),
         optimized: arguments.optimized,

@@ -57,8 +57,9 @@ role_manager: CassandraRoleManager
 commitlog_sync: batch
 commitlog_compression: [{{class_name: LZ4Compressor}}]
 paxos_variant: v2
+auto_snapshot: {}
 ",
-        options.cql_port
+        options.cql_port, options.lasting
     )
 }
 
@@ -104,6 +105,10 @@ pub(super) fn java_arguments(options: &Options, directory: &Path) -> Vec<String>
         format!("-Dcassandra-rackdc.properties=file://{}", at("cassandra-rackdc.properties")),
         format!("-Dlogback.configurationFile={}", at("logback.xml")),
     ]);
+    if !options.lasting {
+        // A node that is killed has lost tables that were made lately, and their rows.
+        arguments.push("-Dcassandra.test.flush_local_schema_changes=false".to_owned());
+    }
     if !options.optimized {
         arguments.push("-XX:TieredStopAtLevel=1".to_owned());
     }
@@ -132,6 +137,19 @@ mod tests {
         assert!(arguments[opened + 1].ends_with("=ALL-UNNAMED"));
         assert!(!arguments.iter().any(|argument| argument.contains("G1")), "{arguments:?}");
         assert!(arguments.contains(&"-Dcassandra.config=file:///somewhere/node-1/cassandra.yaml".to_owned()));
+    }
+
+    #[test]
+    fn a_ring_whose_nodes_may_be_started_again_keeps_what_it_is_told_of_the_schema() {
+        let members = [Ipv4Addr::new(127, 0, 1, 1)];
+        let kept = |options: &Options| {
+            let arguments = java_arguments(options, Path::new("/somewhere/node-1"));
+            let flushes = !arguments.iter().any(|argument| argument.ends_with("flush_local_schema_changes=false"));
+            (flushes, cassandra_yaml(options, &members, 0, members[0]).contains("auto_snapshot: true"))
+        };
+        let options = Options::new("/somewhere");
+        assert_eq!(kept(&options), (true, true));
+        assert_eq!(kept(&Options { lasting: false, ..options }), (false, false));
     }
 
     #[test]
