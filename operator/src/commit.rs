@@ -89,7 +89,7 @@ async fn make(
     observed: &Observed,
     effect: &Effect,
 ) -> Result<(), PassError> {
-    let Observed { observation, access, kept, nodes, serving } = observed;
+    let Observed { observation, access, kept, nodes, serving, live: _ } = observed;
     match effect {
         Effect::Write(write) => Ok(apply::write_child(context, store, &observation.pods, kept, write).await?),
         Effect::Delete(delete) => Ok(apply::remove(context, store, &observation.pods, delete).await?),
