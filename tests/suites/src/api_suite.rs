@@ -74,7 +74,7 @@ pub async fn run_all(steps: &mut Steps, tools: &Tools) -> Result<(), ApiSuiteErr
     let ring = LocalRing::start(options).await?;
     let hosts: Vec<String> = ring.contact_points().iter().map(ToString::to_string).collect();
     let hosts = hosts.join(",");
-    let mut tests = cargo(["test", "--workspace", "--lib", "dao::cassandra::tests", "--", "--test-threads", "3"]);
+    let mut tests = cargo(["test", "--workspace", "--lib", "dao::cassandra::tests", "--", "--test-threads", "1"]);
     tests.env(RING_VARIABLE, &hosts).env(REPLICATION_VARIABLE, "3");
     steps.command(STEPS[0], &mut tests, Counting::CargoTest, TESTS);
     let whole = ["writes_anything_on_cassandra", "down_to_the_statement_on_cassandra"];
