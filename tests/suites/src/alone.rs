@@ -45,7 +45,7 @@ pub async fn run(
     tally.check("the API server takes the CRD with all its rules", served(&client).await);
     chart::samples(&client, tally).await?;
     rules::run(&client, tally).await?;
-    start(server, operator, &[])?;
+    start(server, operator, &[]).await?;
     match version {
         KubernetesVersion::Testbed => stories::all(&client, tally).await?,
         KubernetesVersion::Oldest | KubernetesVersion::Newest => {
@@ -54,14 +54,14 @@ pub async fn run(
     }
     ends(server, tally).await?;
     if matches!(version, KubernetesVersion::Testbed) {
-        start(server, operator, &[format!("--watch-namespaces={}", leaving::WATCHED.join(","))])?;
+        start(server, operator, &[format!("--watch-namespaces={}", leaving::WATCHED.join(","))]).await?;
         leaving::watched_one_goes(&client, tally).await?;
         ends(server, tally).await?;
-        start(server, operator, &[])?;
+        start(server, operator, &[]).await?;
         let left = leaving::begin(&client, tally).await?;
         ends(server, tally).await?;
         leaving::without_an_operator(&left, tally).await?;
-        start(server, operator, &[])?;
+        start(server, operator, &[]).await?;
         leaving::with_one_again(&left, tally).await;
         ends(server, tally).await?;
     }
@@ -87,16 +87,24 @@ async fn served(client: &Client) -> anyhow::Result<String> {
     Ok("it is served".to_owned())
 }
 
-fn start(server: &mut ApiServer, operator: &Path, more: &[String]) -> anyhow::Result<()> {
+/// Starts the operator and waits until it is ready, so that what follows waits for what it does alone.
+async fn start(server: &mut ApiServer, operator: &Path, more: &[String]) -> anyhow::Result<()> {
+    let port = free_port()?;
     let mut flags = vec![
         "run".to_owned(),
         "--leader-election=false".to_owned(),
         "--log-format=text".to_owned(),
-        format!("--metrics-port={}", free_port()?),
+        format!("--metrics-port={port}"),
         "--operator-image=example.com/store-operator:1".to_owned(),
         "--api-image=example.com/store-api:1".to_owned(),
     ];
     flags.extend_from_slice(more);
     server.spawn(OPERATOR, operator, &flags)?;
+    let ready = format!("http://127.0.0.1:{port}/readyz");
+    wait_until("the operator to be ready", SERVED, || async {
+        let answer = reqwest::get(&ready).await.and_then(reqwest::Response::error_for_status);
+        answer.map(|_| ()).map_err(|error| error.to_string())
+    })
+    .await?;
     Ok(())
 }
