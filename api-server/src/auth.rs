@@ -17,6 +17,7 @@ use std::sync::{Arc, LazyLock};
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
+use crate::models::order::Change;
 use crate::problem::Problem;
 use crate::route::Route;
 use oidc::Oidc;
@@ -31,7 +32,7 @@ static TOLD: LazyLock<Told> = LazyLock::new(Told::default);
 pub enum Gate {
     /// They do not: everybody may do everything. For a store on one's own machine.
     Off,
-    /// By one secret token for each role.
+    /// By secret tokens, each of somebody with a role.
     Tokens(Tokens),
     /// By a signed token of an OpenID Connect issuer.
     Oidc(Box<Oidc>),
@@ -143,11 +144,20 @@ impl Gate {
 pub fn may_trace(role: Option<Role>) -> Result<(), Problem> {
     match role {
         None | Some(Role::Admin | Role::Seller) => Ok(()),
-        Some(role @ (Role::Director | Role::Supplier)) => {
-            let detail = format!("a {} may not ask for a trace, leave Cassandra-Trace out", role.name());
+        Some(role @ (Role::Director | Role::Supplier | Role::Payment | Role::Auditor)) => {
+            let detail = format!("{} may not ask for a trace, leave Cassandra-Trace out", one(role));
             Err(Problem { detail: detail.into(), ..forbidden(role) })
         }
     }
+}
+
+/// Refuses what is no payment to whoever only tells of payments.
+pub fn may_change(role: Role, change: &Change) -> Result<(), Problem> {
+    if role == Role::Payment && change.fulfilled {
+        let detail = "a payment service only tells of payments, leave status out";
+        return Err(Problem { detail: detail.into(), ..forbidden(role) });
+    }
+    Ok(())
 }
 
 /// The bearer token of a request (RFC 6750), `None` where there is no `Authorization`.
@@ -179,8 +189,20 @@ fn unauthorized(challenge: HeaderValue, detail: impl Into<Cow<'static, str>>) ->
     Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail).with_header(header::WWW_AUTHENTICATE, challenge)
 }
 
+/// One of those who have a role.
+const fn one(role: Role) -> &'static str {
+    match role {
+        Role::Seller => "a seller",
+        Role::Director => "a director",
+        Role::Supplier => "a supplier",
+        Role::Admin => "an admin",
+        Role::Payment => "a payment service",
+        Role::Auditor => "an auditor",
+    }
+}
+
 fn forbidden(role: Role) -> Problem {
-    let detail = format!("a {} may not do this", role.name());
+    let detail = format!("{} may not do this", one(role));
     Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
         .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"insufficient_scope\""))
 }

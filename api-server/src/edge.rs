@@ -19,6 +19,7 @@ use store_telemetry::ids::{self, Name};
 use tracing::{Instrument as _, Span};
 
 use crate::access_log::{AccessLog, Entry};
+use crate::admission::rate::{self, Standing};
 use crate::admission::slow_body::{Held, SlowBody};
 use crate::app::App;
 use crate::auth::{
@@ -202,7 +203,7 @@ impl Edge {
         } else {
             (None, Some(self.app.admission.enter().await))
         };
-        let mut held = None;
+        let (mut held, mut rate) = (None, None);
         let mut response = match (by_rule, &slot) {
             (Ok(Some(response)), _) => response,
             (Err(problem), _) => problem.into_response(),
@@ -216,6 +217,12 @@ impl Edge {
                         Err(problem) => {
                             told.by = admitted;
                             problem.into_response()
+                        }
+                        Ok(_traced) if self.is_too_many(admitted.as_ref(), &mut rate) => {
+                            told.by = admitted;
+                            self.app.metrics.limited.inc();
+                            let again_in = rate.and_then(|rate| rate.again_in).unwrap_or_default();
+                            Problem::too_many(rate::seconds(again_in)).into_response()
                         }
                         Ok(_traced)
                             if turn
@@ -267,6 +274,9 @@ impl Edge {
         if let Some(prefix) = prefix {
             lead_back(headers, &prefix);
         }
+        if let Some(rate) = rate {
+            rate.tell(headers);
+        }
         guard(headers, route, role_of(told.by.as_ref()));
         if self.app.is_draining() {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -296,6 +306,12 @@ impl Edge {
         response.headers_mut().insert(REQUEST_ID, id);
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         response
+    }
+
+    /// Whether a principal has sent as many requests as they may; how it stands with that is told.
+    fn is_too_many(&self, by: Option<&Principal>, rate: &mut Option<Standing>) -> bool {
+        *rate = by.and_then(|by| self.app.rates.take(&by.name));
+        rate.is_some_and(|rate| rate.again_in.is_some())
     }
 
     /// The turn of a request that asks Cassandra to trace, `None` for all others; who may not, or has to wait, is told.
@@ -341,7 +357,7 @@ impl Edge {
 
 /// Whether a controller asks who sends a request: where something is changed, and where the answer depends on it.
 fn asks_who(route: Route, method: &Method) -> bool {
-    !method.is_safe() || route == Route::Whoami
+    !method.is_safe() || matches!(route, Route::Whoami | Route::Operation)
 }
 
 fn role_of(by: Option<&Principal>) -> Option<Role> {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use thiserror::Error as ThisError;
 
 use super::refused::Refused;
-use super::roles::Role;
+use super::roles::{NAMES, Role};
 
 /// Characters of a pointer, and of a value.
 const LONGEST: usize = 256;
@@ -34,8 +34,8 @@ pub enum RoleRuleError {
     )]
     Pointer,
     #[error(
-        "it must be a JSON object of 1 to {MOST_VALUES} values, each with its role (seller, director, supplier or \
-         admin), such as {{\"store-admins\": \"admin\"}}: {0}"
+        "it must be a JSON object of 1 to {MOST_VALUES} values, each with its role ({NAMES}), such \
+         as {{\"store-admins\": \"admin\"}}: {0}"
     )]
     Values(String),
 }
@@ -132,11 +132,10 @@ impl RoleRule {
 
     fn asked(&self) -> String {
         let own_names = self.values == RoleValues::default();
-        let roles = "seller, director, supplier or admin";
         if own_names {
-            format!("let its issuer put {roles} there")
+            format!("let its issuer put {NAMES} there")
         } else {
-            format!("let its issuer put a value there that stands for {roles}")
+            format!("let its issuer put a value there that stands for {NAMES}")
         }
     }
 }
@@ -296,6 +295,9 @@ mod tests {
             (vec!["director", "seller", "supplier"], Role::Seller),
             (vec!["admin", "supplier"], Role::Admin),
             (vec!["seller", "x", "admin"], Role::Admin),
+            (vec!["auditor", "payment"], Role::Payment),
+            (vec!["supplier", "auditor"], Role::Auditor),
+            (vec!["payment", "seller"], Role::Seller),
         ] {
             let mut reversed = roles.clone();
             reversed.reverse();
@@ -310,7 +312,7 @@ mod tests {
         let told = words(&rule("/realm_access/roles", ""), json!({"role": "admin"}));
         assert_eq!(
             told,
-            "it has no claim /realm_access/roles; let its issuer put seller, director, supplier or admin there"
+            "it has no claim /realm_access/roles; let its issuer put seller, director, supplier, admin, payment or auditor there"
         );
         let mapped = words(&rule("/groups", r#"{"secret-group": "admin"}"#), json!({"groups": ["other"]}));
         assert!(mapped.contains("/groups") && mapped.contains("stands for seller, director"), "{mapped}");

@@ -10,11 +10,14 @@ use super::answer;
 use super::once::{Created, Once};
 use super::request::{self, Access, JSON, JSON_OR_PATCH, Query};
 use crate::app::App;
-use crate::models::ModelError;
+use crate::auth;
+use crate::auth::{self, Principal};
+use crate::models::idempotency::Keyed;
 use crate::models::order::Change;
 use crate::models::orders::Filter;
 use crate::models::payments::Paid;
 use crate::models::precondition::Tags;
+use crate::models::{Identity, ModelError};
 use crate::problem::{Problem, ProblemDoc};
 use crate::views::json;
 use crate::views::order::{
@@ -57,7 +60,15 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let draft = view::read_draft(&body)?;
     let services = request::services(&app)?;
-    let once = Once { services, cx: &cx, route: "POST /orders", key, headers: &parts.headers, body: &body };
+    let once = Once {
+        services,
+        cx: &cx,
+        route: Keyed::Orders,
+        key,
+        identity: Identity::generate(),
+        headers: &parts.headers,
+        body: &body,
+    };
     let work = |identity| async move {
         let (order, receipt) = services.orders.create(&cx, draft, identity).await?;
         Ok(Created::at(format!("/orders/{}", order.id), order.version, view::shown(&order, &Paid::NOTHING), receipt))
@@ -190,7 +201,7 @@ pub async fn patch(State(app): State<Arc<App>>, request: Request) -> Result<Resp
 
 /// Change an order that is named in the body
 ///
-/// As payment services do. 404 for an unknown order; never creates one. No payment is lost: see there.
+/// As payment services do; who has that role can tell of payments alone. 404 for an unknown order; never creates one. No payment is lost: see there.
 #[utoipa::path(
     put, path = "/orders", tag = "orders", operation_id = "payOrder",
     request_body(content = OrderPaymentDoc, content_type = "application/json"),
@@ -229,6 +240,9 @@ async fn change(
     let cx = request::context(&app, &parts, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, media_types).await?;
     let (id, change) = read(&body)?;
+    if let Some(caller) = request::caller(&parts) {
+        auth::may_change(caller.role, &change)?;
+    }
     let services = request::services(&app)?;
     let (order, receipt) = services.orders.change(&cx, id, &condition, &change).await.inspect_err(|error| {
         if let Some(payment) = &change.payment_id {

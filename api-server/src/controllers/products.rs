@@ -10,6 +10,7 @@ use super::answer;
 use super::once::{Created, Once};
 use super::request::{self, Access, JSON, JSON_OR_PATCH, Query};
 use crate::app::{App, Services};
+use crate::models::idempotency::Keyed;
 use crate::models::text::{Read, Text};
 use crate::models::{Context, Filter, Identity, LOOKED_AT_MAX, ModelError, product as rules};
 use crate::problem::{Problem, ProblemDoc};
@@ -53,7 +54,15 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let draft = view::read_draft(&body)?;
     let services = request::services(&app)?;
-    let once = Once { services, cx: &cx, route: "POST /products", key, headers: &parts.headers, body: &body };
+    let once = Once {
+        services,
+        cx: &cx,
+        route: Keyed::Products,
+        key,
+        identity: Identity::generate(),
+        headers: &parts.headers,
+        body: &body,
+    };
     once.create(|identity| create_once(services, &cx, draft, identity), |kept| kept).await
 }
 

@@ -143,6 +143,11 @@ fn id_at_end(path: &str, what: &str) -> Result<Uuid, Problem> {
     path.rsplit('/').next().and_then(json::parse_uuid).ok_or_else(|| Problem::not_found(what))
 }
 
+/// What ends the path, decoded; `None` where that is no text.
+pub fn path_text(parts: &Parts) -> Option<String> {
+    parts.uri.path().rsplit('/').next().and_then(|segment| decoded(segment, false))
+}
+
 /// The id that is the second segment of the path, before what belongs to it.
 pub fn owner_id(parts: &Parts, what: &str) -> Result<Uuid, Problem> {
     parts.uri.path().split('/').nth(2).and_then(json::parse_uuid).ok_or_else(|| Problem::not_found(what))
@@ -267,12 +272,17 @@ impl Query {
 
 /// Percent-decoding of a form value; `None` when it is not UTF-8 or a percent sign stands alone.
 fn decode(text: &str) -> Option<String> {
+    decoded(text, true)
+}
+
+/// The same of a form, where a plus is a blank, or of a path.
+fn decoded(text: &str, form: bool) -> Option<String> {
     let hex = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
     let mut bytes = text.bytes();
     let mut out = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {
         out.push(match byte {
-            b'+' => b' ',
+            b'+' if form => b' ',
             b'%' => u8::try_from(hex(bytes.next())? * 16 + hex(bytes.next())?).ok()?,
             other => other,
         });
@@ -341,25 +351,24 @@ pub fn caller(parts: &Parts) -> Option<Principal> {
     parts.extensions.get::<Principal>().cloned()
 }
 
+/// Whether a text has the form of an idempotency key.
+pub fn is_key(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// The idempotency key of a request.
 pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let mut given = headers.get_all(&IDEMPOTENCY_KEY).iter();
     let Some(value) = given.next() else {
         return Ok(None);
     };
-    value
-        .to_str()
-        .ok()
-        .filter(|_| given.next().is_none())
-        .filter(|key| (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()))
-        .map(Some)
-        .ok_or_else(|| {
-            Problem::malformed_at(
-                "header:Idempotency-Key",
-                "bad_key",
-                "an Idempotency-Key is 1 to 255 visible ASCII characters, given once",
-            )
-        })
+    value.to_str().ok().filter(|_| given.next().is_none()).filter(|key| is_key(key)).map(Some).ok_or_else(|| {
+        Problem::malformed_at(
+            "header:Idempotency-Key",
+            "bad_key",
+            "an Idempotency-Key is 1 to 255 visible ASCII characters, given once",
+        )
+    })
 }
 
 #[cfg(test)]

@@ -11,9 +11,10 @@ use super::once::{Created, Once};
 use super::request::{self, Access, JSON, Query};
 use crate::app::App;
 use crate::models::cursor::PageOf;
+use crate::models::idempotency::Keyed;
 use crate::models::ledger::Movement;
 use crate::models::stocks::Row;
-use crate::models::{LOOKED_AT_MAX, Receipt};
+use crate::models::{Identity, LOOKED_AT_MAX, Receipt};
 use crate::problem::{Problem, ProblemDoc};
 use crate::views::stock::{self as view, MovementDoc, NewAdjustmentDoc, NewStockDoc, OverviewDoc, StockDoc};
 
@@ -53,7 +54,15 @@ pub async fn set(State(app): State<Arc<App>>, request: Request) -> Result<Respon
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let (product, quantity) = view::read_setting(&body)?;
     let services = request::services(&app)?;
-    let once = Once { services, cx: &cx, route: "POST /stocks", key, headers: &parts.headers, body: &body };
+    let once = Once {
+        services,
+        cx: &cx,
+        route: Keyed::Stocks,
+        key,
+        identity: Identity::about(product),
+        headers: &parts.headers,
+        body: &body,
+    };
     let work = |identity| async move {
         let set = services.stocks.set(&cx, product, quantity, condition, identity);
         Ok(created(product, set.await?))
@@ -108,8 +117,9 @@ pub async fn adjust(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let once = Once {
         services,
         cx: &cx,
-        route: "POST /stocks/{product_id}/adjustments",
+        route: Keyed::Adjustments,
         key,
+        identity: Identity::about(product),
         headers: &parts.headers,
         body: &whole,
     };

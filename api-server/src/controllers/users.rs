@@ -10,6 +10,7 @@ use super::answer;
 use super::once::{Created, Once};
 use super::request::{self, Access, JSON, JSON_OR_PATCH, Query};
 use crate::app::{App, Services};
+use crate::models::idempotency::Keyed;
 use crate::models::{Context, Identity, ModelError, user as rules};
 use crate::problem::{Problem, ProblemDoc};
 use crate::views::json;
@@ -52,7 +53,15 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let draft = view::read_draft(&body)?;
     let services = request::services(&app)?;
-    let once = Once { services, cx: &cx, route: "POST /users", key, headers: &parts.headers, body: &body };
+    let once = Once {
+        services,
+        cx: &cx,
+        route: Keyed::Users,
+        key,
+        identity: Identity::generate(),
+        headers: &parts.headers,
+        body: &body,
+    };
     // The answer would outlive an erasure for as long as keys are remembered. The same body comes
     // with the key again, so the id is enough to answer alike.
     let again = draft.clone();
