@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use crate::admission::rate::{Quota, Rates};
 use crate::admission::wide::Wide;
 use crate::admission::{Admission, Bounds};
 use crate::auth::Gate;
@@ -21,6 +22,7 @@ use crate::models::figures::Figures;
 use crate::models::idempotency::Idempotency;
 use crate::models::imports::Imports;
 use crate::models::lines::Lines;
+use crate::models::operations::Operations;
 use crate::models::orders::{self, Orders};
 use crate::models::products::Products;
 use crate::models::reports::Reports;
@@ -38,6 +40,7 @@ pub struct Services {
     pub orders: Orders,
     pub reports: Reports,
     pub idempotency: Idempotency,
+    pub operations: Operations,
     pub imports: Imports,
     pub cluster: Cluster,
 }
@@ -67,13 +70,21 @@ impl Services {
             cursors.clone(),
             clock.clone(),
         );
+        let idempotency = Idempotency::new(daos.idempotency, lease_ms, clock);
         Self {
+            operations: Operations {
+                idempotency: idempotency.clone(),
+                products: Arc::clone(&daos.products),
+                users: Arc::clone(&daos.users),
+                ledger: Arc::clone(&daos.ledger),
+                orders: orders.clone(),
+            },
             reports: Reports::new(daos.blocks, daos.turnovers, Arc::new(orders.clone())),
             orders,
             stocks: Stocks::new(lines, Arc::clone(&daos.ledger), Arc::clone(&daos.products), cursors.clone()),
             products: Products::new(daos.products, daos.ledger, cursors.clone()),
             users: Users::new(daos.users, cursors.clone()),
-            idempotency: Idempotency::new(daos.idempotency, lease_ms, clock),
+            idempotency,
             imports: Imports::new(daos.imports),
             cluster: Cluster::new(daos.cluster, datacenter),
         }
@@ -87,6 +98,8 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// Requests worked on at once, and waiting.
     pub bounds: Bounds,
+    /// Requests of one principal; `None`: as many as they like.
+    pub quota: Option<Quota>,
 }
 
 /// Bytes of a request body.
@@ -149,6 +162,8 @@ pub struct App {
     pub limits: Limits,
     /// Who is worked on now.
     pub admission: Arc<Admission>,
+    /// What each principal may still send.
+    pub rates: Rates,
     /// Whose request reads much.
     pub wide: Wide,
     pub metrics: Metrics,
@@ -189,6 +204,7 @@ impl App {
             datacenter,
             default_level,
             admission: Admission::new(limits.bounds),
+            rates: Rates::new(limits.quota),
             // Most of the deadline is left to be worked on in.
             wide: Wide::new(limits.request_timeout / 8),
             limits,

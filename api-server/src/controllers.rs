@@ -9,6 +9,7 @@ pub mod docs;
 pub mod graphql;
 pub mod health;
 mod once;
+pub mod operations;
 pub mod orders;
 pub mod products;
 pub mod reports;

@@ -31,10 +31,14 @@ pub struct Metrics {
     pub active: IntGauge,
     /// Requests turned away because too many were being worked on.
     pub shed: IntCounter,
+    /// Requests answered 429.
+    pub limited: IntCounter,
     /// Requests that may be worked on now.
     pub allowed: IntGauge,
     /// Lines of the access log that could not be written.
     pub log_lines_lost: IntCounter,
+    /// Whether tokens hold that are no longer those of their directory.
+    pub tokens_stale: IntGauge,
     /// Of the business.
     pub figures: Figures,
 }
@@ -54,6 +58,10 @@ impl Metrics {
             "store_requests_shed_total",
             "Requests answered 503 because as many were being worked on as are allowed and no place to wait was free in time.",
         )?)?;
+        let limited = catalogue.add(IntCounter::new(
+            "store_requests_limited_total",
+            "Requests answered 429 because their principal had sent as many as STORE_RATE_LIMIT allows.",
+        )?)?;
         let allowed = catalogue.add(IntGauge::new(
             "store_requests_allowed",
             "Requests that may be worked on at once: 64 and twice as many as were there, STORE_MAX_REQUESTS at most; in a crowd before a busy store as many as end within STORE_CROWD_MS.",
@@ -61,6 +69,10 @@ impl Metrics {
         let log_lines_lost = catalogue.add(IntCounter::new(
             "store_access_log_lines_lost_total",
             "Access log lines dropped because standard output was too slow.",
+        )?)?;
+        let tokens_stale = catalogue.add(IntGauge::new(
+            "store_tokens_stale",
+            "1 while the directory of tokens cannot be used as it is, and what it said before holds.",
         )?)?;
         let build = IntGauge::with_opts(
             Opts::new("build_info", "Version of this program.").const_label("version", env!("CARGO_PKG_VERSION")),
@@ -76,8 +88,10 @@ impl Metrics {
             resolved: (0..cells).map(|_| OnceLock::new()).collect(),
             active,
             shed,
+            limited,
             allowed,
             log_lines_lost,
+            tokens_stale,
         })
     }
 

@@ -13,6 +13,7 @@ pub mod idempotency;
 pub mod imports;
 pub mod ledger;
 pub mod lines;
+pub mod operations;
 pub mod order;
 pub mod orders;
 pub mod payments;

@@ -21,6 +21,7 @@ pub enum Route {
     StockOverview,
     StockQuery,
     Import,
+    Operation,
     Orders,
     Order,
     HighestSpenders,
@@ -48,7 +49,7 @@ pub enum Route {
 
 impl Route {
     /// Every route with a pattern.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::Products,
         Self::ProductImport,
         Self::ProductExport,
@@ -64,6 +65,7 @@ impl Route {
         Self::StockOverview,
         Self::StockQuery,
         Self::Import,
+        Self::Operation,
         Self::Orders,
         Self::Order,
         Self::HighestSpenders,
@@ -108,6 +110,7 @@ impl Route {
             Self::StockOverview => "/stocks/reports/overview-stocks",
             Self::StockQuery => "/stocks/graphql-query",
             Self::Import => "/imports/{id}",
+            Self::Operation => "/operations/{key}",
             Self::Orders => "/orders",
             Self::Order => "/orders/{id}",
             Self::HighestSpenders => "/orders/reports/highest-spenders",
@@ -145,6 +148,7 @@ impl Route {
                 "controller.stocks"
             }
             Self::StockQuery => "controller.graphql",
+            Self::Operation => "controller.operations",
             Self::Orders | Self::Order => "controller.orders",
             Self::HighestSpenders | Self::BestSellers => "controller.reports",
             Self::ClusterNodes
@@ -191,6 +195,7 @@ impl Route {
             (Some("stocks"), Some(id), Some("adjustments")) if !id.is_empty() => Self::StockAdjustments,
             (Some("stocks"), Some(id), Some("movements")) if !id.is_empty() => Self::StockMovements,
             (Some("imports"), Some(id), None) if !id.is_empty() => Self::Import,
+            (Some("operations"), Some(key), None) if !key.is_empty() => Self::Operation,
             (Some("orders"), None, None) => Self::Orders,
             (Some("orders"), Some("reports"), Some("highest-spenders")) => Self::HighestSpenders,
             (Some("orders"), Some("reports"), Some("best-sellers")) => Self::BestSellers,
@@ -267,7 +272,12 @@ mod tests {
     #[test]
     fn every_pattern_is_recognised_as_its_own_route() {
         for route in Route::ALL {
-            let path = route.pattern().replace("{id}", "x").replace("{product_id}", "x").replace("{file}", "x.js");
+            let path = route
+                .pattern()
+                .replace("{id}", "x")
+                .replace("{key}", "x")
+                .replace("{product_id}", "x")
+                .replace("{file}", "x.js");
             let path = path.replace("{*file}", "v/x/y.js");
             assert_eq!(Route::of(&path), route, "{path}");
         }

@@ -12,7 +12,7 @@ use tower::Service as _;
 
 use crate::app::App;
 use crate::controllers::{
-    cluster, console, csv, docs, graphql, health, orders, products, reports, stocks, users, whoami,
+    cluster, console, csv, docs, graphql, health, operations, orders, products, reports, stocks, users, whoami,
 };
 use crate::problem::Problem;
 use crate::route::Route;
@@ -39,6 +39,7 @@ pub fn build(app: Arc<App>) -> Router {
         .route(Route::StockOverview.pattern(), get(stocks::overview))
         .route(Route::StockQuery.pattern(), post(graphql::query))
         .route(Route::Import.pattern(), get(csv::later::show))
+        .route(Route::Operation.pattern(), get(operations::show))
         .route(Route::Orders.pattern(), get(orders::list).post(orders::create).put(orders::put))
         .route(Route::Order.pattern(), get(orders::show).patch(orders::patch).delete(orders::cancel))
         .route(Route::HighestSpenders.pattern(), get(reports::highest_spenders))

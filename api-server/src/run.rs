@@ -84,7 +84,8 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
     let observer = Observer::register(metrics.catalogue()).map_err(|error| RunError::Start(error.to_string()))?;
     let (log, writer) = AccessLog::to_stdout(settings.log_format, metrics.log_lines_lost.clone())
         .map_err(|error| RunError::Start(error.to_string()))?;
-    let limits = Limits { request_timeout: settings.request_timeout(), bounds: settings.bounds() };
+    let limits =
+        Limits { request_timeout: settings.request_timeout(), bounds: settings.bounds(), quota: settings.quota() };
     let app = App::new(limits, settings.consistency, settings.local_datacenter.clone(), cursors, metrics, gate);
     let listen = |port| {
         let address = (settings.listen_address, port).into();
@@ -104,7 +105,7 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
         drain: Duration::from_secs(settings.drain_seconds),
         shutdown: Duration::from_secs(settings.shutdown_seconds),
     };
-    let keeping = tokio::spawn(keep_keys(Arc::clone(&app)));
+    let keeping = tokio::spawn(keep_gate(Arc::clone(&app)));
     let connecting = tokio::spawn(connect_in_time(Arc::clone(&app), settings.clone(), observer));
     tracing::info!(
         address = ?public.listener.local_addr().ok(),
@@ -147,10 +148,12 @@ async fn connect_in_time(app: Arc<App>, settings: Settings, observer: Observer) 
     drop((sweepers, orders));
 }
 
-/// Keeps the keys that signed tokens are checked by.
-async fn keep_keys(app: Arc<App>) {
-    if let Gate::Oidc(oidc) = &app.gate {
-        oidc.keep().await;
+/// Keeps what tokens are checked by: the keys of an issuer, or the tokens themselves.
+async fn keep_gate(app: Arc<App>) {
+    match &app.gate {
+        Gate::Off => {}
+        Gate::Tokens(tokens) => tokens.keep(&app.metrics.tokens_stale).await,
+        Gate::Oidc(oidc) => oidc.keep().await,
     }
 }
 

@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use thiserror::Error;
 
 use crate::admission::Bounds;
+use crate::admission::rate::Quota;
 use crate::auth::tokens::TokensError;
 use crate::models::Level;
 
@@ -163,6 +164,12 @@ pub struct Settings {
     /// A stock of fewer units counts as low in the metrics
     #[arg(long, env = "STORE_LOW_STOCK", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000_000), global = true)]
     pub low_stock: u32,
+    /// Requests that one principal may send to this process in a window; 0: as many as they like
+    #[arg(long, env = "STORE_RATE_LIMIT", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=10_000_000), global = true)]
+    pub rate_limit: u32,
+    /// Seconds of such a window
+    #[arg(long, env = "STORE_RATE_WINDOW_SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400), global = true)]
+    pub rate_window_seconds: u32,
     /// Secret that signs cursors, by environment only
     #[arg(skip)]
     pub cursor_key: Option<Secret>,
@@ -292,6 +299,12 @@ impl Settings {
         let turn = Duration::from_millis(self.crowd_ms);
         let (working, waiting) = (number(self.max_requests), number(self.max_waiting));
         Bounds { working, calm: CALM, waiting, patience, turn }
+    }
+
+    /// What one principal may send.
+    pub fn quota(&self) -> Option<Quota> {
+        let window = Duration::from_secs(self.rate_window_seconds.into());
+        (self.rate_limit > 0).then_some(Quota { requests: self.rate_limit, window })
     }
 
     /// Connections open at once: as many as the memory that the container may have holds together with everything else.

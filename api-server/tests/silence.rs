@@ -89,7 +89,7 @@ async fn open(ring: &LocalRing, credentials: Option<(String, String)>) -> Shop {
     let metrics = Metrics::new(10).unwrap();
     let observer = Observer::register(metrics.catalogue()).unwrap();
     let (daos, sweepers) = cassandra::daos(connected, &usage, &observer).await.unwrap();
-    let limits = Limits { request_timeout: REQUEST, bounds: BOUNDS };
+    let limits = Limits { request_timeout: REQUEST, bounds: BOUNDS, quota: None };
     let cursors = CursorKey::new(b"0123456789abcdef");
     let app = App::new(limits, Level::LocalQuorum, Some("dc1".into()), cursors, metrics, Gate::Off);
     app.connect(daos);

@@ -206,6 +206,10 @@ fn check_api(found: &mut Violations, spec: &StoreClusterSpec) {
     let api = &spec.api;
     found.within(api.replicas, 0..=100, "spec.api.replicas");
     found.within(api.trusted_hops, 0..=8, "spec.api.trustedHops");
+    if let Some(limit) = &api.rate_limit {
+        found.within(limit.requests, 1..=10_000_000, "spec.api.rateLimit.requests");
+        found.within(limit.window_seconds, 1..=86_400, "spec.api.rateLimit.windowSeconds");
+    }
     if let Some(image) = &api.image {
         check_image(found, image, "spec.api.image");
     }

@@ -4,6 +4,7 @@
 #![deny(clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -36,6 +37,8 @@ pub struct Want {
     pub condition: Condition,
     pub reason: Option<String>,
     pub reference: Option<String>,
+    /// Who asks for it.
+    pub by: Option<Arc<str>>,
     /// Nobody is known to have tried this id before, so it is not worth a look. A posting finds out where somebody has.
     pub fresh: bool,
 }
@@ -240,6 +243,7 @@ impl Books<'_> {
             day,
             reason: want.reason.clone(),
             reference: want.reference.clone(),
+            by: want.by.clone(),
             at: self.now.updated_at,
         })
     }

@@ -182,6 +182,18 @@ impl Orders {
         Ok((shown, receipt))
     }
 
+    /// The order that a request has made, whose first try was to make this one. Every try that was given up was followed by
+    /// another; of one that was never written down, or given up last, there is none.
+    pub async fn became(&self, cx: &Context, first: Uuid) -> Result<Option<Order>, DaoError> {
+        for attempt in 0..=ATTEMPTS {
+            match self.daos.orders.load(cx, id_of_attempt(first, attempt)).await? {
+                Some(stored) if stored.order.status == Status::Refused => {}
+                found => return Ok(found.map(|stored| stored.order)),
+            }
+        }
+        Ok(None)
+    }
+
     /// What was paid for an order that was just changed. The change is made, so what cannot be read now is left out.
     pub async fn paid(&self, cx: &Context, order: &Order) -> Paid {
         Paid::of(order, self.daos.payments.of(&cx.plain(), order.id).await.unwrap_or_default())
@@ -225,7 +237,7 @@ impl Orders {
         for _ in 0..RACES {
             let before = self.get(cx, id, condition).await?;
             // Before the order says so: a crash between the two must not lose it.
-            if let Some(payment) = told_by(&before.order, change, cx.now_ms) {
+            if let Some(payment) = told_by(&before.order, change, cx.now_ms, cx.by.as_ref()) {
                 self.daos.payments.keep(cx, id, &payment).await?;
             }
             let Some(after) = changed(&before.order, change, cx.now_ms)? else {
@@ -303,7 +315,7 @@ impl Orders {
 impl Unranked for Orders {
     async fn unranked(&self, cx: &Context) -> Result<Vec<Turned>, DaoError> {
         // Notes bear the database's time.
-        self.daos.orders.unranked(&Context { now_ms: self.clock.of(cx.now_ms), ..*cx }).await
+        self.daos.orders.unranked(&Context { now_ms: self.clock.of(cx.now_ms), ..cx.clone() }).await
     }
 }
 

@@ -64,6 +64,7 @@ impl Stocks {
             condition,
             reason: None,
             reference: None,
+            by: cx.by.clone(),
             fresh: identity.fresh,
         };
         let (movement, receipt) = self.change(cx, product, want).await?;
@@ -96,7 +97,7 @@ impl Stocks {
     ) -> Result<(Movement, Option<Receipt>), ModelError> {
         let Adjustment { delta, reason, reference } = adjustment;
         let Identity { operation: id, fresh, .. } = identity;
-        let want = Want { id, change: Change::Add { delta }, condition, reason, reference, fresh };
+        let want = Want { id, change: Change::Add { delta }, condition, reason, reference, by: cx.by.clone(), fresh };
         self.change(cx, product, want).await
     }
 

@@ -114,6 +114,7 @@ fn problem_of(name: &str) -> Option<Value> {
             let error = at("/price", "out_of_range", "price must have at most two decimal places");
             (422, "Unprocessable Entity", "rule_broken", error)
         }
+        "429" | "TooManyRequests" => (429, "Too Many Requests", "rate_limited", None),
         "503" | "Unavailable" => (503, "Service Unavailable", "too_few_replicas", None),
         "504" | "UnknownOutcome" => (504, "Gateway Timeout", "unknown_outcome", None),
         _ => return None,
@@ -129,6 +130,7 @@ fn problem_of(name: &str) -> Option<Value> {
         (412, _) => "the product is at none of the versions that If-Match names, read it again",
         (413, _) => "a body has at most 65536 bytes",
         (415, _) => "send application/json",
+        (429, _) => "you have sent as many requests as you may, the next is taken after 1 s",
         (503, _) => "LOCAL_QUORUM requires 2 replicas and 1 are alive, nothing was changed",
         _ => "the outcome could not be learnt in time, read before you try again",
     };

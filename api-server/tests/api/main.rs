@@ -14,6 +14,7 @@ mod examples;
 mod graphql;
 mod identity;
 mod orders;
+mod principals;
 mod products;
 mod providers;
 mod proxies;

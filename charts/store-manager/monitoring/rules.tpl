@@ -162,6 +162,13 @@ groups:
         annotations:
           summary: Changes of {{ $served }} that were cut off cannot be finished
           description: Notes in [[ $labels.table ]] were set aside or are not looked through. What is owed by them is tried again.
+      - alert: StoreTokensStale
+        expr: max by ({{ $store }}) (store_tokens_stale) > 0
+        for: 10m
+        labels: {severity: warning}
+        annotations:
+          summary: The tokens of {{ $served }} are not those of its Secret
+          description: What was written there cannot be used, so tokens that were taken away may be good still.
       # For a day after it was seen: the counter itself falls only with a restart of the pods.
       - alert: StoreStockOversold
         expr: >-

@@ -7,6 +7,7 @@
 //! after each statement takes a second or two a table.
 
 mod orders;
+mod principals;
 mod ranks;
 mod tables;
 

@@ -89,6 +89,10 @@ fn container(desired: &Desired, settings: &Settings) -> Value {
     if desired.api.trusted_hops > 0 {
         variables.push(env("STORE_TRUSTED_HOPS", desired.api.trusted_hops.to_string()));
     }
+    if let Some(limit) = &desired.api.rate_limit {
+        variables.push(env("STORE_RATE_LIMIT", limit.requests.to_string()));
+        variables.push(env("STORE_RATE_WINDOW_SECONDS", limit.window_seconds.to_string()));
+    }
     if !desired.api.console {
         variables.push(env("STORE_CONSOLE", "off"));
     }

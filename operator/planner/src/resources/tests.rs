@@ -232,6 +232,21 @@ fn another_image_or_keyspace_is_another_schema_job() {
 }
 
 #[test]
+fn how_much_a_principal_may_send_is_set_by_the_spec_alone() {
+    let told = |spec: Value| {
+        let children = build(&desired(spec), &shape(&[("rack1", 1)], &["shop-cassandra-rack1-0"]), &settings());
+        let api = children.iter().find(|child| child.key.kind == "Deployment").unwrap();
+        let variables = api.object["spec"]["template"]["spec"]["containers"][0]["env"].as_array().unwrap().clone();
+        let of_rate =
+            variables.into_iter().filter(|variable| variable["name"].as_str().unwrap().starts_with("STORE_RATE"));
+        of_rate.map(|variable| variable["value"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(json!({"api": {"rateLimit": {"requests": 600}}})), ["600", "60"]);
+    assert_eq!(told(json!({"api": {"rateLimit": {"requests": 10, "windowSeconds": 1}}})), ["10", "1"]);
+    assert!(told(json!({})).is_empty());
+}
+
+#[test]
 fn the_console_is_switched_off_by_the_spec_alone() {
     let told = |spec: Value| {
         let children = build(&desired(spec), &shape(&[("rack1", 1)], &["shop-cassandra-rack1-0"]), &settings());
