@@ -345,6 +345,8 @@ fn usage(settings: &Settings) -> Usage {
         statement_timeout: settings.statement_timeout(),
         conditional_timeout: settings.statement_timeout().max(settings.request_timeout() / 2),
         lease: settings.request_timeout() + LEASE_SLACK,
+        changes_kept: settings.changes_kept(),
+        audit_kept: settings.audit_kept(),
     }
 }
 

@@ -163,6 +163,12 @@ pub struct Settings {
     /// A stock of fewer units counts as low in the metrics
     #[arg(long, env = "STORE_LOW_STOCK", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000_000), global = true)]
     pub low_stock: u32,
+    /// Days that changes stay in the feed
+    #[arg(long, env = "STORE_CHANGES_DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=365), global = true)]
+    pub changes_days: u32,
+    /// Days that lines of the audit trail are kept
+    #[arg(long, env = "STORE_AUDIT_DAYS", default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=7300), global = true)]
+    pub audit_days: u32,
     /// Secret that signs cursors, by environment only
     #[arg(skip)]
     pub cursor_key: Option<Secret>,
@@ -299,6 +305,16 @@ impl Settings {
         let given = self.max_connections.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
         let told = || MEMORY_LIMITS.iter().find_map(|path| std::fs::read_to_string(path).ok());
         given.unwrap_or_else(|| connections_within(told().as_deref()))
+    }
+
+    /// How long changes stay in the feed.
+    pub fn changes_kept(&self) -> Duration {
+        Duration::from_secs(u64::from(self.changes_days) * 86_400)
+    }
+
+    /// How long lines of the audit trail are kept.
+    pub fn audit_kept(&self) -> Duration {
+        Duration::from_secs(u64::from(self.audit_days) * 86_400)
     }
 
     /// Deadline of a request.
