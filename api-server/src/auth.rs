@@ -13,7 +13,7 @@ mod signatures;
 pub mod tokens;
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
@@ -35,6 +35,14 @@ pub enum Gate {
     Tokens(Tokens),
     /// By a signed token of an OpenID Connect issuer.
     Oidc(Box<Oidc>),
+}
+
+/// Whoever sends a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// Who it is, for good: the subject of a signed token, or the name of a secret one.
+    pub name: Arc<str>,
+    pub role: Role,
 }
 
 /// Why a token tells no role.
@@ -74,8 +82,13 @@ impl Gate {
         (!oidc.had_keys()).then(|| Problem::unavailable("issuer_unreachable", told()))
     }
 
-    /// The role of whoever sends a request, `None` where nobody needs one; or the refusal.
-    pub async fn admit(&self, route: Route, method: &Method, headers: &HeaderMap) -> Result<Option<Role>, Problem> {
+    /// Whoever sends a request, `None` where nobody has to say who they are; or the refusal.
+    pub async fn admit(
+        &self,
+        route: Route,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<Option<Principal>, Problem> {
         // What no route matches has no controller: the router says so.
         if matches!(self, Self::Off) || route == Route::Unmatched {
             return Ok(None);
@@ -86,17 +99,17 @@ impl Gate {
             Some(Who::Anybody) => return Ok(None),
             None => return Err(Problem::not_found("method of this resource")),
         };
-        let role = match token(headers) {
+        let principal = match token(headers) {
             Ok(None) => {
                 let challenge = HeaderValue::from_static("Bearer");
                 return Err(unauthorized(challenge, "send a token: Authorization: Bearer …"));
             }
-            Ok(Some(token)) => self.role_of(token).await,
+            Ok(Some(token)) => self.principal(token).await,
             Err(denied) => Err(denied),
         };
-        match role {
-            Ok(role) if allowed[role as usize] => Ok(Some(role)),
-            Ok(role) => Err(forbidden(role)),
+        match principal {
+            Ok(principal) if allowed[principal.role as usize] => Ok(Some(principal)),
+            Ok(principal) => Err(forbidden(principal.role)),
             Err(Denied::Invalid(refused)) => {
                 TOLD.tell(&refused);
                 let detail = format!("the token is not valid here: {}", refused.words);
@@ -117,11 +130,11 @@ impl Gate {
         }
     }
 
-    async fn role_of(&self, token: &str) -> Result<Role, Denied> {
+    async fn principal(&self, token: &str) -> Result<Principal, Denied> {
         match self {
             Self::Off => Err(Refused::new("off", "no tokens are known").into()),
-            Self::Tokens(tokens) => tokens.role_of(token),
-            Self::Oidc(oidc) => oidc.role_of(token).await,
+            Self::Tokens(tokens) => tokens.principal(token),
+            Self::Oidc(oidc) => oidc.principal(token).await,
         }
     }
 }

@@ -141,6 +141,22 @@ impl RoleRule {
     }
 }
 
+/// Whose token it is: its claim `sub`, which an issuer gives to one person or program for good.
+pub fn subject(claims: &Value) -> Result<&str, Refused> {
+    let Some(found) = claims.get("sub").filter(|found| !found.is_null()) else {
+        let words = "it has no claim sub, which tells whose it is: let its issuer put it there (Keycloak: the client scope \
+                     basic)";
+        return Err(Refused::new("subject_absent", words));
+    };
+    let fits = |text: &&str| {
+        (1..=LONGEST).contains(&text.chars().count()) && !text.chars().any(char::is_control) && text.trim() == *text
+    };
+    found.as_str().filter(fits).ok_or_else(|| {
+        let words = format!("its claim sub is not a text of 1 to {LONGEST} characters without control characters");
+        Refused::new("subject_form", words)
+    })
+}
+
 /// JSON in which no object has a member twice: readers would disagree on which one counts.
 #[derive(Debug)]
 pub struct Whole(pub Value);
@@ -319,6 +335,22 @@ mod tests {
             r#"{"x": "admin", "x": "seller"}"#,
         ] {
             assert!(matches!(bad.parse::<RoleValues>(), Err(RoleRuleError::Values(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_that_of_its_subject() {
+        assert_eq!(subject(&json!({"sub": "auth0|5f7c"})), Ok("auth0|5f7c"));
+        for (claims, reason) in [
+            (json!({}), "subject_absent"),
+            (json!({"sub": null}), "subject_absent"),
+            (json!({"sub": 7}), "subject_form"),
+            (json!({"sub": ""}), "subject_form"),
+            (json!({"sub": " ana"}), "subject_form"),
+            (json!({"sub": "a\nb"}), "subject_form"),
+            (json!({"sub": "a".repeat(LONGEST + 1)}), "subject_form"),
+        ] {
+            assert_eq!(subject(&claims).map_err(|refused| refused.reason), Err(reason), "{claims}");
         }
     }
 

@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 use thiserror::Error;
 
-use super::Denied;
 use super::refused::Refused;
 use super::roles::Role;
+use super::{Denied, Principal};
 
 /// Characters of a token at the least.
 const SHORTEST: usize = 16;
@@ -59,8 +59,8 @@ impl Tokens {
         if found.is_empty() { Err(TokensError::None(directory.to_owned())) } else { Ok(Self(found)) }
     }
 
-    /// The role whose token this is.
-    pub fn role_of(&self, token: &str) -> Result<Role, Denied> {
+    /// Whose token this is.
+    pub fn principal(&self, token: &str) -> Result<Principal, Denied> {
         let given = digest(token);
         let mut role = None;
         for (candidate, known) in &self.0 {
@@ -69,7 +69,8 @@ impl Tokens {
                 role = Some(*candidate);
             }
         }
-        role.ok_or(Denied::Invalid(Refused::new("unknown", "it is nobody's token here")))
+        let principal = role.map(|role| Principal { name: role.name().into(), role });
+        principal.ok_or(Denied::Invalid(Refused::new("unknown", "it is nobody's token here")))
     }
 }
 
@@ -92,10 +93,10 @@ mod tests {
     #[test]
     fn each_token_tells_its_role_and_no_other_text_does() {
         let tokens = read(&[("admin", "aaaaaaaaaaaaaaaa\n"), ("seller", "bbbbbbbbbbbbbbbb")]).unwrap();
-        assert_eq!(tokens.role_of("aaaaaaaaaaaaaaaa"), Ok(Role::Admin));
-        assert_eq!(tokens.role_of("bbbbbbbbbbbbbbbb"), Ok(Role::Seller));
+        assert_eq!(tokens.principal("aaaaaaaaaaaaaaaa").map(|who| who.role), Ok(Role::Admin));
+        assert_eq!(tokens.principal("bbbbbbbbbbbbbbbb").map(|who| who.role), Ok(Role::Seller));
         for other in ["", "a", "aaaaaaaaaaaaaaab", "aaaaaaaaaaaaaaaaa", "AAAAAAAAAAAAAAAA"] {
-            assert!(tokens.role_of(other).is_err(), "{other}");
+            assert!(tokens.principal(other).is_err(), "{other}");
         }
     }
 

@@ -6,7 +6,6 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use super::answer;
 use super::request::CONSISTENCY_LEVEL;
 use crate::app::Services;
-use crate::auth::roles::Role;
 use crate::models::idempotency::{self, Answer, Turn};
 use crate::models::{Context, Identity, ModelError, Receipt};
 use crate::problem::Problem;
@@ -18,8 +17,6 @@ pub struct Once<'a> {
     /// What keys belong to, such as `POST /products`.
     pub route: &'static str,
     pub key: Option<&'a str>,
-    /// Each has keys of its own.
-    pub caller: Option<Role>,
     pub headers: &'a HeaderMap,
     pub body: &'a [u8],
 }
@@ -57,16 +54,13 @@ impl Once<'_> {
     where
         F: Future<Output = Result<Created, ModelError>>,
     {
-        let Self { services, cx, route, key, caller, headers, body } = self;
+        let Self { services, cx, route, key, headers, body } = self;
         let identity = Identity::generate();
         let Some(key) = key else {
             let created = work(identity).await?;
             return Ok(tell(services, created.answer, created.receipt).await);
         };
-        let scope = match caller {
-            Some(role) => format!("{} {route}", role.name()),
-            None => route.to_owned(),
-        };
+        let scope = scope(cx.by.as_deref(), route);
         let request = whole(headers, body);
         let claimed = match services.idempotency.begin(cx, &scope, key, &request, identity).await? {
             Turn::Work(claimed) => claimed,
@@ -87,6 +81,11 @@ impl Once<'_> {
             }
         }
     }
+}
+
+/// What a key belongs to: each who sends one has keys of their own, for each route.
+pub fn scope(by: Option<&str>, route: &str) -> String {
+    by.map_or_else(|| route.to_owned(), |by| format!("{by} {route}"))
 }
 
 /// What makes two requests under one key the same: the body, and the headers that decide what is done with it.

@@ -53,19 +53,11 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
     Query::read(&parts, &[], &[])?;
     let key = request::idempotency_key(&parts.headers)?;
     request::condition_of_new(&parts.headers, "order")?;
-    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let cx = request::context(&app, &parts, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let draft = view::read_draft(&body)?;
     let services = request::services(&app)?;
-    let once = Once {
-        services,
-        cx: &cx,
-        route: "POST /orders",
-        key,
-        caller: request::caller(&parts),
-        headers: &parts.headers,
-        body: &body,
-    };
+    let once = Once { services, cx: &cx, route: "POST /orders", key, headers: &parts.headers, body: &body };
     let work = |identity| async move {
         let (order, receipt) = services.orders.create(&cx, draft, identity).await?;
         Ok(Created::at(format!("/orders/{}", order.id), order.version, view::shown(&order, &Paid::NOTHING), receipt))
@@ -110,7 +102,7 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
         day: query.parsed("day", "is a day like 2026-11-22", &mut link, view::read_day)?,
     };
     link.push_str("&cursor=");
-    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
     let services = request::services(&app)?;
     let (orders, page) = services.orders.page(&cx, &filter, limit, cursor.as_deref()).await?;
     Ok(answer::page(services, view::list(&orders), page, &link).await)
@@ -148,7 +140,7 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
     let mut condition = request::condition(&parts.headers);
-    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
     let services = request::services(&app)?;
     let (shown, receipt) = services.orders.find(&cx, id).await?;
     let (order, paid) = shown.ok_or_else(|| Problem::not_found("order"))?;
@@ -234,7 +226,7 @@ async fn change(
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
     let condition = request::condition(&parts.headers);
-    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let cx = request::context(&app, &parts, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, media_types).await?;
     let (id, change) = read(&body)?;
     let services = request::services(&app)?;
@@ -276,7 +268,7 @@ pub async fn cancel(State(app): State<Arc<App>>, request: Request) -> Result<Res
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
     let condition = request::condition(&parts.headers);
-    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let cx = request::context(&app, &parts, Access::Write)?;
     let services = request::services(&app)?;
     let receipt = services.orders.cancel(&cx, id, &condition).await?;
     Ok(answer::done(services, view::DELETED.to_vec(), receipt).await)

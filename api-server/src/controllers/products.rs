@@ -49,19 +49,11 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
     Query::read(&parts, &[], &[])?;
     let key = request::idempotency_key(&parts.headers)?;
     request::condition_of_new(&parts.headers, "product")?;
-    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let cx = request::context(&app, &parts, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let draft = view::read_draft(&body)?;
     let services = request::services(&app)?;
-    let once = Once {
-        services,
-        cx: &cx,
-        route: "POST /products",
-        key,
-        caller: request::caller(&parts),
-        headers: &parts.headers,
-        body: &body,
-    };
+    let once = Once { services, cx: &cx, route: "POST /products", key, headers: &parts.headers, body: &body };
     once.create(|identity| create_once(services, &cx, draft, identity), |kept| kept).await
 }
 
@@ -117,7 +109,7 @@ pub async fn list(State(app): State<Arc<App>>, parts: Parts) -> Result<Response,
         let detail = "archived=true lists all that are archived, leave the other filter out";
         return Err(Problem::malformed_at("query:archived", "stands_alone", detail));
     }
-    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
     let services = request::services(&app)?;
     let link = next_link(&filter, limit);
     let mut rows = json::List::with_room_for(limit);
@@ -187,7 +179,7 @@ pub async fn show(State(app): State<Arc<App>>, parts: Parts) -> Result<Response,
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
     let condition = request::condition(&parts.headers);
-    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
     let services = request::services(&app)?;
     let mut row = json::One::default();
     let receipt = services.products.find(&cx, id, &mut row).await?;
@@ -274,7 +266,7 @@ async fn change(
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
     let condition = request::condition(&parts.headers);
-    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let cx = request::context(&app, &parts, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, media_types).await?;
     let change = read(&body)?;
     let services = request::services(&app)?;
@@ -307,7 +299,7 @@ pub async fn remove(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let id = request::path_id(&parts, "product")?;
     Query::read(&parts, &[], &[])?;
     let condition = request::condition(&parts.headers);
-    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let cx = request::context(&app, &parts, Access::Write)?;
     let services = request::services(&app)?;
     let receipt = services.products.remove(&cx, id, &condition).await?;
     Ok(answer::removed(services, &receipt).await)

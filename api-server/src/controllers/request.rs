@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::admission::slow_body::TurnedAway;
 use crate::app::{App, MAX_BODY, Services};
-use crate::auth::roles::Role;
+use crate::auth::Principal;
 use crate::models::precondition::{Condition, Tags};
 use crate::models::{Context, Level, ModelError, TraceAsk};
 use crate::problem::Problem;
@@ -54,7 +54,8 @@ pub fn services(app: &App) -> Result<&Services, Problem> {
 }
 
 /// The context of a request that begins now.
-pub fn context(app: &App, headers: &HeaderMap, access: Access) -> Result<Context, Problem> {
+pub fn context(app: &App, parts: &Parts, access: Access) -> Result<Context, Problem> {
+    let headers = &parts.headers;
     let mut cx = Context::within(app.limits.request_timeout);
     for (name, shown) in [(&CONSISTENCY_LEVEL, "header:Consistency-Level"), (&TRACE, "header:Cassandra-Trace")] {
         if headers.get_all(name).iter().nth(1).is_some() {
@@ -72,6 +73,7 @@ pub fn context(app: &App, headers: &HeaderMap, access: Access) -> Result<Context
         }
         asked = Some(level);
     }
+    cx.by = caller(parts).map(|caller| caller.name);
     cx.level = level_of(asked, app.default_level, access);
     if let Some(value) = headers.get(&TRACE) {
         cx.trace = match value.as_bytes() {
@@ -334,9 +336,9 @@ pub fn check_media_type(headers: &HeaderMap, media_types: &[&str]) -> Result<(),
     Ok(())
 }
 
-/// Who sends a request, where its answer depends on that: one under a key, and a query.
-pub fn caller(parts: &Parts) -> Option<Role> {
-    parts.extensions.get::<Role>().copied()
+/// Who sends a request, where that is asked for: of one that changes something, and of one whose answer depends on it.
+pub fn caller(parts: &Parts) -> Option<Principal> {
+    parts.extensions.get::<Principal>().cloned()
 }
 
 /// The idempotency key of a request.

@@ -49,19 +49,11 @@ pub async fn set(State(app): State<Arc<App>>, request: Request) -> Result<Respon
     Query::read(&parts, &[], &[])?;
     let key = request::idempotency_key(&parts.headers)?;
     let condition = request::condition(&parts.headers);
-    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let cx = request::context(&app, &parts, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let (product, quantity) = view::read_setting(&body)?;
     let services = request::services(&app)?;
-    let once = Once {
-        services,
-        cx: &cx,
-        route: "POST /stocks",
-        key,
-        caller: request::caller(&parts),
-        headers: &parts.headers,
-        body: &body,
-    };
+    let once = Once { services, cx: &cx, route: "POST /stocks", key, headers: &parts.headers, body: &body };
     let work = |identity| async move {
         let set = services.stocks.set(&cx, product, quantity, condition, identity);
         Ok(created(product, set.await?))
@@ -107,7 +99,7 @@ pub async fn adjust(State(app): State<Arc<App>>, request: Request) -> Result<Res
     Query::read(&parts, &[], &[])?;
     let key = request::idempotency_key(&parts.headers)?;
     let condition = request::condition(&parts.headers);
-    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let cx = request::context(&app, &parts, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let adjustment = view::read_adjustment(&body)?;
     let services = request::services(&app)?;
@@ -118,7 +110,6 @@ pub async fn adjust(State(app): State<Arc<App>>, request: Request) -> Result<Res
         cx: &cx,
         route: "POST /stocks/{product_id}/adjustments",
         key,
-        caller: request::caller(&parts),
         headers: &parts.headers,
         body: &whole,
     };
@@ -162,7 +153,7 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
     let condition = request::condition(&parts.headers);
-    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
     let services = request::services(&app)?;
     let (balance, receipt) = services.stocks.find(&cx, product).await?;
     let balance = balance.ok_or_else(|| Problem::not_found("stock"))?;
@@ -226,7 +217,7 @@ async fn by_product(
     let (parts, _) = request.into_parts();
     request::accepts_json(&parts.headers)?;
     let (limit, cursor) = Query::read(&parts, &["limit", "cursor"], &[])?.window()?;
-    let cx = request::context(app, &parts.headers, Access::Read)?;
+    let cx = request::context(app, &parts, Access::Read)?;
     let services = request::services(app)?;
     let (rows, page) = services.stocks.page(&cx, list, (limit, LOOKED_AT_MAX), cursor.as_deref()).await?;
     Ok(answer::page(services, write(&rows), page, &format!("{path}?limit={limit}&cursor=")).await)
@@ -258,7 +249,7 @@ pub async fn movements(State(app): State<Arc<App>>, request: Request) -> Result<
     let product = request::owner_id(&parts, "stock")?;
     request::accepts_json(&parts.headers)?;
     let (limit, cursor) = Query::read(&parts, &["limit", "cursor"], &[])?.window()?;
-    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
     let services = request::services(&app)?;
     let (rows, page): (Vec<Movement>, PageOf) =
         services.stocks.movements(&cx, product, limit, cursor.as_deref()).await?;

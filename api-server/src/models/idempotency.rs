@@ -87,7 +87,7 @@ impl Idempotency {
         identity: Identity,
     ) -> Result<Turn, ModelError> {
         let Identity { operation, resource, .. } = identity;
-        let cx = &Context { now_ms: self.clock.of(cx.now_ms), ..*cx };
+        let cx = &Context { now_ms: self.clock.of(cx.now_ms), ..cx.clone() };
         let claim = Claim { key: format!("{scope} {key}"), request: Sha256::digest(body).into(), operation, resource };
         match self.dao.begin(cx, &claim, self.lease_ms).await? {
             Begun::Ours { operation, resource } => {

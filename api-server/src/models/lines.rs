@@ -144,7 +144,7 @@ impl Lines {
     pub async fn change(&self, cx: &Context, account: Account, want: Want) -> Result<Settled, ModelError> {
         let Some((place, answer)) = self.line_up(cx, account, &want)? else {
             let _head = Head { lines: self, account };
-            let cx = Context { level: None, now_ms: crate::dao::now_ms(), ..*cx };
+            let cx = Context { level: None, now_ms: crate::dao::now_ms(), ..cx.clone() };
             let settled = self.commit(&cx, account, &[&want]).await?;
             return settled
                 .into_iter()
@@ -211,6 +211,8 @@ impl Lines {
                 level: None,
                 trace,
                 of_many: false,
+                // Those who wait together may be several: each movement names its own.
+                by: None,
             };
             let span = jobs.first().map_or_else(Span::none, |job| job.span.clone());
             let wants: Vec<&Want> = jobs.iter().map(|job| &job.want).collect();

@@ -303,7 +303,7 @@ impl Orders {
 impl Unranked for Orders {
     async fn unranked(&self, cx: &Context) -> Result<Vec<Turned>, DaoError> {
         // Notes bear the database's time.
-        self.daos.orders.unranked(&Context { now_ms: self.clock.of(cx.now_ms), ..*cx }).await
+        self.daos.orders.unranked(&Context { now_ms: self.clock.of(cx.now_ms), ..cx.clone() }).await
     }
 }
 

@@ -360,7 +360,8 @@ async fn while_the_issuer_cannot_be_reached_tokens_are_not_called_invalid() {
     drop(closed);
     let store = Store::behind(Gate::Oidc(Box::new(Oidc::new(trust("http://issuer.example", Some(url))))));
     let signer = Signer::new("key-1");
-    let claims = json!({"iss": "http://issuer.example", "aud": AUDIENCE, "role": "admin", "exp": now() + 300});
+    let claims =
+        json!({"iss": "http://issuer.example", "aud": AUDIENCE, "sub": "ana", "role": "admin", "exp": now() + 300});
     let token = signer.sign(r#"{"alg":"ES256","kid":"key-1"}"#, &claims.to_string());
     let answer = ask(&store, &[&format!("Bearer {token}")]).await;
     assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, Some("1")));
