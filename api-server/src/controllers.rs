@@ -2,6 +2,7 @@
 //! no database.
 
 mod answer;
+pub mod changes;
 pub mod cluster;
 pub mod console;
 pub mod csv;

@@ -9,7 +9,9 @@ use utoipa::openapi::{OpenApi as Document, Ref, RefOr};
 use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
 
 use crate::auth::roles::{self, Role, Who};
-use crate::controllers::{cluster, csv, docs, graphql, health, orders, products, reports, stocks, users, whoami};
+use crate::controllers::{
+    changes, cluster, csv, docs, graphql, health, orders, products, reports, stocks, users, whoami,
+};
 use crate::models::text::Text;
 use crate::problem::ProblemDoc;
 use crate::route::Route;
@@ -87,13 +89,15 @@ fn visible(text: &str) -> String {
         cluster::keyspaces,
         cluster::placement,
         cluster::consistency,
+        changes::changes,
+        changes::audit,
         health::health,
         health::health_check,
         docs::document,
         whoami::show,
     ),
     components(responses(
-        Malformed, Unauthorized, Forbidden, NotFound, NotAcceptable, SlowBody, SkuConflict, EmailConflict, OrderConflict, VersionMoved, TooLarge,
+        Malformed, Unauthorized, Forbidden, NotFound, NotAcceptable, SlowBody, SkuConflict, EmailConflict, OrderConflict, Gone, VersionMoved, TooLarge,
         UnsupportedMediaType, RuleBroken, Unavailable, UnknownOutcome,
     )),
     modifiers(&Closed),
@@ -102,6 +106,7 @@ fn visible(text: &str) -> String {
         (name = "users", description = "Whom the store knows"),
         (name = "stocks", description = "What is there of each product, and how it came to be"),
         (name = "orders", description = "What was bought, by whom, and reports on it"),
+        (name = "changes", description = "What has changed, for those who follow it, and by whom"),
         (name = "cluster", description = "The distributed database made visible"),
         (name = "operations", description = "Health, this document"),
     ),
@@ -272,6 +277,8 @@ problem_responses! {
     EmailConflict = "The e-mail address is taken";
     /// 409.
     OrderConflict = "What has become of the order does not allow this";
+    /// 410.
+    Gone = "What follows the position is no longer kept: read anew, and go on from the end of the feed";
     /// 412.
     VersionMoved = "The resource is not as `If-Match` and `If-None-Match` ask";
     /// 413.

@@ -30,6 +30,8 @@ pub enum Route {
     ClusterKeyspaces,
     ClusterPlacement,
     ClusterConsistency,
+    Changes,
+    Audit,
     Health,
     HealthCheck,
     Livez,
@@ -48,7 +50,7 @@ pub enum Route {
 
 impl Route {
     /// Every route with a pattern.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 38] = [
         Self::Products,
         Self::ProductImport,
         Self::ProductExport,
@@ -73,6 +75,8 @@ impl Route {
         Self::ClusterKeyspaces,
         Self::ClusterPlacement,
         Self::ClusterConsistency,
+        Self::Changes,
+        Self::Audit,
         Self::Health,
         Self::HealthCheck,
         Self::Livez,
@@ -117,6 +121,8 @@ impl Route {
             Self::ClusterKeyspaces => "/cluster/keyspaces",
             Self::ClusterPlacement => "/cluster/placement",
             Self::ClusterConsistency => "/cluster/consistency",
+            Self::Changes => "/changes",
+            Self::Audit => "/audit",
             Self::Health => "/health",
             Self::HealthCheck => "/health-check",
             Self::Livez => "/livez",
@@ -152,6 +158,7 @@ impl Route {
             | Self::ClusterKeyspaces
             | Self::ClusterPlacement
             | Self::ClusterConsistency => "controller.cluster",
+            Self::Changes | Self::Audit => "controller.changes",
             Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Identity | Self::Metrics => {
                 "controller.health"
             }
@@ -200,6 +207,8 @@ impl Route {
             (Some("cluster"), Some("keyspaces"), None) => Self::ClusterKeyspaces,
             (Some("cluster"), Some("placement"), None) => Self::ClusterPlacement,
             (Some("cluster"), Some("consistency"), None) => Self::ClusterConsistency,
+            (Some("changes"), None, None) => Self::Changes,
+            (Some("audit"), None, None) => Self::Audit,
             (Some("health"), None, None) => Self::Health,
             (Some("health-check"), None, None) => Self::HealthCheck,
             (Some("livez"), None, None) => Self::Livez,
@@ -252,6 +261,11 @@ impl Route {
     /// Whether what is answered is of people: users, their orders, and who spent how much.
     pub const fn is_of_people(self) -> bool {
         matches!(self, Self::Users | Self::User | Self::Orders | Self::Order | Self::HighestSpenders)
+    }
+
+    /// Whether whoever asks waits for what is to come: such requests have places of their own.
+    pub const fn is_listened_to(self) -> bool {
+        matches!(self, Self::Changes)
     }
 
     /// Whether the route is for those who run the store: never turned away under load.

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::clock::Clock;
+use super::error::ModelError;
 use crate::dao::changes::{Appended, AuditFilter, Audited, Change, ChangeDao, Entry, Kind, Note, Object};
 use crate::dao::ledger::{Account, Book, LedgerDao, Movement};
 use crate::dao::orders::{Order, Status};
@@ -147,6 +148,29 @@ impl Changes {
         self.put(|queue| queue.changes.push(of_product(product, what)));
     }
 
+    /// Tells that a product was removed for good; the version is the one after its last.
+    pub fn removed(&self, product: Uuid, version: i64) {
+        let at = now_ms();
+        let (kind, id, what) = (Kind::Product, product, "removed".to_owned());
+        self.put(|queue| queue.changes.push(Change { kind, id, version, at, what, quantity: None, delta: None }));
+    }
+
+    /// Does a write under a note. Where it cannot be known what became of it, the note is left to the sweepers.
+    pub async fn noted<T>(
+        &self,
+        cx: &Context,
+        object: Object,
+        version: Option<i64>,
+        write: impl Future<Output = Result<T, ModelError>>,
+    ) -> Result<T, ModelError> {
+        let note = self.note(cx, object, version).await?;
+        let written = write.await;
+        if !matches!(written, Err(ModelError::Dao(_))) {
+            self.done(note);
+        }
+        written
+    }
+
     /// Adds a line to the audit trail.
     pub fn audit(&self, cx: &Context, object: Object, what: &'static str, version: i64) {
         let Some(shared) = &self.0 else { return };
@@ -163,22 +187,15 @@ impl Changes {
         self.put(|queue| queue.lines.push(line));
     }
 
-    /// Notes a write before it is made.
-    pub async fn note(
-        &self,
-        cx: &Context,
-        operation: Uuid,
-        object: Object,
-        version: Option<i64>,
-    ) -> Result<Option<Note>, DaoError> {
+    async fn note(&self, cx: &Context, object: Object, version: Option<i64>) -> Result<Option<Note>, DaoError> {
         let Some(shared) = &self.0 else { return Ok(None) };
-        let note = Note { at: shared.clock.of(now_ms()), operation, object, version };
+        let note = Note { at: shared.clock.of(now_ms()), operation: Uuid::new_v4(), object, version };
         shared.dao.note(cx, &note).await?;
         Ok(Some(note))
     }
 
     /// The write of a note has ended, and whatever it changed was told here.
-    pub fn done(&self, note: Option<Note>) {
+    fn done(&self, note: Option<Note>) {
         if let Some(note) = note {
             self.put(|queue| queue.done.push(note));
         }
@@ -190,21 +207,22 @@ impl Changes {
         let mut writer = shared.writer.lock().await;
         let mut taken = shared.take();
         let written = shared.write(&mut writer, &mut taken).await;
-        drop(writer);
+        // Before anybody else may write, who would take an empty queue for one of which all is told.
         let lost = shared.put_back(taken);
+        drop(writer);
         written?;
         if lost { Err(DaoError::Busy("more changes wait to be told than there is room for".into())) } else { Ok(()) }
     }
 
-    /// Tells the stock of a product as it is now; what is missing in the feed below that follows from the ledger.
-    pub async fn complete_stock(&self, cx: &Context, product: Uuid) -> Result<(), DaoError> {
-        let Some(shared) = &self.0 else { return Ok(()) };
+    /// Tells the stock of a product as it is now; what is missing in the feed below that follows from the ledger. What made
+    /// it so is returned with its version.
+    pub async fn complete_stock(&self, cx: &Context, product: Uuid) -> Result<Option<(&'static str, i64)>, DaoError> {
+        let Some(shared) = &self.0 else { return Ok(None) };
         let account = Account::stock(product);
-        if let Some(balance) = shared.ledger.load(cx, account).await? {
-            let (last, _) = shared.ledger.movements(cx, account, balance.version + 1, 1).await?;
-            self.moved(account, &last);
-        }
-        Ok(())
+        let Some(balance) = shared.ledger.load(cx, account).await? else { return Ok(None) };
+        let (last, _) = shared.ledger.movements(cx, account, balance.version + 1, 1).await?;
+        self.moved(account, &last);
+        Ok(last.first().map(|movement| (movement.kind.name(), movement.version)))
     }
 
     /// Lines of the audit trail of a day (days since 1970) below an id, newest first, and where the next page begins; a page
@@ -248,10 +266,33 @@ impl Changes {
         Ok((found, None))
     }
 
+    /// How far a reader with a name has come, if it is free or ours: it is ours for so many seconds from now.
+    pub async fn claim(&self, reader: &str, owner: Uuid, seconds: i32) -> Result<Option<String>, DaoError> {
+        let Some(shared) = &self.0 else { return Ok(None) };
+        shared.dao.claim(&Context::within(DEADLINE), reader, owner, seconds).await
+    }
+
+    /// Keeps how far a reader has come while it is ours; false when it no longer is.
+    pub async fn advance(&self, reader: &str, owner: Uuid, seconds: i32, position: Position) -> Result<bool, DaoError> {
+        let Some(shared) = &self.0 else { return Ok(false) };
+        shared.dao.advance(&Context::within(DEADLINE), reader, owner, seconds, &position.to_string()).await
+    }
+
+    /// The product of a stock, archived or not.
+    pub async fn product_of(&self, product: Uuid) -> Result<Option<Product>, DaoError> {
+        let Some(shared) = &self.0 else { return Ok(None) };
+        let mut found: Vec<Product> = Vec::with_capacity(1);
+        shared.products.find(&Context::within(DEADLINE), product, &mut found).await?;
+        Ok(found.pop())
+    }
+
     /// The process's task that writes what waits. It ends when what is returned is dropped.
     pub fn start(&self) -> Teller {
         let (changes, tail) = (self.clone(), self.clone());
-        Teller(vec![tokio::spawn(async move { changes.tell_on().await }), tokio::spawn(async move { tail.tail().await })])
+        Teller(vec![
+            tokio::spawn(async move { changes.tell_on().await }),
+            tokio::spawn(async move { tail.tail().await }),
+        ])
     }
 
     async fn tell_on(&self) {
@@ -259,7 +300,8 @@ impl Changes {
         loop {
             // Also what others are to be told of later.
             let _ = tokio::time::timeout(KEEP_EVERY, shared.wake.notified()).await;
-            tokio::time::sleep(TOGETHER.mul_f64(rand::rng().random_range(0.8..1.2))).await;
+            let together = TOGETHER.mul_f64(rand::rng().random_range(0.8..1.2));
+            tokio::time::sleep(together).await;
             if let Err(error) = self.flush().await {
                 tracing::debug!(%error, "changes are not told yet");
                 tokio::time::sleep(TRY_AGAIN).await;
@@ -308,7 +350,7 @@ impl Shared {
         while !taken.changes.is_empty() {
             let cx = Context::within(DEADLINE);
             let some = taken.changes.len().min(AT_ONCE);
-            let whole = self.fill(&cx, writer, &taken.changes[..some]).await?;
+            let whole = self.fill(&cx, writer, taken.changes.get(..some).unwrap_or_default()).await?;
             for changes in whole.chunks(CHANGES_OF_AN_ENTRY) {
                 let entry = Entry { operation: Uuid::new_v4(), changes: changes.to_vec() };
                 self.append(&cx, writer, &entry).await?;
@@ -340,8 +382,8 @@ impl Shared {
         loop {
             let last = match writer.last {
                 // Others were here: perhaps for long.
-                Some(last) if races != 2 => last,
-                _ => self.dao.last(cx).await?,
+                Some(last) if races < 2 => last,
+                known => self.dao.last(cx).await?.max(known.unwrap_or(0)),
             };
             let taken = self.dao.append(cx, last + 1, entry).await? == Appended::Taken;
             writer.last = Some(last + 1);
@@ -355,7 +397,8 @@ impl Shared {
             }
             if races > 2 {
                 let longest = Duration::from_millis(10) * races.min(20);
-                tokio::time::sleep(longest.mul_f64(rand::rng().random_range(0.2..1.0))).await;
+                let pause = longest.mul_f64(rand::rng().random_range(0.2..1.0));
+                tokio::time::sleep(pause).await;
             }
         }
     }
@@ -379,8 +422,8 @@ impl Writer {
 }
 
 /// Who asked for what is being done.
-fn principal(_cx: &Context) -> Option<String> {
-    None
+fn principal(cx: &Context) -> Option<String> {
+    cx.by.as_deref().map(str::to_owned)
 }
 
 fn of_movement(product: Uuid, movement: &Movement) -> Change {

@@ -186,11 +186,9 @@ impl ChangeDao for CassandraChanges {
         for (shard, values) in rows.chain([row(LAST, Uuid::nil(), last)]) {
             shards.entry(shard).or_default().push((&self.keep_told, values));
         }
-        let writes = shards.into_values().map(|writes| async move {
-            let writes = writes;
-            self.database.write_partition(&cx, &writes).await
-        });
-        futures::future::try_join_all(writes).await?;
+        for writes in shards.into_values() {
+            self.database.write_partition(&cx, &writes).await?;
+        }
         Ok(())
     }
 

@@ -114,7 +114,9 @@ impl Shared {
         while before > after + 1 {
             let limit = usize::try_from((before - after - 1).min(READ_AT_ONCE)).unwrap_or(1);
             let (found, _) = self.ledger.movements(&cx.plain(), Account::stock(stock.id), before, limit).await?;
-            let Some(lowest) = found.last().map(|movement| movement.version) else { break };
+            let lowest = found.last().map(|movement| movement.version);
+            // To go on without them would be a gap that nobody fills.
+            let lowest = lowest.ok_or_else(|| DaoError::Broken("movements of a stock are not there".into()))?;
             whole.extend(found.iter().map(|movement| of_movement(stock.id, movement)));
             before = lowest;
         }

@@ -204,13 +204,9 @@ impl Changes {
                 continue;
             }
             match shared.look(last).await {
-                Ok(found) => {
-                    let (now, whole) = found;
+                Ok((now, whole)) => {
                     looks = if whole { 0 } else { looks + 1 };
                     last = (looks < LOOKS_AT_A_GAP).then_some(now);
-                    if last.is_some_and(|now| whole && tail.last.borrow().is_some_and(|at| at < now)) {
-                        continue;
-                    }
                 }
                 Err(error) => tracing::debug!(%error, "the feed could not be looked at"),
             }
@@ -251,13 +247,9 @@ fn contiguous<E>(entries: &mut Vec<(i64, E)>, after: i64) {
 
 impl Listener {
     /// Where the feed ends now.
-    pub async fn end(&mut self, wait: Duration) -> Result<Position, ReadError> {
-        let known = tokio::time::timeout(wait, self.last.wait_for(Option::is_some)).await;
-        let number = known.ok().and_then(Result::ok).and_then(|last| *last);
-        match number {
-            Some(number) => Ok(Position { number, changes: 0 }),
-            None => Err(DaoError::Busy("the end of the feed could not be read in time".into()).into()),
-        }
+    pub async fn end(&self) -> Result<Position, ReadError> {
+        let number = self.shared.dao.last(&Context::within(DEADLINE)).await?;
+        Ok(Position { number, changes: 0 })
     }
 
     /// Whether a position may be gone on from: it is not beyond the end of the feed.
@@ -284,8 +276,11 @@ impl Listener {
                 let all = entry.changes.len();
                 for (at, change) in entry.changes.iter().enumerate().skip(skip) {
                     let end = at + 1 == all;
-                    let position =
-                        if end { Position { number, changes: 0 } } else { Position { number: number - 1, changes: at + 1 } };
+                    let position = if end {
+                        Position { number, changes: 0 }
+                    } else {
+                        Position { number: number - 1, changes: at + 1 }
+                    };
                     if kinds.admits(change.kind) {
                         batch.changes.push((position, change.clone()));
                     }

@@ -37,7 +37,8 @@ impl Sweeper {
         let old_enough = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX).max(OLD_ENOUGH_MS);
         Self(tokio::spawn(async move {
             loop {
-                tokio::time::sleep(PERIOD.mul_f64(rand::rng().random_range(0.8..1.0))).await;
+                let pause = PERIOD.mul_f64(rand::rng().random_range(0.8..1.0));
+                tokio::time::sleep(pause).await;
                 if let Err(error) = changes.sweep(old_enough).await {
                     tracing::debug!(%error, "a sweep of the feed broke off, the next one goes on");
                 }
@@ -88,7 +89,12 @@ impl Changes {
         let Some(shared) = &self.0 else { return Ok(()) };
         let cx = Context::within(DEADLINE);
         match note.object.kind {
-            Kind::Stock => self.complete_stock(&cx, note.object.id).await,
+            Kind::Stock => {
+                if let Some((what, version)) = self.complete_stock(&cx, note.object.id).await? {
+                    self.audit(&cx, note.object, what, version);
+                }
+                Ok(())
+            }
             Kind::Product => {
                 match (shared.products.load(&cx, note.object.id).await?, note.version) {
                     (Some(stored), _) => {
@@ -99,8 +105,12 @@ impl Changes {
                             (None, _) => "changed",
                         };
                         self.product(product, what);
+                        self.audit(&cx, note.object, what, product.version);
                     }
-                    (None, Some(version)) => self.removed(note.object.id, version),
+                    (None, Some(version)) => {
+                        self.removed(note.object.id, version);
+                        self.audit(&cx, note.object, "removed", version);
+                    }
                     // It was never made.
                     (None, None) => {}
                 }
