@@ -23,6 +23,7 @@ use crate::models::figures::Figures;
 use crate::models::idempotency::Idempotency;
 use crate::models::imports::Imports;
 use crate::models::lines::Lines;
+use crate::models::live::Live;
 use crate::models::orders::{self, Orders};
 use crate::models::products::Products;
 use crate::models::reports::Reports;
@@ -44,6 +45,7 @@ pub struct Services {
     pub changes: Changes,
     pub audit: Audit,
     pub cluster: Cluster,
+    pub live: Live,
 }
 
 impl Services {
@@ -77,6 +79,7 @@ impl Services {
             cursors.clone(),
             clock.clone(),
         );
+        let cluster = Cluster::new(daos.cluster, datacenter);
         Self {
             reports: Reports::new(daos.blocks, daos.turnovers, Arc::new(orders.clone())),
             orders,
@@ -87,7 +90,8 @@ impl Services {
             changes,
             idempotency: Idempotency::new(daos.idempotency, lease_ms, clock),
             imports: Imports::new(daos.imports),
-            cluster: Cluster::new(daos.cluster, datacenter),
+            live: Live::new(cluster.clone()),
+            cluster,
         }
     }
 }

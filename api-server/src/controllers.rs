@@ -9,6 +9,7 @@ pub mod csv;
 pub mod docs;
 pub mod graphql;
 pub mod health;
+pub mod live;
 mod once;
 pub mod orders;
 pub mod products;

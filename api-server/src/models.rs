@@ -15,6 +15,7 @@ pub mod idempotency;
 pub mod imports;
 pub mod ledger;
 pub mod lines;
+pub mod live;
 pub mod order;
 pub mod orders;
 pub mod payments;

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
 
 use crate::auth::roles::{self, Role, Who};
 use crate::controllers::{
-    changes, cluster, csv, docs, graphql, health, orders, products, reports, stocks, users, whoami,
+    changes, cluster, csv, docs, graphql, health, live, orders, products, reports, stocks, users, whoami,
 };
 use crate::models::text::Text;
 use crate::problem::ProblemDoc;
@@ -89,6 +89,7 @@ fn visible(text: &str) -> String {
         cluster::keyspaces,
         cluster::placement,
         cluster::consistency,
+        live::nodes,
         changes::changes,
         changes::audit,
         health::health,

@@ -30,6 +30,7 @@ pub enum Route {
     ClusterKeyspaces,
     ClusterPlacement,
     ClusterConsistency,
+    ClusterLive,
     Changes,
     Audit,
     Health,
@@ -50,7 +51,7 @@ pub enum Route {
 
 impl Route {
     /// Every route with a pattern.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::Products,
         Self::ProductImport,
         Self::ProductExport,
@@ -75,6 +76,7 @@ impl Route {
         Self::ClusterKeyspaces,
         Self::ClusterPlacement,
         Self::ClusterConsistency,
+        Self::ClusterLive,
         Self::Changes,
         Self::Audit,
         Self::Health,
@@ -121,6 +123,7 @@ impl Route {
             Self::ClusterKeyspaces => "/cluster/keyspaces",
             Self::ClusterPlacement => "/cluster/placement",
             Self::ClusterConsistency => "/cluster/consistency",
+            Self::ClusterLive => "/cluster/live",
             Self::Changes => "/changes",
             Self::Audit => "/audit",
             Self::Health => "/health",
@@ -157,7 +160,8 @@ impl Route {
             | Self::ClusterRing
             | Self::ClusterKeyspaces
             | Self::ClusterPlacement
-            | Self::ClusterConsistency => "controller.cluster",
+            | Self::ClusterConsistency
+            | Self::ClusterLive => "controller.cluster",
             Self::Changes | Self::Audit => "controller.changes",
             Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Identity | Self::Metrics => {
                 "controller.health"
@@ -207,6 +211,7 @@ impl Route {
             (Some("cluster"), Some("keyspaces"), None) => Self::ClusterKeyspaces,
             (Some("cluster"), Some("placement"), None) => Self::ClusterPlacement,
             (Some("cluster"), Some("consistency"), None) => Self::ClusterConsistency,
+            (Some("cluster"), Some("live"), None) => Self::ClusterLive,
             (Some("changes"), None, None) => Self::Changes,
             (Some("audit"), None, None) => Self::Audit,
             (Some("health"), None, None) => Self::Health,
@@ -265,7 +270,7 @@ impl Route {
 
     /// Whether whoever asks waits for what is to come: such requests have places of their own.
     pub const fn is_listened_to(self) -> bool {
-        matches!(self, Self::Changes)
+        matches!(self, Self::Changes | Self::ClusterLive)
     }
 
     /// Whether the route is for those who run the store: never turned away under load.

@@ -12,7 +12,7 @@ use tower::Service as _;
 
 use crate::app::App;
 use crate::controllers::{
-    changes, cluster, console, csv, docs, graphql, health, orders, products, reports, stocks, users, whoami,
+    changes, cluster, console, csv, docs, graphql, health, live, orders, products, reports, stocks, users, whoami,
 };
 use crate::problem::Problem;
 use crate::route::Route;
@@ -48,6 +48,7 @@ pub fn build(app: Arc<App>) -> Router {
         .route(Route::ClusterKeyspaces.pattern(), get(cluster::keyspaces))
         .route(Route::ClusterPlacement.pattern(), get(cluster::placement))
         .route(Route::ClusterConsistency.pattern(), get(cluster::consistency))
+        .route(Route::ClusterLive.pattern(), get(live::nodes))
         .route(Route::Changes.pattern(), get(changes::changes))
         .route(Route::Audit.pattern(), get(changes::audit))
         .route(Route::Health.pattern(), get(health::health))

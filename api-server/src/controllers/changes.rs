@@ -107,7 +107,7 @@ pub async fn changes(State(app): State<Arc<App>>, request: Request) -> Result<Re
     Ok(response)
 }
 
-fn read_wait(query: &mut Query) -> Result<Duration, Problem> {
+pub(super) fn read_wait(query: &mut Query) -> Result<Duration, Problem> {
     let Some(text) = query.take("wait") else { return Ok(Duration::from_secs(WAIT)) };
     let seconds = text.parse::<u64>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
     seconds.filter(|seconds| *seconds <= WAIT_MAX).map(Duration::from_secs).ok_or_else(|| {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 use store_crds::{
     Amount, AuthSpec, Consistency, DeletionPolicy, GatewaySpec, ImagePullPolicy, IngressSpec, ProxySpec, ResourcesSpec,
-    SerialConsistency, StoreCluster, StoreClusterSpec, TolerationSpec, TracingSpec, Violation,
+    SerialConsistency, StoreCluster, StoreClusterSpec, TolerationSpec, TracingSpec, Violation, WebhookSpec,
 };
 
 /// Keyspaces of Cassandra's own that are replicated, and kept at min(size, 3).
@@ -128,6 +128,7 @@ pub struct DesiredApi {
     /// ConfigMap with the authorities that are trusted in place of the image's.
     pub ca_config_map: Option<String>,
     pub proxy: Option<ProxySpec>,
+    pub webhooks: Vec<WebhookSpec>,
     pub tracing: Option<TracingSpec>,
     /// Of the schema Job, too.
     pub placement: Placement,
@@ -270,6 +271,7 @@ fn desired_api(spec: &StoreClusterSpec) -> DesiredApi {
         console: api.console,
         ca_config_map: api.ca_config_map_name.clone(),
         proxy: api.proxy.clone(),
+        webhooks: api.webhooks.clone(),
         tracing: api.tracing.clone(),
         placement: Placement {
             node_selector: api.node_selector.clone(),
