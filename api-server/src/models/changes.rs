@@ -48,6 +48,8 @@ const AT_ONCE: usize = 2_000;
 const REMEMBERED: usize = 50_000;
 /// Between two times that it keeps that for others.
 const KEEP_EVERY: Duration = Duration::from_secs(2);
+/// How long the number of the last entry is believed: far shorter than entries are kept.
+const BELIEVED: Duration = Duration::from_secs(3_600);
 /// Deadline of one write.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Lines that one page of the audit trail looks at.
@@ -88,8 +90,10 @@ impl Queue {
 /// What the one who writes remembers.
 #[derive(Debug, Default)]
 struct Writer {
-    /// Number of the last entry that it knows of.
-    last: Option<i64>,
+    /// Number of the last entry that it knows of, and since when.
+    last: Option<(i64, Instant)>,
+    /// The number that others were told of.
+    kept_last: i64,
     /// Up to which version objects were told, at least.
     told: HashMap<Object, i64>,
     /// Those that others were not told of yet.
@@ -368,10 +372,14 @@ impl Shared {
             taken.done.clear();
         }
         let is_time = writer.kept.is_none_or(|at| at.elapsed() >= KEEP_EVERY);
-        if let (Some(last), true, false) = (writer.last, is_time, writer.unkept.is_empty()) {
+        if let Some((last, _)) = writer.last
+            && is_time
+            && (!writer.unkept.is_empty() || writer.kept_last != last)
+        {
             let told: Vec<(Object, i64)> = writer.unkept.iter().map(|(object, version)| (*object, *version)).collect();
             self.dao.keep_told(&cx, &told, last).await?;
             writer.unkept.clear();
+            writer.kept_last = last;
             writer.kept = Some(Instant::now());
         }
         Ok(())
@@ -382,11 +390,12 @@ impl Shared {
         loop {
             let last = match writer.last {
                 // Others were here: perhaps for long.
-                Some(last) if races < 2 => last,
-                known => self.dao.last(cx).await?.max(known.unwrap_or(0)),
+                Some((last, since)) if races < 2 && since.elapsed() < BELIEVED => last,
+                // And the entry behind it, which may have come and gone by its age, is no free number.
+                known => self.dao.last(cx).await?.max(known.map_or(0, |(last, _)| last)),
             };
             let taken = self.dao.append(cx, last + 1, entry).await? == Appended::Taken;
-            writer.last = Some(last + 1);
+            writer.last = Some((last + 1, Instant::now()));
             if !taken {
                 self.tail.wake();
                 return Ok(());
