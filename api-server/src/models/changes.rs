@@ -391,7 +391,7 @@ impl Shared {
             let last = match writer.last {
                 // Others were here: perhaps for long.
                 Some((last, since)) if races < 2 && since.elapsed() < BELIEVED => last,
-                // And the entry behind it, which may have come and gone by its age, is no free number.
+                // A number whose entry was there and has gone by its age looks free and is not.
                 known => self.dao.last(cx).await?.max(known.map_or(0, |(last, _)| last)),
             };
             let taken = self.dao.append(cx, last + 1, entry).await? == Appended::Taken;
