@@ -8,6 +8,7 @@
 
 mod fill;
 mod reader;
+mod record;
 pub mod sweep;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use self::record::{first_id_at, id_at, millis_of, of_movement, of_order, of_product, principal};
 use super::clock::Clock;
 use super::error::ModelError;
 use crate::dao::changes::{Appended, AuditFilter, Audited, Change, ChangeDao, Entry, Kind, Note, Object};
@@ -428,55 +430,4 @@ impl Writer {
             }
         }
     }
-}
-
-/// Who asked for what is being done.
-fn principal(cx: &Context) -> Option<String> {
-    cx.by.as_deref().map(str::to_owned)
-}
-
-fn of_movement(product: Uuid, movement: &Movement) -> Change {
-    Change {
-        kind: Kind::Stock,
-        id: product,
-        version: movement.version,
-        at: movement.at,
-        what: movement.kind.name().to_owned(),
-        quantity: Some(movement.quantity),
-        delta: Some(movement.delta),
-    }
-}
-
-fn of_order(order: &Order) -> Change {
-    let what = order.status.name().to_owned();
-    let (quantity, delta) = (None, None);
-    Change { kind: Kind::Order, id: order.id, version: order.version, at: order.updated_at, what, quantity, delta }
-}
-
-fn of_product(product: &Product, what: &str) -> Change {
-    Change {
-        kind: Kind::Product,
-        id: product.id,
-        version: product.version,
-        at: product.updated_at,
-        what: what.to_owned(),
-        quantity: None,
-        delta: None,
-    }
-}
-
-/// An id that begins with a moment.
-fn id_at(at_ms: i64) -> Uuid {
-    uuid::Builder::from_unix_timestamp_millis(u64::try_from(at_ms).unwrap_or_default(), &rand::random()).into_uuid()
-}
-
-/// The lowest id of a moment.
-fn first_id_at(at_ms: i64) -> Uuid {
-    uuid::Builder::from_unix_timestamp_millis(u64::try_from(at_ms).unwrap_or_default(), &[0; 10]).into_uuid()
-}
-
-/// The moment with which an id begins.
-fn millis_of(id: Uuid) -> Option<i64> {
-    let (seconds, nanos) = id.get_timestamp()?.to_unix();
-    i64::try_from(seconds).ok()?.checked_mul(1000)?.checked_add(i64::from(nanos / 1_000_000))
 }

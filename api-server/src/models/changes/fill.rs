@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{Shared, Writer, of_movement};
+use super::record::of_movement;
+use super::{Shared, Writer};
 use crate::dao::changes::{Change, Kind, Object};
 use crate::dao::ledger::Account;
 use crate::dao::{Context, DaoError};
