@@ -12,7 +12,7 @@ which one took over. Those of the API and of Cassandra's nodes have `namespace` 
 {{- $served := "shop [[ $labels.namespace ]]/[[ $labels.store ]]" }}
 {{- $node := "Cassandra node [[ $labels.pod ]]" }}
 {{- $ours := `name="store-operator"` }}
-{{- $probes := `store!="",http_route!~"/(health|health-check|livez|readyz|metrics|changes)"` }}
+{{- $probes := `store!="",http_route!~"/(health|health-check|livez|readyz|metrics|changes|cluster/live)"` }}
 {{- $windows := list "5m" "30m" "1h" "2h" "6h" "1d" "3d" }}
 groups:
   - name: store-ring

@@ -80,8 +80,8 @@ impl Process {
     /// The same as an adjustment of the API does it: under a note.
     async fn adjust(&self, product: Uuid, delta: i64) {
         let object = Object { kind: Kind::Stock, id: product };
-        let adjusted = self.changes.noted(&cx(), object, None, async { Ok(self.add(product, delta).await) });
-        adjusted.await.unwrap();
+        let cx = cx();
+        self.changes.noted(&cx, object, None, async { Ok(self.add(product, delta).await) }).await.unwrap();
     }
 }
 
@@ -220,7 +220,8 @@ async fn where_more_waits_than_there_is_room_for_no_note_is_removed() {
     process.adjust(product, -1).await;
     assert!(process.changes.flush().await.is_err(), "something is missing");
     let minute = Note::minute_of(now_ms());
-    let left = [minute - 1, minute].map(|minute| ground.feed.notes(&cx(), minute));
+    let cx = cx();
+    let left = [minute - 1, minute].map(|minute| ground.feed.notes(&cx, minute));
     assert_eq!(futures::future::join_all(left).await.into_iter().map(|notes| notes.unwrap().len()).sum::<usize>(), 2);
     let other = ground.process();
     other.changes.sweep(-1_000).await.unwrap();
