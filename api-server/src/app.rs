@@ -15,6 +15,8 @@ use crate::auth::Gate;
 use crate::dao::{Daos, traced};
 use crate::metrics::Metrics;
 use crate::models::Level;
+use crate::models::audit::Audit;
+use crate::models::changes::{self, Changes};
 use crate::models::clock::Clock;
 use crate::models::cluster::Cluster;
 use crate::models::cursor::CursorKey;
@@ -22,6 +24,7 @@ use crate::models::figures::Figures;
 use crate::models::idempotency::Idempotency;
 use crate::models::imports::Imports;
 use crate::models::lines::Lines;
+use crate::models::live::Live;
 use crate::models::operations::Operations;
 use crate::models::orders::{self, Orders};
 use crate::models::products::Products;
@@ -42,7 +45,10 @@ pub struct Services {
     pub idempotency: Idempotency,
     pub operations: Operations,
     pub imports: Imports,
+    pub changes: Changes,
+    pub audit: Audit,
     pub cluster: Cluster,
+    pub live: Live,
 }
 
 impl Services {
@@ -55,7 +61,13 @@ impl Services {
         figures: Figures,
         clock: Clock,
     ) -> Self {
-        let lines = Lines::new(Arc::clone(&daos.ledger), figures);
+        let feed = changes::Daos {
+            changes: daos.changes,
+            ledger: Arc::clone(&daos.ledger),
+            products: Arc::clone(&daos.products),
+        };
+        let changes = Changes::new(feed, clock.clone());
+        let lines = Lines::new(Arc::clone(&daos.ledger), figures).telling(changes.clone());
         let orders = Orders::new(
             lines.clone(),
             orders::Daos {
@@ -71,6 +83,7 @@ impl Services {
             clock.clone(),
         );
         let idempotency = Idempotency::new(daos.idempotency, lease_ms, clock);
+        let cluster = Cluster::new(daos.cluster, datacenter);
         Self {
             operations: Operations {
                 idempotency: idempotency.clone(),
@@ -82,11 +95,14 @@ impl Services {
             reports: Reports::new(daos.blocks, daos.turnovers, Arc::new(orders.clone())),
             orders,
             stocks: Stocks::new(lines, Arc::clone(&daos.ledger), Arc::clone(&daos.products), cursors.clone()),
-            products: Products::new(daos.products, daos.ledger, cursors.clone()),
-            users: Users::new(daos.users, cursors.clone()),
+            products: Products::new(daos.products, daos.ledger, cursors.clone()).telling(changes.clone()),
+            users: Users::new(daos.users, cursors.clone()).telling(changes.clone()),
+            audit: Audit::new(changes.clone(), cursors.clone()),
+            changes,
             idempotency,
             imports: Imports::new(daos.imports),
-            cluster: Cluster::new(daos.cluster, datacenter),
+            live: Live::new(cluster.clone()),
+            cluster,
         }
     }
 }
@@ -119,6 +135,9 @@ const HELD_FILES_MAX: usize = 2;
 
 /// Exports under way at once: each goes on after its request is answered.
 const EXPORTS_MAX: usize = 4;
+
+/// Who listens to the feed, or to the cluster, at once: each is a connection that is held, and no more.
+const LISTENERS_MAX: usize = 256;
 
 /// Bytes of answers that wait for their clients to read; beyond it requests are turned away.
 pub const UNSENT_MAX: usize = 32 * 1024 * 1024;
@@ -177,6 +196,8 @@ pub struct App {
     pub jobs: TaskTracker,
     /// Turns of exports.
     pub exports: Arc<Semaphore>,
+    /// Places of who listens to the feed, or to the cluster.
+    pub listeners: Arc<Semaphore>,
     /// What clients have not taken yet.
     pub unsent: Unsent,
     /// What the last look at the database found.
@@ -214,6 +235,7 @@ impl App {
             held_files: Arc::new(Semaphore::new(HELD_FILES_MAX)),
             jobs: TaskTracker::new(),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+            listeners: Arc::new(Semaphore::new(LISTENERS_MAX)),
             unsent: Unsent::new(UNSENT_MAX),
             readiness: Readiness::default(),
             writes: TaskTracker::new(),

@@ -2,12 +2,14 @@
 //! no database.
 
 mod answer;
+pub mod changes;
 pub mod cluster;
 pub mod console;
 pub mod csv;
 pub mod docs;
 pub mod graphql;
 pub mod health;
+pub mod live;
 mod once;
 pub mod operations;
 pub mod orders;

@@ -5,6 +5,7 @@
 pub mod backfill;
 pub mod blocks;
 pub mod cassandra;
+pub mod changes;
 pub mod cluster;
 #[cfg(test)]
 pub mod contract;
@@ -50,6 +51,7 @@ pub struct Daos {
     pub blocks: Arc<dyn blocks::BlockDao>,
     pub turnovers: Arc<dyn turnovers::TurnoverDao>,
     pub imports: Arc<dyn imports::ImportDao>,
+    pub changes: Arc<dyn changes::ChangeDao>,
     pub cluster: Arc<dyn cluster::ClusterDao>,
 }
 

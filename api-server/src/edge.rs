@@ -191,7 +191,7 @@ impl Edge {
         let by_rule =
             rules_of_http::settled(route, told.uri.path(), &told.method, request.version(), request.headers());
         // Held until the answer is made. Probes and metrics are told of a full house, not turned away by it.
-        let (mut turn, mut slot) = if route.is_operational() || !matches!(by_rule, Ok(None)) {
+        let (mut turn, mut slot) = if route.is_operational() || route.is_listened_to() || !matches!(by_rule, Ok(None)) {
             (None, None)
         } else if self.app.unsent.is_full() {
             (None, Some(None))

@@ -11,15 +11,16 @@ use store_telemetry::Catalogue;
 
 use crate::models::figures::Figures;
 use crate::route::Route;
+use crate::webhooks;
 
 /// Bounds of request durations in seconds, as the conventions advise.
 pub const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
 const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "_OTHER"];
 
-const STATUSES: [u16; 25] = [
-    200, 201, 204, 304, 307, 400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 415, 422, 428, 429, 431, 499, 500, 503,
-    504, 0,
+const STATUSES: [u16; 26] = [
+    200, 201, 204, 304, 307, 400, 401, 403, 404, 405, 406, 408, 409, 410, 412, 413, 415, 422, 428, 429, 431, 499, 500,
+    503, 504, 0,
 ];
 
 /// Metrics of this process.
@@ -41,6 +42,8 @@ pub struct Metrics {
     pub tokens_stale: IntGauge,
     /// Of the business.
     pub figures: Figures,
+    /// Of webhooks.
+    pub webhooks: webhooks::Figures,
 }
 
 impl Metrics {
@@ -83,6 +86,7 @@ impl Metrics {
         let cells = Route::COUNT * METHODS.len() * STATUSES.len();
         Ok(Self {
             figures: Figures::register(&catalogue, low_stock)?,
+            webhooks: webhooks::Figures::register(&catalogue)?,
             catalogue,
             durations,
             resolved: (0..cells).map(|_| OnceLock::new()).collect(),

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
 
 use crate::auth::roles::{self, Role, Who};
 use crate::controllers::{
-    cluster, csv, docs, graphql, health, operations, orders, products, reports, stocks, users, whoami,
+    changes, cluster, csv, docs, graphql, health, live, operations, orders, products, reports, stocks, users, whoami,
 };
 use crate::models::text::Text;
 use crate::problem::ProblemDoc;
@@ -90,13 +90,16 @@ fn visible(text: &str) -> String {
         cluster::keyspaces,
         cluster::placement,
         cluster::consistency,
+        live::nodes,
+        changes::changes,
+        changes::audit,
         health::health,
         health::health_check,
         docs::document,
         whoami::show,
     ),
     components(responses(
-        Malformed, Unauthorized, Forbidden, TooManyRequests, NotFound, NotAcceptable, SlowBody, SkuConflict, EmailConflict, OrderConflict, VersionMoved, TooLarge,
+        Malformed, Unauthorized, Forbidden, TooManyRequests, NotFound, NotAcceptable, SlowBody, SkuConflict, EmailConflict, OrderConflict, Gone, VersionMoved, TooLarge,
         UnsupportedMediaType, RuleBroken, Unavailable, UnknownOutcome,
     )),
     modifiers(&Closed),
@@ -105,6 +108,7 @@ fn visible(text: &str) -> String {
         (name = "users", description = "Whom the store knows"),
         (name = "stocks", description = "What is there of each product, and how it came to be"),
         (name = "orders", description = "What was bought, by whom, and reports on it"),
+        (name = "changes", description = "What has changed, for those who follow it, and by whom"),
         (name = "cluster", description = "The distributed database made visible"),
         (name = "operations", description = "Health, this document"),
     ),
@@ -275,6 +279,8 @@ problem_responses! {
     EmailConflict = "The e-mail address is taken";
     /// 409.
     OrderConflict = "What has become of the order does not allow this";
+    /// 410.
+    Gone = "What follows the position is no longer kept: read anew, and go on from the end of the feed";
     /// 412.
     VersionMoved = "The resource is not as `If-Match` and `If-None-Match` ask";
     /// 413.

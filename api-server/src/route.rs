@@ -31,6 +31,9 @@ pub enum Route {
     ClusterKeyspaces,
     ClusterPlacement,
     ClusterConsistency,
+    ClusterLive,
+    Changes,
+    Audit,
     Health,
     HealthCheck,
     Livez,
@@ -49,7 +52,7 @@ pub enum Route {
 
 impl Route {
     /// Every route with a pattern.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 40] = [
         Self::Products,
         Self::ProductImport,
         Self::ProductExport,
@@ -75,6 +78,9 @@ impl Route {
         Self::ClusterKeyspaces,
         Self::ClusterPlacement,
         Self::ClusterConsistency,
+        Self::ClusterLive,
+        Self::Changes,
+        Self::Audit,
         Self::Health,
         Self::HealthCheck,
         Self::Livez,
@@ -120,6 +126,9 @@ impl Route {
             Self::ClusterKeyspaces => "/cluster/keyspaces",
             Self::ClusterPlacement => "/cluster/placement",
             Self::ClusterConsistency => "/cluster/consistency",
+            Self::ClusterLive => "/cluster/live",
+            Self::Changes => "/changes",
+            Self::Audit => "/audit",
             Self::Health => "/health",
             Self::HealthCheck => "/health-check",
             Self::Livez => "/livez",
@@ -155,7 +164,9 @@ impl Route {
             | Self::ClusterRing
             | Self::ClusterKeyspaces
             | Self::ClusterPlacement
-            | Self::ClusterConsistency => "controller.cluster",
+            | Self::ClusterConsistency
+            | Self::ClusterLive => "controller.cluster",
+            Self::Changes | Self::Audit => "controller.changes",
             Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Identity | Self::Metrics => {
                 "controller.health"
             }
@@ -205,6 +216,9 @@ impl Route {
             (Some("cluster"), Some("keyspaces"), None) => Self::ClusterKeyspaces,
             (Some("cluster"), Some("placement"), None) => Self::ClusterPlacement,
             (Some("cluster"), Some("consistency"), None) => Self::ClusterConsistency,
+            (Some("cluster"), Some("live"), None) => Self::ClusterLive,
+            (Some("changes"), None, None) => Self::Changes,
+            (Some("audit"), None, None) => Self::Audit,
             (Some("health"), None, None) => Self::Health,
             (Some("health-check"), None, None) => Self::HealthCheck,
             (Some("livez"), None, None) => Self::Livez,
@@ -257,6 +271,11 @@ impl Route {
     /// Whether what is answered is of people: users, their orders, and who spent how much.
     pub const fn is_of_people(self) -> bool {
         matches!(self, Self::Users | Self::User | Self::Orders | Self::Order | Self::HighestSpenders)
+    }
+
+    /// Whether whoever asks waits for what is to come: such requests have places of their own.
+    pub const fn is_listened_to(self) -> bool {
+        matches!(self, Self::Changes | Self::ClusterLive)
     }
 
     /// Whether the route is for those who run the store: never turned away under load.

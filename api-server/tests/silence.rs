@@ -85,6 +85,8 @@ async fn open(ring: &LocalRing, credentials: Option<(String, String)>) -> Shop {
         statement_timeout: STATEMENT,
         conditional_timeout: REQUEST / 2,
         lease: REQUEST + LEASE_SLACK,
+        changes_kept: Duration::from_secs(3600),
+        audit_kept: Duration::from_secs(3600),
     };
     let metrics = Metrics::new(10).unwrap();
     let observer = Observer::register(metrics.catalogue()).unwrap();

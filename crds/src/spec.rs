@@ -324,6 +324,11 @@ pub struct ApiSpec {
     /// Proxy by which the API reaches an issuer of tokens or a collector. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<ProxySpec>,
+    /// Addresses that events of the shop are sent to, signed as Standard Webhooks says. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub webhooks: Vec<WebhookSpec>,
     /// Where the API's traces go. Default: where the operator's go, if it was installed with a collector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracing: Option<TracingSpec>,
@@ -379,6 +384,45 @@ pub struct ProxySpec {
     #[serde(default = "default_no_proxy")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 253)))]
     pub except: Vec<String>,
+}
+
+/// An address that events of the shop are sent to.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = Rule::new("self.allowHttp || !self.url.startsWith('http:')").message(messages::WEBHOOK_IN_CLEAR))]
+pub struct WebhookSpec {
+    /// Name of the webhook, in logs and metrics. Another name begins at the end of the feed.
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9-]+$')").message(messages::WEBHOOK_NAME))]
+    pub name: String,
+    /// Where the events are sent to. Redirects are not followed.
+    #[schemars(length(min = 1, max = 512))]
+    #[x_kube(validation = Rule::new("self.matches('^https?://[^ ]+$')").message(messages::WEBHOOK_URL))]
+    pub url: String,
+    /// Which events: stock.low, order.confirmed, order.paid, order.cancelled.
+    #[schemars(length(min = 1, max = 16))]
+    pub events: Vec<WebhookEvent>,
+    /// Secret of this namespace whose key `key` has what messages are signed by: whsec_ and the base64 of 24 to 64
+    /// bytes; while it changes two lines, of which both sign. It is read anew for each message.
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new(messages::object_name_rule()).message(messages::WEBHOOK_SECRET))]
+    pub secret_name: String,
+    /// Lets the address begin with http://: whoever is on the way could read the events. Default: false.
+    #[serde(default)]
+    pub allow_http: bool,
+}
+
+/// Something that happens in a shop.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookEvent {
+    #[serde(rename = "stock.low")]
+    StockLow,
+    #[serde(rename = "order.confirmed")]
+    OrderConfirmed,
+    #[serde(rename = "order.paid")]
+    OrderPaid,
+    #[serde(rename = "order.cancelled")]
+    OrderCancelled,
 }
 
 /// How requests to the API tell who sends them.
@@ -782,6 +826,7 @@ impl Default for ApiSpec {
             console: yes(),
             ca_config_map_name: None,
             proxy: None,
+            webhooks: Vec::new(),
             tracing: None,
             node_selector: BTreeMap::new(),
             tolerations: Vec::new(),

@@ -86,7 +86,7 @@ impl Violations {
         self.unless(range.contains(&number), field, &message);
     }
 
-    fn unique<'a>(&mut self, names: impl Iterator<Item = &'a str>, field: &str) {
+    pub(crate) fn unique<'a>(&mut self, names: impl Iterator<Item = &'a str>, field: &str) {
         let mut seen = BTreeSet::new();
         for (index, name) in names.enumerate() {
             let field = format!("{field}[{index}]");

@@ -116,7 +116,10 @@ pub const fn cells(route: Route) -> &'static [Cell] {
         | Route::ClusterRing
         | Route::ClusterKeyspaces
         | Route::ClusterPlacement
-        | Route::ClusterConsistency => const { &[by("GET", [Y, Y, N, Y, N, Y])] },
+        | Route::ClusterConsistency
+        | Route::ClusterLive => const { &[by("GET", [Y, Y, N, Y, N, Y])] },
+        Route::Changes => const { &[by("GET", [Y, N, N, Y, N, Y])] },
+        Route::Audit => const { &[by("GET", [N, N, N, Y, N, Y])] },
         Route::Health
         | Route::HealthCheck
         | Route::Livez

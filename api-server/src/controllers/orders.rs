@@ -69,8 +69,9 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
         headers: &parts.headers,
         body: &body,
     };
+    let cx = &cx;
     let work = |identity| async move {
-        let (order, receipt) = services.orders.create(&cx, draft, identity).await?;
+        let (order, receipt) = services.orders.create(cx, draft, identity).await?;
         Ok(Created::at(format!("/orders/{}", order.id), order.version, view::shown(&order, &Paid::NOTHING), receipt))
     };
     once.create(work, |kept| kept).await

@@ -63,8 +63,9 @@ pub async fn set(State(app): State<Arc<App>>, request: Request) -> Result<Respon
         headers: &parts.headers,
         body: &body,
     };
+    let cx = &cx;
     let work = |identity| async move {
-        let set = services.stocks.set(&cx, product, quantity, condition, identity);
+        let set = services.stocks.set(cx, product, quantity, condition, identity);
         Ok(created(product, set.await?))
     };
     once.create(work, |kept| kept).await
@@ -123,8 +124,9 @@ pub async fn adjust(State(app): State<Arc<App>>, request: Request) -> Result<Res
         headers: &parts.headers,
         body: &whole,
     };
+    let cx = &cx;
     let work = |identity| async move {
-        let adjusted = services.stocks.adjust(&cx, product, adjustment, condition, identity);
+        let adjusted = services.stocks.adjust(cx, product, adjustment, condition, identity);
         Ok(created(product, adjusted.await?))
     };
     once.create(work, |kept| kept).await

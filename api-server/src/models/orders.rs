@@ -30,6 +30,7 @@ use super::precondition::Condition;
 use super::products::product_archived;
 use super::ranker::Ranker;
 use crate::dao::blocks::BlockDao;
+use crate::dao::changes::{Kind, Object};
 use crate::dao::ledger::LedgerDao;
 use crate::dao::orders::{Contents, Note, OrderDao, Replaced, Stored};
 pub use crate::dao::orders::{Filter, Order, Status};
@@ -83,10 +84,17 @@ impl Orders {
         identity: Identity,
     ) -> Result<(Order, Option<Receipt>), ModelError> {
         let created = self.place(cx, draft, identity).await;
-        if let Err(error) = &created {
-            self.lines.figures().refused(error);
+        match &created {
+            Ok((order, Some(_))) => self.audit(cx, order),
+            Ok((_, None)) => {}
+            Err(error) => self.lines.figures().refused(error),
         }
         created
+    }
+
+    fn audit(&self, cx: &Context, order: &Order) {
+        let object = Object { kind: Kind::Order, id: order.id };
+        self.lines.changes().audit(cx, object, order.status.name(), order.version);
     }
 
     async fn place(
@@ -246,6 +254,7 @@ impl Orders {
             match self.decide(cx, &before, &after).await? {
                 Some((stored, note, receipt)) => {
                     // What was turned over stays as it is.
+                    self.audit(cx, &stored.order);
                     self.publish_or_leave(cx, &stored, note, false).await;
                     return Ok((stored.order, Some(receipt)));
                 }
@@ -267,6 +276,7 @@ impl Orders {
             let after = moved_to(&before.order, Status::Cancelled, cx.now_ms);
             match self.decide(cx, &before, &after).await? {
                 Some((stored, note, receipt)) => {
+                    self.audit(cx, &stored.order);
                     self.publish_or_leave(cx, &stored, note, true).await;
                     return Ok(Some(receipt));
                 }

@@ -107,6 +107,7 @@ fn problem_of(name: &str) -> Option<Value> {
         "EmailConflict" => (409, "Conflict", "conflict", at("/email", "email_taken", "another user has this address")),
         "OrderConflict" => (409, "Conflict", "conflict", at("/status", "not_paid", "the order is not paid")),
         "409" => (409, "Conflict", "idempotency_key_in_flight", None),
+        "410" | "Gone" => (410, "Gone", "position_expired", None),
         "412" | "VersionMoved" => (412, "Precondition Failed", "version_moved", None),
         "413" | "TooLarge" => (413, "Payload Too Large", "body_too_large", None),
         "415" | "UnsupportedMediaType" => (415, "Unsupported Media Type", "unsupported_media_type", None),
@@ -127,6 +128,9 @@ fn problem_of(name: &str) -> Option<Value> {
         (406, _) => "answers are application/json",
         (408, _) => "the body did not arrive within 8 s",
         (409, _) => "the first request under this Idempotency-Key is still running",
+        (410, _) => {
+            "changes after this position are no longer kept: read what you need anew, and go on from GET /changes without after"
+        }
         (412, _) => "the product is at none of the versions that If-Match names, read it again",
         (413, _) => "a body has at most 65536 bytes",
         (415, _) => "send application/json",

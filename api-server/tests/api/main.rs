@@ -5,6 +5,7 @@
 mod bad_inputs;
 mod bad_table;
 mod buyers;
+mod changes;
 mod client;
 mod console;
 mod csv;

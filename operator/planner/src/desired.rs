@@ -12,6 +12,7 @@ use serde_json::Value;
 use store_crds::{
     Amount, AuthSpec, Consistency, DeletionPolicy, GatewaySpec, ImagePullPolicy, IngressSpec, ProxySpec, RateLimitSpec,
     ResourcesSpec, SerialConsistency, StoreCluster, StoreClusterSpec, TolerationSpec, TracingSpec, Violation,
+    WebhookSpec,
 };
 
 use crate::identity::{NodeId, Uid};
@@ -133,6 +134,7 @@ pub struct DesiredApi {
     /// ConfigMap with the authorities that are trusted in place of the image's.
     pub ca_config_map: Option<String>,
     pub proxy: Option<ProxySpec>,
+    pub webhooks: Vec<WebhookSpec>,
     pub tracing: Option<TracingSpec>,
     /// Of the schema Job, too.
     pub placement: Placement,
@@ -304,6 +306,7 @@ fn desired_api(spec: &StoreClusterSpec) -> DesiredApi {
         console: api.console,
         ca_config_map: api.ca_config_map_name.clone(),
         proxy: api.proxy.clone(),
+        webhooks: api.webhooks.clone(),
         tracing: api.tracing.clone(),
         placement: Placement {
             node_selector: api.node_selector.clone(),

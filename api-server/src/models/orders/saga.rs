@@ -225,6 +225,7 @@ impl Orders {
     pub(super) async fn publish(&self, cx: &Context, stored: &Stored) -> Result<(), ModelError> {
         let plain = cx.plain();
         let order = &stored.order;
+        self.lines.changes().order(order);
         let listed = async { Ok::<_, ModelError>(self.daos.orders.list(&plain, stored).await?) };
         let returned = async {
             if order.status == Status::Cancelled {

@@ -321,6 +321,29 @@ fn the_api_trusts_the_authorities_and_asks_by_the_proxy_that_the_spec_names() {
 }
 
 #[test]
+fn the_api_is_told_its_webhooks_and_has_a_key_for_each() {
+    let of = |spec: Value| {
+        let children = build(&desired(spec), &shape(&[("rack1", 1)], &["shop-cassandra-rack1-0"]), &settings());
+        children.iter().find(|child| child.key.kind == "Deployment").unwrap().object["spec"]["template"]["spec"].clone()
+    };
+    let hook = json!({"name": "erp", "url": "https://erp.example.com/$(HOME)", "events": ["order.paid"], "secretName": "erp-key"});
+    let pod = of(json!({"api": {"webhooks": [hook]}}));
+    let variables = pod["containers"][0]["env"].as_array().unwrap();
+    let told = variables.iter().find(|variable| variable["name"] == "STORE_WEBHOOKS").unwrap();
+    let told = told["value"].as_str().unwrap().replace("$$(", "$(");
+    assert_eq!(
+        serde_json::from_str::<Value>(&told).unwrap(),
+        json!([{"name": "erp", "url": "https://erp.example.com/$(HOME)", "events": ["order.paid"], "allow_http": false}])
+    );
+    let volume = pod["volumes"].as_array().unwrap().iter().find(|volume| volume["name"] == "webhooks").unwrap();
+    assert_eq!(
+        volume["projected"]["sources"],
+        json!([{"secret": {"name": "erp-key", "items": [{"key": "key", "path": "erp"}]}}])
+    );
+    assert!(!of(json!({})).to_string().contains("webhooks"));
+}
+
+#[test]
 fn the_ids_of_users_are_the_clusters_where_it_assigns_them() {
     let assigned = Settings { user_ids: UserIds::Assigned, ..settings() };
     let children = build(&desired(json!({})), &shape(&[("rack1", 1)], &["shop-cassandra-rack1-0"]), &assigned);
