@@ -60,8 +60,8 @@ pub async fn play(daos: &crate::dao::Daos, case: Case) {
     let slow_cx = Context { now_ms: crate::dao::now_ms() + case.ahead_s * 1_000, ..Context::within(patience) };
     let draft = shop.draft(&case.quantities);
     let first = tokio::spawn({
-        let draft = draft.clone();
-        async move { slow.create(&slow_cx, draft, identity).await }
+        let (cx, draft) = (slow_cx.clone(), draft.clone());
+        async move { slow.create(&cx, draft, identity).await }
     });
     while !life.is_over() && !first.is_finished() {
         tokio::time::sleep(Duration::from_millis(1)).await;
