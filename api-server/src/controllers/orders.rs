@@ -11,7 +11,6 @@ use super::once::{Created, Once};
 use super::request::{self, Access, JSON, JSON_OR_PATCH, Query};
 use crate::app::App;
 use crate::auth;
-use crate::auth::{self, Principal};
 use crate::models::idempotency::Keyed;
 use crate::models::order::Change;
 use crate::models::orders::Filter;
@@ -59,10 +58,11 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let cx = request::context(&app, &parts, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let draft = view::read_draft(&body)?;
+    let cx = &cx;
     let services = request::services(&app)?;
     let once = Once {
         services,
-        cx: &cx,
+        cx,
         route: Keyed::Orders,
         key,
         identity: Identity::generate(),

@@ -53,10 +53,11 @@ pub async fn set(State(app): State<Arc<App>>, request: Request) -> Result<Respon
     let cx = request::context(&app, &parts, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let (product, quantity) = view::read_setting(&body)?;
+    let cx = &cx;
     let services = request::services(&app)?;
     let once = Once {
         services,
-        cx: &cx,
+        cx,
         route: Keyed::Stocks,
         key,
         identity: Identity::about(product),
@@ -112,12 +113,13 @@ pub async fn adjust(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let cx = request::context(&app, &parts, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let adjustment = view::read_adjustment(&body)?;
+    let cx = &cx;
     let services = request::services(&app)?;
     // The product is part of the request although it stands in the path.
     let whole = [product.as_bytes(), &body[..]].concat();
     let once = Once {
         services,
-        cx: &cx,
+        cx,
         route: Keyed::Adjustments,
         key,
         identity: Identity::about(product),

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::blocks::{Block, BlockDao, Change, Lists, Row, Turnover};
 use super::changes::{self, Appended, Audited, ChangeDao, Entry, Object};
 use super::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Ring};
-use super::idempotency::{Answer, Begun, Claim, IdempotencyDao};
+use super::idempotency::{Answer, Begun, Claim, IdempotencyDao, Remembered};
 use super::imports::{Ended, Import, ImportDao, Kind};
 use super::ledger::{Account, Balance, Book, Glimpse, LedgerDao, Movement, Posted, Posting};
 use super::orders::{self, Note, Order, OrderDao, Swept};
@@ -87,6 +87,7 @@ traced!(UserDao, "users", {
 
 traced!(IdempotencyDao, "idempotency", {
     fn begin(cx: &Context, claim: &Claim, lease_ms: i64) -> Result<Begun, DaoError>;
+    fn find(cx: &Context, key: &str) -> Result<Option<Remembered>, DaoError>;
     fn finish(cx: &Context, claim: &Claim, answer: &Answer) -> Result<(), DaoError>;
     fn release(cx: &Context, claim: &Claim) -> Result<(), DaoError>;
 });

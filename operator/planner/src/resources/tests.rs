@@ -235,7 +235,7 @@ fn another_image_or_keyspace_is_another_schema_job() {
 fn how_much_a_principal_may_send_is_set_by_the_spec_alone() {
     let told = |spec: Value| {
         let children = build(&desired(spec), &shape(&[("rack1", 1)], &["shop-cassandra-rack1-0"]), &settings());
-        let api = children.iter().find(|child| child.key.kind == "Deployment").unwrap();
+        let api = children.iter().find(|child| child.key.kind == ChildKind::Deployment).unwrap();
         let variables = api.object["spec"]["template"]["spec"]["containers"][0]["env"].as_array().unwrap().clone();
         let of_rate =
             variables.into_iter().filter(|variable| variable["name"].as_str().unwrap().starts_with("STORE_RATE"));
@@ -324,7 +324,7 @@ fn the_api_trusts_the_authorities_and_asks_by_the_proxy_that_the_spec_names() {
 fn the_api_is_told_its_webhooks_and_has_a_key_for_each() {
     let of = |spec: Value| {
         let children = build(&desired(spec), &shape(&[("rack1", 1)], &["shop-cassandra-rack1-0"]), &settings());
-        children.iter().find(|child| child.key.kind == "Deployment").unwrap().object["spec"]["template"]["spec"].clone()
+        children.iter().find(|child| child.key.kind == ChildKind::Deployment).unwrap().object["spec"]["template"]["spec"].clone()
     };
     let hook = json!({"name": "erp", "url": "https://erp.example.com/$(HOME)", "events": ["order.paid"], "secretName": "erp-key"});
     let pod = of(json!({"api": {"webhooks": [hook]}}));
