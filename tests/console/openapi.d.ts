@@ -1,6 +1,52 @@
 // Made from api-server/openapi.json by `make generate`.
 
 export interface paths {
+    "/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the audit trail
+         * @description Who has changed what on one day, by UTC: the last change first. A line is written some tenths of a second after its
+         *     change; one without a principal was completed after a crash, or stands for a time when nobody had to say who they are.
+         */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the feed of changes
+         * @description What has changed of products, stocks and orders after a position, oldest first. Each version of an object comes at least
+         *     once, and never first before the version below it; the versions of a stock have no gaps. Without `after` the answer is the end of the feed, where a reader begins that has read all
+         *     else. With it the answer comes as soon as there is a change, or after `wait` seconds without one. `next` is where to go on.
+         *
+         *     With `Accept: text/event-stream` the same comes as server-sent events, one a change, named by its kind; their ids are
+         *     positions, and `Last-Event-ID` goes on after one.
+         */
+        get: operations["listChanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cluster/consistency": {
         parameters: {
             query?: never;
@@ -27,6 +73,30 @@ export interface paths {
         };
         /** Keyspaces and how they are replicated */
         get: operations["listKeyspaces"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cluster/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Watch the nodes of the ring
+         * @description The nodes as the process that answers sees them. With `after`, the `id` of the answer before, it comes as soon as
+         *     anything of them is another, or after `wait` seconds.
+         *
+         *     With `Accept: text/event-stream` the same comes as server-sent events named `nodes`; `Last-Event-ID` leaves out what the
+         *     viewer has.
+         */
+        get: operations["watchNodes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -633,6 +703,68 @@ export interface components {
              * @example /products/{id}
              */
             path: string;
+        };
+        /** @enum {string} */
+        AuditKind: "product" | "stock" | "order" | "user";
+        /** @description A line of the audit trail. */
+        AuditLine: {
+            at: string;
+            /** Format: uuid */
+            id: string;
+            kind: components["schemas"]["AuditKind"];
+            /** Format: uuid */
+            object_id: string;
+            /** @description Who did it: the subject of a token, or its name. */
+            principal?: string | null;
+            request_id?: string | null;
+            /**
+             * Format: int64
+             * @description The version after it.
+             */
+            version: number;
+            what: string;
+        };
+        /** @description One version of something. */
+        Change: {
+            /** @description When the version was made. */
+            at: string;
+            /**
+             * Format: int64
+             * @description Of a stock: units that came, or went.
+             */
+            delta?: number;
+            /**
+             * Format: uuid
+             * @description Of the product, or the order; a stock has that of its product.
+             */
+            id: string;
+            kind: components["schemas"]["ChangeKind"];
+            /**
+             * Format: int64
+             * @description Of a stock: units after it.
+             */
+            quantity?: number;
+            /** Format: int64 */
+            version: number;
+            /**
+             * @description `created`, `changed`, `archived`, `restored` or `removed` of a product, the kind of movement of a stock, the status of
+             *     an order. `changed` of an order stands for a version of which only that is known.
+             */
+            what: string;
+        };
+        /** @enum {string} */
+        ChangeKind: "product" | "stock" | "order";
+        /** @description Changes, and where to go on. */
+        Changes: {
+            changes: components["schemas"]["Change"][];
+            /** @description The position after them. */
+            next: string;
+        };
+        /** @description The nodes, and what they are known by. */
+        ClusterLive: {
+            /** @description Another one as soon as anything of the nodes is. */
+            id: string;
+            nodes: components["schemas"]["ClusterNode"][];
         };
         /** @description A node of the ring. */
         ClusterNode: {
@@ -1320,6 +1452,26 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description What follows the position is no longer kept: read anew, and go on from the end of the feed */
+        Gone: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "detail": "changes after this position are no longer kept: read what you need anew, and go on from GET /changes without after",
+                 *       "error": "changes after this position are no longer kept: read what you need anew, and go on from GET /changes without after",
+                 *       "errors": [],
+                 *       "request_id": "8c1f0b6de2a7453d0000000000000011",
+                 *       "status": 410,
+                 *       "title": "Gone",
+                 *       "type": "urn:store-manager:problem:position_expired"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The request cannot be understood: path, query, headers or JSON */
         Malformed: {
             headers: {
@@ -1614,6 +1766,116 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listAudit: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The day, by UTC; today unless given
+                 * @example 2026-11-22
+                 */
+                day?: string;
+                /** @description Who did it, as the lines tell it */
+                principal?: string;
+                /** @description Id of what was changed; that of a stock is its product's */
+                object?: string;
+                /** @description Lines of the page, 50 by default */
+                limit?: number;
+                /** @description Where the page before ended, from its Link */
+                cursor?: string;
+            };
+            header?: {
+                /** @description Consistency level of this read; LOCAL_QUORUM unless configured otherwise. */
+                "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
+                /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
+                "Cassandra-Trace"?: boolean;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Lines, the last change first; `Link` leads to the next page, a page may be empty */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "at": "2026-11-22T17:38:36.000Z",
+                     *         "id": "0190a0a0-0000-7000-8000-000000000005",
+                     *         "kind": "stock",
+                     *         "object_id": "0190a0a0-0000-7000-8000-000000000001",
+                     *         "principal": "ana",
+                     *         "request_id": "8c1f0b6de2a7453d0000000000000011",
+                     *         "version": 2,
+                     *         "what": "adjustment"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["AuditLine"][];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listChanges: {
+        parameters: {
+            query?: {
+                /** @description A position of this feed: `next`, or the id of an event */
+                after?: string;
+                /**
+                 * @description Which changes, a comma list; all unless given
+                 * @example stock,order
+                 */
+                kinds?: string;
+                /** @description Seconds to wait for a change, 20 by default */
+                wait?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Changes, or none */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "changes": [
+                     *         {
+                     *           "at": "2026-11-22T17:38:36.000Z",
+                     *           "delta": -2,
+                     *           "id": "0190a0a0-0000-7000-8000-000000000001",
+                     *           "kind": "stock",
+                     *           "quantity": 23,
+                     *           "version": 2,
+                     *           "what": "order"
+                     *         }
+                     *       ],
+                     *       "next": "4711-0"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Changes"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            410: components["responses"]["Gone"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getConsistency: {
         parameters: {
             query?: never;
@@ -1696,6 +1958,56 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["Keyspace"][];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    watchNodes: {
+        parameters: {
+            query?: {
+                /** @description The `id` that the viewer has */
+                after?: string;
+                /** @description Seconds to wait for a change, 20 by default */
+                wait?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The nodes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5f2c8a305a4e4c7e9d631c64",
+                     *       "nodes": [
+                     *         {
+                     *           "address": "10.0.0.1",
+                     *           "datacenter": "dc1",
+                     *           "host_id": "7b9cf3a0-32b7-4c7b-8d7e-9a42f3a1d0c4",
+                     *           "port": 9042,
+                     *           "rack": "a",
+                     *           "release_version": "5.0.9",
+                     *           "schema_version": null,
+                     *           "state": "UP",
+                     *           "tokens": [
+                     *             "-4611686018427387904"
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ClusterLive"];
                 };
             };
             400: components["responses"]["Malformed"];
