@@ -57,7 +57,8 @@ async fn movements_and_payments_name_who_asked_for_them_and_an_order_both_its_to
     let id = order.rsplit('/').next().unwrap();
     let pay = format!(r#"{{"order_id":"{id}","is_paid":true,"payment_id":"P-1"}}"#);
     assert_eq!(send(&store, "payment.card", "PUT", "/orders", None, Some(&pay)).await.status, 200);
-    let adjust = send(&store, "seller.till-2", "POST", &format!("{stock}/adjustments"), None, Some(r#"{"delta":-1}"#));
+    let adjustments = format!("{stock}/adjustments");
+    let adjust = send(&store, "seller.till-2", "POST", &adjustments, None, Some(r#"{"delta":-1}"#));
     assert_eq!(adjust.await.status, 201);
     let cancelled = send(&store, "admin", "DELETE", &order, None, None).await;
     assert!(cancelled.status.is_success(), "{}", cancelled.text());

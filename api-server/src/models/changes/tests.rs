@@ -70,6 +70,7 @@ impl Process {
             reason: None,
             reference: None,
             fresh: true,
+            by: None,
         };
         match self.lines.change(&cx(), Account::stock(product), want).await.unwrap().outcome {
             Outcome::Made(movement) => movement.version,
