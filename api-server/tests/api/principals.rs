@@ -9,13 +9,13 @@ use store_api::dao::memory;
 
 use super::client::{Answer, Store};
 
-/// Principals of these tests; the token of each is their name behind `secret-of-`.
+/// Principals of these tests; the token of each is their name behind `the-secret-of-`.
 const PRINCIPALS: [&str; 6] = ["seller.till-1", "seller.till-2", "payment.card", "auditor", "admin", "supplier"];
 
 fn gate() -> Gate {
     let directory = tempfile::tempdir().unwrap();
     for name in PRINCIPALS {
-        std::fs::write(directory.path().join(name), format!("secret-of-{name}")).unwrap();
+        std::fs::write(directory.path().join(name), format!("the-secret-of-{name}")).unwrap();
     }
     Gate::Tokens(Tokens::read(directory.path()).unwrap())
 }
@@ -25,7 +25,7 @@ fn store() -> Store {
 }
 
 async fn send(store: &Store, by: &str, method: &str, path: &str, key: Option<&str>, body: Option<&str>) -> Answer {
-    let mut call = store.call(method, path).header("authorization", &format!("Bearer secret-of-{by}"));
+    let mut call = store.call(method, path).header("authorization", &format!("Bearer the-secret-of-{by}"));
     if let Some(key) = key {
         call = call.header("idempotency-key", key);
     }

@@ -1,4 +1,7 @@
-//! What is told of a movement, an order, a product; and ids that begin with a moment. Pure.
+//! What is told of a movement, an order, a product; and ids that begin with a moment.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use uuid::Uuid;
 
@@ -46,9 +49,14 @@ pub fn of_product(product: &Product, what: &str) -> Change {
     }
 }
 
-/// An id that begins with a moment.
+/// An id that begins with a moment. Of one process, those of one moment stand in the order in which they were asked for; the
+/// counter begins somewhere, so that two processes have others.
 pub fn id_at(at_ms: i64) -> Uuid {
-    uuid::Builder::from_unix_timestamp_millis(u64::try_from(at_ms).unwrap_or_default(), &rand::random()).into_uuid()
+    static NEXT: LazyLock<AtomicU32> = LazyLock::new(|| AtomicU32::new(rand::random::<u32>() / 2));
+    let mut rest: [u8; 10] = rand::random();
+    rest[..3].fill(0);
+    rest[3..7].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+    uuid::Builder::from_unix_timestamp_millis(u64::try_from(at_ms).unwrap_or_default(), &rest).into_uuid()
 }
 
 /// The lowest id of a moment.
@@ -60,4 +68,17 @@ pub fn first_id_at(at_ms: i64) -> Uuid {
 pub fn millis_of(id: Uuid) -> Option<i64> {
     let (seconds, nanos) = id.get_timestamp()?.to_unix();
     i64::try_from(seconds).ok()?.checked_mul(1000)?.checked_add(i64::from(nanos / 1_000_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_one_moment_stand_in_the_order_in_which_they_were_asked_for_and_tell_it() {
+        let ids: Vec<Uuid> = (0..5_000).map(|_| id_at(1_700_000_000_123)).collect();
+        assert!(ids.windows(2).all(|two| two[0] < two[1]));
+        assert!(ids[0] > first_id_at(1_700_000_000_123) && ids[4_999] < first_id_at(1_700_000_000_124));
+        assert_eq!(millis_of(ids[0]), Some(1_700_000_000_123));
+    }
 }
