@@ -12,7 +12,7 @@ use http::{HeaderValue, Method, StatusCode};
 use prometheus::IntCounter;
 use store_telemetry::ids::Ids;
 
-use crate::auth::roles::Role;
+use crate::auth::Principal;
 use crate::route::Route;
 use crate::settings::LogFormat;
 use crate::views::json;
@@ -33,8 +33,8 @@ pub struct Entry<'a> {
     pub bytes: Option<u64>,
     /// Who sent it, as far as the proxies on the way are believed.
     pub client: Option<IpAddr>,
-    /// Of whoever sent it, where one was needed.
-    pub role: Option<Role>,
+    /// Whoever sent it, where that had to be told.
+    pub by: Option<&'a Principal>,
     /// Of the request's span, where there is a trace.
     pub trace: Option<Ids>,
 }
@@ -157,9 +157,11 @@ fn write_line(out: &mut Vec<u8>, format: LogFormat, now_ms: i64, entry: &Entry<'
                 out.extend_from_slice(b",\"bytes\":");
                 json::write_integer(out, bytes);
             }
-            if let Some(role) = entry.role {
+            if let Some(by) = entry.by {
                 out.extend_from_slice(b",\"role\":");
-                json::write_text(out, role.name());
+                json::write_text(out, by.role.name());
+                out.extend_from_slice(b",\"principal\":");
+                json::write_text(out, &by.name);
             }
             if let Some(client) = entry.client {
                 // Writing to a Vec cannot fail.
@@ -177,8 +179,16 @@ fn write_line(out: &mut Vec<u8>, format: LogFormat, now_ms: i64, entry: &Entry<'
             let _ = write!(out, " INFO request {id} {method} ");
             // A terminal takes these for commands; JSON's escapes are of ASCII alone.
             json::write_text(out, &path.replace(char::is_control, "\u{fffd}"));
-            let role = entry.role.map_or("-", Role::name);
-            let _ = writeln!(out, " {status} {micros}us {role}");
+            let _ = write!(out, " {status} {micros}us ");
+            match entry.by {
+                Some(by) => {
+                    let _ = write!(out, "{} ", by.role.name());
+                    // Issuers' subjects are anything.
+                    json::write_text(out, &by.name);
+                    out.push(b'\n');
+                }
+                None => out.extend_from_slice(b"-\n"),
+            }
         }
     }
 }
@@ -194,10 +204,15 @@ fn shortened(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
+    use crate::auth::roles::Role;
 
     fn entry() -> Entry<'static> {
         static ID: HeaderValue = HeaderValue::from_static("r-1");
+        static BY: LazyLock<Principal> =
+            LazyLock::new(|| Principal { name: "ana \"\u{e9}".into(), role: Role::Seller });
         Entry {
             id: &ID,
             method: &Method::GET,
@@ -207,7 +222,7 @@ mod tests {
             took: Duration::from_micros(1500),
             bytes: Some(12),
             client: Some(IpAddr::from([127, 0, 0, 1])),
-            role: Some(Role::Seller),
+            by: Some(&BY),
             trace: None,
         }
     }
@@ -226,6 +241,7 @@ mod tests {
         assert_eq!(value["duration_us"], 1500);
         assert_eq!(value["client"], "127.0.0.1");
         assert_eq!(value["role"], "seller");
+        assert_eq!(value["principal"], "ana \"é");
     }
 
     #[test]

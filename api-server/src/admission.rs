@@ -5,6 +5,7 @@
 //! waited for without a slot ([`slow_body`]). No IO.
 
 mod pace;
+pub mod rate;
 pub mod slow_body;
 pub mod wide;
 

@@ -8,12 +8,15 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use crate::admission::rate::{Quota, Rates};
 use crate::admission::wide::Wide;
 use crate::admission::{Admission, Bounds};
 use crate::auth::Gate;
 use crate::dao::{Daos, traced};
 use crate::metrics::Metrics;
 use crate::models::Level;
+use crate::models::audit::Audit;
+use crate::models::changes::{self, Changes};
 use crate::models::clock::Clock;
 use crate::models::cluster::Cluster;
 use crate::models::cursor::CursorKey;
@@ -21,6 +24,8 @@ use crate::models::figures::Figures;
 use crate::models::idempotency::Idempotency;
 use crate::models::imports::Imports;
 use crate::models::lines::Lines;
+use crate::models::live::Live;
+use crate::models::operations::Operations;
 use crate::models::orders::{self, Orders};
 use crate::models::products::Products;
 use crate::models::reports::Reports;
@@ -38,8 +43,12 @@ pub struct Services {
     pub orders: Orders,
     pub reports: Reports,
     pub idempotency: Idempotency,
+    pub operations: Operations,
     pub imports: Imports,
+    pub changes: Changes,
+    pub audit: Audit,
     pub cluster: Cluster,
+    pub live: Live,
 }
 
 impl Services {
@@ -52,7 +61,13 @@ impl Services {
         figures: Figures,
         clock: Clock,
     ) -> Self {
-        let lines = Lines::new(Arc::clone(&daos.ledger), figures);
+        let feed = changes::Daos {
+            changes: daos.changes,
+            ledger: Arc::clone(&daos.ledger),
+            products: Arc::clone(&daos.products),
+        };
+        let changes = Changes::new(feed, clock.clone());
+        let lines = Lines::new(Arc::clone(&daos.ledger), figures).telling(changes.clone());
         let orders = Orders::new(
             lines.clone(),
             orders::Daos {
@@ -67,15 +82,27 @@ impl Services {
             cursors.clone(),
             clock.clone(),
         );
+        let idempotency = Idempotency::new(daos.idempotency, lease_ms, clock);
+        let cluster = Cluster::new(daos.cluster, datacenter);
         Self {
+            operations: Operations {
+                idempotency: idempotency.clone(),
+                products: Arc::clone(&daos.products),
+                users: Arc::clone(&daos.users),
+                ledger: Arc::clone(&daos.ledger),
+                orders: orders.clone(),
+            },
             reports: Reports::new(daos.blocks, daos.turnovers, Arc::new(orders.clone())),
             orders,
             stocks: Stocks::new(lines, Arc::clone(&daos.ledger), Arc::clone(&daos.products), cursors.clone()),
-            products: Products::new(daos.products, daos.ledger, cursors.clone()),
-            users: Users::new(daos.users, cursors.clone()),
-            idempotency: Idempotency::new(daos.idempotency, lease_ms, clock),
+            products: Products::new(daos.products, daos.ledger, cursors.clone()).telling(changes.clone()),
+            users: Users::new(daos.users, cursors.clone()).telling(changes.clone()),
+            audit: Audit::new(changes.clone(), cursors.clone()),
+            changes,
+            idempotency,
             imports: Imports::new(daos.imports),
-            cluster: Cluster::new(daos.cluster, datacenter),
+            live: Live::new(cluster.clone()),
+            cluster,
         }
     }
 }
@@ -87,6 +114,8 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// Requests worked on at once, and waiting.
     pub bounds: Bounds,
+    /// Requests of one principal; `None`: as many as they like.
+    pub quota: Option<Quota>,
 }
 
 /// Bytes of a request body.
@@ -106,6 +135,9 @@ const HELD_FILES_MAX: usize = 2;
 
 /// Exports under way at once: each goes on after its request is answered.
 const EXPORTS_MAX: usize = 4;
+
+/// Who listens to the feed, or to the cluster, at once: each is a connection that is held, and no more.
+const LISTENERS_MAX: usize = 256;
 
 /// Bytes of answers that wait for their clients to read; beyond it requests are turned away.
 pub const UNSENT_MAX: usize = 32 * 1024 * 1024;
@@ -149,6 +181,8 @@ pub struct App {
     pub limits: Limits,
     /// Who is worked on now.
     pub admission: Arc<Admission>,
+    /// What each principal may still send.
+    pub rates: Rates,
     /// Whose request reads much.
     pub wide: Wide,
     pub metrics: Metrics,
@@ -162,6 +196,8 @@ pub struct App {
     pub jobs: TaskTracker,
     /// Turns of exports.
     pub exports: Arc<Semaphore>,
+    /// Places of who listens to the feed, or to the cluster.
+    pub listeners: Arc<Semaphore>,
     /// What clients have not taken yet.
     pub unsent: Unsent,
     /// What the last look at the database found.
@@ -189,6 +225,7 @@ impl App {
             datacenter,
             default_level,
             admission: Admission::new(limits.bounds),
+            rates: Rates::new(limits.quota),
             // Most of the deadline is left to be worked on in.
             wide: Wide::new(limits.request_timeout / 8),
             limits,
@@ -198,6 +235,7 @@ impl App {
             held_files: Arc::new(Semaphore::new(HELD_FILES_MAX)),
             jobs: TaskTracker::new(),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+            listeners: Arc::new(Semaphore::new(LISTENERS_MAX)),
             unsent: Unsent::new(UNSENT_MAX),
             readiness: Readiness::default(),
             writes: TaskTracker::new(),

@@ -13,10 +13,11 @@ mod signatures;
 pub mod tokens;
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
+use crate::models::order::Change;
 use crate::problem::Problem;
 use crate::route::Route;
 use oidc::Oidc;
@@ -31,10 +32,18 @@ static TOLD: LazyLock<Told> = LazyLock::new(Told::default);
 pub enum Gate {
     /// They do not: everybody may do everything. For a store on one's own machine.
     Off,
-    /// By one secret token for each role.
+    /// By secret tokens, each of somebody with a role.
     Tokens(Tokens),
     /// By a signed token of an OpenID Connect issuer.
     Oidc(Box<Oidc>),
+}
+
+/// Whoever sends a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// Who it is, for good: the subject of a signed token, or the name of a secret one.
+    pub name: Arc<str>,
+    pub role: Role,
 }
 
 /// Why a token tells no role.
@@ -74,8 +83,13 @@ impl Gate {
         (!oidc.had_keys()).then(|| Problem::unavailable("issuer_unreachable", told()))
     }
 
-    /// The role of whoever sends a request, `None` where nobody needs one; or the refusal.
-    pub async fn admit(&self, route: Route, method: &Method, headers: &HeaderMap) -> Result<Option<Role>, Problem> {
+    /// Whoever sends a request, `None` where nobody has to say who they are; or the refusal.
+    pub async fn admit(
+        &self,
+        route: Route,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<Option<Principal>, Problem> {
         // What no route matches has no controller: the router says so.
         if matches!(self, Self::Off) || route == Route::Unmatched {
             return Ok(None);
@@ -86,17 +100,17 @@ impl Gate {
             Some(Who::Anybody) => return Ok(None),
             None => return Err(Problem::not_found("method of this resource")),
         };
-        let role = match token(headers) {
+        let principal = match token(headers) {
             Ok(None) => {
                 let challenge = HeaderValue::from_static("Bearer");
                 return Err(unauthorized(challenge, "send a token: Authorization: Bearer …"));
             }
-            Ok(Some(token)) => self.role_of(token).await,
+            Ok(Some(token)) => self.principal(token).await,
             Err(denied) => Err(denied),
         };
-        match role {
-            Ok(role) if allowed[role as usize] => Ok(Some(role)),
-            Ok(role) => Err(forbidden(role)),
+        match principal {
+            Ok(principal) if allowed[principal.role as usize] => Ok(Some(principal)),
+            Ok(principal) => Err(forbidden(principal.role)),
             Err(Denied::Invalid(refused)) => {
                 TOLD.tell(&refused);
                 let detail = format!("the token is not valid here: {}", refused.words);
@@ -117,11 +131,11 @@ impl Gate {
         }
     }
 
-    async fn role_of(&self, token: &str) -> Result<Role, Denied> {
+    async fn principal(&self, token: &str) -> Result<Principal, Denied> {
         match self {
             Self::Off => Err(Refused::new("off", "no tokens are known").into()),
-            Self::Tokens(tokens) => tokens.role_of(token),
-            Self::Oidc(oidc) => oidc.role_of(token).await,
+            Self::Tokens(tokens) => tokens.principal(token),
+            Self::Oidc(oidc) => oidc.principal(token).await,
         }
     }
 }
@@ -130,11 +144,20 @@ impl Gate {
 pub fn may_trace(role: Option<Role>) -> Result<(), Problem> {
     match role {
         None | Some(Role::Admin | Role::Seller) => Ok(()),
-        Some(role @ (Role::Director | Role::Supplier)) => {
-            let detail = format!("a {} may not ask for a trace, leave Cassandra-Trace out", role.name());
+        Some(role @ (Role::Director | Role::Supplier | Role::Payment | Role::Auditor)) => {
+            let detail = format!("{} may not ask for a trace, leave Cassandra-Trace out", one(role));
             Err(Problem { detail: detail.into(), ..forbidden(role) })
         }
     }
+}
+
+/// Refuses what is no payment to whoever only tells of payments.
+pub fn may_change(role: Role, change: &Change) -> Result<(), Problem> {
+    if role == Role::Payment && change.fulfilled {
+        let detail = "a payment service only tells of payments, leave status out";
+        return Err(Problem { detail: detail.into(), ..forbidden(role) });
+    }
+    Ok(())
 }
 
 /// The bearer token of a request (RFC 6750), `None` where there is no `Authorization`.
@@ -166,8 +189,20 @@ fn unauthorized(challenge: HeaderValue, detail: impl Into<Cow<'static, str>>) ->
     Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail).with_header(header::WWW_AUTHENTICATE, challenge)
 }
 
+/// One of those who have a role.
+const fn one(role: Role) -> &'static str {
+    match role {
+        Role::Seller => "a seller",
+        Role::Director => "a director",
+        Role::Supplier => "a supplier",
+        Role::Admin => "an admin",
+        Role::Payment => "a payment service",
+        Role::Auditor => "an auditor",
+    }
+}
+
 fn forbidden(role: Role) -> Problem {
-    let detail = format!("a {} may not do this", role.name());
+    let detail = format!("{} may not do this", one(role));
     Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
         .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"insufficient_scope\""))
 }

@@ -2,13 +2,16 @@
 //! no database.
 
 mod answer;
+pub mod changes;
 pub mod cluster;
 pub mod console;
 pub mod csv;
 pub mod docs;
 pub mod graphql;
 pub mod health;
+pub mod live;
 mod once;
+pub mod operations;
 pub mod orders;
 pub mod products;
 pub mod reports;

@@ -5,6 +5,7 @@
 pub mod backfill;
 pub mod blocks;
 pub mod cassandra;
+pub mod changes;
 pub mod cluster;
 #[cfg(test)]
 pub mod contract;
@@ -50,11 +51,12 @@ pub struct Daos {
     pub blocks: Arc<dyn blocks::BlockDao>,
     pub turnovers: Arc<dyn turnovers::TurnoverDao>,
     pub imports: Arc<dyn imports::ImportDao>,
+    pub changes: Arc<dyn changes::ChangeDao>,
     pub cluster: Arc<dyn cluster::ClusterDao>,
 }
 
 /// What every DAO call is given: how long it may take, and what the client asked of the database.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Context {
     /// No statement is started after this moment.
     pub deadline: Instant,
@@ -70,6 +72,9 @@ pub struct Context {
     /// Whether a statement is one of many for the same request. Of these the process has few under way at once, so that
     /// what one request reads row by row does not keep the database from all others.
     pub of_many: bool,
+    /// Who asks for it, as text: the subject of a signed token, or the name of a secret one. `None` where nobody has to say
+    /// who they are, and for what the process does by itself.
+    pub by: Option<Arc<str>>,
 }
 
 impl Context {
@@ -77,12 +82,12 @@ impl Context {
     pub fn within(timeout: Duration) -> Self {
         let now = Instant::now();
         let (deadline, enough_at) = (now + timeout, now + timeout / 2);
-        Self { deadline, enough_at, now_ms: now_ms(), level: None, trace: TraceAsk::NONE, of_many: false }
+        Self { deadline, enough_at, now_ms: now_ms(), level: None, trace: TraceAsk::NONE, of_many: false, by: None }
     }
 
     /// The same for a statement that is not what the client wants to see traced.
     pub fn untraced(&self) -> Self {
-        Self { trace: TraceAsk::NONE, ..*self }
+        Self { trace: TraceAsk::NONE, ..self.clone() }
     }
 
     /// The same for what the client has not asked for: at the store's own level, which is never below LOCAL_QUORUM, and
@@ -93,13 +98,13 @@ impl Context {
 
     /// The same for a statement of a request that has many.
     pub fn of_many(&self) -> Self {
-        Self { of_many: true, ..*self }
+        Self { of_many: true, ..self.clone() }
     }
 
     /// The same for a statement that reads several partitions. At SERIAL Cassandra reads one at a time, so such a statement
     /// is at the store's own level there.
     pub fn across_partitions(&self) -> Self {
-        Self { level: self.level.filter(|level| *level != Level::Serial), ..*self }
+        Self { level: self.level.filter(|level| *level != Level::Serial), ..self.clone() }
     }
 
     /// Whether a list ends with what it has found.

@@ -19,13 +19,14 @@ use store_telemetry::ids::{self, Name};
 use tracing::{Instrument as _, Span};
 
 use crate::access_log::{AccessLog, Entry};
+use crate::admission::rate::{self, Standing};
 use crate::admission::slow_body::{Held, SlowBody};
 use crate::app::App;
 use crate::auth::{
-    self,
+    self, Principal,
     roles::{self, Role},
 };
-use crate::controllers::request::{COORDINATOR, IDEMPOTENCY_KEY, TRACE};
+use crate::controllers::request::{COORDINATOR, TRACE};
 use crate::models::TraceTurn;
 use crate::problem::Problem;
 use crate::proxies::{Proxies, lead_back};
@@ -93,7 +94,7 @@ struct Told<'a> {
     route: Route,
     id: HeaderValue,
     client: Option<IpAddr>,
-    role: Option<Role>,
+    by: Option<Principal>,
     span: Span,
     answered: bool,
 }
@@ -105,7 +106,7 @@ impl Told<'_> {
     /// Notes an answer of so many bytes.
     fn answered(&mut self, status: StatusCode, bytes: Option<u64>) {
         self.answered = true;
-        let Self { edge, method, route, client, role, .. } = self;
+        let Self { edge, method, route, client, by, .. } = self;
         let took = self.started.elapsed();
         edge.app.metrics.active.dec();
         edge.app.metrics.request(*route, method, status, took.as_secs_f64());
@@ -118,7 +119,7 @@ impl Told<'_> {
             took,
             bytes,
             client: *client,
-            role: *role,
+            by: by.as_ref(),
             trace: trace::ended(&self.span, status),
         });
     }
@@ -186,11 +187,11 @@ impl Edge {
         let prefix = self.proxies.prefix(request.headers());
         let span = trace::request(route, &method, request.headers(), &id);
         self.app.metrics.active.inc();
-        let mut told = Told { edge: self, started, method, uri, route, id, client, role: None, span, answered: false };
+        let mut told = Told { edge: self, started, method, uri, route, id, client, by: None, span, answered: false };
         let by_rule =
             rules_of_http::settled(route, told.uri.path(), &told.method, request.version(), request.headers());
         // Held until the answer is made. Probes and metrics are told of a full house, not turned away by it.
-        let (mut turn, mut slot) = if route.is_operational() || !matches!(by_rule, Ok(None)) {
+        let (mut turn, mut slot) = if route.is_operational() || route.is_listened_to() || !matches!(by_rule, Ok(None)) {
             (None, None)
         } else if self.app.unsent.is_full() {
             (None, Some(None))
@@ -202,7 +203,7 @@ impl Edge {
         } else {
             (None, Some(self.app.admission.enter().await))
         };
-        let mut held = None;
+        let (mut held, mut rate) = (None, None);
         let mut response = match (by_rule, &slot) {
             (Ok(Some(response)), _) => response,
             (Err(problem), _) => problem.into_response(),
@@ -212,24 +213,33 @@ impl Edge {
             }
             (Ok(None), None | Some(Some(_))) => {
                 match self.app.gate.admit(route, &told.method, request.headers()).await {
-                    Ok(admitted) => match self.trace_turn(request.headers(), admitted) {
+                    Ok(admitted) => match self.trace_turn(request.headers(), role_of(admitted.as_ref())) {
                         Err(problem) => {
-                            told.role = admitted;
+                            told.by = admitted;
                             problem.into_response()
                         }
-                        Ok(_traced) if turn.as_mut().is_some_and(|turn| !self.app.wide.is_let(turn, admitted)) => {
-                            told.role = admitted;
+                        Ok(_traced) if self.is_too_many(admitted.as_ref(), &mut rate) => {
+                            told.by = admitted;
+                            self.app.metrics.limited.inc();
+                            let again_in = rate.and_then(|rate| rate.again_in).unwrap_or_default();
+                            Problem::too_many(rate::seconds(again_in)).into_response()
+                        }
+                        Ok(_traced)
+                            if turn
+                                .as_mut()
+                                .is_some_and(|turn| !self.app.wide.is_let(turn, role_of(admitted.as_ref()))) =>
+                        {
+                            told.by = admitted;
                             self.app.metrics.shed.inc();
                             Problem::overloaded().into_response()
                         }
                         Ok(_traced) => {
-                            told.role = admitted;
-                            if let Some(role) = admitted
-                                && (request.headers().contains_key(&IDEMPOTENCY_KEY)
-                                    || matches!(route, Route::StockQuery | Route::Whoami))
+                            if let Some(by) = &admitted
+                                && asks_who(route, &told.method)
                             {
-                                request.extensions_mut().insert(role);
+                                request.extensions_mut().insert(by.clone());
                             }
+                            told.by = admitted;
                             // An import takes its time, and there are few at once.
                             if !request.body().is_end_stream() && !route.is_import() {
                                 held = slot.take().flatten().map(Held::new);
@@ -264,7 +274,10 @@ impl Edge {
         if let Some(prefix) = prefix {
             lead_back(headers, &prefix);
         }
-        guard(headers, route, told.role);
+        if let Some(rate) = rate {
+            rate.tell(headers);
+        }
+        guard(headers, route, role_of(told.by.as_ref()));
         if self.app.is_draining() {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -286,13 +299,19 @@ impl Edge {
             took: std::time::Duration::ZERO,
             bytes: None,
             client: peer,
-            role: None,
+            by: None,
             trace: None,
         });
         let mut response = problem.render(id.to_str().unwrap_or_default());
         response.headers_mut().insert(REQUEST_ID, id);
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         response
+    }
+
+    /// Whether a principal has sent as many requests as they may; how it stands with that is told.
+    fn is_too_many(&self, by: Option<&Principal>, rate: &mut Option<Standing>) -> bool {
+        *rate = by.and_then(|by| self.app.rates.take(&by.name));
+        rate.is_some_and(|rate| rate.again_in.is_some())
     }
 
     /// The turn of a request that asks Cassandra to trace, `None` for all others; who may not, or has to wait, is told.
@@ -334,6 +353,15 @@ impl Edge {
         let traced = handled.instrument(span.in_scope(|| trace::controller(route))).instrument(span.clone());
         ids::named(Name::new("request_id", id.clone()), traced).await.unwrap_or_else(|_| panicked())
     }
+}
+
+/// Whether a controller asks who sends a request: where something is changed, and where the answer depends on it.
+fn asks_who(route: Route, method: &Method) -> bool {
+    !method.is_safe() || matches!(route, Route::Whoami | Route::Operation)
+}
+
+fn role_of(by: Option<&Principal>) -> Option<Role> {
+    by.map(|by| by.role)
 }
 
 /// What keeps an answer to those whom it is for: browsers take it for nothing else and tell no other site of it, caches

@@ -30,3 +30,4 @@ pub mod telemetry;
 pub mod texts;
 pub mod trace;
 pub mod views;
+pub mod webhooks;

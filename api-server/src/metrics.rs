@@ -11,15 +11,16 @@ use store_telemetry::Catalogue;
 
 use crate::models::figures::Figures;
 use crate::route::Route;
+use crate::webhooks;
 
 /// Bounds of request durations in seconds, as the conventions advise.
 pub const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
 const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "_OTHER"];
 
-const STATUSES: [u16; 25] = [
-    200, 201, 204, 304, 307, 400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 415, 422, 428, 429, 431, 499, 500, 503,
-    504, 0,
+const STATUSES: [u16; 26] = [
+    200, 201, 204, 304, 307, 400, 401, 403, 404, 405, 406, 408, 409, 410, 412, 413, 415, 422, 428, 429, 431, 499, 500,
+    503, 504, 0,
 ];
 
 /// Metrics of this process.
@@ -31,12 +32,18 @@ pub struct Metrics {
     pub active: IntGauge,
     /// Requests turned away because too many were being worked on.
     pub shed: IntCounter,
+    /// Requests answered 429.
+    pub limited: IntCounter,
     /// Requests that may be worked on now.
     pub allowed: IntGauge,
     /// Lines of the access log that could not be written.
     pub log_lines_lost: IntCounter,
+    /// Whether tokens hold that are no longer those of their directory.
+    pub tokens_stale: IntGauge,
     /// Of the business.
     pub figures: Figures,
+    /// Of webhooks.
+    pub webhooks: webhooks::Figures,
 }
 
 impl Metrics {
@@ -54,6 +61,10 @@ impl Metrics {
             "store_requests_shed_total",
             "Requests answered 503 because as many were being worked on as are allowed and no place to wait was free in time.",
         )?)?;
+        let limited = catalogue.add(IntCounter::new(
+            "store_requests_limited_total",
+            "Requests answered 429 because their principal had sent as many as STORE_RATE_LIMIT allows.",
+        )?)?;
         let allowed = catalogue.add(IntGauge::new(
             "store_requests_allowed",
             "Requests that may be worked on at once: 64 and twice as many as were there, STORE_MAX_REQUESTS at most; in a crowd before a busy store as many as end within STORE_CROWD_MS.",
@@ -61,6 +72,10 @@ impl Metrics {
         let log_lines_lost = catalogue.add(IntCounter::new(
             "store_access_log_lines_lost_total",
             "Access log lines dropped because standard output was too slow.",
+        )?)?;
+        let tokens_stale = catalogue.add(IntGauge::new(
+            "store_tokens_stale",
+            "1 while the directory of tokens cannot be used as it is, and what it said before holds.",
         )?)?;
         let build = IntGauge::with_opts(
             Opts::new("build_info", "Version of this program.").const_label("version", env!("CARGO_PKG_VERSION")),
@@ -71,13 +86,16 @@ impl Metrics {
         let cells = Route::COUNT * METHODS.len() * STATUSES.len();
         Ok(Self {
             figures: Figures::register(&catalogue, low_stock)?,
+            webhooks: webhooks::Figures::register(&catalogue)?,
             catalogue,
             durations,
             resolved: (0..cells).map(|_| OnceLock::new()).collect(),
             active,
             shed,
+            limited,
             allowed,
             log_lines_lost,
+            tokens_stale,
         })
     }
 

@@ -1,8 +1,10 @@
 //! Rules and use cases of the store. Knows the traits and records of [`crate::dao`] and nothing of
 //! HTTP or of any database.
 
+pub mod audit;
 pub mod backfill;
 pub mod bulk;
+pub mod changes;
 pub mod clock;
 pub mod cluster;
 pub mod create;
@@ -13,6 +15,8 @@ pub mod idempotency;
 pub mod imports;
 pub mod ledger;
 pub mod lines;
+pub mod live;
+pub mod operations;
 pub mod order;
 pub mod orders;
 pub mod payments;
@@ -31,6 +35,7 @@ pub use error::{ModelError, Violation};
 
 /// What a caller of a use case gives and gets beside its data, re-exported so that whoever speaks
 /// HTTP needs nothing from the DAOs.
+pub use crate::dao::changes as change;
 pub use crate::dao::cluster as ring;
 pub use crate::dao::imports as import;
 pub use crate::dao::page::LOOKED_AT_MAX;

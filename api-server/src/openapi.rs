@@ -9,7 +9,9 @@ use utoipa::openapi::{OpenApi as Document, Ref, RefOr};
 use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
 
 use crate::auth::roles::{self, Role, Who};
-use crate::controllers::{cluster, csv, docs, graphql, health, orders, products, reports, stocks, users, whoami};
+use crate::controllers::{
+    changes, cluster, csv, docs, graphql, health, live, operations, orders, products, reports, stocks, users, whoami,
+};
 use crate::models::text::Text;
 use crate::problem::ProblemDoc;
 use crate::route::Route;
@@ -74,6 +76,7 @@ fn visible(text: &str) -> String {
         csv::import_stocks,
         csv::export::export_stocks,
         csv::later::show,
+        operations::show,
         orders::list,
         orders::create,
         orders::put,
@@ -87,13 +90,16 @@ fn visible(text: &str) -> String {
         cluster::keyspaces,
         cluster::placement,
         cluster::consistency,
+        live::nodes,
+        changes::changes,
+        changes::audit,
         health::health,
         health::health_check,
         docs::document,
         whoami::show,
     ),
     components(responses(
-        Malformed, Unauthorized, Forbidden, NotFound, NotAcceptable, SlowBody, SkuConflict, EmailConflict, OrderConflict, VersionMoved, TooLarge,
+        Malformed, Unauthorized, Forbidden, TooManyRequests, NotFound, NotAcceptable, SlowBody, SkuConflict, EmailConflict, OrderConflict, Gone, VersionMoved, TooLarge,
         UnsupportedMediaType, RuleBroken, Unavailable, UnknownOutcome,
     )),
     modifiers(&Closed),
@@ -102,6 +108,7 @@ fn visible(text: &str) -> String {
         (name = "users", description = "Whom the store knows"),
         (name = "stocks", description = "What is there of each product, and how it came to be"),
         (name = "orders", description = "What was bought, by whom, and reports on it"),
+        (name = "changes", description = "What has changed, for those who follow it, and by whom"),
         (name = "cluster", description = "The distributed database made visible"),
         (name = "operations", description = "Health, this document"),
     ),
@@ -127,7 +134,7 @@ fn guard(document: &mut Document) {
             };
             let (Some(operation), Who::Roles(allowed)) = (operation, cell.who) else { continue };
             operation.security = Some(vec![SecurityRequirement::new("bearer", [""; 0])]);
-            for (status, response) in [("401", "Unauthorized"), ("403", "Forbidden")] {
+            for (status, response) in [("401", "Unauthorized"), ("403", "Forbidden"), ("429", "TooManyRequests")] {
                 let response = RefOr::Ref(Ref::from_response_name(response));
                 operation.responses.responses.insert(status.to_owned(), response);
             }
@@ -272,6 +279,8 @@ problem_responses! {
     EmailConflict = "The e-mail address is taken";
     /// 409.
     OrderConflict = "What has become of the order does not allow this";
+    /// 410.
+    Gone = "What follows the position is no longer kept: read anew, and go on from the end of the feed";
     /// 412.
     VersionMoved = "The resource is not as `If-Match` and `If-None-Match` ask";
     /// 413.
@@ -280,10 +289,12 @@ problem_responses! {
     UnsupportedMediaType = "The body is of another media type";
     /// 422.
     RuleBroken = "The request breaks rules of the store; `errors` names each";
+    /// 429.
+    TooManyRequests = "Whoever sent it has sent as many as they may (`RateLimit-Policy`); again after `Retry-After`";
     /// 503.
     Unavailable = "Nothing was changed; try again after `Retry-After`. Says how many replicas are required and alive where that is the cause";
     /// 504.
-    UnknownOutcome = "The outcome could not be learnt in time; read before trying again";
+    UnknownOutcome = "The outcome could not be learnt in time; ask `/operations/{key}` where it was sent under a key, else read before trying again";
 }
 
 #[cfg(test)]

@@ -122,6 +122,14 @@ impl Problem {
         Self::unavailable("overloaded", "too many requests are being worked on")
     }
 
+    /// 429: whoever sends it has sent as many as they may, and may send one more after so many seconds.
+    pub fn too_many(seconds: u32) -> Self {
+        let detail = format!("you have sent as many requests as you may, the next is taken after {seconds} s");
+        let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);
+        problem.retry_after = Some(seconds);
+        problem
+    }
+
     fn of_violations(status: StatusCode, code: &'static str, errors: Vec<Violation>) -> Self {
         let detail = match errors.as_slice() {
             [only] => only.detail.clone(),

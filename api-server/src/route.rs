@@ -21,6 +21,7 @@ pub enum Route {
     StockOverview,
     StockQuery,
     Import,
+    Operation,
     Orders,
     Order,
     HighestSpenders,
@@ -30,6 +31,9 @@ pub enum Route {
     ClusterKeyspaces,
     ClusterPlacement,
     ClusterConsistency,
+    ClusterLive,
+    Changes,
+    Audit,
     Health,
     HealthCheck,
     Livez,
@@ -48,7 +52,7 @@ pub enum Route {
 
 impl Route {
     /// Every route with a pattern.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 40] = [
         Self::Products,
         Self::ProductImport,
         Self::ProductExport,
@@ -64,6 +68,7 @@ impl Route {
         Self::StockOverview,
         Self::StockQuery,
         Self::Import,
+        Self::Operation,
         Self::Orders,
         Self::Order,
         Self::HighestSpenders,
@@ -73,6 +78,9 @@ impl Route {
         Self::ClusterKeyspaces,
         Self::ClusterPlacement,
         Self::ClusterConsistency,
+        Self::ClusterLive,
+        Self::Changes,
+        Self::Audit,
         Self::Health,
         Self::HealthCheck,
         Self::Livez,
@@ -108,6 +116,7 @@ impl Route {
             Self::StockOverview => "/stocks/reports/overview-stocks",
             Self::StockQuery => "/stocks/graphql-query",
             Self::Import => "/imports/{id}",
+            Self::Operation => "/operations/{key}",
             Self::Orders => "/orders",
             Self::Order => "/orders/{id}",
             Self::HighestSpenders => "/orders/reports/highest-spenders",
@@ -117,6 +126,9 @@ impl Route {
             Self::ClusterKeyspaces => "/cluster/keyspaces",
             Self::ClusterPlacement => "/cluster/placement",
             Self::ClusterConsistency => "/cluster/consistency",
+            Self::ClusterLive => "/cluster/live",
+            Self::Changes => "/changes",
+            Self::Audit => "/audit",
             Self::Health => "/health",
             Self::HealthCheck => "/health-check",
             Self::Livez => "/livez",
@@ -145,13 +157,16 @@ impl Route {
                 "controller.stocks"
             }
             Self::StockQuery => "controller.graphql",
+            Self::Operation => "controller.operations",
             Self::Orders | Self::Order => "controller.orders",
             Self::HighestSpenders | Self::BestSellers => "controller.reports",
             Self::ClusterNodes
             | Self::ClusterRing
             | Self::ClusterKeyspaces
             | Self::ClusterPlacement
-            | Self::ClusterConsistency => "controller.cluster",
+            | Self::ClusterConsistency
+            | Self::ClusterLive => "controller.cluster",
+            Self::Changes | Self::Audit => "controller.changes",
             Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Identity | Self::Metrics => {
                 "controller.health"
             }
@@ -191,6 +206,7 @@ impl Route {
             (Some("stocks"), Some(id), Some("adjustments")) if !id.is_empty() => Self::StockAdjustments,
             (Some("stocks"), Some(id), Some("movements")) if !id.is_empty() => Self::StockMovements,
             (Some("imports"), Some(id), None) if !id.is_empty() => Self::Import,
+            (Some("operations"), Some(key), None) if !key.is_empty() => Self::Operation,
             (Some("orders"), None, None) => Self::Orders,
             (Some("orders"), Some("reports"), Some("highest-spenders")) => Self::HighestSpenders,
             (Some("orders"), Some("reports"), Some("best-sellers")) => Self::BestSellers,
@@ -200,6 +216,9 @@ impl Route {
             (Some("cluster"), Some("keyspaces"), None) => Self::ClusterKeyspaces,
             (Some("cluster"), Some("placement"), None) => Self::ClusterPlacement,
             (Some("cluster"), Some("consistency"), None) => Self::ClusterConsistency,
+            (Some("cluster"), Some("live"), None) => Self::ClusterLive,
+            (Some("changes"), None, None) => Self::Changes,
+            (Some("audit"), None, None) => Self::Audit,
             (Some("health"), None, None) => Self::Health,
             (Some("health-check"), None, None) => Self::HealthCheck,
             (Some("livez"), None, None) => Self::Livez,
@@ -254,6 +273,11 @@ impl Route {
         matches!(self, Self::Users | Self::User | Self::Orders | Self::Order | Self::HighestSpenders)
     }
 
+    /// Whether whoever asks waits for what is to come: such requests have places of their own.
+    pub const fn is_listened_to(self) -> bool {
+        matches!(self, Self::Changes | Self::ClusterLive)
+    }
+
     /// Whether the route is for those who run the store: never turned away under load.
     pub const fn is_operational(self) -> bool {
         matches!(self, Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Identity | Self::Metrics)
@@ -267,7 +291,12 @@ mod tests {
     #[test]
     fn every_pattern_is_recognised_as_its_own_route() {
         for route in Route::ALL {
-            let path = route.pattern().replace("{id}", "x").replace("{product_id}", "x").replace("{file}", "x.js");
+            let path = route
+                .pattern()
+                .replace("{id}", "x")
+                .replace("{key}", "x")
+                .replace("{product_id}", "x")
+                .replace("{file}", "x.js");
             let path = path.replace("{*file}", "v/x/y.js");
             assert_eq!(Route::of(&path), route, "{path}");
         }

@@ -12,7 +12,8 @@ use tower::Service as _;
 
 use crate::app::App;
 use crate::controllers::{
-    cluster, console, csv, docs, graphql, health, orders, products, reports, stocks, users, whoami,
+    changes, cluster, console, csv, docs, graphql, health, live, operations, orders, products, reports, stocks, users,
+    whoami,
 };
 use crate::problem::Problem;
 use crate::route::Route;
@@ -39,6 +40,7 @@ pub fn build(app: Arc<App>) -> Router {
         .route(Route::StockOverview.pattern(), get(stocks::overview))
         .route(Route::StockQuery.pattern(), post(graphql::query))
         .route(Route::Import.pattern(), get(csv::later::show))
+        .route(Route::Operation.pattern(), get(operations::show))
         .route(Route::Orders.pattern(), get(orders::list).post(orders::create).put(orders::put))
         .route(Route::Order.pattern(), get(orders::show).patch(orders::patch).delete(orders::cancel))
         .route(Route::HighestSpenders.pattern(), get(reports::highest_spenders))
@@ -48,6 +50,9 @@ pub fn build(app: Arc<App>) -> Router {
         .route(Route::ClusterKeyspaces.pattern(), get(cluster::keyspaces))
         .route(Route::ClusterPlacement.pattern(), get(cluster::placement))
         .route(Route::ClusterConsistency.pattern(), get(cluster::consistency))
+        .route(Route::ClusterLive.pattern(), get(live::nodes))
+        .route(Route::Changes.pattern(), get(changes::changes))
+        .route(Route::Audit.pattern(), get(changes::audit))
         .route(Route::Health.pattern(), get(health::health))
         .route(Route::HealthCheck.pattern(), get(health::health_check))
         .route(Route::OpenApi.pattern(), get(docs::document))

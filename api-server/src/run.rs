@@ -20,6 +20,7 @@ use crate::dao::cassandra::{self, BackfillDaos, Observer, StartError, Sweeper, U
 use crate::edge::Edge;
 use crate::metrics::Metrics;
 use crate::models::backfill::{Backfill, Walked};
+use crate::models::changes;
 use crate::models::clock::Clock;
 use crate::models::cursor::CursorKey;
 use crate::models::figures::Figures;
@@ -33,6 +34,7 @@ use crate::seed::{self, Plan};
 use crate::server::{self, Door, Pace};
 use crate::settings::{MigrateArgs, SeedArgs, SerialLevel, Settings, SettingsError, Switch};
 use crate::texts;
+use crate::webhooks::Webhooks;
 
 /// A command that did not do its work.
 #[derive(Debug, Error)]
@@ -67,6 +69,7 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
     settings.check_who_reaches_it()?;
     settings.check_what_travels(|name| std::env::var(name).ok())?;
     settings.credentials()?;
+    settings.webhooks()?;
     let cursors = match settings.cursor_secret()? {
         Some(secret) => CursorKey::new(&secret),
         None => {
@@ -84,7 +87,8 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
     let observer = Observer::register(metrics.catalogue()).map_err(|error| RunError::Start(error.to_string()))?;
     let (log, writer) = AccessLog::to_stdout(settings.log_format, metrics.log_lines_lost.clone())
         .map_err(|error| RunError::Start(error.to_string()))?;
-    let limits = Limits { request_timeout: settings.request_timeout(), bounds: settings.bounds() };
+    let limits =
+        Limits { request_timeout: settings.request_timeout(), bounds: settings.bounds(), quota: settings.quota() };
     let app = App::new(limits, settings.consistency, settings.local_datacenter.clone(), cursors, metrics, gate);
     let listen = |port| {
         let address = (settings.listen_address, port).into();
@@ -104,7 +108,7 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
         drain: Duration::from_secs(settings.drain_seconds),
         shutdown: Duration::from_secs(settings.shutdown_seconds),
     };
-    let keeping = tokio::spawn(keep_keys(Arc::clone(&app)));
+    let keeping = tokio::spawn(keep_gate(Arc::clone(&app)));
     let connecting = tokio::spawn(connect_in_time(Arc::clone(&app), settings.clone(), observer));
     tracing::info!(
         address = ?public.listener.local_addr().ok(),
@@ -116,7 +120,13 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
     server::serve(public, operations, Arc::clone(&app), pace, server::signal()).await;
     if let Some(services) = app.services() {
         // So that the sweepers of others find nothing to do.
-        let _ = tokio::time::timeout(LAST_SETTLEMENT, services.orders.settle_finished()).await;
+        let settled = async {
+            services.orders.settle_finished().await;
+            services.changes.flush().await
+        };
+        if let Ok(Err(error)) = tokio::time::timeout(LAST_SETTLEMENT, settled).await {
+            tracing::warn!(%error, "the last changes are not told yet, the sweepers of others do it");
+        }
     }
     connecting.abort();
     keeping.abort();
@@ -139,7 +149,12 @@ async fn connect_in_time(app: Arc<App>, settings: Settings, observer: Observer) 
     let lease = app.limits.request_timeout + LEASE_SLACK;
     let orders = app.services().map(|services| {
         let orders = &services.orders;
-        (sweep::Sweeper::start(orders.clone(), lease, observer.sweeps()), Settler::start(orders.clone()))
+        let changes = services.changes.clone();
+        let told = (changes.start(), changes::sweep::Sweeper::start(changes, lease));
+        let webhooks = settings.webhooks().unwrap_or_default();
+        let webhooks = Webhooks::start(&webhooks, &services.changes, &app.metrics.webhooks);
+        let told = (told, webhooks);
+        (sweep::Sweeper::start(orders.clone(), lease, observer.sweeps()), Settler::start(orders.clone()), told)
     });
     tracing::info!("connected to Cassandra, the schema is there");
     backfill.finish().await;
@@ -147,10 +162,12 @@ async fn connect_in_time(app: Arc<App>, settings: Settings, observer: Observer) 
     drop((sweepers, orders));
 }
 
-/// Keeps the keys that signed tokens are checked by.
-async fn keep_keys(app: Arc<App>) {
-    if let Gate::Oidc(oidc) = &app.gate {
-        oidc.keep().await;
+/// Keeps what tokens are checked by: the keys of an issuer, or the tokens themselves.
+async fn keep_gate(app: Arc<App>) {
+    match &app.gate {
+        Gate::Off => {}
+        Gate::Tokens(tokens) => tokens.keep(&app.metrics.tokens_stale).await,
+        Gate::Oidc(oidc) => oidc.keep().await,
     }
 }
 
@@ -246,6 +263,9 @@ pub async fn seed(settings: &Settings, args: &SeedArgs) -> Result<(), RunError> 
     let (services, _sweepers) = services_of_a_command(settings).await?;
     let plan = Plan { seed: args.seed, products: args.products, users: args.users };
     let sown = seed::sow(&services, &plan).await.map_err(|error| RunError::Seed(error.to_string()))?;
+    if let Err(error) = services.changes.flush().await {
+        tracing::warn!(%error, "what was sown is not all in the feed yet, the store's sweepers do it");
+    }
     tracing::info!(
         products = sown.products,
         stocks = sown.stocks,
@@ -345,6 +365,8 @@ fn usage(settings: &Settings) -> Usage {
         statement_timeout: settings.statement_timeout(),
         conditional_timeout: settings.statement_timeout().max(settings.request_timeout() / 2),
         lease: settings.request_timeout() + LEASE_SLACK,
+        changes_kept: settings.changes_kept(),
+        audit_kept: settings.audit_kept(),
     }
 }
 

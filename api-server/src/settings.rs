@@ -11,8 +11,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use thiserror::Error;
 
 use crate::admission::Bounds;
+use crate::admission::rate::Quota;
 use crate::auth::tokens::TokensError;
 use crate::models::Level;
+use crate::webhooks::{self, Webhook, WebhooksError};
 
 pub use access::{Access, Auth, SigningAlgorithm};
 
@@ -163,6 +165,24 @@ pub struct Settings {
     /// A stock of fewer units counts as low in the metrics
     #[arg(long, env = "STORE_LOW_STOCK", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000_000), global = true)]
     pub low_stock: u32,
+    /// Requests that one principal may send to this process in a window; 0: as many as they like
+    #[arg(long, env = "STORE_RATE_LIMIT", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=10_000_000), global = true)]
+    pub rate_limit: u32,
+    /// Seconds of such a window
+    #[arg(long, env = "STORE_RATE_WINDOW_SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400), global = true)]
+    pub rate_window_seconds: u32,
+    /// Days that changes stay in the feed
+    #[arg(long, env = "STORE_CHANGES_DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=365), global = true)]
+    pub changes_days: u32,
+    /// Days that lines of the audit trail are kept
+    #[arg(long, env = "STORE_AUDIT_DAYS", default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..=7300), global = true)]
+    pub audit_days: u32,
+    /// Addresses that events are sent to, as a JSON list of name, url, events and allow_http
+    #[arg(long, env = "STORE_WEBHOOKS", value_name = "JSON", global = true)]
+    pub webhooks: Option<String>,
+    /// Directory with a key for each of them, in a file of its name
+    #[arg(long, env = "STORE_WEBHOOK_KEYS_DIRECTORY", global = true)]
+    pub webhook_keys_directory: Option<PathBuf>,
     /// Secret that signs cursors, by environment only
     #[arg(skip)]
     pub cursor_key: Option<Secret>,
@@ -238,6 +258,8 @@ pub enum SettingsError {
     ShortKey,
     #[error(transparent)]
     Tokens(#[from] TokensError),
+    #[error(transparent)]
+    Webhooks(#[from] WebhooksError),
     #[error(
         "STORE_AUTH is off and {address} is no loopback address, so whoever reaches it could do everything: set STORE_AUTH to \
          tokens or oidc, or STORE_LISTEN_ADDRESS to 127.0.0.1, or allow it by STORE_ALLOW_OPEN=true"
@@ -294,11 +316,35 @@ impl Settings {
         Bounds { working, calm: CALM, waiting, patience, turn }
     }
 
+    /// What one principal may send.
+    pub fn quota(&self) -> Option<Quota> {
+        let window = Duration::from_secs(self.rate_window_seconds.into());
+        (self.rate_limit > 0).then_some(Quota { requests: self.rate_limit, window })
+    }
+
     /// Connections open at once: as many as the memory that the container may have holds together with everything else.
     pub fn max_connections(&self) -> usize {
         let given = self.max_connections.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
         let told = || MEMORY_LIMITS.iter().find_map(|path| std::fs::read_to_string(path).ok());
         given.unwrap_or_else(|| connections_within(told().as_deref()))
+    }
+
+    /// How long changes stay in the feed.
+    pub fn changes_kept(&self) -> Duration {
+        Duration::from_secs(u64::from(self.changes_days) * 86_400)
+    }
+
+    /// How long lines of the audit trail are kept.
+    pub fn audit_kept(&self) -> Duration {
+        Duration::from_secs(u64::from(self.audit_days) * 86_400)
+    }
+
+    /// Addresses that events are sent to, each of which has a key.
+    pub fn webhooks(&self) -> Result<Vec<Webhook>, SettingsError> {
+        match self.webhooks.as_deref().filter(|text| !text.is_empty()) {
+            Some(text) => Ok(webhooks::read(text, self.webhook_keys_directory.as_deref())?),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Deadline of a request.

@@ -2,6 +2,7 @@
 
 #![deny(clippy::disallowed_methods)]
 
+pub mod change;
 pub mod cluster;
 pub mod csv;
 mod fields;

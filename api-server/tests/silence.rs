@@ -85,11 +85,13 @@ async fn open(ring: &LocalRing, credentials: Option<(String, String)>) -> Shop {
         statement_timeout: STATEMENT,
         conditional_timeout: REQUEST / 2,
         lease: REQUEST + LEASE_SLACK,
+        changes_kept: Duration::from_secs(3600),
+        audit_kept: Duration::from_secs(3600),
     };
     let metrics = Metrics::new(10).unwrap();
     let observer = Observer::register(metrics.catalogue()).unwrap();
     let (daos, sweepers) = cassandra::daos(connected, &usage, &observer).await.unwrap();
-    let limits = Limits { request_timeout: REQUEST, bounds: BOUNDS };
+    let limits = Limits { request_timeout: REQUEST, bounds: BOUNDS, quota: None };
     let cursors = CursorKey::new(b"0123456789abcdef");
     let app = App::new(limits, Level::LocalQuorum, Some("dc1".into()), cursors, metrics, Gate::Off);
     app.connect(daos);

@@ -157,6 +157,12 @@ pub const ANNOTATION_KEY: &str = "annotations must have keys such as nginx.ingre
 pub const CA_CONFIG_MAP: &str =
     "spec.api.caConfigMapName must be the name of a ConfigMap: lower-case letters, digits, - and ., such as company-ca";
 pub const PROXY_URL: &str = "spec.api.proxy.url must be http:// or https:// with host and port and without a password, such as http://proxy.example.com:3128";
+pub const WEBHOOK_NAME: &str =
+    "spec.api.webhooks[].name must be 1 to 63 small letters, digits and hyphens, such as erp";
+pub const WEBHOOK_URL: &str = "spec.api.webhooks[].url must be an address such as https://erp.example.com/events";
+pub const WEBHOOK_IN_CLEAR: &str = "spec.api.webhooks[].url begins with http://, by which whoever is on the way could read the events: give an https:// address, or set allowHttp to true";
+pub const WEBHOOK_SECRET: &str =
+    "spec.api.webhooks[].secretName must be the name of a Secret: lower-case letters, digits, - and ., such as erp-key";
 pub const LABEL_KEY: &str = "labels must have keys such as example.com/team: a name of at most 63 letters, digits, '-', '_' and '.', with a DNS name and one slash before it or without; correct the key";
 pub const LABEL_VALUE: &str = "labels must have values of at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends; correct the value";
 pub const TOLERATION_KEY: &str = "tolerations[] without a key must have operator Exists: name the key of the taint, or write operator: Exists to tolerate all";

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::validate::{Violations, is_label_value, is_object_name, is_qualified};
-use crate::{StoreClusterSpec, TaintEffect, TolerationOperator, TolerationSpec, messages};
+use crate::{StoreClusterSpec, TaintEffect, TolerationOperator, TolerationSpec, WebhookSpec, messages};
 
 /// Checks what the API trusts and asks by, and the pods of nodes and API.
 pub(crate) fn check(found: &mut Violations, spec: &StoreClusterSpec) {
@@ -17,6 +17,7 @@ pub(crate) fn check(found: &mut Violations, spec: &StoreClusterSpec) {
         found.unless(is_url && proxy.url.len() <= 512, "spec.api.proxy.url", messages::PROXY_URL);
         found.count(proxy.except.len(), 0..=32, "spec.api.proxy.except");
     }
+    check_webhooks(found, &spec.api.webhooks);
     let (nodes, api) = (&spec.cassandra, &spec.api);
     for (of, selector, tolerations, class, labels, annotations) in [
         (
@@ -45,6 +46,25 @@ pub(crate) fn check(found: &mut Violations, spec: &StoreClusterSpec) {
         }
         let named = class.as_ref().is_none_or(|name| (1..=253).contains(&name.len()) && is_object_name(name));
         found.unless(named, &format!("{of}.priorityClassName"), messages::PRIORITY_CLASS);
+    }
+}
+
+fn check_webhooks(found: &mut Violations, webhooks: &[WebhookSpec]) {
+    found.count(webhooks.len(), 0..=16, "spec.api.webhooks");
+    found.unique(webhooks.iter().map(|webhook| webhook.name.as_str()), "spec.api.webhooks");
+    for (index, webhook) in webhooks.iter().enumerate() {
+        let field = format!("spec.api.webhooks[{index}]");
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let named = (1..=63).contains(&webhook.name.len()) && webhook.name.bytes().all(fits);
+        found.unless(named, &format!("{field}.name"), messages::WEBHOOK_NAME);
+        let url = &webhook.url;
+        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        let is_url = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains([' ', '\n']));
+        found.unless(is_url && url.len() <= 512, &format!("{field}.url"), messages::WEBHOOK_URL);
+        found.unless(webhook.allow_http || !url.starts_with("http:"), &field, messages::WEBHOOK_IN_CLEAR);
+        found.count(webhook.events.len(), 1..=16, &format!("{field}.events"));
+        let secret = (1..=253).contains(&webhook.secret_name.len()) && is_object_name(&webhook.secret_name);
+        found.unless(secret, &format!("{field}.secretName"), messages::WEBHOOK_SECRET);
     }
 }
 

@@ -307,6 +307,9 @@ pub struct ApiSpec {
     #[schemars(range(min = 0, max = 8))]
     #[serde(default, skip_serializing_if = "is_zero")]
     pub trusted_hops: i32,
+    /// How many requests each principal (whoever a token names) may send. Default: as many as they like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimitSpec>,
     /// Whether the console is served at `/console`: a page over the API that may do what its viewer's token may.
     /// Default: true.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
@@ -321,6 +324,11 @@ pub struct ApiSpec {
     /// Proxy by which the API reaches an issuer of tokens or a collector. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<ProxySpec>,
+    /// Addresses that events of the shop are sent to, signed as Standard Webhooks says. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub webhooks: Vec<WebhookSpec>,
     /// Where the API's traces go. Default: where the operator's go, if it was installed with a collector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracing: Option<TracingSpec>,
@@ -350,6 +358,19 @@ pub struct ApiSpec {
     pub pod_annotations: BTreeMap<String, String>,
 }
 
+/// Requests of one principal. Each pod of the API counts those that it answers.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RateLimitSpec {
+    /// Requests in a window.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub requests: i32,
+    /// Seconds of the window; what was used comes back bit by bit. Default: 60.
+    #[schemars(range(min = 1, max = 86_400))]
+    #[serde(default = "default_rate_window")]
+    pub window_seconds: i32,
+}
+
 /// A proxy for what the API asks of others. Cassandra is never asked by it.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -365,13 +386,53 @@ pub struct ProxySpec {
     pub except: Vec<String>,
 }
 
+/// An address that events of the shop are sent to.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = Rule::new("self.allowHttp || !self.url.startsWith('http:')").message(messages::WEBHOOK_IN_CLEAR))]
+pub struct WebhookSpec {
+    /// Name of the webhook, in logs and metrics. Another name begins at the end of the feed.
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9-]+$')").message(messages::WEBHOOK_NAME))]
+    pub name: String,
+    /// Where the events are sent to. Redirects are not followed.
+    #[schemars(length(min = 1, max = 512))]
+    #[x_kube(validation = Rule::new("self.matches('^https?://[^ ]+$')").message(messages::WEBHOOK_URL))]
+    pub url: String,
+    /// Which events: stock.low, order.confirmed, order.paid, order.cancelled.
+    #[schemars(length(min = 1, max = 16))]
+    pub events: Vec<WebhookEvent>,
+    /// Secret of this namespace whose key `key` has what messages are signed by: whsec_ and the base64 of 24 to 64
+    /// bytes; while it changes two lines, of which both sign. It is read anew for each message.
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new(messages::object_name_rule()).message(messages::WEBHOOK_SECRET))]
+    pub secret_name: String,
+    /// Lets the address begin with http://: whoever is on the way could read the events. Default: false.
+    #[serde(default)]
+    pub allow_http: bool,
+}
+
+/// Something that happens in a shop.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookEvent {
+    #[serde(rename = "stock.low")]
+    StockLow,
+    #[serde(rename = "order.confirmed")]
+    OrderConfirmed,
+    #[serde(rename = "order.paid")]
+    OrderPaid,
+    #[serde(rename = "order.cancelled")]
+    OrderCancelled,
+}
+
 /// How requests to the API tell who sends them.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[x_kube(validation = Rule::new("(self.mode == 'Oidc') == has(self.oidc)").message(messages::AUTH_OIDC))]
 pub struct AuthSpec {
-    /// Tokens: one secret token for each role, made once, in the Secret NAME-api-tokens under the keys
-    /// seller, director, supplier and admin. Oidc: signed tokens of an OpenID Connect issuer, one of
+    /// Tokens: secret tokens in the Secret NAME-api-tokens. One is made for each of the keys seller, director, supplier and
+    /// admin, once; more keys ROLE.NAME (also of the roles payment and auditor) are yours, a token a line, and are good a minute
+    /// after they are written. Oidc: signed tokens of an OpenID Connect issuer, one of
     /// whose claims tells the role. Open: none, everybody may do everything. Default: Tokens.
     #[serde(default)]
     pub mode: AuthMode,
@@ -412,8 +473,8 @@ pub struct OidcSpec {
     #[schemars(length(min = 2, max = 256))]
     #[x_kube(validation = Rule::new("self.matches('^(/([^/~]|~[01])*)+$')").message(messages::OIDC_ROLE_CLAIM))]
     pub role_claim: Option<String>,
-    /// Values of that claim and the role that each stands for: seller, director, supplier or admin. With any here
-    /// only these count; a token with several has the role that may do most. Default: each role's own name.
+    /// Values of that claim and the role that each stands for: seller, director, supplier, admin, payment or auditor. With any here
+    /// only these count; of several the first counts of admin, seller, director, payment, auditor and supplier. Default: each role's own name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "role_values_schema")]
     #[x_kube(validation = Rule::new("self.all(v, size(v) >= 1 && size(v) <= 256)").message(messages::OIDC_ROLE_VALUE))]
@@ -536,6 +597,8 @@ pub enum ApiRole {
     Director,
     Supplier,
     Admin,
+    Payment,
+    Auditor,
 }
 
 /// An algorithm by which an issuer signs.
@@ -655,12 +718,16 @@ fn default_keyspaces() -> Vec<KeyspaceSpec> {
     vec![KeyspaceSpec { name: "store_manager".into(), replication_factor: 1 }]
 }
 
+fn default_rate_window() -> i32 {
+    60
+}
+
 /// At most 64 values, each with its role.
 fn role_values_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "type": "object",
         "maxProperties": 64,
-        "additionalProperties": { "type": "string", "enum": ["seller", "director", "supplier", "admin"] },
+        "additionalProperties": { "type": "string", "enum": ["seller", "director", "supplier", "admin", "payment", "auditor"] },
     })
 }
 
@@ -755,9 +822,11 @@ impl Default for ApiSpec {
             ingress: None,
             gateway: None,
             trusted_hops: 0,
+            rate_limit: None,
             console: yes(),
             ca_config_map_name: None,
             proxy: None,
+            webhooks: Vec::new(),
             tracing: None,
             node_selector: BTreeMap::new(),
             tolerations: Vec::new(),

@@ -86,7 +86,7 @@ impl Violations {
         self.unless(range.contains(&number), field, &message);
     }
 
-    fn unique<'a>(&mut self, names: impl Iterator<Item = &'a str>, field: &str) {
+    pub(crate) fn unique<'a>(&mut self, names: impl Iterator<Item = &'a str>, field: &str) {
         let mut seen = BTreeSet::new();
         for (index, name) in names.enumerate() {
             let field = format!("{field}[{index}]");
@@ -206,6 +206,10 @@ fn check_api(found: &mut Violations, spec: &StoreClusterSpec) {
     let api = &spec.api;
     found.within(api.replicas, 0..=100, "spec.api.replicas");
     found.within(api.trusted_hops, 0..=8, "spec.api.trustedHops");
+    if let Some(limit) = &api.rate_limit {
+        found.within(limit.requests, 1..=10_000_000, "spec.api.rateLimit.requests");
+        found.within(limit.window_seconds, 1..=86_400, "spec.api.rateLimit.windowSeconds");
+    }
     if let Some(image) = &api.image {
         check_image(found, image, "spec.api.image");
     }

@@ -1,6 +1,52 @@
 // Made from api-server/openapi.json by `make generate`.
 
 export interface paths {
+    "/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the audit trail
+         * @description Who has changed what on one day, by UTC: the last change first. A line is written some tenths of a second after its
+         *     change; one without a principal was completed after a crash, or stands for a time when nobody had to say who they are.
+         */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the feed of changes
+         * @description What has changed of products, stocks and orders after a position, oldest first. Each version of an object comes at least
+         *     once, and never first before the version below it; the versions of a stock have no gaps. Without `after` the answer is the end of the feed, where a reader begins that has read all
+         *     else. With it the answer comes as soon as there is a change, or after `wait` seconds without one. `next` is where to go on.
+         *
+         *     With `Accept: text/event-stream` the same comes as server-sent events, one a change, named by its kind; their ids are
+         *     positions, and `Last-Event-ID` goes on after one.
+         */
+        get: operations["listChanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cluster/consistency": {
         parameters: {
             query?: never;
@@ -27,6 +73,30 @@ export interface paths {
         };
         /** Keyspaces and how they are replicated */
         get: operations["listKeyspaces"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cluster/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Watch the nodes of the ring
+         * @description The nodes as the process that answers sees them. With `after`, the `id` of the answer before, it comes as soon as
+         *     anything of them is another, or after `wait` seconds.
+         *
+         *     With `Accept: text/event-stream` the same comes as server-sent events named `nodes`; `Last-Event-ID` leaves out what the
+         *     viewer has.
+         */
+        get: operations["watchNodes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -161,6 +231,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/operations/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what became of a request
+         * @description Of one that was sent under an `Idempotency-Key` in the last day: so that an answer that was lost, or 504, is not the end.
+         *     What is told is settled: the database is read at SERIAL. Keys are those of whoever sends them; admins and auditors may
+         *     name somebody else.
+         */
+        get: operations["getOperation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/orders": {
         parameters: {
             query?: never;
@@ -176,7 +268,7 @@ export interface paths {
         get: operations["listOrders"];
         /**
          * Change an order that is named in the body
-         * @description As payment services do. 404 for an unknown order; never creates one. No payment is lost: see there.
+         * @description As payment services do; who has that role can tell of payments alone. 404 for an unknown order; never creates one. No payment is lost: see there.
          */
         put: operations["payOrder"];
         /**
@@ -634,6 +726,68 @@ export interface components {
              */
             path: string;
         };
+        /** @enum {string} */
+        AuditKind: "product" | "stock" | "order" | "user";
+        /** @description A line of the audit trail. */
+        AuditLine: {
+            at: string;
+            /** Format: uuid */
+            id: string;
+            kind: components["schemas"]["AuditKind"];
+            /** Format: uuid */
+            object_id: string;
+            /** @description Who did it: the subject of a token, or its name. */
+            principal?: string | null;
+            request_id?: string | null;
+            /**
+             * Format: int64
+             * @description The version after it.
+             */
+            version: number;
+            what: string;
+        };
+        /** @description One version of something. */
+        Change: {
+            /** @description When the version was made. */
+            at: string;
+            /**
+             * Format: int64
+             * @description Of a stock: units that came, or went.
+             */
+            delta?: number;
+            /**
+             * Format: uuid
+             * @description Of the product, or the order; a stock has that of its product.
+             */
+            id: string;
+            kind: components["schemas"]["ChangeKind"];
+            /**
+             * Format: int64
+             * @description Of a stock: units after it.
+             */
+            quantity?: number;
+            /** Format: int64 */
+            version: number;
+            /**
+             * @description `created`, `changed`, `archived`, `restored` or `removed` of a product, the kind of movement of a stock, the status of
+             *     an order. `changed` of an order stands for a version of which only that is known.
+             */
+            what: string;
+        };
+        /** @enum {string} */
+        ChangeKind: "product" | "stock" | "order";
+        /** @description Changes, and where to go on. */
+        Changes: {
+            changes: components["schemas"]["Change"][];
+            /** @description The position after them. */
+            next: string;
+        };
+        /** @description The nodes, and what they are known by. */
+        ClusterLive: {
+            /** @description Another one as soon as anything of the nodes is. */
+            id: string;
+            nodes: components["schemas"]["ClusterNode"][];
+        };
         /** @description A node of the ring. */
         ClusterNode: {
             address: string;
@@ -824,6 +978,11 @@ export interface components {
             /** Format: date-time */
             at: string;
             /**
+             * @description Who asked for it; null where nobody said who they are, and for what the store did by itself.
+             * @example seller.till-1
+             */
+            by: string | null;
+            /**
              * Format: int64
              * @description Units that came (or went, below 0).
              */
@@ -943,6 +1102,16 @@ export interface components {
          * @enum {string}
          */
         NodeState: "UP" | "DOWN";
+        /** @description What was sent under a key in the last day */
+        Operation: {
+            /**
+             * @description The key.
+             * @example 7d5c2f0e
+             */
+            key: string;
+            /** @description One for each kind of request that it was sent with. */
+            requests: components["schemas"]["SentRequest"][];
+        };
         /** @description An order as it is answered. */
         Order: {
             /** Format: date-time */
@@ -969,6 +1138,12 @@ export interface components {
              * @example 21
              */
             total: number;
+            /**
+             * Format: double
+             * @description The same.
+             * @example 21
+             */
+            total_amount: number;
             /** Format: date-time */
             updated_at: string;
             /** Format: uuid */
@@ -1022,6 +1197,11 @@ export interface components {
              * @description When it was told first; null where it was told to a program that did not note it.
              */
             at: string | null;
+            /**
+             * @description Who told of it first; null where nobody said who they are.
+             * @example payment.card
+             */
+            by: string | null;
             payment_id: string;
         };
         /** @description The same with the order named in the body. */
@@ -1181,6 +1361,37 @@ export interface components {
              */
             quantity_sold: number;
         };
+        /** @description A request under the key */
+        SentRequest: {
+            /**
+             * @description What follows from that.
+             * @example it was done
+             */
+            detail: string;
+            /** @description Why it was refused, as its answer said. */
+            errors?: components["schemas"]["ProblemError"][];
+            /**
+             * @description Version that it made, in quotes, where that is known.
+             * @example "1"
+             */
+            etag?: string;
+            /**
+             * @description Path of what it made, where it was done.
+             * @example /orders/0190a0a0-0000-7000-8000-000000000000
+             */
+            location?: string;
+            /**
+             * @description Method and path.
+             * @example POST /orders
+             */
+            request: string;
+            state: components["schemas"]["SentRequestState"];
+        };
+        /**
+         * @description What became of a request
+         * @enum {string}
+         */
+        SentRequestState: "done" | "refused" | "under_way" | "not_done" | "unknown";
         /** @description A row of the report on users. */
         Spender: {
             /**
@@ -1267,6 +1478,11 @@ export interface components {
             /** @description What this role may send. */
             may: components["schemas"]["Allowed"][];
             /**
+             * @description Who it is: the subject of a signed token, or the name of a secret one; `null` where the API asks for none.
+             * @example seller.till-1
+             */
+            principal?: string | null;
+            /**
              * @description Role of the token; `null` where the API asks for none, and everybody may do everything.
              * @example seller
              */
@@ -1315,6 +1531,26 @@ export interface components {
                  *       "status": 403,
                  *       "title": "Forbidden",
                  *       "type": "urn:store-manager:problem:forbidden"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description What follows the position is no longer kept: read anew, and go on from the end of the feed */
+        Gone: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "detail": "changes after this position are no longer kept: read what you need anew, and go on from GET /changes without after",
+                 *       "error": "changes after this position are no longer kept: read what you need anew, and go on from GET /changes without after",
+                 *       "errors": [],
+                 *       "request_id": "8c1f0b6de2a7453d0000000000000011",
+                 *       "status": 410,
+                 *       "title": "Gone",
+                 *       "type": "urn:store-manager:problem:position_expired"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -1504,6 +1740,26 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description Whoever sent it has sent as many as they may (`RateLimit-Policy`); again after `Retry-After` */
+        TooManyRequests: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "detail": "you have sent as many requests as you may, the next is taken after 1 s",
+                 *       "error": "you have sent as many requests as you may, the next is taken after 1 s",
+                 *       "errors": [],
+                 *       "request_id": "8c1f0b6de2a7453d0000000000000011",
+                 *       "status": 429,
+                 *       "title": "Too Many Requests",
+                 *       "type": "urn:store-manager:problem:rate_limited"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description There is no token, or it is not valid here; `WWW-Authenticate` says which */
         Unauthorized: {
             headers: {
@@ -1546,7 +1802,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The outcome could not be learnt in time; read before trying again */
+        /** @description The outcome could not be learnt in time; ask `/operations/{key}` where it was sent under a key, else read before trying again */
         UnknownOutcome: {
             headers: {
                 [name: string]: unknown;
@@ -1614,6 +1870,118 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listAudit: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The day, by UTC; today unless given
+                 * @example 2026-11-22
+                 */
+                day?: string;
+                /** @description Who did it, as the lines tell it */
+                principal?: string;
+                /** @description Id of what was changed; that of a stock is its product's */
+                object?: string;
+                /** @description Lines of the page, 50 by default */
+                limit?: number;
+                /** @description Where the page before ended, from its Link */
+                cursor?: string;
+            };
+            header?: {
+                /** @description Consistency level of this read; LOCAL_QUORUM unless configured otherwise. */
+                "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
+                /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
+                "Cassandra-Trace"?: boolean;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Lines, the last change first; `Link` leads to the next page, a page may be empty */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "at": "2026-11-22T17:38:36.000Z",
+                     *         "id": "0190a0a0-0000-7000-8000-000000000005",
+                     *         "kind": "stock",
+                     *         "object_id": "0190a0a0-0000-7000-8000-000000000001",
+                     *         "principal": "ana",
+                     *         "request_id": "8c1f0b6de2a7453d0000000000000011",
+                     *         "version": 2,
+                     *         "what": "adjustment"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["AuditLine"][];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listChanges: {
+        parameters: {
+            query?: {
+                /** @description A position of this feed: `next`, or the id of an event */
+                after?: string;
+                /**
+                 * @description Which changes, a comma list; all unless given
+                 * @example stock,order
+                 */
+                kinds?: string;
+                /** @description Seconds to wait for a change, 20 by default */
+                wait?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Changes, or none */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "changes": [
+                     *         {
+                     *           "at": "2026-11-22T17:38:36.000Z",
+                     *           "delta": -2,
+                     *           "id": "0190a0a0-0000-7000-8000-000000000001",
+                     *           "kind": "stock",
+                     *           "quantity": 23,
+                     *           "version": 2,
+                     *           "what": "order"
+                     *         }
+                     *       ],
+                     *       "next": "4711-0"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Changes"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            410: components["responses"]["Gone"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getConsistency: {
         parameters: {
             query?: never;
@@ -1657,6 +2025,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -1702,6 +2071,58 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    watchNodes: {
+        parameters: {
+            query?: {
+                /** @description The `id` that the viewer has */
+                after?: string;
+                /** @description Seconds to wait for a change, 20 by default */
+                wait?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The nodes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5f2c8a305a4e4c7e9d631c64",
+                     *       "nodes": [
+                     *         {
+                     *           "address": "10.0.0.1",
+                     *           "datacenter": "dc1",
+                     *           "host_id": "7b9cf3a0-32b7-4c7b-8d7e-9a42f3a1d0c4",
+                     *           "port": 9042,
+                     *           "rack": "a",
+                     *           "release_version": "5.0.9",
+                     *           "schema_version": null,
+                     *           "state": "UP",
+                     *           "tokens": [
+                     *             "-4611686018427387904"
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ClusterLive"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -1744,6 +2165,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -1802,6 +2224,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -1846,6 +2269,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -1972,6 +2396,7 @@ export interface operations {
                 };
             };
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -1998,6 +2423,78 @@ export interface operations {
                     "application/json": Record<string, never>;
                 };
             };
+        };
+    };
+    getOperation: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Whose key it is, as `/whoami` names them; only for admins and auditors
+                 * @example seller.till-1
+                 */
+                principal?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The key, percent-encoded
+                 * @example 7d5c2f0e
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was sent; while it may be running with `Retry-After` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "key": "7d5c2f0e",
+                     *       "requests": [
+                     *         {
+                     *           "detail": "it was done",
+                     *           "etag": "\"1\"",
+                     *           "location": "/orders/0190a0a0-0000-7000-8000-000000000003",
+                     *           "request": "POST /orders",
+                     *           "state": "done"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description Nothing was begun under this key in the last day: send the request */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "no such product",
+                     *       "error": "no such product",
+                     *       "errors": [],
+                     *       "request_id": "8c1f0b6de2a7453d0000000000000011",
+                     *       "status": 404,
+                     *       "title": "Not Found",
+                     *       "type": "urn:store-manager:problem:not_found"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
     listOrders: {
@@ -2057,6 +2554,7 @@ export interface operations {
                      *         "payment_id": null,
                      *         "status": "confirmed",
                      *         "total": 21,
+                     *         "total_amount": 21,
                      *         "updated_at": "2026-11-22T17:38:36.000Z",
                      *         "user_id": "0190a0a0-0000-7000-8000-000000000002",
                      *         "version": 2
@@ -2070,6 +2568,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2138,12 +2637,14 @@ export interface operations {
                      *         {
                      *           "amount": 21,
                      *           "at": "2026-11-22T17:38:36.000Z",
+                     *           "by": "payment.card",
                      *           "payment_id": "P-77"
                      *         }
                      *       ],
                      *       "refund_due": false,
                      *       "status": "paid",
                      *       "total": 21,
+                     *       "total_amount": 21,
                      *       "updated_at": "2026-11-22T17:38:36.000Z",
                      *       "user_id": "0190a0a0-0000-7000-8000-000000000002",
                      *       "version": 3
@@ -2163,6 +2664,7 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["RuleBroken"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
             504: components["responses"]["UnknownOutcome"];
         };
@@ -2234,6 +2736,7 @@ export interface operations {
                      *       "refund_due": false,
                      *       "status": "confirmed",
                      *       "total": 21,
+                     *       "total_amount": 21,
                      *       "updated_at": "2026-11-22T17:38:36.000Z",
                      *       "user_id": "0190a0a0-0000-7000-8000-000000000002",
                      *       "version": 2
@@ -2270,6 +2773,7 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["RuleBroken"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
             504: components["responses"]["UnknownOutcome"];
         };
@@ -2323,6 +2827,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
             422: components["responses"]["RuleBroken"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2375,6 +2880,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
             422: components["responses"]["RuleBroken"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2435,6 +2941,7 @@ export interface operations {
                      *       "refund_due": false,
                      *       "status": "confirmed",
                      *       "total": 21,
+                     *       "total_amount": 21,
                      *       "updated_at": "2026-11-22T17:38:36.000Z",
                      *       "user_id": "0190a0a0-0000-7000-8000-000000000002",
                      *       "version": 2
@@ -2456,6 +2963,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             412: components["responses"]["VersionMoved"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2511,6 +3019,7 @@ export interface operations {
             406: components["responses"]["NotAcceptable"];
             409: components["responses"]["OrderConflict"];
             412: components["responses"]["VersionMoved"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
             504: components["responses"]["UnknownOutcome"];
         };
@@ -2589,12 +3098,14 @@ export interface operations {
                      *         {
                      *           "amount": 21,
                      *           "at": "2026-11-22T17:38:36.000Z",
+                     *           "by": "payment.card",
                      *           "payment_id": "P-77"
                      *         }
                      *       ],
                      *       "refund_due": false,
                      *       "status": "paid",
                      *       "total": 21,
+                     *       "total_amount": 21,
                      *       "updated_at": "2026-11-22T17:38:36.000Z",
                      *       "user_id": "0190a0a0-0000-7000-8000-000000000002",
                      *       "version": 3
@@ -2614,6 +3125,7 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["RuleBroken"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
             504: components["responses"]["UnknownOutcome"];
         };
@@ -2680,6 +3192,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -2780,6 +3293,7 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["RuleBroken"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
             504: components["responses"]["UnknownOutcome"];
         };
@@ -2822,6 +3336,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3015,6 +3530,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["TooManyRequests"];
             /** @description The database took no more; `report` tells what was done */
             503: {
                 headers: {
@@ -3109,6 +3625,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             412: components["responses"]["VersionMoved"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3192,6 +3709,7 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["RuleBroken"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
             504: components["responses"]["UnknownOutcome"];
         };
@@ -3239,6 +3757,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             412: components["responses"]["VersionMoved"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
             504: components["responses"]["UnknownOutcome"];
         };
@@ -3325,6 +3844,7 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["RuleBroken"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
             504: components["responses"]["UnknownOutcome"];
         };
@@ -3373,6 +3893,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3472,6 +3993,7 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["RuleBroken"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
             504: components["responses"]["UnknownOutcome"];
         };
@@ -3514,6 +4036,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3635,6 +4158,7 @@ export interface operations {
             408: components["responses"]["SlowBody"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3831,6 +4355,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["TooManyRequests"];
             /** @description The database took no more; `report` tells what was done */
             503: {
                 headers: {
@@ -3901,6 +4426,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -3967,6 +4493,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             412: components["responses"]["VersionMoved"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4071,6 +4598,7 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["RuleBroken"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
             504: components["responses"]["UnknownOutcome"];
         };
@@ -4109,6 +4637,7 @@ export interface operations {
                      * @example [
                      *       {
                      *         "at": "2026-11-22T17:38:36.000Z",
+                     *         "by": "seller.till-1",
                      *         "delta": -2,
                      *         "id": "5f2c8a30-5a4e-4c7e-9d63-1c64c5f4b0a7",
                      *         "kind": "adjustment",
@@ -4127,6 +4656,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4180,6 +4710,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4273,6 +4804,7 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["RuleBroken"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
             504: components["responses"]["UnknownOutcome"];
         };
@@ -4342,6 +4874,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             406: components["responses"]["NotAcceptable"];
             412: components["responses"]["VersionMoved"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4388,6 +4921,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             412: components["responses"]["VersionMoved"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
             504: components["responses"]["UnknownOutcome"];
         };
@@ -4470,6 +5004,7 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["RuleBroken"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
             504: components["responses"]["UnknownOutcome"];
         };
@@ -4500,6 +5035,7 @@ export interface operations {
                      *           "path": "/products"
                      *         }
                      *       ],
+                     *       "principal": "seller.till-1",
                      *       "role": "seller"
                      *     }
                      */
@@ -4510,6 +5046,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
     };

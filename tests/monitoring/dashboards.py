@@ -20,7 +20,7 @@ STATUS = f'{CLUSTER},namespace="$namespace",name="$store"'
 ELECTION = f'leader_election_master_status{{{CLUSTER},name="store-operator"}}'
 OURS = f'{CLUSTER},controller="storecluster"'
 QUEUE = f'{CLUSTER},name="storecluster"'
-PEOPLE = 'http_route!~"/(health|health-check|livez|readyz|metrics)"'
+PEOPLE = 'http_route!~"/(health|health-check|livez|readyz|metrics|changes|cluster/live)"'
 
 
 def series(title, unit, *queries, description="", wide=12, stacked=False):

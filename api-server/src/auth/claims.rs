@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use thiserror::Error as ThisError;
 
 use super::refused::Refused;
-use super::roles::Role;
+use super::roles::{NAMES, Role};
 
 /// Characters of a pointer, and of a value.
 const LONGEST: usize = 256;
@@ -34,8 +34,8 @@ pub enum RoleRuleError {
     )]
     Pointer,
     #[error(
-        "it must be a JSON object of 1 to {MOST_VALUES} values, each with its role (seller, director, supplier or \
-         admin), such as {{\"store-admins\": \"admin\"}}: {0}"
+        "it must be a JSON object of 1 to {MOST_VALUES} values, each with its role ({NAMES}), such \
+         as {{\"store-admins\": \"admin\"}}: {0}"
     )]
     Values(String),
 }
@@ -132,13 +132,28 @@ impl RoleRule {
 
     fn asked(&self) -> String {
         let own_names = self.values == RoleValues::default();
-        let roles = "seller, director, supplier or admin";
         if own_names {
-            format!("let its issuer put {roles} there")
+            format!("let its issuer put {NAMES} there")
         } else {
-            format!("let its issuer put a value there that stands for {roles}")
+            format!("let its issuer put a value there that stands for {NAMES}")
         }
     }
+}
+
+/// Whose token it is: its claim `sub`, which an issuer gives to one person or program for good.
+pub fn subject(claims: &Value) -> Result<&str, Refused> {
+    let Some(found) = claims.get("sub").filter(|found| !found.is_null()) else {
+        let words = "it has no claim sub, which tells whose it is: let its issuer put it there (Keycloak: the client scope \
+                     basic)";
+        return Err(Refused::new("subject_absent", words));
+    };
+    let fits = |text: &&str| {
+        (1..=LONGEST).contains(&text.chars().count()) && !text.chars().any(char::is_control) && text.trim() == *text
+    };
+    found.as_str().filter(fits).ok_or_else(|| {
+        let words = format!("its claim sub is not a text of 1 to {LONGEST} characters without control characters");
+        Refused::new("subject_form", words)
+    })
 }
 
 /// JSON in which no object has a member twice: readers would disagree on which one counts.
@@ -280,6 +295,9 @@ mod tests {
             (vec!["director", "seller", "supplier"], Role::Seller),
             (vec!["admin", "supplier"], Role::Admin),
             (vec!["seller", "x", "admin"], Role::Admin),
+            (vec!["auditor", "payment"], Role::Payment),
+            (vec!["supplier", "auditor"], Role::Auditor),
+            (vec!["payment", "seller"], Role::Seller),
         ] {
             let mut reversed = roles.clone();
             reversed.reverse();
@@ -294,7 +312,7 @@ mod tests {
         let told = words(&rule("/realm_access/roles", ""), json!({"role": "admin"}));
         assert_eq!(
             told,
-            "it has no claim /realm_access/roles; let its issuer put seller, director, supplier or admin there"
+            "it has no claim /realm_access/roles; let its issuer put seller, director, supplier, admin, payment or auditor there"
         );
         let mapped = words(&rule("/groups", r#"{"secret-group": "admin"}"#), json!({"groups": ["other"]}));
         assert!(mapped.contains("/groups") && mapped.contains("stands for seller, director"), "{mapped}");
@@ -319,6 +337,22 @@ mod tests {
             r#"{"x": "admin", "x": "seller"}"#,
         ] {
             assert!(matches!(bad.parse::<RoleValues>(), Err(RoleRuleError::Values(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_that_of_its_subject() {
+        assert_eq!(subject(&json!({"sub": "auth0|5f7c"})), Ok("auth0|5f7c"));
+        for (claims, reason) in [
+            (json!({}), "subject_absent"),
+            (json!({"sub": null}), "subject_absent"),
+            (json!({"sub": 7}), "subject_form"),
+            (json!({"sub": ""}), "subject_form"),
+            (json!({"sub": " ana"}), "subject_form"),
+            (json!({"sub": "a\nb"}), "subject_form"),
+            (json!({"sub": "a".repeat(LONGEST + 1)}), "subject_form"),
+        ] {
+            assert_eq!(subject(&claims).map_err(|refused| refused.reason), Err(reason), "{claims}");
         }
     }
 

@@ -11,14 +11,13 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::Denied;
-use super::claims::{RoleRule, Whole};
+use super::claims::{self, RoleRule, Whole};
 use super::issuer::Source;
 use super::jwks::{Jwks, Keys, State};
 use super::lifetime::Kind;
 use super::refused::Refused;
-use super::roles::Role;
 use super::signatures;
+use super::{Denied, Principal};
 
 /// Clocks of issuer and store may differ by so many seconds.
 const LEEWAY_SECONDS: u32 = 30;
@@ -96,8 +95,8 @@ impl Oidc {
         self.keys.were_had()
     }
 
-    /// The role that a token gives.
-    pub async fn role_of(&self, token: &str) -> Result<Role, Denied> {
+    /// Whose token it is, and the role that it gives.
+    pub async fn principal(&self, token: &str) -> Result<Principal, Denied> {
         let head = self.head(token)?;
         let known = self.keys.current().await?;
         let claims = match self.claims(token, &head, &known) {
@@ -108,7 +107,8 @@ impl Oidc {
                 None => Err(self.unknown_key()),
             },
         };
-        Ok(self.trust.roles.role(&claims?)?)
+        let claims = claims?;
+        Ok(Principal { role: self.trust.roles.role(&claims)?, name: claims::subject(&claims)?.into() })
     }
 
     /// A header that may be believed so far.

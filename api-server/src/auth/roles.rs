@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::route::Route;
 
-/// What a person does in the store.
+/// What a person or a program does in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[repr(usize)]
@@ -24,14 +24,24 @@ pub enum Role {
     Supplier,
     /// Runs the store.
     Admin,
+    /// Tells of payments: a program beside the store.
+    Payment,
+    /// Reads everything and changes nothing.
+    Auditor,
 }
+
+/// Roles there are.
+const COUNT: usize = 6;
 
 impl Role {
     /// Every role, in the order of a row's cells.
-    pub const ALL: [Self; 4] = [Self::Seller, Self::Director, Self::Supplier, Self::Admin];
+    pub const ALL: [Self; COUNT] =
+        [Self::Seller, Self::Director, Self::Supplier, Self::Admin, Self::Payment, Self::Auditor];
 
-    /// The same from the one that may do most to the one that may do least: each may do all that those after it may.
-    pub const BY_RIGHTS: [Self; 4] = [Self::Admin, Self::Seller, Self::Director, Self::Supplier];
+    /// The same in the order in which one of several counts: each stands before all that may do no more than it. Of two that
+    /// each may do what the other may not, the one that changes more stands before the other.
+    pub const BY_RIGHTS: [Self; COUNT] =
+        [Self::Admin, Self::Seller, Self::Director, Self::Payment, Self::Auditor, Self::Supplier];
 
     /// The name, as it stands in tokens, files and the log.
     pub const fn name(self) -> &'static str {
@@ -40,9 +50,14 @@ impl Role {
             Self::Director => "director",
             Self::Supplier => "supplier",
             Self::Admin => "admin",
+            Self::Payment => "payment",
+            Self::Auditor => "auditor",
         }
     }
 }
+
+/// Every role's name, for those who are told what to write.
+pub const NAMES: &str = "seller, director, supplier, admin, payment or auditor";
 
 /// Who may send one method to one route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +65,7 @@ pub enum Who {
     /// Everybody, without a token.
     Anybody,
     /// By role, in the order of [`Role::ALL`].
-    Roles([bool; 4]),
+    Roles([bool; COUNT]),
 }
 
 /// One method of one route.
@@ -66,35 +81,45 @@ const N: bool = false;
 /// The table.
 pub const fn cells(route: Route) -> &'static [Cell] {
     match route {
-        //               seller director supplier admin
-        Route::Products => const { &[by("GET", [Y, N, N, Y]), by("POST", [Y, N, N, Y])] },
-        Route::ProductImport | Route::StockImport => const { &[by("POST", [Y, N, N, Y])] },
-        Route::ProductExport | Route::StockExport | Route::Import => const { &[by("GET", [Y, N, N, Y])] },
+        //               seller director supplier admin payment auditor
+        Route::Products => const { &[by("GET", [Y, N, N, Y, N, Y]), by("POST", [Y, N, N, Y, N, N])] },
+        Route::ProductImport | Route::StockImport => const { &[by("POST", [Y, N, N, Y, N, N])] },
+        Route::ProductExport | Route::StockExport | Route::Import => const { &[by("GET", [Y, N, N, Y, N, Y])] },
         Route::Product => {
             const {
                 &[
-                    by("GET", [Y, N, N, Y]),
-                    by("PUT", [Y, N, N, Y]),
-                    by("PATCH", [Y, N, N, Y]),
-                    by("DELETE", [Y, N, N, Y]),
+                    by("GET", [Y, N, N, Y, N, Y]),
+                    by("PUT", [Y, N, N, Y, N, N]),
+                    by("PATCH", [Y, N, N, Y, N, N]),
+                    by("DELETE", [Y, N, N, Y, N, N]),
                 ]
             }
         }
-        Route::Users => const { &[by("GET", [Y, Y, N, Y]), by("POST", [Y, Y, N, Y])] },
-        Route::User => const { &[by("GET", [Y, Y, N, Y]), by("PATCH", [Y, Y, N, Y]), by("DELETE", [Y, Y, N, Y])] },
-        Route::Stocks => const { &[by("GET", [Y, N, N, Y]), by("POST", [Y, N, N, Y])] },
-        Route::StockAdjustments => const { &[by("POST", [Y, N, N, Y])] },
-        Route::Stock | Route::StockMovements => const { &[by("GET", [Y, N, N, Y])] },
-        Route::Orders => const { &[by("GET", [Y, N, N, Y]), by("POST", [Y, N, N, Y]), by("PUT", [Y, N, N, Y])] },
-        Route::Order => const { &[by("GET", [Y, N, N, Y]), by("PATCH", [Y, N, N, Y]), by("DELETE", [Y, N, N, Y])] },
-        Route::HighestSpenders | Route::BestSellers => const { &[by("GET", [Y, Y, N, Y])] },
-        Route::StockOverview | Route::Whoami => const { &[by("GET", [Y, Y, Y, Y])] },
-        Route::StockQuery => const { &[by("POST", [Y, Y, Y, Y])] },
+        Route::Users => const { &[by("GET", [Y, Y, N, Y, N, Y]), by("POST", [Y, Y, N, Y, N, N])] },
+        Route::User => {
+            const { &[by("GET", [Y, Y, N, Y, N, Y]), by("PATCH", [Y, Y, N, Y, N, N]), by("DELETE", [Y, Y, N, Y, N, N])] }
+        }
+        Route::Stocks => const { &[by("GET", [Y, N, N, Y, N, Y]), by("POST", [Y, N, N, Y, N, N])] },
+        Route::StockAdjustments => const { &[by("POST", [Y, N, N, Y, N, N])] },
+        Route::Stock | Route::StockMovements => const { &[by("GET", [Y, N, N, Y, N, Y])] },
+        Route::Orders => {
+            const { &[by("GET", [Y, N, N, Y, N, Y]), by("POST", [Y, N, N, Y, N, N]), by("PUT", [Y, N, N, Y, Y, N])] }
+        }
+        Route::Order => {
+            const { &[by("GET", [Y, N, N, Y, Y, Y]), by("PATCH", [Y, N, N, Y, N, N]), by("DELETE", [Y, N, N, Y, N, N])] }
+        }
+        Route::HighestSpenders | Route::BestSellers => const { &[by("GET", [Y, Y, N, Y, N, Y])] },
+        Route::StockOverview => const { &[by("GET", [Y, Y, Y, Y, N, Y])] },
+        Route::StockQuery => const { &[by("POST", [Y, Y, Y, Y, N, Y])] },
+        Route::Whoami | Route::Operation => const { &[by("GET", [Y, Y, Y, Y, Y, Y])] },
         Route::ClusterNodes
         | Route::ClusterRing
         | Route::ClusterKeyspaces
         | Route::ClusterPlacement
-        | Route::ClusterConsistency => const { &[by("GET", [Y, Y, N, Y])] },
+        | Route::ClusterConsistency
+        | Route::ClusterLive => const { &[by("GET", [Y, Y, N, Y, N, Y])] },
+        Route::Changes => const { &[by("GET", [Y, N, N, Y, N, Y])] },
+        Route::Audit => const { &[by("GET", [N, N, N, Y, N, Y])] },
         Route::Health
         | Route::HealthCheck
         | Route::Livez
@@ -110,7 +135,7 @@ pub const fn cells(route: Route) -> &'static [Cell] {
     }
 }
 
-const fn by(method: &'static str, allowed: [bool; 4]) -> Cell {
+const fn by(method: &'static str, allowed: [bool; COUNT]) -> Cell {
     Cell { method, who: Who::Roles(allowed) }
 }
 
@@ -134,6 +159,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn whoever_is_told_what_to_write_is_told_every_name() {
+        let names: Vec<&str> = NAMES.split([',', ' ']).filter(|word| !matches!(*word, "" | "or")).collect();
+        assert_eq!(names, Role::ALL.map(Role::name));
+    }
+
+    #[test]
     fn roles_stand_in_the_order_of_their_cells_and_are_read_by_their_names() {
         for (at, role) in Role::ALL.into_iter().enumerate() {
             assert_eq!(role as usize, at);
@@ -143,18 +174,44 @@ mod tests {
         assert!(serde_json::from_str::<Role>("\"Admin\"").is_err());
     }
 
-    /// So that a token with several roles may do all that any of them may.
+    /// What a role may do, by route and method, and whether it may trace.
+    fn rights(role: Role) -> Vec<bool> {
+        let cells = Route::ALL.into_iter().flat_map(cells);
+        let allowed = cells.map(|cell| matches!(cell.who, Who::Roles(allowed) if allowed[role as usize]));
+        allowed.chain([crate::auth::may_trace(Some(role)).is_ok()]).collect()
+    }
+
+    /// So that no role of several counts where another of them may do all that it may, and more.
     #[test]
-    fn each_role_may_do_all_that_the_next_one_by_rights_may() {
-        for pair in Role::BY_RIGHTS.windows(2) {
-            let [more, less] = [pair[0] as usize, pair[1] as usize];
-            for cell in Route::ALL.into_iter().flat_map(cells) {
-                if let Who::Roles(allowed) = cell.who {
-                    assert!(allowed[more] || !allowed[less], "{pair:?} {}", cell.method);
-                }
+    fn no_role_comes_by_rights_after_one_that_may_do_less() {
+        for (at, before) in Role::BY_RIGHTS.into_iter().enumerate() {
+            for after in &Role::BY_RIGHTS[at + 1..] {
+                let (first, second) = (rights(before), rights(*after));
+                let beyond = |own: &[bool], other: &[bool]| own.iter().zip(other).any(|(own, other)| *own && !other);
+                let is_less = beyond(&second, &first) && !beyond(&first, &second);
+                assert!(!is_less, "{after:?} may do all that {before:?} may, and more");
             }
-            let traces = |role| crate::auth::may_trace(Some(role)).is_ok();
-            assert!(traces(pair[0]) || !traces(pair[1]));
+        }
+        assert!(Role::ALL.iter().all(|role| Role::BY_RIGHTS.contains(role)));
+    }
+
+    #[test]
+    fn an_auditor_changes_nothing_and_a_payment_service_only_tells_of_payments() {
+        let may = |role, method: &str| {
+            let routes =
+                Route::ALL.into_iter().filter(move |route| !matches!(cells(*route), [Cell { who: Who::Anybody, .. }]));
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            routes.filter(|route| may(role, *route, &method)).collect::<Vec<_>>()
+        };
+        for method in ["PUT", "PATCH", "DELETE"] {
+            assert_eq!(may(Role::Auditor, method), [], "{method}");
+        }
+        assert_eq!(may(Role::Auditor, "POST"), [Route::StockQuery], "a query reads");
+        assert_eq!(may(Role::Auditor, "GET"), may(Role::Admin, "GET"), "and all of it");
+        assert_eq!(may(Role::Payment, "PUT"), [Route::Orders]);
+        assert_eq!(may(Role::Payment, "GET"), [Route::Operation, Route::Order, Route::Whoami]);
+        for method in ["POST", "PATCH", "DELETE"] {
+            assert_eq!(may(Role::Payment, method), [], "{method}");
         }
     }
 
@@ -163,7 +220,11 @@ mod tests {
         for route in Route::ALL {
             assert!(!cells(route).is_empty(), "{route:?}");
             for cell in cells(route) {
-                assert!(matches!(cell.who, Who::Anybody | Who::Roles([.., true])), "{route:?} {}", cell.method);
+                assert!(
+                    matches!(cell.who, Who::Anybody | Who::Roles([_, _, _, true, ..])),
+                    "{route:?} {}",
+                    cell.method
+                );
             }
             assert_eq!(who(route, &Method::TRACE), None);
         }

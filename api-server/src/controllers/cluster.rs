@@ -37,7 +37,7 @@ pub async fn nodes(State(app): State<Arc<App>>, request: Request) -> Result<Resp
     let (parts, _) = request.into_parts();
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
-    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
     let nodes = request::services(&app)?.cluster.nodes(&cx).await?;
     answer(&nodes.iter().map(NodeView::from).collect::<Vec<_>>())
 }
@@ -62,7 +62,7 @@ pub async fn ring(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     if let Some(name) = &keyspace {
         identifier("keyspace", name)?;
     }
-    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
     let cluster = &request::services(&app)?.cluster;
     let ring = cluster.ring(&cx, keyspace.as_deref()).await?;
     answer(&RingView::from(&ring))
@@ -82,7 +82,7 @@ pub async fn keyspaces(State(app): State<Arc<App>>, request: Request) -> Result<
     let (parts, _) = request.into_parts();
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
-    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
     let keyspaces = request::services(&app)?.cluster.keyspaces(&cx).await?;
     answer(&keyspaces.iter().map(KeyspaceView::from).collect::<Vec<_>>())
 }
@@ -118,7 +118,7 @@ pub async fn placement(State(app): State<Arc<App>>, request: Request) -> Result<
     if key.is_empty() {
         return Err(required("key"));
     }
-    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
     let cluster = &request::services(&app)?.cluster;
     match cluster.placement(&cx, &table, &key).await {
         Ok(placement) => answer(&PlacementView::new(&placement, &key)),
@@ -146,7 +146,7 @@ pub async fn consistency(State(app): State<Arc<App>>, request: Request) -> Resul
     let (parts, _) = request.into_parts();
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
-    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
     let table = request::services(&app)?.cluster.consistency(&cx).await?;
     answer(&ConsistencyView {
         keyspace: table.keyspace,

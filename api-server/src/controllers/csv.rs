@@ -17,7 +17,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -97,7 +97,7 @@ pub async fn import_products(State(app): State<Arc<App>>, request: Request) -> R
     let body = parts::file(&parts.headers, body, app.limits.request_timeout).await?;
     let import = Import { app, dry_run, whole: false, counts: None };
     let way = Way { head: products::read_head, read: products::read, sku: sku_of_product, apply };
-    import.answer(Kind::Products, &parts.headers, body, way).await
+    import.answer(Kind::Products, &parts, body, way).await
 }
 
 /// Import stocks
@@ -158,7 +158,7 @@ pub async fn import_stocks(State(app): State<Arc<App>>, request: Request) -> Res
     let body = parts::file(&parts.headers, body, app.limits.request_timeout).await?;
     let import = Import { app, dry_run, whole: true, counts: None };
     let way = Way { head: stocks::read_head, read: stocks::read, sku: sku_of_stock, apply };
-    import.answer(Kind::Stocks, &parts.headers, body, way).await
+    import.answer(Kind::Stocks, &parts, body, way).await
 }
 
 fn sku_of_product(line: &Change) -> &str {
@@ -243,13 +243,7 @@ enum Ended {
 
 impl Import {
     /// Does a file while its client waits, or later if it asks for that.
-    async fn answer<T, A, F>(
-        self,
-        kind: Kind,
-        headers: &HeaderMap,
-        body: Body,
-        way: Way<T, A>,
-    ) -> Result<Response, Problem>
+    async fn answer<T, A, F>(self, kind: Kind, parts: &Parts, body: Body, way: Way<T, A>) -> Result<Response, Problem>
     where
         T: Send + 'static,
         A: Fn(Context, T) -> F + Send + Sync + 'static,
@@ -259,19 +253,20 @@ impl Import {
             let detail = "other imports are under way, nothing was changed";
             return Err(Problem::unavailable("overloaded", detail));
         };
-        if !later::is_asked(headers) {
-            return self.run(body, &way).await;
+        let by = request::caller(parts).map(|caller| caller.name);
+        if !later::is_asked(&parts.headers) {
+            return self.run(by, body, &way).await;
         }
         let app = Arc::clone(&self.app);
         let work = move |body, counts| async move {
             let _turn = turn;
-            Self { counts: Some(counts), ..self }.run(body, &way).await
+            Self { counts: Some(counts), ..self }.run(by, body, &way).await
         };
         later::begin(&app, kind, body, work).await
     }
 
     /// Does each line of a body and tells what has become of all.
-    async fn run<T, A, F>(&self, body: Body, way: &Way<T, A>) -> Result<Response, Problem>
+    async fn run<T, A, F>(&self, by: Option<Arc<str>>, body: Body, way: &Way<T, A>) -> Result<Response, Problem>
     where
         A: Fn(Context, T) -> F,
         F: Future<Output = Result<Became, ModelError>>,
@@ -302,7 +297,8 @@ impl Import {
             }
         }
         let begin = |line: Line<T>| {
-            let done = apply(Context::within(self.app.limits.request_timeout), line.says);
+            let cx = Context { by: by.clone(), ..Context::within(self.app.limits.request_timeout) };
+            let done = apply(cx, line.says);
             async move { (line.number, done.await) }
         };
         let mut work = FuturesUnordered::new();

@@ -62,11 +62,11 @@ pub async fn query(State(app): State<Arc<App>>, request: Request) -> Result<Resp
     let (parts, body) = request.into_parts();
     let media_type = request::accepts(&parts.headers, &MEDIA_TYPES)?;
     Query::read(&parts, &[], &[])?;
-    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let asked = view::read(&body)?;
     let services = request::services(&app)?;
-    let reader = Reader(request::caller(&parts));
+    let reader = Reader(request::caller(&parts).map(|caller| caller.role));
     let reads = Arc::new(Reads::new(Arc::clone(&app), cx));
     let view::Answer { body, refused } = match asked {
         None => view::not_persisted(),

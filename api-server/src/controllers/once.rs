@@ -6,8 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use super::answer;
 use super::request::CONSISTENCY_LEVEL;
 use crate::app::Services;
-use crate::auth::roles::Role;
-use crate::models::idempotency::{self, Answer, Turn};
+use crate::models::idempotency::{self, Answer, Keyed, Turn};
 use crate::models::{Context, Identity, ModelError, Receipt};
 use crate::problem::Problem;
 
@@ -15,11 +14,11 @@ use crate::problem::Problem;
 pub struct Once<'a> {
     pub services: &'a Services,
     pub cx: &'a Context,
-    /// What keys belong to, such as `POST /products`.
-    pub route: &'static str,
+    /// What keys belong to.
+    pub route: Keyed,
     pub key: Option<&'a str>,
-    /// Each has keys of its own.
-    pub caller: Option<Role>,
+    /// Of what is made, if nobody has begun it before.
+    pub identity: Identity,
     pub headers: &'a HeaderMap,
     pub body: &'a [u8],
 }
@@ -57,16 +56,12 @@ impl Once<'_> {
     where
         F: Future<Output = Result<Created, ModelError>>,
     {
-        let Self { services, cx, route, key, caller, headers, body } = self;
-        let identity = Identity::generate();
+        let Self { services, cx, route, key, identity, headers, body } = self;
         let Some(key) = key else {
             let created = work(identity).await?;
             return Ok(tell(services, created.answer, created.receipt).await);
         };
-        let scope = match caller {
-            Some(role) => format!("{} {route}", role.name()),
-            None => route.to_owned(),
-        };
+        let scope = route.scope(cx.by.as_deref());
         let request = whole(headers, body);
         let claimed = match services.idempotency.begin(cx, &scope, key, &request, identity).await? {
             Turn::Work(claimed) => claimed,

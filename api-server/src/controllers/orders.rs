@@ -10,11 +10,13 @@ use super::answer;
 use super::once::{Created, Once};
 use super::request::{self, Access, JSON, JSON_OR_PATCH, Query};
 use crate::app::App;
-use crate::models::ModelError;
+use crate::auth;
+use crate::models::idempotency::Keyed;
 use crate::models::order::Change;
 use crate::models::orders::Filter;
 use crate::models::payments::Paid;
 use crate::models::precondition::Tags;
+use crate::models::{Identity, ModelError};
 use crate::problem::{Problem, ProblemDoc};
 use crate::views::json;
 use crate::views::order::{
@@ -53,21 +55,23 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
     Query::read(&parts, &[], &[])?;
     let key = request::idempotency_key(&parts.headers)?;
     request::condition_of_new(&parts.headers, "order")?;
-    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let cx = request::context(&app, &parts, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let draft = view::read_draft(&body)?;
+    let cx = &cx;
     let services = request::services(&app)?;
     let once = Once {
         services,
-        cx: &cx,
-        route: "POST /orders",
+        cx,
+        route: Keyed::Orders,
         key,
-        caller: request::caller(&parts),
+        identity: Identity::generate(),
         headers: &parts.headers,
         body: &body,
     };
+    let cx = &cx;
     let work = |identity| async move {
-        let (order, receipt) = services.orders.create(&cx, draft, identity).await?;
+        let (order, receipt) = services.orders.create(cx, draft, identity).await?;
         Ok(Created::at(format!("/orders/{}", order.id), order.version, view::shown(&order, &Paid::NOTHING), receipt))
     };
     once.create(work, |kept| kept).await
@@ -110,7 +114,7 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
         day: query.parsed("day", "is a day like 2026-11-22", &mut link, view::read_day)?,
     };
     link.push_str("&cursor=");
-    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
     let services = request::services(&app)?;
     let (orders, page) = services.orders.page(&cx, &filter, limit, cursor.as_deref()).await?;
     Ok(answer::page(services, view::list(&orders), page, &link).await)
@@ -148,7 +152,7 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
     let mut condition = request::condition(&parts.headers);
-    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
     let services = request::services(&app)?;
     let (shown, receipt) = services.orders.find(&cx, id).await?;
     let (order, paid) = shown.ok_or_else(|| Problem::not_found("order"))?;
@@ -198,7 +202,7 @@ pub async fn patch(State(app): State<Arc<App>>, request: Request) -> Result<Resp
 
 /// Change an order that is named in the body
 ///
-/// As payment services do. 404 for an unknown order; never creates one. No payment is lost: see there.
+/// As payment services do; who has that role can tell of payments alone. 404 for an unknown order; never creates one. No payment is lost: see there.
 #[utoipa::path(
     put, path = "/orders", tag = "orders", operation_id = "payOrder",
     request_body(content = OrderPaymentDoc, content_type = "application/json"),
@@ -234,9 +238,12 @@ async fn change(
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
     let condition = request::condition(&parts.headers);
-    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let cx = request::context(&app, &parts, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, media_types).await?;
     let (id, change) = read(&body)?;
+    if let Some(caller) = request::caller(&parts) {
+        auth::may_change(caller.role, &change)?;
+    }
     let services = request::services(&app)?;
     let (order, receipt) = services.orders.change(&cx, id, &condition, &change).await.inspect_err(|error| {
         if let Some(payment) = &change.payment_id {
@@ -276,7 +283,7 @@ pub async fn cancel(State(app): State<Arc<App>>, request: Request) -> Result<Res
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
     let condition = request::condition(&parts.headers);
-    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let cx = request::context(&app, &parts, Access::Write)?;
     let services = request::services(&app)?;
     let receipt = services.orders.cancel(&cx, id, &condition).await?;
     Ok(answer::done(services, view::DELETED.to_vec(), receipt).await)

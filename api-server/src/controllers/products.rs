@@ -10,6 +10,7 @@ use super::answer;
 use super::once::{Created, Once};
 use super::request::{self, Access, JSON, JSON_OR_PATCH, Query};
 use crate::app::{App, Services};
+use crate::models::idempotency::Keyed;
 use crate::models::text::{Read, Text};
 use crate::models::{Context, Filter, Identity, LOOKED_AT_MAX, ModelError, product as rules};
 use crate::problem::{Problem, ProblemDoc};
@@ -49,16 +50,16 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
     Query::read(&parts, &[], &[])?;
     let key = request::idempotency_key(&parts.headers)?;
     request::condition_of_new(&parts.headers, "product")?;
-    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let cx = request::context(&app, &parts, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let draft = view::read_draft(&body)?;
     let services = request::services(&app)?;
     let once = Once {
         services,
         cx: &cx,
-        route: "POST /products",
+        route: Keyed::Products,
         key,
-        caller: request::caller(&parts),
+        identity: Identity::generate(),
         headers: &parts.headers,
         body: &body,
     };
@@ -117,7 +118,7 @@ pub async fn list(State(app): State<Arc<App>>, parts: Parts) -> Result<Response,
         let detail = "archived=true lists all that are archived, leave the other filter out";
         return Err(Problem::malformed_at("query:archived", "stands_alone", detail));
     }
-    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
     let services = request::services(&app)?;
     let link = next_link(&filter, limit);
     let mut rows = json::List::with_room_for(limit);
@@ -187,7 +188,7 @@ pub async fn show(State(app): State<Arc<App>>, parts: Parts) -> Result<Response,
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
     let condition = request::condition(&parts.headers);
-    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
     let services = request::services(&app)?;
     let mut row = json::One::default();
     let receipt = services.products.find(&cx, id, &mut row).await?;
@@ -274,7 +275,7 @@ async fn change(
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
     let condition = request::condition(&parts.headers);
-    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let cx = request::context(&app, &parts, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, media_types).await?;
     let change = read(&body)?;
     let services = request::services(&app)?;
@@ -307,7 +308,7 @@ pub async fn remove(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let id = request::path_id(&parts, "product")?;
     Query::read(&parts, &[], &[])?;
     let condition = request::condition(&parts.headers);
-    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let cx = request::context(&app, &parts, Access::Write)?;
     let services = request::services(&app)?;
     let receipt = services.products.remove(&cx, id, &condition).await?;
     Ok(answer::removed(services, &receipt).await)

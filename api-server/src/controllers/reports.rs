@@ -83,7 +83,7 @@ async fn report(
     {
         return Err(Problem::malformed_at("query:from", "out_of_range", "from is the first day and to the last one"));
     }
-    let cx = request::context(app, &parts.headers, Access::Read)?;
+    let cx = request::context(app, &parts, Access::Read)?;
     let services = request::services(app)?;
     let days: Option<RangeInclusive<i32>> =
         (from.is_some() || to.is_some()).then(|| from.unwrap_or(i32::MIN)..=to.unwrap_or(i32::MAX));

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::admission::slow_body::TurnedAway;
 use crate::app::{App, MAX_BODY, Services};
-use crate::auth::roles::Role;
+use crate::auth::Principal;
 use crate::models::precondition::{Condition, Tags};
 use crate::models::{Context, Level, ModelError, TraceAsk};
 use crate::problem::Problem;
@@ -54,7 +54,8 @@ pub fn services(app: &App) -> Result<&Services, Problem> {
 }
 
 /// The context of a request that begins now.
-pub fn context(app: &App, headers: &HeaderMap, access: Access) -> Result<Context, Problem> {
+pub fn context(app: &App, parts: &Parts, access: Access) -> Result<Context, Problem> {
+    let headers = &parts.headers;
     let mut cx = Context::within(app.limits.request_timeout);
     for (name, shown) in [(&CONSISTENCY_LEVEL, "header:Consistency-Level"), (&TRACE, "header:Cassandra-Trace")] {
         if headers.get_all(name).iter().nth(1).is_some() {
@@ -72,6 +73,7 @@ pub fn context(app: &App, headers: &HeaderMap, access: Access) -> Result<Context
         }
         asked = Some(level);
     }
+    cx.by = caller(parts).map(|caller| caller.name);
     cx.level = level_of(asked, app.default_level, access);
     if let Some(value) = headers.get(&TRACE) {
         cx.trace = match value.as_bytes() {
@@ -139,6 +141,11 @@ pub fn path_id_of(request: &axum::extract::Request, what: &str) -> Result<Uuid, 
 
 fn id_at_end(path: &str, what: &str) -> Result<Uuid, Problem> {
     path.rsplit('/').next().and_then(json::parse_uuid).ok_or_else(|| Problem::not_found(what))
+}
+
+/// What ends the path, decoded; `None` where that is no text.
+pub fn path_text(parts: &Parts) -> Option<String> {
+    parts.uri.path().rsplit('/').next().and_then(|segment| decoded(segment, false))
 }
 
 /// The id that is the second segment of the path, before what belongs to it.
@@ -265,12 +272,17 @@ impl Query {
 
 /// Percent-decoding of a form value; `None` when it is not UTF-8 or a percent sign stands alone.
 fn decode(text: &str) -> Option<String> {
+    decoded(text, true)
+}
+
+/// The same of a form, where a plus is a blank, or of a path.
+fn decoded(text: &str, form: bool) -> Option<String> {
     let hex = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
     let mut bytes = text.bytes();
     let mut out = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {
         out.push(match byte {
-            b'+' => b' ',
+            b'+' if form => b' ',
             b'%' => u8::try_from(hex(bytes.next())? * 16 + hex(bytes.next())?).ok()?,
             other => other,
         });
@@ -334,9 +346,14 @@ pub fn check_media_type(headers: &HeaderMap, media_types: &[&str]) -> Result<(),
     Ok(())
 }
 
-/// Who sends a request, where its answer depends on that: one under a key, and a query.
-pub fn caller(parts: &Parts) -> Option<Role> {
-    parts.extensions.get::<Role>().copied()
+/// Who sends a request, where that is asked for: of one that changes something, and of one whose answer depends on it.
+pub fn caller(parts: &Parts) -> Option<Principal> {
+    parts.extensions.get::<Principal>().cloned()
+}
+
+/// Whether a text has the form of an idempotency key.
+pub fn is_key(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// The idempotency key of a request.
@@ -345,19 +362,13 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let Some(value) = given.next() else {
         return Ok(None);
     };
-    value
-        .to_str()
-        .ok()
-        .filter(|_| given.next().is_none())
-        .filter(|key| (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()))
-        .map(Some)
-        .ok_or_else(|| {
-            Problem::malformed_at(
-                "header:Idempotency-Key",
-                "bad_key",
-                "an Idempotency-Key is 1 to 255 visible ASCII characters, given once",
-            )
-        })
+    value.to_str().ok().filter(|_| given.next().is_none()).filter(|key| is_key(key)).map(Some).ok_or_else(|| {
+        Problem::malformed_at(
+            "header:Idempotency-Key",
+            "bad_key",
+            "an Idempotency-Key is 1 to 255 visible ASCII characters, given once",
+        )
+    })
 }
 
 #[cfg(test)]

@@ -11,9 +11,10 @@ use super::once::{Created, Once};
 use super::request::{self, Access, JSON, Query};
 use crate::app::App;
 use crate::models::cursor::PageOf;
+use crate::models::idempotency::Keyed;
 use crate::models::ledger::Movement;
 use crate::models::stocks::Row;
-use crate::models::{LOOKED_AT_MAX, Receipt};
+use crate::models::{Identity, LOOKED_AT_MAX, Receipt};
 use crate::problem::{Problem, ProblemDoc};
 use crate::views::stock::{self as view, MovementDoc, NewAdjustmentDoc, NewStockDoc, OverviewDoc, StockDoc};
 
@@ -49,21 +50,23 @@ pub async fn set(State(app): State<Arc<App>>, request: Request) -> Result<Respon
     Query::read(&parts, &[], &[])?;
     let key = request::idempotency_key(&parts.headers)?;
     let condition = request::condition(&parts.headers);
-    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let cx = request::context(&app, &parts, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let (product, quantity) = view::read_setting(&body)?;
+    let cx = &cx;
     let services = request::services(&app)?;
     let once = Once {
         services,
-        cx: &cx,
-        route: "POST /stocks",
+        cx,
+        route: Keyed::Stocks,
         key,
-        caller: request::caller(&parts),
+        identity: Identity::about(product),
         headers: &parts.headers,
         body: &body,
     };
+    let cx = &cx;
     let work = |identity| async move {
-        let set = services.stocks.set(&cx, product, quantity, condition, identity);
+        let set = services.stocks.set(cx, product, quantity, condition, identity);
         Ok(created(product, set.await?))
     };
     once.create(work, |kept| kept).await
@@ -107,23 +110,25 @@ pub async fn adjust(State(app): State<Arc<App>>, request: Request) -> Result<Res
     Query::read(&parts, &[], &[])?;
     let key = request::idempotency_key(&parts.headers)?;
     let condition = request::condition(&parts.headers);
-    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let cx = request::context(&app, &parts, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let adjustment = view::read_adjustment(&body)?;
+    let cx = &cx;
     let services = request::services(&app)?;
     // The product is part of the request although it stands in the path.
     let whole = [product.as_bytes(), &body[..]].concat();
     let once = Once {
         services,
-        cx: &cx,
-        route: "POST /stocks/{product_id}/adjustments",
+        cx,
+        route: Keyed::Adjustments,
         key,
-        caller: request::caller(&parts),
+        identity: Identity::about(product),
         headers: &parts.headers,
         body: &whole,
     };
+    let cx = &cx;
     let work = |identity| async move {
-        let adjusted = services.stocks.adjust(&cx, product, adjustment, condition, identity);
+        let adjusted = services.stocks.adjust(cx, product, adjustment, condition, identity);
         Ok(created(product, adjusted.await?))
     };
     once.create(work, |kept| kept).await
@@ -162,7 +167,7 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
     let condition = request::condition(&parts.headers);
-    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
     let services = request::services(&app)?;
     let (balance, receipt) = services.stocks.find(&cx, product).await?;
     let balance = balance.ok_or_else(|| Problem::not_found("stock"))?;
@@ -226,7 +231,7 @@ async fn by_product(
     let (parts, _) = request.into_parts();
     request::accepts_json(&parts.headers)?;
     let (limit, cursor) = Query::read(&parts, &["limit", "cursor"], &[])?.window()?;
-    let cx = request::context(app, &parts.headers, Access::Read)?;
+    let cx = request::context(app, &parts, Access::Read)?;
     let services = request::services(app)?;
     let (rows, page) = services.stocks.page(&cx, list, (limit, LOOKED_AT_MAX), cursor.as_deref()).await?;
     Ok(answer::page(services, write(&rows), page, &format!("{path}?limit={limit}&cursor=")).await)
@@ -258,7 +263,7 @@ pub async fn movements(State(app): State<Arc<App>>, request: Request) -> Result<
     let product = request::owner_id(&parts, "stock")?;
     request::accepts_json(&parts.headers)?;
     let (limit, cursor) = Query::read(&parts, &["limit", "cursor"], &[])?.window()?;
-    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
     let services = request::services(&app)?;
     let (rows, page): (Vec<Movement>, PageOf) =
         services.stocks.movements(&cx, product, limit, cursor.as_deref()).await?;

@@ -10,6 +10,7 @@ use super::answer;
 use super::once::{Created, Once};
 use super::request::{self, Access, JSON, JSON_OR_PATCH, Query};
 use crate::app::{App, Services};
+use crate::models::idempotency::Keyed;
 use crate::models::{Context, Identity, ModelError, user as rules};
 use crate::problem::{Problem, ProblemDoc};
 use crate::views::json;
@@ -48,16 +49,16 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
     Query::read(&parts, &[], &[])?;
     let key = request::idempotency_key(&parts.headers)?;
     request::condition_of_new(&parts.headers, "user")?;
-    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let cx = request::context(&app, &parts, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
     let draft = view::read_draft(&body)?;
     let services = request::services(&app)?;
     let once = Once {
         services,
         cx: &cx,
-        route: "POST /users",
+        route: Keyed::Users,
         key,
-        caller: request::caller(&parts),
+        identity: Identity::generate(),
         headers: &parts.headers,
         body: &body,
     };
@@ -109,7 +110,7 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     request::accepts_json(&parts.headers)?;
     let mut query = Query::read(&parts, &["limit", "cursor"], &[])?;
     let (limit, cursor) = query.window()?;
-    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
     let services = request::services(&app)?;
     let mut rows = json::List::with_room_for(limit);
     let page = services.users.page(&cx, limit, cursor.as_deref(), &mut rows).await?;
@@ -149,7 +150,7 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
     let condition = request::condition(&parts.headers);
-    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
     let services = request::services(&app)?;
     let mut row = json::One::default();
     let receipt = services.users.find(&cx, id, &mut row).await?;
@@ -194,7 +195,7 @@ pub async fn change(State(app): State<Arc<App>>, request: Request) -> Result<Res
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
     let condition = request::condition(&parts.headers);
-    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let cx = request::context(&app, &parts, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON_OR_PATCH).await?;
     let change = view::read_change(&body)?;
     let services = request::services(&app)?;
@@ -227,7 +228,7 @@ pub async fn erase(State(app): State<Arc<App>>, request: Request) -> Result<Resp
     let id = request::path_id(&parts, "user")?;
     Query::read(&parts, &[], &[])?;
     let condition = request::condition(&parts.headers);
-    let cx = request::context(&app, &parts.headers, Access::Write)?;
+    let cx = request::context(&app, &parts, Access::Write)?;
     let services = request::services(&app)?;
     let receipt = services.users.erase(&cx, id, &condition).await?;
     Ok(answer::removed(services, &receipt).await)

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::answer;
 use super::request::{self, Query};
 use crate::app::App;
+use crate::auth::Principal;
 use crate::auth::roles::{self, Role, Who};
 use crate::problem::Problem;
 use crate::route::Route;
@@ -18,6 +19,9 @@ use crate::route::Route;
 /// Who sent the request, as far as the API knows.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Viewer {
+    /// Who it is: the subject of a signed token, or the name of a secret one; `null` where the API asks for none.
+    #[schema(example = "seller.till-1")]
+    pub principal: Option<String>,
     /// Role of the token; `null` where the API asks for none, and everybody may do everything.
     #[schema(example = "seller")]
     pub role: Option<&'static str>,
@@ -37,7 +41,8 @@ pub struct Allowed {
 
 impl Viewer {
     /// The table of roles, as one of them sees it.
-    pub fn of(role: Option<Role>) -> Self {
+    pub fn of(caller: Option<&Principal>) -> Self {
+        let role = caller.map(|caller| caller.role);
         let allowed = |who: Who| match (who, role) {
             (Who::Anybody, _) | (_, None) => true,
             (Who::Roles(allowed), Some(role)) => allowed[role as usize],
@@ -47,7 +52,7 @@ impl Viewer {
             let methods: Vec<&'static str> = cells.map(|cell| cell.method).collect();
             (!methods.is_empty()).then_some(Allowed { path: route.pattern(), methods })
         });
-        Self { role: role.map(Role::name), may: may.collect() }
+        Self { principal: caller.map(|caller| caller.name.to_string()), role: role.map(Role::name), may: may.collect() }
     }
 }
 
@@ -65,7 +70,7 @@ pub async fn show(State(_app): State<Arc<App>>, request: Request) -> Result<Resp
     let (parts, _) = request.into_parts();
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
-    match serde_json::to_vec(&Viewer::of(request::caller(&parts))) {
+    match serde_json::to_vec(&Viewer::of(request::caller(&parts).as_ref())) {
         Ok(body) => Ok(answer::json(StatusCode::OK, body)),
         Err(_) => {
             Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "not_writable", "the answer could not be written"))
@@ -83,14 +88,15 @@ mod tests {
             let of_path = viewer.may.iter().find(|allowed| allowed.path == path);
             of_path.map(|allowed| allowed.methods.clone()).unwrap_or_default()
         };
-        let supplier = Viewer::of(Some(Role::Supplier));
-        assert_eq!(supplier.role, Some("supplier"));
+        let viewer = |role| Viewer::of(Some(&Principal { name: "ana".into(), role }));
+        let supplier = viewer(Role::Supplier);
+        assert_eq!((supplier.principal.as_deref(), supplier.role), (Some("ana"), Some("supplier")));
         assert_eq!(methods(&supplier, "/stocks/reports/overview-stocks"), ["GET"]);
         assert!(methods(&supplier, "/orders").is_empty() && methods(&supplier, "/cluster/nodes").is_empty());
-        let director = Viewer::of(Some(Role::Director));
+        let director = viewer(Role::Director);
         assert_eq!(methods(&director, "/users"), ["GET", "POST"]);
         assert!(methods(&director, "/products").is_empty() && methods(&director, "/metrics").is_empty());
         let anybody = Viewer::of(None);
-        assert_eq!((anybody.role, anybody.may), (None, Viewer::of(Some(Role::Admin)).may));
+        assert_eq!((anybody.role, anybody.may), (None, viewer(Role::Admin).may));
     }
 }

@@ -3,6 +3,7 @@
 mod backfill;
 mod blocks;
 mod change;
+mod changes;
 mod cluster;
 mod datacenters;
 mod execute;
@@ -42,6 +43,7 @@ use super::{Daos, Level};
 
 pub use backfill::CassandraBackfill;
 pub use blocks::CassandraBlocks;
+pub use changes::CassandraChanges;
 pub use cluster::CassandraCluster;
 pub use datacenters::refuse_to_decide_apart;
 pub use idempotency::CassandraIdempotency;
@@ -70,6 +72,10 @@ pub struct Usage {
     pub conditional_timeout: Duration,
     /// A claim older than this belongs to a request that has ended.
     pub lease: Duration,
+    /// How long changes stay in the feed.
+    pub changes_kept: Duration,
+    /// How long lines of the audit trail are kept.
+    pub audit_kept: Duration,
 }
 
 /// The DAOs could not be made.
@@ -106,6 +112,8 @@ pub async fn daos(
     let blocks = CassandraBlocks::prepare(Arc::clone(&database)).await?;
     let turnovers = CassandraTurnovers::prepare(Arc::clone(&database)).await?;
     let imports = CassandraImports::prepare(Arc::clone(&database)).await?;
+    let kept = (usage.changes_kept, usage.audit_kept);
+    let changes = CassandraChanges::prepare(Arc::clone(&database), kept).await?;
     let cluster = CassandraCluster::prepare(database).await?;
     let (lease, sweeps) = (usage.lease, observer.sweeps());
     let sweepers = vec![Sweeper::start(&products, lease, sweeps), Sweeper::start(&users, lease, sweeps)];
@@ -119,6 +127,7 @@ pub async fn daos(
         blocks: Arc::new(blocks),
         turnovers: Arc::new(turnovers),
         imports: Arc::new(imports),
+        changes: Arc::new(changes),
         cluster: Arc::new(cluster),
     };
     Ok((daos, sweepers))

@@ -3,6 +3,7 @@
 //! Every part works under names of its own, so the suite can run on a store that holds other rows.
 
 mod blocks;
+mod changes;
 mod idempotency;
 mod imports;
 pub mod ledger;
@@ -31,6 +32,7 @@ pub async fn hold(daos: &Daos) {
     orders::hold(daos).await;
     payments::hold(daos).await;
     blocks::hold(daos).await;
+    changes::hold(daos).await;
 }
 
 fn cx() -> Context {

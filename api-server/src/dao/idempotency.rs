@@ -41,6 +41,17 @@ pub enum Begun {
     InFlight,
 }
 
+/// A key as it is remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    pub operation: Uuid,
+    pub resource: Uuid,
+    /// When the last try began, in milliseconds since 1970; 0 where it gave the key back.
+    pub started_ms: i64,
+    /// `None` where no try has come to an answer.
+    pub answer: Option<Answer>,
+}
+
 /// How long a key is remembered after the last that became of it, in seconds.
 pub const KEPT_SECONDS: i32 = 86_400;
 
@@ -49,6 +60,9 @@ pub const KEPT_SECONDS: i32 = 86_400;
 pub trait IdempotencyDao: Send + Sync {
     /// Claims the key. A claim older than `lease_ms` without an answer passes to the new try.
     async fn begin(&self, cx: &Context, claim: &Claim, lease_ms: i64) -> Result<Begun, DaoError>;
+
+    /// What is remembered of a key, as every claim and answer before has left it.
+    async fn find(&self, cx: &Context, key: &str) -> Result<Option<Remembered>, DaoError>;
 
     /// Keeps the answer of a claim, under the identities that [`IdempotencyDao::begin`] gave.
     async fn finish(&self, cx: &Context, claim: &Claim, answer: &Answer) -> Result<(), DaoError>;

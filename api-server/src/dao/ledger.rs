@@ -5,6 +5,7 @@
 //! account has a turnover, in all and by day of the order, which the reports read.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -116,6 +117,9 @@ pub struct Movement {
     pub day: Option<i32>,
     pub reason: Option<String>,
     pub reference: Option<String>,
+    /// Who asked for it; `None` where nobody said who they are, for what the store does by itself, and for movements that
+    /// programs before this one made.
+    pub by: Option<Arc<str>>,
     /// Milliseconds since 1970; never before that of an earlier version.
     pub at: i64,
 }
@@ -123,8 +127,20 @@ pub struct Movement {
 impl Movement {
     /// What stands for an id that was closed without a movement.
     pub const fn closed(id: Uuid) -> Self {
-        let (reason, reference) = (None, None);
-        Self { id, version: 0, kind: Kind::Void, delta: 0, quantity: 0, turned: 0, day: None, reason, reference, at: 0 }
+        let (reason, reference, by) = (None, None, None);
+        Self {
+            id,
+            version: 0,
+            kind: Kind::Void,
+            delta: 0,
+            quantity: 0,
+            turned: 0,
+            day: None,
+            reason,
+            reference,
+            by,
+            at: 0,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! Nothing survives the process.
 
 mod blocks;
+mod changes;
 mod cluster;
 mod idempotency;
 mod imports;
@@ -15,6 +16,7 @@ mod users;
 use std::sync::Arc;
 
 pub use blocks::MemoryBlocks;
+pub use changes::MemoryChanges;
 pub use cluster::MemoryCluster;
 pub use idempotency::MemoryIdempotency;
 pub use imports::MemoryImports;
@@ -50,6 +52,7 @@ pub fn daos() -> Daos {
         orders,
         payments: Arc::new(MemoryPayments::default()),
         imports: Arc::new(MemoryImports::default()),
+        changes: Arc::new(MemoryChanges::default()),
         cluster: Arc::new(MemoryCluster),
     }
 }

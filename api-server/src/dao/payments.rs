@@ -1,5 +1,7 @@
 //! Payments of orders: one row each, written once and never changed, so that none is lost to another. No IO.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -17,6 +19,8 @@ pub struct Payment {
     pub at: Option<i64>,
     /// The total of the order, in cents.
     pub amount: i64,
+    /// Who told of it; `None` where nobody said who they are, and where it was told to a program before this one.
+    pub by: Option<Arc<str>>,
 }
 
 /// Keeps payments. Every method is bounded by the deadline of its context.

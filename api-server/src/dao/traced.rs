@@ -9,8 +9,9 @@ use tracing::{Instrument as _, info_span};
 use uuid::Uuid;
 
 use super::blocks::{Block, BlockDao, Change, Lists, Row, Turnover};
+use super::changes::{self, Appended, Audited, ChangeDao, Entry, Object};
 use super::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Ring};
-use super::idempotency::{Answer, Begun, Claim, IdempotencyDao};
+use super::idempotency::{Answer, Begun, Claim, IdempotencyDao, Remembered};
 use super::imports::{Ended, Import, ImportDao, Kind};
 use super::ledger::{Account, Balance, Book, Glimpse, LedgerDao, Movement, Posted, Posting};
 use super::orders::{self, Note, Order, OrderDao, Swept};
@@ -38,6 +39,7 @@ pub fn daos(daos: Daos) -> Daos {
         blocks: Arc::new(Traced(daos.blocks)),
         turnovers: Arc::new(Traced(daos.turnovers)),
         imports: Arc::new(Traced(daos.imports)),
+        changes: Arc::new(Traced(daos.changes)),
         cluster: Arc::new(Traced(daos.cluster)),
     }
 }
@@ -85,6 +87,7 @@ traced!(UserDao, "users", {
 
 traced!(IdempotencyDao, "idempotency", {
     fn begin(cx: &Context, claim: &Claim, lease_ms: i64) -> Result<Begun, DaoError>;
+    fn find(cx: &Context, key: &str) -> Result<Option<Remembered>, DaoError>;
     fn finish(cx: &Context, claim: &Claim, answer: &Answer) -> Result<(), DaoError>;
     fn release(cx: &Context, claim: &Claim) -> Result<(), DaoError>;
 });
@@ -167,6 +170,23 @@ traced!(BlockDao, "blocks", {
 traced!(TurnoverDao, "turnovers", {
     fn on_day(cx: &Context, book: Book, day: i32, ids: &[Uuid]) -> Result<Vec<OnDay>, DaoError>;
     fn on_all_days(cx: &Context, book: Book, ids: &[Uuid]) -> Result<Vec<OnDay>, DaoError>;
+});
+
+traced!(ChangeDao, "changes", {
+    fn append(cx: &Context, number: i64, entry: &Entry) -> Result<Appended, DaoError>;
+    fn entries(cx: &Context, after: i64, limit: usize) -> Result<Vec<(i64, Entry)>, DaoError>;
+    fn last(cx: &Context) -> Result<i64, DaoError>;
+    fn told(cx: &Context, objects: &[Object]) -> Result<Vec<(Object, i64)>, DaoError>;
+    fn keep_told(cx: &Context, told: &[(Object, i64)], last: i64) -> Result<(), DaoError>;
+    fn note(cx: &Context, note: &changes::Note) -> Result<(), DaoError>;
+    fn forget(cx: &Context, notes: &[changes::Note]) -> Result<(), DaoError>;
+    fn notes(cx: &Context, minute: i64) -> Result<Vec<changes::Note>, DaoError>;
+    fn swept_until(cx: &Context) -> Result<Option<i64>, DaoError>;
+    fn set_swept_until(cx: &Context, minute: i64) -> Result<(), DaoError>;
+    fn audit(cx: &Context, lines: &[Audited]) -> Result<(), DaoError>;
+    fn audited(cx: &Context, hour: i64, below: Option<Uuid>, limit: usize) -> Result<Vec<Audited>, DaoError>;
+    fn claim(cx: &Context, reader: &str, owner: Uuid, seconds: i32) -> Result<Option<String>, DaoError>;
+    fn advance(cx: &Context, reader: &str, owner: Uuid, seconds: i32, position: &str) -> Result<bool, DaoError>;
 });
 
 traced!(

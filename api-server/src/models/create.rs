@@ -21,6 +21,11 @@ impl Identity {
         Self { operation: Uuid::new_v4(), resource: Uuid::now_v7(), fresh: true, alone: true }
     }
 
+    /// New ones of a change to something that is there, which has its own.
+    pub fn about(resource: Uuid) -> Self {
+        Self { resource, ..Self::generate() }
+    }
+
     /// Time of creation as the id tells it, in milliseconds, so that a second try writes the same.
     pub fn created_ms(&self, now_ms: i64) -> i64 {
         let millis = self.resource.get_timestamp().map(|time| {

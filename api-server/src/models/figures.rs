@@ -178,6 +178,7 @@ mod tests {
             day: None,
             reason: None,
             reference: None,
+            by: None,
             at: 0,
         }
     }

@@ -8,7 +8,7 @@ use super::clock::Clock;
 use super::create::Identity;
 use super::error::{ModelError, Violation};
 use crate::dao::Context;
-use crate::dao::idempotency::{Begun, Claim, IdempotencyDao};
+use crate::dao::idempotency::{Begun, Claim, IdempotencyDao, Remembered};
 
 pub use crate::dao::idempotency::Answer;
 
@@ -29,6 +29,38 @@ pub struct Claimed {
     claim: Claim,
     /// Identities under which to do the work.
     pub identity: Identity,
+}
+
+/// Requests that take a key: keys belong to one of these, and to whoever sends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keyed {
+    Products,
+    Users,
+    Stocks,
+    Adjustments,
+    Orders,
+}
+
+impl Keyed {
+    /// Every one.
+    pub const ALL: [Self; 5] = [Self::Products, Self::Users, Self::Stocks, Self::Adjustments, Self::Orders];
+
+    /// Method and path, as keys are kept under them and as people are told.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Products => "POST /products",
+            Self::Users => "POST /users",
+            Self::Stocks => "POST /stocks",
+            Self::Adjustments => "POST /stocks/{product_id}/adjustments",
+            Self::Orders => "POST /orders",
+        }
+    }
+
+    /// What keys belong to: whoever sends them has keys of their own. A request ends with the path, so no two that differ
+    /// in either have the same scope.
+    pub fn scope(self, by: Option<&str>) -> String {
+        by.map_or_else(|| self.name().to_owned(), |by| format!("{by} {}", self.name()))
+    }
 }
 
 /// Status under which a refusal is kept.
@@ -70,6 +102,11 @@ pub enum Turn {
     Replay(Answer),
 }
 
+/// The key as it is kept.
+fn key_of(scope: &str, key: &str) -> String {
+    format!("{scope} {key}")
+}
+
 impl Idempotency {
     /// Keys over a DAO; `lease_ms` is longer than any request lives.
     pub fn new(dao: Arc<dyn IdempotencyDao>, lease_ms: i64, clock: Clock) -> Self {
@@ -87,8 +124,8 @@ impl Idempotency {
         identity: Identity,
     ) -> Result<Turn, ModelError> {
         let Identity { operation, resource, .. } = identity;
-        let cx = &Context { now_ms: self.clock.of(cx.now_ms), ..*cx };
-        let claim = Claim { key: format!("{scope} {key}"), request: Sha256::digest(body).into(), operation, resource };
+        let cx = &Context { now_ms: self.clock.of(cx.now_ms), ..cx.clone() };
+        let claim = Claim { key: key_of(scope, key), request: Sha256::digest(body).into(), operation, resource };
         match self.dao.begin(cx, &claim, self.lease_ms).await? {
             Begun::Ours { operation, resource } => {
                 // Another's operation: an earlier try may have come to any step.
@@ -101,6 +138,17 @@ impl Idempotency {
             Begun::OtherRequest => Err(ModelError::KeyReused),
             Begun::InFlight => Err(ModelError::KeyInFlight),
         }
+    }
+
+    /// What is remembered of a key, and whether its last try may still be running.
+    pub async fn find(&self, cx: &Context, scope: &str, key: &str) -> Result<Option<(Remembered, bool)>, ModelError> {
+        let now_ms = self.clock.of(cx.now_ms);
+        let cx = &Context { now_ms, ..cx.plain() };
+        let found = self.dao.find(cx, &key_of(scope, key)).await?;
+        Ok(found.map(|found| {
+            let runs = found.answer.is_none() && found.started_ms.saturating_add(self.lease_ms) > now_ms;
+            (found, runs)
+        }))
     }
 
     /// Keeps the answer. A failure is not the client's: the work is done, and the next try of the

@@ -4,6 +4,7 @@
 #![deny(clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -36,6 +37,8 @@ pub struct Want {
     pub condition: Condition,
     pub reason: Option<String>,
     pub reference: Option<String>,
+    /// Who asks for it.
+    pub by: Option<Arc<str>>,
     /// Nobody is known to have tried this id before, so it is not worth a look. A posting finds out where somebody has.
     pub fresh: bool,
 }
@@ -186,9 +189,9 @@ enum Next {
     Is(Outcome),
 }
 
-impl From<Result<Movement, Outcome>> for Next {
-    fn from(made: Result<Movement, Outcome>) -> Self {
-        made.map_or_else(Self::Is, Self::Move)
+impl From<Result<Movement, Refusal>> for Next {
+    fn from(made: Result<Movement, Refusal>) -> Self {
+        made.map_or_else(|refusal| Self::Is(Outcome::Refused(refusal)), Self::Move)
     }
 }
 
@@ -217,18 +220,18 @@ impl Books<'_> {
         kind: Kind,
         (delta, turned): (i64, i64),
         day: Option<i32>,
-    ) -> Result<Movement, Outcome> {
+    ) -> Result<Movement, Refusal> {
         let quantity = self.now.quantity.checked_add(delta);
         let free = kind == Kind::Return || delta <= 0;
         let Some(quantity) = quantity.filter(|quantity| free || *quantity <= QUANTITY_MAX) else {
-            return Err(Outcome::Refused(Refusal::OutOfRange));
+            return Err(Refusal::OutOfRange);
         };
         if quantity < 0 {
-            return Err(Outcome::Refused(Refusal::Short { available: self.now.quantity }));
+            return Err(Refusal::Short { available: self.now.quantity });
         }
         let turnover = self.now.turnover.checked_add(turned);
         if turnover.is_none_or(|turnover| turnover < 0) {
-            return Err(Outcome::Refused(Refusal::OutOfRange));
+            return Err(Refusal::OutOfRange);
         }
         Ok(Movement {
             id,
@@ -240,6 +243,7 @@ impl Books<'_> {
             day,
             reason: want.reason.clone(),
             reference: want.reference.clone(),
+            by: want.by.clone(),
             at: self.now.updated_at,
         })
     }
@@ -276,7 +280,7 @@ fn next(books: &Books<'_>, made: &HashMap<Uuid, Movement>, want: &Want) -> Next 
             None => match books.movement(want, take, Kind::Void, (0, 0), None) {
                 Ok(void) if books.exists => Next::Move(void),
                 Ok(_) => Next::Close(take),
-                Err(outcome) => Next::Is(outcome),
+                Err(refusal) => Next::Is(Outcome::Refused(refusal)),
             },
         },
     }

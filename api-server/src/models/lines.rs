@@ -27,6 +27,7 @@ use uuid::Uuid;
 
 use self::cache::Cache;
 use self::rush::Rush;
+use super::changes::Changes;
 use super::error::ModelError;
 use super::figures::Figures;
 use super::ledger::{Known, Outcome, Want, days_of, decide};
@@ -47,6 +48,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 pub struct Lines {
     dao: Arc<dyn LedgerDao>,
     figures: Figures,
+    changes: Changes,
     waiting: Arc<Mutex<HashMap<Account, VecDeque<Job>>>>,
     cache: Arc<Cache>,
     rush: Arc<Rush>,
@@ -131,7 +133,25 @@ impl Drop for Head<'_> {
 impl Lines {
     /// Queues over a DAO; what they commit is counted.
     pub fn new(dao: Arc<dyn LedgerDao>, figures: Figures) -> Self {
-        Self { dao, figures, waiting: Arc::default(), cache: Arc::default(), rush: Arc::default() }
+        Self {
+            dao,
+            figures,
+            changes: Changes::none(),
+            waiting: Arc::default(),
+            cache: Arc::default(),
+            rush: Arc::default(),
+        }
+    }
+
+    /// The same, and what they commit is told.
+    #[must_use]
+    pub fn telling(self, changes: Changes) -> Self {
+        Self { changes, ..self }
+    }
+
+    /// Where the process tells its changes.
+    pub const fn changes(&self) -> &Changes {
+        &self.changes
     }
 
     /// Where the process counts.
@@ -144,7 +164,7 @@ impl Lines {
     pub async fn change(&self, cx: &Context, account: Account, want: Want) -> Result<Settled, ModelError> {
         let Some((place, answer)) = self.line_up(cx, account, &want)? else {
             let _head = Head { lines: self, account };
-            let cx = Context { level: None, now_ms: crate::dao::now_ms(), ..*cx };
+            let cx = Context { level: None, now_ms: crate::dao::now_ms(), ..cx.clone() };
             let settled = self.commit(&cx, account, &[&want]).await?;
             return settled
                 .into_iter()
@@ -211,6 +231,8 @@ impl Lines {
                 level: None,
                 trace,
                 of_many: false,
+                // Those who wait together may be several: each movement names its own.
+                by: None,
             };
             let span = jobs.first().map_or_else(Span::none, |job| job.span.clone());
             let wants: Vec<&Want> = jobs.iter().map(|job| &job.want).collect();
@@ -274,6 +296,12 @@ impl Lines {
                 if certain {
                     self.cache.put(account, &before);
                 }
+                // By an earlier try of the same change, which may not have come to tell it.
+                for outcome in &decision.outcomes {
+                    if let Outcome::Made(movement) = outcome {
+                        self.changes.moved(account, std::slice::from_ref(movement));
+                    }
+                }
                 let settled = decision.outcomes.into_iter();
                 let settled = settled.map(|outcome| Settled { outcome, receipt: None });
                 return Ok(settled.collect());
@@ -282,6 +310,7 @@ impl Lines {
                 Posted::Done(receipt) => {
                     let quantity = before.balance.map(|balance| balance.quantity);
                     self.figures.moved(account.book, quantity, &posting.movements);
+                    self.changes.moved(account, &posting.movements);
                     before.follow(&posting);
                     self.cache.put(account, &before);
                     let settled = decision.outcomes.into_iter();

@@ -30,6 +30,7 @@ use super::precondition::Condition;
 use super::products::product_archived;
 use super::ranker::Ranker;
 use crate::dao::blocks::BlockDao;
+use crate::dao::changes::{Kind, Object};
 use crate::dao::ledger::LedgerDao;
 use crate::dao::orders::{Contents, Note, OrderDao, Replaced, Stored};
 pub use crate::dao::orders::{Filter, Order, Status};
@@ -83,10 +84,17 @@ impl Orders {
         identity: Identity,
     ) -> Result<(Order, Option<Receipt>), ModelError> {
         let created = self.place(cx, draft, identity).await;
-        if let Err(error) = &created {
-            self.lines.figures().refused(error);
+        match &created {
+            Ok((order, Some(_))) => self.audit(cx, order),
+            Ok((_, None)) => {}
+            Err(error) => self.lines.figures().refused(error),
         }
         created
+    }
+
+    fn audit(&self, cx: &Context, order: &Order) {
+        let object = Object { kind: Kind::Order, id: order.id };
+        self.lines.changes().audit(cx, object, order.status.name(), order.version);
     }
 
     async fn place(
@@ -182,6 +190,18 @@ impl Orders {
         Ok((shown, receipt))
     }
 
+    /// The order that a request has made, whose first try was to make this one. Every try that was given up was followed by
+    /// another; of one that was never written down, or given up last, there is none.
+    pub async fn became(&self, cx: &Context, first: Uuid) -> Result<Option<Order>, DaoError> {
+        for attempt in 0..=ATTEMPTS {
+            match self.daos.orders.load(cx, id_of_attempt(first, attempt)).await? {
+                Some(stored) if stored.order.status == Status::Refused => {}
+                found => return Ok(found.map(|stored| stored.order)),
+            }
+        }
+        Ok(None)
+    }
+
     /// What was paid for an order that was just changed. The change is made, so what cannot be read now is left out.
     pub async fn paid(&self, cx: &Context, order: &Order) -> Paid {
         Paid::of(order, self.daos.payments.of(&cx.plain(), order.id).await.unwrap_or_default())
@@ -225,7 +245,7 @@ impl Orders {
         for _ in 0..RACES {
             let before = self.get(cx, id, condition).await?;
             // Before the order says so: a crash between the two must not lose it.
-            if let Some(payment) = told_by(&before.order, change, cx.now_ms) {
+            if let Some(payment) = told_by(&before.order, change, cx.now_ms, cx.by.as_ref()) {
                 self.daos.payments.keep(cx, id, &payment).await?;
             }
             let Some(after) = changed(&before.order, change, cx.now_ms)? else {
@@ -234,6 +254,7 @@ impl Orders {
             match self.decide(cx, &before, &after).await? {
                 Some((stored, note, receipt)) => {
                     // What was turned over stays as it is.
+                    self.audit(cx, &stored.order);
                     self.publish_or_leave(cx, &stored, note, false).await;
                     return Ok((stored.order, Some(receipt)));
                 }
@@ -255,6 +276,7 @@ impl Orders {
             let after = moved_to(&before.order, Status::Cancelled, cx.now_ms);
             match self.decide(cx, &before, &after).await? {
                 Some((stored, note, receipt)) => {
+                    self.audit(cx, &stored.order);
                     self.publish_or_leave(cx, &stored, note, true).await;
                     return Ok(Some(receipt));
                 }
@@ -303,7 +325,7 @@ impl Orders {
 impl Unranked for Orders {
     async fn unranked(&self, cx: &Context) -> Result<Vec<Turned>, DaoError> {
         // Notes bear the database's time.
-        self.daos.orders.unranked(&Context { now_ms: self.clock.of(cx.now_ms), ..*cx }).await
+        self.daos.orders.unranked(&Context { now_ms: self.clock.of(cx.now_ms), ..cx.clone() }).await
     }
 }
 

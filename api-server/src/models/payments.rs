@@ -5,13 +5,15 @@
 
 #![deny(clippy::disallowed_methods, clippy::wildcard_enum_match_arm)]
 
+use std::sync::Arc;
+
 use super::order::Change;
 use crate::dao::orders::{Order, Status};
 pub use crate::dao::payments::Payment;
 
 /// The payment that a change tells of and that is not written in the order yet. One that is only named for an order which
 /// is not paid is under way, and is none yet.
-pub fn told_by(order: &Order, change: &Change, now_ms: i64) -> Option<Payment> {
+pub fn told_by(order: &Order, change: &Change, now_ms: i64, by: Option<&Arc<str>>) -> Option<Payment> {
     match order.status {
         Status::Refused | Status::Pending => return None,
         Status::Confirmed | Status::Paid | Status::Fulfilled | Status::Cancelled => {}
@@ -22,7 +24,7 @@ pub fn told_by(order: &Order, change: &Change, now_ms: i64) -> Option<Payment> {
     let named = change.payment_id.as_ref().filter(|_| pays || (order.is_paid && change.is_paid.is_none()));
     let id = named.or(under_way)?;
     let is_known = order.is_paid && order.payment_id.as_ref() == Some(id);
-    (!is_known).then(|| Payment { id: id.clone(), at: Some(now_ms), amount: order.total })
+    (!is_known).then(|| Payment { id: id.clone(), at: Some(now_ms), amount: order.total, by: by.cloned() })
 }
 
 /// An order with what was paid for it.
@@ -47,7 +49,7 @@ impl Paid {
         if let Some(paying) = paying {
             match rows.iter().position(|row| row.id == *paying) {
                 Some(at) => rows[..=at].rotate_right(1),
-                None => rows.insert(0, Payment { id: paying.clone(), at: None, amount: order.total }),
+                None => rows.insert(0, Payment { id: paying.clone(), at: None, amount: order.total, by: None }),
             }
         }
         let beside = rows.len() - usize::from(paying.is_some());
@@ -88,12 +90,13 @@ mod tests {
     }
 
     fn row(id: &str) -> Payment {
-        Payment { id: id.to_owned(), at: Some(9), amount: 2103 }
+        Payment { id: id.to_owned(), at: Some(9), amount: 2103, by: Some("ana".into()) }
     }
 
     #[test]
     fn what_is_said_to_be_paid_is_a_payment_and_what_is_only_named_is_none_yet() {
-        let told = |order: &Order, change: &Change| told_by(order, change, 9);
+        let ana: Arc<str> = "ana".into();
+        let told = |order: &Order, change: &Change| told_by(order, change, 9, Some(&ana));
         let (pays, names) = (change(Some(true), Some("P-2")), change(None, Some("P-2")));
         let open = order(Status::Confirmed, false, Some("P-1"));
         assert_eq!(told(&open, &pays), Some(row("P-2")));

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::changes::Changes;
 use super::create::Identity;
 use super::cursor::{CursorKey, List, PageOf};
 use super::error::{ModelError, RACES, Violation};
 use super::precondition::Condition;
 use super::product::{Change, Draft, archived};
+use crate::dao::changes::{Kind, Object};
 use crate::dao::ledger::{Account, LedgerDao};
 use crate::dao::products::{Filter, Inserted, PageQuery, Product, ProductDao, ProductSink, Removed, Replaced};
 use crate::dao::{Context, Receipt};
@@ -21,12 +23,28 @@ pub struct Products {
     dao: Arc<dyn ProductDao>,
     ledger: Arc<dyn LedgerDao>,
     cursors: CursorKey,
+    changes: Changes,
+}
+
+const fn object(id: Uuid) -> Object {
+    Object { kind: Kind::Product, id }
 }
 
 impl Products {
     /// Use cases over a DAO; `cursors` signs the positions of pages.
     pub fn new(dao: Arc<dyn ProductDao>, ledger: Arc<dyn LedgerDao>, cursors: CursorKey) -> Self {
-        Self { dao, ledger, cursors }
+        Self { dao, ledger, cursors, changes: Changes::none() }
+    }
+
+    /// The same, and what changes is told.
+    #[must_use]
+    pub fn telling(self, changes: Changes) -> Self {
+        Self { changes, ..self }
+    }
+
+    fn tell(&self, cx: &Context, product: &Product, what: &'static str) {
+        self.changes.product(product, what);
+        self.changes.audit(cx, object(product.id), what, product.version);
     }
 
     /// Creates a product from a draft.
@@ -38,11 +56,18 @@ impl Products {
         identity: Identity,
     ) -> Result<(Product, Receipt), ModelError> {
         let product = draft.into_product(identity.resource, identity.created_ms(cx.now_ms));
-        match self.dao.insert(cx, &product, identity.operation).await? {
-            Inserted::Done(receipt) => Ok((product, receipt)),
-            Inserted::Taken => Err(sku_taken()),
-            Inserted::InFlight => Err(sku_in_flight()),
-        }
+        let insert = async {
+            match self.dao.insert(cx, &product, identity.operation).await? {
+                Inserted::Done(receipt) => {
+                    self.tell(cx, &product, "created");
+                    Ok(receipt)
+                }
+                Inserted::Taken => Err(sku_taken()),
+                Inserted::InFlight => Err(sku_in_flight()),
+            }
+        };
+        let receipt = self.changes.noted(cx, object(identity.resource), None, insert).await?;
+        Ok((product, receipt))
     }
 
     /// Gives the product to the sink, if there is one.
@@ -94,7 +119,16 @@ impl Products {
             let Some(after) = change.apply(&before.product, cx.now_ms) else {
                 return Ok((before.product, None));
             };
-            match self.dao.replace(cx, &before, &after, Uuid::new_v4()).await? {
+            let replace = async { Ok(self.dao.replace(cx, &before, &after, Uuid::new_v4()).await?) };
+            let replaced = self.changes.noted(cx, object(id), None, async {
+                let replaced: Result<Replaced, ModelError> = replace.await;
+                if let Ok(Replaced::Done(_)) = &replaced {
+                    let restored = before.product.archived_at.is_some();
+                    self.tell(cx, &after, if restored { "restored" } else { "changed" });
+                }
+                replaced
+            });
+            match replaced.await? {
                 Replaced::Done(receipt) => return Ok((after, Some(receipt))),
                 Replaced::VersionMoved if condition.pins_version() => {
                     return Err(ModelError::PreconditionFailed("product"));
@@ -114,6 +148,10 @@ impl Products {
     /// it, so one of the two sees the other.
     #[tracing::instrument(name = "model.products.remove", skip_all)]
     pub async fn remove(&self, cx: &Context, id: Uuid, condition: &Condition) -> Result<Receipt, ModelError> {
+        self.changes.noted(cx, object(id), None, self.archive_or_remove(cx, id, condition)).await
+    }
+
+    async fn archive_or_remove(&self, cx: &Context, id: Uuid, condition: &Condition) -> Result<Receipt, ModelError> {
         for _ in 0..RACES {
             let before = self.dao.load(cx, id).await?.ok_or(ModelError::NotFound("product"))?;
             if !condition.allows(Some(before.product.version)) {
@@ -124,7 +162,10 @@ impl Products {
                 None => {
                     let after = archived(&before.product, cx.now_ms);
                     match self.dao.replace(cx, &before, &after, Uuid::new_v4()).await? {
-                        Replaced::Done(receipt) => Some(receipt),
+                        Replaced::Done(receipt) => {
+                            self.tell(cx, &after, "archived");
+                            Some(receipt)
+                        }
                         _ if condition.pins_version() => return Err(ModelError::PreconditionFailed("product")),
                         _ => continue,
                     }
@@ -146,7 +187,17 @@ impl Products {
                 // It was restored meanwhile.
                 continue;
             }
-            match self.dao.remove(cx, &last, Uuid::new_v4()).await? {
+            let gone = last.product.version + 1;
+            let remove = async { Ok(self.dao.remove(cx, &last, Uuid::new_v4()).await?) };
+            let removed = self.changes.noted(cx, object(id), Some(gone), async {
+                let removed: Result<Removed, ModelError> = remove.await;
+                if let Ok(Removed::Done(_)) = &removed {
+                    self.changes.removed(id, gone);
+                    self.changes.audit(cx, object(id), "removed", gone);
+                }
+                removed
+            });
+            match removed.await? {
                 Removed::Done(receipt) => return Ok(archived.unwrap_or(receipt)),
                 Removed::VersionMoved => {}
             }

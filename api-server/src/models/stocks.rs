@@ -14,6 +14,7 @@ use super::ledger::{Change, Outcome, QUANTITY_MAX, Refusal, Want};
 use super::lines::{Lines, Settled};
 use super::precondition::Condition;
 use super::products::product_archived;
+use crate::dao::changes::{Kind, Object};
 use crate::dao::ledger::{Account, Balance, LedgerDao, Movement};
 use crate::dao::page::Position;
 use crate::dao::products::{Filter, PageQuery, Product, ProductDao};
@@ -64,6 +65,7 @@ impl Stocks {
             condition,
             reason: None,
             reference: None,
+            by: cx.by.clone(),
             fresh: identity.fresh,
         };
         let (movement, receipt) = self.change(cx, product, want).await?;
@@ -96,15 +98,22 @@ impl Stocks {
     ) -> Result<(Movement, Option<Receipt>), ModelError> {
         let Adjustment { delta, reason, reference } = adjustment;
         let Identity { operation: id, fresh, .. } = identity;
-        let want = Want { id, change: Change::Add { delta }, condition, reason, reference, fresh };
+        let want = Want { id, change: Change::Add { delta }, condition, reason, reference, by: cx.by.clone(), fresh };
         self.change(cx, product, want).await
     }
 
     async fn change(&self, cx: &Context, product: Uuid, want: Want) -> Result<(Movement, Option<Receipt>), ModelError> {
         let requested = requested(&want.change);
-        let Settled { outcome, receipt } = self.lines.change(cx, Account::stock(product), want).await?;
+        let (changes, object) = (self.lines.changes(), Object { kind: Kind::Stock, id: product });
+        let change = self.lines.change(cx, Account::stock(product), want);
+        let Settled { outcome, receipt } = changes.noted(cx, object, None, change).await?;
         match outcome {
-            Outcome::Made(movement) => Ok((movement, receipt)),
+            Outcome::Made(movement) => {
+                if receipt.is_some() {
+                    changes.audit(cx, object, movement.kind.name(), movement.version);
+                }
+                Ok((movement, receipt))
+            }
             Outcome::Refused(refusal) => Err(refused(refusal, product, requested)),
             Outcome::Nothing => Err(DaoError::Broken("a change of a stock without a movement".into()).into()),
         }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::changes::Changes;
 use super::create::Identity;
 use super::cursor::{CursorKey, List, PageOf};
 use super::error::{ModelError, RACES, Violation};
 use super::precondition::Condition;
 use super::user::{Change, Draft};
+use crate::dao::changes::{Kind, Object};
 use crate::dao::users::{Inserted, Removed, Replaced, User, UserDao, UserSink};
 use crate::dao::{Context, Receipt};
 
@@ -19,12 +21,23 @@ const LIST: List<'static> = List { name: "users", conditions: &[] };
 pub struct Users {
     dao: Arc<dyn UserDao>,
     cursors: CursorKey,
+    changes: Changes,
 }
 
 impl Users {
     /// Use cases over a DAO; `cursors` signs the positions of pages.
     pub fn new(dao: Arc<dyn UserDao>, cursors: CursorKey) -> Self {
-        Self { dao, cursors }
+        Self { dao, cursors, changes: Changes::none() }
+    }
+
+    /// The same, and what changes is told to the audit trail.
+    #[must_use]
+    pub fn telling(self, changes: Changes) -> Self {
+        Self { changes, ..self }
+    }
+
+    fn audit(&self, cx: &Context, id: Uuid, what: &'static str, version: i64) {
+        self.changes.audit(cx, Object { kind: Kind::User, id }, what, version);
     }
 
     /// Creates a user from a draft.
@@ -32,7 +45,10 @@ impl Users {
     pub async fn create(&self, cx: &Context, draft: Draft, identity: Identity) -> Result<(User, Receipt), ModelError> {
         let user = draft.into_user(identity.resource, identity.created_ms(cx.now_ms));
         match self.dao.insert(cx, &user, identity.operation).await? {
-            Inserted::Done(receipt) => Ok((user, receipt)),
+            Inserted::Done(receipt) => {
+                self.audit(cx, user.id, "created", user.version);
+                Ok((user, receipt))
+            }
             Inserted::Taken => Err(email_taken()),
             Inserted::InFlight => Err(email_in_flight()),
         }
@@ -81,7 +97,10 @@ impl Users {
                 return Ok((before.user, None));
             };
             match self.dao.replace(cx, &before, &after, Uuid::new_v4()).await? {
-                Replaced::Done(receipt) => return Ok((after, Some(receipt))),
+                Replaced::Done(receipt) => {
+                    self.audit(cx, id, "changed", after.version);
+                    return Ok((after, Some(receipt)));
+                }
                 Replaced::VersionMoved if condition.pins_version() => {
                     return Err(ModelError::PreconditionFailed("user"));
                 }
@@ -102,7 +121,10 @@ impl Users {
                 return Err(ModelError::PreconditionFailed("user"));
             }
             match self.dao.erase(cx, &before, Uuid::new_v4()).await? {
-                Removed::Done(receipt) => return Ok(receipt),
+                Removed::Done(receipt) => {
+                    self.audit(cx, id, "erased", before.user.version + 1);
+                    return Ok(receipt);
+                }
                 Removed::VersionMoved if condition.pins_version() => {
                     return Err(ModelError::PreconditionFailed("user"));
                 }

@@ -107,6 +107,7 @@ fn problem_of(name: &str) -> Option<Value> {
         "EmailConflict" => (409, "Conflict", "conflict", at("/email", "email_taken", "another user has this address")),
         "OrderConflict" => (409, "Conflict", "conflict", at("/status", "not_paid", "the order is not paid")),
         "409" => (409, "Conflict", "idempotency_key_in_flight", None),
+        "410" | "Gone" => (410, "Gone", "position_expired", None),
         "412" | "VersionMoved" => (412, "Precondition Failed", "version_moved", None),
         "413" | "TooLarge" => (413, "Payload Too Large", "body_too_large", None),
         "415" | "UnsupportedMediaType" => (415, "Unsupported Media Type", "unsupported_media_type", None),
@@ -114,6 +115,7 @@ fn problem_of(name: &str) -> Option<Value> {
             let error = at("/price", "out_of_range", "price must have at most two decimal places");
             (422, "Unprocessable Entity", "rule_broken", error)
         }
+        "429" | "TooManyRequests" => (429, "Too Many Requests", "rate_limited", None),
         "503" | "Unavailable" => (503, "Service Unavailable", "too_few_replicas", None),
         "504" | "UnknownOutcome" => (504, "Gateway Timeout", "unknown_outcome", None),
         _ => return None,
@@ -126,9 +128,13 @@ fn problem_of(name: &str) -> Option<Value> {
         (406, _) => "answers are application/json",
         (408, _) => "the body did not arrive within 8 s",
         (409, _) => "the first request under this Idempotency-Key is still running",
+        (410, _) => {
+            "changes after this position are no longer kept: read what you need anew, and go on from GET /changes without after"
+        }
         (412, _) => "the product is at none of the versions that If-Match names, read it again",
         (413, _) => "a body has at most 65536 bytes",
         (415, _) => "send application/json",
+        (429, _) => "you have sent as many requests as you may, the next is taken after 1 s",
         (503, _) => "LOCAL_QUORUM requires 2 replicas and 1 are alive, nothing was changed",
         _ => "the outcome could not be learnt in time, read before you try again",
     };

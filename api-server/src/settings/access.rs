@@ -23,7 +23,7 @@ pub struct Access {
     /// Let an issuer's keys, and headers for a collector, travel without TLS
     #[arg(long, env = "STORE_ALLOW_HTTP", num_args = 0..=1, default_value_t = false, default_missing_value = "true", global = true)]
     pub allow_http: bool,
-    /// Directory with a token for each role, with --auth tokens
+    /// Directory with the files of tokens, with --auth tokens
     #[arg(long, env = "STORE_TOKENS_DIRECTORY", required_if_eq("auth", "tokens"), global = true)]
     pub tokens_directory: Option<PathBuf>,
     /// Issuer of tokens, with --auth oidc
@@ -54,7 +54,7 @@ pub struct Access {
 pub enum Auth {
     /// They do not: everybody may do everything
     Off,
-    /// By one secret token for each role
+    /// By secret tokens, each of somebody with a role
     Tokens,
     /// By a signed token of an OpenID Connect issuer
     Oidc,

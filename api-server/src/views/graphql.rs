@@ -329,6 +329,8 @@ pub struct MovementObject {
     reason: Option<String>,
     /// For movements of orders the id of the order.
     reference: Option<String>,
+    /// Who asked for it; null where nobody said who they are, and for what the store did by itself.
+    by: Option<String>,
     at: Time,
 }
 
@@ -348,6 +350,7 @@ impl From<Movement> for MovementObject {
             quantity: movement.quantity,
             reason: movement.reason,
             reference: movement.reference,
+            by: movement.by.map(|by| by.to_string()),
             at: Time(movement.at),
         }
     }

@@ -101,6 +101,9 @@ pub struct OrderDoc {
     /// Sum of the lines, exactly.
     #[schema(value_type = f64, example = 21.00)]
     total: Price,
+    /// The same.
+    #[schema(value_type = f64, example = 21.00)]
+    total_amount: Price,
     is_paid: bool,
     /// The payment by which it is paid, or until then the one under way.
     #[schema(required = true)]
@@ -145,6 +148,9 @@ pub struct PaymentDoc {
     /// When it was told first; null where it was told to a program that did not note it.
     #[schema(value_type = Option<String>, format = DateTime, required = true)]
     at: Option<String>,
+    /// Who told of it first; null where nobody said who they are.
+    #[schema(required = true, example = "payment.card")]
+    by: Option<String>,
 }
 
 /// How far an order has come.
@@ -317,7 +323,7 @@ fn write(out: &mut Vec<u8>, order: &Order) {
 
 fn write_payments(out: &mut Vec<u8>, paid: &Paid) {
     out.extend_from_slice(b",\"payments\":");
-    let payments = json::array(paid.payments.iter(), |out, Payment { id, at, amount }| {
+    let payments = json::array(paid.payments.iter(), |out, Payment { id, at, amount, by }| {
         out.extend_from_slice(b"{\"payment_id\":");
         json::write_text(out, id);
         out.extend_from_slice(b",\"amount\":");
@@ -327,6 +333,8 @@ fn write_payments(out: &mut Vec<u8>, paid: &Paid) {
             Some(at) => json::write_time(out, *at),
             None => out.extend_from_slice(b"null"),
         }
+        out.extend_from_slice(b",\"by\":");
+        json::write_optional(out, by.as_deref());
         out.push(b'}');
     });
     out.extend_from_slice(&payments);
@@ -355,8 +363,10 @@ fn write_with(out: &mut Vec<u8>, order: &Order, paid: Option<&Paid>) {
         line.unit_price.write_json(out);
         out.push(b'}');
     }
-    out.extend_from_slice(b"],\"total\":");
-    write_cents(out, order.total);
+    for name in [&b"],\"total\":"[..], b",\"total_amount\":"] {
+        out.extend_from_slice(name);
+        write_cents(out, order.total);
+    }
     out.extend_from_slice(if order.is_paid { b",\"is_paid\":true" } else { b",\"is_paid\":false" });
     out.extend_from_slice(b",\"payment_id\":");
     json::write_optional(out, order.payment_id.as_deref());

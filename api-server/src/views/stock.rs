@@ -83,6 +83,9 @@ pub struct MovementDoc {
     /// For movements of orders the id of the order.
     #[schema(required = true)]
     reference: Option<String>,
+    /// Who asked for it; null where nobody said who they are, and for what the store did by itself.
+    #[schema(required = true, example = "seller.till-1")]
+    by: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     at: String,
 }
@@ -232,6 +235,8 @@ pub fn movements(rows: &[Movement]) -> Vec<u8> {
         json::write_optional(out, movement.reason.as_deref());
         out.extend_from_slice(b",\"reference\":");
         json::write_optional(out, movement.reference.as_deref());
+        out.extend_from_slice(b",\"by\":");
+        json::write_optional(out, movement.by.as_deref());
         out.extend_from_slice(b",\"at\":");
         json::write_time(out, movement.at);
         out.push(b'}');

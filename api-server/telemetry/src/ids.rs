@@ -41,6 +41,12 @@ pub(crate) fn current_name() -> Option<Name> {
     NAME.try_with(Clone::clone).ok()
 }
 
+/// The id of the request that is worked on at this moment.
+pub fn request_id() -> Option<String> {
+    let name = current_name()?;
+    name.pair().filter(|(key, _)| *key == "request_id").map(|(_, id)| id.to_owned())
+}
+
 /// A span's place in a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ids {

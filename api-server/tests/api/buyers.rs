@@ -56,6 +56,8 @@ pub async fn daos_on_cassandra(processes: usize) -> Option<(Vec<Daos>, String)> 
         statement_timeout: Duration::from_secs(10),
         conditional_timeout: PATIENCE / 2,
         lease: PATIENCE,
+        changes_kept: Duration::from_secs(3600),
+        audit_kept: Duration::from_secs(3600),
     };
     let mut found = Vec::new();
     for process in 0..processes {

@@ -10,6 +10,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use store_api::access_log::AccessLog;
 use store_api::admission::Bounds;
+use store_api::admission::rate::Quota;
 use store_api::app::{App, Limits};
 use store_api::auth::Gate;
 use store_api::dao::{Daos, memory};
@@ -23,7 +24,7 @@ use store_api::router;
 use store_api::server::{self, Door};
 
 /// For tests of one request after another.
-const SMALL: Limits = Limits { request_timeout: Duration::from_millis(500), bounds: at_most(100) };
+const SMALL: Limits = Limits { request_timeout: Duration::from_millis(500), bounds: at_most(100), quota: None };
 
 /// So many requests at once, and none that wait.
 const fn at_most(working: usize) -> Bounds {
@@ -99,9 +100,16 @@ impl Store {
         store
     }
 
+    /// A store behind a gate over a database whose clients may send so much.
+    pub fn limited(gate: Gate, daos: Daos, quota: Quota) -> Self {
+        let store = Self::build(Limits { quota: Some(quota), ..SMALL }, gate);
+        store.app.connect(daos);
+        store
+    }
+
     /// A store over a database with a deadline for its requests.
     pub fn within(daos: Daos, request_timeout: Duration) -> Self {
-        let store = Self::build(Limits { request_timeout, bounds: at_most(1000) }, Gate::Off);
+        let store = Self::build(Limits { request_timeout, bounds: at_most(1000), quota: None }, Gate::Off);
         store.app.connect(daos);
         store
     }

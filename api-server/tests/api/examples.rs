@@ -12,6 +12,7 @@ const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 const PRODUCT: &str = "0190a0a0-0000-7000-8000-000000000001";
 const USER: &str = "0190a0a0-0000-7000-8000-000000000002";
 const ORDER: &str = "0190a0a0-0000-7000-8000-000000000003";
+const KEY: &str = "7d5c2f0e";
 
 /// An operation of the document.
 struct Operation {
@@ -139,6 +140,9 @@ async fn every_example_is_accepted_as_it_stands_and_answered_as_it_shows() {
         let order = orders::order(&store, &user, &[(&product, 2)]).await;
         let order = order.json()["id"].as_str().unwrap().to_owned();
         let real = |text: &str| text.replace(PRODUCT, &product).replace(USER, &user).replace(ORDER, &order);
+        let keyed = store.call("POST", "/products").header("idempotency-key", KEY);
+        let keyed = keyed.json(r#"{"name":"Cup","sku":"CUP-1","price":3}"#).send().await;
+        assert_eq!(keyed.status, 201, "{}", keyed.text());
         let later = store.call("POST", "/products/import").header("prefer", "respond-async");
         let later = later.header("content-type", "text/csv").body("sku,name,price\nLATER-1,Mug,7.90\n").send().await;
         let import = later.json()["id"].as_str().unwrap().to_owned();
@@ -150,7 +154,7 @@ async fn every_example_is_accepted_as_it_stands_and_answered_as_it_shows() {
             Some("imports") => &import,
             _ => &product,
         };
-        let mut target = operation.path.replace("{id}", own).replace("{product_id}", own);
+        let mut target = operation.path.replace("{id}", own).replace("{product_id}", own).replace("{key}", KEY);
         match id.as_str() {
             "getPlacement" => target += &format!("?table=products&key={product}"),
             "importStocks" => target += "?reference=DN-2041",

@@ -75,7 +75,8 @@ impl Issuer {
 
     fn claims(&self, more: &Value) -> String {
         let now = now();
-        let mut claims = json!({"iss": self.url, "aud": AUDIENCE, "role": "seller", "iat": now, "exp": now + 300});
+        let mut claims =
+            json!({"iss": self.url, "aud": AUDIENCE, "sub": "ana", "role": "seller", "iat": now, "exp": now + 300});
         claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         claims.to_string()
     }

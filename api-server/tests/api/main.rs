@@ -5,6 +5,7 @@
 mod bad_inputs;
 mod bad_table;
 mod buyers;
+mod changes;
 mod client;
 mod console;
 mod csv;
@@ -14,6 +15,7 @@ mod examples;
 mod graphql;
 mod identity;
 mod orders;
+mod principals;
 mod products;
 mod providers;
 mod proxies;

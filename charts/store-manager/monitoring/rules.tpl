@@ -12,7 +12,7 @@ which one took over. Those of the API and of Cassandra's nodes have `namespace` 
 {{- $served := "shop [[ $labels.namespace ]]/[[ $labels.store ]]" }}
 {{- $node := "Cassandra node [[ $labels.pod ]]" }}
 {{- $ours := `name="store-operator"` }}
-{{- $probes := `store!="",http_route!~"/(health|health-check|livez|readyz|metrics)"` }}
+{{- $probes := `store!="",http_route!~"/(health|health-check|livez|readyz|metrics|changes|cluster/live)"` }}
 {{- $windows := list "5m" "30m" "1h" "2h" "6h" "1d" "3d" }}
 groups:
   - name: store-ring
@@ -162,6 +162,19 @@ groups:
         annotations:
           summary: Changes of {{ $served }} that were cut off cannot be finished
           description: Notes in [[ $labels.table ]] were set aside or are not looked through. What is owed by them is tried again.
+      - alert: StoreTokensStale
+        expr: max by ({{ $store }}) (store_tokens_stale) > 0
+        for: 10m
+        labels: {severity: warning}
+        annotations:
+          summary: The tokens of {{ $served }} are not those of its Secret
+          description: What was written there cannot be used, so tokens that were taken away may be good still.
+      - alert: StoreWebhookFailing
+        expr: max by ({{ $store }}, webhook) (store_webhook_failing_seconds) > 600
+        labels: {severity: warning}
+        annotations:
+          summary: A webhook of {{ $served }} takes no events
+          description: Webhook [[ $labels.webhook ]] has answered nothing but errors for ten minutes. What it misses is sent for a day.
       # For a day after it was seen: the counter itself falls only with a restart of the pods.
       - alert: StoreStockOversold
         expr: >-

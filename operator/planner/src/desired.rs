@@ -10,8 +10,9 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde::Serialize;
 use serde_json::Value;
 use store_crds::{
-    Amount, AuthSpec, Consistency, DeletionPolicy, GatewaySpec, ImagePullPolicy, IngressSpec, ProxySpec, ResourcesSpec,
-    SerialConsistency, StoreCluster, StoreClusterSpec, TolerationSpec, TracingSpec, Violation,
+    Amount, AuthSpec, Consistency, DeletionPolicy, GatewaySpec, ImagePullPolicy, IngressSpec, ProxySpec, RateLimitSpec,
+    ResourcesSpec, SerialConsistency, StoreCluster, StoreClusterSpec, TolerationSpec, TracingSpec, Violation,
+    WebhookSpec,
 };
 
 use crate::identity::{NodeId, Uid};
@@ -126,11 +127,14 @@ pub struct DesiredApi {
     pub gateway: Option<GatewaySpec>,
     /// Proxies before the API that are believed.
     pub trusted_hops: i32,
+    /// How many requests each principal may send.
+    pub rate_limit: Option<RateLimitSpec>,
     /// Whether the console is served.
     pub console: bool,
     /// ConfigMap with the authorities that are trusted in place of the image's.
     pub ca_config_map: Option<String>,
     pub proxy: Option<ProxySpec>,
+    pub webhooks: Vec<WebhookSpec>,
     pub tracing: Option<TracingSpec>,
     /// Of the schema Job, too.
     pub placement: Placement,
@@ -298,9 +302,11 @@ fn desired_api(spec: &StoreClusterSpec) -> DesiredApi {
         ingress: api.ingress.clone(),
         gateway: api.gateway.clone(),
         trusted_hops: api.trusted_hops,
+        rate_limit: api.rate_limit.clone(),
         console: api.console,
         ca_config_map: api.ca_config_map_name.clone(),
         proxy: api.proxy.clone(),
+        webhooks: api.webhooks.clone(),
         tracing: api.tracing.clone(),
         placement: Placement {
             node_selector: api.node_selector.clone(),

@@ -180,15 +180,17 @@ fn state(store: &str, purpose: SecretPurpose, found: &Found, taken: &BTreeMap<St
     }
 }
 
-/// Digest of what the API's pods read when they start. The signing key's digest goes into it, which nobody
-/// can guess: so nothing can be tried against it.
+/// Digest of what the API's pods read when they start and never again. The signing key's digest goes into it, which nobody
+/// can guess: so nothing can be tried against it. Tokens must be there, and are read again by the pods themselves.
 fn api_inputs(secrets: &Secrets, facts: &BTreeMap<SecretPurpose, SecretFact>) -> Option<String> {
     let mut digest = Sha256::new();
     for purpose in [SecretPurpose::CursorKey, SecretPurpose::Api, SecretPurpose::ApiTokens] {
         let Some(found) = secrets.by_purpose.get(&purpose) else { continue };
         let complete = facts.get(&purpose).is_some_and(|fact| fact.state == SecretState::Complete);
         let content = found.as_ref().ok()?.as_ref().filter(|_| complete)?;
-        digest.update(content.digest);
+        if purpose != SecretPurpose::ApiTokens {
+            digest.update(content.digest);
+        }
     }
     Some(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -101,7 +101,12 @@ fn the_digest_of_what_the_api_reads_follows_each_of_them_and_holds_none() {
     let mut tokens = secrets();
     let all = [("seller", "1"), ("director", "2"), ("supplier", "3"), ("admin", "4")];
     tokens.by_purpose.insert(SecretPurpose::ApiTokens, content(Some("shop"), &all));
-    assert_ne!(inputs(&tokens).unwrap(), before);
+    assert_eq!(inputs(&tokens).unwrap(), before, "the pods read changed tokens by themselves");
+    let more = [&all[..], &[("payment.card", "5"), ("seller.till-1", "6\n7")]].concat();
+    tokens.by_purpose.insert(SecretPurpose::ApiTokens, content(Some("shop"), &more));
+    assert_eq!(inputs(&tokens).unwrap(), before, "and so those of more principals");
+    tokens.by_purpose.insert(SecretPurpose::ApiTokens, content(Some("shop"), &all[1..]));
+    assert_eq!(inputs(&tokens), None, "a pod that begins needs all that the shop promises");
     let mut superuser = secrets();
     superuser.by_purpose.insert(SecretPurpose::Superuser, login("store_operator", "new"));
     assert_eq!(inputs(&superuser).unwrap(), before, "no pod of the API reads that one");

@@ -4,6 +4,7 @@
 pub mod attempts;
 pub mod books;
 pub mod faults;
+mod feed;
 mod front;
 mod gather;
 pub mod replies;
@@ -22,6 +23,7 @@ use crate::linearizability::{self, LinearizabilityError};
 use attempts::{GRACE, Tally, Window, tally};
 use books::{Reports, Verdict};
 use faults::Fault;
+use feed::Reader;
 use front::Front;
 use store_testbed::command::CommandError;
 use store_testbed::local_cassandra::{LocalRing, Options, RingError};
@@ -162,6 +164,7 @@ async fn under(
     happening: impl Future<Output = Result<Window, SoakError>>,
     sold: &mut Reports,
 ) -> Result<Phase, SoakError> {
+    let (mut one, mut other) = tokio::join!(Reader::begin(front, 0), Reader::begin(front, 1));
     let seen = Mutex::new(traffic::prepare(front, turn.size).await?);
     front.take();
     let stop = AtomicBool::new(false);
@@ -170,11 +173,16 @@ async fn under(
         stop.store(true, Ordering::Relaxed);
         window
     };
-    let (window, ()) = tokio::join!(happening, traffic::run(front, turn.size, turn.seed, &seen, &stop));
+    let (window, (), (), ()) = tokio::join!(
+        happening,
+        traffic::run(front, turn.size, turn.seed, &seen, &stop),
+        one.follow(front, &stop),
+        other.follow(front, &stop)
+    );
     let window = window?;
     let attempts = front.take();
     let seen = seen.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let (mut verdict, settled) = settle(front, &seen, sold).await?;
+    let (mut verdict, settled) = settle(front, &seen, [one, other], sold).await?;
     let steps = books::steps(&seen);
     let opinions = tokio::task::spawn_blocking(move || linearizability::check(&steps)).await??;
     books::add_opinions(&mut verdict, &opinions);
@@ -182,11 +190,23 @@ async fn under(
 }
 
 /// Looks at the books until nothing is owed any more.
-async fn settle(front: &Front, seen: &Seen, sold: &mut Reports) -> Result<(Verdict, Duration), SoakError> {
+async fn settle(
+    front: &Front,
+    seen: &Seen,
+    mut readers: [Reader; 2],
+    sold: &mut Reports,
+) -> Result<(Verdict, Duration), SoakError> {
     let ended = front.now();
     loop {
         let books = gather::gather(front, seen).await?;
-        let verdict = books::judge(seen, &books, sold);
+        let mut verdict = books::judge(seen, &books, sold);
+        for reader in &mut readers {
+            reader.catch_up(front).await;
+            let (faults, owed) = reader.judge(&books);
+            verdict.faults.extend(faults);
+            verdict.owed.extend(owed);
+            verdict.checked += books.stocks.len();
+        }
         let took = front.now().saturating_sub(ended);
         if verdict.owed.is_empty() || !verdict.faults.is_empty() || took > SWEPT {
             *sold = books::truth(&books, sold);

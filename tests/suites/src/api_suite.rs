@@ -26,11 +26,11 @@ const REPLICATION_VARIABLE: &str = "STORE_TEST_REPLICATION";
 pub const STEPS: [&str; 4] =
     ["API tests on Cassandra", "bad inputs and traces on Cassandra", "schemathesis", "schemathesis tried enough"];
 /// Who asks: each role has a token of its own.
-const ROLES: [&str; 4] = ["admin", "seller", "director", "supplier"];
+const ROLES: [&str; 6] = ["admin", "seller", "director", "supplier", "payment", "auditor"];
 /// The administrator while one of the three nodes is down.
 const DOWN: &str = "down";
 /// Who may be asked for in the long run.
-pub const WHO: [&str; 5] = [ROLES[0], ROLES[1], ROLES[2], ROLES[3], DOWN];
+pub const WHO: [&str; 7] = [ROLES[0], ROLES[1], ROLES[2], ROLES[3], ROLES[4], ROLES[5], DOWN];
 /// Cases for each operation in the phase of random requests, and those that must have been tried at the least: of the
 /// administrator in the short run, of each of the others, and of each in the long run.
 const SHORT: (u32, u64) = (80, 2000);

@@ -41,7 +41,7 @@ pub async fn export_products(State(app): State<Arc<App>>, request: Request) -> R
     let (parts, _) = request.into_parts();
     let form = read_form(&parts)?;
     let page = move |app: Arc<App>, parts: Arc<Parts>, cursor: Option<String>| async move {
-        let cx = request::context(&app, &parts.headers, Access::Read)?;
+        let cx = request::context(&app, &parts, Access::Read)?;
         let mut lines = products::Lines::new(form, cursor.is_none());
         let page = request::services(&app)?.products.page(
             &cx,
@@ -74,7 +74,7 @@ pub async fn export_stocks(State(app): State<Arc<App>>, request: Request) -> Res
     let (parts, _) = request.into_parts();
     let form = read_form(&parts)?;
     let page = move |app: Arc<App>, parts: Arc<Parts>, cursor: Option<String>| async move {
-        let cx = request::context(&app, &parts.headers, Access::Read)?;
+        let cx = request::context(&app, &parts, Access::Read)?;
         let stocks = &request::services(&app)?.stocks;
         let (rows, page) = stocks.page(&cx, "stocks", (MAX_LIMIT, LOOKED_AT_MAX), cursor.as_deref()).await?;
         let mut out = if cursor.is_none() { form.head(&stocks::COLUMNS) } else { Vec::new() };

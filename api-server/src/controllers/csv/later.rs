@@ -127,7 +127,7 @@ pub async fn show(State(app): State<Arc<App>>, parts: Parts) -> Result<Response,
     let id = request::path_id(&parts, "import")?;
     request::accepts_json(&parts.headers)?;
     Query::read(&parts, &[], &[])?;
-    let cx = request::context(&app, &parts.headers, Access::Read)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
     let import = request::services(&app)?.imports.find(&cx, id).await?;
     let mut response = answer::json(StatusCode::OK, import::shown(&import));
     let headers = response.headers_mut();

@@ -77,7 +77,7 @@ impl Reads {
         // It is closed never.
         let _turn = self.turns.acquire().await?;
         let services = request::services(&self.app).map_err(failed)?;
-        match read(services, self.cx).await {
+        match read(services, self.cx.clone()).await {
             Ok((found, receipt)) => {
                 let mut told = self.told();
                 if told.is_none_or(|known| known.trace.is_none()) {

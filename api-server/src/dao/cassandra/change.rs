@@ -47,12 +47,12 @@ pub async fn publish<F>(
 where
     F: Future<Output = Result<Option<Receipt>, DaoError>>,
 {
-    let mut settled = settle(*cx).await;
+    let mut settled = settle(cx.clone()).await;
     if let Err(error) = &settled
         && database.level.raised_to(cx.level) != database.level
     {
         tracing::debug!(%error, "lists not written at the client's level, using the default");
-        settled = settle(Context { level: None, ..*cx }).await;
+        settled = settle(Context { level: None, ..cx.clone() }).await;
     }
     match settled {
         Ok(written) => {

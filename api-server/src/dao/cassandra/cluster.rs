@@ -205,7 +205,7 @@ impl ClusterDao for CassandraCluster {
     /// Only that a replica answers: the schema was checked before these DAOs were made, and while a
     /// keyspace gets more copies, one replica alone may not have the row yet that tells its version.
     async fn ready(&self, cx: &Context) -> Result<(), DaoError> {
-        let one = Context { level: Some(Level::LocalOne), ..*cx };
+        let one = Context { level: Some(Level::LocalOne), ..cx.clone() };
         match self.database.run(&one, &self.ready, &()).await {
             // It answers, if only that it cannot read its roles: who asks is told so with 503 and when to come back, and
             // not by a proxy that knows of no process any more.

@@ -337,7 +337,7 @@ impl Database {
         statement: &Statement,
         values: &(impl SerializeRow + Sync),
     ) -> Result<QueryResult, DaoError> {
-        let plain = Context { level: None, ..*cx };
+        let plain = Context { level: None, ..cx.clone() };
         self.run(&plain, statement, values).await
     }
 

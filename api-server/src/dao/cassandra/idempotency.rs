@@ -4,12 +4,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use scylla::value::CqlTimestamp;
+use uuid::Uuid;
 
 use super::StartError;
 use super::execute::{Cas, Database, Statement};
+use super::products::broken;
 use super::tries::decide;
-use crate::dao::idempotency::{Answer, Begun, Claim, IdempotencyDao, KEPT_SECONDS};
+use crate::dao::idempotency::{Answer, Begun, Claim, IdempotencyDao, KEPT_SECONDS, Remembered};
 use crate::dao::{Context, DaoError};
+
+/// What is read of a key.
+type Row =
+    (Option<Uuid>, Option<Uuid>, Option<CqlTimestamp>, Option<i32>, Option<String>, Option<String>, Option<Vec<u8>>);
 
 /// See the module.
 pub struct CassandraIdempotency {
@@ -19,6 +25,7 @@ pub struct CassandraIdempotency {
     take_over: Statement,
     finish: Statement,
     release: Statement,
+    find: Statement,
 }
 
 impl CassandraIdempotency {
@@ -46,7 +53,10 @@ impl CassandraIdempotency {
             "{update}, status = ?, etag = ?, location = ?, body = ? WHERE key = ? IF operation = ? AND status = null"
         );
         let release = format!("{update} WHERE key = ? IF operation = ? AND status = null");
+        let find = "SELECT operation, resource, started_at, status, etag, location, body \
+                    FROM {ks}.idempotency_keys WHERE key = ?";
         Ok(Self {
+            find: database.serial(table, find).await?,
             claim: database.conditional("CLAIM", table, &claim).await?,
             claim_anew: database.conditional("CLAIM", table, &claim_anew).await?,
             take_over: database.conditional("TAKE OVER", table, &take_over).await?,
@@ -124,6 +134,23 @@ impl IdempotencyDao for CassandraIdempotency {
         } else {
             Ok(Begun::InFlight)
         }
+    }
+
+    async fn find(&self, cx: &Context, key: &str) -> Result<Option<Remembered>, DaoError> {
+        let result = self.database.run_serial(cx, &self.find, &(key,)).await?;
+        let rows = result.into_rows_result().map_err(broken)?;
+        let Some(row) = rows.maybe_first_row::<Row>().map_err(broken)? else { return Ok(None) };
+        let (operation, resource, started_at, status, etag, location, body) = row;
+        // A row of which a part has gone tells nothing.
+        let (Some(operation), Some(resource)) = (operation, resource) else { return Ok(None) };
+        let answer = status.map(|status| Answer {
+            status: u16::try_from(status).unwrap_or(500),
+            etag,
+            location,
+            body: body.unwrap_or_default(),
+        });
+        let started_ms = started_at.map_or(0, |started| started.0);
+        Ok(Some(Remembered { operation, resource, started_ms, answer }))
     }
 
     async fn finish(&self, cx: &Context, claim: &Claim, answer: &Answer) -> Result<(), DaoError> {

@@ -83,7 +83,7 @@ impl CassandraLedger {
              WHERE book = ? AND id = ? IF version = ?";
         let record = format!(
             "INSERT INTO {{ks}}.ledgers (book, id, part, key, {MOVEMENT}) \
-             VALUES (?, ?, {MOVEMENTS}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+             VALUES (?, ?, {MOVEMENTS}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         );
         let use_id = format!(
             "INSERT INTO {{ks}}.ledgers (book, id, part, key, movement, kind) VALUES (?, ?, {IDS}, ?, ?, ?) IF NOT EXISTS"

@@ -6,7 +6,9 @@
 //! one node, which knows its own changes at once, so agreement is awaited once a version: awaiting it
 //! after each statement takes a second or two a table.
 
+mod changes;
 mod orders;
+mod principals;
 mod ranks;
 mod tables;
 

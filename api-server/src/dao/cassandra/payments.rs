@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use scylla::value::CqlTimestamp;
+use scylla::value::{CqlTimestamp, MaybeUnset};
 use uuid::Uuid;
 
 use super::StartError;
@@ -24,10 +24,11 @@ impl CassandraPayments {
     /// Prepares every statement.
     pub async fn prepare(database: Arc<Database>) -> Result<Self, StartError> {
         let table = "order_payments";
-        let keep =
-            "INSERT INTO {ks}.order_payments (order_id, payment_id, at, amount) VALUES (?, ?, ?, ?) IF NOT EXISTS";
-        let of =
-            format!("SELECT payment_id, at, amount FROM {{ks}}.order_payments WHERE order_id = ? LIMIT {READ_MAX}");
+        let keep = "INSERT INTO {ks}.order_payments (order_id, payment_id, at, amount, told_by) VALUES (?, ?, ?, ?, ?) \
+             IF NOT EXISTS";
+        let of = format!(
+            "SELECT payment_id, at, amount, told_by FROM {{ks}}.order_payments WHERE order_id = ? LIMIT {READ_MAX}"
+        );
         Ok(Self {
             keep: database.conditional("INSERT", table, keep).await?,
             of: database.plain("SELECT", table, &of).await?,
@@ -39,7 +40,9 @@ impl CassandraPayments {
 #[async_trait]
 impl PaymentDao for CassandraPayments {
     async fn keep(&self, cx: &Context, order: Uuid, payment: &Payment) -> Result<(), DaoError> {
-        let values = (order, &payment.id, payment.at.map(CqlTimestamp), payment.amount);
+        // A null would be a tombstone; the row is new.
+        let by = payment.by.as_deref().map_or(MaybeUnset::Unset, MaybeUnset::Set);
+        let values = (order, &payment.id, payment.at.map(CqlTimestamp), payment.amount, by);
         decide!(cx, "keeping of a payment", _unsure => {
             // Not applied: it is there.
             self.database.cas(cx, &self.keep, &values).await.map(|_| ())
@@ -50,10 +53,10 @@ impl PaymentDao for CassandraPayments {
         let result = self.database.run(cx, &self.of, &(order,)).await?;
         let rows = result.into_rows_result().map_err(broken)?;
         let mut payments = Vec::with_capacity(rows.rows_num());
-        for row in rows.rows::<(String, Option<CqlTimestamp>, Option<i64>)>().map_err(broken)? {
-            let (id, at, amount) = row.map_err(broken)?;
+        for row in rows.rows::<(String, Option<CqlTimestamp>, Option<i64>, Option<&str>)>().map_err(broken)? {
+            let (id, at, amount, by) = row.map_err(broken)?;
             let amount = amount.ok_or_else(|| broken(format!("a payment of order {order} has no amount")))?;
-            payments.push(Payment { id, at: at.map(|at| at.0), amount });
+            payments.push(Payment { id, at: at.map(|at| at.0), amount, by: by.map(Arc::from) });
         }
         Ok(payments)
     }

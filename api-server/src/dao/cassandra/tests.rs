@@ -95,6 +95,8 @@ impl Ground {
             statement_timeout: Duration::from_secs(10),
             conditional_timeout: Duration::from_secs(10),
             lease: LEASE,
+            changes_kept: Duration::from_secs(3600),
+            audit_kept: Duration::from_secs(3600),
         }
     }
 

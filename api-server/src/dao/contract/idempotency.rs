@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{cx, unique};
-use crate::dao::idempotency::{Answer, Begun, Claim};
+use crate::dao::idempotency::{Answer, Begun, Claim, Remembered};
 use crate::dao::{Context, Daos};
 
 pub async fn hold(daos: &Daos) {
@@ -12,6 +12,25 @@ pub async fn hold(daos: &Daos) {
     a_running_try_is_waited_for_and_a_dead_one_taken_over(daos).await;
     a_released_key_is_taken_over_at_once(daos).await;
     of_many_tries_at_once_one_works(daos).await;
+    a_key_tells_what_became_of_its_request(daos).await;
+}
+
+async fn a_key_tells_what_became_of_its_request(daos: &Daos) {
+    let first = claim(&unique("key"), 1);
+    let find = async || daos.idempotency.find(&cx(), &first.key).await.unwrap();
+    assert_eq!(find().await, None);
+    let begun = cx();
+    begin(daos, &begun, &first).await;
+    let remembered = |started_ms, answer| {
+        Some(Remembered { operation: first.operation, resource: first.resource, started_ms, answer })
+    };
+    assert_eq!(find().await, remembered(begun.now_ms, None));
+    daos.idempotency.release(&begun, &first).await.unwrap();
+    assert_eq!(find().await, remembered(0, None));
+    let answer = Answer { status: 201, etag: None, location: Some("/a".into()), body: b"{}".to_vec() };
+    daos.idempotency.finish(&begun, &first, &answer).await.unwrap();
+    let found = find().await.unwrap();
+    assert_eq!((found.operation, found.answer), (first.operation, Some(answer)));
 }
 
 const LEASE: i64 = 10_000;

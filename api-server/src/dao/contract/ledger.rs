@@ -33,6 +33,7 @@ pub fn posting(before: i64, count: i64) -> Posting {
             day: None,
             reason: (at % 2 == 0).then(|| "found behind the shelf".to_owned()),
             reference: Some(format!("note {at}")),
+            by: (at % 2 == 1).then(|| "seller.till-1".into()),
             at: 1_700_000_000_000 + before + at,
         })
         .collect();

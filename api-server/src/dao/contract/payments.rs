@@ -12,14 +12,14 @@ pub async fn hold(daos: &Daos) {
 }
 
 fn payment(id: &str, at: i64) -> Payment {
-    Payment { id: id.to_owned(), at: Some(at), amount: 2103 }
+    Payment { id: id.to_owned(), at: Some(at), amount: 2103, by: Some("payment.card".into()) }
 }
 
 async fn a_payment_is_kept_as_it_was_told_first(daos: &Daos) {
     let (order, other) = (Uuid::now_v7(), Uuid::now_v7());
     assert_eq!(daos.payments.of(&cx(), order).await, Ok(Vec::new()));
     let (first, second) = (payment("P-1", 1), payment("P-2", 2));
-    for told in [&first, &second, &Payment { at: Some(9), amount: 1, ..first.clone() }] {
+    for told in [&first, &second, &Payment { at: Some(9), amount: 1, by: None, ..first.clone() }] {
         daos.payments.keep(&cx(), order, told).await.unwrap();
     }
     daos.payments.keep(&cx(), other, &payment("P-1", 5)).await.unwrap();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::dao::idempotency::{Answer, Begun, Claim, IdempotencyDao, KEPT_SECONDS};
+use crate::dao::idempotency::{Answer, Begun, Claim, IdempotencyDao, KEPT_SECONDS, Remembered};
 use crate::dao::{Context, DaoError};
 use async_trait::async_trait;
 
@@ -54,6 +54,17 @@ impl IdempotencyDao for MemoryIdempotency {
         entry.started_ms = cx.now_ms;
         entry.expires_ms = cx.now_ms + i64::from(KEPT_SECONDS) * 1000;
         Ok(Begun::Ours { operation: entry.claim.operation, resource: entry.claim.resource })
+    }
+
+    async fn find(&self, cx: &Context, key: &str) -> Result<Option<Remembered>, DaoError> {
+        let entries = self.entries();
+        let entry = entries.get(key).filter(|entry| entry.expires_ms > cx.now_ms);
+        Ok(entry.map(|entry| Remembered {
+            operation: entry.claim.operation,
+            resource: entry.claim.resource,
+            started_ms: entry.started_ms,
+            answer: entry.answer.clone(),
+        }))
     }
 
     async fn finish(&self, cx: &Context, claim: &Claim, answer: &Answer) -> Result<(), DaoError> {

@@ -5,7 +5,7 @@ use crate::models::precondition::Tags;
 
 fn want(id: u128, change: Change) -> Want {
     let id = Uuid::from_u128(id);
-    Want { id, change, condition: Condition::default(), reason: None, reference: None, fresh: true }
+    Want { id, change, condition: Condition::default(), reason: None, reference: None, by: None, fresh: true }
 }
 
 fn known(quantity: i64, version: i64) -> Known {

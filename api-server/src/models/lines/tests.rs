@@ -14,7 +14,15 @@ pub(super) fn cx() -> Context {
 }
 
 pub(super) fn want(change: Change) -> Want {
-    Want { id: Uuid::new_v4(), change, condition: Condition::default(), reason: None, reference: None, fresh: true }
+    Want {
+        id: Uuid::new_v4(),
+        change,
+        condition: Condition::default(),
+        reason: None,
+        reference: None,
+        by: None,
+        fresh: true,
+    }
 }
 
 pub(super) fn take(units: i64) -> Want {

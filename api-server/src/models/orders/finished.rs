@@ -85,6 +85,8 @@ impl Orders {
         if !turned.is_empty() {
             self.ranker.rank(cx, &turned).await?;
         }
+        // By their notes it is found what was not told.
+        self.lines.changes().flush().await?;
         self.daos.orders.forget_all(cx, notes).await
     }
 }

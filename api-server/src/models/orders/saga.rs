@@ -87,7 +87,7 @@ impl Orders {
 
     async fn take(&self, cx: &Context, order: &Order, line: &Line, fresh: bool) -> Take {
         let change = Change::Take { units: line.quantity, turned: line.quantity, day: order.day() };
-        let want = want(order.id, Ids(order.id).take(line.product), change, fresh);
+        let want = want(cx, order.id, Ids(order.id).take(line.product), change, fresh);
         match self.lines.change(cx, Account::stock(line.product), want).await.map(|settled| settled.outcome) {
             Ok(Outcome::Made(_)) => Take::Made,
             Ok(Outcome::Refused(Refusal::Short { available })) => Take::Short { available },
@@ -196,7 +196,7 @@ impl Orders {
         let ids = Ids(order);
         let returns = products.iter().map(|product| async move {
             let change = Change::Return { take: ids.take(*product) };
-            let want = want(order, ids.give_back(*product), change, false);
+            let want = want(cx, order, ids.give_back(*product), change, false);
             match self.lines.change(cx, Account::stock(*product), want).await?.outcome {
                 Outcome::Made(_) => Ok(true),
                 Outcome::Nothing => Ok(false),
@@ -225,6 +225,7 @@ impl Orders {
     pub(super) async fn publish(&self, cx: &Context, stored: &Stored) -> Result<(), ModelError> {
         let plain = cx.plain();
         let order = &stored.order;
+        self.lines.changes().order(order);
         let listed = async { Ok::<_, ModelError>(self.daos.orders.list(&plain, stored).await?) };
         let returned = async {
             if order.status == Status::Cancelled {
@@ -248,6 +249,7 @@ fn unless_something_was_changed(error: ModelError, certain: bool) -> ModelError 
     }
 }
 
-fn want(order: Uuid, id: Uuid, change: Change, fresh: bool) -> Want {
-    Want { id, change, condition: Condition::default(), reason: None, reference: Some(order.to_string()), fresh }
+fn want(cx: &Context, order: Uuid, id: Uuid, change: Change, fresh: bool) -> Want {
+    let (reference, by) = (Some(order.to_string()), cx.by.clone());
+    Want { id, change, condition: Condition::default(), reason: None, reference, by, fresh }
 }

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Orders;
+use crate::dao::changes::{Kind, Object};
 use crate::dao::orders::{Contents, Inserted, Note, OLD_NOTES, Replaced, Status, Swept};
 use crate::dao::set_aside::{self, Aside, SweepFigures};
 use crate::dao::{Context, DaoError, now_ms};
@@ -254,6 +255,14 @@ async fn set_aside(orders: &Orders, note: Note, upto: i64, error: &ModelError, a
     true
 }
 
+/// Tells what the order may have moved without a word.
+async fn tell_stocks(orders: &Orders, cx: &Context, contents: &Contents) -> Result<(), DaoError> {
+    for (product, _) in &contents.lines {
+        orders.lines.changes().complete_stock(cx, *product).await?;
+    }
+    Ok(())
+}
+
 /// Does what the work behind a note still owes, but for the ranks of what the order names. That of a refused one matters,
 /// too: others may have met in the books what it took, and were ranked with it.
 async fn finish(orders: &Orders, note: &Note) -> Result<Contents, ModelError> {
@@ -289,10 +298,14 @@ async fn finish(orders: &Orders, note: &Note) -> Result<Contents, ModelError> {
                 let contents = note.contents.clone().unwrap_or_else(|| Contents::of(&stored.order));
                 let products: Vec<_> = contents.lines.iter().map(|(product, _)| *product).collect();
                 orders.give_back(&cx, note.order, &products).await?;
+                tell_stocks(orders, &cx, &contents).await?;
                 return Ok(contents);
             }
             Status::Confirmed | Status::Paid | Status::Fulfilled | Status::Cancelled => {
                 orders.publish(&cx, &stored).await?;
+                tell_stocks(orders, &cx, &Contents::of(&stored.order)).await?;
+                let order = Object { kind: Kind::Order, id: note.order };
+                orders.lines.changes().audit(&cx, order, stored.order.status.name(), stored.order.version);
                 return Ok(Contents::of(&stored.order));
             }
         }

@@ -101,6 +101,7 @@ impl Shop {
             condition: Condition::default(),
             reason: None,
             reference: None,
+            by: None,
             fresh: true,
         };
         let lines = Lines::new(Arc::clone(&self.daos.ledger), Figures::unseen());
@@ -472,6 +473,7 @@ async fn what_a_process_of_the_version_before_left_pending_is_undone_or_finished
                 condition: Condition::default(),
                 reason: None,
                 reference: None,
+                by: None,
                 fresh: true,
             };
             lines.change(&cx(), Account::stock(line.product), want).await.unwrap();
@@ -596,6 +598,7 @@ async fn fill(shop: &Shop, product: Uuid, quantity: i64) {
         day: None,
         reason: None,
         reference: None,
+        by: None,
         at: before.updated_at,
     };
     let after = crate::dao::ledger::Balance { quantity, version, ..before };
@@ -622,6 +625,7 @@ async fn what_comes_back_of_a_cancelled_order_is_taken_into_a_stock_that_is_full
         condition: Condition::default(),
         reason: None,
         reference: None,
+        by: None,
         fresh: true,
     };
     let lines = Lines::new(Arc::clone(&shop.daos.ledger), Figures::unseen());

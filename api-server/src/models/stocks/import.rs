@@ -37,6 +37,7 @@ impl Stocks {
             condition: Condition::default(),
             reason: Some("import".to_owned()),
             reference: Some(reference.to_owned()),
+            by: cx.by.clone(),
             fresh: false,
         };
         let before = self.ledger.load(cx, account).await?;

@@ -24,7 +24,7 @@ pub const JOLOKIA_USER: &str = "store_operator";
 pub const LOGIN_KEYS: [&str; 2] = ["username", "password"];
 /// Key of the Secret that signs cursors.
 const CURSOR_KEYS: [&str; 1] = ["key"];
-/// Roles of the API, each a key of the Secret with the tokens.
+/// Roles of the API that every shop has a token for, each a key of the Secret; other keys of it are the shop owner's.
 const API_ROLES: [&str; 4] = ["seller", "director", "supplier", "admin"];
 
 impl SecretPurpose {

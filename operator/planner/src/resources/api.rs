@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use store_crds::{
     API_OPERATIONS_PORT, API_PORT, AuthMode, AuthSpec, Consistency, GatewayParentSpec, GatewaySpec, IngressSpec,
+    WebhookSpec,
 };
 
 use super::child::{Child, Fill};
@@ -30,6 +31,7 @@ const MIGRATE_SECONDS: i64 = 900;
 const CREDENTIALS_DIR: &str = "/var/run/store/cassandra";
 const CURSOR_KEY_DIR: &str = "/var/run/store/cursor-key";
 const CA_DIR: &str = "/var/run/store/ca";
+const WEBHOOKS_DIR: &str = "/var/run/store/webhooks";
 const TOKENS_DIR: &str = "/var/run/store/tokens";
 
 /// Image of the API: the spec's, else the one that the operator was installed with.
@@ -89,6 +91,10 @@ fn container(desired: &Desired, settings: &Settings) -> Value {
     if desired.api.trusted_hops > 0 {
         variables.push(env("STORE_TRUSTED_HOPS", desired.api.trusted_hops.to_string()));
     }
+    if let Some(limit) = &desired.api.rate_limit {
+        variables.push(env("STORE_RATE_LIMIT", limit.requests.to_string()));
+        variables.push(env("STORE_RATE_WINDOW_SECONDS", limit.window_seconds.to_string()));
+    }
     if !desired.api.console {
         variables.push(env("STORE_CONSOLE", "off"));
     }
@@ -105,6 +111,7 @@ fn container(desired: &Desired, settings: &Settings) -> Value {
         variables.push(env("HTTPS_PROXY", &proxy.url));
         variables.push(env("NO_PROXY", proxy.except.join(",")));
     }
+    variables.extend(webhooks_env(&desired.api.webhooks));
     variables.extend(telemetry::variables(desired, settings));
     let mut container = base_container(desired, settings, variables);
     container["ports"] = json!([
@@ -124,8 +131,35 @@ fn container(desired: &Desired, settings: &Settings) -> Value {
     if desired.api.ca_config_map.is_some() {
         mounts.push(json!({ "name": "ca", "mountPath": CA_DIR, "readOnly": true }));
     }
+    if !desired.api.webhooks.is_empty() {
+        mounts.push(json!({ "name": "webhooks", "mountPath": WEBHOOKS_DIR, "readOnly": true }));
+    }
     container["volumeMounts"] = json!(mounts);
     container
+}
+
+/// How the API is told where events are sent to.
+fn webhooks_env(webhooks: &[WebhookSpec]) -> Vec<Value> {
+    if webhooks.is_empty() {
+        return Vec::new();
+    }
+    let one = |webhook: &WebhookSpec| {
+        json!({
+            "name": webhook.name,
+            "url": webhook.url,
+            "events": webhook.events,
+            "allow_http": webhook.allow_http,
+        })
+    };
+    let all: Vec<Value> = webhooks.iter().map(one).collect();
+    vec![env("STORE_WEBHOOKS", literal(&json!(all).to_string())), env("STORE_WEBHOOK_KEYS_DIRECTORY", WEBHOOKS_DIR)]
+}
+
+/// The keys of webhooks, each in a file of its webhook's name.
+fn webhooks_volume(webhooks: &[WebhookSpec]) -> Value {
+    let key = |webhook: &WebhookSpec| json!({ "secret": { "name": webhook.secret_name, "items": [{ "key": "key", "path": webhook.name }] } });
+    let sources: Vec<Value> = webhooks.iter().map(key).collect();
+    json!({ "name": "webhooks", "projected": { "sources": sources, "defaultMode": 0o440 } })
 }
 
 /// How the API is told who may do what.
@@ -231,6 +265,9 @@ fn pod_spec(desired: &Desired, component: Component, container: Value, settings:
     }
     if let Some(name) = desired.api.ca_config_map.as_ref().filter(|_| component == Component::Api) {
         volumes.push(json!({ "name": "ca", "configMap": { "name": name } }));
+    }
+    if component == Component::Api && !desired.api.webhooks.is_empty() {
+        volumes.push(webhooks_volume(&desired.api.webhooks));
     }
     meta::with_pull_secrets(
         desired,

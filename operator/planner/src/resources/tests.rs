@@ -232,6 +232,21 @@ fn another_image_or_keyspace_is_another_schema_job() {
 }
 
 #[test]
+fn how_much_a_principal_may_send_is_set_by_the_spec_alone() {
+    let told = |spec: Value| {
+        let children = build(&desired(spec), &shape(&[("rack1", 1)], &["shop-cassandra-rack1-0"]), &settings());
+        let api = children.iter().find(|child| child.key.kind == ChildKind::Deployment).unwrap();
+        let variables = api.object["spec"]["template"]["spec"]["containers"][0]["env"].as_array().unwrap().clone();
+        let of_rate =
+            variables.into_iter().filter(|variable| variable["name"].as_str().unwrap().starts_with("STORE_RATE"));
+        of_rate.map(|variable| variable["value"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(json!({"api": {"rateLimit": {"requests": 600}}})), ["600", "60"]);
+    assert_eq!(told(json!({"api": {"rateLimit": {"requests": 10, "windowSeconds": 1}}})), ["10", "1"]);
+    assert!(told(json!({})).is_empty());
+}
+
+#[test]
 fn the_console_is_switched_off_by_the_spec_alone() {
     let told = |spec: Value| {
         let children = build(&desired(spec), &shape(&[("rack1", 1)], &["shop-cassandra-rack1-0"]), &settings());
@@ -303,6 +318,29 @@ fn the_api_trusts_the_authorities_and_asks_by_the_proxy_that_the_spec_names() {
     assert!(!job.contains("company-ca") && !job.contains("PROXY"), "the schema Job asks Cassandra alone");
     let (pod, _) = api(json!({}));
     assert!(!pod.contains("SSL_CERT_FILE") && !pod.contains("PROXY"));
+}
+
+#[test]
+fn the_api_is_told_its_webhooks_and_has_a_key_for_each() {
+    let of = |spec: Value| {
+        let children = build(&desired(spec), &shape(&[("rack1", 1)], &["shop-cassandra-rack1-0"]), &settings());
+        children.iter().find(|child| child.key.kind == ChildKind::Deployment).unwrap().object["spec"]["template"]["spec"].clone()
+    };
+    let hook = json!({"name": "erp", "url": "https://erp.example.com/$(HOME)", "events": ["order.paid"], "secretName": "erp-key"});
+    let pod = of(json!({"api": {"webhooks": [hook]}}));
+    let variables = pod["containers"][0]["env"].as_array().unwrap();
+    let told = variables.iter().find(|variable| variable["name"] == "STORE_WEBHOOKS").unwrap();
+    let told = told["value"].as_str().unwrap().replace("$$(", "$(");
+    assert_eq!(
+        serde_json::from_str::<Value>(&told).unwrap(),
+        json!([{"name": "erp", "url": "https://erp.example.com/$(HOME)", "events": ["order.paid"], "allow_http": false}])
+    );
+    let volume = pod["volumes"].as_array().unwrap().iter().find(|volume| volume["name"] == "webhooks").unwrap();
+    assert_eq!(
+        volume["projected"]["sources"],
+        json!([{"secret": {"name": "erp-key", "items": [{"key": "key", "path": "erp"}]}}])
+    );
+    assert!(!of(json!({})).to_string().contains("webhooks"));
 }
 
 #[test]

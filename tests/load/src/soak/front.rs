@@ -208,6 +208,16 @@ impl Front {
         answer
     }
 
+    /// Asks one process and no other, without a word in the record; `None` where it does not answer.
+    pub async fn ask(&self, number: usize, path: &str) -> Option<(u16, Value)> {
+        let process = &self.processes[number];
+        if !process.up.load(Ordering::SeqCst) {
+            return None;
+        }
+        let answer = process.client.send(Method::GET, path, &[], None).await.ok()?;
+        Some((answer.status.as_u16(), answer.body))
+    }
+
     /// Gives one process a clock that is so many seconds ahead, with the library for that, or its own again: it ends
     /// by itself and is started anew.
     ///

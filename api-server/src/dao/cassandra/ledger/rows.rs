@@ -1,6 +1,7 @@
 //! Rows of the ledger as Cassandra keeps them. No IO.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use scylla::response::query_result::QueryRowsResult;
 use scylla::value::{CqlTimestamp, CqlValue, MaybeUnset};
@@ -25,7 +26,7 @@ pub const BLOCK: i64 = 1_000;
 pub const BALANCE: &str = "quantity, turnover, version, updated_at, settled";
 
 /// The columns of a movement but its version, in the order of [`MovementRow`].
-pub const MOVEMENT: &str = "movement, kind, delta, after, turned, day, reason, reference, at";
+pub const MOVEMENT: &str = "movement, kind, delta, after, turned, day, reason, reference, at, made_by";
 
 type BalanceRow = (Option<i64>, Option<i64>, Option<i64>, Option<CqlTimestamp>, Option<i64>);
 
@@ -40,6 +41,7 @@ type MovementRow<'f> = (
     Option<&'f str>,
     Option<&'f str>,
     Option<CqlTimestamp>,
+    Option<&'f str>,
 );
 
 /// The balance of a result of at most one row, and the version up to which movements are settled.
@@ -127,7 +129,7 @@ fn are_gapless(versions: impl Iterator<Item = i64>, before: i64) -> bool {
 }
 
 fn movement_of(row: MovementRow<'_>) -> Option<Movement> {
-    let (version, movement, kind, delta, after, turned, day, reason, reference, at) = row;
+    let (version, movement, kind, delta, after, turned, day, reason, reference, at, by) = row;
     Some(Movement {
         id: movement?,
         version,
@@ -138,6 +140,7 @@ fn movement_of(row: MovementRow<'_>) -> Option<Movement> {
         day,
         reason: reason.map(str::to_owned),
         reference: reference.map(str::to_owned),
+        by: by.map(Arc::from),
         at: at.map_or(0, |time| time.0),
     })
 }
@@ -155,7 +158,7 @@ pub const fn key_of_id(id: Uuid) -> i64 {
 }
 
 /// Values of [`MOVEMENT`].
-pub fn values_of(movement: &Movement) -> [Bound; 9] {
+pub fn values_of(movement: &Movement) -> [Bound; 10] {
     [
         id(movement.id),
         text(movement.kind.name()),
@@ -166,6 +169,7 @@ pub fn values_of(movement: &Movement) -> [Bound; 9] {
         optional(movement.reason.as_deref()),
         optional(movement.reference.as_deref()),
         time(movement.at),
+        optional(movement.by.as_deref()),
     ]
 }
 

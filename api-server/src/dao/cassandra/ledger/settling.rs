@@ -47,7 +47,7 @@ impl Settling {
         );
         let keep = format!(
             "INSERT INTO {{ks}}.ledger_history (book, id, block, version, {MOVEMENT}) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         );
         let remember = "INSERT INTO {ks}.ledger_settled (book, id, movement, version) VALUES (?, ?, ?, ?)";
         let move_mark = "UPDATE {ks}.ledgers SET settled = ? WHERE book = ? AND id = ? IF settled = ?";

@@ -1,6 +1,8 @@
 //! The tables of each version of the schema. No IO.
 
+use super::changes::CHANGES;
 use super::orders::{ARCHIVE, LEDGER, NOTES, ORDERS, PAYMENTS, QUEUES};
+use super::principals::PRINCIPALS;
 use super::ranks::BLOCKS;
 
 /// One version of the schema.
@@ -28,6 +30,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 5, name: "archive", parts: &[ARCHIVE] },
     Migration { version: 6, name: "archived and imports", parts: &[ARCHIVED_AND_IMPORTS] },
     Migration { version: 7, name: "orders written once", parts: &[NOTES, PAYMENTS, QUEUES, BLOCKS] },
+    Migration { version: 8, name: "who did what, and what changed", parts: &[PRINCIPALS, CHANGES] },
 ];
 
 const PRODUCTS: &[&str] = &[

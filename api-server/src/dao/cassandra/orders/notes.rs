@@ -133,7 +133,7 @@ impl Notes {
             let key = vec![bigint(minute), tinyint(shard), time(note.at), id(note.operation)];
             partitions.entry((minute, shard)).or_default().push(key);
         }
-        let removed = partitions.into_values().map(|keys| self.forget_some(cx, keys));
+        let removed = partitions.into_values().map(|keys| self.forget_some(cx.clone(), keys));
         stream::iter(removed).buffer_unordered(REMOVED_AT_ONCE).try_collect::<Vec<()>>().await?;
         Ok(())
     }

@@ -60,7 +60,7 @@ pub async fn play(daos: &crate::dao::Daos, case: Case) {
     let slow_cx = Context { now_ms: crate::dao::now_ms() + case.ahead_s * 1_000, ..Context::within(patience) };
     let draft = shop.draft(&case.quantities);
     let first = tokio::spawn({
-        let draft = draft.clone();
+        let (draft, slow_cx) = (draft.clone(), slow_cx.clone());
         async move { slow.create(&slow_cx, draft, identity).await }
     });
     while !life.is_over() && !first.is_finished() {

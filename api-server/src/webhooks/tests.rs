@@ -1,0 +1,175 @@
+//! Webhooks of two processes over one store, and an address that takes events or does not.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::event::{LOW, threshold};
+use super::send::signature;
+use super::settings::keys;
+use super::*;
+use crate::dao::{Context, memory};
+use crate::models::changes;
+use crate::models::clock::Clock;
+
+const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+fn change(kind: Kind, what: &str, quantity: Option<i64>, delta: Option<i64>) -> Change {
+    Change { kind, id: Uuid::from_u128(7), version: 3, at: 1_764_000_000_000, what: what.into(), quantity, delta }
+}
+
+#[test]
+fn a_message_is_signed_as_the_standard_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("hook");
+    std::fs::write(&path, format!("{KEY}\n")).unwrap();
+    let [key] = <[Vec<u8>; 1]>::try_from(keys(&path).unwrap()).unwrap();
+    // The example of the standard's own libraries.
+    let signed = signature(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, "{\"test\": 2432232314}");
+    assert_eq!(signed.as_deref(), Some("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="));
+}
+
+#[test]
+fn orders_and_the_change_that_crosses_a_threshold_are_events() {
+    for (change, threshold, name) in [
+        (change(Kind::Order, "confirmed", None, None), None, Some("order.confirmed")),
+        (change(Kind::Order, "paid", None, None), None, Some("order.paid")),
+        (change(Kind::Order, "cancelled", None, None), None, Some("order.cancelled")),
+        (change(Kind::Order, "fulfilled", None, None), None, None),
+        (change(Kind::Stock, "order", Some(4), Some(-2)), Some(5), Some(LOW)),
+        (change(Kind::Stock, "order", Some(5), Some(-2)), Some(5), None),
+        (change(Kind::Stock, "order", Some(2), Some(-2)), Some(5), None),
+        (change(Kind::Stock, "order", Some(4), Some(-2)), None, None),
+        (change(Kind::Product, "created", None, None), Some(5), None),
+    ] {
+        let event = Event::of(&change, threshold);
+        assert_eq!(event.as_ref().map(|event| event.name), name, "{change:?}");
+        if let Some(event) = event {
+            let body: serde_json::Value = serde_json::from_str(&event.body).unwrap();
+            assert_eq!((&body["type"], &body["data"]["version"]), (&event.name.into(), &3.into()));
+            assert_eq!(Event::of(&change, threshold).unwrap().id, event.id);
+        }
+    }
+    let product = crate::models::product::Draft {
+        sku: "TEA".into(),
+        name: "Tea".into(),
+        price: crate::dao::price::Price::new(1050, 2).unwrap(),
+        brand: None,
+        description: None,
+        category: None,
+    };
+    assert_eq!(threshold(&product.into_product(Uuid::nil(), 0)), None);
+}
+
+#[test]
+fn webhooks_that_cannot_be_used_are_told_before_anything_starts() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("erp"), KEY).unwrap();
+    std::fs::write(directory.path().join("short"), "whsec_c2hvcnQ=").unwrap();
+    let of = |text: &str| read(text, Some(directory.path()));
+    let fine = r#"[{"name":"erp","url":"https://erp.example.org/in","events":["order.paid","stock.low"]}]"#;
+    assert_eq!(of(fine).unwrap().len(), 1);
+    assert_eq!(read(fine, None), Err(WebhooksError::NoKeys));
+    for (text, says) in [
+        ("{}", "no JSON list"),
+        (r#"[{"name":"erp","url":"https://a.b"}]"#, "missing field `events`"),
+        (r#"[{"name":"Erp","url":"https://a.b","events":["order.paid"]}]"#, "small letters"),
+        (r#"[{"name":"erp","url":"ftp://a.b","events":["order.paid"]}]"#, "not an address"),
+        (r#"[{"name":"erp","url":"http://a.b","events":["order.paid"]}]"#, "allow_http"),
+        (r#"[{"name":"erp","url":"https://a.b","events":[]}]"#, "no events"),
+        (r#"[{"name":"erp","url":"https://a.b","events":["order.made"]}]"#, "there are stock.low"),
+        (r#"[{"name":"none","url":"https://a.b","events":["order.paid"]}]"#, "none"),
+        (r#"[{"name":"short","url":"https://a.b","events":["order.paid"]}]"#, "5 bytes"),
+    ] {
+        let told = of(text).unwrap_err().to_string();
+        assert!(told.contains(says), "{text}: {told}");
+    }
+}
+
+/// An address that answers with these statuses, one after the other and the last for good, and what it was sent.
+async fn address(statuses: &'static [u16]) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/in", listener.local_addr().unwrap());
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&sent);
+    tokio::spawn(async move {
+        for at in 0.. {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut text = Vec::new();
+            let mut some = [0; 4096];
+            while !String::from_utf8_lossy(&text).ends_with("}}") {
+                match stream.read(&mut some).await {
+                    Ok(0) | Err(_) => break,
+                    Ok(read) => text.extend_from_slice(&some[..read]),
+                }
+            }
+            let status = statuses[at.min(statuses.len() - 1)];
+            seen.lock().unwrap().push(String::from_utf8(text).unwrap());
+            let answer =
+                format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\nconnection: close\r\nlocation: /\r\n\r\n");
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    (url, sent)
+}
+
+fn process(daos: &crate::dao::Daos) -> Changes {
+    let of_feed = changes::Daos {
+        changes: Arc::clone(&daos.changes),
+        ledger: Arc::clone(&daos.ledger),
+        products: Arc::clone(&daos.products),
+    };
+    Changes::new(of_feed, Clock::default())
+}
+
+fn order(status: crate::dao::orders::Status) -> crate::dao::orders::Order {
+    crate::dao::orders::Order {
+        id: Uuid::now_v7(),
+        user: Uuid::now_v7(),
+        status,
+        lines: Vec::new(),
+        total: 0,
+        is_paid: false,
+        payment_id: None,
+        version: 1,
+        created_at: now_ms(),
+        updated_at: now_ms(),
+    }
+}
+
+#[tokio::test]
+async fn of_two_processes_one_sends_each_event_again_until_it_is_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("erp"), KEY).unwrap();
+    let (url, sent) = address(&[500, 302, 204]).await;
+    let text = format!(r#"[{{"name":"erp","url":"{url}","events":["order.confirmed"],"allow_http":true}}]"#);
+    let webhooks = read(&text, Some(directory.path())).unwrap();
+    let daos = memory::daos();
+    let figures = Figures::register(&Catalogue::new()).unwrap();
+    let processes = [process(&daos), process(&daos)];
+    let _tasks = [processes[0].start(), processes[1].start()];
+    let _senders = [0, 1].map(|at: usize| Webhooks::start(&webhooks, &processes[at], &figures));
+    // One of them has it, and begins at the end of the feed.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let claimed = daos.changes.claim(&Context::within(Duration::from_secs(5)), "webhook erp", Uuid::new_v4(), 1).await;
+    assert_eq!(claimed, Ok(None));
+    let confirmed = order(crate::dao::orders::Status::Confirmed);
+    processes[1].order(&order(crate::dao::orders::Status::Paid));
+    processes[1].order(&confirmed);
+    let delivered = figures.sent.with_label_values(&["erp", "delivered"]);
+    let until = Instant::now() + Duration::from_secs(20);
+    while delivered.get() == 0 {
+        assert!(Instant::now() < until, "{sent:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let sent = sent.lock().unwrap().clone();
+    assert_eq!(sent.len(), 3, "{sent:?}");
+    let id = format!("webhook-id: order.confirmed_{}_1", confirmed.id);
+    for one in &sent {
+        assert!(
+            one.starts_with("POST /in HTTP/1.1\r\n") && one.contains(&id) && one.contains("webhook-signature: v1,")
+        );
+    }
+    assert_eq!(figures.sent.with_label_values(&["erp", "failed"]).get(), 2);
+}
