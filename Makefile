@@ -1,5 +1,5 @@
 # Targets are one-liners; what they do is typed code in tests/.
-.PHONY: up down images run check test soak e2e chart-life pictures generate start bench readme docs release
+.PHONY: up down images run labs check test soak e2e chart-life pictures generate start bench readme docs release
 
 up: ## a Kubernetes of three nodes with the sample shop on it; CLUSTER=kind, k3d, minikube, current: on that cluster of yours, VALUES=file: with Helm values
 	@cargo run --bin testbed -- shop-up
@@ -12,6 +12,9 @@ images: ## the two images by docker, podman or buildah (BUILDER=…); PROFILE=de
 
 run: ## one local Cassandra on loopback and the API in front of it at port 5000
 	@cargo run --bin local-cassandra -- --api
+
+labs: ## three Cassandra nodes on this machine with the API in front, and `lab` to break them: docs/labs
+	@cargo build --quiet --bin lab && cargo run --bin local-cassandra -- --nodes 3 --api --control
 
 check: ## what must hold before each commit
 	@cargo run --bin check

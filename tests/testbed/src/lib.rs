@@ -19,6 +19,7 @@ pub mod images;
 pub mod install;
 pub mod kubectl;
 pub mod kubernetes_versions;
+pub mod labs;
 pub mod layout;
 pub mod local_cassandra;
 pub mod log;

@@ -7,7 +7,9 @@
 mod addresses;
 mod api;
 mod configuration;
+pub mod control;
 mod installation;
+pub mod jolokia;
 pub mod keeper;
 mod node;
 mod readiness;
@@ -26,6 +28,7 @@ use crate::images::ImageError;
 pub use crate::images::cassandra::Version;
 use crate::progress::{WaitError, say, waiting};
 use addresses::Block;
+use installation::Installation;
 use node::Node;
 
 /// The most nodes of one ring: two per rack.
@@ -45,6 +48,12 @@ pub enum RingError {
     /// The wish itself is impossible.
     #[error("a local ring has 1 to {MAX_NODES} nodes, not {0}")]
     Size(u8),
+    /// No address is left for another node.
+    #[error("this ring has room for {0} nodes, and has them all")]
+    NoRoom(usize),
+    /// Only a node that joined can be taken away.
+    #[error("no node has joined this ring, and those that it began with stay")]
+    Founder,
     /// There is no node of this number.
     #[error("no node {0} in this ring: nodes count from 0")]
     NoNode(usize),
@@ -109,6 +118,8 @@ pub struct Options {
     pub version: Version,
     /// 1 to 6 nodes; each of the first three is in a rack of its own, the others join them there.
     pub nodes: u8,
+    /// How many nodes more may join later; with `nodes` 6 at most.
+    pub room: u8,
     /// Java heap of each node in MiB; a process needs about 320 MiB more.
     pub heap_mib: u32,
     /// Whether clients log in (as [`SUPERUSER`] at first) and permissions are checked.
@@ -138,6 +149,7 @@ impl Options {
         Self {
             version: Version::V5_0,
             nodes: 1,
+            room: 0,
             heap_mib: 256,
             authentication: false,
             cql_port: 9042,
@@ -155,6 +167,9 @@ impl Options {
 #[derive(Debug)]
 pub struct LocalRing {
     nodes: Vec<Node>,
+    /// The addresses of the nodes and of those that may join.
+    places: Vec<Ipv4Addr>,
+    installation: Installation,
     /// After the nodes: they end before their network does.
     wires: Option<Wires>,
     options: Options,
@@ -173,19 +188,19 @@ impl LocalRing {
     /// # Errors
     /// [`RingError`]; the processes that were started have been killed.
     pub async fn start(options: Options) -> Result<Self, RingError> {
-        if options.nodes == 0 || options.nodes > MAX_NODES {
-            return Err(RingError::Size(options.nodes));
+        let most = options.nodes.saturating_add(options.room);
+        if options.nodes == 0 || most > MAX_NODES {
+            return Err(RingError::Size(most));
         }
         let installation = installation::ensure(options.version, options.jolokia.is_some()).await?;
-        let block = Block::take(options.addresses, options.nodes, options.cql_port)?;
-        let wires = if options.wired { Some(Wires::lay(block.number(), options.nodes)?) } else { None };
-        let members = wires.as_ref().map_or_else(|| block.members(options.nodes), |wires| wires.members().to_vec());
-        let nodes = (0..members.len()).map(|index| Node::create(&installation, &options, &members, index));
-        let mut nodes = nodes.collect::<Result<Vec<_>, _>>()?;
-        if let Some(wires) = &wires {
-            nodes.iter_mut().zip(wires.namespaces()).for_each(|(node, namespace)| node.enter(namespace));
+        let block = Block::take(options.addresses, most, options.cql_port)?;
+        let wires = if options.wired { Some(Wires::lay(block.number(), most)?) } else { None };
+        let places = wires.as_ref().map_or_else(|| block.members(most), |wires| wires.members().to_vec());
+        let mut ring = Self { nodes: Vec::new(), places, installation, wires, options, _block: block };
+        for _ in 0..ring.options.nodes {
+            ring.create_next()?;
         }
-        let mut ring = Self { nodes, wires, options, _block: block };
+        let members = ring.places.get(..ring.nodes.len()).unwrap_or_default();
         let list = members.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let starting =
             waiting(format!("starting Cassandra {}, nodes: {}", ring.options.version.release(), members.len()));
@@ -196,6 +211,43 @@ impl LocalRing {
         ring.ready().await?;
         starting.done();
         Ok(ring)
+    }
+
+    /// Writes the configuration of the next node; starts nothing.
+    fn create_next(&mut self) -> Result<&mut Node, RingError> {
+        let index = self.nodes.len();
+        let address = *self.places.get(index).ok_or(RingError::NoRoom(self.places.len()))?;
+        let founders = self.places.get(..usize::from(self.options.nodes)).unwrap_or_default();
+        let mut node =
+            Node::create(&self.installation, &self.options, &configuration::Place { founders, index, address })?;
+        if let Some(namespace) = self.wires.as_ref().and_then(|wires| wires.namespaces().nth(index)) {
+            node.enter(namespace);
+        }
+        self.nodes.push(node);
+        self.nodes.last_mut().ok_or(RingError::NoNode(index))
+    }
+
+    /// Starts one node more, which joins the ring: it is sent the rows that will be its. Does not wait; its number, from 0.
+    ///
+    /// # Errors
+    /// [`RingError::NoRoom`] when the ring has as many nodes as [`Options::room`] allows, others when it cannot be started.
+    pub fn add_node(&mut self) -> Result<usize, RingError> {
+        self.create_next()?.spawn()?;
+        Ok(self.nodes.len() - 1)
+    }
+
+    /// Ends the node that joined last and deletes its files: it must have left the ring before.
+    ///
+    /// # Errors
+    /// [`RingError::Founder`] when none has joined, others when it does not end in time or its files stay.
+    pub async fn discard_node(&mut self) -> Result<(), RingError> {
+        if self.nodes.len() <= usize::from(self.options.nodes) {
+            return Err(RingError::Founder);
+        }
+        let Some(mut node) = self.nodes.pop() else { return Err(RingError::Founder) };
+        node.stop(STOP_DEADLINE).await?;
+        let directory = node.directory().to_owned();
+        std::fs::remove_dir_all(&directory).map_err(io_error(format!("deleting {}", directory.display())))
     }
 
     /// The CQL address of every node, stopped ones too.
@@ -281,6 +333,14 @@ impl LocalRing {
     /// [`RingError`] when there is no such node or it does not run.
     pub fn resume(&mut self, index: usize) -> Result<(), RingError> {
         self.node(index)?.resume()
+    }
+
+    /// Whether node `index` runs as it should.
+    ///
+    /// # Errors
+    /// [`RingError::Died`] when its process has ended, with the end of its log.
+    pub fn check_node(&mut self, index: usize) -> Result<(), RingError> {
+        self.node(index)?.check()
     }
 
     fn node(&mut self, index: usize) -> Result<&mut Node, RingError> {

@@ -2,7 +2,11 @@
 
 use anyhow::Context as _;
 use clap::Parser;
-use store_testbed::local_cassandra::{Addresses, Api, DATACENTER, LocalRing, Options, SUPERUSER, Version};
+use store_testbed::checkout::root;
+use store_testbed::local_cassandra::control::{self, Door, Driver};
+use store_testbed::local_cassandra::{
+    Addresses, Api, DATACENTER, LocalRing, MAX_NODES, Options, SUPERUSER, Version,
+};
 use store_testbed::progress::{say, write_figures};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -16,6 +20,13 @@ struct Arguments {
     /// 1 to 6 nodes, in three racks.
     #[arg(long, default_value_t = 1)]
     nodes: u8,
+    /// How many copies of each row the API's keyspace has (default: one on every node).
+    #[arg(long)]
+    replication: Option<u8>,
+    /// Let `lab` control the ring by a socket in this directory (default: .ring in the checkout), which must not be there. As root
+    /// the nodes get a network of their own each, that can be cut.
+    #[arg(long, value_name = "DIRECTORY", num_args = 0..=1, default_missing_value = "")]
+    control: Option<std::path::PathBuf>,
     /// The port for CQL.
     #[arg(long, default_value_t = 9042)]
     port: u16,
@@ -46,6 +57,14 @@ struct Arguments {
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let temporary = tempfile::tempdir().context("creating a temporary directory")?;
+    let copies = arguments.replication.unwrap_or(arguments.nodes);
+    if copies == 0 || copies > arguments.nodes {
+        anyhow::bail!("--replication: {copies} copies do not fit on {} nodes", arguments.nodes);
+    }
+    let control = arguments.control.map(|told| match told.as_os_str().is_empty() {
+        true => root().join(control::DIRECTORY),
+        false => told,
+    });
     let jolokia = arguments
         .jolokia
         .as_deref()
@@ -58,11 +77,16 @@ async fn main() -> anyhow::Result<()> {
         authentication: arguments.auth,
         cql_port: arguments.port,
         addresses: Addresses::Block(arguments.block),
-        lasting: arguments.directory.is_some(),
+        room: if control.is_some() { MAX_NODES.saturating_sub(arguments.nodes) } else { 0 },
+        // A node that `lab` kills is started again.
+        lasting: arguments.directory.is_some() || control.is_some(),
         directory: arguments.directory.unwrap_or_else(|| temporary.path().to_owned()),
-        jolokia: jolokia.map(|(user, password)| (user.to_owned(), password.to_owned())),
+        jolokia: match jolokia {
+            Some((user, password)) => Some((user.to_owned(), password.to_owned())),
+            None => control.as_ref().map(|_| ("lab".to_owned(), format!("{:032x}", rand::random::<u128>()))),
+        },
         optimized: arguments.optimized,
-        wired: false,
+        wired: control.is_some() && rustix::process::geteuid().is_root(),
     };
     // Away before anything is started: an ending in the middle of the start is an orderly one too.
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
@@ -79,25 +103,54 @@ async fn main() -> anyhow::Result<()> {
         () = &mut ended => return Ok(()),
     };
     print(&ring, arguments.auth);
-    let Some(port) = arguments.api else {
-        ended.await;
-        return Ok(());
+    let mut api = match arguments.api {
+        None => None,
+        Some(port) => tokio::select! {
+            api = Api::start(&ring, port, copies) => Some(api?),
+            () = &mut ended => return Ok(()),
+        },
     };
-    let mut api = tokio::select! {
-        api = Api::start(&ring, port) => api?,
-        () = &mut ended => return Ok(()),
+    if let Some(api) = &api {
+        write_figures().context("writing the figures")?;
+        say("the API is ready; try:");
+        println!("curl -i {}/products", api.url());
+        println!("curl -i {}/products --json '{{\"name\":\"Tea\",\"sku\":\"TEA-1\",\"price\":2.5}}'", api.url());
+        println!("{}/docs", api.url());
+    }
+    let url = api.as_ref().map(|api| api.url().to_owned());
+    let door = match &control {
+        Some(directory) => Some(Door::open(directory, url.as_deref()).await?),
+        None => None,
     };
-    write_figures().context("writing the figures")?;
-    say("the API is ready; try:");
-    println!("curl -i {}/products", api.url());
-    println!("curl -i {}/products --json '{{\"name\":\"Tea\",\"sku\":\"TEA-1\",\"price\":2.5}}'", api.url());
-    println!("{}/docs", api.url());
+    // One of the two has the ring, and ends it after the API.
+    let (mut driver, _ring) = match &door {
+        Some(_) => (Some(Driver::new(ring, url, copies)?), None),
+        None => (None, Some(ring)),
+    };
+    if let Some(directory) = &control {
+        println!(". {}/env    in another shell, then `lab --help`", directory.display());
+    }
+    let controlled = async {
+        match (&door, &mut driver) {
+            (Some(door), Some(driver)) => door.serve(driver).await,
+            _ => std::future::pending().await,
+        }
+    };
+    let died = async {
+        match &mut api {
+            Some(api) => api.ended().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
-        died = api.ended() => died?,
+        died = died => died?,
+        closed = controlled => closed?,
         () = &mut ended => {}
     }
-    say("ending the API, then Cassandra");
-    api.stop().await?;
+    if let Some(api) = api {
+        say("ending the API, then Cassandra");
+        api.stop().await?;
+    }
     Ok(())
 }
 

@@ -25,15 +25,15 @@ pub struct Api {
 }
 
 impl Api {
-    /// Compiles the API, makes its keyspace with a replica on every node of `ring`, starts it on loopback
-    /// addresses at `port` and waits until it is ready.
+    /// Compiles the API, makes its keyspace with so many copies of each row, starts it on loopback addresses at `port` and
+    /// waits until it is ready.
     ///
     /// # Errors
     /// [`RingError::Api`] when it does not compile, migrate or stay alive, [`RingError::Wait`] when it
     /// does not become ready in time.
-    pub async fn start(ring: &LocalRing, port: u16) -> Result<Self, RingError> {
+    pub async fn start(ring: &LocalRing, port: u16, copies: u8) -> Result<Self, RingError> {
         let program = compile().await?;
-        let replicas = ring.nodes.len().to_string();
+        let replicas = copies.to_string();
         let mut migrate = command(&program, ring);
         migrate.args(["migrate", "--create-keyspace", "--replication-factor", &replicas, "--datacenter", DATACENTER]);
         say("creating the API's keyspace and tables");

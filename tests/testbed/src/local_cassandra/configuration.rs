@@ -1,6 +1,8 @@
 //! Pure: the configuration files and the Java command line of one node of a local ring.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::ops::Bound;
 use std::path::Path;
 
 use super::{DATACENTER, Options};
@@ -26,21 +28,23 @@ pub(super) const LOGBACK: &str = r#"<configuration>
 
 /// The whole of `cassandra.yaml`: what is not said is Cassandra's own default.
 ///
-/// Every node is a seed and has its tokens given, evenly spread: so they start at the same time
-/// and none of them bootstraps.
-pub(super) fn cassandra_yaml(options: &Options, members: &[Ipv4Addr], index: usize, address: Ipv4Addr) -> String {
+/// Every founder of a ring is a seed and has its tokens given, evenly spread: so they start at the same time and none of them
+/// bootstraps. Who joins later is none, and is sent its rows by the others.
+pub(super) fn cassandra_yaml(options: &Options, place: &Place<'_>) -> String {
+    let address = place.address;
     let (authenticator, authorizer) = if options.authentication {
         ("PasswordAuthenticator", "CassandraAuthorizer")
     } else {
         ("AllowAllAuthenticator", "AllowAllAuthorizer")
     };
-    let seeds = members.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    let tokens = tokens(index, members.len()).iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let seeds = place.founders.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let tokens = place.tokens().iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let bootstraps = place.joins();
     format!(
         "cluster_name: local
 num_tokens: {TOKENS_PER_NODE}
 initial_token: '{tokens}'
-auto_bootstrap: false
+auto_bootstrap: {bootstraps}
 partitioner: org.apache.cassandra.dht.Murmur3Partitioner
 endpoint_snitch: GossipingPropertyFileSnitch
 seed_provider:
@@ -58,13 +62,74 @@ commitlog_sync: batch
 commitlog_compression: [{{class_name: LZ4Compressor}}]
 paxos_variant: v2
 auto_snapshot: {}
+hints_flush_period: 1s
 ",
         options.cql_port, options.lasting
     )
 }
 
 pub(super) fn rack_properties(index: usize) -> String {
-    format!("dc={DATACENTER}\nrack=rack{}\n", index % RACKS + 1)
+    format!("dc={DATACENTER}\nrack={}\n", rack(index))
+}
+
+/// The rack of node `index`.
+pub(super) fn rack(index: usize) -> String {
+    format!("rack{}", index % RACKS + 1)
+}
+
+/// Where a node stands in its ring.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    /// The nodes that the ring began with.
+    pub founders: &'a [Ipv4Addr],
+    /// The node's number, from 0.
+    pub index: usize,
+    /// The node's address.
+    pub address: Ipv4Addr,
+}
+
+impl Place<'_> {
+    fn joins(&self) -> bool {
+        self.index >= self.founders.len()
+    }
+
+    fn tokens(&self) -> Vec<i64> {
+        let founders = self.founders.len();
+        let mut all: Vec<Vec<i64>> = (0..founders).map(|index| tokens(index, founders)).collect();
+        for index in founders..=self.index {
+            let joining = joining_tokens(index, &all);
+            all.push(joining);
+        }
+        all.swap_remove(self.index)
+    }
+}
+
+/// The tokens of node `index`, which joins nodes with these tokens: each of its ranges is half of one that its rack's nodes
+/// have among themselves, the widest first. A rack of its own takes halves of all nodes' ranges.
+fn joining_tokens(index: usize, others: &[Vec<i64>]) -> Vec<i64> {
+    let all: BTreeSet<i64> = others.iter().flatten().copied().collect();
+    let of_rack = others.iter().enumerate().filter(|(other, _)| other % RACKS == index % RACKS);
+    let mut ring: BTreeSet<i64> = of_rack.flat_map(|(_, tokens)| tokens).copied().collect();
+    if ring.is_empty() {
+        ring.clone_from(&all);
+    }
+    let mut joining = Vec::new();
+    while joining.len() < usize::from(TOKENS_PER_NODE) {
+        let after = |token: i64| ring.range((Bound::Excluded(token), Bound::Unbounded)).next().or(ring.first()).copied();
+        // The distance round the ring; that of a token from itself is the whole of it.
+        let width = |token: i64, next: i64| next.wrapping_sub(token).cast_unsigned().wrapping_sub(1);
+        let ranges = ring.iter().filter_map(|token| after(*token).map(|next| (width(*token, next), *token)));
+        // Of several as wide, the one that comes first.
+        let Some((width, from)) = ranges.max_by_key(|(width, token)| (*width, std::cmp::Reverse(*token))) else { break };
+        let mut half = from.wrapping_add_unsigned(width / 2 + 1);
+        while all.contains(&half) || joining.contains(&half) {
+            half = half.wrapping_add(1);
+        }
+        joining.push(half);
+        ring.insert(half);
+    }
+    joining.sort_unstable();
+    joining
 }
 
 /// The tokens of node `index` of `nodes`: every `nodes`-th of an even division of the ring.
@@ -119,6 +184,10 @@ pub(super) fn java_arguments(options: &Options, directory: &Path) -> Vec<String>
 mod tests {
     use super::*;
 
+    fn place(founders: &[Ipv4Addr], index: usize) -> Place<'_> {
+        Place { founders, index, address: founders[index] }
+    }
+
     #[test]
     fn the_nodes_share_the_ring_evenly_and_no_token_twice() {
         for nodes in 1..=6 {
@@ -128,6 +197,28 @@ mod tests {
             assert_eq!(all.len(), nodes * 16);
             assert!(gaps.iter().all(|gap| *gap == gaps[0] && *gap > 0), "{gaps:?}");
         }
+    }
+
+    #[test]
+    fn who_joins_halves_what_its_rack_has_and_takes_no_token_twice() {
+        let founders = [1, 2, 3].map(|node| Ipv4Addr::new(127, 0, 1, node));
+        let of = |index| Place { founders: &founders, index, address: founders[0] }.tokens();
+        let width = |from: i64, to: i64| to.wrapping_sub(from).cast_unsigned();
+        let (first, fourth) = (of(0), of(3));
+        let mut rack: Vec<(i64, usize)> = first.iter().map(|token| (*token, 0)).collect();
+        rack.extend(fourth.iter().map(|token| (*token, 3)));
+        rack.sort_unstable();
+        let share = |node: usize| {
+            let before = rack.iter().cycle().skip(rack.len() - 1);
+            let ranges = rack.iter().zip(before).filter(|((_, owner), _)| *owner == node);
+            ranges.map(|((to, _), (from, _))| u128::from(width(*from, *to))).sum::<u128>()
+        };
+        assert_eq!(share(0) + share(3), 1 << 64);
+        assert!(share(0).abs_diff(share(3)) < 1 << 8, "{} {}", share(0), share(3));
+        let all: BTreeSet<i64> = (0..6).flat_map(of).collect();
+        assert_eq!(all.len(), 6 * usize::from(TOKENS_PER_NODE));
+        let lone = Place { founders: &founders[..1], index: 1, address: founders[1] };
+        assert_eq!((lone.joins(), lone.tokens().len()), (true, 16), "a rack of its own");
     }
 
     #[test]
@@ -145,7 +236,7 @@ mod tests {
         let kept = |options: &Options| {
             let arguments = java_arguments(options, Path::new("/somewhere/node-1"));
             let flushes = !arguments.iter().any(|argument| argument.ends_with("flush_local_schema_changes=false"));
-            (flushes, cassandra_yaml(options, &members, 0, members[0]).contains("auto_snapshot: true"))
+            (flushes, cassandra_yaml(options, &place(&members, 0)).contains("auto_snapshot: true"))
         };
         let options = Options::new("/somewhere");
         assert_eq!(kept(&options), (true, true));
@@ -156,9 +247,9 @@ mod tests {
     fn authentication_brings_authorization_with_it() {
         let members = [Ipv4Addr::new(127, 0, 1, 1), Ipv4Addr::new(127, 0, 1, 2)];
         let mut options = Options::new("/somewhere");
-        assert!(cassandra_yaml(&options, &members, 0, members[0]).contains("authorizer: AllowAllAuthorizer"));
+        assert!(cassandra_yaml(&options, &place(&members, 0)).contains("authorizer: AllowAllAuthorizer"));
         options.authentication = true;
-        let yaml = cassandra_yaml(&options, &members, 1, members[1]);
+        let yaml = cassandra_yaml(&options, &place(&members, 1));
         assert!(yaml.contains("authorizer: CassandraAuthorizer") && yaml.contains("listen_address: 127.0.1.2"));
         assert!(yaml.contains("seeds: '127.0.1.1,127.0.1.2'"));
     }

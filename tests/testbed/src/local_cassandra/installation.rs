@@ -105,7 +105,9 @@ fn ensure_class_archive(cache: &Cache, version: Version, plain: &Installation) -
 
 async fn train(plain: &Installation, options: &Options, archive: &Path) -> Result<(), RingError> {
     let block = Block::take(Addresses::Free, options.nodes, options.cql_port)?;
-    let mut node = Node::create(plain, options, &block.members(options.nodes), 0)?;
+    let founders = block.members(options.nodes);
+    let address = *founders.first().ok_or(RingError::Size(0))?;
+    let mut node = Node::create(plain, options, &configuration::Place { founders: &founders, index: 0, address })?;
     node.add_argument(format!("-XX:ArchiveClassesAtExit={}", archive.display()));
     node.spawn()?;
     let mut nodes = [node];

@@ -28,21 +28,20 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Writes the configuration of node `index` of the ring `members`; starts nothing.
+    /// Writes the configuration of the node at `place`; starts nothing.
     pub(super) fn create(
         installation: &Installation,
         options: &Options,
-        members: &[Ipv4Addr],
-        index: usize,
+        place: &configuration::Place<'_>,
     ) -> Result<Self, RingError> {
-        let address = *members.get(index).ok_or(RingError::NoNode(index))?;
-        let directory = options.directory.join(format!("node-{}", index + 1));
+        let address = place.address;
+        let directory = options.directory.join(format!("node-{}", place.index + 1));
         fs::create_dir_all(&directory).map_err(io_error(format!("creating {}", directory.display())))?;
         // Cassandra wants absolute paths, and runs in a directory of its own.
         let directory = directory.canonicalize().map_err(io_error(format!("resolving {}", directory.display())))?;
         for (name, content) in [
-            ("cassandra.yaml", configuration::cassandra_yaml(options, members, index, address)),
-            ("cassandra-rackdc.properties", configuration::rack_properties(index)),
+            ("cassandra.yaml", configuration::cassandra_yaml(options, place)),
+            ("cassandra-rackdc.properties", configuration::rack_properties(place.index)),
             ("logback.xml", configuration::LOGBACK.to_owned()),
         ] {
             fs::write(directory.join(name), content).map_err(io_error(format!("writing {name} of {address}")))?;
@@ -54,6 +53,10 @@ impl Node {
 
     pub(super) fn address(&self) -> Ipv4Addr {
         self.address
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     pub(super) fn pid(&self) -> Option<u32> {
