@@ -1,6 +1,7 @@
 //! HTTP in and out: reads requests, calls use cases, chooses status and headers. No rules here and
 //! no database.
 
+pub mod activity;
 mod answer;
 pub mod cluster;
 pub mod console;
@@ -9,6 +10,7 @@ pub mod docs;
 pub mod graphql;
 pub mod health;
 mod once;
+pub mod operation;
 pub mod orders;
 pub mod products;
 pub mod reports;

@@ -31,6 +31,7 @@ pub use error::{ModelError, Violation};
 
 /// What a caller of a use case gives and gets beside its data, re-exported so that whoever speaks
 /// HTTP needs nothing from the DAOs.
+pub use crate::dao::activity;
 pub use crate::dao::cluster as ring;
 pub use crate::dao::imports as import;
 pub use crate::dao::page::LOOKED_AT_MAX;

@@ -1,6 +1,6 @@
 //! The OpenAPI document: what the controllers declare, with the answers that they share. Pure.
 
-mod examples;
+pub(crate) mod examples;
 
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::schema::{AdditionalProperties, Schema};
@@ -9,7 +9,9 @@ use utoipa::openapi::{OpenApi as Document, Ref, RefOr};
 use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
 
 use crate::auth::roles::{self, Role, Who};
-use crate::controllers::{cluster, csv, docs, graphql, health, orders, products, reports, stocks, users, whoami};
+use crate::controllers::{
+    activity, cluster, csv, docs, graphql, health, operation, orders, products, reports, stocks, users, whoami,
+};
 use crate::models::text::Text;
 use crate::problem::ProblemDoc;
 use crate::route::Route;
@@ -87,6 +89,9 @@ fn visible(text: &str) -> String {
         cluster::keyspaces,
         cluster::placement,
         cluster::consistency,
+        activity::activity,
+        activity::replicas,
+        operation::show,
         health::health,
         health::health_check,
         docs::document,

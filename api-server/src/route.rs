@@ -30,6 +30,9 @@ pub enum Route {
     ClusterKeyspaces,
     ClusterPlacement,
     ClusterConsistency,
+    ClusterActivity,
+    ClusterReplicas,
+    ClusterOperation,
     Health,
     HealthCheck,
     Livez,
@@ -48,7 +51,7 @@ pub enum Route {
 
 impl Route {
     /// Every route with a pattern.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 39] = [
         Self::Products,
         Self::ProductImport,
         Self::ProductExport,
@@ -73,6 +76,9 @@ impl Route {
         Self::ClusterKeyspaces,
         Self::ClusterPlacement,
         Self::ClusterConsistency,
+        Self::ClusterActivity,
+        Self::ClusterReplicas,
+        Self::ClusterOperation,
         Self::Health,
         Self::HealthCheck,
         Self::Livez,
@@ -117,6 +123,9 @@ impl Route {
             Self::ClusterKeyspaces => "/cluster/keyspaces",
             Self::ClusterPlacement => "/cluster/placement",
             Self::ClusterConsistency => "/cluster/consistency",
+            Self::ClusterActivity => "/cluster/activity",
+            Self::ClusterReplicas => "/cluster/replicas",
+            Self::ClusterOperation => "/cluster/operation",
             Self::Health => "/health",
             Self::HealthCheck => "/health-check",
             Self::Livez => "/livez",
@@ -151,7 +160,10 @@ impl Route {
             | Self::ClusterRing
             | Self::ClusterKeyspaces
             | Self::ClusterPlacement
-            | Self::ClusterConsistency => "controller.cluster",
+            | Self::ClusterConsistency
+            | Self::ClusterActivity
+            | Self::ClusterReplicas
+            | Self::ClusterOperation => "controller.cluster",
             Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Identity | Self::Metrics => {
                 "controller.health"
             }
@@ -200,6 +212,9 @@ impl Route {
             (Some("cluster"), Some("keyspaces"), None) => Self::ClusterKeyspaces,
             (Some("cluster"), Some("placement"), None) => Self::ClusterPlacement,
             (Some("cluster"), Some("consistency"), None) => Self::ClusterConsistency,
+            (Some("cluster"), Some("activity"), None) => Self::ClusterActivity,
+            (Some("cluster"), Some("replicas"), None) => Self::ClusterReplicas,
+            (Some("cluster"), Some("operation"), None) => Self::ClusterOperation,
             (Some("health"), None, None) => Self::Health,
             (Some("health-check"), None, None) => Self::HealthCheck,
             (Some("livez"), None, None) => Self::Livez,
@@ -251,7 +266,10 @@ impl Route {
 
     /// Whether what is answered is of people: users, their orders, and who spent how much.
     pub const fn is_of_people(self) -> bool {
-        matches!(self, Self::Users | Self::User | Self::Orders | Self::Order | Self::HighestSpenders)
+        matches!(
+            self,
+            Self::Users | Self::User | Self::Orders | Self::Order | Self::HighestSpenders | Self::ClusterReplicas
+        )
     }
 
     /// Whether the route is for those who run the store: never turned away under load.

@@ -12,7 +12,7 @@ use tower::Service as _;
 
 use crate::app::App;
 use crate::controllers::{
-    cluster, console, csv, docs, graphql, health, orders, products, reports, stocks, users, whoami,
+    activity, cluster, console, csv, docs, graphql, health, operation, orders, products, reports, stocks, users, whoami,
 };
 use crate::problem::Problem;
 use crate::route::Route;
@@ -48,6 +48,9 @@ pub fn build(app: Arc<App>) -> Router {
         .route(Route::ClusterKeyspaces.pattern(), get(cluster::keyspaces))
         .route(Route::ClusterPlacement.pattern(), get(cluster::placement))
         .route(Route::ClusterConsistency.pattern(), get(cluster::consistency))
+        .route(Route::ClusterActivity.pattern(), get(activity::activity))
+        .route(Route::ClusterReplicas.pattern(), get(activity::replicas))
+        .route(Route::ClusterOperation.pattern(), get(operation::show))
         .route(Route::Health.pattern(), get(health::health))
         .route(Route::HealthCheck.pattern(), get(health::health_check))
         .route(Route::OpenApi.pattern(), get(docs::document))

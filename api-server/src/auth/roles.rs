@@ -94,7 +94,11 @@ pub const fn cells(route: Route) -> &'static [Cell] {
         | Route::ClusterRing
         | Route::ClusterKeyspaces
         | Route::ClusterPlacement
-        | Route::ClusterConsistency => const { &[by("GET", [Y, Y, N, Y])] },
+        | Route::ClusterConsistency
+        | Route::ClusterActivity
+        | Route::ClusterOperation => const { &[by("GET", [Y, Y, N, Y])] },
+        // Rows as they are: for who may read all of them.
+        Route::ClusterReplicas => const { &[by("GET", [Y, N, N, Y])] },
         Route::Health
         | Route::HealthCheck
         | Route::Livez

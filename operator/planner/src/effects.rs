@@ -152,6 +152,8 @@ fn written(desired: &Desired, key: &ChildKey, of_ring: bool) -> Part {
         ("Service", true) if key.name == resources::client_name(desired) => Part::Contact,
         (_, true) => Part::Ground,
         ("PodDisruptionBudget" | "NetworkPolicy", false) => Part::ApiGuard,
+        // pods start without it
+        _ if resources::operation::is_it(key) => Part::ApiGuard,
         ("Service", false) => Part::ApiService,
         ("Job", false) => Part::Schema,
         ("Deployment", false) => Part::Api,

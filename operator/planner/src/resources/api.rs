@@ -7,7 +7,7 @@ use store_crds::{
 
 use super::child::{Child, Fill};
 use super::meta::{self, Component, env};
-use super::{access, services, telemetry};
+use super::{access, operation, services, telemetry};
 use crate::desired::Desired;
 use crate::digest::hash;
 use crate::observation::{HTTP_ROUTE, SecretPurpose};
@@ -29,6 +29,7 @@ const CREDENTIALS_DIR: &str = "/var/run/store/cassandra";
 const CURSOR_KEY_DIR: &str = "/var/run/store/cursor-key";
 const CA_DIR: &str = "/var/run/store/ca";
 const TOKENS_DIR: &str = "/var/run/store/tokens";
+const OPERATION_DIR: &str = "/var/run/store/operation";
 
 /// Annotation on the API's pods: digest of what they read of Secrets when they start. Another one makes
 /// another pod, which is how a changed log-in or token reaches them all. It leads back to no value: the
@@ -88,6 +89,7 @@ fn container(desired: &Desired, settings: &Settings) -> Value {
         env("STORE_CURSOR_KEY_FILE", format!("{CURSOR_KEY_DIR}/key")),
         env("STORE_DRAIN_SECONDS", DRAIN_SECONDS.to_string()),
         env("STORE_SHUTDOWN_SECONDS", SHUTDOWN_SECONDS.to_string()),
+        env("STORE_OPERATION_FILE", format!("{OPERATION_DIR}/{}", operation::FILE)),
     ]);
     if desired.api.trusted_hops > 0 {
         variables.push(env("STORE_TRUSTED_HOPS", desired.api.trusted_hops.to_string()));
@@ -120,6 +122,7 @@ fn container(desired: &Desired, settings: &Settings) -> Value {
     let mut mounts = vec![
         json!({ "name": "credentials", "mountPath": CREDENTIALS_DIR, "readOnly": true }),
         json!({ "name": "cursor-key", "mountPath": CURSOR_KEY_DIR, "readOnly": true }),
+        json!({ "name": "operation", "mountPath": OPERATION_DIR, "readOnly": true }),
     ];
     if desired.api.auth.mode == AuthMode::Tokens {
         mounts.push(json!({ "name": "tokens", "mountPath": TOKENS_DIR, "readOnly": true }));
@@ -152,6 +155,7 @@ fn auth_env(auth: &AuthSpec) -> Vec<Value> {
             env("STORE_OIDC_AUDIENCE", &oidc.audience),
             env("STORE_OIDC_ALGORITHM", word(&oidc.algorithm)),
         ]);
+        variables.extend(oidc.console_client_id.as_ref().map(|id| env("STORE_CONSOLE_CLIENT_ID", literal(id))));
         if oidc.allow_id_tokens {
             variables.push(env("STORE_OIDC_ALLOW_ID_TOKENS", "true"));
         }
@@ -225,6 +229,9 @@ fn pod_spec(desired: &Desired, component: Component, container: Value, settings:
             "name": "cursor-key",
             "secret": { "secretName": access::secret_name(desired, SecretPurpose::CursorKey), "defaultMode": 0o440 },
         }));
+        // A pod starts without it: nothing may have been told yet.
+        volumes
+            .push(json!({ "name": "operation", "configMap": { "name": operation::name(desired), "optional": true } }));
         if desired.api.auth.mode == AuthMode::Tokens {
             volumes.push(json!({
                 "name": "tokens",
