@@ -34,6 +34,9 @@ pub enum Route {
     ClusterLive,
     Changes,
     Audit,
+    ClusterActivity,
+    ClusterReplicas,
+    ClusterOperation,
     Health,
     HealthCheck,
     Livez,
@@ -52,7 +55,7 @@ pub enum Route {
 
 impl Route {
     /// Every route with a pattern.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 43] = [
         Self::Products,
         Self::ProductImport,
         Self::ProductExport,
@@ -81,6 +84,9 @@ impl Route {
         Self::ClusterLive,
         Self::Changes,
         Self::Audit,
+        Self::ClusterActivity,
+        Self::ClusterReplicas,
+        Self::ClusterOperation,
         Self::Health,
         Self::HealthCheck,
         Self::Livez,
@@ -129,6 +135,9 @@ impl Route {
             Self::ClusterLive => "/cluster/live",
             Self::Changes => "/changes",
             Self::Audit => "/audit",
+            Self::ClusterActivity => "/cluster/activity",
+            Self::ClusterReplicas => "/cluster/replicas",
+            Self::ClusterOperation => "/cluster/operation",
             Self::Health => "/health",
             Self::HealthCheck => "/health-check",
             Self::Livez => "/livez",
@@ -165,7 +174,10 @@ impl Route {
             | Self::ClusterKeyspaces
             | Self::ClusterPlacement
             | Self::ClusterConsistency
-            | Self::ClusterLive => "controller.cluster",
+            | Self::ClusterLive
+            | Self::ClusterActivity
+            | Self::ClusterReplicas
+            | Self::ClusterOperation => "controller.cluster",
             Self::Changes | Self::Audit => "controller.changes",
             Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Identity | Self::Metrics => {
                 "controller.health"
@@ -219,6 +231,9 @@ impl Route {
             (Some("cluster"), Some("live"), None) => Self::ClusterLive,
             (Some("changes"), None, None) => Self::Changes,
             (Some("audit"), None, None) => Self::Audit,
+            (Some("cluster"), Some("activity"), None) => Self::ClusterActivity,
+            (Some("cluster"), Some("replicas"), None) => Self::ClusterReplicas,
+            (Some("cluster"), Some("operation"), None) => Self::ClusterOperation,
             (Some("health"), None, None) => Self::Health,
             (Some("health-check"), None, None) => Self::HealthCheck,
             (Some("livez"), None, None) => Self::Livez,
@@ -270,7 +285,10 @@ impl Route {
 
     /// Whether what is answered is of people: users, their orders, and who spent how much.
     pub const fn is_of_people(self) -> bool {
-        matches!(self, Self::Users | Self::User | Self::Orders | Self::Order | Self::HighestSpenders)
+        matches!(
+            self,
+            Self::Users | Self::User | Self::Orders | Self::Order | Self::HighestSpenders | Self::ClusterReplicas
+        )
     }
 
     /// Whether whoever asks waits for what is to come: such requests have places of their own.

@@ -1488,6 +1488,129 @@ export interface components {
              */
             role?: string | null;
         };
+        Peer: {
+            address: string;
+            host_id: string | null;
+            status: string | null;
+            generation: number;
+            heartbeat: number;
+            silent_ms: number | null;
+        };
+        PendingHints: {
+            host_id: string;
+            address: string | null;
+            files: number;
+            newest: string | null;
+            oldest: string | null;
+        };
+        NodeStream: {
+            id: string;
+            operation: string;
+            peers: string[];
+            status: string;
+            percent: number;
+            bytes_to_send: number;
+            bytes_sent: number;
+            bytes_to_receive: number;
+            bytes_received: number;
+        };
+        NodeTask: {
+            kind: string;
+            keyspace: string;
+            table: string;
+            progress: number;
+            total: number;
+            unit: string;
+        };
+        OutboundQueue: {
+            address: string;
+            pending: number;
+            pending_bytes: number;
+            expired: number;
+            errors: number;
+        };
+        NodeActivity: {
+            host_id: string;
+            address: string;
+            state: components["schemas"]["NodeState"];
+            detail: string | null;
+            peers: components["schemas"]["Peer"][];
+            hints: components["schemas"]["PendingHints"][];
+            streams: components["schemas"]["NodeStream"][];
+            tasks: components["schemas"]["NodeTask"][];
+            outbound: components["schemas"]["OutboundQueue"][];
+        };
+        Copy: {
+            host_id: string;
+            address: string;
+            datacenter?: string | null;
+            rack?: string | null;
+            state: components["schemas"]["NodeState"];
+            detail: string | null;
+            rows: {
+                [key: string]: unknown;
+            }[] | null;
+        };
+        Copies: {
+            keyspace: string;
+            table: string;
+            key: string[];
+            token: string;
+            replicas: components["schemas"]["Copy"][];
+        };
+        FailedTries: {
+            attempts: number;
+            cause: string;
+            again_at: string | null;
+        };
+        OperationInHand: {
+            kind: string;
+            step: string;
+            pod: string | null;
+            keyspace: string | null;
+            replication: number | null;
+            started_at: string;
+            moved_at: string | null;
+            progress: string | null;
+            cause: string | null;
+            generation: number | null;
+            failed: null | components["schemas"]["FailedTries"];
+        };
+        OperationWait: {
+            reason: string;
+            object: string | null;
+            since: string;
+            until: string;
+        };
+        OperationFault: {
+            reason: string;
+            object: string | null;
+            message: string;
+            since: string;
+        };
+        OperationOwed: {
+            kind: string;
+            keyspace: string | null;
+            nodes: number;
+            since: string;
+        };
+        OperationChange: {
+            generation: number;
+            fields: string[];
+            at: string;
+        };
+        OperationTold: {
+            shop: string;
+            message: string;
+            operation: null | components["schemas"]["OperationInHand"];
+            waits: components["schemas"]["OperationWait"][];
+            faults: components["schemas"]["OperationFault"][];
+            owed: components["schemas"]["OperationOwed"][];
+            changes: components["schemas"]["OperationChange"][];
+        };
+        Operation: {
+            told: null | components["schemas"]["OperationTold"];
+        };
     };
     responses: {
         /** @description The e-mail address is taken */

@@ -6,7 +6,9 @@ import * as changes from "./tests/changes.mjs";
 import * as day from "./tests/day.mjs";
 import * as doors from "./tests/doors.mjs";
 import * as looks from "./tests/looks.mjs";
+import * as news from "./tests/news.mjs";
 import * as ring from "./tests/ring.mjs";
+import * as screens from "./tests/screens.mjs";
 
 /**
  * @typedef {object} Given
@@ -24,7 +26,7 @@ const given = { browser, url, openUrl, tokens: { seller, director, supplier, adm
 const only = process.env.STORE_CONSOLE_ONLY;
 const counts = { passed: 0, failed: 0 };
 const began = Date.now();
-for (const [name, test] of Object.entries({ ...doors, ...day, ...changes, ...ring, ...looks })) {
+for (const [name, test] of Object.entries({ ...doors, ...day, ...changes, ...ring, ...screens, ...news, ...looks })) {
   const words = name.replace(/[A-Z]|\d+/g, (begin) => ` ${begin.toLowerCase()}`);
   if (only && !words.includes(only)) continue;
   const at = Date.now();

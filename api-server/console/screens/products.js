@@ -27,16 +27,21 @@ export function useSearch() {
 
 export function ProductsScreen() {
   const { by, text, form } = useSearch();
-  const page = usePages(`${by} ${text}`, async (cursor, stop) => {
+  const [archived, setArchived] = useState(false);
+  const page = usePages(`${archived} ${by} ${text}`, async (cursor, stop) => {
     /** @type {import("../types").Answer<Product[]>} */
-    const answer = await get("/products", { limit: 25, cursor, [by]: text || undefined }, stop);
+    const answer = await get("/products", { limit: 25, cursor, ...(archived ? { archived: "true" } : { [by]: text || undefined }) }, stop);
     return pageOf(answer);
   });
   return html`
     <${Head} title=${t("products")} lead=${t("products.lead")}>
       ${may("POST", "/products") && html`<a class="button primary" href="#/products/new">${t("product.new")}</a>`}
     <//>
-    ${form}
+    <div class="tabs" role="group" aria-label=${t("products.which")}>
+      ${[false, true].map((which) => html`
+        <button key=${which} type="button" aria-pressed=${archived === which} onClick=${() => setArchived(which)}>${t(which ? "products.archived" : "products.sold")}</button>`)}
+    </div>
+    ${!archived && form}
     ${page.rows.length > 0 && html`
       <div class="scroll">
         <table>

@@ -1,11 +1,11 @@
 // Stocks: of all products, and of one with its movements.
-import { html, useState } from "../html.js";
+import { html, useEffect, useState } from "../html.js";
 import { ask, get } from "../api.js";
 import { Outcome, useChange } from "../change.js";
 import { Name, useProducts } from "../names.js";
 import { pageOf, usePages } from "../pages.js";
 import { Field, Foot, Head } from "../parts.js";
-import { useLive } from "../poll.js";
+import { useChanges, useLive } from "../poll.js";
 import { may } from "../session.js";
 import { number, signed, t, time } from "../text/text.js";
 import { useSearch } from "./products.js";
@@ -17,8 +17,32 @@ const LIST = `query ($after: String, $sku: String, $namePrefix: String) {
     nodes { id name sku stockLevel { quantity } } pageInfo { hasNextPage endCursor }
   }
 }`;
-/** How often the stock that is looked at is read. */
+/** How often the stock that is looked at is read, where nothing tells of changes. */
 const EVERY = 2000;
+/** What has changed in a list is read again at most so often, so many at once. */
+const REST = 1000;
+const AT_ONCE = 50;
+
+/**
+ * The quantities of the products of a list as they are now, by their ids, where the API tells of changes.
+ * @param {Row[]} rows
+ */
+function useQuantities(rows) {
+  const [now, set] = useState(/** @type {Record<string, number>} */ ({}));
+  useEffect(() => set({}), [rows]);
+  useChanges("stock", async (ids) => {
+    const shown = rows.filter(({ id }) => ids.has(id)).slice(0, AT_ONCE);
+    if (!shown.length) return;
+    const parts = shown.map(({ id }, at) => `p${at}: product(id: "${id}") { stockLevel { quantity } }`);
+    const answer = await ask(`{ ${parts.join(" ")} }`, {}, { quiet: true });
+    const found = shown.flatMap(({ id }, at) => {
+      const level = answer.body?.data?.[`p${at}`]?.stockLevel;
+      return level ? [[id, level.quantity]] : [];
+    });
+    set((had) => ({ ...had, ...Object.fromEntries(found) }));
+  }, REST);
+  return now;
+}
 
 export function StockListScreen() {
   const { by, text, form } = useSearch();
@@ -29,6 +53,7 @@ export function StockListScreen() {
     const rows = /** @type {Row[]} */ (found?.nodes ?? []);
     return { rows, next, status: answer.ok && !found ? 503 : answer.status, problem: answer.problem };
   });
+  const now = useQuantities(page.rows);
   return html`
     <${Head} title=${t("stock")} lead=${t("stock.lead")} />
     ${form}
@@ -38,12 +63,15 @@ export function StockListScreen() {
           <thead><tr><th scope="col">${t("product.name")}</th><th scope="col">${t("product.sku")}</th>
             <th scope="col" class="n">${t("stock.quantity")}</th></tr></thead>
           <tbody>
-            ${page.rows.map((row) => html`
-              <tr key=${row.id}>
-                <th scope="row"><a href=${`#/stock/${row.id}`}>${row.name}</a></th>
-                <td><code>${row.sku}</code></td>
-                <td class="n">${row.stockLevel ? number(row.stockLevel.quantity) : html`<span class="muted">${t("stock.unset")}</span>`}</td>
-              </tr>`)}
+            ${page.rows.map((row) => {
+              const quantity = now[row.id] ?? row.stockLevel?.quantity;
+              return html`
+                <tr key=${row.id}>
+                  <th scope="row"><a href=${`#/stock/${row.id}`}>${row.name}</a></th>
+                  <td><code>${row.sku}</code></td>
+                  <td class="n">${quantity === undefined ? html`<span class="muted">${t("stock.unset")}</span>` : number(quantity)}</td>
+                </tr>`;
+            })}
           </tbody>
         </table>
       </div>`}
@@ -87,6 +115,7 @@ export function StockScreen({ id }) {
   useProducts([id]);
   const live = useLive(`/stocks/${id}`, EVERY);
   const stock = /** @type {import("../types").Stock | null} */ (live.value);
+  useChanges("stock", (ids) => ids.has(id) && live.again(), 100);
   // Another version has other movements.
   const page = usePages(`${id} ${stock?.version ?? 0}`, async (cursor, stop) => {
     /** @type {import("../types").Answer<import("../types").Movement[]>} */

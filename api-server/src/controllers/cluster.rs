@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::StatusCode;
+use http::request::Parts;
 use serde::Serialize;
 
 use super::answer;
@@ -14,7 +15,7 @@ use crate::models::ring::PlacementError;
 use crate::problem::Problem;
 use crate::views::cluster::{ConsistencyView, KeyspaceView, LevelView, NodeView, PlacementView, RingView};
 
-fn answer(value: &impl Serialize) -> Result<Response, Problem> {
+pub(super) fn answer(value: &impl Serialize) -> Result<Response, Problem> {
     match serde_json::to_vec(value) {
         Ok(body) => Ok(answer::json(StatusCode::OK, body)),
         Err(_) => {
@@ -107,7 +108,16 @@ pub async fn keyspaces(State(app): State<Arc<App>>, request: Request) -> Result<
 pub async fn placement(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     request::accepts_json(&parts.headers)?;
-    let mut query = Query::read(&parts, &["table", "key"], &["key"])?;
+    let (table, key) = partition(&parts)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
+    let cluster = &request::services(&app)?.cluster;
+    let placement = cluster.placement(&cx, &table, &key).await.map_err(unplaced)?;
+    answer(&PlacementView::new(&placement, &key))
+}
+
+/// Which partition a request is about: the table and its key.
+pub(super) fn partition(parts: &Parts) -> Result<(String, Vec<String>), Problem> {
+    let mut query = Query::read(parts, &["table", "key"], &["key"])?;
     let required = |name: &'static str| {
         let detail = format!("{name} is required");
         Problem::malformed_at(format!("query:{name}"), "required", detail)
@@ -118,16 +128,16 @@ pub async fn placement(State(app): State<Arc<App>>, request: Request) -> Result<
     if key.is_empty() {
         return Err(required("key"));
     }
-    let cx = request::context(&app, &parts, Access::Read)?;
-    let cluster = &request::services(&app)?.cluster;
-    match cluster.placement(&cx, &table, &key).await {
-        Ok(placement) => answer(&PlacementView::new(&placement, &key)),
-        Err(error) => Err(match &error {
-            PlacementError::UnknownTable { .. } => Problem::new(StatusCode::NOT_FOUND, "not_found", error.to_string()),
-            PlacementError::KeyParts { .. } => Problem::malformed_at("query:key", "key_parts", error.to_string()),
-            PlacementError::KeyType { .. } => Problem::malformed_at("query:key", "key_type", error.to_string()),
-            PlacementError::Dao(error) => error.clone().into(),
-        }),
+    Ok((table, key))
+}
+
+/// Why there is no such partition.
+pub(super) fn unplaced(error: PlacementError) -> Problem {
+    match &error {
+        PlacementError::UnknownTable { .. } => Problem::new(StatusCode::NOT_FOUND, "not_found", error.to_string()),
+        PlacementError::KeyParts { .. } => Problem::malformed_at("query:key", "key_parts", error.to_string()),
+        PlacementError::KeyType { .. } => Problem::malformed_at("query:key", "key_type", error.to_string()),
+        PlacementError::Dao(error) => error.clone().into(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::error::ModelError;
+use crate::dao::activity::{Copies, NodeActivity};
 use crate::dao::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Replication, Ring};
 use crate::dao::{Context, Level};
 
@@ -57,6 +58,18 @@ impl Cluster {
     #[tracing::instrument(name = "model.cluster.placement", skip_all)]
     pub async fn placement(&self, cx: &Context, table: &str, key: &[String]) -> Result<Placement, PlacementError> {
         self.dao.placement(cx, table, key).await
+    }
+
+    /// What each node tells of the others and of its work.
+    #[tracing::instrument(name = "model.cluster.activity", skip_all)]
+    pub async fn activity(&self, cx: &Context) -> Result<Vec<NodeActivity>, ModelError> {
+        Ok(self.dao.activity(cx).await?)
+    }
+
+    /// One partition as each of its replicas has it.
+    #[tracing::instrument(name = "model.cluster.copies", skip_all)]
+    pub async fn copies(&self, cx: &Context, table: &str, key: &[String]) -> Result<Copies, PlacementError> {
+        self.dao.copies(cx, table, key).await
     }
 
     /// What each level promises in the store's keyspace.

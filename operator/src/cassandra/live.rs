@@ -182,6 +182,14 @@ impl LiveRing {
                 session.change("let a role log in", statements::admit_role(credentials, false)).await?;
             }
         }
+        // The shop serves without: only its pages would tell less.
+        for table in statements::TOLD_BY_NODES {
+            let api = access.api.wanted().ok_or(RingError::NoCredentials("API"))?;
+            let grant = statements::grant_of_nodes(table, &api.username);
+            if let Err(error) = session.change("let the API read what nodes tell", grant).await {
+                tracing::warn!(table, %error, "the API may not read what nodes tell");
+            }
+        }
         Ok(())
     }
 
