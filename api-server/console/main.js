@@ -8,9 +8,9 @@ import { SignIn } from "./screens/sign-in.js";
 
 /**
  * The screens: what leads to each, what its viewer must be allowed, which files it is in, and what of them is shown. A file is fetched
- * when somebody goes there.
+ * when somebody goes there. Who is aside stands in no menu.
  * @typedef {{ file: string, name: string }} Part
- * @type {{ name: string, needs: [string, string], list: Part, one?: Part, fresh?: Part, freshNeeds?: [string, string] }[]}
+ * @type {{ name: string, needs: [string, string], list: Part, one?: Part, aside?: boolean, fresh?: Part, freshNeeds?: [string, string] }[]}
  */
 const SCREENS = [
   { name: "ring", needs: ["GET", "/cluster/nodes"], list: { file: "ring", name: "RingScreen" }, one: { file: "ring", name: "RingScreen" } },
@@ -31,6 +31,7 @@ const SCREENS = [
   },
   { name: "files", needs: ["POST", "/products/import"], list: { file: "files", name: "FilesScreen" } },
   { name: "reports", needs: ["GET", "/stocks/reports/overview-stocks"], list: { file: "reports", name: "ReportsScreen" } },
+  { name: "labs", needs: ["GET", "/cluster/activity"], list: { file: "labs", name: "LabsScreen" }, one: { file: "labs", name: "LabScreen" }, aside: true },
 ];
 
 /** The files that are here, and `null` for what did not come. @type {import("./vendor/signals.mjs").Signal<Record<string, any>>} */
@@ -76,7 +77,7 @@ function Bar(/** @type {{ name: string }} */ { name }) {
       <a class="brand" href="#/">${t("store")}</a>
       <nav aria-label=${t("nav")}>
         <ul>
-          ${SCREENS.filter(({ needs }) => may(...needs)).map((screen) => html`
+          ${SCREENS.filter(({ needs, aside }) => !aside && may(...needs)).map((screen) => html`
             <li key=${screen.name}><a href=${`#/${screen.name}`} aria-current=${screen.name === name ? "page" : undefined}>${t(screen.name)}</a></li>`)}
         </ul>
       </nav>

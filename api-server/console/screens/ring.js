@@ -143,5 +143,6 @@ export function RingScreen({ id = "" }) {
     </div>
     <${Where} tables=${known.find(({ name }) => name === table?.keyspace)?.tables ?? {}} nodes=${all} row=${row} place=${place} start=${id} />
     <section><h2>${t("ring.nodes")}</h2><${Nodes} nodes=${all} reading=${reading} shown=${shown} show=${show} /></section>
-    ${activity.length > 0 && html`<${Peers} activity=${activity} nodes=${all} /><${Work} activity=${activity} nodes=${all} />`}`;
+    ${activity.length > 0 && html`<${Peers} activity=${activity} nodes=${all} /><${Work} activity=${activity} nodes=${all} />`}
+    ${may("GET", "/cluster/activity") && html`<p><a href="#/labs">${t("labs.link")}</a></p>`}`;
 }

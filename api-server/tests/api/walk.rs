@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use store_api::auth::roles::Role;
 use store_api::server;
+use store_suites::walk::{blocks, fits};
 use tokio::process::Command;
 use tokio::sync::oneshot;
 
@@ -18,66 +19,9 @@ const BLOCKS: usize = 15;
 /// What all of it may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Some commands, the line on which they begin, and what they print: none if nothing is said of it.
-struct Block {
-    line: usize,
-    script: String,
-    printed: Option<String>,
-}
-
-fn blocks(text: &str) -> Vec<Block> {
-    let mut found: Vec<Block> = Vec::new();
-    let mut lines = text.lines().enumerate();
-    let mut after_script = false;
-    while let Some((at, line)) = lines.next() {
-        let Some(kind) = line.strip_prefix("```") else {
-            after_script = false;
-            continue;
-        };
-        let inside: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
-        match kind {
-            "sh" => found.push(Block { line: at + 2, script: inside.join("\n"), printed: None }),
-            "json" | "text" if after_script => found.last_mut().unwrap().printed = Some(inside.join("\n")),
-            other => panic!("line {}: a block of {other:?} that no test looks at", at + 1),
-        }
-        after_script = kind == "sh";
-    }
-    found
-}
-
-/// Whether a text has these pieces in this order, from its beginning to its end.
-fn fits(text: &str, pattern: &str) -> bool {
-    let mut pieces = pattern.split('…');
-    let Some(mut rest) = pieces.next().and_then(|first| text.strip_prefix(first)) else { return false };
-    let mut pieces: Vec<&str> = pieces.collect();
-    let Some(last) = pieces.pop() else { return rest.is_empty() };
-    for piece in pieces {
-        match rest.find(piece) {
-            Some(at) => rest = &rest[at + piece.len()..],
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
-}
-
-#[test]
-fn a_text_fits_from_its_beginning_to_its_end() {
-    for (text, pattern, expected) in [
-        ("a1b2c", "a…b…c", true),
-        ("a1b2c", "a1b2c", true),
-        ("a1b2cd", "a…b…c", false),
-        ("xa1b2c", "a…b…c", false),
-        ("a1c", "a…b…c", false),
-        ("abc", "…b…", true),
-        ("ac", "…b…", false),
-    ] {
-        assert_eq!(fits(text, pattern), expected, "{text} {pattern}");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_walk_through_a_day_prints_what_it_says() {
-    let blocks = blocks(WALK);
+    let blocks = blocks(WALK).unwrap();
     assert!(blocks.len() >= BLOCKS, "{}", blocks.len());
     let said = blocks.iter().filter(|block| block.printed.is_some()).count();
     assert_eq!(said, blocks.len() - 1, "all but the first print something");

@@ -116,21 +116,26 @@ pub fn numbers(nodes: &Value) -> String {
 /// the first replica of, their part of all tokens, and the part that it has a copy of.
 pub fn shares(nodes: &Value, ring: &Value) -> Vec<[String; 5]> {
     let number = |node: &Value| node["address"].as_str().map(normal).unwrap_or_default();
-    let mut found: Vec<[String; 5]> = nodes.as_array().into_iter().flatten().map(|node| {
-        let (mut ranges, mut first, mut kept) = (0, 0, 0);
-        for range in ring["ranges"].as_array().into_iter().flatten() {
-            let replicas = range["replicas"].as_array().map(Vec::as_slice).unwrap_or_default();
-            let width = width(range);
-            if replicas.first() == Some(&node["host_id"]) {
-                ranges += 1;
-                first += width;
+    let mut found: Vec<[String; 5]> = nodes
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|node| {
+            let (mut ranges, mut first, mut kept) = (0, 0, 0);
+            for range in ring["ranges"].as_array().into_iter().flatten() {
+                let replicas = range["replicas"].as_array().map(Vec::as_slice).unwrap_or_default();
+                let width = width(range);
+                if replicas.first() == Some(&node["host_id"]) {
+                    ranges += 1;
+                    first += width;
+                }
+                if replicas.contains(&node["host_id"]) {
+                    kept += width;
+                }
             }
-            if replicas.contains(&node["host_id"]) {
-                kept += width;
-            }
-        }
-        [number(node), plain(&node["rack"]), ranges.to_string(), percent(first), percent(kept)]
-    }).collect();
+            [number(node), plain(&node["rack"]), ranges.to_string(), percent(first), percent(kept)]
+        })
+        .collect();
     found.sort();
     found
 }
@@ -170,7 +175,8 @@ impl Store {
     /// # Errors
     /// In words, with what the API said.
     pub async fn get(&self, path: &str) -> Result<Value, String> {
-        let away = |error: reqwest::Error| format!("no store answers at {} ({error}): `make labs` starts one", self.url);
+        let away =
+            |error: reqwest::Error| format!("no store answers at {} ({error}): `make labs` starts one", self.url);
         let answer = self.client.get(format!("{}{path}", self.url)).send().await.map_err(away)?;
         let status = answer.status();
         let body: Value = answer.json().await.map_err(|error| format!("{path}: {error}"))?;
@@ -256,9 +262,7 @@ mod tests {
     #[test]
     fn the_shares_of_all_nodes_are_the_ring() {
         let node = |id: &str, address: &str| json!({"host_id": id, "address": address, "rack": "rack1"});
-        let range = |start: i64, end: i64, replicas: [&str; 2]| {
-            json!({"start": start.to_string(), "end": end.to_string(), "replicas": replicas})
-        };
+        let range = |start: i64, end: i64, replicas: [&str; 2]| json!({"start": start.to_string(), "end": end.to_string(), "replicas": replicas});
         let nodes = json!([node("b", "127.0.0.2"), node("a", "127.0.0.1"), node("c", "127.0.0.3")]);
         let ring = json!({"ranges": [range(0, i64::MAX, ["a", "b"]), range(i64::MAX, 0, ["b", "c"])]});
         let found = shares(&nodes, &ring);

@@ -12,6 +12,8 @@ use store_testbed::command::{LONG, run};
 
 /// The types of the API for the checker, made from the OpenAPI document.
 pub const TYPES: &str = "tests/console/openapi.d.ts";
+/// The labs' questions, as the page has them.
+pub const QUESTIONS: &str = "api-server/console/ring/questions.js";
 /// Lines of a file at most.
 const LINES_MAX: usize = 200;
 /// Files at the least; fewer have not been found.
@@ -31,11 +33,22 @@ pub fn checks(root: &Path) -> Vec<Check> {
         ("libraries are as npm has them", &["vendor.mjs"]),
         ("all is within its weight", &["weight.mjs"]),
         ("what the ring tells", &["reading.mjs"]),
+        ("answers to the labs' questions", &["labs.mjs"]),
     ] {
         let ran = run(Command::new("node").current_dir(&place).args(arguments), LONG);
         checks.push((name.to_owned(), ran.map(drop).map_err(|error| error.to_string())));
     }
     checks
+}
+
+/// The script that has the labs' questions, of which this is the text.
+pub fn questions(text: &str) -> String {
+    format!(
+        "// The labs and their questions. Made from docs/labs/questions.json by `make generate`.\n\n\
+         /** @type {{{{ name: string, questions: import(\"./labs.js\").Question[] }}[]}} */\n\
+         export const LABS = {};\n",
+        text.trim_end()
+    )
 }
 
 /// The types that an OpenAPI document has.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use store_suites::readme;
 use store_suites::steps::Check;
+use store_suites::{labs, readme};
 
 /// Commands of the documents that no suite runs as they stand there, by how they begin, and why.
 const NOT_RUN: &[(&str, &str)] = &[
@@ -38,12 +38,15 @@ const NOT_RUN: &[(&str, &str)] = &[
         "the chart suite installs with images built here",
     ),
     ("kubectl port-forward", "`make up` forwards the same Service where it knows no other way in"),
+    ("lab restore", "the suite of the labs asks for it after each of them, where it must find nothing to do"),
     ("tilt up", "there is no Tilt here; its file is evaluated by `make check`"),
 ];
 /// Documents of which every command is run as it stands: by `api-server/tests/api/walk.rs`.
 const WALKED: [&str; 1] = ["docs/api.md"];
+/// The labs' pages, of which every command is run, too: by `tests/suites/src/labs.rs`. What tells about all of them is none.
+const LABS: (&str, &str) = (labs::PAGES, "README.md");
 /// What a command begins with.
-const PROGRAMS: [&str; 9] = ["kubectl", "helm", "make", "cargo", "curl", "docker", "git", "tilt", "flux"];
+const PROGRAMS: [&str; 10] = ["kubectl", "helm", "make", "cargo", "curl", "docker", "git", "tilt", "flux", "lab"];
 /// Not looked at: what is not the project's own.
 const SKIPPED: [&str; 4] = ["target", ".git", ".tilt", "node_modules"];
 
@@ -62,7 +65,7 @@ pub fn checks(root: &Path) -> Vec<Check> {
     let tour: BTreeSet<String> = tour.iter().flat_map(|block| block.script.lines()).map(ToOwned::to_owned).collect();
     let all: Vec<(&PathBuf, String)> = documents
         .iter()
-        .filter(|(path, _)| !WALKED.iter().any(|walked| *path == Path::new(walked)))
+        .filter(|(path, _)| !is_walked(path))
         .flat_map(|(path, text)| commands(text).into_iter().map(move |command| (path, command)))
         .collect();
     for (path, command) in &all {
@@ -74,6 +77,12 @@ pub fn checks(root: &Path) -> Vec<Check> {
         checks.push((format!("list of commands that are not run: `{beginning}`"), result));
     }
     checks
+}
+
+/// Whether every command of a document is run as it stands.
+fn is_walked(path: &Path) -> bool {
+    let (labs, overview) = LABS;
+    WALKED.iter().any(|walked| path == Path::new(walked)) || (path.starts_with(labs) && !path.ends_with(overview))
 }
 
 /// Every Markdown file below `root`, by its path from there.

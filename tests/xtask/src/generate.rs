@@ -72,6 +72,7 @@ pub fn files(root: &Path, helm: &Path) -> Result<Files, GenerateError> {
     let openapi = run(&mut cargo(["run", "--quiet", "--bin", "store-api", "--", "openapi"]), LONG)?;
     files.insert(console::TYPES.into(), console::types(root, &openapi)?);
     files.insert("api-server/openapi.json".into(), openapi);
+    files.insert(console::QUESTIONS.into(), console::questions(&read(&root.join("docs/labs/questions.json"))?));
     let graphql = run(&mut cargo(["run", "--quiet", "--bin", "store-api", "--", "graphql"]), LONG)?;
     files.insert("api-server/schema.graphql".into(), graphql);
     let values = read(&root.join(CHART).join("values.yaml"))?;

@@ -190,7 +190,11 @@ async fn check(store: &str, name: &str, question: Option<usize>, given: &str) ->
         println!("{}", if french { "Juste : l'anneau dit de même." } else { "Right: the ring says so, too." });
         return Ok(true);
     }
-    let told = if french { "Ce n'est pas ce que dit l'anneau. À regarder :" } else { "That is not what the ring says. Look at:" };
+    let told = if french {
+        "Ce n'est pas ce que dit l'anneau. À regarder :"
+    } else {
+        "That is not what the ring says. Look at:"
+    };
     println!("{told}");
     paths.iter().for_each(|path| println!("store '{path}'"));
     Ok(false)

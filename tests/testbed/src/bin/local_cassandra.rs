@@ -4,9 +4,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use store_testbed::checkout::root;
 use store_testbed::local_cassandra::control::{self, Door, Driver};
-use store_testbed::local_cassandra::{
-    Addresses, Api, DATACENTER, LocalRing, MAX_NODES, Options, SUPERUSER, Version,
-};
+use store_testbed::local_cassandra::{Addresses, Api, DATACENTER, LocalRing, MAX_NODES, Options, SUPERUSER, Version};
 use store_testbed::progress::{say, write_figures};
 use tokio::signal::unix::{SignalKind, signal};
 

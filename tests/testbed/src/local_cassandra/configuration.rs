@@ -115,12 +115,15 @@ fn joining_tokens(index: usize, others: &[Vec<i64>]) -> Vec<i64> {
     }
     let mut joining = Vec::new();
     while joining.len() < usize::from(TOKENS_PER_NODE) {
-        let after = |token: i64| ring.range((Bound::Excluded(token), Bound::Unbounded)).next().or(ring.first()).copied();
+        let after =
+            |token: i64| ring.range((Bound::Excluded(token), Bound::Unbounded)).next().or(ring.first()).copied();
         // The distance round the ring; that of a token from itself is the whole of it.
         let width = |token: i64, next: i64| next.wrapping_sub(token).cast_unsigned().wrapping_sub(1);
         let ranges = ring.iter().filter_map(|token| after(*token).map(|next| (width(*token, next), *token)));
         // Of several as wide, the one that comes first.
-        let Some((width, from)) = ranges.max_by_key(|(width, token)| (*width, std::cmp::Reverse(*token))) else { break };
+        let Some((width, from)) = ranges.max_by_key(|(width, token)| (*width, std::cmp::Reverse(*token))) else {
+            break;
+        };
         let mut half = from.wrapping_add_unsigned(width / 2 + 1);
         while all.contains(&half) || joining.contains(&half) {
             half = half.wrapping_add(1);

@@ -117,7 +117,8 @@ impl Door {
     pub async fn open(directory: &Path, url: Option<&str>) -> Result<Self, RingError> {
         let socket = directory.join(SOCKET);
         if UnixStream::connect(&socket).await.is_ok() {
-            let taken = io::Error::new(io::ErrorKind::AddrInUse, "another ring is controlled from there: end that one first");
+            let taken =
+                io::Error::new(io::ErrorKind::AddrInUse, "another ring is controlled from there: end that one first");
             return Err(io_error(format!("opening {}", socket.display()))(taken));
         }
         if socket.exists() {
@@ -134,7 +135,8 @@ impl Door {
         let socket = directory.join(SOCKET);
         let listener = UnixListener::bind(&socket).map_err(io_error(format!("opening {}", socket.display())))?;
         let door = Self { directory: directory.to_owned(), listener };
-        fs::set_permissions(&socket, fs::Permissions::from_mode(0o600)).map_err(io_error("closing the socket to others"))?;
+        fs::set_permissions(&socket, fs::Permissions::from_mode(0o600))
+            .map_err(io_error("closing the socket to others"))?;
         let file = directory.join(ENVIRONMENT);
         fs::write(&file, environment(directory, url)).map_err(io_error(format!("writing {}", file.display())))?;
         Ok(door)
@@ -162,9 +164,8 @@ impl Drop for Door {
 /// What a shell needs to know: where the store is, where the ring is, and where the program for both is.
 fn environment(directory: &Path, url: Option<&str>) -> String {
     let programs = built("lab").parent().map(Path::to_owned).unwrap_or_default();
-    let store = url.map(|url| {
-        format!("export STORE_URL={url}\nstore() {{ curl -sS \"$STORE_URL$1\" \"${{@:2}}\"; }}\n")
-    });
+    let store =
+        url.map(|url| format!("export STORE_URL={url}\nstore() {{ curl -sS \"$STORE_URL$1\" \"${{@:2}}\"; }}\n"));
     format!(
         "export PATH=\"{}:$PATH\"\nexport STORE_RING=\"{}\"\n{}",
         programs.display(),
@@ -198,7 +199,9 @@ async fn answer(mut stream: UnixStream, driver: &mut Driver) -> io::Result<()> {
 /// In words: no ring is controlled from there, or it does not answer.
 pub async fn ask(directory: &Path, order: &Order) -> Result<Reply, String> {
     let socket = directory.join(SOCKET);
-    let away = |error: io::Error| format!("no ring is controlled from {} ({error}): `make labs` starts one", directory.display());
+    let away = |error: io::Error| {
+        format!("no ring is controlled from {} ({error}): `make labs` starts one", directory.display())
+    };
     let mut stream = UnixStream::connect(&socket).await.map_err(away)?;
     let text = |error: io::Error| format!("the ring's program has ended: {error}");
     let order = serde_json::to_string(order).map_err(|error| error.to_string())?;

@@ -48,7 +48,8 @@ impl Jolokia {
     /// When there can be no HTTP client.
     pub fn new(url: String, login: (String, String)) -> Result<Self, JolokiaError> {
         let client = reqwest::Client::builder().no_proxy().build();
-        let failed = |error: reqwest::Error| JolokiaError { what: "asking", url: url.clone(), reason: error.to_string() };
+        let failed =
+            |error: reqwest::Error| JolokiaError { what: "asking", url: url.clone(), reason: error.to_string() };
         Ok(Self { client: client.map_err(failed)?, url, login })
     }
 
@@ -87,8 +88,7 @@ impl Jolokia {
     /// # Errors
     /// [`JolokiaError`] when the node refuses.
     pub async fn hand_off(&self, on: bool) -> Result<(), JolokiaError> {
-        let call =
-            json!({"type": "write", "mbean": STORAGE_PROXY, "attribute": "HintedHandoffEnabled", "value": on});
+        let call = json!({"type": "write", "mbean": STORAGE_PROXY, "attribute": "HintedHandoffEnabled", "value": on});
         self.ask("switching hints", call, QUESTION).await.map(drop)
     }
 
@@ -107,7 +107,8 @@ impl Jolokia {
         }
         let look = || async {
             let question = exec(STORAGE_SERVICE, "getParentRepairStatus(int)", json!([number]));
-            let told = self.ask("asking after the repair", question, QUESTION).await.map_err(|error| error.to_string())?;
+            let told =
+                self.ask("asking after the repair", question, QUESTION).await.map_err(|error| error.to_string())?;
             match read_repair(&told) {
                 Some(ended) => Ok(ended),
                 None => Err("copies are compared".to_owned()),

@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::super::jolokia::{Jolokia, JolokiaError, View};
 use super::super::{DATACENTER, Link, LocalRing, Place, RingError, configuration};
+use super::Order;
 use super::cql::{self, Table};
 use super::views::{self, Process, State};
-use super::Order;
 use crate::labs::escaped;
 use crate::progress::{WaitError, wait_until};
 
@@ -72,8 +72,7 @@ impl Driver {
     pub fn new(ring: LocalRing, api: Option<String>, factor: u8) -> Result<Self, Refusal> {
         let client = reqwest::Client::builder().no_proxy().timeout(API).build();
         let client = client.map_err(|error| Refusal::Said(error.to_string()))?;
-        let mut driver =
-            Self { ring, nodes: Vec::new(), api, client, factor, first_factor: factor, handoff: true };
+        let mut driver = Self { ring, nodes: Vec::new(), api, client, factor, first_factor: factor, handoff: true };
         for index in 0..driver.ring.nodes.len() {
             let agent = driver.agent(index)?;
             driver.nodes.push(Controlled { state: State::default(), agent });
@@ -157,7 +156,9 @@ impl Driver {
             return Err(Refusal::Useless(format!("node {number} does not run: `lab start {number}` starts it")));
         }
         if state.process == Process::Paused && how == Process::Stopped {
-            return Err(Refusal::Useless(format!("node {number} is paused and cannot end by itself: `lab resume {number}`")));
+            return Err(Refusal::Useless(format!(
+                "node {number} is paused and cannot end by itself: `lab resume {number}`"
+            )));
         }
         match how {
             Process::Stopped => self.ring.stop_node(index).await?,
@@ -216,7 +217,8 @@ impl Driver {
             return Err(Refusal::Useless(format!("node {number} is cut off")));
         }
         let Some(wires) = self.ring.wires() else {
-            let told = "these nodes share the loopback device, and nothing between them can be cut: start the ring as root";
+            let told =
+                "these nodes share the loopback device, and nothing between them can be cut: start the ring as root";
             return Err(Refusal::Useless(told.to_owned()));
         };
         for other in (0..self.ring.nodes.len()).filter(|other| *other != index) {
@@ -316,7 +318,8 @@ impl Driver {
         let mut found = Vec::new();
         let running = self.nodes.iter().enumerate().filter(|(_, node)| node.state.runs());
         for index in running.map(|(index, _)| index) {
-            let table = self.ask_node(index, Consistency::One, "SELECT address FROM system_views.pending_hints").await?;
+            let table =
+                self.ask_node(index, Consistency::One, "SELECT address FROM system_views.pending_hints").await?;
             let targets = table.rows.iter().filter_map(|row| row.first()?.parse::<Ipv4Addr>().ok());
             let known = targets.filter_map(|target| addresses.iter().position(|address| *address == target));
             found.extend(known.map(|target| (index + 1, target + 1)));
@@ -373,8 +376,9 @@ impl Driver {
 
     async fn cql(&mut self, number: u8, level: &str, statement: &str) -> Result<String, Refusal> {
         let index = self.serving(number)?;
-        let known = cql::level(level)
-            .ok_or_else(|| Refusal::Useless(format!("{level} is none of ONE, TWO, QUORUM, LOCAL_QUORUM, ALL, SERIAL")))?;
+        let known = cql::level(level).ok_or_else(|| {
+            Refusal::Useless(format!("{level} is none of ONE, TWO, QUORUM, LOCAL_QUORUM, ALL, SERIAL"))
+        })?;
         Ok(self.ask_node(index, known, statement).await.map_err(Refusal::Said)?.text())
     }
 
@@ -512,7 +516,6 @@ fn condition(keyspaces: &Value, table: &str, key: &[String]) -> Result<String, S
     });
     Ok(parts.collect::<Vec<_>>().join(" AND "))
 }
-
 
 /// What the API's list of nodes does not show yet. Pure.
 fn unnoticed(states: &[State], addresses: &[Ipv4Addr], told: &Value) -> Option<String> {
