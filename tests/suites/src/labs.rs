@@ -151,8 +151,10 @@ impl Ring {
         }
         let keyspaces = get("/cluster/keyspaces").await?;
         let all = keyspaces.as_array().into_iter().flatten();
-        let store =
-            all.filter(|keyspace| keyspace["name"] == "store").map(|store| store["replication"].clone()).collect();
+        let store = all
+            .filter(|keyspace| keyspace["name"] == "store_manager")
+            .map(|store| store["replication"].clone())
+            .collect();
         Ok(Look { status, nodes, store, products: get("/products").await? })
     }
 

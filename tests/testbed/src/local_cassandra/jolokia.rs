@@ -50,7 +50,8 @@ impl Jolokia {
         let client = reqwest::Client::builder().no_proxy().build();
         let failed =
             |error: reqwest::Error| JolokiaError { what: "asking", url: url.clone(), reason: error.to_string() };
-        Ok(Self { client: client.map_err(failed)?, url, login })
+        // Without a slash at its end nothing is there.
+        Ok(Self { client: client.map_err(failed)?, url: format!("{url}/"), login })
     }
 
     /// How the node sees itself and its ring.

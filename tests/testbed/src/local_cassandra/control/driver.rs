@@ -17,7 +17,7 @@ use crate::labs::escaped;
 use crate::progress::{WaitError, wait_until};
 
 /// The keyspace of the store.
-const KEYSPACE: &str = "store";
+const KEYSPACE: &str = "store_manager";
 /// Until all nodes have noticed what was done: a node that is silent is taken for down after some ten seconds.
 const NOTICED: Duration = Duration::from_secs(90);
 /// Until a node has joined or left.
@@ -541,7 +541,7 @@ mod tests {
     fn a_row_is_named_by_all_columns_of_its_key() {
         let column = |name: &str, cql_type: &str| json!({"name": name, "cql_type": cql_type});
         let tables = json!({"ledgers": [column("book", "text"), column("account", "uuid")]});
-        let keyspaces = json!([{"name": "other", "tables": {}}, {"name": "store", "tables": tables}]);
+        let keyspaces = json!([{"name": "other", "tables": {}}, {"name": KEYSPACE, "tables": tables}]);
         let of = |table: &str, key: &[&str]| {
             condition(&keyspaces, table, &key.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>())
         };
