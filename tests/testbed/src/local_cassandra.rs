@@ -137,6 +137,9 @@ pub struct Options {
     /// Whether each node gets a network namespace of its own, with wires between them that can be cut, slow or lossy, in
     /// place of loopback addresses. As root only.
     pub wired: bool,
+    /// Whether people watch it: a node that is asked for what it keeps answers for itself, where Cassandra prefers the copies that
+    /// were quick, and hints can be seen after a second instead of ten.
+    pub watched: bool,
     /// Whether nodes may be started again on their data. A ring that is made for one run and thrown away need not flush its
     /// tables of the schema after each change of it, nor keep what is dropped: tables are made in a fraction of the time.
     pub lasting: bool,
@@ -158,6 +161,7 @@ impl Options {
             jolokia: None,
             optimized: false,
             wired: false,
+            watched: false,
             lasting: true,
         }
     }

@@ -84,6 +84,7 @@ async fn main() -> anyhow::Result<()> {
             None => control.as_ref().map(|_| ("lab".to_owned(), format!("{:032x}", rand::random::<u128>()))),
         },
         optimized: arguments.optimized,
+        watched: control.is_some(),
         wired: control.is_some() && rustix::process::geteuid().is_root(),
     };
     // Away before anything is started: an ending in the middle of the start is an orderly one too.

@@ -15,6 +15,9 @@ const TOKENS_PER_NODE: u8 = 16;
 /// As many as there are copies of a row.
 const RACKS: usize = 3;
 
+/// Of a ring that people watch.
+const WATCHED: &str = "dynamic_snitch: false\nhints_flush_period: 1s\n";
+
 /// The options that Cassandra needs of Java 17, shared with the images.
 const JAVA_OPTIONS: &str = include_str!("../../image/conf/jvm17-server.options");
 
@@ -62,9 +65,10 @@ commitlog_sync: batch
 commitlog_compression: [{{class_name: LZ4Compressor}}]
 paxos_variant: v2
 auto_snapshot: {}
-hints_flush_period: 1s
-",
-        options.cql_port, options.lasting
+{}",
+        options.cql_port,
+        options.lasting,
+        if options.watched { WATCHED } else { "" }
     )
 }
 

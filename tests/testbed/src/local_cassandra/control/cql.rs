@@ -115,12 +115,31 @@ fn read(result: QueryResult) -> Result<Table, String> {
     Ok(Table { names, rows: rows.map_err(|error| error.to_string())?, more: false })
 }
 
-/// A value as people write it: a text without quotes.
+/// A value as people write it: without quotes, and a decimal number with its digits.
 fn plain(value: &CqlValue) -> String {
     match value {
         CqlValue::Text(text) | CqlValue::Ascii(text) => text.clone(),
+        CqlValue::Inet(address) => address.to_string(),
+        CqlValue::Decimal(number) => {
+            let (bytes, scale) = number.as_signed_be_bytes_slice_and_exponent();
+            decimal(bytes, scale).unwrap_or_else(|| value.to_string())
+        }
         other => other.to_string(),
     }
+}
+
+/// A number that is these bytes, the highest first, as many places behind the point as `scale` says; none where it is larger
+/// than any that is shown here.
+fn decimal(bytes: &[u8], scale: i32) -> Option<String> {
+    let negative = bytes.first().is_some_and(|first| *first >= 0x80);
+    let mut wide = if negative { [0xff; 16] } else { [0; 16] };
+    let from = wide.len().checked_sub(bytes.len())?;
+    wide.get_mut(from..)?.copy_from_slice(bytes);
+    let places = usize::try_from(scale).ok().filter(|places| *places <= 20)?;
+    let digits = format!("{:0>width$}", i128::from_be_bytes(wide).unsigned_abs(), width = places + 1);
+    let (whole, part) = digits.split_at(digits.len() - places);
+    let sign = if negative { "-" } else { "" };
+    Some(if part.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part}") })
 }
 
 /// What Cassandra refused, in a line.
@@ -171,6 +190,16 @@ mod tests {
             assert_eq!(level(&name.to_lowercase()), level(name));
         }
         assert_eq!(level("SOME"), None);
+    }
+
+    #[test]
+    fn a_decimal_number_has_its_digits() {
+        assert_eq!(decimal(&[0x02, 0xbc], 2).as_deref(), Some("7.00"));
+        assert_eq!(decimal(&[0x05], 2).as_deref(), Some("0.05"));
+        assert_eq!(decimal(&[0xff], 1).as_deref(), Some("-0.1"));
+        assert_eq!(decimal(&[0x07], 0).as_deref(), Some("7"));
+        assert_eq!(decimal(&[1; 17], 0), None);
+        assert_eq!(plain(&CqlValue::Inet([127, 0, 0, 1].into())), "127.0.0.1");
     }
 
     #[test]

@@ -358,6 +358,7 @@ impl Driver {
             "ALTER KEYSPACE {KEYSPACE} WITH replication = {{'class': 'NetworkTopologyStrategy', '{DATACENTER}': {copies}}}"
         );
         self.ask_node(0, Consistency::Quorum, &statement).await.map_err(Refusal::Said)?;
+        self.agreed().await?;
         self.learnt(copies).await?;
         Ok(format!("each row of the store has {copies} copies now, and had {before}"))
     }
@@ -379,7 +380,28 @@ impl Driver {
         let known = cql::level(level).ok_or_else(|| {
             Refusal::Useless(format!("{level} is none of ONE, TWO, QUORUM, LOCAL_QUORUM, ALL, SERIAL"))
         })?;
-        Ok(self.ask_node(index, known, statement).await.map_err(Refusal::Said)?.text())
+        let table = self.ask_node(index, known, statement).await.map_err(Refusal::Said)?;
+        let first = statement.split_whitespace().next().unwrap_or_default().to_uppercase();
+        if ["CREATE", "ALTER", "DROP"].contains(&first.as_str()) {
+            self.agreed().await?;
+        }
+        Ok(table.text())
+    }
+
+    /// Waits until all nodes that see each other have the same schema: one that lacks a table refuses what is written to it.
+    async fn agreed(&self) -> Result<(), Refusal> {
+        let look = || async {
+            let mut versions = Vec::new();
+            let whole = self.nodes.iter().enumerate().filter(|(_, node)| node.state == State::default());
+            for index in whole.map(|(index, _)| index) {
+                let table = self.ask_node(index, Consistency::One, "SELECT schema_version FROM system.local").await?;
+                versions.extend(table.rows.into_iter().flatten());
+            }
+            versions.sort_unstable();
+            versions.dedup();
+            if versions.len() <= 1 { Ok(()) } else { Err("the nodes do not agree on the schema yet".to_owned()) }
+        };
+        Ok(wait_until("the schema", NOTICED, look).await?)
     }
 
     /// What each replica of a row has: at ONE a replica that is asked answers for itself.
