@@ -93,7 +93,8 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn joins(&self) -> bool {
+    /// Whether the ring was there before it.
+    pub(super) fn joins(&self) -> bool {
         self.index >= self.founders.len()
     }
 
@@ -147,9 +148,9 @@ fn tokens(index: usize, nodes: usize) -> Vec<i64> {
     (0..i128::from(TOKENS_PER_NODE)).map(|round| token(round * nodes as i128 + index as i128)).collect()
 }
 
-/// Java's options and system properties for a node with its files in `directory`, without class
-/// path, class archive and agents.
-pub(super) fn java_arguments(options: &Options, directory: &Path) -> Vec<String> {
+/// Java's options and system properties for a node with its files in `directory`, which `joins` a ring or is a founder, without
+/// class path, class archive and agents.
+pub(super) fn java_arguments(options: &Options, joins: bool, directory: &Path) -> Vec<String> {
     let at = |file: &str| directory.join(file).display().to_string();
     let mut arguments: Vec<String> = JAVA_OPTIONS
         .lines()
@@ -167,9 +168,6 @@ pub(super) fn java_arguments(options: &Options, directory: &Path) -> Vec<String>
         "-ea".to_owned(),
         "-Djava.net.preferIPv4Stack=true".to_owned(),
         "-Dcassandra-foreground=yes".to_owned(),
-        // The next three spare a new ring 40 s of waiting for neighbours that it knows already.
-        "-Dcassandra.ring_delay_ms=1000".to_owned(),
-        "-Dcassandra.skip_wait_for_gossip_to_settle=0".to_owned(),
         "-Dcassandra.superuser_setup_delay_ms=0".to_owned(),
         format!("-Dcassandra.storagedir={}", at("")),
         format!("-Dcassandra.logdir={}", at("")),
@@ -177,6 +175,14 @@ pub(super) fn java_arguments(options: &Options, directory: &Path) -> Vec<String>
         format!("-Dcassandra-rackdc.properties=file://{}", at("cassandra-rackdc.properties")),
         format!("-Dlogback.configurationFile={}", at("logback.xml")),
     ]);
+    if joins {
+        // It must know all others before it chooses from whom it gets its rows, and they know of it.
+        arguments.push("-Dcassandra.ring_delay_ms=5000".to_owned());
+    } else {
+        // These spare a new ring 40 s of waiting for neighbours that it knows already.
+        arguments.push("-Dcassandra.ring_delay_ms=1000".to_owned());
+        arguments.push("-Dcassandra.skip_wait_for_gossip_to_settle=0".to_owned());
+    }
     if !options.lasting {
         // A node that is killed has lost tables that were made lately, and their rows.
         arguments.push("-Dcassandra.test.flush_local_schema_changes=false".to_owned());
@@ -230,7 +236,7 @@ mod tests {
 
     #[test]
     fn the_options_shared_with_the_images_reach_java_word_by_word() {
-        let arguments = java_arguments(&Options::new("/somewhere"), Path::new("/somewhere/node-1"));
+        let arguments = java_arguments(&Options::new("/somewhere"), false, Path::new("/somewhere/node-1"));
         let opened = arguments.iter().position(|argument| argument == "--add-opens").expect("an opened package");
         assert!(arguments[opened + 1].ends_with("=ALL-UNNAMED"));
         assert!(!arguments.iter().any(|argument| argument.contains("G1")), "{arguments:?}");
@@ -241,13 +247,22 @@ mod tests {
     fn a_ring_whose_nodes_may_be_started_again_keeps_what_it_is_told_of_the_schema() {
         let members = [Ipv4Addr::new(127, 0, 1, 1)];
         let kept = |options: &Options| {
-            let arguments = java_arguments(options, Path::new("/somewhere/node-1"));
+            let arguments = java_arguments(options, false, Path::new("/somewhere/node-1"));
             let flushes = !arguments.iter().any(|argument| argument.ends_with("flush_local_schema_changes=false"));
             (flushes, cassandra_yaml(options, &place(&members, 0)).contains("auto_snapshot: true"))
         };
         let options = Options::new("/somewhere");
         assert_eq!(kept(&options), (true, true));
         assert_eq!(kept(&Options { lasting: false, ..options }), (false, false));
+    }
+
+    #[test]
+    fn who_joins_waits_until_it_knows_its_neighbours_and_founders_do_not() {
+        let waits = |joins| {
+            let arguments = java_arguments(&Options::new("/somewhere"), joins, Path::new("/somewhere/node-4"));
+            !arguments.iter().any(|argument| argument.contains("skip_wait_for_gossip_to_settle"))
+        };
+        assert_eq!((waits(true), waits(false)), (true, false));
     }
 
     #[test]

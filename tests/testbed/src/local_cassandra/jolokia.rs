@@ -10,6 +10,7 @@ use crate::progress::wait_until;
 
 const STORAGE_SERVICE: &str = "org.apache.cassandra.db:type=StorageService";
 const STORAGE_PROXY: &str = "org.apache.cassandra.db:type=StorageProxy";
+const GOSSIPER: &str = "org.apache.cassandra.net:type=Gossiper";
 /// A node that is asked how it is has this long.
 const QUESTION: Duration = Duration::from_secs(3);
 /// Of the keyspace of a local ring.
@@ -82,6 +83,15 @@ impl Jolokia {
         let operation = "forceKeyspaceCleanup(int,java.lang.String,[Ljava.lang.String;)";
         let done = self.ask("cleanup", exec(STORAGE_SERVICE, operation, json!([1, keyspace, []])), deadline).await?;
         if done == json!(0) { Ok(()) } else { Err(self.refused("cleanup", format!("Cassandra answered {done}"))) }
+    }
+
+    /// Has the ring forget a node that is gone for good and was no member yet.
+    ///
+    /// # Errors
+    /// [`JolokiaError`] when the node refuses.
+    pub async fn forget(&self, address: Ipv4Addr, deadline: Duration) -> Result<(), JolokiaError> {
+        let call = exec(GOSSIPER, "assassinateEndpoint(java.lang.String)", json!([address.to_string()]));
+        self.ask("forgetting a node", call, deadline).await.map(drop)
     }
 
     /// Switches on or off whether the node keeps hints for others.

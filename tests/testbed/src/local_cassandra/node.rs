@@ -46,7 +46,7 @@ impl Node {
         ] {
             fs::write(directory.join(name), content).map_err(io_error(format!("writing {name} of {address}")))?;
         }
-        let mut arguments = configuration::java_arguments(options, &directory);
+        let mut arguments = configuration::java_arguments(options, place.joins(), &directory);
         arguments.extend(installation.arguments(options, address));
         Ok(Self { address, directory, java: installation.java(), arguments, namespace: None, process: None })
     }
@@ -172,8 +172,31 @@ impl Drop for Node {
     }
 }
 
+/// The last error that a node wrote, else the end of its log.
 fn tail(log: &Path) -> String {
     let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-    let from = text.ceil_char_boundary(text.len().saturating_sub(SHOWN));
-    text[from..].to_owned()
+    telling(&text).to_owned()
+}
+
+/// What of a log tells why its node ended. Pure.
+fn telling(text: &str) -> &str {
+    match text.rfind("\nERROR") {
+        Some(at) => &text[at + 1..text.floor_char_boundary(at + 1 + SHOWN)],
+        None => &text[text.ceil_char_boundary(text.len().saturating_sub(SHOWN))..],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_log_the_last_error_is_told_and_else_its_end() {
+        assert_eq!(telling("INFO a\nERROR b\nERROR c\n at d\nINFO e\n"), "ERROR c\n at d\nINFO e\n");
+        assert_eq!(telling("INFO a\n"), "INFO a\n");
+        let long = format!("{}é{}", "x".repeat(SHOWN), "y".repeat(SHOWN - 1));
+        assert_eq!(telling(&long), "y".repeat(SHOWN - 1));
+        let error = format!("a\nERROR {}é", "x".repeat(SHOWN - 7));
+        assert_eq!(telling(&error).len(), SHOWN - 1);
+    }
 }

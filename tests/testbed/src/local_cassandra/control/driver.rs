@@ -255,11 +255,17 @@ impl Driver {
         let agent = self.agent(index)?;
         self.nodes.push(Controlled { state: State::default(), agent });
         let joined = self.noticed(MOVED).await;
-        if joined.is_err() {
+        if let Err(error) = joined {
+            let address = self.addresses().get(index).copied();
             self.nodes.pop();
             self.ring.discard_node().await?;
+            // The others would wait for its part of each write.
+            if let (Some(first), Some(address)) = (self.nodes.first(), address) {
+                first.agent.forget(address, NOTICED).await?;
+            }
+            self.noticed(NOTICED).await?;
+            return Err(error);
         }
-        joined?;
         if !self.handoff {
             self.tell_hand_off(index).await?;
         }
