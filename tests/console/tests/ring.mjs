@@ -109,3 +109,33 @@ export async function aHiddenPageAsksForNothing(/** @type {Given} */ { browser, 
   await done();
   between.close();
 }
+
+export async function anAnswerToALabIsWhatTheRingSays(/** @type {Given} */ { browser, url, tokens, store }) {
+  const { page, done } = await open(browser, url, { token: tokens.seller, at: "#/ring" });
+  await page.getByRole("link", { name: /^Labs/ }).click();
+  await page.getByRole("link", { name: "Partitioning" }).click();
+  await page.getByRole("heading", { name: "1. Partitioning" }).waitFor();
+  await page.locator("svg.ring").waitFor();
+  const { ranges } = await store.call("GET", "/cluster/ring");
+  const asked = page.getByRole("listitem").filter({ hasText: "how many ranges" });
+  const answer = async (/** @type {string} */ given) => {
+    await asked.getByLabel("Answer 1").fill(given);
+    await asked.getByRole("button", { name: "Check" }).click();
+  };
+  await answer(String(ranges.length + 1));
+  await asked.getByText("That is not what the ring says.").waitFor();
+  await asked.getByText("/cluster/ring").waitFor();
+  await answer(String(ranges.length));
+  await asked.getByText("Right: the ring says so, too.").waitFor();
+  // A node goes by its number, and where a row lies is asked of the API.
+  const { replicas } = await store.call("GET", "/cluster/placement?table=product_skus&key=PART-7");
+  const where = page.getByRole("listitem").filter({ hasText: "PART-7" });
+  await where.getByLabel("Answer 2").fill(replicas.map((/** @type {any} */ { address }) => address.split(".").pop()).join(" "));
+  await where.getByRole("button", { name: "Check" }).click();
+  await where.getByText("Right: the ring says so, too.").waitFor();
+  await page.getByRole("link", { name: "All labs" }).click();
+  await page.getByRole("link", { name: "Repair" }).click();
+  const third = page.getByRole("listitem").filter({ hasText: "MEND-1" });
+  await third.getByLabel("Answer 2").waitFor();
+  await done();
+}

@@ -92,7 +92,8 @@ async fn main() -> anyhow::Result<ExitCode> {
     // One ring at a time.
     rings.args(["--no-fail-fast", "--", "--ignored", "--test-threads", "1"]);
     steps.command("rings and images", &mut rings, Counting::CargoTest, RINGS);
-    let mut labs = cargo(["run", "--quiet", "--bin", "labs"]);
+    let mut labs = cargo(["run", "--quiet", "--bin", "labs", "--"]);
+    labs.args(store_suites::labs::short_ones()?);
     steps.command("labs", &mut labs, Counting::LastLine, RINGS);
     let mut upgrade = cargo(["run", "--quiet", "--bin", "soak", "--", "--upgrade"]);
     steps.command("upgrade under orders", &mut upgrade, Counting::LastLine, RINGS);
