@@ -8,6 +8,7 @@
 
 mod orders;
 mod ranks;
+mod reach;
 mod tables;
 
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use super::orders::{ARCHIVE, LEDGER, NOTES, ORDERS, PAYMENTS, QUEUES};
 use super::ranks::BLOCKS;
+use super::reach::LOW_STOCK;
 
 /// One version of the schema.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 5, name: "archive", parts: &[ARCHIVE] },
     Migration { version: 6, name: "archived and imports", parts: &[ARCHIVED_AND_IMPORTS] },
     Migration { version: 7, name: "orders written once", parts: &[NOTES, PAYMENTS, QUEUES, BLOCKS] },
+    Migration { version: 8, name: "found and told", parts: &[LOW_STOCK] },
 ];
 
 const PRODUCTS: &[&str] = &[
