@@ -55,7 +55,7 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
     request::condition_of_new(&parts.headers, "order")?;
     let cx = request::context(&app, &parts.headers, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
-    let draft = view::read_draft(&body)?;
+    let asked = view::read_draft(&body)?;
     let services = request::services(&app)?;
     let once = Once {
         services,
@@ -67,6 +67,7 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
         body: &body,
     };
     let work = |identity| async move {
+        let draft = services.orders.named(&cx, asked).await?;
         let (order, receipt) = services.orders.create(&cx, draft, identity).await?;
         Ok(Created::at(format!("/orders/{}", order.id), order.version, view::shown(&order, &Paid::NOTHING), receipt))
     };

@@ -10,7 +10,7 @@ use super::answer;
 use super::once::{Created, Once};
 use super::request::{self, Access, JSON, JSON_OR_PATCH, Query};
 use crate::app::{App, Services};
-use crate::models::text::{Read, Text};
+use crate::models::text::Text;
 use crate::models::{Context, Filter, Identity, LOOKED_AT_MAX, ModelError, product as rules};
 use crate::problem::{Problem, ProblemDoc};
 use crate::views::json;
@@ -108,9 +108,9 @@ pub async fn list(State(app): State<Arc<App>>, parts: Parts) -> Result<Response,
     let mut query = Query::read(&parts, allowed, &[])?;
     let (limit, cursor) = query.window()?;
     let filter = Filter {
-        sku: checked(&mut query, "sku", |text| Text::Identifier.read(text, rules::SKU_MAX))?,
-        name_prefix: checked(&mut query, "name_prefix", |text| Text::Beginning.read(text, rules::NAME_MAX))?,
-        category: checked(&mut query, "category", |text| Text::Name.read(text, rules::CATEGORY_MAX))?,
+        sku: query.checked("sku", |text| Text::Identifier.read(text, rules::SKU_MAX))?,
+        name_prefix: query.checked("name_prefix", |text| Text::Beginning.read(text, rules::NAME_MAX))?,
+        category: query.checked("category", |text| Text::Name.read(text, rules::CATEGORY_MAX))?,
         archived: query.flag("archived")?,
     };
     if filter.archived && filter != (Filter { archived: true, ..Filter::default() }) {
@@ -123,16 +123,6 @@ pub async fn list(State(app): State<Arc<App>>, parts: Parts) -> Result<Response,
     let mut rows = json::List::with_room_for(limit);
     let page = services.products.page(&cx, filter, (limit, LOOKED_AT_MAX), cursor.as_deref(), &mut rows).await?;
     Ok(answer::page(services, rows.finish(), page, &link).await)
-}
-
-fn checked(query: &mut Query, name: &'static str, read: impl Fn(&str) -> Read) -> Result<Option<String>, Problem> {
-    let Some(text) = query.take(name) else {
-        return Ok(None);
-    };
-    match read(&text) {
-        Ok(text) => Ok(Some(text)),
-        Err((code, detail)) => Err(Problem::malformed_at(format!("query:{name}"), code, format!("{name} {detail}"))),
-    }
 }
 
 /// The path of the next page up to its cursor.

@@ -14,6 +14,7 @@ use crate::admission::slow_body::TurnedAway;
 use crate::app::{App, MAX_BODY, Services};
 use crate::auth::roles::Role;
 use crate::models::precondition::{Condition, Tags};
+use crate::models::text::Read;
 use crate::models::{Context, Level, ModelError, TraceAsk};
 use crate::problem::Problem;
 use crate::views::json;
@@ -190,6 +191,19 @@ impl Query {
     pub fn take(&mut self, name: &str) -> Option<String> {
         let at = self.0.iter().position(|(known, _)| *known == name)?;
         Some(self.0.swap_remove(at).1)
+    }
+
+    /// A parameter that follows a rule of texts, in the form in which it is kept.
+    pub fn checked(&mut self, name: &'static str, read: impl Fn(&str) -> Read) -> Result<Option<String>, Problem> {
+        let Some(text) = self.take(name) else {
+            return Ok(None);
+        };
+        match read(&text) {
+            Ok(text) => Ok(Some(text)),
+            Err((code, detail)) => {
+                Err(Problem::malformed_at(format!("query:{name}"), code, format!("{name} {detail}")))
+            }
+        }
     }
 
     /// A parameter that is true or false; false unless given.

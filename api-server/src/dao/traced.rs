@@ -75,6 +75,7 @@ traced!(ProductDao, "products", {
 
 traced!(UserDao, "users", {
     fn find(cx: &Context, id: Uuid, sink: &mut dyn UserSink) -> Result<Receipt, DaoError>;
+    fn find_by_email(cx: &Context, email: &str, sink: &mut dyn UserSink) -> Result<Receipt, DaoError>;
     fn exists(cx: &Context, id: Uuid) -> Result<bool, DaoError>;
     fn load(cx: &Context, id: Uuid) -> Result<Option<StoredUser>, DaoError>;
     fn page(cx: &Context, limit: usize, after: Option<Position>, sink: &mut dyn UserSink) -> Result<PageEnd, DaoError>;

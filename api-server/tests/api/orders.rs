@@ -271,3 +271,68 @@ async fn no_bad_order_is_made() {
     assert_eq!(store.get("/orders/x").await.status, 404);
     assert_eq!((quantity(&store, &one).await, ids(&store.get("/orders").await).len()), (8, 1));
 }
+
+#[tokio::test]
+async fn a_line_may_name_its_product_by_sku_and_wrong_ones_are_each_told() {
+    let store = Store::new();
+    let ana = user(&store, "ana").await;
+    let (one, two) = (stocked(&store, "one", 5).await, stocked(&store, "two", 5).await);
+    let post = |items: String| {
+        store.call("POST", "/orders").json(&format!(r#"{{"user_id":"{ana}","items":[{items}]}}"#)).send()
+    };
+    let made = post(format!(r#"{{"sku":"one","quantity":2}},{{"product_id":"{two}","quantity":1}}"#)).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let products: Vec<String> = made.json()["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["product_id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(products, [one.clone(), two.clone()]);
+    assert_eq!((quantity(&store, &one).await, quantity(&store, &two).await), (3, 4));
+    for (items, pointer, code) in [
+        (r#"{"sku":"three","quantity":1}"#.to_owned(), "/items/0/sku", "unknown_sku"),
+        (r#"{"sku":"one","quantity":1},{"sku":"one","quantity":1}"#.into(), "/items/1/sku", "repeated"),
+        (format!(r#"{{"product_id":"{one}","quantity":1}},{{"sku":"one","quantity":1}}"#), "/items/1/sku", "repeated"),
+        (format!(r#"{{"product_id":"{one}","sku":"one","quantity":1}}"#), "/items/0/sku", "named_twice"),
+        (r#"{"sku":7,"quantity":1}"#.into(), "/items/0/sku", "type"),
+        (r#"{"sku":"","quantity":1}"#.into(), "/items/0/sku", "too_short"),
+    ] {
+        let refused = post(items).await;
+        let error = &refused.json()["errors"][0];
+        assert_eq!((refused.status.as_u16(), &error["pointer"], &error["code"]), (422, &pointer.into(), &code.into()));
+    }
+    assert_eq!(quantity(&store, &one).await, 3, "nothing of what was refused");
+}
+
+#[tokio::test]
+async fn a_sale_without_a_customer_is_an_order_as_any_other_and_nobody_spent_it() {
+    let store = Store::new();
+    let one = stocked(&store, "one", 5).await;
+    let body = r#"{"user_id":null,"items":[{"sku":"one","quantity":2}]}"#;
+    let made = store.call("POST", "/orders").json(body).send().await;
+    assert_eq!((made.status.as_u16(), &made.json()["user_id"]), (201, &serde_json::Value::Null), "{}", made.text());
+    let path = made.header("location").unwrap().to_owned();
+    assert_eq!(store.get(&path).await.json()["user_id"], serde_json::Value::Null);
+    assert_eq!(ids(&store.get("/orders").await).len(), 1);
+    assert_eq!(store.get("/orders/reports/highest-spenders").await.json(), serde_json::json!([]));
+    assert_eq!(store.get("/orders/reports/best-sellers").await.json()[0]["quantity_sold"], 2);
+    assert_eq!(store.call("DELETE", &path).send().await.status, 200);
+    assert_eq!(quantity(&store, &one).await, 5);
+    for (user, code) in [
+        ("", "required"),
+        (r#""user_id":"00000000-0000-0000-0000-000000000000","#, "unknown_user"),
+        (r#""user_id":"","#, "not_a_uuid"),
+    ] {
+        let refused = store
+            .call("POST", "/orders")
+            .json(&format!(r#"{{{user}"items":[{{"sku":"one","quantity":1}}]}}"#))
+            .send()
+            .await;
+        let error = &refused.json()["errors"][0];
+        assert_eq!(
+            (refused.status.as_u16(), &error["pointer"], &error["code"]),
+            (422, &"/user_id".into(), &code.into())
+        );
+    }
+}
