@@ -313,8 +313,12 @@ impl Edge {
         response
     }
 
-    /// The turn of a request that asks Cassandra to trace, `None` for all others; who may not, or has to wait, is told.
+    /// The turn of a request that asks Cassandra to trace, `None` for all others; who may not, or has to wait, is told. So is
+    /// who may not choose a node.
     fn trace_turn(&self, headers: &HeaderMap, role: Option<Role>) -> Result<Option<TraceTurn>, Problem> {
+        if headers.contains_key(&COORDINATOR) {
+            auth::may_choose_node(role)?;
+        }
         // Anything but true or false is refused where headers are read.
         if headers.get(&TRACE).is_none_or(|asked| asked != "true") {
             return Ok(None);

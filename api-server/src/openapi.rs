@@ -86,6 +86,7 @@ fn visible(text: &str) -> String {
         cluster::ring,
         cluster::keyspaces,
         cluster::placement,
+        cluster::trace,
         cluster::consistency,
         health::health,
         health::health_check,
@@ -177,6 +178,10 @@ pub struct ReadHeaders {
     /// Ask Cassandra for a trace; its id and summary come back under the same name.
     #[param(rename = "Cassandra-Trace", nullable = false)]
     cassandra_trace: Option<bool>,
+    /// Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+    /// replica may, and the answer names it under the same name.
+    #[param(rename = "Cassandra-Coordinator", nullable = false)]
+    cassandra_coordinator: Option<String>,
 }
 
 /// Headers of writes.

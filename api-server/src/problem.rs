@@ -298,6 +298,11 @@ impl From<DaoError> for Problem {
                 "level_not_usable",
                 format!("{level} cannot be used here: {detail}"),
             ),
+            DaoError::Node { node, state } => Self::malformed_at(
+                "header:Cassandra-Coordinator",
+                "node_not_usable",
+                format!("{node} {state}, /cluster/nodes lists all"),
+            ),
             DaoError::Broken(_) => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "database_answer",

@@ -29,6 +29,7 @@ pub enum Route {
     ClusterRing,
     ClusterKeyspaces,
     ClusterPlacement,
+    ClusterTrace,
     ClusterConsistency,
     Health,
     HealthCheck,
@@ -48,7 +49,7 @@ pub enum Route {
 
 impl Route {
     /// Every route with a pattern.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::Products,
         Self::ProductImport,
         Self::ProductExport,
@@ -72,6 +73,7 @@ impl Route {
         Self::ClusterRing,
         Self::ClusterKeyspaces,
         Self::ClusterPlacement,
+        Self::ClusterTrace,
         Self::ClusterConsistency,
         Self::Health,
         Self::HealthCheck,
@@ -116,6 +118,7 @@ impl Route {
             Self::ClusterRing => "/cluster/ring",
             Self::ClusterKeyspaces => "/cluster/keyspaces",
             Self::ClusterPlacement => "/cluster/placement",
+            Self::ClusterTrace => "/cluster/traces/{id}",
             Self::ClusterConsistency => "/cluster/consistency",
             Self::Health => "/health",
             Self::HealthCheck => "/health-check",
@@ -151,6 +154,7 @@ impl Route {
             | Self::ClusterRing
             | Self::ClusterKeyspaces
             | Self::ClusterPlacement
+            | Self::ClusterTrace
             | Self::ClusterConsistency => "controller.cluster",
             Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Identity | Self::Metrics => {
                 "controller.health"
@@ -199,6 +203,7 @@ impl Route {
             (Some("cluster"), Some("ring"), None) => Self::ClusterRing,
             (Some("cluster"), Some("keyspaces"), None) => Self::ClusterKeyspaces,
             (Some("cluster"), Some("placement"), None) => Self::ClusterPlacement,
+            (Some("cluster"), Some("traces"), Some(id)) if !id.is_empty() => Self::ClusterTrace,
             (Some("cluster"), Some("consistency"), None) => Self::ClusterConsistency,
             (Some("health"), None, None) => Self::Health,
             (Some("health-check"), None, None) => Self::HealthCheck,

@@ -47,6 +47,7 @@ pub fn build(app: Arc<App>) -> Router {
         .route(Route::ClusterRing.pattern(), get(cluster::ring))
         .route(Route::ClusterKeyspaces.pattern(), get(cluster::keyspaces))
         .route(Route::ClusterPlacement.pattern(), get(cluster::placement))
+        .route(Route::ClusterTrace.pattern(), get(cluster::trace))
         .route(Route::ClusterConsistency.pattern(), get(cluster::consistency))
         .route(Route::Health.pattern(), get(health::health))
         .route(Route::HealthCheck.pattern(), get(health::health_check))

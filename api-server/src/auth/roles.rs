@@ -94,6 +94,7 @@ pub const fn cells(route: Route) -> &'static [Cell] {
         | Route::ClusterRing
         | Route::ClusterKeyspaces
         | Route::ClusterPlacement
+        | Route::ClusterTrace
         | Route::ClusterConsistency => const { &[by("GET", [Y, Y, N, Y])] },
         Route::Health
         | Route::HealthCheck

@@ -3,6 +3,8 @@
 
 mod accept;
 
+use std::net::IpAddr;
+
 use axum::body::Body;
 use bytes::Bytes;
 use http::request::Parts;
@@ -23,7 +25,7 @@ pub use accept::{accepts, accepts_json};
 
 /// Asks for a consistency level; answered with the one that decided.
 pub const CONSISTENCY_LEVEL: HeaderName = HeaderName::from_static("consistency-level");
-/// The node that coordinated the statement that decided.
+/// Asks for a node that coordinates the reads; answered with the one that coordinated the statement that decided.
 pub const COORDINATOR: HeaderName = HeaderName::from_static("cassandra-coordinator");
 /// Asks for a trace; answered with its id and summary.
 pub const TRACE: HeaderName = HeaderName::from_static("cassandra-trace");
@@ -57,7 +59,11 @@ pub fn services(app: &App) -> Result<&Services, Problem> {
 /// The context of a request that begins now.
 pub fn context(app: &App, headers: &HeaderMap, access: Access) -> Result<Context, Problem> {
     let mut cx = Context::within(app.limits.request_timeout);
-    for (name, shown) in [(&CONSISTENCY_LEVEL, "header:Consistency-Level"), (&TRACE, "header:Cassandra-Trace")] {
+    for (name, shown) in [
+        (&CONSISTENCY_LEVEL, "header:Consistency-Level"),
+        (&TRACE, "header:Cassandra-Trace"),
+        (&COORDINATOR, "header:Cassandra-Coordinator"),
+    ] {
         if headers.get_all(name).iter().nth(1).is_some() {
             return Err(Problem::malformed_at(shown, "repeated", "the header is given more than once"));
         }
@@ -74,6 +80,9 @@ pub fn context(app: &App, headers: &HeaderMap, access: Access) -> Result<Context
         asked = Some(level);
     }
     cx.level = level_of(asked, app.default_level, access);
+    if let Some(value) = headers.get(&COORDINATOR) {
+        cx.via = Some(coordinator(value, access)?);
+    }
     if let Some(value) = headers.get(&TRACE) {
         cx.trace = match value.as_bytes() {
             // The edge has given it its turn.
@@ -86,6 +95,16 @@ pub fn context(app: &App, headers: &HeaderMap, access: Access) -> Result<Context
         };
     }
     Ok(cx)
+}
+
+/// The node that a client wants to coordinate its reads.
+fn coordinator(value: &HeaderValue, access: Access) -> Result<IpAddr, Problem> {
+    let wrong = |code, detail| Problem::malformed_at("header:Cassandra-Coordinator", code, detail);
+    if access == Access::Write {
+        return Err(wrong("node_not_usable", "a node can be chosen for reads"));
+    }
+    let address = value.to_str().ok().and_then(|text| text.parse().ok());
+    address.ok_or_else(|| wrong("not_an_address", "it is the address of a node, as /cluster/nodes lists them"))
 }
 
 /// The level that a request brings to its statements: what it asks for, or for reads the configured level where that is

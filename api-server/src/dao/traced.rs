@@ -9,7 +9,7 @@ use tracing::{Instrument as _, info_span};
 use uuid::Uuid;
 
 use super::blocks::{Block, BlockDao, Change, Lists, Row, Turnover};
-use super::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Ring};
+use super::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Ring, Trace};
 use super::idempotency::{Answer, Begun, Claim, IdempotencyDao};
 use super::imports::{Ended, Import, ImportDao, Kind};
 use super::ledger::{Account, Balance, Book, Glimpse, LedgerDao, Movement, Posted, Posting};
@@ -180,6 +180,7 @@ traced!(
         fn placement(cx: &Context, table: &str, key: &[String]) -> Result<Placement, PlacementError>;
         fn ready(cx: &Context) -> Result<(), DaoError>;
         fn trace_summary(trace: Uuid) -> Option<String>;
+        fn trace(cx: &Context, trace: Uuid) -> Result<Option<Trace>, DaoError>;
     },
     {
         fn keyspace(&self) -> &str {
