@@ -125,6 +125,7 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     get, path = "/orders/{id}", tag = "orders", operation_id = "getOrder",
     params(
         ("id" = Uuid, Path, description = "Id of the order"),
+        ("expand" = Option<String>, Query, description = "`products`: each line with its product as it is now, and so without an entity tag", nullable = false, pattern = "^products$"),
         ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has", nullable = false, example = "\"3\""),
         ("If-Match" = Option<String>, Header, description = "Entity tags of the versions that are asked for, or `*`", nullable = false, example = "*"),
         crate::openapi::ReadHeaders,
@@ -147,12 +148,17 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let (parts, _) = request.into_parts();
     let id = request::path_id(&parts, "order")?;
     request::accepts_json(&parts.headers)?;
-    Query::read(&parts, &[], &[])?;
+    let expands = Query::read(&parts, &["expand"], &[])?.expands("products")?;
     let mut condition = request::condition(&parts.headers);
     let cx = request::context(&app, &parts.headers, Access::Read)?;
     let services = request::services(&app)?;
     let (shown, receipt) = services.orders.find(&cx, id).await?;
     let (order, paid) = shown.ok_or_else(|| Problem::not_found("order"))?;
+    if expands {
+        let products = services.orders.products_of(&cx, &order).await?;
+        let body = view::shown_with_products(&order, &paid, &products);
+        return Ok(answer::done(services, body, Some(receipt)).await);
+    }
     if !paid.follows_from_order {
         condition.if_none_match = Tags::default();
     }

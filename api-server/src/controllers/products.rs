@@ -89,6 +89,7 @@ async fn create_once(
         ("name_prefix" = Option<String>, Query, description = "Beginning of the name, without regard to case", min_length = 1, max_length = 150, nullable = false, pattern = "Beginning"),
         ("category" = Option<String>, Query, description = "Exactly this category", min_length = 1, max_length = 100, nullable = false, pattern = "Name"),
         ("archived" = Option<bool>, Query, description = "`true`: those that are archived, and no others; without another filter", nullable = false),
+        ("expand" = Option<String>, Query, description = "`stock`: each with what is there of it", nullable = false, pattern = "^stock$"),
         crate::openapi::ReadHeaders,
     ),
     responses(
@@ -104,7 +105,7 @@ async fn create_once(
 )]
 pub async fn list(State(app): State<Arc<App>>, parts: Parts) -> Result<Response, Problem> {
     request::accepts_json(&parts.headers)?;
-    let allowed = &["limit", "cursor", "sku", "name_prefix", "category", "archived"];
+    let allowed = &["limit", "cursor", "sku", "name_prefix", "category", "archived", "expand"];
     let mut query = Query::read(&parts, allowed, &[])?;
     let (limit, cursor) = query.window()?;
     let filter = Filter {
@@ -119,7 +120,15 @@ pub async fn list(State(app): State<Arc<App>>, parts: Parts) -> Result<Response,
     }
     let cx = request::context(&app, &parts.headers, Access::Read)?;
     let services = request::services(&app)?;
-    let link = next_link(&filter, limit);
+    let mut link = next_link(&filter, limit);
+    if query.expands("stock")? {
+        link.insert_str("/products?".len(), "expand=stock&");
+        let mut products = Vec::with_capacity(limit);
+        let window = (limit, LOOKED_AT_MAX);
+        let page = services.products.page(&cx, filter, window, cursor.as_deref(), &mut products).await?;
+        let rows = services.stocks.with_balances(&cx, products).await?;
+        return Ok(answer::page(services, view::list_with_stock(&rows), page, &link).await);
+    }
     let mut rows = json::List::with_room_for(limit);
     let page = services.products.page(&cx, filter, (limit, LOOKED_AT_MAX), cursor.as_deref(), &mut rows).await?;
     Ok(answer::page(services, rows.finish(), page, &link).await)
@@ -151,6 +160,7 @@ fn next_link(filter: &Filter, limit: usize) -> String {
     get, path = "/products/{id}", tag = "products", operation_id = "getProduct",
     params(
         ("id" = Uuid, Path, description = "Id of the product"),
+        ("expand" = Option<String>, Query, description = "`stock`: with what is there of it, and so without an entity tag", nullable = false, pattern = "^stock$"),
         ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has", nullable = false, example = "\"3\""),
         ("If-Match" = Option<String>, Header, description = "Entity tags of the versions that are asked for, or `*`", nullable = false, example = "*"),
         crate::openapi::ReadHeaders,
@@ -175,10 +185,17 @@ fn next_link(filter: &Filter, limit: usize) -> String {
 pub async fn show(State(app): State<Arc<App>>, parts: Parts) -> Result<Response, Problem> {
     let id = request::path_id(&parts, "product")?;
     request::accepts_json(&parts.headers)?;
-    Query::read(&parts, &[], &[])?;
+    let mut query = Query::read(&parts, &["expand"], &[])?;
     let condition = request::condition(&parts.headers);
     let cx = request::context(&app, &parts.headers, Access::Read)?;
     let services = request::services(&app)?;
+    if query.expands("stock")? {
+        let mut found = Vec::with_capacity(1);
+        let receipt = services.products.find(&cx, id, &mut found).await?;
+        let row =
+            services.stocks.with_balances(&cx, found).await?.pop().ok_or_else(|| Problem::not_found("product"))?;
+        return Ok(answer::done(services, view::shown_with_stock(&row), Some(receipt)).await);
+    }
     let mut row = json::One::default();
     let receipt = services.products.find(&cx, id, &mut row).await?;
     let version = row.version.ok_or_else(|| Problem::not_found("product"))?;

@@ -237,6 +237,18 @@ impl Query {
         }
     }
 
+    /// Whether `expand` asks for what else can be shown here.
+    pub fn expands(&mut self, with: &'static str) -> Result<bool, Problem> {
+        match self.take("expand") {
+            None => Ok(false),
+            Some(given) if given == with => Ok(true),
+            Some(_) => {
+                let detail = format!("{with} is what can be shown beside it");
+                Err(Problem::malformed_at("query:expand", "not_readable", detail))
+            }
+        }
+    }
+
     /// A parameter that is one of two words; whether it is the second. The first is meant unless given.
     pub fn one_of(&mut self, name: &'static str, [first, second]: [&str; 2]) -> Result<bool, Problem> {
         match self.take(name) {

@@ -36,7 +36,7 @@ use crate::dao::orders::{Contents, Note, OrderDao, Replaced, Stored};
 pub use crate::dao::orders::{Filter, NOBODY, Order, Status};
 use crate::dao::payments::PaymentDao;
 use crate::dao::price::Price;
-use crate::dao::products::ProductDao;
+use crate::dao::products::{Product, ProductDao};
 use crate::dao::ranks::{Turned, Unranked};
 use crate::dao::turnovers::TurnoverDao;
 use crate::dao::users::UserDao;
@@ -183,6 +183,12 @@ impl Orders {
             (order, paid)
         });
         Ok((shown, receipt))
+    }
+
+    /// The products of an order's lines, as they are now and in no order; those that were removed for good are not there.
+    pub async fn products_of(&self, cx: &Context, order: &Order) -> Result<Vec<Product>, ModelError> {
+        let ids: Vec<Uuid> = order.lines.iter().map(|line| line.product).collect();
+        Ok(self.daos.products.find_many(&cx.untraced().across_partitions(), &ids).await?)
     }
 
     /// What was paid for an order that was just changed. The change is made, so what cannot be read now is left out.

@@ -178,8 +178,8 @@ impl Stocks {
         }
     }
 
-    /// Products with their stocks, in the same order.
-    async fn with_balances(&self, cx: &Context, products: Vec<Product>) -> Result<Vec<Row>, DaoError> {
+    /// Products with their stocks, in the same order; at most a hundred.
+    pub async fn with_balances(&self, cx: &Context, products: Vec<Product>) -> Result<Vec<Row>, DaoError> {
         let quiet = cx.untraced().of_many();
         stream::iter(products)
             .map(|product| async {

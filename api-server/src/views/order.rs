@@ -5,13 +5,14 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
 use uuid::Uuid;
 
+use super::product::ProductDoc;
 use super::{fields, json};
 use crate::models::order::{Asked, Change, LINES_MAX, Named, PAYMENT_ID_MAX, UNITS_MAX, repeated};
 use crate::models::orders::{NOBODY, Order, Status};
 use crate::models::payments::{Paid, Payment};
 use crate::models::product::{SKU_MAX, at_field};
 use crate::models::text::Text;
-use crate::models::{ModelError, Price, Violation};
+use crate::models::{ModelError, Price, Product, Violation};
 
 /// What a client sends to create an order.
 #[derive(ToSchema)]
@@ -140,6 +141,9 @@ pub struct ItemDoc {
     /// The price of the product when the order was made.
     #[schema(value_type = f64, example = 10.50)]
     unit_price: Price,
+    /// Only where `expand=products` asks for it: the product as it is now; null where it was removed for good.
+    #[schema(required = false)]
+    product: Option<ProductDoc>,
 }
 
 /// What was paid for an order.
@@ -347,7 +351,7 @@ fn payment_id(value: &RawValue, broken: &mut Vec<Violation>) -> Option<String> {
 
 /// Appends an order as a JSON object, as lists have it.
 fn write(out: &mut Vec<u8>, order: &Order) {
-    write_with(out, order, None);
+    write_with(out, order, None, None);
 }
 
 fn write_payments(out: &mut Vec<u8>, paid: &Paid) {
@@ -368,7 +372,7 @@ fn write_payments(out: &mut Vec<u8>, paid: &Paid) {
     out.extend_from_slice(if paid.refund_due { b",\"refund_due\":true" } else { b",\"refund_due\":false" });
 }
 
-fn write_with(out: &mut Vec<u8>, order: &Order, paid: Option<&Paid>) {
+fn write_with(out: &mut Vec<u8>, order: &Order, paid: Option<&Paid>, products: Option<&[Product]>) {
     out.extend_from_slice(b"{\"id\":");
     json::write_uuid(out, order.id);
     out.extend_from_slice(b",\"order_id\":");
@@ -392,6 +396,13 @@ fn write_with(out: &mut Vec<u8>, order: &Order, paid: Option<&Paid>) {
         json::write_integer(out, line.quantity);
         out.extend_from_slice(b",\"unit_price\":");
         line.unit_price.write_json(out);
+        if let Some(products) = products {
+            out.extend_from_slice(b",\"product\":");
+            match products.iter().find(|product| product.id == line.product) {
+                Some(product) => super::product::write(out, &product.borrowed()),
+                None => out.extend_from_slice(b"null"),
+            }
+        }
         out.push(b'}');
     }
     out.extend_from_slice(b"],\"total\":");
@@ -419,7 +430,14 @@ fn write_cents(out: &mut Vec<u8>, cents: i64) {
 /// One order with what was paid for it.
 pub fn shown(order: &Order, paid: &Paid) -> Vec<u8> {
     let mut out = Vec::with_capacity(512);
-    write_with(&mut out, order, Some(paid));
+    write_with(&mut out, order, Some(paid), None);
+    out
+}
+
+/// The same with the product of each line.
+pub fn shown_with_products(order: &Order, paid: &Paid, products: &[Product]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1024);
+    write_with(&mut out, order, Some(paid), Some(products));
     out
 }
 

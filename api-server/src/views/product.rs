@@ -9,6 +9,7 @@ use super::{fields, json};
 use crate::models::product::{
     BRAND_MAX, CATEGORY_MAX, Change, DESCRIPTION_MAX, Draft, LOW_STOCK_MAX, NAME_MAX, SKU_MAX, at_field,
 };
+use crate::models::stocks::Row;
 use crate::models::text::Text;
 use crate::models::{ModelError, Price, Product, ProductRef, ProductSink, Violation};
 
@@ -100,9 +101,27 @@ pub struct ProductDoc {
     /// changed only to restore it.
     #[schema(nullable = false, value_type = Option<String>, format = DateTime)]
     archived_at: Option<String>,
+    /// Only where `expand=stock` asks for it: what is there of it; null where nobody has ever said.
+    #[schema(required = false)]
+    stock: Option<ProductStockDoc>,
     /// The id again, in answers to POST only.
     #[schema(nullable = false)]
     product_id: Option<Uuid>,
+}
+
+/// The stock beside a product.
+#[derive(ToSchema)]
+#[schema(as = ProductStock)]
+#[allow(dead_code, reason = "documents the answer; it is written by `write_with_stock`")]
+pub struct ProductStockDoc {
+    /// Units that are there.
+    #[schema(minimum = 0)]
+    quantity: i64,
+    /// Of the stock, not of the product.
+    #[schema(minimum = 1)]
+    version: i64,
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: String,
 }
 
 const UNKNOWN: &str = "a product has name, sku, price, brand, description, category, low_stock_threshold";
@@ -232,6 +251,37 @@ fn write_open(out: &mut Vec<u8>, row: &ProductRef<'_>) {
 pub fn write(out: &mut Vec<u8>, row: &ProductRef<'_>) {
     write_open(out, row);
     out.push(b'}');
+}
+
+/// Appends a product with its stock.
+fn write_with_stock(out: &mut Vec<u8>, (product, balance): &Row) {
+    write_open(out, &product.borrowed());
+    out.extend_from_slice(b",\"stock\":");
+    match balance {
+        Some(balance) => {
+            out.extend_from_slice(b"{\"quantity\":");
+            json::write_integer(out, balance.quantity);
+            out.extend_from_slice(b",\"version\":");
+            json::write_integer(out, balance.version);
+            out.extend_from_slice(b",\"updated_at\":");
+            json::write_time(out, balance.updated_at);
+            out.push(b'}');
+        }
+        None => out.extend_from_slice(b"null"),
+    }
+    out.push(b'}');
+}
+
+/// One product with its stock.
+pub fn shown_with_stock(row: &Row) -> Vec<u8> {
+    let mut out = Vec::with_capacity(640);
+    write_with_stock(&mut out, row);
+    out
+}
+
+/// A page of products with their stocks.
+pub fn list_with_stock(rows: &[Row]) -> Vec<u8> {
+    json::array(rows.iter(), write_with_stock)
 }
 
 /// The answer to POST: the product with its id also as `product_id`.

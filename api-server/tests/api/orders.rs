@@ -336,3 +336,35 @@ async fn a_sale_without_a_customer_is_an_order_as_any_other_and_nobody_spent_it(
         );
     }
 }
+
+#[tokio::test]
+async fn an_order_is_shown_with_its_products_and_a_product_with_its_stock_where_that_is_asked_for() {
+    let store = Store::new();
+    let ana = user(&store, "ana").await;
+    let (one, two) = (stocked(&store, "one", 5).await, stocked(&store, "two", 7).await);
+    let made = order(&store, &ana, &[(&one, 2), (&two, 1)]).await;
+    let path = made.header("location").unwrap();
+    let plain = store.get(path).await;
+    let shown = store.get(&format!("{path}?expand=products")).await;
+    assert_eq!((shown.status.as_u16(), shown.header("etag")), (200, None), "a product changes without the order");
+    let mut expected = plain.json();
+    for (item, product) in expected["items"].as_array_mut().unwrap().iter_mut().zip([&one, &two]) {
+        item["product"] = store.get(&format!("/products/{product}")).await.json();
+    }
+    assert_eq!(shown.json(), expected);
+    store.created("bare").await;
+    let page = store.get("/products?expand=stock&limit=2").await;
+    let rows = page.json();
+    assert_eq!((&rows[0]["sku"], &rows[0]["stock"]), (&"bare".into(), &serde_json::Value::Null));
+    assert_eq!((&rows[1]["stock"]["quantity"], &rows[1]["stock"]["version"]), (&6.into(), &2.into()));
+    let next = page.header("link").unwrap().trim_start_matches('<').split('>').next().unwrap().to_owned();
+    assert_eq!(store.get(&next).await.json()[0]["stock"]["quantity"], 3, "the next page has it, too");
+    let alone = store.get(&format!("/products/{one}?expand=stock")).await;
+    assert_eq!((alone.header("etag"), &alone.json()["stock"]["quantity"]), (None, &3.into()));
+    for target in
+        [format!("{path}?expand=stock"), "/products?expand=products".into(), format!("/products/{one}?expand=")]
+    {
+        let refused = store.get(&target).await;
+        assert_eq!((refused.status.as_u16(), &refused.json()["errors"][0]["pointer"]), (400, &"query:expand".into()));
+    }
+}
