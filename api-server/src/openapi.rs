@@ -74,6 +74,7 @@ fn visible(text: &str) -> String {
         csv::import_stocks,
         csv::export::export_stocks,
         csv::later::show,
+        csv::export::export_orders,
         orders::list,
         orders::create,
         orders::put,

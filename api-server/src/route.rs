@@ -22,6 +22,7 @@ pub enum Route {
     StockQuery,
     Import,
     Orders,
+    OrderExport,
     Order,
     HighestSpenders,
     BestSellers,
@@ -49,7 +50,7 @@ pub enum Route {
 
 impl Route {
     /// Every route with a pattern.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::Products,
         Self::ProductImport,
         Self::ProductExport,
@@ -66,6 +67,7 @@ impl Route {
         Self::StockQuery,
         Self::Import,
         Self::Orders,
+        Self::OrderExport,
         Self::Order,
         Self::HighestSpenders,
         Self::BestSellers,
@@ -111,6 +113,7 @@ impl Route {
             Self::StockQuery => "/stocks/graphql-query",
             Self::Import => "/imports/{id}",
             Self::Orders => "/orders",
+            Self::OrderExport => "/orders/export",
             Self::Order => "/orders/{id}",
             Self::HighestSpenders => "/orders/reports/highest-spenders",
             Self::BestSellers => "/orders/reports/best-sellers",
@@ -140,9 +143,12 @@ impl Route {
     pub const fn controller(self) -> &'static str {
         match self {
             Self::Products | Self::Product => "controller.products",
-            Self::ProductImport | Self::ProductExport | Self::StockImport | Self::StockExport | Self::Import => {
-                "controller.csv"
-            }
+            Self::ProductImport
+            | Self::ProductExport
+            | Self::StockImport
+            | Self::StockExport
+            | Self::OrderExport
+            | Self::Import => "controller.csv",
             Self::Users | Self::User => "controller.users",
             Self::Stocks | Self::Stock | Self::StockAdjustments | Self::StockMovements | Self::StockOverview => {
                 "controller.stocks"
@@ -196,6 +202,7 @@ impl Route {
             (Some("stocks"), Some(id), Some("movements")) if !id.is_empty() => Self::StockMovements,
             (Some("imports"), Some(id), None) if !id.is_empty() => Self::Import,
             (Some("orders"), None, None) => Self::Orders,
+            (Some("orders"), Some("export"), None) => Self::OrderExport,
             (Some("orders"), Some("reports"), Some("highest-spenders")) => Self::HighestSpenders,
             (Some("orders"), Some("reports"), Some("best-sellers")) => Self::BestSellers,
             (Some("orders"), Some(id), None) if !id.is_empty() => Self::Order,
@@ -256,7 +263,10 @@ impl Route {
 
     /// Whether what is answered is of people: users, their orders, and who spent how much.
     pub const fn is_of_people(self) -> bool {
-        matches!(self, Self::Users | Self::User | Self::Orders | Self::Order | Self::HighestSpenders)
+        matches!(
+            self,
+            Self::Users | Self::User | Self::Orders | Self::OrderExport | Self::Order | Self::HighestSpenders
+        )
     }
 
     /// Whether the route is for those who run the store: never turned away under load.

@@ -40,6 +40,7 @@ pub fn build(app: Arc<App>) -> Router {
         .route(Route::StockQuery.pattern(), post(graphql::query))
         .route(Route::Import.pattern(), get(csv::later::show))
         .route(Route::Orders.pattern(), get(orders::list).post(orders::create).put(orders::put))
+        .route(Route::OrderExport.pattern(), get(csv::export::export_orders))
         .route(Route::Order.pattern(), get(orders::show).patch(orders::patch).delete(orders::cancel))
         .route(Route::HighestSpenders.pattern(), get(reports::highest_spenders))
         .route(Route::BestSellers.pattern(), get(reports::best_sellers))

@@ -69,7 +69,9 @@ pub const fn cells(route: Route) -> &'static [Cell] {
         //               seller director supplier admin
         Route::Products => const { &[by("GET", [Y, N, N, Y]), by("POST", [Y, N, N, Y])] },
         Route::ProductImport | Route::StockImport => const { &[by("POST", [Y, N, N, Y])] },
-        Route::ProductExport | Route::StockExport | Route::Import => const { &[by("GET", [Y, N, N, Y])] },
+        Route::ProductExport | Route::StockExport | Route::OrderExport | Route::Import => {
+            const { &[by("GET", [Y, N, N, Y])] }
+        }
         Route::Product => {
             const {
                 &[

@@ -105,16 +105,21 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let mut query = Query::read(&parts, &["limit", "cursor", "user_id", "status", "day"], &[])?;
     let (limit, cursor) = query.window()?;
     let mut link = format!("/orders?limit={limit}");
-    let filter = Filter {
-        user: query.parsed("user_id", "is a UUID of 36 characters", &mut link, json::parse_uuid)?,
-        status: query.parsed("status", "is no status of an order", &mut link, view::read_status)?,
-        day: query.parsed("day", "is a day like 2026-11-22", &mut link, view::read_day)?,
-    };
+    let filter = filter_of(&mut query, &mut link)?;
     link.push_str("&cursor=");
     let cx = request::context(&app, &parts.headers, Access::Read)?;
     let services = request::services(&app)?;
     let (orders, page) = services.orders.page(&cx, &filter, limit, cursor.as_deref()).await?;
     Ok(answer::page(services, view::list(&orders), page, &link).await)
+}
+
+/// Which orders a list shows; what was given is appended to the query of `link`.
+pub fn filter_of(query: &mut Query, link: &mut String) -> Result<Filter, Problem> {
+    Ok(Filter {
+        user: query.parsed("user_id", "is a UUID of 36 characters", link, json::parse_uuid)?,
+        status: query.parsed("status", "is no status of an order", link, view::read_status)?,
+        day: query.parsed("day", "is a day like 2026-11-22", link, view::read_day)?,
+    })
 }
 
 /// Read an order

@@ -368,3 +368,37 @@ async fn an_order_is_shown_with_its_products_and_a_product_with_its_stock_where_
         assert_eq!((refused.status.as_u16(), &refused.json()["errors"][0]["pointer"]), (400, &"query:expand".into()));
     }
 }
+
+#[tokio::test]
+async fn orders_are_exported_as_lines_whose_totals_are_what_was_taken() {
+    let store = Store::new();
+    let ana = user(&store, "ana").await;
+    let one = stocked(&store, "one", 500).await;
+    for _ in 0..120 {
+        assert_eq!(order(&store, &ana, &[(&one, 2)]).await.status, 201);
+    }
+    let gone = order(&store, &ana, &[(&one, 1)]).await.header("location").unwrap().to_owned();
+    store.call("DELETE", &gone).send().await;
+    let export = store.get("/orders/export?status=confirmed").await;
+    assert_eq!((export.status.as_u16(), export.header("cache-control")), (200, Some("no-store")));
+    assert!(export.header("content-disposition").unwrap().contains("orders.csv"));
+    let text = export.text();
+    let mut lines = text.lines();
+    assert_eq!(
+        lines.next(),
+        Some("order_id,created_at,status,user_id,payment_id,product_id,quantity,unit_price,line_total")
+    );
+    let totals: Vec<f64> = lines.map(|line| line.rsplit(',').next().unwrap().parse().unwrap()).collect();
+    assert_eq!(
+        (totals.len(), totals.iter().sum::<f64>()),
+        (120, 2520.0),
+        "more than a page, and none that was cancelled"
+    );
+    assert_eq!(store.get("/orders/export").await.text().lines().count(), 122);
+    assert_eq!(store.get("/orders/export?day=2000-01-01").await.text().lines().count(), 1);
+    for (query, pointer) in [("day=today", "query:day"), ("status=refused", "query:status"), ("limit=1", "query:limit")]
+    {
+        let refused = store.get(&format!("/orders/export?{query}")).await;
+        assert_eq!((refused.status.as_u16(), &refused.json()["errors"][0]["pointer"]), (400, &pointer.into()));
+    }
+}
