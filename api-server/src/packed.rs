@@ -78,14 +78,14 @@ pub async fn pack(route: Route, response: Response<Body>, wanted: bool) -> Respo
     };
     parts.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     parts.headers.remove(header::CONTENT_LENGTH);
-    if let Some(weak) = parts.headers.get(header::ETAG).and_then(|tag| weak(tag)) {
+    if let Some(weak) = parts.headers.get(header::ETAG).and_then(weak_form) {
         parts.headers.insert(header::ETAG, weak);
     }
     Response::from_parts(parts, Body::from(packed))
 }
 
 /// The tag of what means the same and has other bytes.
-fn weak(tag: &HeaderValue) -> Option<HeaderValue> {
+fn weak_form(tag: &HeaderValue) -> Option<HeaderValue> {
     let tag = tag.to_str().ok()?;
     HeaderValue::try_from(if tag.starts_with("W/") { tag.to_owned() } else { format!("W/{tag}") }).ok()
 }
