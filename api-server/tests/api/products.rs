@@ -216,7 +216,7 @@ async fn a_list_that_is_short_enough_is_shown_in_the_order_of_names() {
         let body = format!(r#"{{"name":"{name}","sku":"s-{sku}","price":1,"category":"tea"}}"#);
         assert_eq!(store.create(&body).await.status, 201);
     };
-    for (sku, name) in ["pear", "Apple", "fig", "apple", "Éclair", "Zucchini"].iter().enumerate() {
+    for (sku, name) in ["pear", "Apple", "fig", "apple", "Éclair", "Zucchini"].into_iter().enumerate() {
         create(name, sku).await;
     }
     let walk = async |target: &str| {
