@@ -58,8 +58,14 @@ fn orders_and_the_change_that_crosses_a_threshold_are_events() {
         brand: None,
         description: None,
         category: None,
+        low_stock: Some(5),
     };
-    assert_eq!(threshold(&product.into_product(Uuid::nil(), 0)), None);
+    let mut product = product.into_product(Uuid::nil(), 0);
+    let crossed = change(Kind::Stock, "order", Some(4), Some(-2));
+    let told = |product: &crate::models::Product| Event::of(&crossed, threshold(product)).map(|event| event.name);
+    assert_eq!(told(&product), Some(LOW));
+    product.low_stock = None;
+    assert_eq!(told(&product), None, "nobody has said when it is low");
 }
 
 #[test]
