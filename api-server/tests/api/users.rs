@@ -189,8 +189,7 @@ async fn bad_users_are_refused_by_name_and_nothing_is_written() {
             assert_eq!(store.call(method, target).json(ANA).send().await.status, 404, "{method} {target}");
         }
     }
-    for target in
-        ["/users?limit=0", "/users?limit=101", "/users?cursor=x", "/users?email=a@b", "/users?limit=1&limit=2"]
+    for target in ["/users?limit=0", "/users?limit=101", "/users?cursor=x", "/users?email=a", "/users?limit=1&limit=2"]
     {
         assert_eq!(store.get(target).await.status, 400, "{target}");
     }
