@@ -160,6 +160,17 @@ pub fn may_change(role: Role, change: &Change) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Refuses the choice of a node to whoever may not know of nodes.
+pub fn may_choose_node(role: Option<Role>) -> Result<(), Problem> {
+    match role {
+        Some(role) if !roles::may(role, Route::ClusterNodes, &Method::GET) => {
+            let detail = format!("a {} may not choose a node, leave Cassandra-Coordinator out", role.name());
+            Err(Problem { detail: detail.into(), ..forbidden(role) })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The bearer token of a request (RFC 6750), `None` where there is no `Authorization`.
 fn token(headers: &HeaderMap) -> Result<Option<&str>, Denied> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();

@@ -23,6 +23,7 @@ pub enum Route {
     Import,
     Operation,
     Orders,
+    OrderExport,
     Order,
     HighestSpenders,
     BestSellers,
@@ -30,6 +31,7 @@ pub enum Route {
     ClusterRing,
     ClusterKeyspaces,
     ClusterPlacement,
+    ClusterTrace,
     ClusterConsistency,
     ClusterLive,
     Changes,
@@ -52,7 +54,7 @@ pub enum Route {
 
 impl Route {
     /// Every route with a pattern.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 42] = [
         Self::Products,
         Self::ProductImport,
         Self::ProductExport,
@@ -70,6 +72,7 @@ impl Route {
         Self::Import,
         Self::Operation,
         Self::Orders,
+        Self::OrderExport,
         Self::Order,
         Self::HighestSpenders,
         Self::BestSellers,
@@ -77,6 +80,7 @@ impl Route {
         Self::ClusterRing,
         Self::ClusterKeyspaces,
         Self::ClusterPlacement,
+        Self::ClusterTrace,
         Self::ClusterConsistency,
         Self::ClusterLive,
         Self::Changes,
@@ -118,6 +122,7 @@ impl Route {
             Self::Import => "/imports/{id}",
             Self::Operation => "/operations/{key}",
             Self::Orders => "/orders",
+            Self::OrderExport => "/orders/export",
             Self::Order => "/orders/{id}",
             Self::HighestSpenders => "/orders/reports/highest-spenders",
             Self::BestSellers => "/orders/reports/best-sellers",
@@ -125,6 +130,7 @@ impl Route {
             Self::ClusterRing => "/cluster/ring",
             Self::ClusterKeyspaces => "/cluster/keyspaces",
             Self::ClusterPlacement => "/cluster/placement",
+            Self::ClusterTrace => "/cluster/traces/{id}",
             Self::ClusterConsistency => "/cluster/consistency",
             Self::ClusterLive => "/cluster/live",
             Self::Changes => "/changes",
@@ -149,9 +155,12 @@ impl Route {
     pub const fn controller(self) -> &'static str {
         match self {
             Self::Products | Self::Product => "controller.products",
-            Self::ProductImport | Self::ProductExport | Self::StockImport | Self::StockExport | Self::Import => {
-                "controller.csv"
-            }
+            Self::ProductImport
+            | Self::ProductExport
+            | Self::StockImport
+            | Self::StockExport
+            | Self::OrderExport
+            | Self::Import => "controller.csv",
             Self::Users | Self::User => "controller.users",
             Self::Stocks | Self::Stock | Self::StockAdjustments | Self::StockMovements | Self::StockOverview => {
                 "controller.stocks"
@@ -164,6 +173,7 @@ impl Route {
             | Self::ClusterRing
             | Self::ClusterKeyspaces
             | Self::ClusterPlacement
+            | Self::ClusterTrace
             | Self::ClusterConsistency
             | Self::ClusterLive => "controller.cluster",
             Self::Changes | Self::Audit => "controller.changes",
@@ -208,6 +218,7 @@ impl Route {
             (Some("imports"), Some(id), None) if !id.is_empty() => Self::Import,
             (Some("operations"), Some(key), None) if !key.is_empty() => Self::Operation,
             (Some("orders"), None, None) => Self::Orders,
+            (Some("orders"), Some("export"), None) => Self::OrderExport,
             (Some("orders"), Some("reports"), Some("highest-spenders")) => Self::HighestSpenders,
             (Some("orders"), Some("reports"), Some("best-sellers")) => Self::BestSellers,
             (Some("orders"), Some(id), None) if !id.is_empty() => Self::Order,
@@ -215,6 +226,7 @@ impl Route {
             (Some("cluster"), Some("ring"), None) => Self::ClusterRing,
             (Some("cluster"), Some("keyspaces"), None) => Self::ClusterKeyspaces,
             (Some("cluster"), Some("placement"), None) => Self::ClusterPlacement,
+            (Some("cluster"), Some("traces"), Some(id)) if !id.is_empty() => Self::ClusterTrace,
             (Some("cluster"), Some("consistency"), None) => Self::ClusterConsistency,
             (Some("cluster"), Some("live"), None) => Self::ClusterLive,
             (Some("changes"), None, None) => Self::Changes,
@@ -263,14 +275,17 @@ impl Route {
             Self::StockQuery | Self::HighestSpenders | Self::BestSellers | Self::StockOverview => true,
             Self::Stocks | Self::StockMovements => method != Method::POST,
             Self::Orders => method == Method::GET || method == Method::HEAD,
-            Self::Products => conditions(&["name_prefix", "sku"]),
+            Self::Products => conditions(&["name_prefix", "sku", "expand", "sort"]),
             _ => false,
         }
     }
 
     /// Whether what is answered is of people: users, their orders, and who spent how much.
     pub const fn is_of_people(self) -> bool {
-        matches!(self, Self::Users | Self::User | Self::Orders | Self::Order | Self::HighestSpenders)
+        matches!(
+            self,
+            Self::Users | Self::User | Self::Orders | Self::OrderExport | Self::Order | Self::HighestSpenders
+        )
     }
 
     /// Whether whoever asks waits for what is to come: such requests have places of their own.

@@ -131,7 +131,8 @@ export interface paths {
         };
         /**
          * Replicas of one row
-         * @description The partition need not exist: placement follows from the key alone.
+         * @description The partition need not exist: placement follows from the key alone. `stock` is for the stock of a product, which lies
+         *     in the table `ledgers` under the key `stock` and its id.
          */
         get: operations["getPlacement"];
         put?: never;
@@ -151,6 +152,27 @@ export interface paths {
         };
         /** Token ring of a keyspace */
         get: operations["getRing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cluster/traces/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A statement that was traced
+         * @description What `Cassandra-Trace: true` asked for, by the id that came back under the same name: each step with the node that made
+         *     it. Cassandra writes it a moment after the statement, and keeps it for a day. What the statement bound is not shown.
+         */
+        get: operations["getTrace"];
         put?: never;
         post?: never;
         delete?: never;
@@ -278,6 +300,28 @@ export interface paths {
          *     order, whatever became of the first try.
          */
         post: operations["createOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/orders/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export orders
+         * @description Orders as CSV, the newest first, a line of the file for each line of an order: the sum of `line_total` is what was taken.
+         *     All given filters hold; `day` with `status=paid` is what was paid of the orders of a day. The file is written page
+         *     by page while it is read; one that breaks off is not whole.
+         */
+        get: operations["exportOrders"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1031,18 +1075,29 @@ export interface components {
         NewOrder: {
             /** @description Each product once. */
             items: components["schemas"]["NewOrderItem"][];
-            /** Format: uuid */
-            user_id: string;
+            /**
+             * Format: uuid
+             * @description The customer; `null` for a sale without one.
+             */
+            user_id: string | null;
         };
         /** @description One line of a new order. */
         NewOrderItem: {
-            /** Format: uuid */
-            product_id: string;
+            /**
+             * Format: uuid
+             * @description This or `sku`.
+             */
+            product_id?: string;
             /**
              * Format: int64
              * @example 2
              */
             quantity: number;
+            /**
+             * @description The product that has this sku when the order is made, in place of `product_id`.
+             * @example TEA-GREEN-100
+             */
+            sku?: string;
         };
         /** @description What a client sends to create or replace a product. */
         NewProduct: {
@@ -1052,6 +1107,12 @@ export interface components {
             category?: string | null;
             /** @description Tabs and line breaks are allowed, other control characters and those that turn the direction of text are not. */
             description?: string | null;
+            /**
+             * Format: int32
+             * @description Units below which the stock is low: `GET /stocks?below=threshold` lists those that are.
+             * @example 10
+             */
+            low_stock_threshold?: number | null;
             /**
              * @description Name shown to people, on one line. Composed (NFC), each kind of space as the usual one; refused with a character
              *     that nobody sees, or a space at either end.
@@ -1146,8 +1207,11 @@ export interface components {
             total_amount: number;
             /** Format: date-time */
             updated_at: string;
-            /** Format: uuid */
-            user_id: string;
+            /**
+             * Format: uuid
+             * @description Null for a sale without a customer.
+             */
+            user_id: string | null;
             /**
              * Format: int64
              * @description +1 with each change; the entity tag is this number in quotes.
@@ -1173,6 +1237,7 @@ export interface components {
         };
         /** @description One line of an order. */
         OrderItem: {
+            product?: components["schemas"]["Product"] | null;
             /** Format: uuid */
             product_id: string;
             /** Format: int64 */
@@ -1291,6 +1356,11 @@ export interface components {
             description: string | null;
             /** Format: uuid */
             id: string;
+            /**
+             * Format: int32
+             * @description Only of a product that has one: units below which its stock is low.
+             */
+            low_stock_threshold?: number;
             name: string;
             /**
              * Format: double
@@ -1304,6 +1374,7 @@ export interface components {
              */
             product_id?: string;
             sku: string;
+            stock?: components["schemas"]["ProductStock"] | null;
             /** Format: date-time */
             updated_at: string;
             /**
@@ -1319,6 +1390,8 @@ export interface components {
             brand?: string | null;
             category?: string | null;
             description?: string | null;
+            /** Format: int32 */
+            low_stock_threshold?: number | null;
             name?: string;
             /**
              * Format: double
@@ -1326,6 +1399,50 @@ export interface components {
              */
             price?: number;
             sku?: string;
+        };
+        /** @description The stock beside a product. */
+        ProductStock: {
+            /**
+             * Format: int64
+             * @description Units that are there.
+             */
+            quantity: number;
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: int64
+             * @description Of the stock, not of the product.
+             */
+            version: number;
+        };
+        /** @description What Cassandra noted of a statement that was traced. */
+        QueryTrace: {
+            /** @description Address of the node that coordinated it. */
+            coordinator?: string | null;
+            /**
+             * Format: int64
+             * @description Microseconds in all.
+             */
+            duration_us?: number | null;
+            /** @description The first thousand, in the order in which they were made. */
+            events: components["schemas"]["QueryTraceEvent"][];
+            /** Format: uuid */
+            id: string;
+            request?: string | null;
+            /** Format: date-time */
+            started_at?: string | null;
+        };
+        /** @description A step of a statement. */
+        QueryTraceEvent: {
+            activity?: string | null;
+            /**
+             * Format: int64
+             * @description Microseconds since the statement came to that node.
+             */
+            elapsed_us?: number | null;
+            /** @description Address of the node that made it. */
+            node?: string | null;
+            thread?: string | null;
         };
         /** @description A node that keeps a replica. */
         Replica: {
@@ -1892,6 +2009,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -2171,19 +2293,21 @@ export interface operations {
     };
     getPlacement: {
         parameters: {
-            query: {
+            query?: {
                 /**
-                 * @description Table of the store's keyspace
+                 * @description Table of the store's keyspace; with `key`
                  * @example products
                  */
-                table: string;
+                table?: string;
                 /**
                  * @description Partition key, one value per column in the table's order
                  * @example [
                  *       "0190a0a0-0000-7000-8000-000000000000"
                  *     ]
                  */
-                key: string[];
+                key?: string[];
+                /** @description Id of the product whose stock is looked for, in place of `table` and `key` */
+                stock?: string;
             };
             header?: never;
             path?: never;
@@ -2262,6 +2386,53 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Ring"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getTrace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the trace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The trace */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "coordinator": "10.0.0.1",
+                     *       "duration_us": 1830,
+                     *       "events": [
+                     *         {
+                     *           "activity": "Executing single-partition query on products",
+                     *           "elapsed_us": 214,
+                     *           "node": "10.0.0.1",
+                     *           "thread": "ReadStage-2"
+                     *         }
+                     *       ],
+                     *       "id": "6b1f3c80-8d0e-11f0-9d2c-0f6f3a1f5c01",
+                     *       "request": "Execute CQL3 prepared query",
+                     *       "started_at": "2026-11-22T17:38:36.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["QueryTrace"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -2519,6 +2690,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -2778,6 +2954,62 @@ export interface operations {
             504: components["responses"]["UnknownOutcome"];
         };
     };
+    exportOrders: {
+        parameters: {
+            query?: {
+                /** @description Orders of this user */
+                user_id?: string;
+                /** @description Orders in this status */
+                status?: components["schemas"]["OrderStatus"];
+                /**
+                 * @description Orders made on this day, by UTC
+                 * @example 2026-11-22
+                 */
+                day?: string;
+                /** @description Begin with a byte order mark, by which Excel knows UTF-8. */
+                bom?: boolean;
+                /** @description `semicolon`: as Excel reads and writes in much of Europe, with a comma in prices; an import takes it, too. */
+                separator?: "comma" | "semicolon";
+                /** @description `quoted`: an apostrophe before texts that a spreadsheet would take for a formula. */
+                formulas?: "plain" | "quoted";
+            };
+            header?: {
+                /** @description Consistency level of this read; LOCAL_QUORUM unless configured otherwise. */
+                "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
+                /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
+                "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All orders that were asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example order_id,created_at,status,user_id,payment_id,product_id,quantity,unit_price,line_total
+                     *     0190a0a0-0000-7000-8000-000000000003,2026-11-22T17:38:36.000Z,confirmed,0190a0a0-0000-7000-8000-000000000002,,0190a0a0-0000-7000-8000-000000000001,2,10.5,21.00
+                     */
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     reportSellers: {
         parameters: {
             query?: {
@@ -2799,6 +3031,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -2852,6 +3089,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -2886,7 +3128,10 @@ export interface operations {
     };
     getOrder: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `products`: each line with its product as it is now, and so without an entity tag */
+                expand?: string;
+            };
             header?: {
                 /**
                  * @description Entity tags that the client has
@@ -2902,6 +3147,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path: {
                 /** @description Id of the order */
@@ -3145,12 +3395,21 @@ export interface operations {
                 category?: string;
                 /** @description `true`: those that are archived, and no others; without another filter */
                 archived?: boolean;
+                /** @description `name`: in the order of the names, of a `category` or `name_prefix` that has 250 products at most */
+                sort?: string;
+                /** @description `stock`: each with what is there of it */
+                expand?: string;
             };
             header?: {
                 /** @description Consistency level of this read; LOCAL_QUORUM unless configured otherwise. */
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3313,6 +3572,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3558,7 +3822,10 @@ export interface operations {
     };
     getProduct: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `stock`: with what is there of it, and so without an entity tag */
+                expand?: string;
+            };
             header?: {
                 /**
                  * @description Entity tags that the client has
@@ -3574,6 +3841,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path: {
                 /** @description Id of the product */
@@ -3856,12 +4128,22 @@ export interface operations {
                 limit?: number;
                 /** @description From the `Link` of the page before; of this list only */
                 cursor?: string;
+                /**
+                 * @description `threshold`: stocks with fewer units than the `low_stock_threshold` of their product; a number: with fewer units than that
+                 * @example threshold
+                 */
+                below?: string;
             };
             header?: {
                 /** @description Consistency level of this read; LOCAL_QUORUM unless configured otherwise. */
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4013,6 +4295,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4048,6 +4335,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4388,12 +4680,22 @@ export interface operations {
                 limit?: number;
                 /** @description From the `Link` of the page before; of this list only */
                 cursor?: string;
+                /**
+                 * @description `threshold`: products of which fewer units are there than their `low_stock_threshold`; a number: than that
+                 * @example threshold
+                 */
+                below?: string;
             };
             header?: {
                 /** @description Consistency level of this read; LOCAL_QUORUM unless configured otherwise. */
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4448,6 +4750,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path: {
                 /** @description Id of the product */
@@ -4616,6 +4923,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path: {
                 /** @description Id of the product */
@@ -4667,12 +4979,22 @@ export interface operations {
                 limit?: number;
                 /** @description From the `Link` of the page before; of this list only */
                 cursor?: string;
+                /**
+                 * @description The user who has exactly this address, whatever its case; without a cursor
+                 * @example ana@example.org
+                 */
+                email?: string;
             };
             header?: {
                 /** @description Consistency level of this read; LOCAL_QUORUM unless configured otherwise. */
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4827,6 +5149,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path: {
                 /** @description Id of the user */

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::error::ModelError;
-use crate::dao::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Replication, Ring};
+use crate::dao::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Replication, Ring, Trace};
+use crate::dao::ledger::Book;
 use crate::dao::{Context, Level};
 
 /// The ring and its keyspaces.
@@ -89,6 +90,22 @@ impl Cluster {
     /// Whether the database answers with the schema that is expected.
     pub async fn ready(&self, cx: &Context) -> Result<(), ModelError> {
         Ok(self.dao.ready(cx).await?)
+    }
+
+    /// A query trace with its events.
+    #[tracing::instrument(name = "model.cluster.trace", skip_all)]
+    pub async fn trace(&self, cx: &Context, trace: Uuid) -> Result<Trace, ModelError> {
+        self.dao.trace(cx, trace).await?.ok_or(ModelError::NotFound("trace"))
+    }
+
+    /// Replicas of the stock of a product.
+    pub async fn placement_of_stock(
+        &self,
+        cx: &Context,
+        product: Uuid,
+    ) -> Result<(Placement, Vec<String>), PlacementError> {
+        let key = vec![Book::Stock.name().to_owned(), product.to_string()];
+        Ok((self.dao.placement(cx, "ledgers", &key).await?, key))
     }
 
     /// One line about a query trace.

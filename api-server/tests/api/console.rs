@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use store_api::auth::Gate;
 use store_api::auth::roles::Role;
 use store_api::auth::tokens::Tokens;
-use store_api::dao::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Range, Replication, Ring};
+use store_api::dao::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Range, Replication, Ring, Trace};
 use store_api::dao::{Context, DaoError, Daos, Level, memory};
 use store_api::seed::{self, Plan};
 use store_api::server::serve;
@@ -216,6 +216,10 @@ impl ClusterDao for MadeUp {
 
     async fn trace_summary(&self, _trace: Uuid) -> Option<String> {
         None
+    }
+
+    async fn trace(&self, _cx: &Context, _trace: Uuid) -> Result<Option<Trace>, DaoError> {
+        Ok(None)
     }
 }
 
