@@ -42,6 +42,14 @@ export async function open(browser, url, { token, at = "", expects, hosts = [], 
   return { page, done, wrong };
 }
 
+/** Until something is so. @param {() => boolean} so */
+export async function until(so) {
+  for (let at = 0; !so(); at += 1) {
+    if (at > 400) throw new Error(`it did not come to that: ${so}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 /** @param {import("playwright-core").Page} page @param {string} token */
 export async function signIn(page, token) {
   await page.getByLabel("Token").fill(token);

@@ -1608,7 +1608,7 @@ export interface components {
             owed: components["schemas"]["OperationOwed"][];
             changes: components["schemas"]["OperationChange"][];
         };
-        Operation: {
+        ClusterOperation: {
             told: null | components["schemas"]["OperationTold"];
         };
     };
@@ -2589,7 +2589,7 @@ export interface operations {
                      *       ]
                      *     }
                      */
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["ClusterOperation"];
                 };
             };
             400: components["responses"]["Malformed"];

@@ -32,7 +32,7 @@ export async function thePageIsLockedIntoItsHost(/** @type {Given} */ { browser,
 
 export async function whatIsWeighedIsWhatIsSent(/** @type {Given} */ { browser, url, tokens }) {
   const { page, done } = await open(browser, url, { token: tokens.seller });
-  await page.waitForLoadState("networkidle");
+  await page.getByText("7 of 7 up").waitFor();
   const loaded = await page.evaluate(() => performance.getEntriesByType("resource").map((entry) => entry.name));
   const files = [...new Set(loaded.flatMap((url) => /\/console\/[0-9a-f]+\/(.+)$/.exec(url)?.[1] ?? []))];
   assert.ok(files.length > 20, loaded.join());
@@ -94,7 +94,7 @@ export async function aTokenThatExpiresLeadsBackToTheSameScreen(/** @type {Given
   const between = await proxy(url);
   const { page, done } = await open(browser, between.url, { token: tokens.seller, at: "#/orders", expects: /./ });
   await page.getByRole("heading", { name: "Orders" }).waitFor();
-  await page.waitForLoadState("networkidle");
+  await page.getByText("Loading…").waitFor({ state: "detached" });
   between.fault = () => "401";
   await page.getByRole("button", { name: "paid" }).click();
   await page.getByRole("alert").getByText("expired").waitFor();

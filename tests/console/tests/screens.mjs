@@ -83,6 +83,13 @@ export async function aProductIsTakenOutOfSaleAndRestored(/** @type {Given} */ {
   await page.getByRole("button", { name: "Restore" }).click();
   await page.getByRole("button", { name: "Save" }).waitFor();
   assert.equal((await store.call("GET", `/products/${product.id}`)).archived_at, undefined);
+  // And from the list, where somebody else has archived it.
+  await page.getByRole("link", { name: "Products" }).first().click();
+  await page.getByRole("button", { name: "Archived" }).click();
+  await store.call("DELETE", `/products/${product.id}`);
+  await page.getByRole("button", { name: "Restore Retired trowel" }).click();
+  await page.getByRole("row", { name: /Retired trowel/ }).waitFor({ state: "detached" });
+  assert.equal((await store.call("GET", `/products/${product.id}`)).archived_at, undefined);
   await done();
 }
 
@@ -164,7 +171,7 @@ export async function whatTheOperatorDoesIsTold(/** @type {Given} */ { browser, 
   const { page, done } = await open(browser, url, { token: tokens.director, at: "#/operation" });
   await page.getByText("No operator tells this API of its work").waitFor();
   const examples = JSON.parse(await readFile(new URL("../../../api-server/src/openapi/examples.json", import.meta.url), "utf8"));
-  await page.route("**/cluster/operation", (route) => route.fulfill({ json: examples.getOperation.answer }));
+  await page.route("**/cluster/operation", (route) => route.fulfill({ json: examples.getClusterOperation.answer }));
   await page.getByRole("heading", { name: /A node joins/ }).waitFor({ timeout: 12_000 });
   await page.getByText("12 MiB streamed").waitFor();
   await page.getByText(/Failed once:.*the stream broke off/).waitFor();
