@@ -29,7 +29,8 @@ e2e: ## the end-to-end story on a Kubernetes of its own, under constant load, an
 chart-life: ## of `make e2e` this alone: install, upgrade, roll back and remove the chart beside a shop that serves, with Helm 3 and 4
 	@cargo build --bins && cargo run --bin e2e -- --cluster chart --only chart
 
-pictures: ## the dashboards after a story, drawn by a page of the tests' in Chromium, into docs/dashboards
+pictures: ## the console's screens into docs/console, and the dashboards after a story into docs/dashboards, drawn in Chromium
+	@STORE_CONSOLE_SCRIPT=pictures.mjs STORE_CONSOLE_PICTURES=$(CURDIR)/docs/console cargo test --workspace --test api -- --ignored --nocapture the_console_in_a_real_browser
 	@cargo build --bins && cargo run --bin e2e -- --cluster pictures --cassandra 5.0 --only stories --pictures docs/dashboards
 
 generate: ## CRD, OpenAPI document, the chart's copy of the CRD, k8s/, the references of chart and StoreCluster

@@ -3,10 +3,10 @@ import { computed, signal } from "./html.js";
 
 /** @typedef {import("./types").Ask} Ask */
 /** @template T @typedef {import("./types").Answer<T>} Answer */
-/** @typedef {{ method: string, path: string, status: number, level: string | null, coordinator: string | null, ms: number }} Told */
+/** @typedef {{ ask: Ask, status: number, level: string | null, coordinator: string | null, ms: number }} Told */
 
 /** The page is at `…/console`, the API beside it, behind whatever prefix. */
-const BASE = new URL(".", document.baseURI);
+export const BASE = new URL(".", document.baseURI);
 const KEY = "store.token";
 /** Beyond the API's own deadline and that of what stands before it, nothing comes any more. */
 const PATIENCE = 30_000;
@@ -27,8 +27,15 @@ export function signIn(text) {
 }
 
 export function signOut() {
-  sessionStorage.removeItem(KEY);
+  sessionStorage.clear();
   token.value = "";
+}
+
+/** The token that was sent is none, or no longer one. @param {string} sentWith */
+export function refuse(sentWith) {
+  if (sentWith !== token.peek()) return;
+  refused.value = true;
+  signOut();
 }
 
 /** @param {Ask["query"]} query */
@@ -52,27 +59,30 @@ export async function send(ask, stop) {
   const sentWith = token.peek();
   if (sentWith) headers.set("Authorization", `Bearer ${sentWith}`);
   if (ask.body !== undefined) headers.set("Content-Type", "application/json");
+  if (ask.file) headers.set("Content-Type", "text/csv");
+  if (ask.download) headers.set("Accept", "text/csv");
+  if (ask.prefer) headers.set("Prefer", ask.prefer);
+  if (ask.trace) headers.set("Cassandra-Trace", "true");
   if (ask.key) headers.set("Idempotency-Key", ask.key);
   if (ask.ifMatch) headers.set("If-Match", ask.ifMatch);
   const began = performance.now();
-  const late = AbortSignal.timeout(PATIENCE);
+  // A whole file may come or go for as long as it takes.
+  const late = ask.file || ask.download ? new AbortController().signal : AbortSignal.timeout(PATIENCE);
   try {
     const response = await fetch(new URL(ask.path.slice(1) + written(ask.query), BASE), {
       method: ask.method,
       headers,
-      body: ask.body === undefined ? undefined : JSON.stringify(ask.body),
+      body: ask.file ?? (ask.body === undefined ? undefined : JSON.stringify(ask.body)),
       signal: stop ? AbortSignal.any([stop, late]) : late,
       credentials: "omit",
       redirect: "error",
     });
-    const text = await response.text();
-    const read = text ? JSON.parse(text) : null;
     const { status, ok } = response;
+    const file = ok && ask.download ? await response.blob() : null;
+    const text = file ? "" : await response.text();
+    const read = text ? JSON.parse(text) : null;
     if (!ask.quiet) tell(ask, status, response.headers, performance.now() - began);
-    if (status === 401 && sentWith === token.peek()) {
-      refused.value = true;
-      signOut();
-    }
+    if (status === 401) refuse(sentWith);
     return {
       status, ok,
       body: ok ? read : null,
@@ -80,11 +90,14 @@ export async function send(ask, stop) {
       etag: response.headers.get("ETag"),
       next: cursorOf(response.headers.get("Link")),
       replayed: response.headers.get("Idempotency-Replayed") === "true",
+      location: response.headers.get("Location"),
+      trace: response.headers.get("Cassandra-Trace"),
+      file,
     };
   } catch {
     // Broken off, no connection, or something on the way that does not speak JSON: what became of it is not known.
     if (!ask.quiet && !stop?.aborted) tell(ask, 0, new Headers(), performance.now() - began);
-    return { status: 0, ok: false, body: null, problem: null, etag: null, next: null, replayed: false };
+    return { status: 0, ok: false, body: null, problem: null, etag: null, next: null, replayed: false, location: null, trace: null, file: null };
   }
 }
 
@@ -97,7 +110,7 @@ export async function send(ask, stop) {
 function tell(ask, status, headers, ms) {
   const level = headers.get("Consistency-Level");
   const coordinator = headers.get("Cassandra-Coordinator");
-  lastTold.value = { method: ask.method, path: ask.path, status, level, coordinator, ms: Math.round(ms) };
+  lastTold.value = { ask, status, level, coordinator, ms: Math.round(ms) };
 }
 
 /**

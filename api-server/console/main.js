@@ -4,27 +4,54 @@ import { refused, signOut, signedIn, token, tokenNeeded } from "./api.js";
 import { Answered } from "./answered.js";
 import { learn, may, unanswered, viewer } from "./session.js";
 import { language, speak, t } from "./text/text.js";
-import { NewOrderScreen } from "./screens/new-order.js";
-import { OrderScreen } from "./screens/order.js";
-import { OrdersScreen } from "./screens/orders.js";
-import { ProductScreen } from "./screens/product.js";
-import { ProductsScreen } from "./screens/products.js";
-import { ReportsScreen } from "./screens/reports.js";
-import { RingScreen } from "./screens/ring.js";
 import { SignIn } from "./screens/sign-in.js";
-import { StockListScreen, StockScreen } from "./screens/stock.js";
 
 /**
- * The screens: what leads to each, what its viewer must be allowed, and what is below it.
- * @type {{ name: string, needs: [string, string], list: any, one?: any, fresh?: any, freshNeeds?: [string, string] }[]}
+ * The screens: what leads to each, what its viewer must be allowed, which files it is in, and what of them is shown. A file is fetched
+ * when somebody goes there.
+ * @typedef {{ file: string, name: string }} Part
+ * @type {{ name: string, needs: [string, string], list: Part, one?: Part, fresh?: Part, freshNeeds?: [string, string] }[]}
  */
 const SCREENS = [
-  { name: "ring", needs: ["GET", "/cluster/nodes"], list: RingScreen, one: RingScreen },
-  { name: "products", needs: ["GET", "/products"], list: ProductsScreen, one: ProductScreen, fresh: ProductScreen, freshNeeds: ["POST", "/products"] },
-  { name: "stock", needs: ["GET", "/stocks"], list: StockListScreen, one: StockScreen },
-  { name: "orders", needs: ["GET", "/orders"], list: OrdersScreen, one: OrderScreen, fresh: NewOrderScreen, freshNeeds: ["POST", "/orders"] },
-  { name: "reports", needs: ["GET", "/stocks/reports/overview-stocks"], list: ReportsScreen },
+  { name: "ring", needs: ["GET", "/cluster/nodes"], list: { file: "ring", name: "RingScreen" }, one: { file: "ring", name: "RingScreen" } },
+  { name: "consistency", needs: ["GET", "/cluster/consistency"], list: { file: "consistency", name: "ConsistencyScreen" }, one: { file: "consistency", name: "ConsistencyScreen" } },
+  { name: "operation", needs: ["GET", "/cluster/operation"], list: { file: "operation", name: "OperationScreen" } },
+  {
+    name: "products", needs: ["GET", "/products"], list: { file: "products", name: "ProductsScreen" }, one: { file: "product", name: "ProductScreen" },
+    fresh: { file: "product", name: "ProductScreen" }, freshNeeds: ["POST", "/products"],
+  },
+  { name: "stock", needs: ["GET", "/stocks"], list: { file: "stock", name: "StockListScreen" }, one: { file: "stock", name: "StockScreen" } },
+  {
+    name: "orders", needs: ["GET", "/orders"], list: { file: "orders", name: "OrdersScreen" }, one: { file: "order", name: "OrderScreen" },
+    fresh: { file: "new-order", name: "NewOrderScreen" }, freshNeeds: ["POST", "/orders"],
+  },
+  {
+    name: "users", needs: ["GET", "/users"], list: { file: "users", name: "UsersScreen" }, one: { file: "user", name: "UserScreen" },
+    fresh: { file: "user", name: "UserScreen" }, freshNeeds: ["POST", "/users"],
+  },
+  { name: "files", needs: ["POST", "/products/import"], list: { file: "files", name: "FilesScreen" } },
+  { name: "reports", needs: ["GET", "/stocks/reports/overview-stocks"], list: { file: "reports", name: "ReportsScreen" } },
 ];
+
+/** The files that are here, and `null` for what did not come. @type {import("./vendor/signals.mjs").Signal<Record<string, any>>} */
+const files = signal({});
+/** @type {Set<string>} */
+const wanted = new Set();
+
+/** Shows a part of a file, which comes first. @param {{ part: Part, id?: string }} given */
+function Screen({ part, id }) {
+  const { file, name } = part;
+  if (!wanted.has(file)) {
+    wanted.add(file);
+    import(`./screens/${file}.js`).then((found) => found, () => null).then((found) => (files.value = { ...files.value, [file]: found }));
+  }
+  const found = files.value[file];
+  if (found) return html`<${found[name]} id=${id} />`;
+  if (found === undefined) return html`<h1>${t("store")}</h1><p class="muted" role="status">${t("loading")}</p>`;
+  // The API is away, or is another version than this page: that of its files is in the page.
+  return html`<h1>${t("store")}</h1><p class="notice bad" role="alert">${t("reload.why")}</p>
+    <button class="primary" onClick=${() => location.reload()}>${t("reload")}</button>`;
+}
 
 const route = signal(location.hash);
 addEventListener("hashchange", () => {
@@ -34,12 +61,12 @@ addEventListener("hashchange", () => {
 
 /** What is shown at an address, `null` for nothing that this viewer may see. */
 function here() {
-  const [, name = "", id = ""] = route.value.split("/");
+  const [, name = "", id = ""] = route.value.split("/").map(decodeURIComponent);
   const screen = name ? SCREENS.find((screen) => screen.name === name) : SCREENS.find(({ needs }) => may(...needs));
   if (!screen || !may(...screen.needs)) return { name, body: null };
-  if (!id) return { name: screen.name, body: html`<${screen.list} key=${name} />` };
-  const body = id === "new" ? screen.freshNeeds && may(...screen.freshNeeds) && screen.fresh : screen.one;
-  return { name: screen.name, body: body ? html`<${body} key=${id} id=${id} />` : null };
+  if (!id) return { name: screen.name, body: html`<${Screen} key=${name} part=${screen.list} />` };
+  const part = id === "new" && screen.freshNeeds ? may(...screen.freshNeeds) && screen.fresh : screen.one;
+  return { name: screen.name, body: part ? html`<${Screen} key=${id} part=${part} id=${id} />` : null };
 }
 
 function Bar(/** @type {{ name: string }} */ { name }) {

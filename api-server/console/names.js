@@ -1,5 +1,5 @@
 // Names in the place of ids: of products all in one question, of people one each. What was learnt is kept until somebody else signs in.
-import { effect, html, signal, useEffect } from "./html.js";
+import { effect, html, signal, useEffect, useState } from "./html.js";
 import { ask, send, token } from "./api.js";
 
 /** @typedef {{ name: string, detail: string }} Name */
@@ -30,6 +30,28 @@ export function useProducts(ids) {
       });
     });
   }, [missing.join()]);
+}
+
+/**
+ * What is in stock of products, by their ids: read once, and again with another version of what they stand in.
+ * @param {string[]} ids
+ * @param {number} version
+ */
+export function useStocks(ids, version) {
+  const [stocks, set] = useState(/** @type {Record<string, number>} */ ({}));
+  useEffect(() => {
+    const stop = new AbortController();
+    const parts = ids.map((id, at) => `p${at}: product(id: "${id}") { stockLevel { quantity } }`);
+    if (ids.length) ask(`{ ${parts.join(" ")} }`, {}, { quiet: true, stop: stop.signal }).then(({ body }) => {
+      if (stop.signal.aborted) return;
+      set(Object.fromEntries(ids.flatMap((id, at) => {
+        const level = body?.data?.[`p${at}`]?.stockLevel;
+        return level ? [[id, level.quantity]] : [];
+      })));
+    });
+    return () => stop.abort();
+  }, [ids.join(), version]);
+  return stocks;
 }
 
 /** @param {string} id The person whose name is wanted. */

@@ -10,6 +10,7 @@ export type Order = Schemas["Order"];
 export type OrderItem = Schemas["OrderItem"];
 export type OrderStatus = Schemas["OrderStatus"];
 export type User = Schemas["User"];
+export type Change = Schemas["Change"];
 export type Problem = Schemas["Problem"];
 export type StockOverview = Schemas["StockOverview"];
 export type Spender = Schemas["Spender"];
@@ -20,6 +21,13 @@ export type Keyspace = Schemas["Keyspace"];
 export type Placement = Schemas["Placement"];
 export type ConsistencyTable = Schemas["ConsistencyTable"];
 export type Viewer = Schemas["Viewer"];
+export type NodeActivity = Schemas["NodeActivity"];
+export type Copies = Schemas["Copies"];
+export type Copy = Schemas["Copy"];
+export type ClusterOperation = Schemas["ClusterOperation"];
+export type OperationTold = Schemas["OperationTold"];
+export type Import = Schemas["Import"];
+export type ImportReport = Schemas["ImportReport"];
 
 /** What is sent; the same object sent again is the same request. */
 export interface Ask {
@@ -27,6 +35,14 @@ export interface Ask {
   path: string;
   query?: Record<string, string | number | undefined>;
   body?: unknown;
+  /** Sent as it is, as CSV. */
+  file?: Blob;
+  /** Prefer: what need not be waited for. */
+  prefer?: string;
+  /** Asks Cassandra for a trace. */
+  trace?: boolean;
+  /** The answer is a file. */
+  download?: boolean;
   ifMatch?: string | null;
   /** Idempotency-Key. */
   key?: string;
@@ -45,4 +61,10 @@ export interface Answer<T = unknown> {
   next: string | null;
   /** It was done by an earlier request under the same key. */
   replayed: boolean;
+  /** Where the answer says that something is. */
+  location: string | null;
+  /** Id of a trace and what it tells. */
+  trace: string | null;
+  /** Of a download. */
+  file: Blob | null;
 }

@@ -1,5 +1,6 @@
 //! What the requests of one process share. No IO of its own.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -206,6 +207,8 @@ pub struct App {
     pub writes: TaskTracker,
     /// The database's clock, as this process knows it.
     pub clock: Clock,
+    /// Where the operator tells of its work.
+    pub operation_file: OnceLock<PathBuf>,
     draining: AtomicBool,
 }
 
@@ -240,6 +243,7 @@ impl App {
             readiness: Readiness::default(),
             writes: TaskTracker::new(),
             clock: Clock::default(),
+            operation_file: OnceLock::new(),
             draining: AtomicBool::new(false),
         })
     }

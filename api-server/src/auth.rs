@@ -74,6 +74,14 @@ impl Gate {
         !matches!(self, Self::Off)
     }
 
+    /// How people sign in to the console at an issuer, if they can.
+    pub fn sign_in(&self) -> Option<oidc::SignIn<'_>> {
+        match self {
+            Self::Oidc(oidc) => oidc.sign_in(),
+            Self::Off | Self::Tokens(_) => None,
+        }
+    }
+
     /// Why nobody could come in yet, although they should: the keys of the issuer were never had. Once they were, it
     /// does not say so again, whatever becomes of the issuer.
     pub fn awaits(&self) -> Option<Problem> {

@@ -1,6 +1,7 @@
 //! HTTP in and out: reads requests, calls use cases, chooses status and headers. No rules here and
 //! no database.
 
+pub mod activity;
 mod answer;
 pub mod changes;
 pub mod cluster;
@@ -11,6 +12,7 @@ pub mod graphql;
 pub mod health;
 pub mod live;
 mod once;
+pub mod operation;
 pub mod operations;
 pub mod orders;
 pub mod products;

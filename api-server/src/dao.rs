@@ -2,6 +2,7 @@
 //! ways in which they fail. No IO here; [`cassandra`] and [`memory`] do it, [`contract`] holds both
 //! to the same promises.
 
+pub mod activity;
 pub mod backfill;
 pub mod blocks;
 pub mod cassandra;

@@ -35,6 +35,7 @@ pub use error::{ModelError, Violation};
 
 /// What a caller of a use case gives and gets beside its data, re-exported so that whoever speaks
 /// HTTP needs nothing from the DAOs.
+pub use crate::dao::activity;
 pub use crate::dao::changes as change;
 pub use crate::dao::cluster as ring;
 pub use crate::dao::imports as import;

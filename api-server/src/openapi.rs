@@ -1,6 +1,6 @@
 //! The OpenAPI document: what the controllers declare, with the answers that they share. Pure.
 
-mod examples;
+pub(crate) mod examples;
 
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::schema::{AdditionalProperties, Schema};
@@ -10,7 +10,8 @@ use utoipa::{IntoParams, Modify, OpenApi, ToResponse};
 
 use crate::auth::roles::{self, Role, Who};
 use crate::controllers::{
-    changes, cluster, csv, docs, graphql, health, live, operations, orders, products, reports, stocks, users, whoami,
+    activity, changes, cluster, csv, docs, graphql, health, live, operation, operations, orders, products, reports,
+    stocks, users, whoami,
 };
 use crate::models::text::Text;
 use crate::problem::ProblemDoc;
@@ -95,6 +96,9 @@ fn visible(text: &str) -> String {
         live::nodes,
         changes::changes,
         changes::audit,
+        activity::activity,
+        activity::replicas,
+        operation::show,
         health::health,
         health::health_check,
         docs::document,

@@ -36,6 +36,9 @@ pub enum Route {
     ClusterLive,
     Changes,
     Audit,
+    ClusterActivity,
+    ClusterReplicas,
+    ClusterOperation,
     Health,
     HealthCheck,
     Livez,
@@ -54,7 +57,7 @@ pub enum Route {
 
 impl Route {
     /// Every route with a pattern.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 45] = [
         Self::Products,
         Self::ProductImport,
         Self::ProductExport,
@@ -85,6 +88,9 @@ impl Route {
         Self::ClusterLive,
         Self::Changes,
         Self::Audit,
+        Self::ClusterActivity,
+        Self::ClusterReplicas,
+        Self::ClusterOperation,
         Self::Health,
         Self::HealthCheck,
         Self::Livez,
@@ -135,6 +141,9 @@ impl Route {
             Self::ClusterLive => "/cluster/live",
             Self::Changes => "/changes",
             Self::Audit => "/audit",
+            Self::ClusterActivity => "/cluster/activity",
+            Self::ClusterReplicas => "/cluster/replicas",
+            Self::ClusterOperation => "/cluster/operation",
             Self::Health => "/health",
             Self::HealthCheck => "/health-check",
             Self::Livez => "/livez",
@@ -175,7 +184,10 @@ impl Route {
             | Self::ClusterPlacement
             | Self::ClusterTrace
             | Self::ClusterConsistency
-            | Self::ClusterLive => "controller.cluster",
+            | Self::ClusterLive
+            | Self::ClusterActivity
+            | Self::ClusterReplicas
+            | Self::ClusterOperation => "controller.cluster",
             Self::Changes | Self::Audit => "controller.changes",
             Self::Health | Self::HealthCheck | Self::Livez | Self::Readyz | Self::Identity | Self::Metrics => {
                 "controller.health"
@@ -231,6 +243,9 @@ impl Route {
             (Some("cluster"), Some("live"), None) => Self::ClusterLive,
             (Some("changes"), None, None) => Self::Changes,
             (Some("audit"), None, None) => Self::Audit,
+            (Some("cluster"), Some("activity"), None) => Self::ClusterActivity,
+            (Some("cluster"), Some("replicas"), None) => Self::ClusterReplicas,
+            (Some("cluster"), Some("operation"), None) => Self::ClusterOperation,
             (Some("health"), None, None) => Self::Health,
             (Some("health-check"), None, None) => Self::HealthCheck,
             (Some("livez"), None, None) => Self::Livez,
@@ -284,7 +299,13 @@ impl Route {
     pub const fn is_of_people(self) -> bool {
         matches!(
             self,
-            Self::Users | Self::User | Self::Orders | Self::OrderExport | Self::Order | Self::HighestSpenders
+            Self::Users
+                | Self::User
+                | Self::Orders
+                | Self::OrderExport
+                | Self::Order
+                | Self::HighestSpenders
+                | Self::ClusterReplicas
         )
     }
 

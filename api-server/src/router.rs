@@ -12,8 +12,8 @@ use tower::Service as _;
 
 use crate::app::App;
 use crate::controllers::{
-    changes, cluster, console, csv, docs, graphql, health, live, operations, orders, products, reports, stocks, users,
-    whoami,
+    activity, changes, cluster, console, csv, docs, graphql, health, live, operation, operations, orders, products,
+    reports, stocks, users, whoami,
 };
 use crate::problem::Problem;
 use crate::route::Route;
@@ -55,6 +55,9 @@ pub fn build(app: Arc<App>) -> Router {
         .route(Route::ClusterLive.pattern(), get(live::nodes))
         .route(Route::Changes.pattern(), get(changes::changes))
         .route(Route::Audit.pattern(), get(changes::audit))
+        .route(Route::ClusterActivity.pattern(), get(activity::activity))
+        .route(Route::ClusterReplicas.pattern(), get(activity::replicas))
+        .route(Route::ClusterOperation.pattern(), get(operation::show))
         .route(Route::Health.pattern(), get(health::health))
         .route(Route::HealthCheck.pattern(), get(health::health_check))
         .route(Route::OpenApi.pattern(), get(docs::document))

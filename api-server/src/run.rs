@@ -91,6 +91,9 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
     let limits =
         Limits { request_timeout: settings.request_timeout(), bounds: settings.bounds(), quota: settings.quota() };
     let app = App::new(limits, settings.consistency, settings.local_datacenter.clone(), cursors, metrics, gate);
+    if let Some(path) = &settings.operation_file {
+        app.operation_file.get_or_init(|| path.clone());
+    }
     let listen = |port| {
         let address = (settings.listen_address, port).into();
         server::listen(address).map_err(|source| RunError::Listen { address, source })

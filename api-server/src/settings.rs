@@ -163,6 +163,9 @@ pub struct Settings {
     /// Whether the console is served at /console
     #[arg(long, env = "STORE_CONSOLE", default_value = "on", global = true)]
     pub console: Switch,
+    /// File in which an operator tells of its work on this shop
+    #[arg(long, env = "STORE_OPERATION_FILE", value_name = "FILE", global = true)]
+    pub operation_file: Option<PathBuf>,
     /// A stock of fewer units counts as low in the metrics
     #[arg(long, env = "STORE_LOW_STOCK", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000_000), global = true)]
     pub low_stock: u32,

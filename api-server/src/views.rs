@@ -2,12 +2,14 @@
 
 #![deny(clippy::disallowed_methods)]
 
+pub mod activity;
 pub mod change;
 pub mod cluster;
 pub mod csv;
 mod fields;
 pub mod graphql;
 pub mod json;
+pub mod operation;
 pub mod order;
 pub mod product;
 pub mod stock;

@@ -479,6 +479,11 @@ pub struct OidcSpec {
     #[schemars(schema_with = "role_values_schema")]
     #[x_kube(validation = Rule::new("self.all(v, size(v) >= 1 && size(v) <= 256)").message(messages::OIDC_ROLE_VALUE))]
     pub role_values: BTreeMap<String, ApiRole>,
+    /// Client of the issuer by which people sign in to the console, a public one by code with PKCE; without it they paste a
+    /// token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub console_client_id: Option<String>,
     /// Takes ID tokens, too: of an issuer whose access tokens are none that anybody else can read. Whoever runs a program
     /// with such a log-in could use it here. Default: false.
     #[serde(default)]

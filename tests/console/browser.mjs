@@ -16,10 +16,10 @@ const OF_AN_ANSWER = /^Failed to load resource/;
  * A page of its own, signed in or not.
  * @param {import("playwright-core").Browser} browser
  * @param {string} url Of the API.
- * @param {{ token?: string, at?: string, expects?: RegExp } & import("playwright-core").BrowserContextOptions} [options]
- *   `expects`: paths whose answers are errors.
+ * @param {{ token?: string, at?: string, expects?: RegExp, hosts?: string[] } & import("playwright-core").BrowserContextOptions} [options]
+ *   `expects`: paths whose answers are errors. `hosts`: others that may be asked.
  */
-export async function open(browser, url, { token, at = "", expects, ...options } = {}) {
+export async function open(browser, url, { token, at = "", expects, hosts = [], ...options } = {}) {
   const context = await browser.newContext({ locale: "en-GB", viewport: { width: 1280, height: 900 }, ...options });
   context.setDefaultTimeout(8000);
   const page = await context.newPage();
@@ -31,7 +31,7 @@ export async function open(browser, url, { token, at = "", expects, ...options }
     if (!expected && ["error", "warning"].includes(message.type())) wrong.push(`${message.text()} ${message.location().url}`);
   });
   page.on("request", (request) => {
-    if (!request.url().startsWith(url) && !request.url().startsWith("data:")) wrong.push(`another host: ${request.url()}`);
+    if (![url, "data:", "blob:", ...hosts].some((known) => request.url().startsWith(known))) wrong.push(`another host: ${request.url()}`);
   });
   await page.goto(`${url}/console${at}`);
   if (token) await signIn(page, token);
@@ -40,6 +40,14 @@ export async function open(browser, url, { token, at = "", expects, ...options }
     if (wrong.length) throw new Error(wrong.join("\n"));
   };
   return { page, done, wrong };
+}
+
+/** Until something is so. @param {() => boolean} so */
+export async function until(so) {
+  for (let at = 0; !so(); at += 1) {
+    if (at > 400) throw new Error(`it did not come to that: ${so}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 /** @param {import("playwright-core").Page} page @param {string} token */

@@ -47,6 +47,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cluster/activity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the nodes tell of each other and of their work
+         * @description Of each node what its own tables tell: how it sees the others by gossip, for which of them it keeps hints, what it streams, works
+         *     on, and has to send. Looked at once a second at most by each process, however many ask.
+         */
+        get: operations["getActivity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cluster/consistency": {
         parameters: {
             query?: never;
@@ -122,6 +143,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cluster/operation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the operator is doing
+         * @description What, why, since when, how far, and what it waits for. Where the API does not run in a shop of an operator, or that has told
+         *     nothing yet, `told` is `null`. It is as old as the file that the operator writes is on its way: some two minutes at most.
+         */
+        get: operations["getClusterOperation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cluster/placement": {
         parameters: {
             query?: never;
@@ -135,6 +177,28 @@ export interface paths {
          *     in the table `ledgers` under the key `stock` and its id.
          */
         get: operations["getPlacement"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cluster/replicas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A row as each of its replicas has it
+         * @description Each replica is asked at ONE for what it has, and no other node. A copy that is older than another is what a read at ONE may be
+         *     answered with; reading it so mends nothing. Of `products`, `users`, `orders` and `ledgers`, whose key is the book (`stock` or
+         *     `spending`) and the id of the product or user.
+         */
+        get: operations["getReplicas"];
         put?: never;
         post?: never;
         delete?: never;
@@ -849,6 +913,10 @@ export interface components {
             /** @description Tokens as decimal strings: they do not fit into a JavaScript number. */
             tokens: string[];
         };
+        /** @description What the operator does, as far as it tells. */
+        ClusterOperation: {
+            told: components["schemas"]["OperationTold"] | null;
+        };
         /** @description One consistency level. */
         ConsistencyLevel: {
             level: string;
@@ -872,6 +940,43 @@ export interface components {
             replication: {
                 [key: string]: number;
             };
+        };
+        /** @description A partition as each of its replicas has it. */
+        Copies: {
+            key: string[];
+            keyspace: string;
+            /** @description In the order of the ring. */
+            replicas: components["schemas"]["Copy"][];
+            table: string;
+            /** @description Murmur3 token of the key, as a decimal string. */
+            token: string;
+        };
+        /** @description One replica's copy. */
+        Copy: {
+            address: string;
+            datacenter?: string | null;
+            /** @description Why it told nothing; `null` where it did. */
+            detail: string | null;
+            /** Format: uuid */
+            host_id: string;
+            rack?: string | null;
+            /** @description Its first rows, at most 20, column by column as Cassandra writes them; `null` where it told nothing. */
+            rows: {
+                [key: string]: unknown;
+            }[] | null;
+            state: components["schemas"]["NodeState"];
+        };
+        /** @description Failures in a row of what is begun again. */
+        FailedTries: {
+            /**
+             * Format: date-time
+             * @description When it is begun again; `null` once it is.
+             */
+            again_at: string | null;
+            /** Format: int32 */
+            attempts: number;
+            /** @description Why the last one failed. */
+            cause: string;
         };
         /** @description A form with one part. */
         FileForm: {
@@ -1158,11 +1263,57 @@ export interface components {
              */
             name: string;
         };
+        /** @description What one node tells of the others and of its work. */
+        NodeActivity: {
+            address: string;
+            /** @description Why it tells nothing; `null` where it does. */
+            detail: string | null;
+            hints: components["schemas"]["PendingHints"][];
+            /** Format: uuid */
+            host_id: string;
+            outbound: components["schemas"]["OutboundQueue"][];
+            peers: components["schemas"]["Peer"][];
+            /** @description As in `/cluster/nodes`. */
+            state: components["schemas"]["NodeState"];
+            streams: components["schemas"]["NodeStream"][];
+            tasks: components["schemas"]["NodeTask"][];
+        };
         /**
          * @description State of a node.
          * @enum {string}
          */
         NodeState: "UP" | "DOWN";
+        /** @description A stream, as one of its ends tells of it. */
+        NodeStream: {
+            /** Format: int64 */
+            bytes_received: number;
+            /** Format: int64 */
+            bytes_sent: number;
+            /** Format: int64 */
+            bytes_to_receive: number;
+            /** Format: int64 */
+            bytes_to_send: number;
+            /** Format: uuid */
+            id: string;
+            /** @description What it is for, as Cassandra calls it. */
+            operation: string;
+            peers: string[];
+            /** Format: double */
+            percent: number;
+            status: string;
+        };
+        /** @description Work on the files of a table. */
+        NodeTask: {
+            keyspace: string;
+            /** @description `compaction`, `validation`, `cleanup`, … */
+            kind: string;
+            /** Format: int64 */
+            progress: number;
+            table: string;
+            /** Format: int64 */
+            total: number;
+            unit: string;
+        };
         /** @description What was sent under a key in the last day */
         Operation: {
             /**
@@ -1172,6 +1323,91 @@ export interface components {
             key: string;
             /** @description One for each kind of request that it was sent with. */
             requests: components["schemas"]["SentRequest"][];
+        };
+        /** @description A change of the spec. */
+        OperationChange: {
+            /** Format: date-time */
+            at: string;
+            fields: string[];
+            /** Format: int64 */
+            generation: number;
+        };
+        /** @description Something that is wrong. */
+        OperationFault: {
+            message: string;
+            object: string | null;
+            reason: string;
+            /** Format: date-time */
+            since: string;
+        };
+        /** @description The one operation in hand. */
+        OperationInHand: {
+            /** @description Why: the fields of the spec that were changed. */
+            cause: string | null;
+            failed: components["schemas"]["FailedTries"] | null;
+            /**
+             * Format: int64
+             * @description Generation of the spec that asked for it.
+             */
+            generation: number | null;
+            keyspace: string | null;
+            /** @description `Join`, `Decommission`, `Repair`, … */
+            kind: string;
+            /**
+             * Format: date-time
+             * @description When its step or its progress last changed.
+             */
+            moved_at: string | null;
+            pod: string | null;
+            /** @description How far it is. */
+            progress: string | null;
+            /**
+             * Format: int32
+             * @description Replication factor that it sets.
+             */
+            replication: number | null;
+            /** Format: date-time */
+            started_at: string;
+            /** @description Its step, in words. */
+            step: string;
+        };
+        /** @description Work that an earlier change owes. */
+        OperationOwed: {
+            keyspace: string | null;
+            /** @description `Repair` or `Cleanup`. */
+            kind: string;
+            /** @description Nodes that still owe their part. */
+            nodes: number;
+            /** Format: date-time */
+            since: string;
+        };
+        /** @description What the operator told last. It tells when something has changed, and a pod hears of it within some two minutes. */
+        OperationTold: {
+            /** @description The last changes of the spec that were taken up, the newest last. */
+            changes: components["schemas"]["OperationChange"][];
+            /** @description All that is wrong, the worst first. */
+            faults: components["schemas"]["OperationFault"][];
+            /** @description The worst fault in words, or else what is being done; empty where there is nothing to tell. */
+            message: string;
+            operation: components["schemas"]["OperationInHand"] | null;
+            /** @description Repairs and clean-ups that earlier changes owe. */
+            owed: components["schemas"]["OperationOwed"][];
+            /** @description Name of the StoreCluster. */
+            shop: string;
+            /** @description What the next step waits for. */
+            waits: components["schemas"]["OperationWait"][];
+        };
+        /** @description Something that is waited for. */
+        OperationWait: {
+            object: string | null;
+            reason: string;
+            /** Format: date-time */
+            since: string;
+            /**
+             * Format: date-time
+             * @description When it becomes a fault.
+             */
+            until: string;
         };
         /** @description An order as it is answered. */
         Order: {
@@ -1288,6 +1524,52 @@ export interface components {
          * @enum {string}
          */
         OrderStatus: "pending" | "confirmed" | "paid" | "fulfilled" | "cancelled";
+        /** @description Messages that the node has for another one. */
+        OutboundQueue: {
+            address: string;
+            /** Format: int64 */
+            errors: number;
+            /**
+             * Format: int64
+             * @description Given up because they had waited for too long.
+             */
+            expired: number;
+            /** Format: int64 */
+            pending: number;
+            /** Format: int64 */
+            pending_bytes: number;
+        };
+        /** @description A node as another one knows it by gossip. */
+        Peer: {
+            address: string;
+            /**
+             * Format: int64
+             * @description Seconds since 1970 of its start.
+             */
+            generation: number;
+            /** Format: int64 */
+            heartbeat: number;
+            /** Format: uuid */
+            host_id: string | null;
+            /**
+             * Format: int64
+             * @description For how long its heartbeat has stood still, as far as the process that answers has looked; `null` at the first look.
+             */
+            silent_ms: number | null;
+            /** @description State that it gossips: `NORMAL`, `BOOT`, `LEAVING`, `LEFT`, `shutdown`, … */
+            status: string | null;
+        };
+        /** @description Hints that the node keeps for another one. */
+        PendingHints: {
+            address: string | null;
+            /** Format: int64 */
+            files: number;
+            /** Format: uuid */
+            host_id: string;
+            /** @description As Cassandra writes it. */
+            newest: string | null;
+            oldest: string | null;
+        };
         /** @description Where one partition lies. */
         Placement: {
             key: string[];
@@ -2104,6 +2386,95 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    getActivity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Nodes by datacenter, rack and address, each with what it tells */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "address": "10.0.0.1",
+                     *         "detail": null,
+                     *         "hints": [
+                     *           {
+                     *             "address": "10.0.0.2",
+                     *             "files": 1,
+                     *             "host_id": "7b9cf3a0-32b7-4c7b-8d7e-9a42f3a1d0c5",
+                     *             "newest": "2026-12-01 01:00:00.000Z",
+                     *             "oldest": "2026-12-01 00:59:00.000Z"
+                     *           }
+                     *         ],
+                     *         "host_id": "7b9cf3a0-32b7-4c7b-8d7e-9a42f3a1d0c4",
+                     *         "outbound": [
+                     *           {
+                     *             "address": "10.0.0.2",
+                     *             "errors": 0,
+                     *             "expired": 0,
+                     *             "pending": 0,
+                     *             "pending_bytes": 0
+                     *           }
+                     *         ],
+                     *         "peers": [
+                     *           {
+                     *             "address": "10.0.0.2",
+                     *             "generation": 1798765432,
+                     *             "heartbeat": 4711,
+                     *             "host_id": "7b9cf3a0-32b7-4c7b-8d7e-9a42f3a1d0c5",
+                     *             "silent_ms": 0,
+                     *             "status": "NORMAL"
+                     *           }
+                     *         ],
+                     *         "state": "UP",
+                     *         "streams": [
+                     *           {
+                     *             "bytes_received": 0,
+                     *             "bytes_sent": 400,
+                     *             "bytes_to_receive": 0,
+                     *             "bytes_to_send": 1000,
+                     *             "id": "0190a0a0-0000-7000-8000-000000000009",
+                     *             "operation": "Repair",
+                     *             "peers": [
+                     *               "/10.0.0.2:7000"
+                     *             ],
+                     *             "percent": 40,
+                     *             "status": "start"
+                     *           }
+                     *         ],
+                     *         "tasks": [
+                     *           {
+                     *             "keyspace": "store_manager",
+                     *             "kind": "validation",
+                     *             "progress": 10,
+                     *             "table": "products",
+                     *             "total": 100,
+                     *             "unit": "bytes"
+                     *           }
+                     *         ]
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["NodeActivity"][];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getConsistency: {
         parameters: {
             query?: never;
@@ -2291,6 +2662,90 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    getClusterOperation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the operator told last */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "told": {
+                     *         "changes": [
+                     *           {
+                     *             "at": "2026-12-01T00:59:00Z",
+                     *             "fields": [
+                     *               "spec.cassandra.size"
+                     *             ],
+                     *             "generation": 4
+                     *           }
+                     *         ],
+                     *         "faults": [
+                     *           {
+                     *             "message": "shop-cassandra-a-0 is Down",
+                     *             "object": "shop-cassandra-a-0",
+                     *             "reason": "NodeDown",
+                     *             "since": "2026-12-01T01:02:00Z"
+                     *           }
+                     *         ],
+                     *         "message": "spec.cassandra.size asked for a node more",
+                     *         "operation": {
+                     *           "cause": "spec.cassandra.size",
+                     *           "failed": {
+                     *             "again_at": "2026-12-01T01:03:00Z",
+                     *             "attempts": 1,
+                     *             "cause": "the stream broke off"
+                     *           },
+                     *           "generation": 4,
+                     *           "keyspace": null,
+                     *           "kind": "Join",
+                     *           "moved_at": "2026-12-01T01:01:00Z",
+                     *           "pod": "shop-cassandra-b-1",
+                     *           "progress": "12 MiB streamed",
+                     *           "replication": null,
+                     *           "started_at": "2026-12-01T01:00:00Z",
+                     *           "step": "b-1 joins"
+                     *         },
+                     *         "owed": [
+                     *           {
+                     *             "keyspace": null,
+                     *             "kind": "Cleanup",
+                     *             "nodes": 2,
+                     *             "since": "2026-12-01T01:00:00Z"
+                     *           }
+                     *         ],
+                     *         "shop": "shop",
+                     *         "waits": [
+                     *           {
+                     *             "object": "shop-cassandra-b-1",
+                     *             "reason": "NodeJoining",
+                     *             "since": "2026-12-01T01:00:00Z",
+                     *             "until": "2026-12-01T01:15:00Z"
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ClusterOperation"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getPlacement: {
         parameters: {
             query?: {
@@ -2341,6 +2796,73 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Placement"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getReplicas: {
+        parameters: {
+            query: {
+                /**
+                 * @description `products`, `users`, `orders` or `ledgers`
+                 * @example products
+                 */
+                table: string;
+                /**
+                 * @description Partition key, one value per column in the table's order
+                 * @example [
+                 *       "0190a0a0-0000-7000-8000-000000000000"
+                 *     ]
+                 */
+                key: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Each replica with its copy; without rows where it has none */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "key": [
+                     *         "0190a0a0-0000-7000-8000-000000000001"
+                     *       ],
+                     *       "keyspace": "store_manager",
+                     *       "replicas": [
+                     *         {
+                     *           "address": "10.0.0.1",
+                     *           "datacenter": "dc1",
+                     *           "detail": null,
+                     *           "host_id": "7b9cf3a0-32b7-4c7b-8d7e-9a42f3a1d0c4",
+                     *           "rack": "a",
+                     *           "rows": [
+                     *             {
+                     *               "id": "0190a0a0-0000-7000-8000-000000000001",
+                     *               "name": "Desk lamp",
+                     *               "version": 2
+                     *             }
+                     *           ],
+                     *           "state": "UP"
+                     *         }
+                     *       ],
+                     *       "table": "products",
+                     *       "token": "-8130481337352478917"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Copies"];
                 };
             };
             400: components["responses"]["Malformed"];

@@ -10,14 +10,22 @@ const PROBLEMS = {
   401: { "Content-Type": "application/problem+json", "WWW-Authenticate": "Bearer" },
 };
 
+/** @typedef {{ path: string, token: string | undefined, last: string | undefined, socket: import("node:net").Socket, isOpen: boolean }} Streamed */
+
 /**
  * Starts one.
  * @param {string} api
  * @param {string} [prefix] Such as /shop; it is taken off.
  */
 export async function proxy(api, prefix = "") {
-  /** @type {{ url: string, seen: string[], fault: (method: string, path: string) => Fault, close: () => void }} */
-  const made = { url: "", seen: [], fault: () => undefined, close: () => server.close() };
+  /**
+   * `streams`: those of events that were asked for, the last one last. `cut`: breaks off those that are open.
+   * @type {{ url: string, seen: string[], fault: (method: string, path: string) => Fault, close: () => void, streams: Streamed[], cut: () => void }}
+   */
+  const made = {
+    url: "", seen: [], streams: [], fault: () => undefined, close: () => server.close(),
+    cut: () => made.streams.forEach(({ socket }) => socket.destroy()),
+  };
   const server = createServer((asked, answer) => {
     const { method = "GET", url = "/" } = asked;
     if (!url.startsWith(prefix)) return answer.writeHead(404).end();
@@ -35,6 +43,14 @@ export async function proxy(api, prefix = "") {
       if (fault === "lose") {
         come.resume().on("end", () => asked.socket.destroy());
         return;
+      }
+      if (come.headers["content-type"] === "text/event-stream") {
+        const stream = { path, token: headers.authorization, last: /** @type {string | undefined} */ (asked.headers["last-event-id"]), socket: asked.socket, isOpen: true };
+        made.streams.push(stream);
+        answer.on("close", () => {
+          stream.isOpen = false;
+          on.destroy();
+        });
       }
       answer.writeHead(come.statusCode ?? 502, come.headers);
       come.pipe(answer);

@@ -1,5 +1,7 @@
 // What a ring tells, without a browser: the pure functions of the console.
 import assert from "node:assert/strict";
+import { arcs, bare, seen, stale } from "../../api-server/console/ring/activity.js";
+import { reader } from "../../api-server/console/events.js";
 import { conflicts } from "../../api-server/console/versions.js";
 import { places, read, required, share, turn } from "../../api-server/console/ring/reading.js";
 
@@ -47,4 +49,33 @@ assert.deepEqual([...places([tokened("a", "0"), tokened("b", String(MIN))])], [[
 assert.deepEqual([...places([node("b", "y"), node("a", "x")])], [["a", 0.25], ["b", 0.75]], "by place");
 
 assert.deepEqual(conflicts({ n: "1", p: "2", q: "3" }, { n: "1", p: "9", q: "8" }, { n: "7", p: "5", q: "8" }), ["p"]);
+// Addresses as Cassandra writes them, of both kinds.
+assert.deepEqual(["/10.0.0.2:7000", "10.0.0.2", "host/10.0.0.2:7000", "[fe80::1]:7000", "fe80::1"].map(bare), ["10.0.0.2", "10.0.0.2", "10.0.0.2", "fe80::1", "fe80::1"]);
+/** @param {string} id @param {any} told */
+const tells = (id, told) => /** @type {any} */ ({ host_id: id, address: id, peers: [], hints: [], streams: [], tasks: [], outbound: [], ...told });
+const stream = (/** @type {string} */ peer, /** @type {any} */ more) => ({ id: "s", operation: "Bootstrap", peers: [`/${peer}:7000`], status: "start", bytes_to_send: 9, bytes_to_receive: 0, ...more });
+const pair = [node("a", "x"), node("b", "x")];
+const both_ = [tells("a", { streams: [stream("b", {})], hints: [{ host_id: "b", files: 1 }, { host_id: "c", files: 0 }] }), tells("b", { streams: [stream("a", { bytes_to_send: 0, bytes_to_receive: 9 })] })];
+assert.deepEqual(arcs(both_, pair).map(({ from, to, kind }) => `${from}${to} ${kind}`), ["ab hint", "ab stream"], "a stream that both ends tell of is one");
+assert.deepEqual(arcs([tells("a", { streams: [stream("b", { status: "success" }), stream("a", {}), stream("nobody", {})] })], pair), []);
+assert.equal(arcs([tells("a", { streams: [stream("b", { operation: "Repair" })] })], pair)[0].kind, "repair");
+const sees = (/** @type {number | null} */ silent_ms, id = "b") => seen(tells("a", { peers: [{ host_id: id, address: id, status: "NORMAL", silent_ms }] }), node(id, "x"));
+assert.deepEqual([sees(null), sees(20_000), sees(20_000, "a")], [false, true, false].map((silent) => ({ status: "NORMAL", silent })));
+assert.equal(seen(tells("a", {}), node("b", "x")), null);
+const copy = (/** @type {string} */ host_id, /** @type {any} */ rows) => /** @type {any} */ ({ host_id, rows });
+assert.deepEqual([...stale([copy("a", [{ version: 2 }]), copy("b", [{ version: 1 }]), copy("c", null), copy("d", [])])], ["b", "d"], "who did not answer is not old");
+assert.deepEqual([...stale([copy("a", []), copy("b", [])])], []);
+// Events, in whatever pieces they come and whichever ends their lines have.
+const events = ": here\n\nid: 7\nevent: change\ndata: {\"a\":\ndata: 1}\n\nretry: 5\nid: 8\n\n:\n\ndata: x:y\r\n\r\nid\rdata:z\r\r";
+for (const size of [1, 2, 3, 7, 1000]) {
+  /** @type {any[]} */
+  const told = [];
+  const take = reader((one) => told.push(one));
+  for (let at = 0; at < events.length; at += size) take(events.slice(at, at + size));
+  take("\n");
+  assert.deepEqual(told, [
+    { id: "7", event: "change", data: '{"a":\n1}' }, { id: "8", event: "message", data: "" }, { id: null, event: "message", data: "x:y" }, { id: "", event: "message", data: "z" },
+  ], `in pieces of ${size}`);
+}
+assert.throws(() => reader(() => {})("x".repeat(5_000_000)), /too long/);
 console.log("what the ring tells holds");

@@ -1,12 +1,16 @@
 // The console in a real browser: node run.mjs <url of the API> <of one that asks for no tokens> <token of the seller>
 // <director> <supplier> <admin>
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
 import { launch } from "./browser.mjs";
 import { api } from "./store.mjs";
 import * as changes from "./tests/changes.mjs";
 import * as day from "./tests/day.mjs";
 import * as doors from "./tests/doors.mjs";
 import * as looks from "./tests/looks.mjs";
+import * as news from "./tests/news.mjs";
 import * as ring from "./tests/ring.mjs";
+import * as screens from "./tests/screens.mjs";
 
 /**
  * @typedef {object} Given
@@ -15,16 +19,20 @@ import * as ring from "./tests/ring.mjs";
  * @property {string} openUrl Of an API that asks for no tokens.
  * @property {Record<"seller" | "director" | "supplier" | "admin", string>} tokens
  * @property {ReturnType<typeof api>} store The API as a seller.
+ * @property {(...addresses: string[]) => Promise<void>} down Lets these nodes of the ring be down, and all others up.
  */
 
 const [url, openUrl, seller, director, supplier, admin] = process.argv.slice(2);
 const browser = await launch();
 /** @type {Given} */
-const given = { browser, url, openUrl, tokens: { seller, director, supplier, admin }, store: api(url, seller) };
+const given = {
+  browser, url, openUrl, tokens: { seller, director, supplier, admin }, store: api(url, seller),
+  down: (...addresses) => writeFile(process.env.STORE_CONSOLE_DOWN ?? assert.fail("the test says in which file"), addresses.join("\n")),
+};
 const only = process.env.STORE_CONSOLE_ONLY;
 const counts = { passed: 0, failed: 0 };
 const began = Date.now();
-for (const [name, test] of Object.entries({ ...doors, ...day, ...changes, ...ring, ...looks })) {
+for (const [name, test] of Object.entries({ ...doors, ...day, ...changes, ...ring, ...screens, ...news, ...looks })) {
   const words = name.replace(/[A-Z]|\d+/g, (begin) => ` ${begin.toLowerCase()}`);
   if (only && !words.includes(only)) continue;
   const at = Date.now();

@@ -31,9 +31,10 @@ function arc(from, to) {
  * @param {string | null} given.shown Id of the node whose ranges are shown.
  * @param {(id: string | null) => void} given.show
  * @param {import("../types").Placement | null} given.row A row whose place is shown.
+ * @param {import("./activity.js").Arc[]} given.arcs What moves between nodes.
  * @param {Set<string>} given.lost Ends of the ranges that are not served.
  */
-export function RingFigure({ nodes, ring, shown, show, row, lost }) {
+export function RingFigure({ nodes, ring, shown, show, row, lost, arcs }) {
   const around = places(nodes);
   const holders = new Set(row?.replicas.map((replica) => replica.host_id));
   const down = new Set(nodes.filter((node) => node.state === "DOWN").map((node) => node.host_id));
@@ -52,6 +53,12 @@ export function RingFigure({ nodes, ring, shown, show, row, lost }) {
       ${ring.ranges.map((range) => html`
         <path key=${range.end} class="range" data-kind=${kind(range)} d=${arc(turn(range.start), turn(range.end))}
           onMouseEnter=${() => show(range.replicas[0])} onMouseLeave=${() => show(null)} />`)}
+      ${arcs.map(({ from, to, kind, name }) => {
+        const [begin, end] = [from, to].map((id) => point(around.get(id) ?? 0, NODES - 18));
+        // Side by side where both send, and never through the middle, where the words are.
+        const bend = point(((around.get(from) ?? 0) + (around.get(to) ?? 0)) / 2 + 0.04, RING - 60);
+        return html`<path key=${`${from}${to}${kind}${name}`} class="arc" data-kind=${kind} d=${`M${text(begin)}Q${text(bend)} ${text(end)}`} />`;
+      })}
       ${at !== null && html`
         <g class="row">
           ${row?.replicas.map(({ host_id }) => html`

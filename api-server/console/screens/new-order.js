@@ -29,16 +29,20 @@ function Customer({ user, set }) {
 /** @param {{ has: Set<string>, put: (product: Product) => void }} given */
 function Add({ has, put }) {
   const [text, set] = useState("");
+  const [by, setBy] = useState("name_prefix");
   const rested = useRested(text.trim());
-  const page = usePages(rested, async (cursor, stop) => {
+  const page = usePages(`${by} ${rested}`, async (cursor, stop) => {
     /** @type {import("../types").Answer<Product[]>} */
-    const answer = await get("/products", { limit: 6, cursor, name_prefix: rested }, stop);
+    const answer = await get("/products", { limit: 6, cursor, [by]: rested || undefined }, stop);
     return pageOf(answer);
   });
   return html`
     <section class="card">
       <h2>${t("order.add")}</h2>
-      <${Field} label=${t("order.add.search")} value=${text} set=${set} type="search" spellcheck="false" />
+      <div class="line">
+        <${Choice} label=${t("products.by")} value=${by} set=${setBy} options=${[["name_prefix", t("products.by.name")], ["sku", t("products.by.sku")]]} />
+        <${Field} label=${t(by === "sku" ? "products.by.sku" : "order.add.search")} value=${text} set=${set} type="search" spellcheck="false" />
+      </div>
       <ul class="picks">
         ${page.rows.map((product) => html`
           <li key=${product.id}>

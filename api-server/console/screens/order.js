@@ -2,8 +2,9 @@
 import { html, useEffect, useState } from "../html.js";
 import { get } from "../api.js";
 import { Outcome, useChange } from "../change.js";
-import { Name, Person, short, useProducts } from "../names.js";
+import { Name, Person, short, useProducts, useStocks } from "../names.js";
 import { Badge, Dialog, Field, Head } from "../parts.js";
+import { useChanges } from "../poll.js";
 import { may } from "../session.js";
 import { number, price, t, time } from "../text/text.js";
 
@@ -11,22 +12,26 @@ import { number, price, t, time } from "../text/text.js";
 
 /** @param {{ order: Order }} given */
 function Lines({ order }) {
-  useProducts(order.items.map((item) => item.product_id));
+  const ids = order.items.map((item) => item.product_id);
+  useProducts(ids);
+  const stocks = useStocks(ids, order.version);
   return html`
     <div class="scroll">
       <table>
         <thead><tr><th scope="col">${t("order.product")}</th><th scope="col" class="n">${t("order.quantity")}</th>
+          <th scope="col" class="n">${t("stock.quantity")}</th>
           <th scope="col" class="n">${t("order.unit")}</th><th scope="col" class="n">${t("order.sum")}</th></tr></thead>
         <tbody>
           ${order.items.map((item) => html`
             <tr key=${item.product_id}>
               <th scope="row"><a href=${`#/stock/${item.product_id}`}><${Name} id=${item.product_id} detail /></a></th>
               <td class="n">${number(item.quantity)}</td>
+              <td class="n">${stocks[item.product_id] === undefined ? "–" : number(stocks[item.product_id])}</td>
               <td class="n">${price(item.unit_price)}</td>
               <td class="n">${price(item.quantity * item.unit_price)}</td>
             </tr>`)}
         </tbody>
-        <tfoot><tr><th scope="row" colspan="3">${t("orders.total")}</th><td class="n total">${price(order.total)}</td></tr></tfoot>
+        <tfoot><tr><th scope="row" colspan="4">${t("orders.total")}</th><td class="n total">${price(order.total)}</td></tr></tfoot>
       </table>
     </div>`;
 }
@@ -63,6 +68,7 @@ export function OrderScreen({ id }) {
   useEffect(() => {
     read();
   }, [id]);
+  useChanges("order", (told) => (!told || told.has(id)) && change.fate !== "sending" && read());
   const back = /** @type {[string, string]} */ (["#/orders", t("orders")]);
   if (!order) {
     const text = status === null ? t("loading") : status === 404 ? t("order.gone") : t("unreachable");

@@ -4,18 +4,22 @@ import { get } from "../api.js";
 import { Person, short } from "../names.js";
 import { pageOf, usePages } from "../pages.js";
 import { Badge, Foot, Head } from "../parts.js";
+import { useChanges } from "../poll.js";
 import { may } from "../session.js";
 import { number, price, t, time } from "../text/text.js";
 
 const STATUSES = ["", "pending", "confirmed", "paid", "fulfilled", "cancelled"];
+const LIMIT = 25;
 
 export function OrdersScreen() {
   const [status, setStatus] = useState("");
   const page = usePages(status, async (cursor, stop) => {
     /** @type {import("../types").Answer<import("../types").Order[]>} */
-    const answer = await get("/orders", { limit: 25, cursor, status }, stop);
+    const answer = await get("/orders", { limit: LIMIT, cursor, status }, stop);
     return pageOf(answer);
   });
+  // Who has read on stays where they are.
+  useChanges("order", () => page.rows.length <= LIMIT && !page.busy && page.again(), 2000);
   return html`
     <${Head} title=${t("orders")} lead=${t("orders.lead")}>
       ${may("POST", "/orders") && html`<a class="button primary" href="#/orders/new">${t("order.new")}</a>`}

@@ -1,8 +1,12 @@
 // The ring: what survives, who keeps what, and where a row lives.
 import { html, useEffect, useMemo, useState } from "../html.js";
 import { get } from "../api.js";
-import { Badge, Choice, Field, Figure, Head } from "../parts.js";
+import { Badge, Choice, Figure, Head } from "../parts.js";
 import { useLive } from "../poll.js";
+import { arcs } from "../ring/activity.js";
+import { KeyForm, rowQuery } from "../ring/key.js";
+import { Peers, Work } from "../ring/work.js";
+import { may } from "../session.js";
 import { RingFigure } from "../ring/figure.js";
 import { read } from "../ring/reading.js";
 import { clock, number, percent, t } from "../text/text.js";
@@ -11,8 +15,11 @@ import { clock, number, percent, t } from "../text/text.js";
 /** @typedef {import("../types").Placement} Placement */
 /** @typedef {import("../ring/reading.js").Reading} Reading */
 
+/** Tables whose rows can be read from each replica. */
+const COPIED = ["products", "users", "orders", "ledgers"];
 /** Nodes come and go within a second; what they keep changes with a topology. */
 const NODES_EVERY = 1000;
+const ACTIVITY_EVERY = 2000;
 const RING_EVERY = 10_000;
 
 /** @param {{ reading: Reading, level: string }} given */
@@ -58,37 +65,20 @@ function Nodes({ nodes, reading, shown, show }) {
 
 /** @param {{ tables: Record<string, { name: string, cql_type: string }[]>, nodes: ClusterNode[], row: Placement | null, place: (row: Placement | null) => void, start: string }} given */
 function Where({ tables, nodes, row, place, start }) {
-  const names = Object.keys(tables);
-  const [given, wanted = ""] = start.split(":");
-  const [chosen, setTable] = useState(given || "products");
-  const table = names.includes(chosen) ? chosen : names[0];
-  const [key, setKey] = useState(/** @type {Record<string, string>} */ ({ id: wanted }));
   const [wrong, setWrong] = useState("");
-  const columns = tables[table] ?? [];
   // As they are now, not as they were when the row was looked for.
   const states = Object.fromEntries(nodes.map((node) => [node.host_id, node.state]));
-  const find = async (/** @type {Event | undefined} */ event = undefined) => {
-    event?.preventDefault();
-    const values = columns.map(({ name }) => `&key=${encodeURIComponent((key[name] ?? "").trim())}`);
+  const find = async (/** @type {import("../ring/key.js").Row} */ row) => {
     /** @type {import("../types").Answer<Placement>} */
-    const answer = await get(`/cluster/placement?table=${table}${values.join("")}`);
+    const answer = await get(`/cluster/placement${rowQuery(row)}`);
     setWrong(answer.ok ? "" : answer.problem?.detail ?? t("unreachable"));
     place(answer.body);
   };
-  useEffect(() => {
-    if (wanted && columns.length) find();
-  }, [columns.length > 0]);
   return html`
     <section class="card">
       <h2>${t("ring.where")}</h2>
       <p class="muted">${t("ring.where.lead")}</p>
-      <form class="line" onSubmit=${find}>
-        <${Choice} label=${t("ring.table")} value=${table} set=${setTable} options=${names.map((name) => [name, name])} />
-        ${columns.map(({ name, cql_type }) => html`
-          <${Field} key=${name} label=${`${name} (${cql_type})`} value=${key[name] ?? ""} required spellcheck="false"
-            set=${(/** @type {string} */ text) => setKey({ ...key, [name]: text })} />`)}
-        <button class="primary">${t("ring.find")}</button>
-      </form>
+      <${KeyForm} tables=${tables} start=${start} find=${find} />
       <div role="status">
         ${wrong && html`<p class="bad">${wrong}</p>`}
         ${row && html`
@@ -97,7 +87,11 @@ function Where({ tables, nodes, row, place, start }) {
             <div><dt>${t("ring.found")}</dt><dd>${row.replicas.map((replica) => html`
               <span key=${replica.host_id} class="replica"><code>${replica.address}</code> <${Badge} status=${states[replica.host_id] ?? replica.state} /></span>`)}</dd></div>
           </dl>
-          <button type="button" class="quiet" onClick=${() => place(null)}>${t("ring.forget")}</button>`}
+          <div class="actions">
+            ${may("GET", "/cluster/replicas") && COPIED.includes(row.table) && html`
+              <a href=${`#/consistency/${[row.table, ...row.key].map(encodeURIComponent).join(":")}`}>${t("answered.copies")}</a>`}
+            <button type="button" class="quiet" onClick=${() => place(null)}>${t("ring.forget")}</button>
+          </div>`}
       </div>
     </section>`;
 }
@@ -107,10 +101,12 @@ export function RingScreen({ id = "" }) {
   const [keyspace, setKeyspace] = useState("");
   const [shown, show] = useState(/** @type {string | null} */ (null));
   const [row, place] = useState(/** @type {Placement | null} */ (null));
-  const nodes = useLive(/** @type {string} */ ("/cluster/nodes"), NODES_EVERY);
+  const nodes = useLive(/** @type {string} */ ("/cluster/nodes"), NODES_EVERY, undefined, { path: "/cluster/live", event: "nodes" });
   const ring = useLive("/cluster/ring", RING_EVERY, { keyspace });
   const keyspaces = useLive("/cluster/keyspaces", RING_EVERY);
   const levels = useLive("/cluster/consistency", RING_EVERY);
+  const told = useLive("/cluster/activity", ACTIVITY_EVERY);
+  const activity = /** @type {import("../types").NodeActivity[]} */ (told.value ?? []);
   const all = /** @type {ClusterNode[]} */ (nodes.value ?? []);
   const table = /** @type {import("../types").ConsistencyTable | null} */ (levels.value);
   const ranges = /** @type {import("../types").Ring | null} */ (ring.value);
@@ -141,9 +137,10 @@ export function RingScreen({ id = "" }) {
       <${Figure} name=${t("ring.level")}><code>${level}</code><//>
     </div>
     <div class="picture">
-      <${RingFigure} nodes=${all} ring=${ranges} shown=${shown} show=${show} row=${row} lost=${reading.gone} />
+      <${RingFigure} nodes=${all} ring=${ranges} shown=${shown} show=${show} row=${row} lost=${reading.gone} arcs=${arcs(activity, all)} />
       <p class="muted">${t("ring.help")}</p>
     </div>
     <${Where} tables=${known.find(({ name }) => name === table?.keyspace)?.tables ?? {}} nodes=${all} row=${row} place=${place} start=${id} />
-    <section><h2>${t("ring.nodes")}</h2><${Nodes} nodes=${all} reading=${reading} shown=${shown} show=${show} /></section>`;
+    <section><h2>${t("ring.nodes")}</h2><${Nodes} nodes=${all} reading=${reading} shown=${shown} show=${show} /></section>
+    ${activity.length > 0 && html`<${Peers} activity=${activity} nodes=${all} /><${Work} activity=${activity} nodes=${all} />`}`;
 }

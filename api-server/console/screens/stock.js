@@ -5,21 +5,22 @@ import { Outcome, useChange } from "../change.js";
 import { Name, useProducts } from "../names.js";
 import { pageOf, usePages } from "../pages.js";
 import { Field, Foot, Head } from "../parts.js";
-import { useLive } from "../poll.js";
+import { CHANGES, useChanges, useLive } from "../poll.js";
 import { may } from "../session.js";
 import { number, signed, t, time } from "../text/text.js";
 import { useSearch } from "./products.js";
 
-/** @typedef {{ id: string, name: string, sku: string, stockLevel: { quantity: number } | null }} Row */
+/** @typedef {{ quantity: number, version: number }} Level */
+/** @typedef {{ id: string, name: string, sku: string, stockLevel: Level | null }} Row */
 
+const LIMIT = 25;
 const LIST = `query ($after: String, $sku: String, $namePrefix: String) {
-  products(first: 25, after: $after, sku: $sku, namePrefix: $namePrefix) {
-    nodes { id name sku stockLevel { quantity } } pageInfo { hasNextPage endCursor }
+  products(first: ${LIMIT}, after: $after, sku: $sku, namePrefix: $namePrefix) {
+    nodes { id name sku stockLevel { quantity version } } pageInfo { hasNextPage endCursor }
   }
 }`;
-/** How often the stock that is looked at is read. */
+/** How often the stock that is looked at is read, where nothing tells of changes. */
 const EVERY = 2000;
-
 export function StockListScreen() {
   const { by, text, form } = useSearch();
   const page = usePages(`${by} ${text}`, async (after, stop) => {
@@ -28,6 +29,16 @@ export function StockListScreen() {
     const next = found?.pageInfo.hasNextPage ? found.pageInfo.endCursor : null;
     const rows = /** @type {Row[]} */ (found?.nodes ?? []);
     return { rows, next, status: answer.ok && !found ? 503 : answer.status, problem: answer.problem };
+  });
+  const [told, set] = useState(/** @type {Record<string, Level>} */ ({}));
+  useChanges("stock", (changes) => {
+    // Who has read on stays where they are.
+    if (!changes) return page.rows.length <= LIMIT && !page.busy && page.again();
+    const shown = page.rows.flatMap(({ id }) => {
+      const { quantity, version } = changes.get(id) ?? {};
+      return quantity === undefined || version === undefined ? [] : [[id, { quantity, version }]];
+    });
+    if (shown.length) set((had) => ({ ...had, ...Object.fromEntries(shown) }));
   });
   return html`
     <${Head} title=${t("stock")} lead=${t("stock.lead")} />
@@ -38,12 +49,16 @@ export function StockListScreen() {
           <thead><tr><th scope="col">${t("product.name")}</th><th scope="col">${t("product.sku")}</th>
             <th scope="col" class="n">${t("stock.quantity")}</th></tr></thead>
           <tbody>
-            ${page.rows.map((row) => html`
-              <tr key=${row.id}>
-                <th scope="row"><a href=${`#/stock/${row.id}`}>${row.name}</a></th>
-                <td><code>${row.sku}</code></td>
-                <td class="n">${row.stockLevel ? number(row.stockLevel.quantity) : html`<span class="muted">${t("stock.unset")}</span>`}</td>
-              </tr>`)}
+            ${page.rows.map((row) => {
+              const [read, heard] = [row.stockLevel, told[row.id]];
+              const quantity = (heard && heard.version > (read?.version ?? 0) ? heard : read)?.quantity;
+              return html`
+                <tr key=${row.id}>
+                  <th scope="row"><a href=${`#/stock/${row.id}`}>${row.name}</a></th>
+                  <td><code>${row.sku}</code></td>
+                  <td class="n">${quantity === undefined ? html`<span class="muted">${t("stock.unset")}</span>` : number(quantity)}</td>
+                </tr>`;
+            })}
           </tbody>
         </table>
       </div>`}
@@ -85,8 +100,9 @@ function Adjust({ id, isThere, then }) {
 /** @param {{ id: string }} given */
 export function StockScreen({ id }) {
   useProducts([id]);
-  const live = useLive(`/stocks/${id}`, EVERY);
+  const live = useLive(/** @type {string} */ (`/stocks/${id}`), EVERY, undefined, { path: CHANGES });
   const stock = /** @type {import("../types").Stock | null} */ (live.value);
+  useChanges("stock", (changes) => (!changes || changes.has(id)) && live.again(), 100);
   // Another version has other movements.
   const page = usePages(`${id} ${stock?.version ?? 0}`, async (cursor, stop) => {
     /** @type {import("../types").Answer<import("../types").Movement[]>} */

@@ -40,11 +40,22 @@ pub struct Trust {
     pub id_tokens: bool,
 }
 
+/// How people sign in at the issuer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignIn<'a> {
+    pub issuer: &'a str,
+    /// A public client of it.
+    pub client: &'a str,
+    /// Whether the ID token is what the API takes.
+    pub id_tokens: bool,
+}
+
 /// Checks tokens.
 pub struct Oidc {
     trust: Trust,
     validation: Validation,
     keys: Jwks,
+    console_client: Option<String>,
 }
 
 /// A token's header, as far as it is believed.
@@ -72,7 +83,19 @@ impl Oidc {
             None => Source::Issuer(trust.issuer.clone()),
         };
         let keys = Jwks::new(source, trust.algorithm);
-        Self { trust, validation, keys }
+        Self { trust, validation, keys, console_client: None }
+    }
+
+    /// The same, with the client by which people sign in to the console.
+    #[must_use]
+    pub fn with_console_client(self, console_client: Option<String>) -> Self {
+        Self { console_client, ..self }
+    }
+
+    /// How people sign in to the console at the issuer, if they can.
+    pub fn sign_in(&self) -> Option<SignIn<'_>> {
+        let Trust { issuer, id_tokens, .. } = &self.trust;
+        self.console_client.as_deref().map(|client| SignIn { issuer, client, id_tokens: *id_tokens })
     }
 
     /// The issuer whose tokens are accepted.

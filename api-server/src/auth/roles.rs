@@ -120,7 +120,11 @@ pub const fn cells(route: Route) -> &'static [Cell] {
         | Route::ClusterPlacement
         | Route::ClusterTrace
         | Route::ClusterConsistency
-        | Route::ClusterLive => const { &[by("GET", [Y, Y, N, Y, N, Y])] },
+        | Route::ClusterLive
+        | Route::ClusterActivity
+        | Route::ClusterOperation => const { &[by("GET", [Y, Y, N, Y, N, Y])] },
+        // Rows as they are: for who may read all of them.
+        Route::ClusterReplicas => const { &[by("GET", [Y, N, N, Y, N, Y])] },
         Route::Changes => const { &[by("GET", [Y, N, N, Y, N, Y])] },
         Route::Audit => const { &[by("GET", [N, N, N, Y, N, Y])] },
         Route::Health

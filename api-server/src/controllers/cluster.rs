@@ -5,17 +5,19 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::StatusCode;
+use http::request::Parts;
 use serde::Serialize;
 
 use super::answer;
 use super::request::{self, Access, Query};
 use crate::app::App;
+use crate::models::cluster::partition_of_stock;
 use crate::models::ring::PlacementError;
 use crate::problem::Problem;
 use crate::views::cluster::{ConsistencyView, KeyspaceView, LevelView, NodeView, PlacementView, RingView, TraceView};
 use crate::views::json;
 
-fn answer(value: &impl Serialize) -> Result<Response, Problem> {
+pub(super) fn answer(value: &impl Serialize) -> Result<Response, Problem> {
     match serde_json::to_vec(value) {
         Ok(body) => Ok(answer::json(StatusCode::OK, body)),
         Err(_) => {
@@ -110,39 +112,45 @@ pub async fn keyspaces(State(app): State<Arc<App>>, request: Request) -> Result<
 pub async fn placement(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     request::accepts_json(&parts.headers)?;
-    let mut query = Query::read(&parts, &["table", "key", "stock"], &["key"])?;
+    let (table, key) = partition(&parts)?;
+    let cx = request::context(&app, &parts, Access::Read)?;
+    let cluster = &request::services(&app)?.cluster;
+    let placement = cluster.placement(&cx, &table, &key).await.map_err(unplaced)?;
+    answer(&PlacementView::new(&placement, &key))
+}
+
+/// Which partition a request is about: a table and its key, or that of a product's stock.
+pub(super) fn partition(parts: &Parts) -> Result<(String, Vec<String>), Problem> {
+    let mut query = Query::read(parts, &["table", "key", "stock"], &["key"])?;
+    let (table, key) = (query.take("table"), query.all("key"));
+    let mut given = String::new();
+    let stock = query.parsed("stock", "is a UUID of 36 characters", &mut given, json::parse_uuid)?;
+    if let Some(product) = stock {
+        if table.is_some() || !key.is_empty() {
+            let detail = "a stock is found by the id of its product, leave table and key out";
+            return Err(Problem::malformed_at("query:stock", "stands_alone", detail));
+        }
+        return Ok(partition_of_stock(product));
+    }
     let required = |name: &'static str| {
         let detail = format!("{name} is required");
         Problem::malformed_at(format!("query:{name}"), "required", detail)
     };
-    let (table, key) = (query.take("table"), query.all("key"));
-    let mut given = String::new();
-    let stock = query.parsed("stock", "is a UUID of 36 characters", &mut given, json::parse_uuid)?;
-    if stock.is_some() && (table.is_some() || !key.is_empty()) {
-        let detail = "a stock is found by the id of its product, leave table and key out";
-        return Err(Problem::malformed_at("query:stock", "stands_alone", detail));
+    let table = table.ok_or_else(|| required("table"))?;
+    identifier("table", &table)?;
+    if key.is_empty() {
+        return Err(required("key"));
     }
-    let cx = request::context(&app, &parts, Access::Read)?;
-    let found = match stock {
-        Some(product) => request::services(&app)?.cluster.placement_of_stock(&cx, product).await,
-        None => {
-            let table = table.ok_or_else(|| required("table"))?;
-            identifier("table", &table)?;
-            if key.is_empty() {
-                return Err(required("key"));
-            }
-            let placement = request::services(&app)?.cluster.placement(&cx, &table, &key).await;
-            placement.map(|placement| (placement, key))
-        }
-    };
-    match found {
-        Ok((placement, key)) => answer(&PlacementView::new(&placement, &key)),
-        Err(error) => Err(match &error {
-            PlacementError::UnknownTable { .. } => Problem::new(StatusCode::NOT_FOUND, "not_found", error.to_string()),
-            PlacementError::KeyParts { .. } => Problem::malformed_at("query:key", "key_parts", error.to_string()),
-            PlacementError::KeyType { .. } => Problem::malformed_at("query:key", "key_type", error.to_string()),
-            PlacementError::Dao(error) => error.clone().into(),
-        }),
+    Ok((table, key))
+}
+
+/// Why there is no such partition.
+pub(super) fn unplaced(error: PlacementError) -> Problem {
+    match &error {
+        PlacementError::UnknownTable { .. } => Problem::new(StatusCode::NOT_FOUND, "not_found", error.to_string()),
+        PlacementError::KeyParts { .. } => Problem::malformed_at("query:key", "key_parts", error.to_string()),
+        PlacementError::KeyType { .. } => Problem::malformed_at("query:key", "key_type", error.to_string()),
+        PlacementError::Dao(error) => error.clone().into(),
     }
 }
 

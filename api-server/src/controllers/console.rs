@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest as _, Sha256};
 
 use crate::app::App;
+use crate::auth::oidc::SignIn;
 use crate::problem::Problem;
 
 /// A file of the page: where it lies below the version, and its bytes.
@@ -38,16 +39,26 @@ const FILES: &[File] = files![
     "app.css",
     "change.js",
     "conflict.js",
+    "events.js",
     "html.js",
     "icon.svg",
     "main.js",
+    "more.js",
     "names.js",
+    "oidc.js",
     "pages.js",
     "parts.js",
     "poll.js",
+    "record.js",
+    "ring/activity.js",
     "ring/figure.js",
+    "ring/key.js",
     "ring/reading.js",
+    "ring/work.js",
+    "screens/consistency.js",
+    "screens/files.js",
     "screens/new-order.js",
+    "screens/operation.js",
     "screens/order.js",
     "screens/orders.js",
     "screens/product.js",
@@ -56,7 +67,10 @@ const FILES: &[File] = files![
     "screens/ring.js",
     "screens/sign-in.js",
     "screens/stock.js",
+    "screens/user.js",
+    "screens/users.js",
     "session.js",
+    "stream.js",
     "text/en.js",
     "text/fr.js",
     "text/text.js",
@@ -77,6 +91,23 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
 );
 
+/// Files that a page asks for once they are wanted: screens, what only they use, and languages.
+fn is_lazy(name: &str) -> bool {
+    const OTHERS: [&str; 6] = ["conflict.js", "more.js", "record.js", "versions.js", "text/en.js", "text/fr.js"];
+    OTHERS.contains(&name)
+        || (name.starts_with("screens/") && name != "screens/sign-in.js")
+        || name.starts_with("ring/")
+}
+
+/// The policy of a page from which people sign in at an issuer: that may be asked, too.
+fn policy_with(issuer: &str) -> Option<HeaderValue> {
+    let uri: http::Uri = issuer.parse().ok()?;
+    let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+    let text =
+        POLICY.to_str().ok()?.replace("connect-src 'self'", &format!("connect-src 'self' {scheme}://{authority}"));
+    HeaderValue::try_from(text).ok()
+}
+
 /// The page, which names its files by their version and so is asked for anew each time.
 pub async fn page(State(app): State<Arc<App>>, request: Request) -> Response {
     if request.uri().path().ends_with('/') {
@@ -85,13 +116,15 @@ pub async fn page(State(app): State<Arc<App>>, request: Request) -> Response {
         response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/console"));
         return response;
     }
-    static OPEN: OnceLock<String> = OnceLock::new();
-    static GUARDED: OnceLock<String> = OnceLock::new();
-    let (kept, guarded) = if app.gate.is_on() { (&GUARDED, true) } else { (&OPEN, false) };
-    let text = kept.get_or_init(|| page_of(&served().version, guarded));
-    let tag = format!("\"{}{}\"", served().version, if guarded { "-g" } else { "" });
+    let sign_in = app.gate.sign_in();
+    let text = page_of(&served().version, app.gate.is_on(), sign_in);
+    // Another page by its settings is another one, too.
+    let tag = format!("\"{}\"", short_digest(&text));
     let kind = HeaderValue::from_static("text/html; charset=utf-8");
-    let mut response = file_or_unchanged(request.headers(), &tag, Bytes::from_static(text.as_bytes()), kind);
+    let mut response = file_or_unchanged(request.headers(), &tag, Bytes::from(text), kind);
+    if let Some(policy) = sign_in.and_then(|sign_in| policy_with(sign_in.issuer)) {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }
@@ -153,12 +186,20 @@ fn served() -> &'static Served {
             digest.update([0]);
             digest.update(Sha256::digest(bytes));
         }
-        let version = digest.finalize().iter().take(8).fold(String::new(), |mut text, byte| {
-            // Writing to a string does not fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
-        Served { files, version }
+        Served { files, version: beginning(&digest.finalize()) }
+    })
+}
+
+fn short_digest(text: &str) -> String {
+    beginning(&Sha256::digest(text))
+}
+
+/// So much of a digest as tells versions apart.
+fn beginning(digest: &[u8]) -> String {
+    digest.iter().take(8).fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
     })
 }
 
@@ -196,19 +237,28 @@ fn without_types(line: &str) -> String {
     kept + rest
 }
 
-/// The page with its version, all its modules named so that they are fetched beside each other, and whether a token is needed.
-fn page_of(version: &str, guarded: bool) -> String {
+/// The page with its version, the modules that it begins with named so that they are fetched beside each other, and how a token is had.
+fn page_of(version: &str, guarded: bool, sign_in: Option<SignIn<'_>>) -> String {
     let modules: String = FILES
         .iter()
-        // Of the languages one is loaded.
-        .filter(|(name, _)| {
-            kind_of(name).starts_with("text/javascript") && !matches!(*name, "text/en.js" | "text/fr.js")
-        })
+        .filter(|(name, _)| kind_of(name).starts_with("text/javascript") && !is_lazy(name))
         .map(|(name, _)| format!("<link rel=\"modulepreload\" href=\"console/{version}/{name}\">\n"))
         .collect();
     PAGE.replace("{modules}\n", &modules)
         .replace("{version}", version)
         .replace("{token}", if guarded { "needed" } else { "none" })
+        .replace("{issuer}", &sign_in.map(issuer_of).unwrap_or_default())
+}
+
+/// What the page knows of an issuer.
+fn issuer_of(sign_in: SignIn<'_>) -> String {
+    let ids = if sign_in.id_tokens { " data-id-tokens=\"true\"" } else { "" };
+    format!(" data-issuer=\"{}\" data-client=\"{}\"{ids}", escaped(sign_in.issuer), escaped(sign_in.client))
+}
+
+/// A text as it stands in an attribute.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
 }
 
 #[cfg(test)]
@@ -241,11 +291,31 @@ mod tests {
 
     #[test]
     fn the_page_has_nothing_inline_and_names_its_files_relative_to_itself() {
-        let page = page_of("v", true);
+        let page = page_of("v", true, None);
         assert!(page.contains("src=\"console/v/main.js\"") && page.contains("href=\"console/v/vendor/preact.mjs\""));
-        assert!(page.contains("data-token=\"needed\"") && page_of("v", false).contains("data-token=\"none\""));
+        assert!(page.contains("data-token=\"needed\"") && page_of("v", false, None).contains("data-token=\"none\""));
         for wrong in ["<style", " style=", "<script>", "\"/", "http", "{"] {
             assert!(!page.contains(wrong), "{wrong} in {page}");
+        }
+    }
+
+    #[test]
+    fn an_issuer_is_named_to_the_page_may_be_asked_and_cannot_write_into_it() {
+        let sign_in = SignIn { issuer: "https://id.example/realms/a\"><b>", client: "con&sole", id_tokens: true };
+        let page = page_of("v", true, Some(sign_in));
+        let named = "data-issuer=\"https://id.example/realms/a&quot;>&lt;b>\" data-client=\"con&amp;sole\" data-id-tokens=\"true\">";
+        assert!(page.contains(named), "{page}");
+        let policy = policy_with("https://id.example:8443/realms/a").unwrap();
+        assert!(policy.to_str().unwrap().contains("connect-src 'self' https://id.example:8443; "), "{policy:?}");
+        assert_eq!(policy_with("no issuer"), None);
+    }
+
+    #[test]
+    fn what_a_page_begins_with_needs_no_screen_before_it_is_known_which() {
+        let page = page_of("v", true, None);
+        assert!(page.contains("main.js") && page.contains("screens/sign-in.js") && page.contains("stream.js"));
+        for lazy in ["screens/ring.js", "screens/files.js", "record.js", "more.js", "text/fr.js", "ring/figure.js"] {
+            assert!(!page.contains(lazy) && served().files.contains_key(lazy), "{lazy}");
         }
     }
 

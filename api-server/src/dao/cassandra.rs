@@ -1,5 +1,6 @@
 //! The store in Cassandra. All of the CQL is here and below.
 
+mod activity;
 mod backfill;
 mod blocks;
 mod change;

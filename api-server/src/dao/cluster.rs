@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use thiserror::Error;
 use uuid::Uuid;
 
+use super::activity::{Copies, NodeActivity};
 use super::{Context, DaoError, Level};
 
 /// A node of the ring as this process sees it.
@@ -124,6 +125,12 @@ pub trait ClusterDao: Send + Sync {
 
     /// Replicas of one partition of a table of the store's keyspace.
     async fn placement(&self, cx: &Context, table: &str, key: &[String]) -> Result<Placement, PlacementError>;
+
+    /// What each node tells of the others and of its work, in the order of [`ClusterDao::nodes`]; looked at once a second at most.
+    async fn activity(&self, cx: &Context) -> Result<Vec<NodeActivity>, DaoError>;
+
+    /// One partition as each of its replicas has it, read at ONE from each; of the tables in [`super::activity::COPIED`].
+    async fn copies(&self, cx: &Context, table: &str, key: &[String]) -> Result<Copies, PlacementError>;
 
     /// Whether the database answers; that its schema is the one this program expects was checked before.
     async fn ready(&self, cx: &Context) -> Result<(), DaoError>;

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tracing::{Instrument as _, info_span};
 use uuid::Uuid;
 
+use super::activity::{Copies, NodeActivity};
 use super::blocks::{Block, BlockDao, Change, Lists, Row, Turnover};
 use super::changes::{self, Appended, Audited, ChangeDao, Entry, Object};
 use super::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Ring, Trace};
@@ -198,6 +199,8 @@ traced!(
         fn keyspaces(cx: &Context) -> Result<Vec<Keyspace>, DaoError>;
         fn ring(cx: &Context, keyspace: &str) -> Result<Option<Ring>, DaoError>;
         fn placement(cx: &Context, table: &str, key: &[String]) -> Result<Placement, PlacementError>;
+        fn activity(cx: &Context) -> Result<Vec<NodeActivity>, DaoError>;
+        fn copies(cx: &Context, table: &str, key: &[String]) -> Result<Copies, PlacementError>;
         fn ready(cx: &Context) -> Result<(), DaoError>;
         fn trace_summary(trace: Uuid) -> Option<String>;
         fn trace(cx: &Context, trace: Uuid) -> Result<Option<Trace>, DaoError>;

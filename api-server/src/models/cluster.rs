@@ -7,9 +7,15 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::error::ModelError;
+use crate::dao::activity::{Copies, NodeActivity};
 use crate::dao::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Replication, Ring, Trace};
 use crate::dao::ledger::Book;
 use crate::dao::{Context, Level};
+
+/// Table and key of the partition in which a product's stock lies.
+pub fn partition_of_stock(product: Uuid) -> (String, Vec<String>) {
+    ("ledgers".to_owned(), vec![Book::Stock.name().to_owned(), product.to_string()])
+}
 
 /// The ring and its keyspaces.
 #[derive(Clone)]
@@ -60,6 +66,18 @@ impl Cluster {
         self.dao.placement(cx, table, key).await
     }
 
+    /// What each node tells of the others and of its work.
+    #[tracing::instrument(name = "model.cluster.activity", skip_all)]
+    pub async fn activity(&self, cx: &Context) -> Result<Vec<NodeActivity>, ModelError> {
+        Ok(self.dao.activity(cx).await?)
+    }
+
+    /// One partition as each of its replicas has it.
+    #[tracing::instrument(name = "model.cluster.copies", skip_all)]
+    pub async fn copies(&self, cx: &Context, table: &str, key: &[String]) -> Result<Copies, PlacementError> {
+        self.dao.copies(cx, table, key).await
+    }
+
     /// What each level promises in the store's keyspace.
     #[tracing::instrument(name = "model.cluster.consistency", skip_all)]
     pub async fn consistency(&self, cx: &Context) -> Result<Consistency, ModelError> {
@@ -96,16 +114,6 @@ impl Cluster {
     #[tracing::instrument(name = "model.cluster.trace", skip_all)]
     pub async fn trace(&self, cx: &Context, trace: Uuid) -> Result<Trace, ModelError> {
         self.dao.trace(cx, trace).await?.ok_or(ModelError::NotFound("trace"))
-    }
-
-    /// Replicas of the stock of a product.
-    pub async fn placement_of_stock(
-        &self,
-        cx: &Context,
-        product: Uuid,
-    ) -> Result<(Placement, Vec<String>), PlacementError> {
-        let key = vec![Book::Stock.name().to_owned(), product.to_string()];
-        Ok((self.dao.placement(cx, "ledgers", &key).await?, key))
     }
 
     /// One line about a query trace.

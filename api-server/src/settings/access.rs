@@ -47,6 +47,9 @@ pub struct Access {
     /// Which values of it stand for which role, as a JSON object; by default the names of the roles
     #[arg(long, env = "STORE_OIDC_ROLE_VALUES", value_name = "JSON", global = true)]
     pub oidc_role_values: Option<RoleValues>,
+    /// Client by which people sign in to the console at the issuer, with --auth oidc: a public one, with PKCE
+    #[arg(long, env = "STORE_CONSOLE_CLIENT_ID", value_name = "ID", global = true)]
+    pub console_client_id: Option<String>,
 }
 
 /// How requests tell who sends them.
@@ -103,7 +106,8 @@ impl Access {
                         values: self.oidc_role_values.clone().unwrap_or_default(),
                     },
                 };
-                Ok(Gate::Oidc(Box::new(Oidc::new(trust))))
+                let client = self.console_client_id.clone().filter(|text| !text.is_empty());
+                Ok(Gate::Oidc(Box::new(Oidc::new(trust).with_console_client(client))))
             }
         }
     }

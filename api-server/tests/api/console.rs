@@ -3,20 +3,28 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jsonwebtoken::Algorithm;
 use store_api::auth::Gate;
+use store_api::auth::claims::RoleRule;
+use store_api::auth::oidc::{Oidc, Trust};
 use store_api::auth::roles::Role;
 use store_api::auth::tokens::Tokens;
+use store_api::dao::activity::{Copies, Copy, Hints, NodeActivity, Peer, Silence, Stream, Task, Told};
 use store_api::dao::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Range, Replication, Ring, Trace};
 use store_api::dao::{Context, DaoError, Daos, Level, memory};
 use store_api::seed::{self, Plan};
 use store_api::server::serve;
 use store_suites::browser;
+use store_suites::providers::{AUDIENCE, Clock, Mock};
+use store_testbed::cache::Cache;
 use store_testbed::checkout::root;
+use store_testbed::ports::free_ports;
 use uuid::Uuid;
 
 use super::client::Store;
@@ -105,7 +113,10 @@ async fn a_token_is_told_what_it_may_do() {
 }
 
 /// Seven nodes in two datacenters of three racks, eight tokens each, and three replicas in both.
-struct MadeUp;
+struct MadeUp {
+    /// A file with the addresses of those that are down.
+    down: PathBuf,
+}
 
 const KEYSPACE: &str = "store_manager";
 const DATACENTERS: [(&str, u8); 2] = [("lyon", 4), ("nantes", 3)];
@@ -163,10 +174,17 @@ fn replicas(from: i64) -> Vec<Node> {
     found
 }
 
+fn validation() -> Task {
+    let [kind, keyspace, table, unit] = ["validation", KEYSPACE, "products", "bytes"].map(str::to_owned);
+    Task { kind, keyspace, table, progress: 30, total: 100, unit }
+}
+
 #[async_trait]
 impl ClusterDao for MadeUp {
     async fn nodes(&self, _cx: &Context) -> Result<Vec<Node>, DaoError> {
-        Ok(nodes())
+        let down = std::fs::read_to_string(&self.down).unwrap_or_default();
+        let is_up = |node: &Node| down.lines().all(|address| address != node.address.to_string());
+        Ok(nodes().into_iter().map(|node| Node { up: is_up(&node), ..node }).collect())
     }
 
     async fn keyspaces(&self, _cx: &Context) -> Result<Vec<Keyspace>, DaoError> {
@@ -202,6 +220,68 @@ impl ClusterDao for MadeUp {
         Ok(Placement { keyspace: KEYSPACE.into(), table: table.into(), token, replicas: replicas(token) })
     }
 
+    /// As it may be while one node is told by some to be away, and a repair and a join go on.
+    async fn activity(&self, _cx: &Context) -> Result<Vec<NodeActivity>, DaoError> {
+        let all = nodes();
+        let activity = all.iter().enumerate().map(|(at, node)| {
+            if at == 6 {
+                return NodeActivity { node: node.clone(), told: Err(Silence::NoAnswer) };
+            }
+            let peers = all.iter().enumerate().map(|(other, peer)| Peer {
+                address: peer.address,
+                host_id: Some(peer.host_id),
+                status: Some(if other == 5 { "BOOT" } else { "NORMAL" }.into()),
+                generation: 1,
+                heartbeat: 7,
+                silent: Some(Duration::from_secs(if (at, other) == (0, 6) { 30 } else { 0 })),
+            });
+            let hints = Hints {
+                host_id: all[6].host_id,
+                address: None,
+                files: 2,
+                newest: None,
+                oldest: Some("2026-12-01T00:00:00Z".into()),
+            };
+            let stream = |operation: &str, to: usize| Stream {
+                id: Uuid::from_u128(to as u128),
+                operation: operation.into(),
+                peers: vec![format!("/{}:7000", all[to].address)],
+                status: "start".into(),
+                percent: 40.0,
+                bytes_to_send: 4_000_000,
+                bytes_sent: 1_600_000,
+                bytes_to_receive: 0,
+                bytes_received: 0,
+            };
+            let told = Told {
+                peers: peers.collect(),
+                hints: if at == 0 { vec![hints] } else { Vec::new() },
+                streams: match at {
+                    1 => vec![stream("Repair", 2)],
+                    3 => vec![stream("Bootstrap", 5)],
+                    _ => Vec::new(),
+                },
+                tasks: if at == 2 { vec![validation()] } else { Vec::new() },
+                outbound: Vec::new(),
+            };
+            NodeActivity { node: node.clone(), told: Ok(told) }
+        });
+        Ok(activity.collect())
+    }
+
+    /// The second replica has an older version, and the last one does not answer.
+    async fn copies(&self, cx: &Context, table: &str, key: &[String]) -> Result<Copies, PlacementError> {
+        let Placement { keyspace, table, token, replicas } = self.placement(cx, table, key).await?;
+        let last = replicas.len() - 1;
+        let copies = replicas.into_iter().enumerate().map(|(at, node)| {
+            let (name, version) = if at == 1 { ("Teapot", 1) } else { ("Blue teapot", 2) };
+            let row = serde_json::json!({ "id": key[0], "name": name, "price": 12.5, "version": version });
+            let rows = if at == last { Err(Silence::NoAnswer) } else { Ok(vec![row.as_object().unwrap().clone()]) };
+            Copy { node, rows }
+        });
+        Ok(Copies { keyspace, table, token, copies: copies.collect() })
+    }
+
     async fn ready(&self, _cx: &Context) -> Result<(), DaoError> {
         Ok(())
     }
@@ -223,6 +303,34 @@ impl ClusterDao for MadeUp {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "fetches Chromium, packages of npm and a provider"]
+async fn people_sign_in_to_the_console_at_a_provider_in_a_real_browser() {
+    let [port] = free_ports::<1>().unwrap();
+    let provider = Mock::start(&Cache::open().unwrap(), port, Clock { ahead: 0, life: 600 }).await.unwrap();
+    let trust = Trust {
+        issuer: provider.issuer.clone(),
+        audience: AUDIENCE.into(),
+        algorithm: Algorithm::RS256,
+        jwks_url: None,
+        id_tokens: true,
+        roles: RoleRule { claim: "/roles".parse().unwrap(), values: Default::default() },
+    };
+    let gate = Gate::Oidc(Box::new(Oidc::new(trust).with_console_client(Some(AUDIENCE.into()))));
+    let store = Store::behind_over(gate, memory::daos(), Duration::from_secs(8));
+    let ([public, operations], [api, _]) = store.doors();
+    let serving = tokio::spawn(serve(public, operations, Arc::clone(&store.app), PACE, std::future::pending()));
+    let ended = tokio::task::block_in_place(|| {
+        let place = root().join("tests/console");
+        browser::ensure(&place).unwrap();
+        let mut node = Command::new("node");
+        node.current_dir(&place).arg("oidc.mjs").args([&format!("http://{api}"), &provider.issuer, AUDIENCE]);
+        node.status().unwrap()
+    });
+    serving.abort();
+    assert!(ended.success(), "what failed stands above");
+}
+
 /// Another script than the tests: of `tests/console`, and what it is told.
 const SCRIPT: &str = "STORE_CONSOLE_SCRIPT";
 
@@ -234,12 +342,14 @@ async fn the_console_in_a_real_browser() {
         std::fs::write(directory.path().join(role.name()), token_of(role)).unwrap();
     }
     let gate = Gate::Tokens(Tokens::read(directory.path()).unwrap());
-    let daos = Daos { cluster: Arc::new(MadeUp), ..memory::daos() };
-    let store = Store::behind_over(gate, daos, Duration::from_secs(8));
+    let ring = tempfile::tempdir().unwrap();
+    let down = ring.path().join("down");
+    let daos = || Daos { cluster: Arc::new(MadeUp { down: down.clone() }), ..memory::daos() };
+    let store = Store::behind_over(gate, daos(), Duration::from_secs(8));
     let services = store.app.services().unwrap();
     seed::sow(services, &Plan { seed: 1, products: 60, users: 12 }).await.unwrap();
     // Beside it one that asks for no tokens.
-    let open = Store::within(Daos { cluster: Arc::new(MadeUp), ..memory::daos() }, Duration::from_secs(8));
+    let open = Store::within(daos(), Duration::from_secs(8));
     let serving = [&store, &open].map(|store| {
         let ([public, operations], [api, _]) = store.doors();
         (api, tokio::spawn(serve(public, operations, Arc::clone(&store.app), PACE, std::future::pending())))
@@ -249,6 +359,7 @@ async fn the_console_in_a_real_browser() {
         browser::ensure(&place).unwrap();
         let mut node = Command::new("node");
         node.current_dir(&place).arg(std::env::var(SCRIPT).unwrap_or_else(|_| "run.mjs".into()));
+        node.env("STORE_CONSOLE_DOWN", &down);
         node.args(serving.each_ref().map(|(api, _)| format!("http://{api}"))).args(Role::ALL.map(token_of));
         node.status().unwrap()
     });

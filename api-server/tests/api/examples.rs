@@ -176,7 +176,7 @@ async fn every_example_is_accepted_as_it_stands_and_answered_as_it_shows() {
         };
         let mut target = operation.path.replace("{id}", own).replace("{product_id}", own).replace("{key}", KEY);
         match id.as_str() {
-            "getPlacement" => target += &format!("?table=products&key={product}"),
+            "getPlacement" | "getReplicas" => target += &format!("?table=products&key={product}"),
             "importStocks" => target += "?reference=DN-2041",
             _ => {}
         }

@@ -172,6 +172,27 @@ async fn the_documents_need_no_other_host() {
 }
 
 #[tokio::test]
+async fn the_operator_tells_by_a_file_and_where_there_is_none_nothing_is_told() {
+    let store = Store::new();
+    assert_eq!(store.get("/cluster/operation").await.json(), serde_json::json!({ "told": null }));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("operation.json");
+    store.app.operation_file.get_or_init(|| path.clone());
+    assert_eq!(
+        store.get("/cluster/operation").await.json()["told"],
+        serde_json::Value::Null,
+        "it has told nothing yet"
+    );
+    let told = serde_json::json!({
+        "shop": "shop", "message": "m", "operation": null, "waits": [], "faults": [], "owed": [], "changes": [],
+    });
+    std::fs::write(&path, told.to_string()).unwrap();
+    assert_eq!(store.get("/cluster/operation").await.json()["told"], told);
+    std::fs::write(&path, "{").unwrap();
+    assert_eq!(store.get("/cluster/operation").await.status, 503);
+}
+
+#[tokio::test]
 async fn the_ring_is_told_as_documented() {
     let store = Store::new();
     let nodes = store.get("/cluster/nodes").await.json();
@@ -191,6 +212,13 @@ async fn the_ring_is_told_as_documented() {
     let of_stock = store.get(&format!("/cluster/placement?stock={id}")).await.json();
     assert_eq!((&of_stock["table"], &of_stock["key"]), (&"ledgers".into(), &serde_json::json!(["stock", id])));
     assert_eq!(store.get(&format!("/cluster/traces/{id}")).await.status, 404);
+    let told = store.get("/cluster/activity").await.json();
+    assert_eq!((&told[0]["peers"][0]["status"], &told[0]["detail"]), (&"NORMAL".into(), &serde_json::Value::Null));
+    let copies = store.get(&format!("/cluster/replicas?table=products&key={id}")).await.json();
+    assert_eq!(
+        (&copies["replicas"][0]["state"], &copies["replicas"][0]["rows"]),
+        (&"UP".into(), &serde_json::json!([]))
+    );
     for (query, status) in [
         ("", 400),
         ("?table=products", 400),
@@ -202,7 +230,9 @@ async fn the_ring_is_told_as_documented() {
         ("?stock=a", 400),
         ("?stock=0190a0a0-0000-7000-8000-000000000000&table=products", 400),
     ] {
-        let answer = store.get(&format!("/cluster/placement{query}")).await;
-        assert_eq!(answer.status.as_u16(), status, "{query}");
+        for path in ["/cluster/placement", "/cluster/replicas"] {
+            let answer = store.get(&format!("{path}{query}")).await;
+            assert_eq!(answer.status.as_u16(), status, "{path}{query}");
+        }
     }
 }

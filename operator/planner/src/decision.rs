@@ -71,6 +71,8 @@ pub struct Shape {
     pub legacy: bool,
     /// The trial run of the newest configuration is to be made.
     pub check: bool,
+    /// What the API is told of the operator's work; None: nothing yet.
+    pub told: Option<String>,
     /// StoreCluster is being deleted, or refused before anything was made: build nothing.
     pub nothing: bool,
 }

@@ -153,6 +153,8 @@ fn written(desired: &Desired, key: &ChildKey, of_ring: bool) -> Part {
         (ChildKind::Service, true) if key.name == resources::client_name(desired) => Part::Contact,
         (_, true) => Part::Ground,
         (ChildKind::PodDisruptionBudget | ChildKind::NetworkPolicy, false) => Part::ApiGuard,
+        // pods start without it
+        (ChildKind::ConfigMap, false) if resources::operation::is_it(key) => Part::ApiGuard,
         (ChildKind::Service, false) => Part::ApiService,
         (ChildKind::Job, false) => Part::Schema,
         (ChildKind::Deployment, false) => Part::Api,

@@ -49,6 +49,7 @@ use world::Context;
 use crate::decision::Plan;
 use crate::desired::Desired;
 use crate::observation::Observation;
+use crate::resources::operation;
 use crate::settings::Settings;
 
 /// A guard of the ladder: `None` lets the next one be asked.
@@ -109,7 +110,9 @@ pub fn plan(desired: &Desired, observation: &Observation, settings: &Settings) -
     api::run(&context, &mut draft, hold.as_ref());
     issuer::tell(&context, &mut draft);
     refused::tell(&context, &mut draft);
-    report::finish(&context, draft, hold)
+    let mut plan = report::finish(&context, draft, hold);
+    plan.shape.told = Some(operation::told(desired, &plan));
+    plan
 }
 
 /// What is known on this pass.

@@ -10,6 +10,7 @@ mod check;
 mod child;
 mod diff;
 mod meta;
+pub mod operation;
 mod pod;
 mod protection;
 mod services;
@@ -42,6 +43,7 @@ pub fn build(desired: &Desired, shape: &Shape, settings: &Settings) -> Vec<Child
     children.push(cassandra::build_config_map(desired, shape));
     children.extend(protection::build_disruption_budgets(desired));
     children.extend(protection::build_network_policies(desired, settings));
+    children.extend(shape.told.as_deref().map(|told| operation::build(desired, told)));
     children.push(services::build_api(desired));
     children.extend(desired.api.ingress.as_ref().map(|ingress| api::build_ingress(desired, ingress)));
     let route = desired.api.gateway.as_ref().filter(|_| shape.route);

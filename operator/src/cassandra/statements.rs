@@ -49,6 +49,15 @@ pub const SCHEMA_PERMISSIONS: [&str; 4] = ["CREATE", "ALTER", "SELECT", "MODIFY"
 /// Permissions on the API's keyspace of the role that the API logs in with.
 pub const API_PERMISSIONS: [&str; 2] = ["SELECT", "MODIFY"];
 
+/// Tables of each node itself from which the API tells how nodes see each other and what they do.
+pub const TOLD_BY_NODES: [&str; 5] =
+    ["gossip_info", "pending_hints", "streaming", "sstable_tasks", "internode_outbound"];
+
+/// Lets a role read one of them.
+pub fn grant_of_nodes(table: &str, role: &str) -> String {
+    format!("GRANT SELECT ON TABLE {}.{} TO {}", name("system_views"), name(table), name(role))
+}
+
 /// The factors of a keyspace once these are set; the other datacenters keep theirs.
 pub fn replication_map(current: &Replication, factors: &Factors) -> Factors {
     let mut map = match current {
@@ -115,6 +124,14 @@ mod tests {
         assert_eq!(
             admit_role(&credentials, false),
             "ALTER ROLE \"a\"\"b\" WITH LOGIN = true AND SUPERUSER = false AND PASSWORD = 'p''; DROP'"
+        );
+    }
+
+    #[test]
+    fn what_nodes_tell_is_granted_table_by_table() {
+        assert_eq!(
+            grant_of_nodes("gossip_info", "a\"b"),
+            "GRANT SELECT ON TABLE \"system_views\".\"gossip_info\" TO \"a\"\"b\""
         );
     }
 

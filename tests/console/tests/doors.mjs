@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { open, signIn } from "../browser.mjs";
 import { proxy } from "../proxy.mjs";
-import { sent } from "../sent.mjs";
+import { isLazy, sent } from "../sent.mjs";
 
 /** @typedef {import("../run.mjs").Given} Given */
 
@@ -32,21 +32,24 @@ export async function thePageIsLockedIntoItsHost(/** @type {Given} */ { browser,
 
 export async function whatIsWeighedIsWhatIsSent(/** @type {Given} */ { browser, url, tokens }) {
   const { page, done } = await open(browser, url, { token: tokens.seller });
-  await page.waitForLoadState("networkidle");
+  await page.getByText("7 of 7 up").waitFor();
   const loaded = await page.evaluate(() => performance.getEntriesByType("resource").map((entry) => entry.name));
   const files = [...new Set(loaded.flatMap((url) => /\/console\/[0-9a-f]+\/(.+)$/.exec(url)?.[1] ?? []))];
-  assert.ok(files.length > 25, loaded.join());
+  assert.ok(files.length > 20, loaded.join());
   for (const name of files) {
     const ours = await readFile(new URL(`../../../api-server/console/${name}`, import.meta.url), "utf8");
     const address = loaded.find((url) => url.endsWith(`/${name}`)) ?? "";
     assert.equal(await (await page.request.get(address)).text(), sent(name, ours), name);
   }
+  const named = [...(await (await page.request.get(`${url}/console`)).text()).matchAll(/"modulepreload" href="console\/[0-9a-f]+\/([^"]+)"/g)].map(([, name]) => name);
+  assert.ok(named.length > 15 && named.every((name) => !isLazy(name) && files.includes(name)), named.join());
+  assert.ok(!files.includes("screens/files.js"), "what nobody went to is not loaded");
   assert.ok(files.includes("text/en.js") && !files.includes("text/fr.js"), "one language");
   await done();
 }
 
 export async function aSellerASupplierAndADirectorSeeWhatIsTheirs(/** @type {Given} */ { browser, url, tokens }) {
-  const ofRole = { seller: 5, admin: 5, director: ["Ring", "Reports"], supplier: ["Reports"] };
+  const ofRole = { seller: 9, admin: 9, director: ["Ring", "Consistency", "Operation", "Users", "Reports"], supplier: ["Reports"] };
   for (const [role, expected] of Object.entries(ofRole)) {
     const { page, done } = await open(browser, url, { token: tokens[/** @type {"seller"} */ (role)] });
     const seen = await screens(page);
@@ -67,7 +70,7 @@ export async function aSellerASupplierAndADirectorSeeWhatIsTheirs(/** @type {Giv
 export async function whereNoTokenIsAskedForNothingIsPasted(/** @type {Given} */ { browser, openUrl }) {
   const { page, done } = await open(browser, openUrl);
   await page.getByText("No token is asked for").waitFor();
-  assert.equal((await screens(page)).length, 5);
+  assert.equal((await screens(page)).length, 9);
   assert.equal(await page.getByRole("button", { name: "Sign out" }).count(), 0);
   await page.getByRole("link", { name: "Products" }).click();
   await page.getByText("No product is found.").waitFor();
@@ -91,7 +94,7 @@ export async function aTokenThatExpiresLeadsBackToTheSameScreen(/** @type {Given
   const between = await proxy(url);
   const { page, done } = await open(browser, between.url, { token: tokens.seller, at: "#/orders", expects: /./ });
   await page.getByRole("heading", { name: "Orders" }).waitFor();
-  await page.waitForLoadState("networkidle");
+  await page.getByText("Loading…").waitFor({ state: "detached" });
   between.fault = () => "401";
   await page.getByRole("button", { name: "paid" }).click();
   await page.getByRole("alert").getByText("expired").waitFor();
@@ -108,7 +111,7 @@ export async function belowAPrefixEverythingIsAskedBelowIt(/** @type {Given} */ 
   // A page that asks for anything outside of the prefix is told of as asking another host.
   const { page, done } = await open(browser, between.url, { token: tokens.seller, at: `#/stock/${product.id}` });
   await page.getByText("version 1").waitFor();
-  for (const name of ["Ring", "Products", "Orders", "Reports"]) {
+  for (const name of ["Ring", "Consistency", "Operation", "Products", "Orders", "Users", "Import & export", "Reports"]) {
     await page.getByRole("link", { name, exact: true }).click();
     await page.getByRole("heading", { name, level: 1 }).waitFor();
   }

@@ -19,8 +19,10 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::StartError;
+use super::activity::Looks;
 use super::execute::{self, Database};
 use super::products::broken;
+use crate::dao::activity::{COPIED, Copies, NodeActivity};
 use crate::dao::cluster::{
     ClusterDao, Keyspace, Node, Placement, PlacementError, Range, Replication, Ring, Trace, TraceEvent,
 };
@@ -48,6 +50,7 @@ pub struct CassandraCluster {
     database: Arc<Database>,
     refreshed: Mutex<Option<Instant>>,
     ready: execute::Statement,
+    looks: Looks,
 }
 
 impl CassandraCluster {
@@ -55,7 +58,7 @@ impl CassandraCluster {
     pub async fn prepare(database: Arc<Database>) -> Result<Self, StartError> {
         let ready = "SELECT version FROM {ks}.schema_migrations WHERE scope = 'store' LIMIT 1";
         let ready = database.plain("SELECT", "schema_migrations", ready).await?;
-        Ok(Self { database, refreshed: Mutex::new(None), ready })
+        Ok(Self { database, refreshed: Mutex::new(None), ready, looks: Looks::default() })
     }
 
     /// The cluster as the driver sees it after asking again, once a second at most.
@@ -91,9 +94,38 @@ impl CassandraCluster {
         });
         answers.buffer_unordered(ASKED_AT_ONCE).filter_map(std::future::ready).collect().await
     }
+
+    /// The values of a partition key as texts give them, and the names of its columns.
+    fn key(
+        &self,
+        view: &ClusterState,
+        table: &str,
+        key: &[String],
+    ) -> Result<(Vec<CqlValue>, Vec<String>), PlacementError> {
+        let keyspace = &self.database.keyspace;
+        let tables = view.get_keyspace(keyspace).map(|found| &found.tables);
+        let shape = tables.and_then(|tables| tables.get(table)).ok_or_else(|| {
+            let mut known: Vec<&str> =
+                tables.map(|tables| tables.keys().map(String::as_str).collect()).unwrap_or_default();
+            known.sort_unstable();
+            PlacementError::UnknownTable { known: known.join(", ") }
+        })?;
+        let columns = key_columns(shape);
+        if columns.len() != key.len() {
+            let columns = columns.iter().map(|(name, kind)| format!("{name} {kind}"));
+            return Err(PlacementError::KeyParts { columns: columns.collect::<Vec<_>>().join(", ") });
+        }
+        let mut values = Vec::with_capacity(key.len());
+        let names = columns.iter().map(|(name, _)| name.clone()).collect();
+        for ((column, cql_type), text) in columns.into_iter().zip(key) {
+            let value = parse_key(&cql_type, text);
+            values.push(value.ok_or(PlacementError::KeyType { column, cql_type })?);
+        }
+        Ok((values, names))
+    }
 }
 
-fn node_of(node: &scylla::cluster::Node, tokens: Vec<i64>) -> Node {
+pub(super) fn node_of(node: &scylla::cluster::Node, tokens: Vec<i64>) -> Node {
     Node {
         host_id: node.host_id,
         address: node.address.ip(),
@@ -179,26 +211,33 @@ impl ClusterDao for CassandraCluster {
         Ok(Some(Ring { cluster_name: view.cluster_name().to_owned(), keyspace: keyspace.to_owned(), ranges }))
     }
 
+    async fn activity(&self, cx: &Context) -> Result<Vec<NodeActivity>, DaoError> {
+        if let Some(found) = self.looks.recent().await {
+            return Ok(found);
+        }
+        let nodes = self.nodes(cx).await?;
+        let view = self.database.session.get_cluster_state();
+        Ok(self.looks.at(cx, &self.database.session, &view, nodes).await)
+    }
+
+    async fn copies(&self, cx: &Context, table: &str, key: &[String]) -> Result<Copies, PlacementError> {
+        if !COPIED.contains(&table) {
+            return Err(PlacementError::UnknownTable { known: COPIED.join(", ") });
+        }
+        let view = self.view(cx).await;
+        let (values, columns) = self.key(&view, table, key)?;
+        let keyspace = &self.database.keyspace;
+        let token = view.compute_token(keyspace, table, &values).map_err(|error| PlacementError::Dao(broken(error)))?;
+        let replicas = view.get_token_endpoints(keyspace, table, token);
+        let nodes = replicas.iter().map(|(node, _)| Arc::clone(node)).collect();
+        let copies = super::activity::copies(cx, &self.database, table, &columns, &values, nodes).await;
+        Ok(Copies { keyspace: keyspace.clone(), table: table.to_owned(), token: token.value(), copies })
+    }
+
     async fn placement(&self, cx: &Context, table: &str, key: &[String]) -> Result<Placement, PlacementError> {
         let view = self.view(cx).await;
+        let (values, _) = self.key(&view, table, key)?;
         let keyspace = &self.database.keyspace;
-        let tables = view.get_keyspace(keyspace).map(|found| &found.tables);
-        let shape = tables.and_then(|tables| tables.get(table)).ok_or_else(|| {
-            let mut known: Vec<&str> =
-                tables.map(|tables| tables.keys().map(String::as_str).collect()).unwrap_or_default();
-            known.sort_unstable();
-            PlacementError::UnknownTable { known: known.join(", ") }
-        })?;
-        let columns = key_columns(shape);
-        if columns.len() != key.len() {
-            let columns = columns.iter().map(|(name, kind)| format!("{name} {kind}"));
-            return Err(PlacementError::KeyParts { columns: columns.collect::<Vec<_>>().join(", ") });
-        }
-        let mut values = Vec::with_capacity(key.len());
-        for ((column, cql_type), text) in columns.into_iter().zip(key) {
-            let value = parse_key(&cql_type, text);
-            values.push(value.ok_or(PlacementError::KeyType { column, cql_type })?);
-        }
         let token = view.compute_token(keyspace, table, &values).map_err(|error| PlacementError::Dao(broken(error)))?;
         let replicas = view
             .get_token_endpoints(keyspace, table, token)

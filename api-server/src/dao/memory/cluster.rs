@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use crate::dao::activity::{COPIED, Copies, Copy, NodeActivity, Peer, Told};
 use crate::dao::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Range, Replication, Ring, Trace};
 use crate::dao::{Context, DaoError, Level};
 
@@ -67,6 +68,28 @@ impl ClusterDao for MemoryCluster {
             return Err(PlacementError::KeyType { column: "id".into(), cql_type: "uuid".into() });
         }
         Ok(Placement { keyspace: KEYSPACE.into(), table: table.into(), token: 0, replicas: vec![node()] })
+    }
+
+    async fn activity(&self, _cx: &Context) -> Result<Vec<NodeActivity>, DaoError> {
+        let itself = Peer {
+            address: node().address,
+            host_id: Some(node().host_id),
+            status: Some("NORMAL".into()),
+            generation: 1,
+            heartbeat: 1,
+            silent: None,
+        };
+        Ok(vec![NodeActivity { node: node(), told: Ok(Told { peers: vec![itself], ..Told::default() }) }])
+    }
+
+    async fn copies(&self, cx: &Context, table: &str, key: &[String]) -> Result<Copies, PlacementError> {
+        if !COPIED.contains(&table) {
+            return Err(PlacementError::UnknownTable { known: COPIED.join(", ") });
+        }
+        let Placement { keyspace, table, token, replicas } = self.placement(cx, table, key).await?;
+        // This ring has no rows: those in memory are kept by the other DAOs.
+        let copies = replicas.into_iter().map(|node| Copy { node, rows: Ok(Vec::new()) }).collect();
+        Ok(Copies { keyspace, table, token, copies })
     }
 
     async fn ready(&self, _cx: &Context) -> Result<(), DaoError> {

@@ -16,7 +16,7 @@ use crate::decision::{Plan, Report, Told};
 use crate::desired::{Desired, DesiredKeyspace};
 use crate::observation::{TaskKind, TaskState};
 use crate::reason::Reason;
-use crate::resources::Write;
+use crate::resources::{Write, operation};
 use crate::time;
 
 /// While work goes on. Watches wake the operator sooner, but nothing wakes it when a node has joined
@@ -329,10 +329,10 @@ impl Plan {
     /// Takes into account the writes that the objects still need: as long as there are any, not everything is done,
     /// whether they are refused or not.
     pub fn with_writes(mut self, writes: &[Write]) -> Plan {
-        let key = writes.iter().map(|write| match write {
+        let keys = writes.iter().map(|write| match write {
             Write::Apply { key, .. } | Write::Create { key, .. } | Write::Delete { key, .. } => key,
         });
-        let mut names = key.map(|key| format!("{} {}", key.kind, key.name));
+        let mut names = keys.filter(|key| !operation::is_it(key)).map(|key| format!("{} {}", key.kind, key.name));
         if let (None, Some(first)) = (&self.report.progressing, names.next()) {
             let more = names.count();
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };

@@ -8,7 +8,7 @@ use store_crds::{
 
 use super::child::{Child, Fill};
 use super::meta::{self, Component, env};
-use super::{access, services, telemetry};
+use super::{access, operation, services, telemetry};
 use crate::children::ANNOTATION_INPUTS;
 use crate::desired::Desired;
 use crate::digest::hash;
@@ -33,6 +33,7 @@ const CURSOR_KEY_DIR: &str = "/var/run/store/cursor-key";
 const CA_DIR: &str = "/var/run/store/ca";
 const WEBHOOKS_DIR: &str = "/var/run/store/webhooks";
 const TOKENS_DIR: &str = "/var/run/store/tokens";
+const OPERATION_DIR: &str = "/var/run/store/operation";
 
 /// Image of the API: the spec's, else the one that the operator was installed with.
 pub fn image<'a>(desired: &'a Desired, settings: &'a Settings) -> &'a str {
@@ -87,6 +88,7 @@ fn container(desired: &Desired, settings: &Settings) -> Value {
         env("STORE_CURSOR_KEY_FILE", format!("{CURSOR_KEY_DIR}/key")),
         env("STORE_DRAIN_SECONDS", DRAIN_SECONDS.to_string()),
         env("STORE_SHUTDOWN_SECONDS", SHUTDOWN_SECONDS.to_string()),
+        env("STORE_OPERATION_FILE", format!("{OPERATION_DIR}/{}", operation::FILE)),
     ]);
     if desired.api.trusted_hops > 0 {
         variables.push(env("STORE_TRUSTED_HOPS", desired.api.trusted_hops.to_string()));
@@ -124,6 +126,7 @@ fn container(desired: &Desired, settings: &Settings) -> Value {
     let mut mounts = vec![
         json!({ "name": "credentials", "mountPath": CREDENTIALS_DIR, "readOnly": true }),
         json!({ "name": "cursor-key", "mountPath": CURSOR_KEY_DIR, "readOnly": true }),
+        json!({ "name": "operation", "mountPath": OPERATION_DIR, "readOnly": true }),
     ];
     if desired.api.auth.mode == AuthMode::Tokens {
         mounts.push(json!({ "name": "tokens", "mountPath": TOKENS_DIR, "readOnly": true }));
@@ -183,6 +186,7 @@ fn auth_env(auth: &AuthSpec) -> Vec<Value> {
             env("STORE_OIDC_AUDIENCE", &oidc.audience),
             env("STORE_OIDC_ALGORITHM", word(&oidc.algorithm)),
         ]);
+        variables.extend(oidc.console_client_id.as_ref().map(|id| env("STORE_CONSOLE_CLIENT_ID", literal(id))));
         if oidc.allow_id_tokens {
             variables.push(env("STORE_OIDC_ALLOW_ID_TOKENS", "true"));
         }
@@ -256,6 +260,9 @@ fn pod_spec(desired: &Desired, component: Component, container: Value, settings:
             "name": "cursor-key",
             "secret": { "secretName": access::secret_name(desired, SecretPurpose::CursorKey), "defaultMode": 0o440 },
         }));
+        // A pod starts without it: nothing may have been told yet.
+        volumes
+            .push(json!({ "name": "operation", "configMap": { "name": operation::name(desired), "optional": true } }));
         if desired.api.auth.mode == AuthMode::Tokens {
             volumes.push(json!({
                 "name": "tokens",

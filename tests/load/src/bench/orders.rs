@@ -339,9 +339,8 @@ impl Bench<'_> {
             let before = self.cpus().map_err(|error| error.to_string())?;
             tokio::time::sleep(AT_REST).await;
             let after = self.cpus().map_err(|error| error.to_string())?;
-            let of_a_cpu = |after: Duration, before: Duration| {
-                after.saturating_sub(before).as_secs_f64() / AT_REST.as_secs_f64()
-            };
+            let of_a_cpu =
+                |after: Duration, before: Duration| after.saturating_sub(before).as_secs_f64() / AT_REST.as_secs_f64();
             Ok::<AtRest, String>(AtRest {
                 nodes: after.nodes.iter().zip(before.nodes).map(|(after, before)| of_a_cpu(*after, before)).collect(),
                 api: of_a_cpu(after.api, before.api),

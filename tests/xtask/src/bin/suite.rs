@@ -68,7 +68,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     seen.args(["--no-fail-fast", "--", "--ignored", "every_query_of_a_dashboard"]);
     steps.command("dashboards", &mut seen, Counting::CargoTest, RINGS);
     let mut console = cargo(["test", "--workspace", "--test", "api"]);
-    console.args(["--", "--ignored", "--nocapture", "in_a_real_browser"]);
+    console.args(["--", "--ignored", "--nocapture", "--test-threads=1", "in_a_real_browser"]);
     steps.command("console", &mut console, Counting::CargoTest, CONSOLE);
     let mut proxies = cargo(["test", "--workspace", "--test", "api"]);
     proxies.args(["--", "--ignored", "behind_a_proxy"]);
