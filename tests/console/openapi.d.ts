@@ -2809,19 +2809,21 @@ export interface operations {
     };
     getReplicas: {
         parameters: {
-            query: {
+            query?: {
                 /**
-                 * @description `products`, `users`, `orders` or `ledgers`
+                 * @description `products`, `users`, `orders` or `ledgers`; with `key`
                  * @example products
                  */
-                table: string;
+                table?: string;
                 /**
                  * @description Partition key, one value per column in the table's order
                  * @example [
                  *       "0190a0a0-0000-7000-8000-000000000000"
                  *     ]
                  */
-                key: string[];
+                key?: string[];
+                /** @description Id of the product whose stock is looked for, in place of `table` and `key` */
+                stock?: string;
             };
             header?: never;
             path?: never;
