@@ -168,11 +168,20 @@ pub fn may_change(role: Role, change: &Change) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Refuses products beside an order to whoever may read the order alone.
+pub fn may_see_products(role: Role) -> Result<(), Problem> {
+    if roles::may(role, Route::Product, &Method::GET) {
+        return Ok(());
+    }
+    let detail = format!("{} may not read products, leave expand out", one(role));
+    Err(Problem { detail: detail.into(), ..forbidden(role) })
+}
+
 /// Refuses the choice of a node to whoever may not know of nodes.
 pub fn may_choose_node(role: Option<Role>) -> Result<(), Problem> {
     match role {
         Some(role) if !roles::may(role, Route::ClusterNodes, &Method::GET) => {
-            let detail = format!("a {} may not choose a node, leave Cassandra-Coordinator out", role.name());
+            let detail = format!("{} may not choose a node, leave Cassandra-Coordinator out", one(role));
             Err(Problem { detail: detail.into(), ..forbidden(role) })
         }
         _ => Ok(()),

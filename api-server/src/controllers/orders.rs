@@ -158,6 +158,9 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let id = request::path_id(&parts, "order")?;
     request::accepts_json(&parts.headers)?;
     let expands = Query::read(&parts, &["expand"], &[])?.expands("products")?;
+    if expands && let Some(caller) = request::caller(&parts) {
+        auth::may_see_products(caller.role)?;
+    }
     let mut condition = request::condition(&parts.headers);
     let cx = request::context(&app, &parts, Access::Read)?;
     let services = request::services(&app)?;
