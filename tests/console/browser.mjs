@@ -13,7 +13,7 @@ export const launch = () => chromium.launch({
 const OF_AN_ANSWER = /^Failed to load resource/;
 
 /** What all pages have done. */
-export const counted = { pages: 0, requests: 0, elsewhere: 0, errors: 0 };
+export const counted = { pages: 0, requests: 0, elsewhere: 0, errors: /** @type {string[]} */ ([]) };
 
 /**
  * A page of its own, signed in or not.
@@ -30,13 +30,13 @@ export async function open(browser, url, { token, at = "", expects, says, hosts 
   /** @type {string[]} */
   const wrong = [];
   page.on("pageerror", (error) => {
-    counted.errors += 1;
+    counted.errors.push(String(error));
     wrong.push(String(error));
   });
   page.on("console", (message) => {
     const expected = says?.test(message.text()) || (OF_AN_ANSWER.test(message.text()) && expects?.test(message.location().url));
     if (expected || !["error", "warning"].includes(message.type())) return;
-    counted.errors += 1;
+    counted.errors.push(`${message.text()} ${message.location().url}`);
     wrong.push(`${message.text()} ${message.location().url}`);
   });
   page.on("request", (request) => {
