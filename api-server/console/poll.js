@@ -1,6 +1,6 @@
 // What stays as it is in the store while somebody looks: by a stream of events where the API has one, else asked for again and again.
 import { useEffect, useRef, useState } from "./html.js";
-import { send } from "./api.js";
+import { send, signedIn } from "./api.js";
 import { may } from "./session.js";
 import { follow, isLive } from "./stream.js";
 
@@ -42,7 +42,8 @@ export function useLive(path, period, query, stream) {
       clearTimeout(timer);
       if (busy) once = true;
       if (busy || stop.signal.aborted) return;
-      if (document.hidden && !first) return;
+      // Who has signed out is still on the screen for a moment.
+      if ((document.hidden && !first) || !signedIn.peek()) return;
       busy = true;
       once = false;
       const began = performance.now();

@@ -2,7 +2,7 @@
 // <director> <supplier> <admin>
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
-import { launch } from "./browser.mjs";
+import { counted, launch } from "./browser.mjs";
 import { api } from "./store.mjs";
 import * as changes from "./tests/changes.mjs";
 import * as day from "./tests/day.mjs";
@@ -46,5 +46,6 @@ for (const [name, test] of Object.entries({ ...doors, ...day, ...changes, ...rin
   }
 }
 await browser.close();
+console.log(`   ${counted.pages} pages: ${counted.requests} requests, ${counted.elsewhere} of them to other hosts, ${counted.errors.length} errors that no test had asked for`, ...counted.errors);
 console.log(`console: ${counts.passed} passed, ${counts.failed} failed in ${Math.round((Date.now() - began) / 1000)} s`);
 process.exit(counts.failed || !counts.passed ? 1 : 0);

@@ -350,6 +350,8 @@ async fn the_console_in_a_real_browser() {
     seed::sow(services, &Plan { seed: 1, products: 60, users: 12 }).await.unwrap();
     // Beside it one that asks for no tokens.
     let open = Store::within(daos(), Duration::from_secs(8));
+    // As a process does that serves.
+    let _tellers = [&store, &open].map(|store| store.app.services().unwrap().changes.start());
     let serving = [&store, &open].map(|store| {
         let ([public, operations], [api, _]) = store.doors();
         (api, tokio::spawn(serve(public, operations, Arc::clone(&store.app), PACE, std::future::pending())))

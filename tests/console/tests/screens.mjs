@@ -16,7 +16,7 @@ export async function aUserIsMadeFoundChangedAndErased(/** @type {Given} */ { br
   await page.getByRole("heading", { name: "Zora Neale" }).waitFor();
   await page.getByLabel("Name").fill("Zora Hurston");
   await page.getByRole("button", { name: "Save" }).click();
-  await page.getByText("Version 2.").waitFor();
+  await page.getByRole("status").getByText("Version 2.").waitFor();
   await page.getByRole("link", { name: "Users", exact: true }).first().click();
   await page.getByLabel("Part of a name or an address").fill("ZORA HUR");
   await page.getByText(/1 found/).waitFor();
@@ -159,7 +159,7 @@ export async function aDirectorSeesLevelsAndNoRows(/** @type {Given} */ { browse
 export async function howNodesSeeEachOtherAndWhatMovesIsShown(/** @type {Given} */ { browser, url, tokens }) {
   const { page, done } = await open(browser, url, { token: tokens.director, at: "#/ring" });
   await page.getByText("NORMAL · silent").waitFor();
-  assert.equal(await page.getByRole("cell", { name: "BOOT" }).count(), 6);
+  assert.equal(await page.getByRole("cell", { name: "BOOT", exact: true }).count(), 6);
   assert.equal(await page.getByText("it did not answer in time").count(), 1);
   assert.deepEqual((await page.locator(".ring .arc").evaluateAll((all) => all.map((one) => one.getAttribute("data-kind")))).sort(), ["hint", "repair", "stream"]);
   await page.getByRole("row", { name: /^hints .*2 files wait/ }).waitFor();

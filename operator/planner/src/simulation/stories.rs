@@ -150,17 +150,26 @@ fn a_refused_spec_is_told_and_the_shop_stays_as_it_is() {
 #[test]
 fn what_the_api_is_told_is_written_when_the_status_is_and_never_by_itself() {
     let mut simulation = settled(3, 3, 3);
+    // by how many of so many passes
+    let told = |simulation: &mut Simulation, passes: usize| {
+        let mut told = 0;
+        for _ in 0..passes {
+            simulation.steps(1).unwrap();
+            let writes = &simulation.operator.writes;
+            let tells = writes.iter().any(|write| write.contains("shop-api-operation"));
+            assert!(!tells || writes.iter().any(|write| write == "status"), "{writes:?}");
+            told += usize::from(tells);
+        }
+        told
+    };
+    assert_eq!(told(&mut simulation, 30), 0, "nothing is new");
     simulation.world.set_spec(spec(4, 3, 3));
-    let (mut passes, mut told) = (0, 0);
-    while simulation.world.ring.members.len() < 4 {
-        simulation.steps(1).unwrap();
-        let writes = &simulation.operator.writes;
-        let tells = writes.iter().any(|write| write.contains("shop-api-operation"));
-        assert!(!tells || writes.iter().any(|write| write == "status"), "{writes:?}");
-        passes += 1;
-        told += usize::from(tells);
-    }
-    assert!((2..=passes / 2).contains(&told), "{told} times in {passes} passes");
+    assert!(told(&mut simulation, 30) > 1);
+    simulation.settle().unwrap();
+    simulation.world.pods.get_mut("shop-cassandra-b-0").unwrap().process = Process::Down(1000);
+    let down = told(&mut simulation, 60);
+    assert!((1..=6).contains(&down), "a node that stays down is told {down} times in 60 passes");
+    simulation.world.pods.get_mut("shop-cassandra-b-0").unwrap().process = Process::Down(1);
     simulation.settle().unwrap();
 }
 
