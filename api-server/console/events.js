@@ -4,7 +4,8 @@
 const LONGEST = 4_000_000;
 
 /**
- * Takes text apart into events, whatever pieces it comes in. Pure.
+ * Takes text apart into events, whatever pieces it comes in. What has an id alone, and no data, is told, too: from there one
+ * goes on. Pure.
  * @param {(event: { id: string | null, event: string, data: string }) => void} told
  */
 export function reader(told) {
@@ -19,7 +20,7 @@ export function reader(told) {
     if (rest.length > LONGEST) throw new Error("too long");
     for (const line of lines) {
       if (line === "") {
-        if (made.data.length) told({ ...made, data: made.data.join("\n") });
+        if (made.data.length || made.id !== null) told({ ...made, data: made.data.join("\n") });
         made = { id: null, event: "message", data: [] };
         continue;
       }

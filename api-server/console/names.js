@@ -76,8 +76,13 @@ export function Name({ id, detail }) {
   return html`<span title=${id}>${name.name}${detail && html` <small>${name.detail}</small>`}</span>`;
 }
 
-/** @param {{ id: string, detail?: boolean }} given */
+/** Who it was; a sale without a customer has nobody. @param {{ id: string | null, detail?: boolean }} given */
 export function Person({ id, detail }) {
+  return id === null ? html`<span>–</span>` : html`<${Known} id=${id} detail=${detail} />`;
+}
+
+/** @param {{ id: string, detail?: boolean }} given */
+function Known({ id, detail }) {
   usePerson(id);
   return html`<${Name} id=${id} detail=${detail} />`;
 }

@@ -1,6 +1,6 @@
 // What stays as it is in the store while somebody looks: by a stream of events where the API has one, else asked for again and again.
 import { useEffect, useRef, useState } from "./html.js";
-import { send } from "./api.js";
+import { send, signedIn } from "./api.js";
 import { may } from "./session.js";
 import { follow, isLive } from "./stream.js";
 
@@ -11,6 +11,8 @@ import { follow, isLive } from "./stream.js";
  * last good one did.
  */
 
+/** The stream that tells of what changes in the store. */
+export const CHANGES = "/changes";
 /** With news by a stream it is still asked for, seldom: what a stream had lost would show. */
 const SELDOM = 60_000;
 
@@ -20,7 +22,8 @@ const SELDOM = 60_000;
  * @param {string} path
  * @param {number} period
  * @param {import("./types").Ask["query"]} [query]
- * @param {{ path: string, event: string }} [stream] A stream whose events are what `path` answers.
+ * @param {{ path: string, event?: string }} [stream] A stream whose events are what `path` answers; without the name of an event
+ *   one by which somebody else learns that it is to be asked for again.
  * @returns {Live<T>}
  */
 export function useLive(path, period, query, stream) {
@@ -39,7 +42,8 @@ export function useLive(path, period, query, stream) {
       clearTimeout(timer);
       if (busy) once = true;
       if (busy || stop.signal.aborted) return;
-      if (document.hidden && !first) return;
+      // Who has signed out is still on the screen for a moment.
+      if ((document.hidden && !first) || !signedIn.peek()) return;
       busy = true;
       once = false;
       const began = performance.now();
@@ -81,29 +85,31 @@ export function useLive(path, period, query, stream) {
   return { ...live, again: () => wake.current() };
 }
 
-/** @typedef {{ kind: "product" | "stock" | "order", id: string, version: number, at: string }} Change */
+/** @typedef {import("./types").Change} Change */
 
 /**
- * Tells of changes in the store, at most once in `rest` milliseconds all that came meanwhile, and of nothing where the API has
- * no stream of them.
+ * Tells of changes in the store, at most once in `rest` milliseconds the last one of each thing that came meanwhile, or `null` where
+ * some may have been missed. Of nothing where the viewer may not know of them.
  * @param {Change["kind"]} kind
- * @param {(ids: Set<string>) => void} then
+ * @param {(changes: Map<string, Change> | null) => void} then
  * @param {number} [rest]
  */
 export function useChanges(kind, then, rest = 500) {
   const at = useRef(then);
   at.current = then;
   useEffect(() => {
-    if (!may("GET", "/changes")) return;
-    /** @type {Set<string>} */
-    let ids = new Set();
+    if (!may("GET", CHANGES)) return;
+    /** @type {Map<string, Change> | null} */
+    let changes = new Map();
     let timer = 0;
-    const leave = follow("/changes", ({ event, data }) => {
-      if (event !== "change" || data.kind !== kind) return;
-      ids.add(data.id);
+    const leave = follow(CHANGES, ({ event, data }) => {
+      if (event === "begun") changes = null;
+      else if (event !== kind) return;
+      // A version may come again, and after a later one.
+      else if ((changes?.get(data.id)?.version ?? 0) < data.version) changes?.set(data.id, data);
       timer ||= setTimeout(() => {
-        const all = ids;
-        ids = new Set();
+        const all = changes;
+        changes = new Map();
         timer = 0;
         at.current(all);
       }, rest);

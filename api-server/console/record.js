@@ -1,9 +1,10 @@
 // A thing with a version in a form: read, made, and changed under the version that the form began with.
-import { html, useEffect, useState } from "./html.js";
+import { html, useEffect, useRef, useState } from "./html.js";
 import { get } from "./api.js";
 import { useChange } from "./change.js";
 import { Conflict } from "./conflict.js";
 import { Field } from "./parts.js";
+import { useChanges } from "./poll.js";
 import { may } from "./session.js";
 import { t } from "./text/text.js";
 
@@ -30,6 +31,8 @@ export function useRecord({ path, screen, names, fieldsOf, sent }, id) {
   const [before, setBefore] = useState(empty);
   const [fields, setFields] = useState(empty);
   const [theirs, setTheirs] = useState(/** @type {{ one: T, etag: string | null } | null} */ (null));
+  /** What it is by now, while somebody writes. */
+  const [newer, setNewer] = useState(/** @type {{ one: T, etag: string | null } | null} */ (null));
   const change = useChange();
 
   /** The members that are to be other than they were. @param {Fields} from @param {Fields} to */
@@ -40,6 +43,7 @@ export function useRecord({ path, screen, names, fieldsOf, sent }, id) {
     setHad({ one, etag, status: 200 });
     setBefore(fieldsOf(one));
     setFields(fieldsOf(one));
+    setNewer(null);
   };
   /** @returns {Promise<import("./types").Answer<T>>} */
   const read = () => get(`${path}/${id}`);
@@ -47,6 +51,22 @@ export function useRecord({ path, screen, names, fieldsOf, sent }, id) {
   useEffect(() => {
     if (!isNew) readAgain();
   }, [id]);
+
+  const same = Object.keys(changes(before, fields)).length === 0;
+  // As they are when an answer comes, which is later than when it was asked for.
+  const at = useRef({ had, same, sending: false });
+  at.current = { had, same, sending: change.fate === "sending" || theirs !== null };
+  /** @param {T | null} one */
+  const versionOf = (one) => /** @type {{ version?: number } | null} */ (one)?.version ?? 0;
+  useChanges(/** @type {import("./poll.js").Change["kind"]} */ (screen), async (told) => {
+    const version = versionOf(at.current.had.one);
+    if (isNew || !version || (told && (told.get(id)?.version ?? 0) <= version)) return;
+    const { body, etag } = await read();
+    if (!body || at.current.sending || versionOf(body) <= versionOf(at.current.had.one)) return;
+    // What somebody has typed stays, and they are told.
+    if (at.current.same) take(body, etag);
+    else setNewer({ one: body, etag });
+  });
 
   const compare = async () => {
     const now = await read();
@@ -71,7 +91,10 @@ export function useRecord({ path, screen, names, fieldsOf, sent }, id) {
   return {
     isNew, writes, submit, readAgain, before,
     one: had.one, etag: had.etag, status: had.status,
-    same: !isNew && Object.keys(changes(before, fields)).length === 0,
+    same: !isNew && same,
+    newer: newer && !theirs && html`
+      <p class="notice" role="status">${t("record.newer")}
+        <button type="button" onClick=${() => setTheirs(newer)}>${t("record.compare")}</button></p>`,
     // Sent again after a lost answer it can be 412, too: by its own first try, or by somebody else.
     change: { ...change, again: async () => {
       const fate = await change.again();

@@ -1,5 +1,6 @@
 // News as they come: one stream of events for each address, for all on the page that follow it. Read by fetch, since an
-// EventSource cannot send a token. Where there is none its followers go on asking.
+// EventSource cannot send a token. Where there is none its followers go on asking. An event `begun` is the page's own: what was
+// before it may have been missed.
 import { BASE, refuse, token } from "./api.js";
 import { reader } from "./events.js";
 import { signal } from "./html.js";
@@ -30,7 +31,7 @@ async function once(path, stream, stop) {
   if (stream.last) headers.set("Last-Event-ID", stream.last);
   const response = await fetch(new URL(path.slice(1), BASE), { headers, signal: stop.signal, credentials: "omit", redirect: "error" });
   if (response.status === 401) refuse(sentWith);
-  // Older than what is kept: what is shown is read anew and goes on from now.
+  // Older than what is kept: it goes on from now.
   if (response.status === 410) stream.last = "";
   const known = response.headers.get("Content-Type")?.startsWith("text/event-stream");
   if (!response.ok || !response.body || !known) {
@@ -38,10 +39,12 @@ async function once(path, stream, stop) {
     return [404, 405, 406, 401, 403].includes(response.status) || response.ok ? "none" : "ended";
   }
   const texts = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  const tell = (/** @type {News} */ news) => stream.followers.forEach((follower) => follower(news));
   const take = reader(({ id, event, data }) => {
     if (id !== null) stream.last = id;
-    const news = { event, data: JSON.parse(data) };
-    for (const follower of stream.followers) follower(news);
+    // As 410, while it is read.
+    if (event === "gone") stream.last = "";
+    else if (data) tell({ event, data: JSON.parse(data) });
   });
   let timer = 0;
   const heard = () => {
@@ -51,6 +54,7 @@ async function once(path, stream, stop) {
   try {
     heard();
     stream.up.value = true;
+    if (!stream.last) tell({ event: "begun", data: null });
     for (let part = await texts.read(); !part.done; part = await texts.read()) {
       heard();
       take(part.value);

@@ -168,6 +168,26 @@ pub fn may_change(role: Role, change: &Change) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Refuses products beside an order to whoever may read the order alone.
+pub fn may_see_products(role: Role) -> Result<(), Problem> {
+    if roles::may(role, Route::Product, &Method::GET) {
+        return Ok(());
+    }
+    let detail = format!("{} may not read products, leave expand out", one(role));
+    Err(Problem { detail: detail.into(), ..forbidden(role) })
+}
+
+/// Refuses the choice of a node to whoever may not know of nodes.
+pub fn may_choose_node(role: Option<Role>) -> Result<(), Problem> {
+    match role {
+        Some(role) if !roles::may(role, Route::ClusterNodes, &Method::GET) => {
+            let detail = format!("{} may not choose a node, leave Cassandra-Coordinator out", one(role));
+            Err(Problem { detail: detail.into(), ..forbidden(role) })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The bearer token of a request (RFC 6750), `None` where there is no `Authorization`.
 fn token(headers: &HeaderMap) -> Result<Option<&str>, Denied> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();

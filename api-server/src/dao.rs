@@ -66,6 +66,9 @@ pub struct Context {
     /// Consistency level of the plain reads that a client asked for, whatever it is. Writes it may raise and never lower.
     /// `None` is the store's own: LOCAL_QUORUM, or the configured one where that is stronger.
     pub level: Option<Level>,
+    /// The node that is to coordinate every read, where the client has chosen one; at ONE it answers from its own copy of
+    /// the row, if it has one.
+    pub via: Option<IpAddr>,
     /// Lists end here with what they have found, long before the deadline.
     pub enough_at: Instant,
     /// Ask Cassandra to trace a statement: the first of the request that may be.
@@ -83,7 +86,16 @@ impl Context {
     pub fn within(timeout: Duration) -> Self {
         let now = Instant::now();
         let (deadline, enough_at) = (now + timeout, now + timeout / 2);
-        Self { deadline, enough_at, now_ms: now_ms(), level: None, trace: TraceAsk::NONE, of_many: false, by: None }
+        Self {
+            deadline,
+            enough_at,
+            now_ms: now_ms(),
+            level: None,
+            via: None,
+            trace: TraceAsk::NONE,
+            of_many: false,
+            by: None,
+        }
     }
 
     /// The same for a statement that is not what the client wants to see traced.
@@ -94,7 +106,7 @@ impl Context {
     /// The same for what the client has not asked for: at the store's own level, which is never below LOCAL_QUORUM, and
     /// untraced.
     pub fn plain(&self) -> Self {
-        Self { level: None, ..self.untraced() }
+        Self { level: None, via: None, ..self.untraced() }
     }
 
     /// The same for a statement of a request that has many.

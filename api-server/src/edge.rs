@@ -27,7 +27,9 @@ use crate::auth::{
     roles::{self, Role},
 };
 use crate::controllers::request::{COORDINATOR, TRACE};
+use crate::cors::Origins;
 use crate::models::TraceTurn;
+use crate::packed;
 use crate::problem::Problem;
 use crate::proxies::{Proxies, lead_back};
 use crate::route::Route;
@@ -51,6 +53,8 @@ pub struct Edge {
     operations: bool,
     /// Whether the console is served.
     console: bool,
+    /// Whose pages may read answers.
+    origins: Origins,
 }
 
 /// Makes request ids: a random beginning for the process, then a count.
@@ -137,14 +141,15 @@ impl Edge {
     /// The edge of clients.
     pub fn new(app: Arc<App>, router: Router, log: AccessLog) -> Self {
         let ids = Arc::new(RequestIds { process: rand::random(), next: AtomicU64::new(0) });
-        Self { app, router, log, ids, proxies: Proxies::default(), operations: false, console: true }
+        let (proxies, origins) = (Proxies::default(), Origins::default());
+        Self { app, router, log, ids, proxies, operations: false, console: true, origins }
     }
 
     /// The edge of probes and metrics beside this one.
     #[must_use]
     pub fn of_operations(&self) -> Self {
         let router = router::operations(Arc::clone(&self.app));
-        Self { router, proxies: Proxies::default(), operations: true, ..self.clone() }
+        Self { router, proxies: Proxies::default(), operations: true, origins: Origins::default(), ..self.clone() }
     }
 
     /// What clients have not taken yet.
@@ -171,6 +176,12 @@ impl Edge {
         Self { console, ..self }
     }
 
+    /// The same, read by pages of these origins.
+    #[must_use]
+    pub fn read_by(self, origins: Origins) -> Self {
+        Self { origins, ..self }
+    }
+
     /// Answers one request; never fails.
     pub async fn answer<B>(&self, request: Request<B>, peer: Option<IpAddr>) -> Result<Response<Body>, Infallible>
     where
@@ -185,6 +196,8 @@ impl Edge {
         let id = given_id(request.headers(), self.proxies).unwrap_or_else(|| self.ids.make());
         let client = self.proxies.client(request.headers(), peer);
         let prefix = self.proxies.prefix(request.headers());
+        let asked = self.origins.asked(&method, request.headers());
+        let takes_gzip = packed::is_wanted(request.headers());
         let span = trace::request(route, &method, request.headers(), &id);
         self.app.metrics.active.inc();
         let mut told = Told { edge: self, started, method, uri, route, id, client, by: None, span, answered: false };
@@ -266,6 +279,10 @@ impl Edge {
         if !response.status().is_success() {
             response = written_out(response, &told.id);
         }
+        if takes_gzip || route.is_in_the_program() {
+            // Apart, so that others do not carry what it needs.
+            response = Box::pin(packed::pack(route, response, takes_gzip)).await;
+        }
         drop((slot, held, turn));
         told.answered(response.status(), response.body().size_hint().exact());
         let headers = response.headers_mut();
@@ -278,6 +295,7 @@ impl Edge {
             rate.tell(headers);
         }
         guard(headers, route, role_of(told.by.as_ref()));
+        self.origins.tell(asked, headers);
         if self.app.is_draining() {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -314,8 +332,12 @@ impl Edge {
         rate.is_some_and(|rate| rate.again_in.is_some())
     }
 
-    /// The turn of a request that asks Cassandra to trace, `None` for all others; who may not, or has to wait, is told.
+    /// The turn of a request that asks Cassandra to trace, `None` for all others; who may not, or has to wait, is told. So is
+    /// who may not choose a node.
     fn trace_turn(&self, headers: &HeaderMap, role: Option<Role>) -> Result<Option<TraceTurn>, Problem> {
+        if headers.contains_key(&COORDINATOR) {
+            auth::may_choose_node(role)?;
+        }
         // Anything but true or false is refused where headers are read.
         if headers.get(&TRACE).is_none_or(|asked| asked != "true") {
             return Ok(None);
@@ -357,7 +379,7 @@ impl Edge {
 
 /// Whether a controller asks who sends a request: where something is changed, and where the answer depends on it.
 fn asks_who(route: Route, method: &Method) -> bool {
-    !method.is_safe() || matches!(route, Route::Whoami | Route::Operation)
+    !method.is_safe() || matches!(route, Route::Whoami | Route::Operation | Route::Order)
 }
 
 fn role_of(by: Option<&Principal>) -> Option<Role> {

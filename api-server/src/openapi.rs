@@ -77,6 +77,7 @@ fn visible(text: &str) -> String {
         csv::import_stocks,
         csv::export::export_stocks,
         csv::later::show,
+        csv::export::export_orders,
         operations::show,
         orders::list,
         orders::create,
@@ -90,6 +91,7 @@ fn visible(text: &str) -> String {
         cluster::ring,
         cluster::keyspaces,
         cluster::placement,
+        cluster::trace,
         cluster::consistency,
         live::nodes,
         changes::changes,
@@ -188,6 +190,10 @@ pub struct ReadHeaders {
     /// Ask Cassandra for a trace; its id and summary come back under the same name.
     #[param(rename = "Cassandra-Trace", nullable = false)]
     cassandra_trace: Option<bool>,
+    /// Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+    /// replica may, and the answer names it under the same name.
+    #[param(rename = "Cassandra-Coordinator", nullable = false)]
+    cassandra_coordinator: Option<String>,
 }
 
 /// Headers of writes.

@@ -306,6 +306,11 @@ impl From<DaoError> for Problem {
                 "level_not_usable",
                 format!("{level} cannot be used here: {detail}"),
             ),
+            DaoError::Node { node, state } => Self::malformed_at(
+                "header:Cassandra-Coordinator",
+                "node_not_usable",
+                format!("{node} {state}, /cluster/nodes lists all"),
+            ),
             DaoError::Broken(_) => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "database_answer",
@@ -317,6 +322,9 @@ impl From<DaoError> for Problem {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::path::{Path, PathBuf};
+
     use super::*;
     use http_body_util::BodyExt;
 
@@ -340,6 +348,51 @@ mod tests {
         let away = Problem::from(DaoError::RolesUnread(words.into()));
         assert_eq!((away.status.as_u16(), away.code, away.retry_after), (503, "too_few_replicas", Some(1)));
         assert_eq!(Problem::from(DaoError::Broken("User store has no permission".into())).status, 500);
+    }
+
+    /// The codes of problems, as they stand in the program's text.
+    fn codes() -> BTreeSet<String> {
+        fn below(directory: &Path, found: &mut Vec<PathBuf>) {
+            for entry in std::fs::read_dir(directory).unwrap().flatten() {
+                let path = entry.path();
+                match path.is_dir() {
+                    true => below(&path, found),
+                    false => found.push(path),
+                }
+            }
+        }
+        let named = r#"(?:Problem|Self)::(?:(?:new|of_violations)\(\s*(?:StatusCode::)?\w+,|unavailable\()\s*"(\w+)""#;
+        // Where status and code are chosen before the problem is made.
+        let chosen = r#"\(\s*StatusCode::\w+,\s*"(\w+)","#;
+        let forms = [named, chosen].map(|form| regex::Regex::new(form).unwrap());
+        let mut files = Vec::new();
+        below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+        let mut codes = BTreeSet::new();
+        for file in files.iter().filter(|file| file.extension().is_some_and(|kind| kind == "rs")) {
+            let text = std::fs::read_to_string(file).unwrap();
+            let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            codes.extend(forms.iter().flat_map(|form| form.captures_iter(text)).map(|found| found[1].to_owned()));
+        }
+        codes
+    }
+
+    #[test]
+    fn each_code_has_a_page_and_each_page_a_code() {
+        let codes = codes();
+        assert!(codes.len() > 30, "{codes:?}");
+        let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/problems");
+        let found = std::fs::read_dir(&pages).unwrap().flatten().map(|page| page.path());
+        let found: BTreeSet<String> = found
+            .map(|page| page.file_stem().unwrap().to_str().unwrap().to_owned())
+            .filter(|name| name != "README")
+            .collect();
+        assert_eq!(found, codes, "docs/problems/CODE.md tells what each code of a problem means, and what to do");
+        let index = std::fs::read_to_string(pages.join("README.md")).unwrap();
+        for code in codes {
+            let page = std::fs::read_to_string(pages.join(format!("{code}.md"))).unwrap();
+            assert!(page.starts_with(&format!("# {code}\n")) && page.contains("\n## What to do\n"), "{code}");
+            assert!(index.contains(&format!("[{code}]({code}.md)")), "{code}");
+        }
     }
 
     #[test]

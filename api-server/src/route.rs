@@ -23,6 +23,7 @@ pub enum Route {
     Import,
     Operation,
     Orders,
+    OrderExport,
     Order,
     HighestSpenders,
     BestSellers,
@@ -30,6 +31,7 @@ pub enum Route {
     ClusterRing,
     ClusterKeyspaces,
     ClusterPlacement,
+    ClusterTrace,
     ClusterConsistency,
     ClusterLive,
     Changes,
@@ -55,7 +57,7 @@ pub enum Route {
 
 impl Route {
     /// Every route with a pattern.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 45] = [
         Self::Products,
         Self::ProductImport,
         Self::ProductExport,
@@ -73,6 +75,7 @@ impl Route {
         Self::Import,
         Self::Operation,
         Self::Orders,
+        Self::OrderExport,
         Self::Order,
         Self::HighestSpenders,
         Self::BestSellers,
@@ -80,6 +83,7 @@ impl Route {
         Self::ClusterRing,
         Self::ClusterKeyspaces,
         Self::ClusterPlacement,
+        Self::ClusterTrace,
         Self::ClusterConsistency,
         Self::ClusterLive,
         Self::Changes,
@@ -124,6 +128,7 @@ impl Route {
             Self::Import => "/imports/{id}",
             Self::Operation => "/operations/{key}",
             Self::Orders => "/orders",
+            Self::OrderExport => "/orders/export",
             Self::Order => "/orders/{id}",
             Self::HighestSpenders => "/orders/reports/highest-spenders",
             Self::BestSellers => "/orders/reports/best-sellers",
@@ -131,6 +136,7 @@ impl Route {
             Self::ClusterRing => "/cluster/ring",
             Self::ClusterKeyspaces => "/cluster/keyspaces",
             Self::ClusterPlacement => "/cluster/placement",
+            Self::ClusterTrace => "/cluster/traces/{id}",
             Self::ClusterConsistency => "/cluster/consistency",
             Self::ClusterLive => "/cluster/live",
             Self::Changes => "/changes",
@@ -158,9 +164,12 @@ impl Route {
     pub const fn controller(self) -> &'static str {
         match self {
             Self::Products | Self::Product => "controller.products",
-            Self::ProductImport | Self::ProductExport | Self::StockImport | Self::StockExport | Self::Import => {
-                "controller.csv"
-            }
+            Self::ProductImport
+            | Self::ProductExport
+            | Self::StockImport
+            | Self::StockExport
+            | Self::OrderExport
+            | Self::Import => "controller.csv",
             Self::Users | Self::User => "controller.users",
             Self::Stocks | Self::Stock | Self::StockAdjustments | Self::StockMovements | Self::StockOverview => {
                 "controller.stocks"
@@ -173,6 +182,7 @@ impl Route {
             | Self::ClusterRing
             | Self::ClusterKeyspaces
             | Self::ClusterPlacement
+            | Self::ClusterTrace
             | Self::ClusterConsistency
             | Self::ClusterLive
             | Self::ClusterActivity
@@ -220,6 +230,7 @@ impl Route {
             (Some("imports"), Some(id), None) if !id.is_empty() => Self::Import,
             (Some("operations"), Some(key), None) if !key.is_empty() => Self::Operation,
             (Some("orders"), None, None) => Self::Orders,
+            (Some("orders"), Some("export"), None) => Self::OrderExport,
             (Some("orders"), Some("reports"), Some("highest-spenders")) => Self::HighestSpenders,
             (Some("orders"), Some("reports"), Some("best-sellers")) => Self::BestSellers,
             (Some("orders"), Some(id), None) if !id.is_empty() => Self::Order,
@@ -227,6 +238,7 @@ impl Route {
             (Some("cluster"), Some("ring"), None) => Self::ClusterRing,
             (Some("cluster"), Some("keyspaces"), None) => Self::ClusterKeyspaces,
             (Some("cluster"), Some("placement"), None) => Self::ClusterPlacement,
+            (Some("cluster"), Some("traces"), Some(id)) if !id.is_empty() => Self::ClusterTrace,
             (Some("cluster"), Some("consistency"), None) => Self::ClusterConsistency,
             (Some("cluster"), Some("live"), None) => Self::ClusterLive,
             (Some("changes"), None, None) => Self::Changes,
@@ -278,7 +290,7 @@ impl Route {
             Self::StockQuery | Self::HighestSpenders | Self::BestSellers | Self::StockOverview => true,
             Self::Stocks | Self::StockMovements => method != Method::POST,
             Self::Orders => method == Method::GET || method == Method::HEAD,
-            Self::Products => conditions(&["name_prefix", "sku"]),
+            Self::Products => conditions(&["name_prefix", "sku", "expand", "sort"]),
             _ => false,
         }
     }
@@ -287,7 +299,13 @@ impl Route {
     pub const fn is_of_people(self) -> bool {
         matches!(
             self,
-            Self::Users | Self::User | Self::Orders | Self::Order | Self::HighestSpenders | Self::ClusterReplicas
+            Self::Users
+                | Self::User
+                | Self::Orders
+                | Self::OrderExport
+                | Self::Order
+                | Self::HighestSpenders
+                | Self::ClusterReplicas
         )
     }
 

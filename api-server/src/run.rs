@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::access_log::AccessLog;
 use crate::app::{App, LEASE_SLACK, Limits, Services};
 use crate::auth::Gate;
+use crate::cors::Origins;
 use crate::dao::backfill::Run;
 use crate::dao::cassandra::migrations::{KeyspaceToCreate, Migrated, MigrationError, Migrator, expected_version};
 use crate::dao::cassandra::session::{Connected, Target, connect};
@@ -102,7 +103,10 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
     let operations = Door { listener: probes, edge: edge.of_operations() };
     let public = Door {
         listener,
-        edge: edge.behind(Proxies(settings.trusted_hops)).with_console(settings.console == Switch::On),
+        edge: edge
+            .behind(Proxies(settings.trusted_hops))
+            .with_console(settings.console == Switch::On)
+            .read_by(Origins::new(&settings.cors_origins)),
     };
     let pace = Pace {
         max_connections: settings.max_connections(),

@@ -99,6 +99,7 @@ fn product_of(plan: &Plan, number: u32) -> Result<(Identity, product::Draft), Mo
         name: format!("{} {brand} No. {number}", names[dice.pick(3, names.len())]),
         price: Price::new(cents, 2).map_err(|error| wrong_price(&error))?,
         brand: Some(brand.to_owned()),
+        low_stock: None,
         description: None,
         category: Some(category.to_owned()),
     };

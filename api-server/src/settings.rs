@@ -13,6 +13,7 @@ use thiserror::Error;
 use crate::admission::Bounds;
 use crate::admission::rate::Quota;
 use crate::auth::tokens::TokensError;
+use crate::cors::Origin;
 use crate::models::Level;
 use crate::webhooks::{self, Webhook, WebhooksError};
 
@@ -192,6 +193,9 @@ pub struct Settings {
     /// File with the secret that signs cursors
     #[arg(long, env = "STORE_CURSOR_KEY_FILE", global = true)]
     pub cursor_key_file: Option<PathBuf>,
+    /// Origins whose pages may read the API in a browser, a comma list such as https://shop.example.org; none unless given
+    #[arg(long, env = "STORE_CORS_ORIGINS", value_delimiter = ',', global = true)]
+    pub cors_origins: Vec<Origin>,
     #[command(flatten)]
     pub access: Access,
     /// Seconds of serving on after SIGTERM
@@ -458,6 +462,8 @@ mod tests {
             &["--port", "70000"],
             &["--request-timeout-ms", "1"],
             &["--local-rack", "r1"],
+            &["--cors-origins", "*"],
+            &["--cors-origins", "https://shop.example.org/"],
             &["--auth", "on"],
             &["--auth", "tokens"],
             &["--auth", "oidc", "--oidc-issuer", "https://id.example.org"],

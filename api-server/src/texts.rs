@@ -171,6 +171,7 @@ mod tests {
                 name: name.into(),
                 price: Price::new(1, 0).unwrap(),
                 brand: None,
+                low_stock: None,
                 description: None,
                 category: None,
             };

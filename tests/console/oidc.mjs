@@ -18,9 +18,18 @@ async function opened({ spoil = (told) => told } = {}) {
     const request = route.request();
     const at = new URL(request.url());
     if (at.pathname.endsWith("/authorize")) {
-      if (request.method() === "GET") challenge = at.searchParams.get("code_challenge") ?? "";
       assert.equal(at.searchParams.get("code_challenge_method"), "S256");
-      return route.continue();
+      if (request.method() !== "GET") {
+        const answer = await route.fetch({ maxRedirects: 0 });
+        const back = new URL(answer.headers().location ?? at);
+        // RFC 6749 sends the state back with an error, too, and the provider forgets it.
+        if (back.searchParams.has("error")) back.searchParams.set("state", at.searchParams.get("state") ?? "");
+        return route.fulfill({ response: answer, headers: { ...answer.headers(), location: back.href } });
+      }
+      challenge = at.searchParams.get("code_challenge") ?? "";
+      // The provider's page has its looks from elsewhere.
+      const form = await route.fetch();
+      return route.fulfill({ response: form, body: (await form.text()).replaceAll(/<link[^>]*>/g, "") });
     }
     const headers = { ...request.headers() };
     const isToken = at.pathname.endsWith("/token");

@@ -47,6 +47,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cluster/activity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the nodes tell of each other and of their work
+         * @description Of each node what its own tables tell: how it sees the others by gossip, for which of them it keeps hints, what it streams, works
+         *     on, and has to send. Looked at once a second at most by each process, however many ask.
+         */
+        get: operations["getActivity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cluster/consistency": {
         parameters: {
             query?: never;
@@ -122,6 +143,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cluster/operation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the operator is doing
+         * @description What, why, since when, how far, and what it waits for. Where the API does not run in a shop of an operator, or that has told
+         *     nothing yet, `told` is `null`. It is as old as the file that the operator writes is on its way: some two minutes at most.
+         */
+        get: operations["getClusterOperation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cluster/placement": {
         parameters: {
             query?: never;
@@ -131,9 +173,32 @@ export interface paths {
         };
         /**
          * Replicas of one row
-         * @description The partition need not exist: placement follows from the key alone.
+         * @description The partition need not exist: placement follows from the key alone. `stock` is for the stock of a product, which lies
+         *     in the table `ledgers` under the key `stock` and its id.
          */
         get: operations["getPlacement"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cluster/replicas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A row as each of its replicas has it
+         * @description Each replica is asked at ONE for what it has, and no other node. A copy that is older than another is what a read at ONE may be
+         *     answered with; reading it so mends nothing. Of `products`, `users`, `orders` and `ledgers`, whose key is the book (`stock` or
+         *     `spending`) and the id of the product or user.
+         */
+        get: operations["getReplicas"];
         put?: never;
         post?: never;
         delete?: never;
@@ -151,6 +216,27 @@ export interface paths {
         };
         /** Token ring of a keyspace */
         get: operations["getRing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cluster/traces/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A statement that was traced
+         * @description What `Cassandra-Trace: true` asked for, by the id that came back under the same name: each step with the node that made
+         *     it. Cassandra writes it a moment after the statement, and keeps it for a day. What the statement bound is not shown.
+         */
+        get: operations["getTrace"];
         put?: never;
         post?: never;
         delete?: never;
@@ -278,6 +364,28 @@ export interface paths {
          *     order, whatever became of the first try.
          */
         post: operations["createOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/orders/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export orders
+         * @description Orders as CSV, the newest first, a line of the file for each line of an order: the sum of `line_total` is what was taken.
+         *     All given filters hold; `day` with `status=paid` is what was paid of the orders of a day. The file is written page
+         *     by page while it is read; one that breaks off is not whole.
+         */
+        get: operations["exportOrders"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -805,6 +913,10 @@ export interface components {
             /** @description Tokens as decimal strings: they do not fit into a JavaScript number. */
             tokens: string[];
         };
+        /** @description What the operator does, as far as it tells. */
+        ClusterOperation: {
+            told: components["schemas"]["OperationTold"] | null;
+        };
         /** @description One consistency level. */
         ConsistencyLevel: {
             level: string;
@@ -828,6 +940,43 @@ export interface components {
             replication: {
                 [key: string]: number;
             };
+        };
+        /** @description A partition as each of its replicas has it. */
+        Copies: {
+            key: string[];
+            keyspace: string;
+            /** @description In the order of the ring. */
+            replicas: components["schemas"]["Copy"][];
+            table: string;
+            /** @description Murmur3 token of the key, as a decimal string. */
+            token: string;
+        };
+        /** @description One replica's copy. */
+        Copy: {
+            address: string;
+            datacenter?: string | null;
+            /** @description Why it told nothing; `null` where it did. */
+            detail: string | null;
+            /** Format: uuid */
+            host_id: string;
+            rack?: string | null;
+            /** @description Its first rows, at most 20, column by column as Cassandra writes them; `null` where it told nothing. */
+            rows: {
+                [key: string]: unknown;
+            }[] | null;
+            state: components["schemas"]["NodeState"];
+        };
+        /** @description Failures in a row of what is begun again. */
+        FailedTries: {
+            /**
+             * Format: date-time
+             * @description When it is begun again; `null` once it is.
+             */
+            again_at: string | null;
+            /** Format: int32 */
+            attempts: number;
+            /** @description Why the last one failed. */
+            cause: string;
         };
         /** @description A form with one part. */
         FileForm: {
@@ -1031,18 +1180,29 @@ export interface components {
         NewOrder: {
             /** @description Each product once. */
             items: components["schemas"]["NewOrderItem"][];
-            /** Format: uuid */
-            user_id: string;
+            /**
+             * Format: uuid
+             * @description The customer; `null` for a sale without one.
+             */
+            user_id: string | null;
         };
         /** @description One line of a new order. */
         NewOrderItem: {
-            /** Format: uuid */
-            product_id: string;
+            /**
+             * Format: uuid
+             * @description This or `sku`.
+             */
+            product_id?: string;
             /**
              * Format: int64
              * @example 2
              */
             quantity: number;
+            /**
+             * @description The product that has this sku when the order is made, in place of `product_id`.
+             * @example TEA-GREEN-100
+             */
+            sku?: string;
         };
         /** @description What a client sends to create or replace a product. */
         NewProduct: {
@@ -1052,6 +1212,12 @@ export interface components {
             category?: string | null;
             /** @description Tabs and line breaks are allowed, other control characters and those that turn the direction of text are not. */
             description?: string | null;
+            /**
+             * Format: int32
+             * @description Units below which the stock is low: `GET /stocks?below=threshold` lists those that are.
+             * @example 10
+             */
+            low_stock_threshold?: number | null;
             /**
              * @description Name shown to people, on one line. Composed (NFC), each kind of space as the usual one; refused with a character
              *     that nobody sees, or a space at either end.
@@ -1097,11 +1263,57 @@ export interface components {
              */
             name: string;
         };
+        /** @description What one node tells of the others and of its work. */
+        NodeActivity: {
+            address: string;
+            /** @description Why it tells nothing; `null` where it does. */
+            detail: string | null;
+            hints: components["schemas"]["PendingHints"][];
+            /** Format: uuid */
+            host_id: string;
+            outbound: components["schemas"]["OutboundQueue"][];
+            peers: components["schemas"]["Peer"][];
+            /** @description As in `/cluster/nodes`. */
+            state: components["schemas"]["NodeState"];
+            streams: components["schemas"]["NodeStream"][];
+            tasks: components["schemas"]["NodeTask"][];
+        };
         /**
          * @description State of a node.
          * @enum {string}
          */
         NodeState: "UP" | "DOWN";
+        /** @description A stream, as one of its ends tells of it. */
+        NodeStream: {
+            /** Format: int64 */
+            bytes_received: number;
+            /** Format: int64 */
+            bytes_sent: number;
+            /** Format: int64 */
+            bytes_to_receive: number;
+            /** Format: int64 */
+            bytes_to_send: number;
+            /** Format: uuid */
+            id: string;
+            /** @description What it is for, as Cassandra calls it. */
+            operation: string;
+            peers: string[];
+            /** Format: double */
+            percent: number;
+            status: string;
+        };
+        /** @description Work on the files of a table. */
+        NodeTask: {
+            keyspace: string;
+            /** @description `compaction`, `validation`, `cleanup`, … */
+            kind: string;
+            /** Format: int64 */
+            progress: number;
+            table: string;
+            /** Format: int64 */
+            total: number;
+            unit: string;
+        };
         /** @description What was sent under a key in the last day */
         Operation: {
             /**
@@ -1111,6 +1323,91 @@ export interface components {
             key: string;
             /** @description One for each kind of request that it was sent with. */
             requests: components["schemas"]["SentRequest"][];
+        };
+        /** @description A change of the spec. */
+        OperationChange: {
+            /** Format: date-time */
+            at: string;
+            fields: string[];
+            /** Format: int64 */
+            generation: number;
+        };
+        /** @description Something that is wrong. */
+        OperationFault: {
+            message: string;
+            object: string | null;
+            reason: string;
+            /** Format: date-time */
+            since: string;
+        };
+        /** @description The one operation in hand. */
+        OperationInHand: {
+            /** @description Why: the fields of the spec that were changed. */
+            cause: string | null;
+            failed: components["schemas"]["FailedTries"] | null;
+            /**
+             * Format: int64
+             * @description Generation of the spec that asked for it.
+             */
+            generation: number | null;
+            keyspace: string | null;
+            /** @description `Join`, `Decommission`, `Repair`, … */
+            kind: string;
+            /**
+             * Format: date-time
+             * @description When its step or its progress last changed.
+             */
+            moved_at: string | null;
+            pod: string | null;
+            /** @description How far it is. */
+            progress: string | null;
+            /**
+             * Format: int32
+             * @description Replication factor that it sets.
+             */
+            replication: number | null;
+            /** Format: date-time */
+            started_at: string;
+            /** @description Its step, in words. */
+            step: string;
+        };
+        /** @description Work that an earlier change owes. */
+        OperationOwed: {
+            keyspace: string | null;
+            /** @description `Repair` or `Cleanup`. */
+            kind: string;
+            /** @description Nodes that still owe their part. */
+            nodes: number;
+            /** Format: date-time */
+            since: string;
+        };
+        /** @description What the operator told last. It tells when something has changed, and a pod hears of it within some two minutes. */
+        OperationTold: {
+            /** @description The last changes of the spec that were taken up, the newest last. */
+            changes: components["schemas"]["OperationChange"][];
+            /** @description All that is wrong, the worst first. */
+            faults: components["schemas"]["OperationFault"][];
+            /** @description The worst fault in words, or else what is being done; empty where there is nothing to tell. */
+            message: string;
+            operation: components["schemas"]["OperationInHand"] | null;
+            /** @description Repairs and clean-ups that earlier changes owe. */
+            owed: components["schemas"]["OperationOwed"][];
+            /** @description Name of the StoreCluster. */
+            shop: string;
+            /** @description What the next step waits for. */
+            waits: components["schemas"]["OperationWait"][];
+        };
+        /** @description Something that is waited for. */
+        OperationWait: {
+            object: string | null;
+            reason: string;
+            /** Format: date-time */
+            since: string;
+            /**
+             * Format: date-time
+             * @description When it becomes a fault.
+             */
+            until: string;
         };
         /** @description An order as it is answered. */
         Order: {
@@ -1146,8 +1443,11 @@ export interface components {
             total_amount: number;
             /** Format: date-time */
             updated_at: string;
-            /** Format: uuid */
-            user_id: string;
+            /**
+             * Format: uuid
+             * @description Null for a sale without a customer.
+             */
+            user_id: string | null;
             /**
              * Format: int64
              * @description +1 with each change; the entity tag is this number in quotes.
@@ -1173,6 +1473,7 @@ export interface components {
         };
         /** @description One line of an order. */
         OrderItem: {
+            product?: components["schemas"]["Product"] | null;
             /** Format: uuid */
             product_id: string;
             /** Format: int64 */
@@ -1223,6 +1524,52 @@ export interface components {
          * @enum {string}
          */
         OrderStatus: "pending" | "confirmed" | "paid" | "fulfilled" | "cancelled";
+        /** @description Messages that the node has for another one. */
+        OutboundQueue: {
+            address: string;
+            /** Format: int64 */
+            errors: number;
+            /**
+             * Format: int64
+             * @description Given up because they had waited for too long.
+             */
+            expired: number;
+            /** Format: int64 */
+            pending: number;
+            /** Format: int64 */
+            pending_bytes: number;
+        };
+        /** @description A node as another one knows it by gossip. */
+        Peer: {
+            address: string;
+            /**
+             * Format: int64
+             * @description Seconds since 1970 of its start.
+             */
+            generation: number;
+            /** Format: int64 */
+            heartbeat: number;
+            /** Format: uuid */
+            host_id: string | null;
+            /**
+             * Format: int64
+             * @description For how long its heartbeat has stood still, as far as the process that answers has looked; `null` at the first look.
+             */
+            silent_ms: number | null;
+            /** @description State that it gossips: `NORMAL`, `BOOT`, `LEAVING`, `LEFT`, `shutdown`, … */
+            status: string | null;
+        };
+        /** @description Hints that the node keeps for another one. */
+        PendingHints: {
+            address: string | null;
+            /** Format: int64 */
+            files: number;
+            /** Format: uuid */
+            host_id: string;
+            /** @description As Cassandra writes it. */
+            newest: string | null;
+            oldest: string | null;
+        };
         /** @description Where one partition lies. */
         Placement: {
             key: string[];
@@ -1291,6 +1638,11 @@ export interface components {
             description: string | null;
             /** Format: uuid */
             id: string;
+            /**
+             * Format: int32
+             * @description Only of a product that has one: units below which its stock is low.
+             */
+            low_stock_threshold?: number;
             name: string;
             /**
              * Format: double
@@ -1304,6 +1656,7 @@ export interface components {
              */
             product_id?: string;
             sku: string;
+            stock?: components["schemas"]["ProductStock"] | null;
             /** Format: date-time */
             updated_at: string;
             /**
@@ -1319,6 +1672,8 @@ export interface components {
             brand?: string | null;
             category?: string | null;
             description?: string | null;
+            /** Format: int32 */
+            low_stock_threshold?: number | null;
             name?: string;
             /**
              * Format: double
@@ -1326,6 +1681,50 @@ export interface components {
              */
             price?: number;
             sku?: string;
+        };
+        /** @description The stock beside a product. */
+        ProductStock: {
+            /**
+             * Format: int64
+             * @description Units that are there.
+             */
+            quantity: number;
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: int64
+             * @description Of the stock, not of the product.
+             */
+            version: number;
+        };
+        /** @description What Cassandra noted of a statement that was traced. */
+        QueryTrace: {
+            /** @description Address of the node that coordinated it. */
+            coordinator?: string | null;
+            /**
+             * Format: int64
+             * @description Microseconds in all.
+             */
+            duration_us?: number | null;
+            /** @description The first thousand, in the order in which they were made. */
+            events: components["schemas"]["QueryTraceEvent"][];
+            /** Format: uuid */
+            id: string;
+            request?: string | null;
+            /** Format: date-time */
+            started_at?: string | null;
+        };
+        /** @description A step of a statement. */
+        QueryTraceEvent: {
+            activity?: string | null;
+            /**
+             * Format: int64
+             * @description Microseconds since the statement came to that node.
+             */
+            elapsed_us?: number | null;
+            /** @description Address of the node that made it. */
+            node?: string | null;
+            thread?: string | null;
         };
         /** @description A node that keeps a replica. */
         Replica: {
@@ -1487,129 +1886,6 @@ export interface components {
              * @example seller
              */
             role?: string | null;
-        };
-        Peer: {
-            address: string;
-            host_id: string | null;
-            status: string | null;
-            generation: number;
-            heartbeat: number;
-            silent_ms: number | null;
-        };
-        PendingHints: {
-            host_id: string;
-            address: string | null;
-            files: number;
-            newest: string | null;
-            oldest: string | null;
-        };
-        NodeStream: {
-            id: string;
-            operation: string;
-            peers: string[];
-            status: string;
-            percent: number;
-            bytes_to_send: number;
-            bytes_sent: number;
-            bytes_to_receive: number;
-            bytes_received: number;
-        };
-        NodeTask: {
-            kind: string;
-            keyspace: string;
-            table: string;
-            progress: number;
-            total: number;
-            unit: string;
-        };
-        OutboundQueue: {
-            address: string;
-            pending: number;
-            pending_bytes: number;
-            expired: number;
-            errors: number;
-        };
-        NodeActivity: {
-            host_id: string;
-            address: string;
-            state: components["schemas"]["NodeState"];
-            detail: string | null;
-            peers: components["schemas"]["Peer"][];
-            hints: components["schemas"]["PendingHints"][];
-            streams: components["schemas"]["NodeStream"][];
-            tasks: components["schemas"]["NodeTask"][];
-            outbound: components["schemas"]["OutboundQueue"][];
-        };
-        Copy: {
-            host_id: string;
-            address: string;
-            datacenter?: string | null;
-            rack?: string | null;
-            state: components["schemas"]["NodeState"];
-            detail: string | null;
-            rows: {
-                [key: string]: unknown;
-            }[] | null;
-        };
-        Copies: {
-            keyspace: string;
-            table: string;
-            key: string[];
-            token: string;
-            replicas: components["schemas"]["Copy"][];
-        };
-        FailedTries: {
-            attempts: number;
-            cause: string;
-            again_at: string | null;
-        };
-        OperationInHand: {
-            kind: string;
-            step: string;
-            pod: string | null;
-            keyspace: string | null;
-            replication: number | null;
-            started_at: string;
-            moved_at: string | null;
-            progress: string | null;
-            cause: string | null;
-            generation: number | null;
-            failed: null | components["schemas"]["FailedTries"];
-        };
-        OperationWait: {
-            reason: string;
-            object: string | null;
-            since: string;
-            until: string;
-        };
-        OperationFault: {
-            reason: string;
-            object: string | null;
-            message: string;
-            since: string;
-        };
-        OperationOwed: {
-            kind: string;
-            keyspace: string | null;
-            nodes: number;
-            since: string;
-        };
-        OperationChange: {
-            generation: number;
-            fields: string[];
-            at: string;
-        };
-        OperationTold: {
-            shop: string;
-            message: string;
-            operation: null | components["schemas"]["OperationInHand"];
-            waits: components["schemas"]["OperationWait"][];
-            faults: components["schemas"]["OperationFault"][];
-            owed: components["schemas"]["OperationOwed"][];
-            changes: components["schemas"]["OperationChange"][];
-        };
-        Operation: {
-            told: null | components["schemas"]["OperationTold"];
         };
     };
     responses: {
@@ -2015,6 +2291,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -2101,6 +2382,95 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
             410: components["responses"]["Gone"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getActivity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Nodes by datacenter, rack and address, each with what it tells */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "address": "10.0.0.1",
+                     *         "detail": null,
+                     *         "hints": [
+                     *           {
+                     *             "address": "10.0.0.2",
+                     *             "files": 1,
+                     *             "host_id": "7b9cf3a0-32b7-4c7b-8d7e-9a42f3a1d0c5",
+                     *             "newest": "2026-12-01 01:00:00.000Z",
+                     *             "oldest": "2026-12-01 00:59:00.000Z"
+                     *           }
+                     *         ],
+                     *         "host_id": "7b9cf3a0-32b7-4c7b-8d7e-9a42f3a1d0c4",
+                     *         "outbound": [
+                     *           {
+                     *             "address": "10.0.0.2",
+                     *             "errors": 0,
+                     *             "expired": 0,
+                     *             "pending": 0,
+                     *             "pending_bytes": 0
+                     *           }
+                     *         ],
+                     *         "peers": [
+                     *           {
+                     *             "address": "10.0.0.2",
+                     *             "generation": 1798765432,
+                     *             "heartbeat": 4711,
+                     *             "host_id": "7b9cf3a0-32b7-4c7b-8d7e-9a42f3a1d0c5",
+                     *             "silent_ms": 0,
+                     *             "status": "NORMAL"
+                     *           }
+                     *         ],
+                     *         "state": "UP",
+                     *         "streams": [
+                     *           {
+                     *             "bytes_received": 0,
+                     *             "bytes_sent": 400,
+                     *             "bytes_to_receive": 0,
+                     *             "bytes_to_send": 1000,
+                     *             "id": "0190a0a0-0000-7000-8000-000000000009",
+                     *             "operation": "Repair",
+                     *             "peers": [
+                     *               "/10.0.0.2:7000"
+                     *             ],
+                     *             "percent": 40,
+                     *             "status": "start"
+                     *           }
+                     *         ],
+                     *         "tasks": [
+                     *           {
+                     *             "keyspace": "store_manager",
+                     *             "kind": "validation",
+                     *             "progress": 10,
+                     *             "table": "products",
+                     *             "total": 100,
+                     *             "unit": "bytes"
+                     *           }
+                     *         ]
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["NodeActivity"][];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
@@ -2292,21 +2662,107 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    getClusterOperation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the operator told last */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "told": {
+                     *         "changes": [
+                     *           {
+                     *             "at": "2026-12-01T00:59:00Z",
+                     *             "fields": [
+                     *               "spec.cassandra.size"
+                     *             ],
+                     *             "generation": 4
+                     *           }
+                     *         ],
+                     *         "faults": [
+                     *           {
+                     *             "message": "shop-cassandra-a-0 is Down",
+                     *             "object": "shop-cassandra-a-0",
+                     *             "reason": "NodeDown",
+                     *             "since": "2026-12-01T01:02:00Z"
+                     *           }
+                     *         ],
+                     *         "message": "spec.cassandra.size asked for a node more",
+                     *         "operation": {
+                     *           "cause": "spec.cassandra.size",
+                     *           "failed": {
+                     *             "again_at": "2026-12-01T01:03:00Z",
+                     *             "attempts": 1,
+                     *             "cause": "the stream broke off"
+                     *           },
+                     *           "generation": 4,
+                     *           "keyspace": null,
+                     *           "kind": "Join",
+                     *           "moved_at": "2026-12-01T01:01:00Z",
+                     *           "pod": "shop-cassandra-b-1",
+                     *           "progress": "12 MiB streamed",
+                     *           "replication": null,
+                     *           "started_at": "2026-12-01T01:00:00Z",
+                     *           "step": "b-1 joins"
+                     *         },
+                     *         "owed": [
+                     *           {
+                     *             "keyspace": null,
+                     *             "kind": "Cleanup",
+                     *             "nodes": 2,
+                     *             "since": "2026-12-01T01:00:00Z"
+                     *           }
+                     *         ],
+                     *         "shop": "shop",
+                     *         "waits": [
+                     *           {
+                     *             "object": "shop-cassandra-b-1",
+                     *             "reason": "NodeJoining",
+                     *             "since": "2026-12-01T01:00:00Z",
+                     *             "until": "2026-12-01T01:15:00Z"
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ClusterOperation"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getPlacement: {
         parameters: {
-            query: {
+            query?: {
                 /**
-                 * @description Table of the store's keyspace
+                 * @description Table of the store's keyspace; with `key`
                  * @example products
                  */
-                table: string;
+                table?: string;
                 /**
                  * @description Partition key, one value per column in the table's order
                  * @example [
                  *       "0190a0a0-0000-7000-8000-000000000000"
                  *     ]
                  */
-                key: string[];
+                key?: string[];
+                /** @description Id of the product whose stock is looked for, in place of `table` and `key` */
+                stock?: string;
             };
             header?: never;
             path?: never;
@@ -2340,6 +2796,75 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Placement"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getReplicas: {
+        parameters: {
+            query?: {
+                /**
+                 * @description `products`, `users`, `orders` or `ledgers`; with `key`
+                 * @example products
+                 */
+                table?: string;
+                /**
+                 * @description Partition key, one value per column in the table's order
+                 * @example [
+                 *       "0190a0a0-0000-7000-8000-000000000000"
+                 *     ]
+                 */
+                key?: string[];
+                /** @description Id of the product whose stock is looked for, in place of `table` and `key` */
+                stock?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Each replica with its copy; without rows where it has none */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "key": [
+                     *         "0190a0a0-0000-7000-8000-000000000001"
+                     *       ],
+                     *       "keyspace": "store_manager",
+                     *       "replicas": [
+                     *         {
+                     *           "address": "10.0.0.1",
+                     *           "datacenter": "dc1",
+                     *           "detail": null,
+                     *           "host_id": "7b9cf3a0-32b7-4c7b-8d7e-9a42f3a1d0c4",
+                     *           "rack": "a",
+                     *           "rows": [
+                     *             {
+                     *               "id": "0190a0a0-0000-7000-8000-000000000001",
+                     *               "name": "Desk lamp",
+                     *               "version": 2
+                     *             }
+                     *           ],
+                     *           "state": "UP"
+                     *         }
+                     *       ],
+                     *       "table": "products",
+                     *       "token": "-8130481337352478917"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Copies"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -2385,6 +2910,53 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Ring"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getTrace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the trace */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The trace */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "coordinator": "10.0.0.1",
+                     *       "duration_us": 1830,
+                     *       "events": [
+                     *         {
+                     *           "activity": "Executing single-partition query on products",
+                     *           "elapsed_us": 214,
+                     *           "node": "10.0.0.1",
+                     *           "thread": "ReadStage-2"
+                     *         }
+                     *       ],
+                     *       "id": "6b1f3c80-8d0e-11f0-9d2c-0f6f3a1f5c01",
+                     *       "request": "Execute CQL3 prepared query",
+                     *       "started_at": "2026-11-22T17:38:36.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["QueryTrace"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -2642,6 +3214,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -2901,6 +3478,62 @@ export interface operations {
             504: components["responses"]["UnknownOutcome"];
         };
     };
+    exportOrders: {
+        parameters: {
+            query?: {
+                /** @description Orders of this user */
+                user_id?: string;
+                /** @description Orders in this status */
+                status?: components["schemas"]["OrderStatus"];
+                /**
+                 * @description Orders made on this day, by UTC
+                 * @example 2026-11-22
+                 */
+                day?: string;
+                /** @description Begin with a byte order mark, by which Excel knows UTF-8. */
+                bom?: boolean;
+                /** @description `semicolon`: as Excel reads and writes in much of Europe, with a comma in prices; an import takes it, too. */
+                separator?: "comma" | "semicolon";
+                /** @description `quoted`: an apostrophe before texts that a spreadsheet would take for a formula. */
+                formulas?: "plain" | "quoted";
+            };
+            header?: {
+                /** @description Consistency level of this read; LOCAL_QUORUM unless configured otherwise. */
+                "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
+                /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
+                "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All orders that were asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example order_id,created_at,status,user_id,payment_id,product_id,quantity,unit_price,line_total
+                     *     0190a0a0-0000-7000-8000-000000000003,2026-11-22T17:38:36.000Z,confirmed,0190a0a0-0000-7000-8000-000000000002,,0190a0a0-0000-7000-8000-000000000001,2,10.5,21.00
+                     */
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            406: components["responses"]["NotAcceptable"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     reportSellers: {
         parameters: {
             query?: {
@@ -2922,6 +3555,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -2975,6 +3613,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3009,7 +3652,10 @@ export interface operations {
     };
     getOrder: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `products`: each line with its product as it is now, and so without an entity tag */
+                expand?: string;
+            };
             header?: {
                 /**
                  * @description Entity tags that the client has
@@ -3025,6 +3671,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path: {
                 /** @description Id of the order */
@@ -3268,12 +3919,21 @@ export interface operations {
                 category?: string;
                 /** @description `true`: those that are archived, and no others; without another filter */
                 archived?: boolean;
+                /** @description `name`: in the order of the names, of a `category` or `name_prefix` that has 250 products at most */
+                sort?: string;
+                /** @description `stock`: each with what is there of it */
+                expand?: string;
             };
             header?: {
                 /** @description Consistency level of this read; LOCAL_QUORUM unless configured otherwise. */
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3436,6 +4096,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3681,7 +4346,10 @@ export interface operations {
     };
     getProduct: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `stock`: with what is there of it, and so without an entity tag */
+                expand?: string;
+            };
             header?: {
                 /**
                  * @description Entity tags that the client has
@@ -3697,6 +4365,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path: {
                 /** @description Id of the product */
@@ -3979,12 +4652,22 @@ export interface operations {
                 limit?: number;
                 /** @description From the `Link` of the page before; of this list only */
                 cursor?: string;
+                /**
+                 * @description `threshold`: stocks with fewer units than the `low_stock_threshold` of their product; a number: with fewer units than that
+                 * @example threshold
+                 */
+                below?: string;
             };
             header?: {
                 /** @description Consistency level of this read; LOCAL_QUORUM unless configured otherwise. */
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4136,6 +4819,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4171,6 +4859,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4511,12 +5204,22 @@ export interface operations {
                 limit?: number;
                 /** @description From the `Link` of the page before; of this list only */
                 cursor?: string;
+                /**
+                 * @description `threshold`: products of which fewer units are there than their `low_stock_threshold`; a number: than that
+                 * @example threshold
+                 */
+                below?: string;
             };
             header?: {
                 /** @description Consistency level of this read; LOCAL_QUORUM unless configured otherwise. */
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4571,6 +5274,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path: {
                 /** @description Id of the product */
@@ -4739,6 +5447,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path: {
                 /** @description Id of the product */
@@ -4790,12 +5503,22 @@ export interface operations {
                 limit?: number;
                 /** @description From the `Link` of the page before; of this list only */
                 cursor?: string;
+                /**
+                 * @description The user who has exactly this address, whatever its case; without a cursor
+                 * @example ana@example.org
+                 */
+                email?: string;
             };
             header?: {
                 /** @description Consistency level of this read; LOCAL_QUORUM unless configured otherwise. */
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path?: never;
             cookie?: never;
@@ -4950,6 +5673,11 @@ export interface operations {
                 "Consistency-Level"?: "ONE" | "TWO" | "QUORUM" | "LOCAL_ONE" | "LOCAL_QUORUM" | "ALL" | "SERIAL";
                 /** @description Ask Cassandra for a trace; its id and summary come back under the same name. */
                 "Cassandra-Trace"?: boolean;
+                /**
+                 * @description Address of the node that is to coordinate; at ONE it answers from its own copy, if it has one. By default any
+                 *     replica may, and the answer names it under the same name.
+                 */
+                "Cassandra-Coordinator"?: string;
             };
             path: {
                 /** @description Id of the user */

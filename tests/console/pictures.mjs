@@ -16,14 +16,15 @@ const SCREENS = {
   "user": `#/users/${order.user_id}`, "files": "#/files",
 };
 /** What is told where no operator is. */
-const { getOperation } = JSON.parse(await readFile(new URL("../../api-server/src/openapi/examples.json", import.meta.url), "utf8"));
+const { getClusterOperation } = JSON.parse(await readFile(new URL("../../api-server/src/openapi/examples.json", import.meta.url), "utf8"));
 const browser = await launch();
 for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
   for (const [name, at] of Object.entries(SCREENS)) {
     const { page } = await open(browser, url, { token: at ? seller : undefined, colorScheme, viewport: { width: 1280, height: name === "ring" ? 2150 : 860 } });
-    await page.route("**/cluster/operation", (route) => route.fulfill({ json: getOperation.answer }));
+    await page.route("**/cluster/operation", (route) => route.fulfill({ json: getClusterOperation.answer }));
     if (at) await page.goto(`${url}/console${at}`);
-    await page.waitForLoadState("networkidle").catch(() => {});
+    await page.locator("main h1").waitFor();
+    await page.getByText("Loading…").waitFor({ state: "detached" });
     if (name === "ring") await page.getByLabel(/^10\.0\.0\.12/).first().focus();
     // The ranges change their colour within a moment.
     await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished)));

@@ -10,6 +10,8 @@ const PROBLEMS = {
   401: { "Content-Type": "application/problem+json", "WWW-Authenticate": "Bearer" },
 };
 
+/** @typedef {{ path: string, token: string | undefined, last: string | undefined, socket: import("node:net").Socket, isOpen: boolean }} Streamed */
+
 /**
  * Starts one.
  * @param {string} api
@@ -17,11 +19,13 @@ const PROBLEMS = {
  */
 export async function proxy(api, prefix = "") {
   /**
-   * `answers`: what the door answers itself (`done`), or tells more of than the API does (`more`: that the streams may be asked for).
-   * @type {{ url: string, seen: string[], fault: (method: string, path: string) => Fault, close: () => void,
-   *   answers: (asked: import("node:http").IncomingMessage, answer: import("node:http").ServerResponse, path: string) => "done" | "more" | undefined }}
+   * `streams`: those of events that were asked for, the last one last. `cut`: breaks off those that are open.
+   * @type {{ url: string, seen: string[], fault: (method: string, path: string) => Fault, close: () => void, streams: Streamed[], cut: () => void }}
    */
-  const made = { url: "", seen: [], fault: () => undefined, answers: () => undefined, close: () => server.close() };
+  const made = {
+    url: "", seen: [], streams: [], fault: () => undefined, close: () => server.close(),
+    cut: () => made.streams.forEach(({ socket }) => socket.destroy()),
+  };
   const server = createServer((asked, answer) => {
     const { method = "GET", url = "/" } = asked;
     if (!url.startsWith(prefix)) return answer.writeHead(404).end();
@@ -34,27 +38,22 @@ export async function proxy(api, prefix = "") {
       const body = { type: "about:blank", title: fault, status: Number(fault), detail, error: detail, errors: [], request_id: "x" };
       return answer.writeHead(Number(fault), PROBLEMS[fault]).end(JSON.stringify(body));
     }
-    const answers = made.answers(asked, answer, path);
-    if (answers === "done") return;
     const headers = { ...asked.headers, "x-forwarded-prefix": prefix };
     const on = request(api + path, { method, headers }, (come) => {
       if (fault === "lose") {
         come.resume().on("end", () => asked.socket.destroy());
         return;
       }
-      if (answers !== "more" || come.statusCode !== 200) {
-        answer.writeHead(come.statusCode ?? 502, come.headers);
-        return come.pipe(answer);
+      if (come.headers["content-type"] === "text/event-stream") {
+        const stream = { path, token: headers.authorization, last: /** @type {string | undefined} */ (asked.headers["last-event-id"]), socket: asked.socket, isOpen: true };
+        made.streams.push(stream);
+        answer.on("close", () => {
+          stream.isOpen = false;
+          on.destroy();
+        });
       }
-      /** @type {Buffer[]} */
-      const parts = [];
-      come.on("data", (part) => parts.push(part)).on("end", () => {
-        const told = JSON.parse(Buffer.concat(parts).toString());
-        for (const path of ["/changes", "/cluster/live"]) {
-          if (!told.may.some((/** @type {any} */ one) => one.path === path)) told.may.push({ path, methods: ["GET"] });
-        }
-        answer.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(told));
-      });
+      answer.writeHead(come.statusCode ?? 502, come.headers);
+      come.pipe(answer);
     });
     on.on("error", () => asked.socket.destroy());
     asked.pipe(on);

@@ -66,7 +66,7 @@ const copy = (/** @type {string} */ host_id, /** @type {any} */ rows) => /** @ty
 assert.deepEqual([...stale([copy("a", [{ version: 2 }]), copy("b", [{ version: 1 }]), copy("c", null), copy("d", [])])], ["b", "d"], "who did not answer is not old");
 assert.deepEqual([...stale([copy("a", []), copy("b", [])])], []);
 // Events, in whatever pieces they come and whichever ends their lines have.
-const events = ": here\n\nid: 7\nevent: change\ndata: {\"a\":\ndata: 1}\n\nretry: 5\n\ndata: x:y\r\n\r\nid\rdata:z\r\r";
+const events = ": here\n\nid: 7\nevent: change\ndata: {\"a\":\ndata: 1}\n\nretry: 5\nid: 8\n\n:\n\ndata: x:y\r\n\r\nid\rdata:z\r\r";
 for (const size of [1, 2, 3, 7, 1000]) {
   /** @type {any[]} */
   const told = [];
@@ -74,7 +74,7 @@ for (const size of [1, 2, 3, 7, 1000]) {
   for (let at = 0; at < events.length; at += size) take(events.slice(at, at + size));
   take("\n");
   assert.deepEqual(told, [
-    { id: "7", event: "change", data: '{"a":\n1}' }, { id: null, event: "message", data: "x:y" }, { id: "", event: "message", data: "z" },
+    { id: "7", event: "change", data: '{"a":\n1}' }, { id: "8", event: "message", data: "" }, { id: null, event: "message", data: "x:y" }, { id: "", event: "message", data: "z" },
   ], `in pieces of ${size}`);
 }
 assert.throws(() => reader(() => {})("x".repeat(5_000_000)), /too long/);

@@ -44,7 +44,7 @@ const Table = ({ name, columns, rows }) => rows.length > 0 && html`
 
 export function OperationScreen() {
   const live = useLive("/cluster/operation", EVERY);
-  const answer = /** @type {import("../types").Operation | null} */ (live.value);
+  const answer = /** @type {import("../types").ClusterOperation | null} */ (live.value);
   const told = answer?.told;
   const failed = live.status !== null && live.status !== 200;
   if (!told) {

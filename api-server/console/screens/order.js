@@ -68,7 +68,7 @@ export function OrderScreen({ id }) {
   useEffect(() => {
     read();
   }, [id]);
-  useChanges("order", (ids) => ids.has(id) && change.fate !== "sending" && read());
+  useChanges("order", (told) => (!told || told.has(id)) && change.fate !== "sending" && read());
   const back = /** @type {[string, string]} */ (["#/orders", t("orders")]);
   if (!order) {
     const text = status === null ? t("loading") : status === 404 ? t("order.gone") : t("unreachable");

@@ -61,6 +61,7 @@ export function ProductScreen({ id }) {
     ${other.fate === "moved" && html`<p class="notice bad" role="alert">${t("change.moved")}</p>`}
     <${Outcome} change=${other} />
     <form class="card" onSubmit=${record.submit}>
+      ${record.newer}
       <div class="columns">
         ${field("name", { required: true, maxlength: 150, ...of })}
         ${field("sku", { required: true, maxlength: 64, spellcheck: false, ...of })}

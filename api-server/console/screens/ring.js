@@ -15,10 +15,9 @@ import { clock, number, percent, t } from "../text/text.js";
 /** @typedef {import("../types").Placement} Placement */
 /** @typedef {import("../ring/reading.js").Reading} Reading */
 
-/** Nodes come and go within a second; what they keep changes with a topology. */
 /** Tables whose rows can be read from each replica. */
 const COPIED = ["products", "users", "orders", "ledgers"];
-const LIVE = "/cluster/live";
+/** Nodes come and go within a second; what they keep changes with a topology. */
 const NODES_EVERY = 1000;
 const ACTIVITY_EVERY = 2000;
 const RING_EVERY = 10_000;
@@ -102,11 +101,11 @@ export function RingScreen({ id = "" }) {
   const [keyspace, setKeyspace] = useState("");
   const [shown, show] = useState(/** @type {string | null} */ (null));
   const [row, place] = useState(/** @type {Placement | null} */ (null));
-  const nodes = useLive(/** @type {string} */ ("/cluster/nodes"), NODES_EVERY, undefined, { path: LIVE, event: "nodes" });
+  const nodes = useLive(/** @type {string} */ ("/cluster/nodes"), NODES_EVERY, undefined, { path: "/cluster/live", event: "nodes" });
   const ring = useLive("/cluster/ring", RING_EVERY, { keyspace });
   const keyspaces = useLive("/cluster/keyspaces", RING_EVERY);
   const levels = useLive("/cluster/consistency", RING_EVERY);
-  const told = useLive("/cluster/activity", ACTIVITY_EVERY, undefined, { path: LIVE, event: "activity" });
+  const told = useLive("/cluster/activity", ACTIVITY_EVERY);
   const activity = /** @type {import("../types").NodeActivity[]} */ (told.value ?? []);
   const all = /** @type {ClusterNode[]} */ (nodes.value ?? []);
   const table = /** @type {import("../types").ConsistencyTable | null} */ (levels.value);

@@ -1,49 +1,26 @@
 // Stocks: of all products, and of one with its movements.
-import { html, useEffect, useState } from "../html.js";
+import { html, useState } from "../html.js";
 import { ask, get } from "../api.js";
 import { Outcome, useChange } from "../change.js";
 import { Name, useProducts } from "../names.js";
 import { pageOf, usePages } from "../pages.js";
 import { Field, Foot, Head } from "../parts.js";
-import { useChanges, useLive } from "../poll.js";
+import { CHANGES, useChanges, useLive } from "../poll.js";
 import { may } from "../session.js";
 import { number, signed, t, time } from "../text/text.js";
 import { useSearch } from "./products.js";
 
-/** @typedef {{ id: string, name: string, sku: string, stockLevel: { quantity: number } | null }} Row */
+/** @typedef {{ quantity: number, version: number }} Level */
+/** @typedef {{ id: string, name: string, sku: string, stockLevel: Level | null }} Row */
 
+const LIMIT = 25;
 const LIST = `query ($after: String, $sku: String, $namePrefix: String) {
-  products(first: 25, after: $after, sku: $sku, namePrefix: $namePrefix) {
-    nodes { id name sku stockLevel { quantity } } pageInfo { hasNextPage endCursor }
+  products(first: ${LIMIT}, after: $after, sku: $sku, namePrefix: $namePrefix) {
+    nodes { id name sku stockLevel { quantity version } } pageInfo { hasNextPage endCursor }
   }
 }`;
 /** How often the stock that is looked at is read, where nothing tells of changes. */
 const EVERY = 2000;
-/** What has changed in a list is read again at most so often, so many at once. */
-const REST = 1000;
-const AT_ONCE = 50;
-
-/**
- * The quantities of the products of a list as they are now, by their ids, where the API tells of changes.
- * @param {Row[]} rows
- */
-function useQuantities(rows) {
-  const [now, set] = useState(/** @type {Record<string, number>} */ ({}));
-  useEffect(() => set({}), [rows]);
-  useChanges("stock", async (ids) => {
-    const shown = rows.filter(({ id }) => ids.has(id)).slice(0, AT_ONCE);
-    if (!shown.length) return;
-    const parts = shown.map(({ id }, at) => `p${at}: product(id: "${id}") { stockLevel { quantity } }`);
-    const answer = await ask(`{ ${parts.join(" ")} }`, {}, { quiet: true });
-    const found = shown.flatMap(({ id }, at) => {
-      const level = answer.body?.data?.[`p${at}`]?.stockLevel;
-      return level ? [[id, level.quantity]] : [];
-    });
-    set((had) => ({ ...had, ...Object.fromEntries(found) }));
-  }, REST);
-  return now;
-}
-
 export function StockListScreen() {
   const { by, text, form } = useSearch();
   const page = usePages(`${by} ${text}`, async (after, stop) => {
@@ -53,7 +30,16 @@ export function StockListScreen() {
     const rows = /** @type {Row[]} */ (found?.nodes ?? []);
     return { rows, next, status: answer.ok && !found ? 503 : answer.status, problem: answer.problem };
   });
-  const now = useQuantities(page.rows);
+  const [told, set] = useState(/** @type {Record<string, Level>} */ ({}));
+  useChanges("stock", (changes) => {
+    // Who has read on stays where they are.
+    if (!changes) return page.rows.length <= LIMIT && !page.busy && page.again();
+    const shown = page.rows.flatMap(({ id }) => {
+      const { quantity, version } = changes.get(id) ?? {};
+      return quantity === undefined || version === undefined ? [] : [[id, { quantity, version }]];
+    });
+    if (shown.length) set((had) => ({ ...had, ...Object.fromEntries(shown) }));
+  });
   return html`
     <${Head} title=${t("stock")} lead=${t("stock.lead")} />
     ${form}
@@ -64,7 +50,8 @@ export function StockListScreen() {
             <th scope="col" class="n">${t("stock.quantity")}</th></tr></thead>
           <tbody>
             ${page.rows.map((row) => {
-              const quantity = now[row.id] ?? row.stockLevel?.quantity;
+              const [read, heard] = [row.stockLevel, told[row.id]];
+              const quantity = (heard && heard.version > (read?.version ?? 0) ? heard : read)?.quantity;
               return html`
                 <tr key=${row.id}>
                   <th scope="row"><a href=${`#/stock/${row.id}`}>${row.name}</a></th>
@@ -113,9 +100,9 @@ function Adjust({ id, isThere, then }) {
 /** @param {{ id: string }} given */
 export function StockScreen({ id }) {
   useProducts([id]);
-  const live = useLive(`/stocks/${id}`, EVERY);
+  const live = useLive(/** @type {string} */ (`/stocks/${id}`), EVERY, undefined, { path: CHANGES });
   const stock = /** @type {import("../types").Stock | null} */ (live.value);
-  useChanges("stock", (ids) => ids.has(id) && live.again(), 100);
+  useChanges("stock", (changes) => (!changes || changes.has(id)) && live.again(), 100);
   // Another version has other movements.
   const page = usePages(`${id} ${stock?.version ?? 0}`, async (cursor, stop) => {
     /** @type {import("../types").Answer<import("../types").Movement[]>} */

@@ -84,7 +84,9 @@ pub const fn cells(route: Route) -> &'static [Cell] {
         //               seller director supplier admin payment auditor
         Route::Products => const { &[by("GET", [Y, N, N, Y, N, Y]), by("POST", [Y, N, N, Y, N, N])] },
         Route::ProductImport | Route::StockImport => const { &[by("POST", [Y, N, N, Y, N, N])] },
-        Route::ProductExport | Route::StockExport | Route::Import => const { &[by("GET", [Y, N, N, Y, N, Y])] },
+        Route::ProductExport | Route::StockExport | Route::OrderExport | Route::Import => {
+            const { &[by("GET", [Y, N, N, Y, N, Y])] }
+        }
         Route::Product => {
             const {
                 &[
@@ -116,6 +118,7 @@ pub const fn cells(route: Route) -> &'static [Cell] {
         | Route::ClusterRing
         | Route::ClusterKeyspaces
         | Route::ClusterPlacement
+        | Route::ClusterTrace
         | Route::ClusterConsistency
         | Route::ClusterLive
         | Route::ClusterActivity

@@ -41,8 +41,9 @@ pub async fn activity(State(app): State<Arc<App>>, request: Request) -> Result<R
 #[utoipa::path(
     get, path = "/cluster/replicas", tag = "cluster", operation_id = "getReplicas",
     params(
-        ("table" = String, Query, description = "`products`, `users`, `orders` or `ledgers`", min_length = 1, max_length = 48, pattern = "^[A-Za-z0-9_]+$", example = "products"),
-        ("key" = Vec<String>, Query, description = "Partition key, one value per column in the table's order", min_items = 1, max_items = 8, example = json!(["0190a0a0-0000-7000-8000-000000000000"])),
+        ("table" = Option<String>, Query, description = "`products`, `users`, `orders` or `ledgers`; with `key`", min_length = 1, max_length = 48, nullable = false, pattern = "^[A-Za-z0-9_]+$", example = "products"),
+        ("key" = Option<Vec<String>>, Query, description = "Partition key, one value per column in the table's order", min_items = 1, max_items = 8, nullable = false, example = json!(["0190a0a0-0000-7000-8000-000000000000"])),
+        ("stock" = Option<Uuid>, Query, description = "Id of the product whose stock is looked for, in place of `table` and `key`", nullable = false),
     ),
     responses(
         (status = 200, description = "Each replica with its copy; without rows where it has none", body = CopiesView),

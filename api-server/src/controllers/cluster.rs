@@ -11,9 +11,11 @@ use serde::Serialize;
 use super::answer;
 use super::request::{self, Access, Query};
 use crate::app::App;
+use crate::models::cluster::partition_of_stock;
 use crate::models::ring::PlacementError;
 use crate::problem::Problem;
-use crate::views::cluster::{ConsistencyView, KeyspaceView, LevelView, NodeView, PlacementView, RingView};
+use crate::views::cluster::{ConsistencyView, KeyspaceView, LevelView, NodeView, PlacementView, RingView, TraceView};
+use crate::views::json;
 
 pub(super) fn answer(value: &impl Serialize) -> Result<Response, Problem> {
     match serde_json::to_vec(value) {
@@ -90,12 +92,14 @@ pub async fn keyspaces(State(app): State<Arc<App>>, request: Request) -> Result<
 
 /// Replicas of one row
 ///
-/// The partition need not exist: placement follows from the key alone.
+/// The partition need not exist: placement follows from the key alone. `stock` is for the stock of a product, which lies
+/// in the table `ledgers` under the key `stock` and its id.
 #[utoipa::path(
     get, path = "/cluster/placement", tag = "cluster", operation_id = "getPlacement",
     params(
-        ("table" = String, Query, description = "Table of the store's keyspace", min_length = 1, max_length = 48, pattern = "^[A-Za-z0-9_]+$", example = "products"),
-        ("key" = Vec<String>, Query, description = "Partition key, one value per column in the table's order", min_items = 1, max_items = 8, example = json!(["0190a0a0-0000-7000-8000-000000000000"])),
+        ("table" = Option<String>, Query, description = "Table of the store's keyspace; with `key`", min_length = 1, max_length = 48, nullable = false, pattern = "^[A-Za-z0-9_]+$", example = "products"),
+        ("key" = Option<Vec<String>>, Query, description = "Partition key, one value per column in the table's order", min_items = 1, max_items = 8, nullable = false, example = json!(["0190a0a0-0000-7000-8000-000000000000"])),
+        ("stock" = Option<Uuid>, Query, description = "Id of the product whose stock is looked for, in place of `table` and `key`", nullable = false),
     ),
     responses(
         (status = 200, description = "Token and replicas", body = PlacementView),
@@ -115,16 +119,25 @@ pub async fn placement(State(app): State<Arc<App>>, request: Request) -> Result<
     answer(&PlacementView::new(&placement, &key))
 }
 
-/// Which partition a request is about: the table and its key.
+/// Which partition a request is about: a table and its key, or that of a product's stock.
 pub(super) fn partition(parts: &Parts) -> Result<(String, Vec<String>), Problem> {
-    let mut query = Query::read(parts, &["table", "key"], &["key"])?;
+    let mut query = Query::read(parts, &["table", "key", "stock"], &["key"])?;
+    let (table, key) = (query.take("table"), query.all("key"));
+    let mut given = String::new();
+    let stock = query.parsed("stock", "is a UUID of 36 characters", &mut given, json::parse_uuid)?;
+    if let Some(product) = stock {
+        if table.is_some() || !key.is_empty() {
+            let detail = "a stock is found by the id of its product, leave table and key out";
+            return Err(Problem::malformed_at("query:stock", "stands_alone", detail));
+        }
+        return Ok(partition_of_stock(product));
+    }
     let required = |name: &'static str| {
         let detail = format!("{name} is required");
         Problem::malformed_at(format!("query:{name}"), "required", detail)
     };
-    let table = query.take("table").ok_or_else(|| required("table"))?;
+    let table = table.ok_or_else(|| required("table"))?;
     identifier("table", &table)?;
-    let key = query.all("key");
     if key.is_empty() {
         return Err(required("key"));
     }
@@ -139,6 +152,30 @@ pub(super) fn unplaced(error: PlacementError) -> Problem {
         PlacementError::KeyType { .. } => Problem::malformed_at("query:key", "key_type", error.to_string()),
         PlacementError::Dao(error) => error.clone().into(),
     }
+}
+
+/// A statement that was traced
+///
+/// What `Cassandra-Trace: true` asked for, by the id that came back under the same name: each step with the node that made
+/// it. Cassandra writes it a moment after the statement, and keeps it for a day. What the statement bound is not shown.
+#[utoipa::path(
+    get, path = "/cluster/traces/{id}", tag = "cluster", operation_id = "getTrace",
+    params(("id" = Uuid, Path, description = "Id of the trace")),
+    responses(
+        (status = 200, description = "The trace", body = TraceView),
+        (status = 400, response = crate::openapi::Malformed),
+        (status = 404, response = crate::openapi::NotFound),
+        (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 503, response = crate::openapi::Unavailable),
+    )
+)]
+pub async fn trace(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let id = request::path_id(&parts, "trace")?;
+    request::accepts_json(&parts.headers)?;
+    Query::read(&parts, &[], &[])?;
+    let cx = request::context(&app, &parts, Access::Read)?;
+    answer(&TraceView::from(&request::services(&app)?.cluster.trace(&cx, id).await?))
 }
 
 /// What each consistency level promises

@@ -57,7 +57,7 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
     request::condition_of_new(&parts.headers, "order")?;
     let cx = request::context(&app, &parts, Access::Write)?;
     let body = request::body(&app, &cx, &parts.headers, body, JSON).await?;
-    let draft = view::read_draft(&body)?;
+    let asked = view::read_draft(&body)?;
     let cx = &cx;
     let services = request::services(&app)?;
     let once = Once {
@@ -71,6 +71,7 @@ pub async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Res
     };
     let cx = &cx;
     let work = |identity| async move {
+        let draft = services.orders.named(cx, asked).await?;
         let (order, receipt) = services.orders.create(cx, draft, identity).await?;
         Ok(Created::at(format!("/orders/{}", order.id), order.version, view::shown(&order, &Paid::NOTHING), receipt))
     };
@@ -108,16 +109,21 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let mut query = Query::read(&parts, &["limit", "cursor", "user_id", "status", "day"], &[])?;
     let (limit, cursor) = query.window()?;
     let mut link = format!("/orders?limit={limit}");
-    let filter = Filter {
-        user: query.parsed("user_id", "is a UUID of 36 characters", &mut link, json::parse_uuid)?,
-        status: query.parsed("status", "is no status of an order", &mut link, view::read_status)?,
-        day: query.parsed("day", "is a day like 2026-11-22", &mut link, view::read_day)?,
-    };
+    let filter = filter_of(&mut query, &mut link)?;
     link.push_str("&cursor=");
     let cx = request::context(&app, &parts, Access::Read)?;
     let services = request::services(&app)?;
     let (orders, page) = services.orders.page(&cx, &filter, limit, cursor.as_deref()).await?;
     Ok(answer::page(services, view::list(&orders), page, &link).await)
+}
+
+/// Which orders a list shows; what was given is appended to the query of `link`.
+pub fn filter_of(query: &mut Query, link: &mut String) -> Result<Filter, Problem> {
+    Ok(Filter {
+        user: query.parsed("user_id", "is a UUID of 36 characters", link, json::parse_uuid)?,
+        status: query.parsed("status", "is no status of an order", link, view::read_status)?,
+        day: query.parsed("day", "is a day like 2026-11-22", link, view::read_day)?,
+    })
 }
 
 /// Read an order
@@ -128,6 +134,7 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     get, path = "/orders/{id}", tag = "orders", operation_id = "getOrder",
     params(
         ("id" = Uuid, Path, description = "Id of the order"),
+        ("expand" = Option<String>, Query, description = "`products`: each line with its product as it is now, and so without an entity tag", nullable = false, pattern = "^products$"),
         ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has", nullable = false, example = "\"3\""),
         ("If-Match" = Option<String>, Header, description = "Entity tags of the versions that are asked for, or `*`", nullable = false, example = "*"),
         crate::openapi::ReadHeaders,
@@ -150,12 +157,20 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     let (parts, _) = request.into_parts();
     let id = request::path_id(&parts, "order")?;
     request::accepts_json(&parts.headers)?;
-    Query::read(&parts, &[], &[])?;
+    let expands = Query::read(&parts, &["expand"], &[])?.expands("products")?;
+    if expands && let Some(caller) = request::caller(&parts) {
+        auth::may_see_products(caller.role)?;
+    }
     let mut condition = request::condition(&parts.headers);
     let cx = request::context(&app, &parts, Access::Read)?;
     let services = request::services(&app)?;
     let (shown, receipt) = services.orders.find(&cx, id).await?;
     let (order, paid) = shown.ok_or_else(|| Problem::not_found("order"))?;
+    if expands {
+        let products = services.orders.products_of(&cx, &order).await?;
+        let body = view::shown_with_products(&order, &paid, &products);
+        return Ok(answer::done(services, body, Some(receipt)).await);
+    }
     if !paid.follows_from_order {
         condition.if_none_match = Tags::default();
     }

@@ -11,8 +11,8 @@ use super::once::{Created, Once};
 use super::request::{self, Access, JSON, JSON_OR_PATCH, Query};
 use crate::app::{App, Services};
 use crate::models::idempotency::Keyed;
-use crate::models::text::{Read, Text};
-use crate::models::{Context, Filter, Identity, LOOKED_AT_MAX, ModelError, product as rules};
+use crate::models::text::Text;
+use crate::models::{Context, Filter, Identity, LOOKED_AT_MAX, ModelError, ProductSink as _, product as rules};
 use crate::problem::{Problem, ProblemDoc};
 use crate::views::json;
 use crate::views::product::{self as view, NewProductDoc, ProductChangeDoc, ProductDoc};
@@ -90,6 +90,8 @@ async fn create_once(
         ("name_prefix" = Option<String>, Query, description = "Beginning of the name, without regard to case", min_length = 1, max_length = 150, nullable = false, pattern = "Beginning"),
         ("category" = Option<String>, Query, description = "Exactly this category", min_length = 1, max_length = 100, nullable = false, pattern = "Name"),
         ("archived" = Option<bool>, Query, description = "`true`: those that are archived, and no others; without another filter", nullable = false),
+        ("sort" = Option<String>, Query, description = "`name`: in the order of the names, of a `category` or `name_prefix` that has 250 products at most", nullable = false, pattern = "^name$"),
+        ("expand" = Option<String>, Query, description = "`stock`: each with what is there of it", nullable = false, pattern = "^stock$"),
         crate::openapi::ReadHeaders,
     ),
     responses(
@@ -105,35 +107,56 @@ async fn create_once(
 )]
 pub async fn list(State(app): State<Arc<App>>, parts: Parts) -> Result<Response, Problem> {
     request::accepts_json(&parts.headers)?;
-    let allowed = &["limit", "cursor", "sku", "name_prefix", "category", "archived"];
+    let allowed = &["limit", "cursor", "sku", "name_prefix", "category", "archived", "sort", "expand"];
     let mut query = Query::read(&parts, allowed, &[])?;
     let (limit, cursor) = query.window()?;
     let filter = Filter {
-        sku: checked(&mut query, "sku", |text| Text::Identifier.read(text, rules::SKU_MAX))?,
-        name_prefix: checked(&mut query, "name_prefix", |text| Text::Beginning.read(text, rules::NAME_MAX))?,
-        category: checked(&mut query, "category", |text| Text::Name.read(text, rules::CATEGORY_MAX))?,
+        sku: query.checked("sku", |text| Text::Identifier.read(text, rules::SKU_MAX))?,
+        name_prefix: query.checked("name_prefix", |text| Text::Beginning.read(text, rules::NAME_MAX))?,
+        category: query.checked("category", |text| Text::Name.read(text, rules::CATEGORY_MAX))?,
         archived: query.flag("archived")?,
     };
     if filter.archived && filter != (Filter { archived: true, ..Filter::default() }) {
         let detail = "archived=true lists all that are archived, leave the other filter out";
         return Err(Problem::malformed_at("query:archived", "stands_alone", detail));
     }
+    let by_name = match query.take("sort").as_deref() {
+        None => false,
+        Some("name") if filter.category.is_some() || filter.name_prefix.is_some() => true,
+        Some("name") => {
+            let detail = "a category or a name_prefix is put into the order of names, and not all products";
+            return Err(Problem::malformed_at("query:sort", "needs_filter", detail));
+        }
+        Some(_) => return Err(Problem::malformed_at("query:sort", "not_readable", "sort is name")),
+    };
     let cx = request::context(&app, &parts, Access::Read)?;
     let services = request::services(&app)?;
-    let link = next_link(&filter, limit);
+    let mut link = next_link(&filter, limit);
+    if by_name {
+        link.insert_str("/products?".len(), "sort=name&");
+    }
+    if query.expands("stock")? {
+        link.insert_str("/products?".len(), "expand=stock&");
+        let mut products = Vec::with_capacity(limit);
+        let window = (limit, LOOKED_AT_MAX);
+        let page = if by_name {
+            let (sorted, page) = services.products.sorted(&cx, filter, limit, cursor.as_deref()).await?;
+            products = sorted;
+            page
+        } else {
+            services.products.page(&cx, filter, window, cursor.as_deref(), &mut products).await?
+        };
+        let rows = services.stocks.with_balances(&cx, products).await?;
+        return Ok(answer::page(services, view::list_with_stock(&rows), page, &link).await);
+    }
     let mut rows = json::List::with_room_for(limit);
+    if by_name {
+        let (sorted, page) = services.products.sorted(&cx, filter, limit, cursor.as_deref()).await?;
+        sorted.iter().for_each(|product| rows.product(product.borrowed()));
+        return Ok(answer::page(services, rows.finish(), page, &link).await);
+    }
     let page = services.products.page(&cx, filter, (limit, LOOKED_AT_MAX), cursor.as_deref(), &mut rows).await?;
     Ok(answer::page(services, rows.finish(), page, &link).await)
-}
-
-fn checked(query: &mut Query, name: &'static str, read: impl Fn(&str) -> Read) -> Result<Option<String>, Problem> {
-    let Some(text) = query.take(name) else {
-        return Ok(None);
-    };
-    match read(&text) {
-        Ok(text) => Ok(Some(text)),
-        Err((code, detail)) => Err(Problem::malformed_at(format!("query:{name}"), code, format!("{name} {detail}"))),
-    }
 }
 
 /// The path of the next page up to its cursor.
@@ -162,6 +185,7 @@ fn next_link(filter: &Filter, limit: usize) -> String {
     get, path = "/products/{id}", tag = "products", operation_id = "getProduct",
     params(
         ("id" = Uuid, Path, description = "Id of the product"),
+        ("expand" = Option<String>, Query, description = "`stock`: with what is there of it, and so without an entity tag", nullable = false, pattern = "^stock$"),
         ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has", nullable = false, example = "\"3\""),
         ("If-Match" = Option<String>, Header, description = "Entity tags of the versions that are asked for, or `*`", nullable = false, example = "*"),
         crate::openapi::ReadHeaders,
@@ -186,10 +210,17 @@ fn next_link(filter: &Filter, limit: usize) -> String {
 pub async fn show(State(app): State<Arc<App>>, parts: Parts) -> Result<Response, Problem> {
     let id = request::path_id(&parts, "product")?;
     request::accepts_json(&parts.headers)?;
-    Query::read(&parts, &[], &[])?;
+    let mut query = Query::read(&parts, &["expand"], &[])?;
     let condition = request::condition(&parts.headers);
     let cx = request::context(&app, &parts, Access::Read)?;
     let services = request::services(&app)?;
+    if query.expands("stock")? {
+        let mut found = Vec::with_capacity(1);
+        let receipt = services.products.find(&cx, id, &mut found).await?;
+        let row =
+            services.stocks.with_balances(&cx, found).await?.pop().ok_or_else(|| Problem::not_found("product"))?;
+        return Ok(answer::done(services, view::shown_with_stock(&row), Some(receipt)).await);
+    }
     let mut row = json::One::default();
     let receipt = services.products.find(&cx, id, &mut row).await?;
     let version = row.version.ok_or_else(|| Problem::not_found("product"))?;

@@ -3,6 +3,8 @@
 
 mod accept;
 
+use std::net::IpAddr;
+
 use axum::body::Body;
 use bytes::Bytes;
 use http::request::Parts;
@@ -14,6 +16,7 @@ use crate::admission::slow_body::TurnedAway;
 use crate::app::{App, MAX_BODY, Services};
 use crate::auth::Principal;
 use crate::models::precondition::{Condition, Tags};
+use crate::models::text::Read;
 use crate::models::{Context, Level, ModelError, TraceAsk};
 use crate::problem::Problem;
 use crate::views::json;
@@ -22,7 +25,7 @@ pub use accept::{accepts, accepts_json};
 
 /// Asks for a consistency level; answered with the one that decided.
 pub const CONSISTENCY_LEVEL: HeaderName = HeaderName::from_static("consistency-level");
-/// The node that coordinated the statement that decided.
+/// Asks for a node that coordinates the reads; answered with the one that coordinated the statement that decided.
 pub const COORDINATOR: HeaderName = HeaderName::from_static("cassandra-coordinator");
 /// Asks for a trace; answered with its id and summary.
 pub const TRACE: HeaderName = HeaderName::from_static("cassandra-trace");
@@ -57,7 +60,11 @@ pub fn services(app: &App) -> Result<&Services, Problem> {
 pub fn context(app: &App, parts: &Parts, access: Access) -> Result<Context, Problem> {
     let headers = &parts.headers;
     let mut cx = Context::within(app.limits.request_timeout);
-    for (name, shown) in [(&CONSISTENCY_LEVEL, "header:Consistency-Level"), (&TRACE, "header:Cassandra-Trace")] {
+    for (name, shown) in [
+        (&CONSISTENCY_LEVEL, "header:Consistency-Level"),
+        (&TRACE, "header:Cassandra-Trace"),
+        (&COORDINATOR, "header:Cassandra-Coordinator"),
+    ] {
         if headers.get_all(name).iter().nth(1).is_some() {
             return Err(Problem::malformed_at(shown, "repeated", "the header is given more than once"));
         }
@@ -75,6 +82,9 @@ pub fn context(app: &App, parts: &Parts, access: Access) -> Result<Context, Prob
     }
     cx.by = caller(parts).map(|caller| caller.name);
     cx.level = level_of(asked, app.default_level, access);
+    if let Some(value) = headers.get(&COORDINATOR) {
+        cx.via = Some(coordinator(value, access)?);
+    }
     if let Some(value) = headers.get(&TRACE) {
         cx.trace = match value.as_bytes() {
             // The edge has given it its turn.
@@ -87,6 +97,16 @@ pub fn context(app: &App, parts: &Parts, access: Access) -> Result<Context, Prob
         };
     }
     Ok(cx)
+}
+
+/// The node that a client wants to coordinate its reads.
+fn coordinator(value: &HeaderValue, access: Access) -> Result<IpAddr, Problem> {
+    let wrong = |code, detail| Problem::malformed_at("header:Cassandra-Coordinator", code, detail);
+    if access == Access::Write {
+        return Err(wrong("node_not_usable", "a node can be chosen for reads"));
+    }
+    let address = value.to_str().ok().and_then(|text| text.parse().ok());
+    address.ok_or_else(|| wrong("not_an_address", "it is the address of a node, as /cluster/nodes lists them"))
 }
 
 /// The level that a request brings to its statements: what it asks for, or for reads the configured level where that is
@@ -199,6 +219,19 @@ impl Query {
         Some(self.0.swap_remove(at).1)
     }
 
+    /// A parameter that follows a rule of texts, in the form in which it is kept.
+    pub fn checked(&mut self, name: &'static str, read: impl Fn(&str) -> Read) -> Result<Option<String>, Problem> {
+        let Some(text) = self.take(name) else {
+            return Ok(None);
+        };
+        match read(&text) {
+            Ok(text) => Ok(Some(text)),
+            Err((code, detail)) => {
+                Err(Problem::malformed_at(format!("query:{name}"), code, format!("{name} {detail}")))
+            }
+        }
+    }
+
     /// A parameter that is true or false; false unless given.
     pub fn flag(&mut self, name: &'static str) -> Result<bool, Problem> {
         match self.take(name).as_deref() {
@@ -207,6 +240,18 @@ impl Query {
             Some(_) => {
                 let detail = format!("{name} is true or false");
                 Err(Problem::malformed_at(format!("query:{name}"), "not_a_boolean", detail))
+            }
+        }
+    }
+
+    /// Whether `expand` asks for what else can be shown here.
+    pub fn expands(&mut self, with: &'static str) -> Result<bool, Problem> {
+        match self.take("expand") {
+            None => Ok(false),
+            Some(given) if given == with => Ok(true),
+            Some(_) => {
+                let detail = format!("{with} is what can be shown beside it");
+                Err(Problem::malformed_at("query:expand", "not_readable", detail))
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::models::cursor::PageOf;
 use crate::models::idempotency::Keyed;
 use crate::models::ledger::Movement;
-use crate::models::stocks::Row;
+use crate::models::stocks::{Below, Row};
 use crate::models::{Identity, LOOKED_AT_MAX, Receipt};
 use crate::problem::{Problem, ProblemDoc};
 use crate::views::stock::{self as view, MovementDoc, NewAdjustmentDoc, NewStockDoc, OverviewDoc, StockDoc};
@@ -183,6 +183,7 @@ pub async fn show(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     params(
         ("limit" = Option<u32>, Query, description = "Products that a page looks at", minimum = 1, maximum = 100, nullable = false),
         ("cursor" = Option<String>, Query, description = "From the `Link` of the page before; of this list only", nullable = false, pattern = "^[A-Za-z0-9_-]{55}$"),
+        ("below" = Option<String>, Query, description = "`threshold`: stocks with fewer units than the `low_stock_threshold` of their product; a number: with fewer units than that", nullable = false, pattern = "^(threshold|[1-9][0-9]{0,9})$", example = "threshold"),
         crate::openapi::ReadHeaders,
     ),
     responses(
@@ -206,6 +207,7 @@ pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Respo
     params(
         ("limit" = Option<u32>, Query, description = "Products of a page", minimum = 1, maximum = 100, nullable = false),
         ("cursor" = Option<String>, Query, description = "From the `Link` of the page before; of this list only", nullable = false, pattern = "^[A-Za-z0-9_-]{55}$"),
+        ("below" = Option<String>, Query, description = "`threshold`: products of which fewer units are there than their `low_stock_threshold`; a number: than that", nullable = false, pattern = "^(threshold|[1-9][0-9]{0,9})$", example = "threshold"),
         crate::openapi::ReadHeaders,
     ),
     responses(
@@ -230,11 +232,29 @@ async fn by_product(
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     request::accepts_json(&parts.headers)?;
-    let (limit, cursor) = Query::read(&parts, &["limit", "cursor"], &[])?.window()?;
+    let mut query = Query::read(&parts, &["limit", "cursor", "below"], &[])?;
+    let (limit, cursor) = query.window()?;
+    let mut link = format!("{path}?limit={limit}");
+    let below =
+        query.parsed("below", "is threshold, or a number of units from 1 to 9999999999", &mut link, read_below)?;
+    link.push_str("&cursor=");
     let cx = request::context(app, &parts, Access::Read)?;
     let services = request::services(app)?;
-    let (rows, page) = services.stocks.page(&cx, list, (limit, LOOKED_AT_MAX), cursor.as_deref()).await?;
-    Ok(answer::page(services, write(&rows), page, &format!("{path}?limit={limit}&cursor=")).await)
+    let window = (limit, LOOKED_AT_MAX);
+    let (rows, page) = match below {
+        None => services.stocks.page(&cx, list, window, cursor.as_deref()).await?,
+        Some(below) => services.stocks.below(&cx, (list, below), window, cursor.as_deref()).await?,
+    };
+    Ok(answer::page(services, write(&rows), page, &link).await)
+}
+
+fn read_below(text: &str) -> Option<Below> {
+    let digits = (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    match text {
+        "threshold" => Some(Below::Threshold),
+        _ if digits && !text.starts_with('0') => text.parse().ok().map(Below::Units),
+        _ => None,
+    }
 }
 
 /// List the movements of a stock

@@ -10,6 +10,7 @@ use super::answer;
 use super::once::{Created, Once};
 use super::request::{self, Access, JSON, JSON_OR_PATCH, Query};
 use crate::app::{App, Services};
+use crate::models::cursor::PageOf;
 use crate::models::idempotency::Keyed;
 use crate::models::{Context, Identity, ModelError, user as rules};
 use crate::problem::{Problem, ProblemDoc};
@@ -92,6 +93,7 @@ async fn create_once(
     params(
         ("limit" = Option<u32>, Query, description = "Users of a page", minimum = 1, maximum = 100, nullable = false),
         ("cursor" = Option<String>, Query, description = "From the `Link` of the page before; of this list only", nullable = false, pattern = "^[A-Za-z0-9_-]{55}$"),
+        ("email" = Option<String>, Query, description = "The user who has exactly this address, whatever its case; without a cursor", nullable = false, max_length = 254, example = "ana@example.org"),
         crate::openapi::ReadHeaders,
     ),
     responses(
@@ -108,11 +110,21 @@ async fn create_once(
 pub async fn list(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     request::accepts_json(&parts.headers)?;
-    let mut query = Query::read(&parts, &["limit", "cursor"], &[])?;
+    let mut query = Query::read(&parts, &["limit", "cursor", "email"], &[])?;
     let (limit, cursor) = query.window()?;
+    let email = query.checked("email", |text| rules::read_email(text, rules::EMAIL_MAX))?;
+    if email.is_some() && cursor.is_some() {
+        let detail = "an address has one user, leave the cursor out";
+        return Err(Problem::malformed_at("query:email", "stands_alone", detail));
+    }
     let cx = request::context(&app, &parts, Access::Read)?;
     let services = request::services(&app)?;
     let mut rows = json::List::with_room_for(limit);
+    if let Some(email) = email {
+        let receipt = services.users.find_by_email(&cx, &email, &mut rows).await?;
+        let page = PageOf { next: None, looked_at: 0, receipt };
+        return Ok(answer::page(services, rows.finish(), page, "").await);
+    }
     let page = services.users.page(&cx, limit, cursor.as_deref(), &mut rows).await?;
     let link = format!("/users?limit={limit}&cursor=");
     Ok(answer::page(services, rows.finish(), page, &link).await)

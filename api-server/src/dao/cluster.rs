@@ -73,6 +73,31 @@ pub struct Placement {
     pub replicas: Vec<Node>,
 }
 
+/// What Cassandra noted of one statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    pub id: Uuid,
+    pub coordinator: Option<IpAddr>,
+    /// Milliseconds since 1970.
+    pub started_at: Option<i64>,
+    pub duration_us: Option<i64>,
+    /// What the statement was, such as `Execute CQL3 prepared query`.
+    pub request: Option<String>,
+    /// In the order of their times.
+    pub events: Vec<TraceEvent>,
+}
+
+/// A step of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceEvent {
+    /// The node that made it.
+    pub node: Option<IpAddr>,
+    /// Microseconds since the statement came to that node.
+    pub elapsed_us: Option<i64>,
+    pub activity: Option<String>,
+    pub thread: Option<String>,
+}
+
 /// Why a partition cannot be placed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PlacementError {
@@ -119,4 +144,7 @@ pub trait ClusterDao: Send + Sync {
     /// One line about a query trace: coordinator, microseconds, number of events; `None` when
     /// Cassandra has not written it in time.
     async fn trace_summary(&self, trace: Uuid) -> Option<String>;
+
+    /// A query trace; `None` when there is none, or Cassandra has not written it in time.
+    async fn trace(&self, cx: &Context, trace: Uuid) -> Result<Option<Trace>, DaoError>;
 }

@@ -59,6 +59,7 @@ fn product(name: &str) -> Product {
         version: 1,
         created_at: now,
         updated_at: now,
+        low_stock: None,
         archived_at: None,
     }
 }

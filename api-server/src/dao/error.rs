@@ -1,5 +1,7 @@
 //! How a DAO call fails. The texts never leave the process; clients get the class of the failure.
 
+use std::net::IpAddr;
+
 use thiserror::Error;
 
 use super::Level;
@@ -32,6 +34,9 @@ pub enum DaoError {
     /// The level cannot be used for this statement.
     #[error("{level} cannot be used here: {detail}")]
     Level { level: Level, detail: &'static str },
+    /// The node that was chosen is none of the ring, or cannot be reached now: nothing was asked.
+    #[error("{node} {state}")]
+    Node { node: IpAddr, state: &'static str },
     /// A row or an answer that this program does not understand, or a statement Cassandra refuses.
     #[error("the database answered out of contract: {0}")]
     Broken(String),
@@ -48,7 +53,7 @@ impl DaoError {
             | Self::Contended
             | Self::Timeout { .. }
             | Self::Unknown { .. } => true,
-            Self::Level { .. } | Self::Broken(_) => false,
+            Self::Level { .. } | Self::Node { .. } | Self::Broken(_) => false,
         }
     }
 
@@ -62,6 +67,7 @@ impl DaoError {
             Self::Timeout { .. } => "timeout",
             Self::Unknown { .. } => "unknown_outcome",
             Self::Level { .. } => "level",
+            Self::Node { .. } => "node",
             Self::Broken(_) => "broken",
         }
     }

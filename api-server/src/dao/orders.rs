@@ -59,10 +59,14 @@ pub struct Line {
     pub unit_price: Price,
 }
 
+/// Who has bought what was sold to nobody in particular. No user ever has this id.
+pub const NOBODY: Uuid = Uuid::nil();
+
 /// An order as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
     pub id: Uuid,
+    /// The customer, or [`NOBODY`].
     pub user: Uuid,
     pub status: Status,
     /// Each product once.
@@ -170,7 +174,8 @@ impl Contents {
     pub fn turned(&self) -> impl Iterator<Item = Turned> + '_ {
         let day = day_of(self.created_at);
         let stocks = self.lines.iter().map(|(product, _)| Account::stock(*product));
-        stocks.chain([Account::spending(self.user)]).map(move |account| Turned { account, day })
+        let spending = (self.user != NOBODY).then(|| Account::spending(self.user));
+        stocks.chain(spending).map(move |account| Turned { account, day })
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Product {
     pub created_at: i64,
     /// Milliseconds since 1970.
     pub updated_at: i64,
+    /// Units below which the stock is low; `None` where nobody has said.
+    pub low_stock: Option<i32>,
     /// Milliseconds since 1970. An archived product is in the list of archived ones alone, holds no sku and is
     /// found by its id.
     pub archived_at: Option<i64>,
@@ -43,6 +45,7 @@ pub struct ProductRef<'a> {
     pub version: i64,
     pub created_at: i64,
     pub updated_at: i64,
+    pub low_stock: Option<i32>,
     pub archived_at: Option<i64>,
 }
 
@@ -60,6 +63,7 @@ impl Product {
             version: self.version,
             created_at: self.created_at,
             updated_at: self.updated_at,
+            low_stock: self.low_stock,
             archived_at: self.archived_at,
         }
     }
@@ -79,6 +83,7 @@ impl ProductRef<'_> {
             version: self.version,
             created_at: self.created_at,
             updated_at: self.updated_at,
+            low_stock: self.low_stock,
             archived_at: self.archived_at,
         }
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::activity::{Copies, NodeActivity};
 use super::blocks::{Block, BlockDao, Change, Lists, Row, Turnover};
 use super::changes::{self, Appended, Audited, ChangeDao, Entry, Object};
-use super::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Ring};
+use super::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Ring, Trace};
 use super::idempotency::{Answer, Begun, Claim, IdempotencyDao, Remembered};
 use super::imports::{Ended, Import, ImportDao, Kind};
 use super::ledger::{Account, Balance, Book, Glimpse, LedgerDao, Movement, Posted, Posting};
@@ -78,6 +78,7 @@ traced!(ProductDao, "products", {
 
 traced!(UserDao, "users", {
     fn find(cx: &Context, id: Uuid, sink: &mut dyn UserSink) -> Result<Receipt, DaoError>;
+    fn find_by_email(cx: &Context, email: &str, sink: &mut dyn UserSink) -> Result<Receipt, DaoError>;
     fn exists(cx: &Context, id: Uuid) -> Result<bool, DaoError>;
     fn load(cx: &Context, id: Uuid) -> Result<Option<StoredUser>, DaoError>;
     fn page(cx: &Context, limit: usize, after: Option<Position>, sink: &mut dyn UserSink) -> Result<PageEnd, DaoError>;
@@ -202,6 +203,7 @@ traced!(
         fn copies(cx: &Context, table: &str, key: &[String]) -> Result<Copies, PlacementError>;
         fn ready(cx: &Context) -> Result<(), DaoError>;
         fn trace_summary(trace: Uuid) -> Option<String>;
+        fn trace(cx: &Context, trace: Uuid) -> Result<Option<Trace>, DaoError>;
     },
     {
         fn keyspace(&self) -> &str {

@@ -98,6 +98,9 @@ pub trait UserDao: Send + Sync {
     /// Gives the user to the sink, if there is one, at the level of the context.
     async fn find(&self, cx: &Context, id: Uuid, sink: &mut dyn UserSink) -> Result<Receipt, DaoError>;
 
+    /// Gives the user who has this address, whatever its case, to the sink, if there is one, at the level of the context.
+    async fn find_by_email(&self, cx: &Context, email: &str, sink: &mut dyn UserSink) -> Result<Receipt, DaoError>;
+
     /// Whether there is such a user, by one cheap read at the store's own level.
     async fn exists(&self, cx: &Context, id: Uuid) -> Result<bool, DaoError>;
 

@@ -8,8 +8,14 @@ use uuid::Uuid;
 
 use super::error::ModelError;
 use crate::dao::activity::{Copies, NodeActivity};
-use crate::dao::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Replication, Ring};
+use crate::dao::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Replication, Ring, Trace};
+use crate::dao::ledger::Book;
 use crate::dao::{Context, Level};
+
+/// Table and key of the partition in which a product's stock lies.
+pub fn partition_of_stock(product: Uuid) -> (String, Vec<String>) {
+    ("ledgers".to_owned(), vec![Book::Stock.name().to_owned(), product.to_string()])
+}
 
 /// The ring and its keyspaces.
 #[derive(Clone)]
@@ -102,6 +108,12 @@ impl Cluster {
     /// Whether the database answers with the schema that is expected.
     pub async fn ready(&self, cx: &Context) -> Result<(), ModelError> {
         Ok(self.dao.ready(cx).await?)
+    }
+
+    /// A query trace with its events.
+    #[tracing::instrument(name = "model.cluster.trace", skip_all)]
+    pub async fn trace(&self, cx: &Context, trace: Uuid) -> Result<Trace, ModelError> {
+        self.dao.trace(cx, trace).await?.ok_or(ModelError::NotFound("trace"))
     }
 
     /// One line about a query trace.

@@ -229,6 +229,7 @@ impl Lines {
                 enough_at: deadline,
                 now_ms: crate::dao::now_ms(),
                 level: None,
+                via: None,
                 trace,
                 of_many: false,
                 // Those who wait together may be several: each movement names its own.

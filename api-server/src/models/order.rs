@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::error::{ModelError, Violation};
-use crate::dao::orders::{Line, Note, Order, Status};
+use crate::dao::orders::{Contents, Line, Note, Order, Status};
 use crate::dao::price::Price;
 
 /// Lines that an order may have at most.
@@ -24,6 +24,35 @@ pub struct Draft {
     pub user: Uuid,
     /// Products with their quantities, in the order of the request; each product once.
     pub items: Vec<(Uuid, i64)>,
+}
+
+/// How a line names its product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    Id(Uuid),
+    Sku(String),
+}
+
+/// What a client asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// `None` for a sale without a customer.
+    pub user: Option<Uuid>,
+    /// In the order of the request.
+    pub items: Vec<(Named, i64)>,
+}
+
+/// A line that names the product of another.
+pub fn repeated(at: usize, member: &str) -> Violation {
+    let detail = "a product is named once, with the units of all";
+    Violation::new(format!("/items/{at}/{member}"), "repeated", detail)
+}
+
+/// Products that were noted for an order and are not of it: an earlier try of its request named them by a sku that has
+/// another product since.
+pub fn strays(noted: &Contents, order: &Order) -> Vec<(Uuid, i64)> {
+    let lines = noted.lines.iter();
+    lines.filter(|(product, _)| order.lines.iter().all(|line| line.product != *product)).copied().collect()
 }
 
 /// A partial change; `None` leaves a field as it is.
@@ -318,6 +347,15 @@ mod tests {
         for status in [Status::Cancelled, Status::Refused, Status::Pending] {
             assert!(changed(&at(status), &Change::default(), 0).is_err(), "{status:?}");
         }
+    }
+
+    #[test]
+    fn what_an_earlier_try_noted_and_the_order_does_not_have_is_a_stray() {
+        let order = order();
+        let mut noted = Contents::of(&order);
+        assert!(strays(&noted, &order).is_empty());
+        noted.lines[1].0 = Uuid::from_u128(7);
+        assert_eq!(strays(&noted, &order), [(Uuid::from_u128(7), 3)]);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub const BRAND_MAX: usize = 150;
 pub const CATEGORY_MAX: usize = 100;
 /// Characters that a description may have at most; bounds the size of the batch that writes it.
 pub const DESCRIPTION_MAX: usize = 2000;
+/// Units that a threshold of a stock may have at most: as many as a stock may.
+pub const LOW_STOCK_MAX: i32 = 1_000_000_000;
 
 /// Everything of a product that a client decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +31,7 @@ pub struct Draft {
     pub brand: Option<String>,
     pub description: Option<String>,
     pub category: Option<String>,
+    pub low_stock: Option<i32>,
 }
 
 /// A partial change; `None` leaves a field as it is, `Some(None)` clears it.
@@ -40,6 +43,7 @@ pub struct Change {
     pub brand: Option<Option<String>>,
     pub description: Option<Option<String>>,
     pub category: Option<Option<String>>,
+    pub low_stock: Option<Option<i32>>,
     /// Whether a product that is archived comes back.
     pub restore: bool,
 }
@@ -54,6 +58,7 @@ impl From<Draft> for Change {
             brand: Some(draft.brand),
             description: Some(draft.description),
             category: Some(draft.category),
+            low_stock: Some(draft.low_stock),
             restore: false,
         }
     }
@@ -70,6 +75,7 @@ impl Draft {
             brand: self.brand,
             description: self.description,
             category: self.category,
+            low_stock: self.low_stock,
             version: 1,
             created_at: now_ms,
             updated_at: now_ms,
@@ -100,6 +106,9 @@ impl Change {
         }
         if let Some(category) = &self.category {
             after.category.clone_from(category);
+        }
+        if let Some(low_stock) = self.low_stock {
+            after.low_stock = low_stock;
         }
         if self.restore {
             after.archived_at = None;
@@ -136,6 +145,7 @@ mod tests {
             brand: None,
             description: None,
             category: Some("tea".into()),
+            low_stock: None,
         }
         .into_product(Uuid::from_u128(1), 10)
     }
@@ -173,6 +183,15 @@ mod tests {
             |unscaled, scale| Change { price: Some(Price::new(unscaled, scale).unwrap()), ..Change::default() };
         assert_eq!(priced(105, 1).apply(&product(), 20), None);
         assert_eq!(priced(1051, 2).apply(&product(), 20).unwrap().price.to_string(), "10.51");
+    }
+
+    #[test]
+    fn a_threshold_comes_goes_and_stays_where_nothing_is_said_of_it() {
+        let change = |low_stock| Change { low_stock, ..Change::default() };
+        let low = change(Some(Some(5))).apply(&product(), 20).unwrap();
+        assert_eq!((low.low_stock, low.version), (Some(5), 2));
+        assert_eq!(change(None).apply(&low, 30), None);
+        assert_eq!(change(Some(None)).apply(&low, 30).unwrap().low_stock, None);
     }
 
     #[test]

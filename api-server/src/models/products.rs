@@ -1,6 +1,7 @@
 //! Use cases of products: create, read, list, change, remove. IO only through the DAO's trait.
 
 pub mod import;
+mod sorted;
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
 //! Use cases of stocks: set, adjust, read, list, look back. IO only through the DAOs' traits.
 
+mod below;
 mod import;
 
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use crate::dao::ledger::{Account, Balance, LedgerDao, Movement};
 use crate::dao::page::Position;
 use crate::dao::products::{Filter, PageQuery, Product, ProductDao};
 use crate::dao::{Context, DaoError, Receipt};
+
+pub use self::below::Below;
 
 /// Stocks of the store's products.
 #[derive(Clone)]
@@ -140,15 +143,7 @@ impl Stocks {
         let query = PageQuery { filter: Filter::default(), limit, after, look_at };
         let mut products = Vec::with_capacity(limit);
         let end = self.products.page(cx, &query, &mut products).await?;
-        let quiet = cx.untraced().of_many();
-        let rows = stream::iter(products)
-            .map(|product| async {
-                let (balance, _) = self.ledger.find(&quiet, Account::stock(product.id)).await?;
-                Ok::<_, DaoError>((product, balance))
-            })
-            .buffered(READ_AT_ONCE)
-            .try_collect()
-            .await?;
+        let rows = self.with_balances(cx, products).await?;
         Ok((
             rows,
             PageOf {
@@ -157,6 +152,52 @@ impl Stocks {
                 receipt: end.receipt,
             },
         ))
+    }
+
+    /// Of one page of products, newest first, those of whose stock less is there than is asked for. One whose stock was
+    /// never set has none. Looks at `look_at` products at most, and ends half full rather than ask for few at a time.
+    #[tracing::instrument(name = "model.stocks.below", skip_all)]
+    pub async fn below(
+        &self,
+        cx: &Context,
+        (list, below): (&'static str, Below),
+        (limit, look_at): (usize, usize),
+        cursor: Option<&str>,
+    ) -> Result<(Vec<Row>, PageOf), ModelError> {
+        let asked = below.to_string();
+        let list = List { name: list, conditions: &[Some(&asked)] };
+        let mut after = self.cursors.resume(list, cursor)?;
+        let (mut rows, mut looked_at, mut receipt) = (Vec::new(), 0, None);
+        loop {
+            let limit_of_page = limit - rows.len();
+            let query = PageQuery { filter: Filter::default(), limit: limit_of_page, after, look_at };
+            let mut products = Vec::with_capacity(limit_of_page);
+            let end = self.products.page(cx, &query, &mut products).await?;
+            let receipt = *receipt.get_or_insert(end.receipt);
+            looked_at += products.len().max(1);
+            products.retain(|product| below.may_hold(product));
+            let read = self.with_balances(cx, products).await?;
+            rows.extend(read.into_iter().filter(|(product, balance)| below.holds(product, balance.as_ref())));
+            after = end.next;
+            let enough = looked_at >= look_at || 2 * rows.len() >= limit || cx.has_enough();
+            if after.is_none() || enough {
+                let next = after.map(|next| self.cursors.seal(list, next));
+                return Ok((rows, PageOf { next, looked_at, receipt }));
+            }
+        }
+    }
+
+    /// Products with their stocks, in the same order; at most a hundred.
+    pub async fn with_balances(&self, cx: &Context, products: Vec<Product>) -> Result<Vec<Row>, DaoError> {
+        let quiet = cx.untraced().of_many();
+        stream::iter(products)
+            .map(|product| async {
+                let (balance, _) = self.ledger.find(&quiet, Account::stock(product.id)).await?;
+                Ok::<_, DaoError>((product, balance))
+            })
+            .buffered(READ_AT_ONCE)
+            .try_collect()
+            .await
     }
 
     /// One page of the movements of a product's stock, newest first.

@@ -60,6 +60,17 @@ impl Users {
         Ok(self.dao.find(cx, id, sink).await?)
     }
 
+    /// Gives the user who has an address, whatever its case, to the sink, if there is one.
+    #[tracing::instrument(name = "model.users.find_by_email", skip_all)]
+    pub async fn find_by_email(
+        &self,
+        cx: &Context,
+        email: &str,
+        sink: &mut dyn UserSink,
+    ) -> Result<Receipt, ModelError> {
+        Ok(self.dao.find_by_email(cx, email, sink).await?)
+    }
+
     /// Gives one page of the list to the sink.
     #[tracing::instrument(name = "model.users.page", skip_all)]
     pub async fn page(

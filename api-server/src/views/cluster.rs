@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::models::cluster::Survival;
-use crate::models::ring::{Keyspace, Node, Placement, Replication, Ring};
+use crate::models::ring::{Keyspace, Node, Placement, Replication, Ring, Trace};
 
 /// A node of the ring.
 #[derive(Debug, Serialize, ToSchema)]
@@ -173,6 +173,57 @@ impl PlacementView {
                     datacenter: node.datacenter.clone(),
                     rack: node.rack.clone(),
                     state: if node.up { NodeState::Up } else { NodeState::Down },
+                })
+                .collect(),
+        }
+    }
+}
+
+/// What Cassandra noted of a statement that was traced.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = QueryTrace)]
+pub struct TraceView {
+    pub id: Uuid,
+    /// Address of the node that coordinated it.
+    pub coordinator: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub started_at: Option<String>,
+    /// Microseconds in all.
+    pub duration_us: Option<i64>,
+    pub request: Option<String>,
+    /// The first thousand, in the order in which they were made.
+    pub events: Vec<TraceEventView>,
+}
+
+/// A step of a statement.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = QueryTraceEvent)]
+pub struct TraceEventView {
+    /// Address of the node that made it.
+    pub node: Option<String>,
+    /// Microseconds since the statement came to that node.
+    pub elapsed_us: Option<i64>,
+    pub activity: Option<String>,
+    pub thread: Option<String>,
+}
+
+impl From<&Trace> for TraceView {
+    fn from(trace: &Trace) -> Self {
+        let started_at = trace.started_at.and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
+        Self {
+            id: trace.id,
+            coordinator: trace.coordinator.map(|address| address.to_string()),
+            started_at: started_at.map(|at| format!("{at:.3}")),
+            duration_us: trace.duration_us,
+            request: trace.request.clone(),
+            events: trace
+                .events
+                .iter()
+                .map(|event| TraceEventView {
+                    node: event.node.map(|address| address.to_string()),
+                    elapsed_us: event.elapsed_us,
+                    activity: event.activity.clone(),
+                    thread: event.thread.clone(),
                 })
                 .collect(),
         }

@@ -4,6 +4,7 @@
 mod beginning;
 mod form;
 pub mod import;
+pub mod orders;
 pub mod products;
 pub mod report;
 pub mod stocks;

@@ -5,20 +5,23 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
 use uuid::Uuid;
 
+use super::product::ProductDoc;
 use super::{fields, json};
-use crate::models::order::{Change, Draft, LINES_MAX, PAYMENT_ID_MAX, UNITS_MAX};
-use crate::models::orders::{Order, Status};
+use crate::models::order::{Asked, Change, LINES_MAX, Named, PAYMENT_ID_MAX, UNITS_MAX, repeated};
+use crate::models::orders::{NOBODY, Order, Status};
 use crate::models::payments::{Paid, Payment};
-use crate::models::product::at_field;
+use crate::models::product::{SKU_MAX, at_field};
 use crate::models::text::Text;
-use crate::models::{ModelError, Price, Violation};
+use crate::models::{ModelError, Price, Product, Violation};
 
 /// What a client sends to create an order.
 #[derive(ToSchema)]
 #[schema(as = NewOrder)]
 #[allow(dead_code, reason = "documents the request; it is read by `read_draft`")]
 pub struct NewOrderDoc {
-    user_id: Uuid,
+    /// The customer; `null` for a sale without one.
+    #[schema(required = true)]
+    user_id: Option<Uuid>,
     /// Each product once.
     #[schema(min_items = 1, max_items = 100)]
     items: Vec<NewItemDoc>,
@@ -29,7 +32,12 @@ pub struct NewOrderDoc {
 #[schema(as = NewOrderItem)]
 #[allow(dead_code, reason = "documents the request; it is read by `read_draft`")]
 pub struct NewItemDoc {
-    product_id: Uuid,
+    /// This or `sku`.
+    #[schema(nullable = false)]
+    product_id: Option<Uuid>,
+    /// The product that has this sku when the order is made, in place of `product_id`.
+    #[schema(nullable = false, min_length = 1, max_length = 64, pattern = "Identifier", example = "TEA-GREEN-100")]
+    sku: Option<String>,
     #[schema(minimum = 1, maximum = 1_000_000, example = 2)]
     quantity: i64,
 }
@@ -94,7 +102,9 @@ pub struct OrderDoc {
     id: Uuid,
     /// The id again, for older clients.
     order_id: Uuid,
-    user_id: Uuid,
+    /// Null for a sale without a customer.
+    #[schema(required = true)]
+    user_id: Option<Uuid>,
     #[schema(value_type = StatusDoc)]
     status: String,
     items: Vec<ItemDoc>,
@@ -134,6 +144,9 @@ pub struct ItemDoc {
     /// The price of the product when the order was made.
     #[schema(value_type = f64, example = 10.50)]
     unit_price: Price,
+    /// Only where `expand=products` asks for it: the product as it is now; null where it was removed for good.
+    #[schema(required = false)]
+    product: Option<ProductDoc>,
 }
 
 /// What was paid for an order.
@@ -200,12 +213,13 @@ pub struct SellerDoc {
 }
 
 /// Reads the body of POST.
-pub fn read_draft(body: &[u8]) -> Result<Draft, ModelError> {
+pub fn read_draft(body: &[u8]) -> Result<Asked, ModelError> {
     let mut broken = Vec::new();
     let (mut user, mut items) = (None, None);
     for (name, value) in &json::read_object(body).map_err(|violation| ModelError::Malformed(vec![violation]))? {
         match name.as_str() {
-            "user_id" => user = fields::id("user_id", value, &mut broken),
+            "user_id" if json::is_null(value) => user = Some(None),
+            "user_id" => user = fields::id("user_id", value, &mut broken).map(Some),
             "items" => items = read_items(value, &mut broken),
             other => broken.push(fields::unknown(other, "a new order has user_id and items")),
         }
@@ -214,13 +228,16 @@ pub fn read_draft(body: &[u8]) -> Result<Draft, ModelError> {
     if items.is_none() && !broken.iter().any(|violation| violation.pointer.starts_with("/items")) {
         fields::require("items", false, &mut broken);
     }
+    if user == Some(Some(NOBODY)) {
+        broken.push(Violation::new("/user_id", "unknown_user", "there is no such user"));
+    }
     match (user, items) {
-        (Some(user), Some(items)) if broken.is_empty() => Ok(Draft { user, items }),
+        (Some(user), Some(items)) if broken.is_empty() => Ok(Asked { user, items }),
         _ => Err(ModelError::Invalid(broken)),
     }
 }
 
-fn read_items(value: &RawValue, broken: &mut Vec<Violation>) -> Option<Vec<(Uuid, i64)>> {
+fn read_items(value: &RawValue, broken: &mut Vec<Violation>) -> Option<Vec<(Named, i64)>> {
     let items: Vec<&RawValue> = match serde_json::from_str(value.get()) {
         Ok(items) => items,
         Err(_) => {
@@ -233,19 +250,18 @@ fn read_items(value: &RawValue, broken: &mut Vec<Violation>) -> Option<Vec<(Uuid
         return None;
     }
     let before = broken.len();
-    let mut found: Vec<(Uuid, i64)> = Vec::with_capacity(items.len());
+    let mut found: Vec<(Named, i64)> = Vec::with_capacity(items.len());
     for (at, item) in items.into_iter().enumerate() {
         let Some((product, quantity)) = read_item(at, item, broken) else { continue };
         if found.iter().any(|(known, _)| *known == product) {
-            let detail = "a product is named once, with the units of all";
-            broken.push(Violation::new(format!("/items/{at}/product_id"), "repeated", detail));
+            broken.push(repeated(at, if matches!(product, Named::Id(_)) { "product_id" } else { "sku" }));
         }
         found.push((product, quantity));
     }
     (broken.len() == before).then_some(found)
 }
 
-fn read_item(at: usize, item: &RawValue, broken: &mut Vec<Violation>) -> Option<(Uuid, i64)> {
+fn read_item(at: usize, item: &RawValue, broken: &mut Vec<Violation>) -> Option<(Named, i64)> {
     let members = match json::read_object(item.get().as_bytes()) {
         Ok(members) => members,
         Err(violation) => {
@@ -253,20 +269,43 @@ fn read_item(at: usize, item: &RawValue, broken: &mut Vec<Violation>) -> Option<
             return None;
         }
     };
-    let (mut product, mut quantity) = (None, None);
+    let (mut product, mut sku, mut quantity) = (None, None, None);
     for (name, value) in &members {
         match name.as_str() {
             "product_id" => product = fields::id(&format!("items/{at}/product_id"), value, broken),
+            "sku" => sku = read_sku(at, value, broken),
             "quantity" => quantity = fields::whole(&format!("items/{at}/quantity"), value, 1..=UNITS_MAX, broken),
             other => {
                 let pointer = format!("/items/{at}/{}", json::escape_pointer(other));
-                broken.push(Violation::new(pointer, "unknown_member", "an item has product_id and quantity"));
+                broken.push(Violation::new(pointer, "unknown_member", "an item has product_id or sku, and quantity"));
             }
         }
     }
-    fields::require(&format!("items/{at}/product_id"), product.is_some(), broken);
+    let by_sku = members.iter().any(|(name, _)| name == "sku");
+    if by_sku && members.iter().any(|(name, _)| name == "product_id") {
+        let detail = "an item names its product once, by product_id or by sku";
+        broken.push(Violation::new(format!("/items/{at}/sku"), "named_twice", detail));
+    }
+    if !by_sku {
+        fields::require(&format!("items/{at}/product_id"), product.is_some(), broken);
+    }
     fields::require(&format!("items/{at}/quantity"), quantity.is_some(), broken);
-    Some((product?, quantity?))
+    Some((product.map(Named::Id).or(sku.map(Named::Sku))?, quantity?))
+}
+
+fn read_sku(at: usize, value: &RawValue, broken: &mut Vec<Violation>) -> Option<String> {
+    let pointer = || format!("/items/{at}/sku");
+    let Some(text) = json::read_text(value) else {
+        broken.push(Violation::new(pointer(), "type", "sku must be a string"));
+        return None;
+    };
+    match Text::Identifier.read(&text, SKU_MAX) {
+        Ok(sku) => Some(sku),
+        Err((code, detail)) => {
+            broken.push(Violation::new(pointer(), code, format!("sku {detail}")));
+            None
+        }
+    }
 }
 
 /// Reads the body of PATCH.
@@ -318,7 +357,7 @@ fn payment_id(value: &RawValue, broken: &mut Vec<Violation>) -> Option<String> {
 
 /// Appends an order as a JSON object, as lists have it.
 fn write(out: &mut Vec<u8>, order: &Order) {
-    write_with(out, order, None);
+    write_with(out, order, None, None);
 }
 
 fn write_payments(out: &mut Vec<u8>, paid: &Paid) {
@@ -341,13 +380,17 @@ fn write_payments(out: &mut Vec<u8>, paid: &Paid) {
     out.extend_from_slice(if paid.refund_due { b",\"refund_due\":true" } else { b",\"refund_due\":false" });
 }
 
-fn write_with(out: &mut Vec<u8>, order: &Order, paid: Option<&Paid>) {
+fn write_with(out: &mut Vec<u8>, order: &Order, paid: Option<&Paid>, products: Option<&[Product]>) {
     out.extend_from_slice(b"{\"id\":");
     json::write_uuid(out, order.id);
     out.extend_from_slice(b",\"order_id\":");
     json::write_uuid(out, order.id);
     out.extend_from_slice(b",\"user_id\":");
-    json::write_uuid(out, order.user);
+    if order.user == NOBODY {
+        out.extend_from_slice(b"null");
+    } else {
+        json::write_uuid(out, order.user);
+    }
     out.extend_from_slice(b",\"status\":");
     json::write_text(out, order.status.name());
     out.extend_from_slice(b",\"items\":[");
@@ -361,6 +404,13 @@ fn write_with(out: &mut Vec<u8>, order: &Order, paid: Option<&Paid>) {
         json::write_integer(out, line.quantity);
         out.extend_from_slice(b",\"unit_price\":");
         line.unit_price.write_json(out);
+        if let Some(products) = products {
+            out.extend_from_slice(b",\"product\":");
+            match products.iter().find(|product| product.id == line.product) {
+                Some(product) => super::product::write(out, &product.borrowed()),
+                None => out.extend_from_slice(b"null"),
+            }
+        }
         out.push(b'}');
     }
     for name in [&b"],\"total\":"[..], b",\"total_amount\":"] {
@@ -390,7 +440,14 @@ fn write_cents(out: &mut Vec<u8>, cents: i64) {
 /// One order with what was paid for it.
 pub fn shown(order: &Order, paid: &Paid) -> Vec<u8> {
     let mut out = Vec::with_capacity(512);
-    write_with(&mut out, order, Some(paid));
+    write_with(&mut out, order, Some(paid), None);
+    out
+}
+
+/// The same with the product of each line.
+pub fn shown_with_products(order: &Order, paid: &Paid, products: &[Product]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1024);
+    write_with(&mut out, order, Some(paid), Some(products));
     out
 }
 

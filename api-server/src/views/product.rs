@@ -6,7 +6,10 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 use uuid::Uuid;
 
 use super::{fields, json};
-use crate::models::product::{BRAND_MAX, CATEGORY_MAX, Change, DESCRIPTION_MAX, Draft, NAME_MAX, SKU_MAX, at_field};
+use crate::models::product::{
+    BRAND_MAX, CATEGORY_MAX, Change, DESCRIPTION_MAX, Draft, LOW_STOCK_MAX, NAME_MAX, SKU_MAX, at_field,
+};
+use crate::models::stocks::Row;
 use crate::models::text::Text;
 use crate::models::{ModelError, Price, Product, ProductRef, ProductSink, Violation};
 
@@ -33,6 +36,9 @@ pub struct NewProductDoc {
     description: Option<String>,
     #[schema(min_length = 1, max_length = 100, pattern = "Name", example = "tea")]
     category: Option<String>,
+    /// Units below which the stock is low: `GET /stocks?below=threshold` lists those that are.
+    #[schema(minimum = 1, maximum = 1_000_000_000, example = 10)]
+    low_stock_threshold: Option<i32>,
 }
 
 /// A partial change (RFC 7396): absent members stay, `null` clears an optional one.
@@ -52,6 +58,8 @@ pub struct ProductChangeDoc {
     description: Option<String>,
     #[schema(min_length = 1, max_length = 100, pattern = "Name")]
     category: Option<String>,
+    #[schema(minimum = 1, maximum = 1_000_000_000)]
+    low_stock_threshold: Option<i32>,
     #[schema(schema_with = null_restores, required = false)]
     archived_at: Option<()>,
 }
@@ -86,16 +94,37 @@ pub struct ProductDoc {
     created_at: String,
     #[schema(value_type = String, format = DateTime)]
     updated_at: String,
+    /// Only of a product that has one: units below which its stock is low.
+    #[schema(nullable = false, minimum = 1)]
+    low_stock_threshold: Option<i32>,
     /// Only of a product that was deleted and had a stock: it is read by its id and in the list of archived ones, and is
     /// changed only to restore it.
     #[schema(nullable = false, value_type = Option<String>, format = DateTime)]
     archived_at: Option<String>,
+    /// Only where `expand=stock` asks for it: what is there of it; null where nobody has ever said.
+    #[schema(required = false)]
+    stock: Option<ProductStockDoc>,
     /// The id again, in answers to POST only.
     #[schema(nullable = false)]
     product_id: Option<Uuid>,
 }
 
-const UNKNOWN: &str = "a product has name, sku, price, brand, description, category";
+/// The stock beside a product.
+#[derive(ToSchema)]
+#[schema(as = ProductStock)]
+#[allow(dead_code, reason = "documents the answer; it is written by `write_with_stock`")]
+pub struct ProductStockDoc {
+    /// Units that are there.
+    #[schema(minimum = 0)]
+    quantity: i64,
+    /// Of the stock, not of the product.
+    #[schema(minimum = 1)]
+    version: i64,
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: String,
+}
+
+const UNKNOWN: &str = "a product has name, sku, price, brand, description, category, low_stock_threshold";
 
 /// Reads the body of POST and PUT.
 pub fn read_draft(body: &[u8]) -> Result<Draft, ModelError> {
@@ -112,6 +141,7 @@ pub fn read_draft(body: &[u8]) -> Result<Draft, ModelError> {
             brand: change.brand.flatten(),
             description: change.description.flatten(),
             category: change.category.flatten(),
+            low_stock: change.low_stock.flatten(),
         }),
         _ => Err(ModelError::Invalid(broken)),
     }
@@ -143,6 +173,14 @@ fn read_fields(body: &[u8], partial: bool, broken: &mut Vec<Violation>) -> Resul
                 change.description = fields::optional(value, |value| {
                     text("description", value, (Text::Paragraphs, DESCRIPTION_MAX), broken)
                 });
+            }
+            "low_stock_threshold" => {
+                change.low_stock = if json::is_null(value) {
+                    Some(None)
+                } else {
+                    let whole = fields::whole("low_stock_threshold", value, 1..=i64::from(LOW_STOCK_MAX), broken);
+                    whole.and_then(|units| i32::try_from(units).ok()).map(Some)
+                };
             }
             "archived_at" if partial => match value.get() {
                 "null" => change.restore = true,
@@ -199,6 +237,10 @@ fn write_open(out: &mut Vec<u8>, row: &ProductRef<'_>) {
     json::write_integer(out, row.version);
     out.extend_from_slice(b",\"created_at\":");
     json::write_times(out, row.created_at, b",\"updated_at\":", row.updated_at);
+    if let Some(low_stock) = row.low_stock {
+        out.extend_from_slice(b",\"low_stock_threshold\":");
+        json::write_integer(out, i64::from(low_stock));
+    }
     if let Some(archived_at) = row.archived_at {
         out.extend_from_slice(b",\"archived_at\":");
         json::write_time(out, archived_at);
@@ -209,6 +251,37 @@ fn write_open(out: &mut Vec<u8>, row: &ProductRef<'_>) {
 pub fn write(out: &mut Vec<u8>, row: &ProductRef<'_>) {
     write_open(out, row);
     out.push(b'}');
+}
+
+/// Appends a product with its stock.
+fn write_with_stock(out: &mut Vec<u8>, (product, balance): &Row) {
+    write_open(out, &product.borrowed());
+    out.extend_from_slice(b",\"stock\":");
+    match balance {
+        Some(balance) => {
+            out.extend_from_slice(b"{\"quantity\":");
+            json::write_integer(out, balance.quantity);
+            out.extend_from_slice(b",\"version\":");
+            json::write_integer(out, balance.version);
+            out.extend_from_slice(b",\"updated_at\":");
+            json::write_time(out, balance.updated_at);
+            out.push(b'}');
+        }
+        None => out.extend_from_slice(b"null"),
+    }
+    out.push(b'}');
+}
+
+/// One product with its stock.
+pub fn shown_with_stock(row: &Row) -> Vec<u8> {
+    let mut out = Vec::with_capacity(640);
+    write_with_stock(&mut out, row);
+    out
+}
+
+/// A page of products with their stocks.
+pub fn list_with_stock(rows: &[Row]) -> Vec<u8> {
+    json::array(rows.iter(), write_with_stock)
 }
 
 /// The answer to POST: the product with its id also as `product_id`.
@@ -279,6 +352,25 @@ mod tests {
         assert_eq!(change.brand, Some(None));
         assert_eq!(codes(read_change(br#"{"name":null}"#)), [("/name".into(), "type".into())]);
         assert_eq!(codes(read_change(br#"{"price":null}"#)), [("/price".into(), "type".into())]);
+    }
+
+    #[test]
+    fn a_threshold_is_a_number_of_units_that_null_clears_and_is_shown_where_there_is_one() {
+        let change = |text: &str| read_change(format!(r#"{{"low_stock_threshold":{text}}}"#).as_bytes());
+        assert_eq!(change("5").unwrap().low_stock, Some(Some(5)));
+        assert_eq!(change("null").unwrap().low_stock, Some(None));
+        for (text, code) in
+            [("0", "out_of_range"), ("1000000001", "out_of_range"), ("2.5", "out_of_range"), ("\"5\"", "type")]
+        {
+            assert_eq!(codes(change(text)), [("/low_stock_threshold".into(), code.into())], "{text}");
+        }
+        let shown = |threshold: &str| {
+            let body = format!(r#"{{"name":"a","sku":"b","price":1{threshold}}}"#);
+            let product = read_draft(body.as_bytes()).unwrap().into_product(Uuid::nil(), 0);
+            serde_json::from_slice::<serde_json::Value>(&shown(&product)).unwrap().get("low_stock_threshold").cloned()
+        };
+        assert_eq!(shown(""), None);
+        assert_eq!(shown(r#","low_stock_threshold":7"#), Some(7.into()));
     }
 
     #[test]

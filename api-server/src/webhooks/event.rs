@@ -23,8 +23,8 @@ pub struct Event {
 }
 
 /// Below how many units the stock of a product is low; `None` where nobody has said.
-pub fn threshold(_product: &Product) -> Option<i64> {
-    None
+pub fn threshold(product: &Product) -> Option<i64> {
+    product.low_stock.map(i64::from)
 }
 
 impl Event {

@@ -9,9 +9,13 @@ use super::event::{LOW, threshold};
 use super::send::signature;
 use super::settings::keys;
 use super::*;
+use crate::dao::ledger::Account;
 use crate::dao::{Context, memory};
 use crate::models::changes;
 use crate::models::clock::Clock;
+use crate::models::ledger::{Change as Moved, Outcome, Want};
+use crate::models::lines::Lines;
+use crate::models::precondition::Condition;
 
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -28,6 +32,20 @@ fn a_message_is_signed_as_the_standard_says() {
     // The example of the standard's own libraries.
     let signed = signature(&key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, "{\"test\": 2432232314}");
     assert_eq!(signed.as_deref(), Some("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="));
+}
+
+/// A product whose stock is low below so many units.
+fn product(threshold: i32) -> crate::models::Product {
+    let draft = crate::models::product::Draft {
+        sku: "TEA".into(),
+        name: "Tea".into(),
+        price: crate::dao::price::Price::new(1050, 2).unwrap(),
+        brand: None,
+        description: None,
+        category: None,
+        low_stock: Some(threshold),
+    };
+    draft.into_product(Uuid::now_v7(), now_ms())
 }
 
 #[test]
@@ -51,15 +69,12 @@ fn orders_and_the_change_that_crosses_a_threshold_are_events() {
             assert_eq!(Event::of(&change, threshold).unwrap().id, event.id);
         }
     }
-    let product = crate::models::product::Draft {
-        sku: "TEA".into(),
-        name: "Tea".into(),
-        price: crate::dao::price::Price::new(1050, 2).unwrap(),
-        brand: None,
-        description: None,
-        category: None,
-    };
-    assert_eq!(threshold(&product.into_product(Uuid::nil(), 0)), None);
+    let mut product = product(5);
+    let crossed = change(Kind::Stock, "order", Some(4), Some(-2));
+    let told = |product: &crate::models::Product| Event::of(&crossed, threshold(product)).map(|event| event.name);
+    assert_eq!(told(&product), Some(LOW));
+    product.low_stock = None;
+    assert_eq!(told(&product), None, "nobody has said when it is low");
 }
 
 #[test]
@@ -172,4 +187,56 @@ async fn of_two_processes_one_sends_each_event_again_until_it_is_taken() {
         );
     }
     assert_eq!(figures.sent.with_label_values(&["erp", "failed"]).get(), 2);
+}
+
+#[tokio::test]
+async fn a_stock_that_falls_below_the_threshold_of_its_product_is_told_each_time_that_it_falls() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("erp"), KEY).unwrap();
+    let (url, sent) = address(&[204]).await;
+    let text = format!(r#"[{{"name":"erp","url":"{url}","events":["stock.low"],"allow_http":true}}]"#);
+    let webhooks = read(&text, Some(directory.path())).unwrap();
+    let daos = memory::daos();
+    let figures = Figures::register(&Catalogue::new()).unwrap();
+    let changes = process(&daos);
+    let _task = changes.start();
+    let (known, unknown) = (product(5), Uuid::now_v7());
+    daos.products.insert(&Context::within(Duration::from_secs(5)), &known, Uuid::new_v4()).await.unwrap();
+    // From the beginning of the feed on, whenever it comes to be sent.
+    let (reader, nobody) = ("webhook erp", Uuid::new_v4());
+    assert!(changes.claim(reader, nobody, 60).await.unwrap().is_some());
+    assert!(changes.advance(reader, nobody, 0, "0-0".parse().unwrap()).await.unwrap());
+    let _sender = Webhooks::start(&webhooks, &changes, &figures);
+    let lines = Lines::new(Arc::clone(&daos.ledger), crate::models::figures::Figures::unseen());
+    let lines = lines.telling(changes.clone());
+    for change in [Moved::Set { quantity: 10 }, add(-4), add(-2), add(-1), Moved::Set { quantity: 9 }, add(-7)] {
+        for stock in [known.id, unknown] {
+            let want = Want {
+                id: Uuid::new_v4(),
+                change: change.clone(),
+                condition: Condition::default(),
+                reason: None,
+                reference: None,
+                fresh: true,
+                by: None,
+            };
+            let settled = lines.change(&Context::within(Duration::from_secs(5)), Account::stock(stock), want).await;
+            assert!(matches!(settled.unwrap().outcome, Outcome::Made(_)));
+        }
+    }
+    let delivered = figures.sent.with_label_values(&["erp", "delivered"]);
+    let until = Instant::now() + Duration::from_secs(20);
+    while delivered.get() < 2 {
+        assert!(Instant::now() < until, "{sent:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let sent = sent.lock().unwrap().clone();
+    assert_eq!(sent.len(), 2, "{sent:?}");
+    for (one, version) in sent.iter().zip([3, 6]) {
+        assert!(one.contains(&format!("webhook-id: stock.low_{}_{version}", known.id)), "{one}");
+    }
+}
+
+fn add(delta: i64) -> Moved {
+    Moved::Add { delta }
 }

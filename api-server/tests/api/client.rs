@@ -13,6 +13,7 @@ use store_api::admission::Bounds;
 use store_api::admission::rate::Quota;
 use store_api::app::{App, Limits};
 use store_api::auth::Gate;
+use store_api::cors::Origins;
 use store_api::dao::{Daos, memory};
 use store_api::edge::Edge;
 use store_api::metrics::Metrics;
@@ -136,6 +137,11 @@ impl Store {
     /// The same without a console.
     pub fn without_console(self) -> Self {
         Self { edge: self.edge.with_console(false), ..self }
+    }
+
+    /// The same, read by pages of these origins.
+    pub fn read_by(self, origins: Origins) -> Self {
+        Self { edge: self.edge.read_by(origins), ..self }
     }
 
     /// Its doors on loopback, that of clients first, for a server of its own; and where they are.

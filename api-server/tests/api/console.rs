@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use store_api::auth::oidc::{Oidc, Trust};
 use store_api::auth::roles::Role;
 use store_api::auth::tokens::Tokens;
 use store_api::dao::activity::{Copies, Copy, Hints, NodeActivity, Peer, Silence, Stream, Task, Told};
-use store_api::dao::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Range, Replication, Ring};
+use store_api::dao::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Range, Replication, Ring, Trace};
 use store_api::dao::{Context, DaoError, Daos, Level, memory};
 use store_api::seed::{self, Plan};
 use store_api::server::serve;
@@ -112,7 +113,10 @@ async fn a_token_is_told_what_it_may_do() {
 }
 
 /// Seven nodes in two datacenters of three racks, eight tokens each, and three replicas in both.
-struct MadeUp;
+struct MadeUp {
+    /// A file with the addresses of those that are down.
+    down: PathBuf,
+}
 
 const KEYSPACE: &str = "store_manager";
 const DATACENTERS: [(&str, u8); 2] = [("lyon", 4), ("nantes", 3)];
@@ -178,7 +182,9 @@ fn validation() -> Task {
 #[async_trait]
 impl ClusterDao for MadeUp {
     async fn nodes(&self, _cx: &Context) -> Result<Vec<Node>, DaoError> {
-        Ok(nodes())
+        let down = std::fs::read_to_string(&self.down).unwrap_or_default();
+        let is_up = |node: &Node| down.lines().all(|address| address != node.address.to_string());
+        Ok(nodes().into_iter().map(|node| Node { up: is_up(&node), ..node }).collect())
     }
 
     async fn keyspaces(&self, _cx: &Context) -> Result<Vec<Keyspace>, DaoError> {
@@ -291,6 +297,10 @@ impl ClusterDao for MadeUp {
     async fn trace_summary(&self, _trace: Uuid) -> Option<String> {
         None
     }
+
+    async fn trace(&self, _cx: &Context, _trace: Uuid) -> Result<Option<Trace>, DaoError> {
+        Ok(None)
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -332,12 +342,16 @@ async fn the_console_in_a_real_browser() {
         std::fs::write(directory.path().join(role.name()), token_of(role)).unwrap();
     }
     let gate = Gate::Tokens(Tokens::read(directory.path()).unwrap());
-    let daos = Daos { cluster: Arc::new(MadeUp), ..memory::daos() };
-    let store = Store::behind_over(gate, daos, Duration::from_secs(8));
+    let ring = tempfile::tempdir().unwrap();
+    let down = ring.path().join("down");
+    let daos = || Daos { cluster: Arc::new(MadeUp { down: down.clone() }), ..memory::daos() };
+    let store = Store::behind_over(gate, daos(), Duration::from_secs(8));
     let services = store.app.services().unwrap();
     seed::sow(services, &Plan { seed: 1, products: 60, users: 12 }).await.unwrap();
     // Beside it one that asks for no tokens.
-    let open = Store::within(Daos { cluster: Arc::new(MadeUp), ..memory::daos() }, Duration::from_secs(8));
+    let open = Store::within(daos(), Duration::from_secs(8));
+    // As a process does that serves.
+    let _tellers = [&store, &open].map(|store| store.app.services().unwrap().changes.start());
     let serving = [&store, &open].map(|store| {
         let ([public, operations], [api, _]) = store.doors();
         (api, tokio::spawn(serve(public, operations, Arc::clone(&store.app), PACE, std::future::pending())))
@@ -347,6 +361,7 @@ async fn the_console_in_a_real_browser() {
         browser::ensure(&place).unwrap();
         let mut node = Command::new("node");
         node.current_dir(&place).arg(std::env::var(SCRIPT).unwrap_or_else(|_| "run.mjs".into()));
+        node.env("STORE_CONSOLE_DOWN", &down);
         node.args(serving.each_ref().map(|(api, _)| format!("http://{api}"))).args(Role::ALL.map(token_of));
         node.status().unwrap()
     });

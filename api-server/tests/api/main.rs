@@ -4,6 +4,7 @@
 
 mod bad_inputs;
 mod bad_table;
+mod browsers;
 mod buyers;
 mod changes;
 mod client;

@@ -271,3 +271,134 @@ async fn no_bad_order_is_made() {
     assert_eq!(store.get("/orders/x").await.status, 404);
     assert_eq!((quantity(&store, &one).await, ids(&store.get("/orders").await).len()), (8, 1));
 }
+
+#[tokio::test]
+async fn a_line_may_name_its_product_by_sku_and_wrong_ones_are_each_told() {
+    let store = Store::new();
+    let ana = user(&store, "ana").await;
+    let (one, two) = (stocked(&store, "one", 5).await, stocked(&store, "two", 5).await);
+    let post = |items: String| {
+        store.call("POST", "/orders").json(&format!(r#"{{"user_id":"{ana}","items":[{items}]}}"#)).send()
+    };
+    let made = post(format!(r#"{{"sku":"one","quantity":2}},{{"product_id":"{two}","quantity":1}}"#)).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let products: Vec<String> = made.json()["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["product_id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(products, [one.clone(), two.clone()]);
+    assert_eq!((quantity(&store, &one).await, quantity(&store, &two).await), (3, 4));
+    for (items, pointer, code) in [
+        (r#"{"sku":"three","quantity":1}"#.to_owned(), "/items/0/sku", "unknown_sku"),
+        (r#"{"sku":"one","quantity":1},{"sku":"one","quantity":1}"#.into(), "/items/1/sku", "repeated"),
+        (format!(r#"{{"product_id":"{one}","quantity":1}},{{"sku":"one","quantity":1}}"#), "/items/1/sku", "repeated"),
+        (format!(r#"{{"product_id":"{one}","sku":"one","quantity":1}}"#), "/items/0/sku", "named_twice"),
+        (r#"{"sku":7,"quantity":1}"#.into(), "/items/0/sku", "type"),
+        (r#"{"sku":"","quantity":1}"#.into(), "/items/0/sku", "too_short"),
+    ] {
+        let refused = post(items).await;
+        let error = &refused.json()["errors"][0];
+        assert_eq!((refused.status.as_u16(), &error["pointer"], &error["code"]), (422, &pointer.into(), &code.into()));
+    }
+    assert_eq!(quantity(&store, &one).await, 3, "nothing of what was refused");
+}
+
+#[tokio::test]
+async fn a_sale_without_a_customer_is_an_order_as_any_other_and_nobody_spent_it() {
+    let store = Store::new();
+    let one = stocked(&store, "one", 5).await;
+    let body = r#"{"user_id":null,"items":[{"sku":"one","quantity":2}]}"#;
+    let made = store.call("POST", "/orders").json(body).send().await;
+    assert_eq!((made.status.as_u16(), &made.json()["user_id"]), (201, &serde_json::Value::Null), "{}", made.text());
+    let path = made.header("location").unwrap().to_owned();
+    assert_eq!(store.get(&path).await.json()["user_id"], serde_json::Value::Null);
+    assert_eq!(ids(&store.get("/orders").await).len(), 1);
+    assert_eq!(store.get("/orders/reports/highest-spenders").await.json(), serde_json::json!([]));
+    assert_eq!(store.get("/orders/reports/best-sellers").await.json()[0]["quantity_sold"], 2);
+    assert_eq!(store.call("DELETE", &path).send().await.status, 200);
+    assert_eq!(quantity(&store, &one).await, 5);
+    for (user, code) in [
+        ("", "required"),
+        (r#""user_id":"00000000-0000-0000-0000-000000000000","#, "unknown_user"),
+        (r#""user_id":"","#, "not_a_uuid"),
+    ] {
+        let refused = store
+            .call("POST", "/orders")
+            .json(&format!(r#"{{{user}"items":[{{"sku":"one","quantity":1}}]}}"#))
+            .send()
+            .await;
+        let error = &refused.json()["errors"][0];
+        assert_eq!(
+            (refused.status.as_u16(), &error["pointer"], &error["code"]),
+            (422, &"/user_id".into(), &code.into())
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_order_is_shown_with_its_products_and_a_product_with_its_stock_where_that_is_asked_for() {
+    let store = Store::new();
+    let ana = user(&store, "ana").await;
+    let (one, two) = (stocked(&store, "one", 5).await, stocked(&store, "two", 7).await);
+    let made = order(&store, &ana, &[(&one, 2), (&two, 1)]).await;
+    let path = made.header("location").unwrap();
+    let plain = store.get(path).await;
+    let shown = store.get(&format!("{path}?expand=products")).await;
+    assert_eq!((shown.status.as_u16(), shown.header("etag")), (200, None), "a product changes without the order");
+    let mut expected = plain.json();
+    for (item, product) in expected["items"].as_array_mut().unwrap().iter_mut().zip([&one, &two]) {
+        item["product"] = store.get(&format!("/products/{product}")).await.json();
+    }
+    assert_eq!(shown.json(), expected);
+    store.created("bare").await;
+    let page = store.get("/products?expand=stock&limit=2").await;
+    let rows = page.json();
+    assert_eq!((&rows[0]["sku"], &rows[0]["stock"]), (&"bare".into(), &serde_json::Value::Null));
+    assert_eq!((&rows[1]["stock"]["quantity"], &rows[1]["stock"]["version"]), (&6.into(), &2.into()));
+    let next = page.header("link").unwrap().trim_start_matches('<').split('>').next().unwrap().to_owned();
+    assert_eq!(store.get(&next).await.json()[0]["stock"]["quantity"], 3, "the next page has it, too");
+    let alone = store.get(&format!("/products/{one}?expand=stock")).await;
+    assert_eq!((alone.header("etag"), &alone.json()["stock"]["quantity"]), (None, &3.into()));
+    for target in
+        [format!("{path}?expand=stock"), "/products?expand=products".into(), format!("/products/{one}?expand=")]
+    {
+        let refused = store.get(&target).await;
+        assert_eq!((refused.status.as_u16(), &refused.json()["errors"][0]["pointer"]), (400, &"query:expand".into()));
+    }
+}
+
+#[tokio::test]
+async fn orders_are_exported_as_lines_whose_totals_are_what_was_taken() {
+    let store = Store::new();
+    let ana = user(&store, "ana").await;
+    let one = stocked(&store, "one", 500).await;
+    for _ in 0..120 {
+        assert_eq!(order(&store, &ana, &[(&one, 2)]).await.status, 201);
+    }
+    let gone = order(&store, &ana, &[(&one, 1)]).await.header("location").unwrap().to_owned();
+    store.call("DELETE", &gone).send().await;
+    let export = store.get("/orders/export?status=confirmed").await;
+    assert_eq!((export.status.as_u16(), export.header("cache-control")), (200, Some("no-store")));
+    assert!(export.header("content-disposition").unwrap().contains("orders.csv"));
+    let text = export.text();
+    let mut lines = text.lines();
+    assert_eq!(
+        lines.next(),
+        Some("order_id,created_at,status,user_id,payment_id,product_id,quantity,unit_price,line_total")
+    );
+    let totals: Vec<f64> = lines.map(|line| line.rsplit(',').next().unwrap().parse().unwrap()).collect();
+    assert_eq!(
+        (totals.len(), totals.iter().sum::<f64>()),
+        (120, 2520.0),
+        "more than a page, and none that was cancelled"
+    );
+    assert_eq!(store.get("/orders/export").await.text().lines().count(), 122);
+    assert_eq!(store.get("/orders/export?day=2000-01-01").await.text().lines().count(), 1);
+    for (query, pointer) in [("day=today", "query:day"), ("status=refused", "query:status"), ("limit=1", "query:limit")]
+    {
+        let refused = store.get(&format!("/orders/export?{query}")).await;
+        assert_eq!((refused.status.as_u16(), &refused.json()["errors"][0]["pointer"]), (400, &pointer.into()));
+    }
+}

@@ -208,3 +208,43 @@ async fn a_filter_that_admits_next_to_nothing_is_read_on_page_by_page_to_its_end
     }
     assert_eq!(pages, [0, 0, 1], "250 rows a page");
 }
+
+#[tokio::test]
+async fn a_list_that_is_short_enough_is_shown_in_the_order_of_names() {
+    let store = Store::new();
+    let create = async |name: &str, sku: usize| {
+        let body = format!(r#"{{"name":"{name}","sku":"s-{sku}","price":1,"category":"tea"}}"#);
+        assert_eq!(store.create(&body).await.status, 201);
+    };
+    for (sku, name) in ["pear", "Apple", "fig", "apple", "Éclair", "Zucchini"].into_iter().enumerate() {
+        create(name, sku).await;
+    }
+    let walk = async |target: &str| {
+        let (mut target, mut names) = (target.to_owned(), Vec::new());
+        loop {
+            let page = store.get(&target).await;
+            assert_eq!(page.status, 200, "{}", page.text());
+            let rows = page.json();
+            names.extend(rows.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap().to_owned()));
+            let Some(link) = page.header("link") else { return names };
+            target = link.trim_start_matches('<').split('>').next().unwrap().to_owned();
+        }
+    };
+    let expected = ["apple", "Apple", "fig", "pear", "Zucchini", "Éclair"];
+    for limit in [1, 2, 100] {
+        assert_eq!(walk(&format!("/products?category=tea&sort=name&limit={limit}")).await, expected, "{limit}");
+        assert_eq!(walk(&format!("/products?category=tea&sort=name&expand=stock&limit={limit}")).await, expected);
+    }
+    assert_eq!(walk("/products?name_prefix=a&sort=name").await, ["apple", "Apple"]);
+    for (query, code) in
+        [("sort=name", "needs_filter"), ("sort=price&category=tea", "not_readable"), ("sort=", "not_readable")]
+    {
+        let refused = store.get(&format!("/products?{query}")).await;
+        assert_eq!((refused.status.as_u16(), &refused.json()["errors"][0]["code"]), (400, &code.into()), "{query}");
+    }
+    for sku in 6..251 {
+        create("more", sku).await;
+    }
+    let full = store.get("/products?category=tea&sort=name").await;
+    assert_eq!((full.status.as_u16(), &full.json()["errors"][0]["code"]), (400, &"too_many".into()), "251 of them");
+}

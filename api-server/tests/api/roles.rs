@@ -185,3 +185,27 @@ async fn a_trace_is_for_those_who_sell_or_run_the_store_and_one_at_a_time() {
     assert!(busy.json()["type"].as_str().unwrap().ends_with(":trace_under_way"));
     drop(turn);
 }
+
+#[tokio::test]
+async fn who_may_read_an_order_and_no_products_is_not_shown_them_beside_it() {
+    let store = guarded();
+    let call = |role: Role, method: &'static str, target: String| {
+        store.call(method, &target).header("authorization", &format!("Bearer {}", token_of(role)))
+    };
+    let id = async |target: &str, body: String| {
+        let made = call(Role::Admin, "POST", target.to_owned()).json(&body).send().await;
+        assert!(made.status.is_success(), "{}", made.text());
+        made.json()["id"].as_str().unwrap_or_default().to_owned()
+    };
+    let product = id("/products", r#"{"name":"Tea","sku":"TEA","price":1}"#.into()).await;
+    id("/stocks", format!(r#"{{"product_id":"{product}","quantity":1}}"#)).await;
+    let order = id("/orders", r#"{"user_id":null,"items":[{"sku":"TEA","quantity":1}]}"#.into()).await;
+    for role in Role::ALL {
+        let alone = call(role, "GET", format!("/orders/{order}")).send().await.status.as_u16();
+        let beside = call(role, "GET", format!("/orders/{order}?expand=products")).send().await;
+        let products = call(role, "GET", format!("/products/{product}")).send().await.status.as_u16();
+        assert_eq!(beside.status.as_u16(), alone.max(products), "{role:?}: {}", beside.text());
+    }
+    let refused = call(Role::Payment, "GET", format!("/orders/{order}?expand=products")).send().await;
+    assert_eq!((refused.status.as_u16(), refused.json()["detail"].as_str().unwrap().contains("expand")), (403, true));
+}

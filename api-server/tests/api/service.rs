@@ -209,6 +209,9 @@ async fn the_ring_is_told_as_documented() {
     let id = "0190a0a0-0000-7000-8000-000000000000";
     let place = store.get(&format!("/cluster/placement?table=products&key={id}")).await;
     assert_eq!(place.json()["key"][0], id);
+    let of_stock = store.get(&format!("/cluster/placement?stock={id}")).await.json();
+    assert_eq!((&of_stock["table"], &of_stock["key"]), (&"ledgers".into(), &serde_json::json!(["stock", id])));
+    assert_eq!(store.get(&format!("/cluster/traces/{id}")).await.status, 404);
     let told = store.get("/cluster/activity").await.json();
     assert_eq!((&told[0]["peers"][0]["status"], &told[0]["detail"]), (&"NORMAL".into(), &serde_json::Value::Null));
     let copies = store.get(&format!("/cluster/replicas?table=products&key={id}")).await.json();
@@ -224,6 +227,8 @@ async fn the_ring_is_told_as_documented() {
         ("?table=products&key=a&key=b", 400),
         ("?table=none&key=a", 404),
         ("?table=x;y&key=a", 400),
+        ("?stock=a", 400),
+        ("?stock=0190a0a0-0000-7000-8000-000000000000&table=products", 400),
     ] {
         for path in ["/cluster/placement", "/cluster/replicas"] {
             let answer = store.get(&format!("{path}{query}")).await;

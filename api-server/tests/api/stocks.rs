@@ -275,3 +275,41 @@ async fn the_list_of_archived_products_goes_on_from_page_to_page() {
     }
     assert_eq!(skus, ["a-4", "a-3", "a-2", "a-1", "a-0"]);
 }
+
+async fn skus(store: &Store, query: &str) -> Vec<String> {
+    let (mut target, mut skus) = (format!("/stocks/reports/overview-stocks?{query}"), Vec::new());
+    loop {
+        let page = store.get(&target).await;
+        assert_eq!(page.status, 200, "{}", page.text());
+        skus.extend(page.json().as_array().unwrap().iter().map(|row| row["sku"].as_str().unwrap().to_owned()));
+        let Some(next) = next(&page) else { return skus };
+        target = next;
+    }
+}
+
+#[tokio::test]
+async fn stocks_that_run_low_are_listed_below_their_thresholds_or_a_number() {
+    let store = Store::new();
+    for (sku, quantity, threshold) in [("a", 4, "5"), ("b", 5, "5"), ("c", 0, "null"), ("d", 9, "10"), ("e", 50, "1")] {
+        let id = stocked(&store, sku, quantity).await;
+        let body = format!(r#"{{"low_stock_threshold":{threshold}}}"#);
+        assert_eq!(store.call("PATCH", &format!("/products/{id}")).json(&body).send().await.status, 200);
+    }
+    let bare = store.created("bare").await;
+    store.call("PATCH", &bare).json(r#"{"low_stock_threshold":1}"#).send().await;
+    assert_eq!(store.get(&bare).await.json()["low_stock_threshold"], 1);
+    for limit in [1, 2, 3, 100] {
+        assert_eq!(skus(&store, &format!("below=threshold&limit={limit}")).await, ["bare", "d", "a"], "{limit}");
+        assert_eq!(skus(&store, &format!("below=5&limit={limit}")).await, ["bare", "c", "a"], "{limit}");
+    }
+    let counted = store.get("/stocks?below=threshold").await.json();
+    let units: Vec<i64> = counted.as_array().unwrap().iter().map(|row| row["quantity"].as_i64().unwrap()).collect();
+    assert_eq!(units, [9, 4], "what was never set is no stock");
+    for wrong in ["0", "-1", "05", "1.5", "", "low", "10000000000"] {
+        let refused = store.get(&format!("/stocks?below={wrong}")).await;
+        assert_eq!((refused.status.as_u16(), &refused.json()["errors"][0]["pointer"]), (400, &"query:below".into()));
+    }
+    let of_all = next(&store.get("/stocks?limit=1").await).unwrap();
+    let crossed = store.get(&format!("{of_all}&below=threshold")).await;
+    assert_eq!((crossed.status.as_u16(), &crossed.json()["errors"][0]["code"]), (400, &"bad_cursor".into()));
+}

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use super::cql::{Cql, CqlError, Sessions};
 use super::jmx::Jolokia;
 use super::registry::{self, Progress, Registry};
-use super::statements::{self, API_PERMISSIONS, SCHEMA_PERMISSIONS};
+use super::statements::{self, API_PERMISSIONS, SCHEMA_PERMISSIONS, TOLD_BY_NODES};
 use super::{NodeTarget, Ring, RingError, agent, operations};
 
 /// Nodes of one store that are asked at once.
@@ -149,12 +149,13 @@ impl LiveRing {
         // what nobody has a password for cannot be proved, which is no reason not to read the rest
         let Ok(wanted) = wanted_roles(access) else { return Ok(Proof { default_disabled, roles: false }) };
         let mut ready = true;
-        for (credentials, permissions) in wanted {
+        let keyspace = Some(&access.api_keyspace).filter(|name| keyspaces.contains_key(*name));
+        for role in wanted {
+            let credentials = role.credentials;
             let exists = roles.get(&credentials.username).is_some_and(|role| role.can_login && !role.is_superuser);
             ready = ready
                 && exists
-                && (!keyspaces.contains_key(&access.api_keyspace)
-                    || granted(session, credentials, permissions, &access.api_keyspace).await?)
+                && granted(session, &role, keyspace).await?
                 && password_works(&self.contacts(serving), credentials).await?;
         }
         let proof = Proof { default_disabled, roles: ready };
@@ -169,7 +170,7 @@ impl LiveRing {
         // what was proved before says nothing of the passwords that the roles get now
         self.proofs().remove(&access.uid);
         let keyspaces = session.keyspaces().await?;
-        for (credentials, permissions) in wanted_roles(access)? {
+        for Wanted { credentials, permissions, tables } in wanted_roles(access)? {
             session.change("made a role", statements::make_role(&credentials.username)).await?;
             if keyspaces.contains_key(&access.api_keyspace) {
                 for permission in permissions {
@@ -177,17 +178,13 @@ impl LiveRing {
                     session.change("granted a role its rights", grant).await?;
                 }
             }
+            for table in tables {
+                let grant = statements::grant_of_nodes(table, &credentials.username);
+                session.change("let a role read what nodes tell", grant).await?;
+            }
             // Cassandra 5.0.7 and later take a password once in five seconds: one that works is not set again.
             if !password_works(&self.contacts(serving), credentials).await? {
                 session.change("let a role log in", statements::admit_role(credentials, false)).await?;
-            }
-        }
-        // The shop serves without: only its pages would tell less.
-        for table in statements::TOLD_BY_NODES {
-            let api = access.api.wanted().ok_or(RingError::NoCredentials("API"))?;
-            let grant = statements::grant_of_nodes(table, &api.username);
-            if let Err(error) = session.change("let the API read what nodes tell", grant).await {
-                tracing::warn!(table, %error, "the API may not read what nodes tell");
             }
         }
         Ok(())
@@ -362,16 +359,31 @@ struct Proof {
     roles: bool,
 }
 
-fn wanted_roles(access: &StoreAccess) -> Result<[(&Credentials, &'static [&'static str]); 2], RingError> {
-    let schema = access.schema.wanted().ok_or(RingError::NoCredentials("schema"))?;
-    let api = access.api.wanted().ok_or(RingError::NoCredentials("API"))?;
-    Ok([(schema, &SCHEMA_PERMISSIONS), (api, &API_PERMISSIONS)])
+/// A role as it is to be.
+struct Wanted<'a> {
+    credentials: &'a Credentials,
+    /// On the API's keyspace.
+    permissions: &'static [&'static str],
+    /// Tables of each node itself that it reads.
+    tables: &'static [&'static str],
 }
 
-async fn granted(session: &Cql, credentials: &Credentials, wanted: &[&str], keyspace: &str) -> Result<bool, CqlError> {
-    let resource = format!("data/{keyspace}");
-    let granted = session.permissions(&credentials.username).await?;
-    Ok(wanted.iter().all(|permission| granted.contains(&(resource.clone(), (*permission).to_owned()))))
+fn wanted_roles(access: &StoreAccess) -> Result<[Wanted<'_>; 2], RingError> {
+    let schema = access.schema.wanted().ok_or(RingError::NoCredentials("schema"))?;
+    let api = access.api.wanted().ok_or(RingError::NoCredentials("API"))?;
+    Ok([
+        Wanted { credentials: schema, permissions: &SCHEMA_PERMISSIONS, tables: &[] },
+        Wanted { credentials: api, permissions: &API_PERMISSIONS, tables: &TOLD_BY_NODES },
+    ])
+}
+
+/// Whether the role has its rights: those on a keyspace once it is there.
+async fn granted(session: &Cql, role: &Wanted<'_>, keyspace: Option<&String>) -> Result<bool, CqlError> {
+    let granted = session.permissions(&role.credentials.username).await?;
+    let has = |resource: String, permission: &str| granted.contains(&(resource, permission.to_owned()));
+    let on_keyspace =
+        keyspace.is_none_or(|name| role.permissions.iter().all(|permission| has(format!("data/{name}"), permission)));
+    Ok(on_keyspace && role.tables.iter().all(|table| has(format!("data/system_views/{table}"), "SELECT")))
 }
 
 async fn password_works(contacts: &[SocketAddr], credentials: &Credentials) -> Result<bool, CqlError> {

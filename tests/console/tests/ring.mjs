@@ -1,24 +1,12 @@
 // The ring, while nodes go away and come back.
 import assert from "node:assert/strict";
-import { open } from "../browser.mjs";
+import { open, until } from "../browser.mjs";
 import { proxy } from "../proxy.mjs";
 
 /** @typedef {import("../run.mjs").Given} Given */
 
-const NODES = "**/cluster/nodes";
 /** What the page must show of the driver's news within. */
 const AT_ONCE = { timeout: 2000 };
-
-/** Lets the API tell that these nodes are down. @param {import("playwright-core").Page} page @param {string[]} addresses */
-const down = async (page, addresses) => {
-  await page.unroute(NODES);
-  await page.route(NODES, async (route) => {
-    const answer = await route.fetch();
-    const nodes = await answer.json();
-    for (const node of nodes) if (addresses.includes(node.address)) node.state = "DOWN";
-    await route.fulfill({ response: answer, json: nodes });
-  });
-};
 
 export async function theRingShowsItsNodesWhatSurvivesAndWhoKeepsWhat(/** @type {Given} */ { browser, url, tokens }) {
   const { page, done } = await open(browser, url, { token: tokens.director, at: "#/ring" });
@@ -36,21 +24,22 @@ export async function theRingShowsItsNodesWhatSurvivesAndWhoKeepsWhat(/** @type 
   await done();
 }
 
-export async function aNodeThatGoesDownIsSeenWithinTwoSecondsAndAnotherCostsRows(/** @type {Given} */ { browser, url, tokens }) {
+export async function aNodeThatGoesDownIsSeenWithinTwoSecondsAndAnotherCostsRows(/** @type {Given} */ { browser, url, tokens, down }) {
   const { page, done } = await open(browser, url, { token: tokens.seller, at: "#/ring" });
   await page.getByText("7 of 7 up").waitFor();
-  await down(page, ["10.0.1.11"]);
+  const began = Date.now();
+  await down("10.0.1.11");
   await page.getByText("6 of 7 up").waitFor(AT_ONCE);
+  console.log(`   a node's end is shown ${Date.now() - began} ms after the API's view of the ring has it`);
   await page.getByText("The next node that goes down costs some.").waitFor(AT_ONCE);
   await page.getByRole("img", { name: /10\.0\.1\.11.*down/ }).waitFor();
   assert.equal(await page.locator('.range[data-kind="less"]').count(), 56);
   await page.getByRole("row", { name: /10\.0\.1\.12/ }).getByText("100% not served").waitFor();
-  await down(page, ["10.0.1.11", "10.0.1.12"]);
+  await down("10.0.1.11", "10.0.1.12");
   await page.getByText("100% of the rows are not served at LOCAL_QUORUM.").waitFor(AT_ONCE);
   assert.equal(await page.locator('.range[data-kind="lost"]').count(), 56);
-  await down(page, []);
+  await down();
   await page.getByText("7 of 7 up").waitFor(AT_ONCE);
-  await page.unrouteAll({ behavior: "wait" });
   await done();
 }
 
@@ -80,6 +69,7 @@ export async function withoutTheApiThePictureStaysAndSaysFromWhenItIs(/** @type 
   const { page, done } = await open(browser, between.url, { token: tokens.seller, at: "#/ring", expects: /./ });
   await page.getByText("7 of 7 up").waitFor();
   between.fault = () => "drop";
+  between.cut();
   await page.getByText("Not answered since").waitFor(AT_ONCE);
   assert.equal(await page.getByRole("img").count(), 7);
   between.fault = () => undefined;
@@ -96,14 +86,16 @@ export async function aHiddenPageAsksForNothing(/** @type {Given} */ { browser, 
     Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
     document.dispatchEvent(new Event("visibilitychange"));
   }, hidden);
-  const asked = () => between.seen.filter((line) => line === "GET /cluster/nodes").length;
+  const asked = () => between.seen.length;
+  await until(() => between.streams.some(({ isOpen }) => isOpen));
   await hide(true);
+  await until(() => between.streams.every(({ isOpen }) => !isOpen));
   // What is under way ends.
   await page.waitForLoadState("networkidle");
   const before = asked();
   await page.waitForTimeout(2500);
   assert.equal(asked(), before);
-  const next = page.waitForRequest(NODES);
+  const next = page.waitForRequest("**/cluster/live");
   await hide(false);
   await next;
   await done();

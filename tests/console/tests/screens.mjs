@@ -16,7 +16,7 @@ export async function aUserIsMadeFoundChangedAndErased(/** @type {Given} */ { br
   await page.getByRole("heading", { name: "Zora Neale" }).waitFor();
   await page.getByLabel("Name").fill("Zora Hurston");
   await page.getByRole("button", { name: "Save" }).click();
-  await page.getByText("Version 2.").waitFor();
+  await page.getByRole("status").getByText("Version 2.").waitFor();
   await page.getByRole("link", { name: "Users", exact: true }).first().click();
   await page.getByLabel("Part of a name or an address").fill("ZORA HUR");
   await page.getByText(/1 found/).waitFor();
@@ -82,6 +82,13 @@ export async function aProductIsTakenOutOfSaleAndRestored(/** @type {Given} */ {
   await page.getByRole("link", { name: "Retired trowel" }).click();
   await page.getByRole("button", { name: "Restore" }).click();
   await page.getByRole("button", { name: "Save" }).waitFor();
+  assert.equal((await store.call("GET", `/products/${product.id}`)).archived_at, undefined);
+  // And from the list, where somebody else has archived it.
+  await page.getByRole("link", { name: "Products" }).first().click();
+  await page.getByRole("button", { name: "Archived" }).click();
+  await store.call("DELETE", `/products/${product.id}`);
+  await page.getByRole("button", { name: "Restore Retired trowel" }).click();
+  await page.getByRole("row", { name: /Retired trowel/ }).waitFor({ state: "detached" });
   assert.equal((await store.call("GET", `/products/${product.id}`)).archived_at, undefined);
   await done();
 }
@@ -152,7 +159,7 @@ export async function aDirectorSeesLevelsAndNoRows(/** @type {Given} */ { browse
 export async function howNodesSeeEachOtherAndWhatMovesIsShown(/** @type {Given} */ { browser, url, tokens }) {
   const { page, done } = await open(browser, url, { token: tokens.director, at: "#/ring" });
   await page.getByText("NORMAL · silent").waitFor();
-  assert.equal(await page.getByRole("cell", { name: "BOOT" }).count(), 6);
+  assert.equal(await page.getByRole("cell", { name: "BOOT", exact: true }).count(), 6);
   assert.equal(await page.getByText("it did not answer in time").count(), 1);
   assert.deepEqual((await page.locator(".ring .arc").evaluateAll((all) => all.map((one) => one.getAttribute("data-kind")))).sort(), ["hint", "repair", "stream"]);
   await page.getByRole("row", { name: /^hints .*2 files wait/ }).waitFor();
@@ -164,7 +171,7 @@ export async function whatTheOperatorDoesIsTold(/** @type {Given} */ { browser, 
   const { page, done } = await open(browser, url, { token: tokens.director, at: "#/operation" });
   await page.getByText("No operator tells this API of its work").waitFor();
   const examples = JSON.parse(await readFile(new URL("../../../api-server/src/openapi/examples.json", import.meta.url), "utf8"));
-  await page.route("**/cluster/operation", (route) => route.fulfill({ json: examples.getOperation.answer }));
+  await page.route("**/cluster/operation", (route) => route.fulfill({ json: examples.getClusterOperation.answer }));
   await page.getByRole("heading", { name: /A node joins/ }).waitFor({ timeout: 12_000 });
   await page.getByText("12 MiB streamed").waitFor();
   await page.getByText(/Failed once:.*the stream broke off/).waitFor();

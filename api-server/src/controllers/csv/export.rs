@@ -1,4 +1,4 @@
-//! `/products/export` and `/stocks/export`: whole tables as CSV, streamed. An export holds a page.
+//! `/products/export`, `/stocks/export` and `/orders/export`: whole tables as CSV, streamed. An export holds a page.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -19,7 +19,8 @@ use crate::app::App;
 use crate::models::cursor::PageOf;
 use crate::models::{Filter, LOOKED_AT_MAX, Receipt};
 use crate::problem::Problem;
-use crate::views::csv::{Form, products, stocks};
+use crate::views::csv::{Form, orders, products, stocks};
+use crate::views::order::StatusDoc;
 
 /// Export products
 ///
@@ -84,6 +85,43 @@ pub async fn export_stocks(State(app): State<Arc<App>>, request: Request) -> Res
     export(app, parts, "stocks.csv", page).await
 }
 
+/// Export orders
+///
+/// Orders as CSV, the newest first, a line of the file for each line of an order: the sum of `line_total` is what was taken.
+/// All given filters hold; `day` with `status=paid` is what was paid of the orders of a day. The file is written page
+/// by page while it is read; one that breaks off is not whole.
+#[utoipa::path(
+    get, path = "/orders/export", tag = "orders", operation_id = "exportOrders",
+    params(
+        ("user_id" = Option<Uuid>, Query, description = "Orders of this user", nullable = false),
+        ("status" = Option<StatusDoc>, Query, description = "Orders in this status", nullable = false),
+        ("day" = Option<String>, Query, description = "Orders made on this day, by UTC", nullable = false, format = Date, example = "2026-11-22"),
+        ExportParameters, crate::openapi::ReadHeaders,
+    ),
+    responses(
+        (status = 200, description = "All orders that were asked for", body = String, content_type = "text/csv"),
+        (status = 400, response = crate::openapi::Malformed),
+        (status = 406, response = crate::openapi::NotAcceptable),
+        (status = 503, response = crate::openapi::Unavailable),
+    )
+)]
+pub async fn export_orders(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let allowed = &["user_id", "status", "day", "bom", "separator", "formulas"];
+    let mut query = Query::read(&parts, allowed, &[])?;
+    let form = form_of(&mut query)?;
+    let filter = super::super::orders::filter_of(&mut query, &mut String::new())?;
+    let page = move |app: Arc<App>, parts: Arc<Parts>, cursor: Option<String>| async move {
+        let cx = request::context(&app, &parts, Access::Read)?.of_many();
+        let found = request::services(&app)?.orders.page(&cx, &filter, MAX_LIMIT, cursor.as_deref()).await?;
+        let (rows, page) = found;
+        let mut out = if cursor.is_none() { form.head(&orders::COLUMNS) } else { Vec::new() };
+        orders::lines(form, &mut out, &rows);
+        Ok((page, out))
+    };
+    export(app, parts, "orders.csv", page).await
+}
+
 /// How an export is written.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -117,7 +155,10 @@ enum FormulasDoc {
 }
 
 fn read_form(parts: &Parts) -> Result<Form, Problem> {
-    let mut query = Query::read(parts, &["bom", "separator", "formulas"], &[])?;
+    form_of(&mut Query::read(parts, &["bom", "separator", "formulas"], &[])?)
+}
+
+fn form_of(query: &mut Query) -> Result<Form, Problem> {
     Ok(Form {
         mark: query.flag("bom")?,
         semicolons: query.one_of("separator", ["comma", "semicolon"])?,

@@ -23,7 +23,9 @@ use super::activity::Looks;
 use super::execute::{self, Database};
 use super::products::broken;
 use crate::dao::activity::{COPIED, Copies, NodeActivity};
-use crate::dao::cluster::{ClusterDao, Keyspace, Node, Placement, PlacementError, Range, Replication, Ring};
+use crate::dao::cluster::{
+    ClusterDao, Keyspace, Node, Placement, PlacementError, Range, Replication, Ring, Trace, TraceEvent,
+};
 use crate::dao::{Context, DaoError, Level};
 
 /// The driver's view is asked for again when it is older than this.
@@ -33,6 +35,10 @@ const REFRESH: Duration = Duration::from_millis(2500);
 
 /// Longest wait for a node's answer about its version.
 const VERSION: Duration = Duration::from_secs(1);
+/// Longest wait for a trace, which Cassandra writes after the statement.
+const TRACE: Duration = Duration::from_secs(3);
+/// Events of a trace that are shown; a read of a page has some hundred.
+const TRACE_EVENTS_MAX: usize = 1_000;
 /// Nodes asked for their version at the same time.
 const ASKED_AT_ONCE: usize = 8;
 
@@ -259,6 +265,29 @@ impl ClusterDao for CassandraCluster {
 
     fn default_level(&self) -> Level {
         self.database.level_of_reads
+    }
+
+    async fn trace(&self, cx: &Context, trace: Uuid) -> Result<Option<Trace>, DaoError> {
+        let wait = cx.remaining().unwrap_or_default().min(TRACE);
+        let asked = self.database.session.get_tracing_info(&trace);
+        let Ok(Ok(info)) = tokio::time::timeout(wait, asked).await else { return Ok(None) };
+        let mut events = info.events;
+        // Their ids are of the time at which they were made.
+        events.sort_by_key(|event| event.event_id);
+        let events = events.into_iter().take(TRACE_EVENTS_MAX).map(|event| TraceEvent {
+            node: event.source,
+            elapsed_us: event.source_elapsed.map(i64::from),
+            activity: event.activity,
+            thread: event.thread,
+        });
+        Ok(Some(Trace {
+            id: trace,
+            coordinator: info.coordinator,
+            started_at: info.started_at.map(|at| at.0),
+            duration_us: info.duration.map(i64::from),
+            request: info.request,
+            events: events.collect(),
+        }))
     }
 
     async fn trace_summary(&self, trace: Uuid) -> Option<String> {

@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use futures::FutureExt as _;
 use scylla::client::session::Session;
 use scylla::cluster::metadata::Strategy;
 use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
+use scylla::policies::load_balancing::{NodeIdentifier, SingleTargetLoadBalancingPolicy};
 use scylla::policies::retry::FallthroughRetryPolicy;
 use scylla::response::query_result::QueryResult;
 use scylla::serialize::row::SerializeRow;
@@ -289,6 +291,9 @@ impl Database {
         } else {
             Cow::Borrowed(&statement.prepared)
         };
+        if let (Some(via), true) = (cx.via, statement.is_read) {
+            return self.run_by(cx, via, prepared.into_owned(), &statement.meter, values).await;
+        }
         let mut tries = Tries::of_idempotent();
         loop {
             match self.attempt(cx, &prepared, &statement.meter, values).await {
@@ -299,6 +304,37 @@ impl Database {
                 prepared.to_mut().set_tracing(false);
             }
         }
+    }
+
+    /// Runs a read by one node and no other, once: whoever has chosen it wants to see what it says, be it nothing.
+    async fn run_by(
+        &self,
+        cx: &Context,
+        via: IpAddr,
+        mut prepared: PreparedStatement,
+        meter: &Meter,
+        values: &(impl SerializeRow + Sync),
+    ) -> Result<QueryResult, DaoError> {
+        let started = Instant::now();
+        let state = self.session.get_cluster_state();
+        let of_address = state.get_nodes_info().iter().find(|node| node.address.ip() == via);
+        let not_usable = |state| DaoError::Node { node: via, state };
+        let node = of_address.ok_or_else(|| not_usable("is no node of the ring"))?;
+        if !node.is_connected() {
+            return Err(not_usable("cannot be reached now"));
+        }
+        let target = NodeIdentifier::Node(Arc::clone(node));
+        let limit = bounded(cx, started, self.statement_timeout).map_err(Failure::of_read)?;
+        prepared.set_request_timeout(Some(limit));
+        prepared.set_retry_policy(Some(Arc::new(FallthroughRetryPolicy)));
+        prepared.set_load_balancing_policy(Some(SingleTargetLoadBalancingPolicy::new(target, None)));
+        let span = trace::statement(&self.keyspace, meter, &prepared);
+        let execution = pin!(self.session.execute_unpaged(&prepared, values));
+        let result = execution.instrument(span.clone()).await;
+        let result = result.map_err(|error| classify(&error, false));
+        trace::answered(&span, &result);
+        meter.record(started.elapsed(), result.as_ref().err());
+        result.map_err(Failure::of_read)
     }
 
     async fn turn(&self, cx: &Context) -> Result<SemaphorePermit<'_>, DaoError> {

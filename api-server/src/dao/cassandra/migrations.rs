@@ -10,6 +10,7 @@ mod changes;
 mod orders;
 mod principals;
 mod ranks;
+mod reach;
 mod tables;
 
 use std::time::Duration;

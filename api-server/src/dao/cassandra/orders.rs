@@ -25,7 +25,7 @@ use super::listing::buckets::{Buckets, Listed, millis_of};
 use super::listing::copies::{bigint, id, text};
 use super::products::broken;
 use super::tries::decide;
-use crate::dao::orders::{Filter, Inserted, Note, Order, OrderDao, Replaced, Status, Stored, Swept};
+use crate::dao::orders::{Filter, Inserted, NOBODY, Note, Order, OrderDao, Replaced, Status, Stored, Swept};
 use crate::dao::page::{PageEnd, Position};
 use crate::dao::ranks::{Turned, Unranked};
 use crate::dao::{Context, DaoError, Receipt};
@@ -226,14 +226,19 @@ impl OrderDao for CassandraOrders {
             vec![id(order.user), begin.clone(), key.clone(), bigint(spent), bigint(order.version), written_at.clone()];
         let mut writes = vec![
             (&self.by_time, vec![place.clone(), key.clone()]),
-            (&self.by_user, of_user),
             (&self.by_status, vec![status(), place.clone(), key.clone(), written_at.clone()]),
         ];
+        // All that is sold to nobody in particular would be one partition a bucket, and one account of the books.
+        let has_customer = order.user != NOBODY;
+        if has_customer {
+            writes.push((&self.by_user, of_user));
+        }
         // A page takes an old bucket off a status that it found empty, which this process does not learn.
         let stays = cx.now_ms - millis_of(order.id, order.created_at) < SETTLED_MS / 2;
         let has = |row: Indexed| self.written.has(row) && (stays || matches!(row, Indexed::User(..)));
         let indexes = [Indexed::User(order.user, begun), Indexed::Status(order.status, begun)];
-        let indexes: Vec<Indexed> = indexes.into_iter().filter(|row| !has(*row)).collect();
+        let listed = |row: &Indexed| has_customer || !matches!(row, Indexed::User(..));
+        let indexes: Vec<Indexed> = indexes.into_iter().filter(|row| listed(row) && !has(*row)).collect();
         for row in &indexes {
             writes.push(match row {
                 Indexed::User(user, _) => (&self.user_bucket, vec![id(*user), begin.clone()]),

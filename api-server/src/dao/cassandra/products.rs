@@ -70,11 +70,11 @@ impl CassandraProducts {
              FROM {{ks}}.products WHERE id = ?"
         );
         let insert = "INSERT INTO {ks}.products (id, sku, name, price, brand, description, \
-             category, version, created_at, updated_at, bucket, sku_claim, operations) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS";
+             category, version, created_at, updated_at, bucket, sku_claim, operations, low_stock) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS";
         let replace = "UPDATE {ks}.products SET sku = ?, name = ?, price = ?, brand = ?, \
              description = ?, category = ?, version = ?, updated_at = ?, sku_claim = ?, \
-             operations = ?, archived_at = ? WHERE id = ? IF version = ? AND fence = ?";
+             operations = ?, archived_at = ?, low_stock = ? WHERE id = ? IF version = ? AND fence = ?";
         let remove = "DELETE FROM {ks}.products WHERE id = ? IF version = ? AND fence = ?";
         Ok(Self {
             skus: Claims::prepare(Arc::clone(&database), SKU).await?,
@@ -194,6 +194,7 @@ impl CassandraProducts {
             bucket,
             operation,
             vec![operation],
+            MaybeUnset::from_option(product.low_stock),
         );
         decide!(cx, "creation of a product", _unsure => {
             let cas = self.database.cas(cx, &self.insert, &values).await?;
@@ -228,6 +229,11 @@ impl CassandraProducts {
                 (_, Some(at)) => MaybeUnset::Set(Some(CqlTimestamp(at))),
                 (Some(_), None) => MaybeUnset::Set(None),
                 (None, None) => MaybeUnset::Unset,
+            },
+            // What was never said is no tombstone.
+            match (before.product.low_stock, after.low_stock) {
+                (None, None) => MaybeUnset::Unset,
+                (_, low) => MaybeUnset::Set(low),
             },
             after.id,
             before.product.version,

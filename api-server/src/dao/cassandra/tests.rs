@@ -166,6 +166,7 @@ fn product(name: &str) -> Product {
         version: 1,
         created_at: now,
         updated_at: now,
+        low_stock: None,
         archived_at: None,
     }
 }
@@ -634,6 +635,29 @@ async fn notes_of_the_version_before_are_swept_and_removed_where_they_lie() {
 }
 
 #[tokio::test]
+async fn a_read_is_coordinated_by_the_node_that_was_chosen_or_by_none() {
+    let Some(ground) = Ground::new().await else { return };
+    let daos = ground.daos().await;
+    let product = product("Chosen");
+    daos.products.insert(&cx(), &product, Uuid::new_v4()).await.unwrap();
+    let nodes: Vec<_> = daos.cluster.nodes(&cx()).await.unwrap().into_iter().map(|node| node.address).collect();
+    for node in nodes {
+        let via = Context { via: Some(node), ..cx() };
+        for _ in 0..3 {
+            let mut found: Vec<Product> = Vec::new();
+            let receipt = daos.products.find(&via, product.id, &mut found).await.unwrap();
+            assert_eq!((found.as_slice(), receipt.coordinator), (std::slice::from_ref(&product), Some(node)));
+        }
+    }
+    let stranger = "192.0.2.1".parse().unwrap();
+    let via = Context { via: Some(stranger), ..cx() };
+    let mut found: Vec<Product> = Vec::new();
+    let refused = daos.products.find(&via, product.id, &mut found).await;
+    assert!(matches!(refused, Err(DaoError::Node { node, .. }) if node == stranger), "{refused:?}");
+    ground.drop_keyspace().await;
+}
+
+#[tokio::test]
 async fn a_trace_is_taken_and_summed_up() {
     let Some(ground) = Ground::new().await else { return };
     let daos = ground.daos().await;
@@ -644,6 +668,13 @@ async fn a_trace_is_taken_and_summed_up() {
     let summary = daos.cluster.trace_summary(receipt.trace.unwrap()).await.unwrap();
     assert!(summary.starts_with("coordinator=127."), "{summary}");
     assert!(summary.contains("duration_us="), "{summary}");
+    let trace = daos.cluster.trace(&cx(), receipt.trace.unwrap()).await.unwrap().unwrap();
+    assert_eq!((Some(trace.id), trace.coordinator), (receipt.trace, receipt.coordinator));
+    assert!(
+        trace.events.iter().any(|event| event.node == receipt.coordinator && event.activity.is_some()),
+        "{trace:?}"
+    );
+    assert_eq!(daos.cluster.trace(&cx(), Uuid::now_v7()).await, Ok(None), "of a statement that nobody traced");
     let mut again = Vec::new();
     let receipt = daos.products.find(&traced, Uuid::now_v7(), &mut again).await.unwrap();
     assert_eq!(receipt.trace, None, "of one request one statement is traced");

@@ -52,6 +52,7 @@ pub struct CassandraUsers {
     newest: Newest,
     pub(super) intents: Intents<ClaimsTouched>,
     find: Statement,
+    holder: Statement,
     are_erased: Statement,
     clear: Statement,
     exists: Statement,
@@ -80,6 +81,7 @@ impl CassandraUsers {
     pub async fn prepare(database: Arc<Database>) -> Result<Self, StartError> {
         let (users, copies) = ("users", "users_by_time");
         let find = format!("SELECT {LIST_COLUMNS}, erased_at FROM {{ks}}.users WHERE id = ?");
+        let holder = "SELECT user_id FROM {ks}.user_emails WHERE email = ?";
         let are_erased = "SELECT id, erased_at FROM {ks}.users WHERE id IN ?";
         let clear = "UPDATE {ks}.users SET name = null, email = null, email_claim = null WHERE id = ? IF erased_at > 0";
         // Not the version: a read repairs what it has asked for, and a replica would then have the version of a change
@@ -101,6 +103,7 @@ impl CassandraUsers {
             newest: Newest::prepare(Arc::clone(&database), copies, LIST_COLUMNS).await?,
             intents: Intents::prepare(Arc::clone(&database)).await?,
             find: database.plain("SELECT", users, &find).await?,
+            holder: database.plain("SELECT", "user_emails", holder).await?,
             are_erased: database.plain("SELECT", users, are_erased).await?,
             clear: database.conditional("CLEAR", users, clear).await?,
             exists: database.plain("EXISTS", users, exists).await?,
@@ -319,6 +322,23 @@ impl UserDao for CassandraUsers {
                 Found::CameBack => self.erase_again(cx, &[id]).await,
                 Found::Nobody => {}
             }
+        }
+        Ok(receipt)
+    }
+
+    async fn find_by_email(&self, cx: &Context, email: &str, sink: &mut dyn UserSink) -> Result<Receipt, DaoError> {
+        let email = fold_email(email);
+        let result = self.database.run(cx, &self.holder, &(&email,)).await?;
+        let receipt = self.database.receipt(cx, &result);
+        let rows = result.into_rows_result().map_err(broken)?;
+        let Some((Some(id),)) = rows.maybe_first_row::<(Option<Uuid>,)>().map_err(broken)? else {
+            return Ok(receipt);
+        };
+        // A claim that no user confirms is of a request that is under way, or that died.
+        let mut found = Vec::with_capacity(1);
+        let receipt = self.find(cx, id, &mut found).await?;
+        if let Some(user) = found.iter().find(|user| fold_email(&user.email) == email) {
+            sink.user(user.borrowed());
         }
         Ok(receipt)
     }

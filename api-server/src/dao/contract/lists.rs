@@ -15,6 +15,7 @@ pub async fn hold(daos: &Daos) {
     filters_show_what_they_name_and_nothing_else(daos).await;
     a_filter_looks_at_so_many_rows_and_its_list_goes_on_after_them(daos).await;
     lists_follow_every_change(daos).await;
+    the_threshold_of_a_product_is_in_every_list_and_can_be_taken_back(daos).await;
 }
 
 fn category(name: &str) -> Filter {
@@ -142,6 +143,28 @@ async fn a_filter_looks_at_so_many_rows_and_its_list_goes_on_after_them(daos: &D
     let query = PageQuery { filter, limit: 10, after: None, look_at: 0 };
     let page = daos.products.page(&cx(), &query, &mut Vec::new()).await.unwrap();
     assert!(page.next.is_some() && page.looked_at == 0, "nothing was looked at, and the list goes on: {page:?}");
+}
+
+async fn the_threshold_of_a_product_is_in_every_list_and_can_be_taken_back(daos: &Daos) {
+    let kind = unique("low");
+    let mut product = Product { category: Some(kind.clone()), low_stock: Some(7), ..product(&kind) };
+    insert(daos, &product).await;
+    for threshold in [Some(7), Some(1_000_000_000), None, Some(1)] {
+        let stored = daos.products.load(&cx(), product.id).await.unwrap().unwrap();
+        if stored.product.low_stock != threshold {
+            product = Product { low_stock: threshold, version: product.version + 1, ..product };
+            let done = daos.products.replace(&cx(), &stored, &product, Uuid::new_v4()).await;
+            assert!(matches!(done, Ok(Replaced::Done(_))), "{done:?}");
+        }
+        assert_eq!(daos.products.find_many(&cx(), &[product.id]).await.unwrap(), std::slice::from_ref(&product));
+        for filter in [category(&kind), prefix(&kind)] {
+            assert_eq!(all(daos, filter, 10).await, std::slice::from_ref(&product), "{threshold:?}");
+        }
+        let query = PageQuery { filter: Filter::default(), limit: 1, after: None, look_at: LOOKED_AT_MAX };
+        let mut page = Vec::new();
+        daos.products.page(&cx(), &query, &mut page).await.unwrap();
+        assert_eq!(page, std::slice::from_ref(&product), "{threshold:?}");
+    }
 }
 
 async fn lists_follow_every_change(daos: &Daos) {

@@ -36,6 +36,13 @@ pub async fn find(daos: &Daos, id: Uuid) -> Option<User> {
     found.pop()
 }
 
+async fn found_by_email(daos: &Daos, email: &str) -> Option<User> {
+    let mut found = Vec::new();
+    daos.users.find_by_email(&cx(), email, &mut found).await.unwrap();
+    assert!(found.len() <= 1);
+    found.pop()
+}
+
 pub async fn insert(daos: &Daos, user: &User) {
     let done = daos.users.insert(&cx(), user, Uuid::new_v4()).await;
     assert!(matches!(done, Ok(Inserted::Done(_))), "{done:?}");
@@ -69,6 +76,8 @@ async fn what_is_inserted_is_read_back_exactly(daos: &Daos) {
     assert_eq!(daos.users.exists(&cx(), user.id).await, Ok(true));
     assert_eq!(find(daos, Uuid::now_v7()).await, None);
     assert_eq!(daos.users.load(&cx(), Uuid::now_v7()).await, Ok(None));
+    assert_eq!(found_by_email(daos, &user.email.to_uppercase()).await, Some(user));
+    assert_eq!(found_by_email(daos, "nobody@example.org").await, None);
 }
 
 async fn the_same_operation_inserts_once(daos: &Daos) {

@@ -38,6 +38,14 @@ impl UserDao for MemoryUsers {
         Ok(read(cx))
     }
 
+    async fn find_by_email(&self, cx: &Context, email: &str, sink: &mut dyn UserSink) -> Result<Receipt, DaoError> {
+        let rows = self.rows();
+        if let Some(Some(row)) = holder_of(&rows, email).and_then(|id| rows.get(&id)) {
+            sink.user(row.user.borrowed());
+        }
+        Ok(read(cx))
+    }
+
     async fn exists(&self, _cx: &Context, id: Uuid) -> Result<bool, DaoError> {
         Ok(matches!(self.rows().get(&id), Some(Some(_))))
     }

@@ -57,6 +57,7 @@ async fn product(shop: &Services) -> Uuid {
         brand: None,
         description: None,
         category: None,
+        low_stock: None,
     };
     let id = Uuid::now_v7();
     let product = draft.into_product(id, 0);

@@ -123,7 +123,7 @@ mod tests {
 
     fn note(lines: usize) -> Note {
         let lines = (0..lines).map(|_| (Uuid::new_v4(), 1)).collect();
-        let contents = Some(Contents { user: Uuid::nil(), created_at: 0, lines });
+        let contents = Some(Contents { user: Uuid::from_u128(1), created_at: 0, lines });
         Note { at: 0, operation: Uuid::new_v4(), order: Uuid::now_v7(), contents }
     }
 

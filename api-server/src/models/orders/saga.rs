@@ -11,7 +11,7 @@ use crate::dao::{Context, DaoError, Receipt};
 use crate::models::create::Identity;
 use crate::models::error::ModelError;
 use crate::models::ledger::{Change, Outcome, Refusal, Want};
-use crate::models::order::{Ids, moved_to};
+use crate::models::order::{Ids, moved_to, strays};
 use crate::models::precondition::Condition;
 
 /// An order that is noted and whose lines are to be taken.
@@ -146,7 +146,7 @@ impl Orders {
                     self.publish_or_leave(cx, &stored, note, true).await;
                 } else {
                     // Whoever wrote it down publishes it, and has a note of his own.
-                    self.finished.put(note, false);
+                    self.give_back_strays(cx, &stored.order, note).await;
                 }
                 return Next::End(Ok((stored.order, None)));
             }
@@ -208,6 +208,21 @@ impl Orders {
         // All are tried: one that fails must not keep the others.
         let returned: Vec<bool> = join_all(returns).await.into_iter().collect::<Result<_, _>>()?;
         Ok(returned.contains(&true))
+    }
+
+    /// Gives back what was taken for products that the order does not have. What fails is left to the sweeper.
+    async fn give_back_strays(&self, cx: &Context, order: &Order, note: Note) {
+        let strays = note.contents.as_ref().map(|noted| strays(noted, order)).unwrap_or_default();
+        let products: Vec<Uuid> = strays.into_iter().map(|(product, _)| product).collect();
+        if products.is_empty() {
+            return self.finished.put(note, false);
+        }
+        match self.give_back(cx, order.id, &products).await {
+            Ok(returned) => self.finished.put(note, returned),
+            Err(error) => {
+                tracing::warn!(order = %order.id, %error, "what an earlier try took is not back yet, the sweeper will do it");
+            }
+        }
     }
 
     /// Brings stock and lists up to date with an order that was decided. The decision stands, so a failure is told to the log

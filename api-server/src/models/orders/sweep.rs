@@ -22,7 +22,7 @@ use crate::dao::orders::{Contents, Inserted, Note, OLD_NOTES, Replaced, Status, 
 use crate::dao::set_aside::{self, Aside, SweepFigures};
 use crate::dao::{Context, DaoError, now_ms};
 use crate::models::ModelError;
-use crate::models::order::{moved_to, refused_before_it_came};
+use crate::models::order::{moved_to, refused_before_it_came, strays};
 
 /// Between two looks at most; up to a fifth less, for all processes at once would meet at the same claims.
 const PERIOD: Duration = Duration::from_secs(10);
@@ -303,10 +303,17 @@ async fn finish(orders: &Orders, note: &Note) -> Result<Contents, ModelError> {
             }
             Status::Confirmed | Status::Paid | Status::Fulfilled | Status::Cancelled => {
                 orders.publish(&cx, &stored).await?;
-                tell_stocks(orders, &cx, &Contents::of(&stored.order)).await?;
+                let mut contents = Contents::of(&stored.order);
+                let strays = note.contents.as_ref().map(|noted| strays(noted, &stored.order)).unwrap_or_default();
+                if !strays.is_empty() {
+                    let products: Vec<_> = strays.iter().map(|(product, _)| *product).collect();
+                    orders.give_back(&cx, note.order, &products).await?;
+                    contents.lines.extend(strays);
+                }
+                tell_stocks(orders, &cx, &contents).await?;
                 let order = Object { kind: Kind::Order, id: note.order };
                 orders.lines.changes().audit(&cx, order, stored.order.status.name(), stored.order.version);
-                return Ok(Contents::of(&stored.order));
+                return Ok(contents);
             }
         }
     }

@@ -80,6 +80,7 @@ impl Shop {
                 name: "Tea".into(),
                 price: Price::new(1050, 2).unwrap(),
                 brand: None,
+                low_stock: None,
                 description: None,
                 category: None,
             };

@@ -78,6 +78,7 @@ fn draft_of(change: &Change) -> Result<Draft, ModelError> {
             brand: change.brand.clone().flatten(),
             description: change.description.clone().flatten(),
             category: change.category.clone().flatten(),
+            low_stock: change.low_stock.flatten(),
         }),
         (_, name, price) => {
             let missing =

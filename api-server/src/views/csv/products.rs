@@ -40,6 +40,7 @@ pub fn read(columns: &Columns, record: &Record) -> Result<Line<Change>, Vec<Faul
         brand: cells.optional("brand", |text| Text::Name.read(text, BRAND_MAX)),
         category: cells.optional("category", |text| Text::Name.read(text, CATEGORY_MAX)),
         description: cells.optional("description", |text| Text::Paragraphs.read(text, DESCRIPTION_MAX)),
+        low_stock: None,
         restore: false,
     };
     cells.finish(Some(change))
@@ -154,6 +155,7 @@ mod tests {
             brand: Some("+4".into()),
             description: None,
             category: None,
+            low_stock: None,
         };
         export.product(product.into_product(uuid::Uuid::nil(), 0).borrowed());
         let expected = "\u{feff}sku;name;price;brand;category;description\r\nA;\"'=1+1; two\";10,50;'+4;;\r\n";

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Simulation;
 use super::operator::Fault;
 use super::ring::Process;
-use crate::identity::ChildKind;
+use crate::identity::{ChildKey, ChildKind};
 
 pub fn spec(size: i32, racks: usize, factor: i32) -> Value {
     json!({
@@ -131,14 +131,45 @@ fn a_decommission_is_refused_while_a_keyspace_that_nobody_declared_needs_every_n
 #[test]
 fn a_refused_spec_is_told_and_the_shop_stays_as_it_is() {
     let mut simulation = settled(3, 3, 3);
-    let before = simulation.world.objects.clone();
+    // but for what the API is told
+    let told = ChildKey::new(ChildKind::ConfigMap, "shop-api-operation");
+    let mut before = simulation.world.objects.clone();
+    assert!(before.remove(&told).is_some());
     let mut bad = spec(3, 3, 3);
     bad["cassandra"]["datacenter"] = json!("elsewhere");
     simulation.world.set_spec(bad);
     simulation.steps(20).unwrap();
     assert!(degraded(&simulation).contains("put the old name back"), "{}", degraded(&simulation));
-    assert_eq!(before, simulation.world.objects);
+    let mut after = simulation.world.objects.clone();
+    assert!(after.remove(&told).unwrap()["data"]["operation.json"].as_str().unwrap().contains("put the old name back"));
+    assert_eq!(before, after);
     simulation.world.set_spec(spec(3, 3, 3));
+    simulation.settle().unwrap();
+}
+
+#[test]
+fn what_the_api_is_told_is_written_when_the_status_is_and_never_by_itself() {
+    let mut simulation = settled(3, 3, 3);
+    // by how many of so many passes
+    let told = |simulation: &mut Simulation, passes: usize| {
+        let mut told = 0;
+        for _ in 0..passes {
+            simulation.steps(1).unwrap();
+            let writes = &simulation.operator.writes;
+            let tells = writes.iter().any(|write| write.contains("shop-api-operation"));
+            assert!(!tells || writes.iter().any(|write| write == "status"), "{writes:?}");
+            told += usize::from(tells);
+        }
+        told
+    };
+    assert_eq!(told(&mut simulation, 30), 0, "nothing is new");
+    simulation.world.set_spec(spec(4, 3, 3));
+    assert!(told(&mut simulation, 30) > 1);
+    simulation.settle().unwrap();
+    simulation.world.pods.get_mut("shop-cassandra-b-0").unwrap().process = Process::Down(1000);
+    let down = told(&mut simulation, 60);
+    assert!((1..=6).contains(&down), "a node that stays down is told {down} times in 60 passes");
+    simulation.world.pods.get_mut("shop-cassandra-b-0").unwrap().process = Process::Down(1);
     simulation.settle().unwrap();
 }
 

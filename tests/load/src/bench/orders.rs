@@ -114,7 +114,7 @@ pub struct Cost {
     pub replica_writes: f64,
     /// Reads of the same.
     pub replica_reads: f64,
-    /// CPU microseconds of the sender.
+    /// CPU microseconds of the sender, without what the API uses at rest.
     pub cpu_us: f64,
     /// CPU microseconds of each node, without what it uses at rest.
     pub nodes_us: Vec<f64>,
@@ -188,7 +188,7 @@ pub async fn measure(parts: &Parts, plan: &Plan) -> Result<OrderFigures, ApiBenc
                 carts: &carts,
                 plan,
                 counters: Counters::of(&store).await?,
-                at_rest: Vec::new(),
+                at_rest: AtRest::default(),
             };
             bench.same_order().await?;
             bench.rest().await?;
@@ -204,8 +204,20 @@ struct Bench<'a> {
     carts: &'a Carts,
     plan: &'a Plan,
     counters: Counters,
-    /// Of a CPU that each node uses when nobody asks it.
-    at_rest: Vec<f64>,
+    at_rest: AtRest,
+}
+
+/// Of a CPU, when nobody orders.
+#[derive(Debug, Clone, Default)]
+struct AtRest {
+    nodes: Vec<f64>,
+    api: f64,
+}
+
+/// CPU time that was used up to a moment.
+struct Cpus {
+    nodes: Vec<Duration>,
+    api: Duration,
 }
 
 /// What was counted up to a moment.
@@ -214,8 +226,7 @@ struct Look {
     /// By the API.
     statements: f64,
     cassandra: Counted,
-    api_cpu: Duration,
-    nodes_cpu: Vec<Duration>,
+    cpus: Cpus,
 }
 
 /// What a loop did.
@@ -274,15 +285,15 @@ impl Bench<'_> {
         }
         let took = after.at.duration_since(before.at).as_secs_f64();
         let micros = |after: Duration, before: Duration| after.saturating_sub(before).as_secs_f64() * 1e6;
-        let nodes = after.nodes_cpu.iter().zip(&before.nodes_cpu).zip(&self.at_rest);
-        let nodes_us =
-            nodes.map(|((after, before), rest)| (micros(*after, *before) - rest * took * 1e6).max(0.0) / orders);
+        let nodes = after.cpus.nodes.iter().zip(&before.cpus.nodes).zip(&self.at_rest.nodes);
+        let without = |used: f64, rest: f64| (used - rest * took * 1e6).max(0.0);
+        let nodes_us = nodes.map(|((after, before), rest)| without(micros(*after, *before), *rest) / orders);
         let (statements, requests, cpu_us) = match done.floor {
             Some((statements, cpu)) => (statements, statements, cpu * 1e6),
             None => (
                 after.statements - before.statements,
                 after.cassandra.requests - before.cassandra.requests,
-                micros(after.api_cpu, before.api_cpu),
+                without(micros(after.cpus.api, before.cpus.api), self.at_rest.api),
             ),
         };
         let cost = Cost {
@@ -317,36 +328,38 @@ impl Bench<'_> {
     }
 
     async fn look(&self) -> Result<Look, ApiBenchError> {
-        let failed = |error| ApiBenchError::Io("reading a CPU time", error);
-        let nodes_cpu = self.store.cassandras().into_iter().map(cpu_time).collect::<Result<_, _>>().map_err(failed)?;
-        let api_cpu = cpu_time_of_tree(self.store.api.pid()?).map_err(failed)?;
+        let cpus = self.cpus()?;
         let cassandra = self.counters.counted().await?;
-        Ok(Look { at: Instant::now(), statements: self.store.statements().await?, cassandra, api_cpu, nodes_cpu })
+        Ok(Look { at: Instant::now(), statements: self.store.statements().await?, cassandra, cpus })
     }
 
-    /// Waits until the ring has compacted what was written, and notes what it uses then.
+    /// Waits until the ring has compacted what was written, and notes what it and the API use then.
     async fn rest(&mut self) -> Result<(), ApiBenchError> {
         let used = async || {
-            let cpus = || -> Result<Vec<Duration>, String> {
-                self.store
-                    .cassandras()
-                    .into_iter()
-                    .map(|pid| cpu_time(pid).map_err(|error| error.to_string()))
-                    .collect()
-            };
-            let before = cpus()?;
+            let before = self.cpus().map_err(|error| error.to_string())?;
             tokio::time::sleep(AT_REST).await;
-            let used =
-                cpus()?.into_iter().zip(before).map(|(after, before)| after.saturating_sub(before).as_secs_f64());
-            Ok::<Vec<f64>, String>(used.map(|seconds| seconds / AT_REST.as_secs_f64()).collect())
+            let after = self.cpus().map_err(|error| error.to_string())?;
+            let of_a_cpu =
+                |after: Duration, before: Duration| after.saturating_sub(before).as_secs_f64() / AT_REST.as_secs_f64();
+            Ok::<AtRest, String>(AtRest {
+                nodes: after.nodes.iter().zip(before.nodes).map(|(after, before)| of_a_cpu(*after, before)).collect(),
+                api: of_a_cpu(after.api, before.api),
+            })
         };
         self.at_rest = wait_until("the ring to be at rest", COMPACTING, || async {
             let used = used().await?;
-            let most = used.iter().copied().fold(0.0, f64::max);
+            let most = used.nodes.iter().copied().fold(0.0, f64::max);
             if most < RESTING { Ok(used) } else { Err(format!("a node uses {:.0} % of a CPU", most * 100.0)) }
         })
         .await?;
+        say(format!("at rest the API uses {:.2} % of a CPU", self.at_rest.api * 100.0));
         Ok(())
+    }
+
+    fn cpus(&self) -> Result<Cpus, ApiBenchError> {
+        let failed = |error| ApiBenchError::Io("reading a CPU time", error);
+        let nodes = self.store.cassandras().into_iter().map(cpu_time).collect::<Result<_, _>>().map_err(failed)?;
+        Ok(Cpus { nodes, api: cpu_time_of_tree(self.store.api.pid()?).map_err(failed)? })
     }
 
     /// Whether an order of the floor is one: the API shows it, lists it and its movements as one of its own.

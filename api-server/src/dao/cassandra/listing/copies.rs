@@ -60,18 +60,18 @@ impl Copies {
     /// Prepares the statements.
     pub async fn prepare(database: &Arc<Database>) -> Result<Self, StartError> {
         let by_time = "INSERT INTO {ks}.products_by_time (bucket, id, sku, name, price, brand, \
-             description, version, created_at, updated_at, category) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
+             description, version, created_at, updated_at, category, low_stock) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
         let by_category = "INSERT INTO {ks}.products_by_category (bucket, id, sku, name, price, \
-             brand, description, version, created_at, updated_at, category) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
+             brand, description, version, created_at, updated_at, category, low_stock) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
         let category_bucket = "INSERT INTO {ks}.product_category_buckets (category, bucket) VALUES (?, ?)";
         let by_prefix = "INSERT INTO {ks}.products_by_name_prefix (prefix, bucket, id, name) \
              VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
         let prefix_bucket = "INSERT INTO {ks}.product_name_prefix_buckets (prefix, bucket) VALUES (?, ?)";
         let archived = "INSERT INTO {ks}.products_archived (bucket, id, sku, name, price, brand, \
-             description, version, created_at, updated_at, category, archived_at) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
+             description, version, created_at, updated_at, category, low_stock, archived_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
         let drop_archived = "DELETE FROM {ks}.products_archived USING TIMESTAMP ? WHERE bucket = ? AND id = ?";
         let drop_by_time = "DELETE FROM {ks}.products_by_time USING TIMESTAMP ? WHERE bucket = ? AND id = ?";
         let drop_by_category = "DELETE FROM {ks}.products_by_category USING TIMESTAMP ? \
@@ -198,6 +198,11 @@ fn row(product: &Product, bucket: i64, written_at: i64, first: bool) -> Vec<Boun
         time(product.created_at),
         time(product.updated_at),
         optional(&product.category),
+        match product.low_stock {
+            Some(low) => MaybeUnset::Set(Some(CqlValue::Int(low))),
+            None if first => MaybeUnset::Unset,
+            None => MaybeUnset::Set(None),
+        },
         bigint(written_at),
     ]
 }

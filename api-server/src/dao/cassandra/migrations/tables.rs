@@ -4,6 +4,7 @@ use super::changes::CHANGES;
 use super::orders::{ARCHIVE, LEDGER, NOTES, ORDERS, PAYMENTS, QUEUES};
 use super::principals::PRINCIPALS;
 use super::ranks::BLOCKS;
+use super::reach::LOW_STOCK;
 
 /// One version of the schema.
 #[derive(Debug)]
@@ -30,7 +31,11 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 5, name: "archive", parts: &[ARCHIVE] },
     Migration { version: 6, name: "archived and imports", parts: &[ARCHIVED_AND_IMPORTS] },
     Migration { version: 7, name: "orders written once", parts: &[NOTES, PAYMENTS, QUEUES, BLOCKS] },
-    Migration { version: 8, name: "who did what, and what changed", parts: &[PRINCIPALS, CHANGES] },
+    Migration {
+        version: 8,
+        name: "who did what, what changed, and what is low",
+        parts: &[PRINCIPALS, CHANGES, LOW_STOCK],
+    },
 ];
 
 const PRODUCTS: &[&str] = &[

@@ -20,11 +20,12 @@ use crate::dao::price::{Price, PriceError};
 use crate::dao::products::{Marks, ProductRef, Stored};
 
 /// The columns of a product that every list carries, in the order of [`ListedRow`].
-pub const LIST_COLUMNS: &str = "id, sku, name, price, brand, description, category, version, created_at, updated_at";
+pub const LIST_COLUMNS: &str =
+    "id, sku, name, price, brand, description, category, version, created_at, updated_at, low_stock";
 
 /// The columns of the truth that clients see, in the order of [`TruthRow`].
 pub const TRUTH_COLUMNS: &str =
-    "id, sku, name, price, brand, description, category, version, created_at, updated_at, archived_at";
+    "id, sku, name, price, brand, description, category, version, created_at, updated_at, low_stock, archived_at";
 
 /// A row of [`LIST_COLUMNS`]: its product, `None` for a row that only marks an id as used up.
 pub struct ListedRow<'f>(pub Option<ProductRef<'f>>);
@@ -46,11 +47,12 @@ type Decimal<'f> = Option<CqlDecimalBorrowed<'f>>;
 type Time = Option<CqlTimestamp>;
 
 /// The types of [`LIST_COLUMNS`].
-type ListedTypes<'f> = (Uuid, Text<'f>, Text<'f>, Decimal<'f>, Text<'f>, Text<'f>, Text<'f>, Option<i64>, Time, Time);
+type ListedTypes<'f> =
+    (Uuid, Text<'f>, Text<'f>, Decimal<'f>, Text<'f>, Text<'f>, Text<'f>, Option<i64>, Time, Time, Option<i32>);
 
 /// The types of [`TRUTH_COLUMNS`].
 type TruthTypes<'f> =
-    (Uuid, Text<'f>, Text<'f>, Decimal<'f>, Text<'f>, Text<'f>, Text<'f>, Option<i64>, Time, Time, Time);
+    (Uuid, Text<'f>, Text<'f>, Decimal<'f>, Text<'f>, Text<'f>, Text<'f>, Option<i64>, Time, Time, Option<i32>, Time);
 
 /// The types of a [`MarkedRow`].
 type MarkedTypes<'f> = (
@@ -64,6 +66,7 @@ type MarkedTypes<'f> = (
     Option<i64>,
     Time,
     Time,
+    Option<i32>,
     Time,
     Option<i64>,
     Option<Uuid>,
@@ -140,11 +143,13 @@ impl<'f> Cells<'f, '_> {
         let (sku, name, price) = (self.text()?, self.text()?, self.bytes()?);
         let (brand, description, category) = (self.text()?, self.text()?, self.text()?);
         let (version, created_at, updated_at) = (self.bigint()?, self.bigint()?, self.bigint()?);
+        let low_stock = self.exact()?;
         let (Some(sku), Some(name), Some(price), Some(version)) = (sku, name, price, version) else {
             return Ok(None);
         };
         let created_at = created_at.unwrap_or(0);
         let updated_at = updated_at.unwrap_or(created_at);
+        let low_stock = low_stock.map(i32::from_be_bytes);
         let price = price_of(price)?;
         Ok(Some(ProductRef {
             id,
@@ -157,6 +162,7 @@ impl<'f> Cells<'f, '_> {
             version,
             created_at,
             updated_at,
+            low_stock,
             archived_at: None,
         }))
     }
@@ -252,8 +258,8 @@ mod tests {
     }
 
     fn columns() -> Vec<ColumnSpec<'static>> {
-        use NativeType::{BigInt, Decimal, Text, Timestamp, Uuid};
-        let types = [Uuid, Text, Text, Decimal, Text, Text, Text, BigInt, Timestamp, Timestamp, Timestamp];
+        use NativeType::{BigInt, Decimal, Int, Text, Timestamp, Uuid};
+        let types = [Uuid, Text, Text, Decimal, Text, Text, Text, BigInt, Timestamp, Timestamp, Int, Timestamp];
         let names = TRUTH_COLUMNS.split(", ").zip(types);
         let column = |(name, native)| {
             ColumnSpec::borrowed(name, ColumnType::Native(native), TableSpec::borrowed("store", "products"))
@@ -276,6 +282,7 @@ mod tests {
             version,
             Some(&time),
             None,
+            Some(&[0, 0, 0, 9]),
             Some(&time),
         ])
     }
@@ -288,14 +295,15 @@ mod tests {
     fn a_row_is_read_as_the_driver_reads_it() {
         let (columns, frame) = (columns(), row(SKU, PRICE, ONE));
         TruthRow::type_check(&columns).unwrap();
-        ListedRow::type_check(&columns[..10]).unwrap();
+        ListedRow::type_check(&columns[..11]).unwrap();
         let cells = || ColumnIterator::new(&columns, FrameSlice::new(&frame));
         let theirs = <TruthTypes<'_> as DeserializeRow<'_, '_>>::deserialize(cells()).unwrap();
         let ours = TruthRow::deserialize(cells()).unwrap().0.unwrap();
         assert_eq!((ours.id, Some(ours.sku), Some(ours.name)), (theirs.0, theirs.1, theirs.2));
         assert_eq!((ours.brand, ours.description, ours.category), (theirs.4, theirs.5, theirs.6));
         assert_eq!((Some(ours.version), ours.created_at, ours.updated_at), (theirs.7, 5, 5));
-        assert_eq!(ours.archived_at, theirs.10.map(|time| time.0));
+        assert_eq!((ours.low_stock, ours.low_stock), (theirs.10, Some(9)));
+        assert_eq!(ours.archived_at, theirs.11.map(|time| time.0));
         assert_eq!(ours.price, Price::new(1250, 2).unwrap());
     }
 
