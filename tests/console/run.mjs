@@ -48,4 +48,4 @@ for (const [name, test] of Object.entries({ ...doors, ...day, ...changes, ...rin
 await browser.close();
 console.log(`   ${counted.pages} pages: ${counted.requests} requests, ${counted.elsewhere} of them to other hosts, ${counted.errors.length} errors that no test had asked for`, ...counted.errors);
 console.log(`console: ${counts.passed} passed, ${counts.failed} failed in ${Math.round((Date.now() - began) / 1000)} s`);
-process.exit(counts.failed || !counts.passed ? 1 : 0);
+process.exit(counts.failed || !counts.passed || counted.errors.length ? 1 : 0);

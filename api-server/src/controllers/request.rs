@@ -216,7 +216,8 @@ impl Query {
     /// Takes a parameter out.
     pub fn take(&mut self, name: &str) -> Option<String> {
         let at = self.0.iter().position(|(known, _)| *known == name)?;
-        Some(self.0.swap_remove(at).1)
+        // What is left keeps its order: several values of one name have one.
+        Some(self.0.remove(at).1)
     }
 
     /// A parameter that follows a rule of texts, in the form in which it is kept.
@@ -419,6 +420,15 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_of_one_name_keep_their_order_when_another_is_taken() {
+        let request = axum::extract::Request::builder().uri("/cluster/replicas?table=ledgers&key=stock&key=1");
+        let (parts, _) = request.body(Body::empty()).unwrap().into_parts();
+        let mut query = Query::read(&parts, &["table", "key"], &["key"]).unwrap();
+        assert_eq!(query.take("table").as_deref(), Some("ledgers"));
+        assert_eq!(query.all("key"), ["stock", "1"]);
+    }
 
     #[test]
     fn a_weak_setting_is_of_reads_alone_and_a_request_may_name_another_level() {

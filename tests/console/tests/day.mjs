@@ -9,7 +9,7 @@ const status = (/** @type {Page} */ page, /** @type {string} */ name) => page.lo
 
 export async function aProductIsFoundItsStockAdjustedItIsOrderedPaidAndCancelled(/** @type {Given} */ { browser, url, tokens, store }) {
   const product = await store.product(10, "Zinc watering can");
-  const { page, done } = await open(browser, url, { token: tokens.seller });
+  const { page, done } = await open(browser, url, { token: tokens.seller, expects: /\/orders$/ });
   await page.getByRole("link", { name: "Stock" }).click();
   await page.getByLabel("Search", { exact: true }).fill("zinc wat");
   await page.getByRole("link", { name: "Zinc watering can" }).click();
@@ -49,7 +49,7 @@ export async function aProductIsFoundItsStockAdjustedItIsOrderedPaidAndCancelled
   await page.getByText("to be paid back").waitFor();
   assert.equal(await store.quantity(product.id), 8, "every unit came back");
   assert.equal(await page.getByRole("button", { name: "Pay" }).count(), 0, "what cannot be done is not shown");
-  await done().catch((error) => assert.match(error.message, /^Failed to load resource.*409[^\n]*$/, "the one refusal"));
+  await done();
 }
 
 export async function anOrderIsPaidAndHandedOver(/** @type {Given} */ { browser, url, tokens, store }) {
