@@ -60,9 +60,9 @@ pub struct Shape {
     pub api_inputs: Option<String>,
     /// Whether there is to be an HTTPRoute, if the spec has one: not where that kind is not served.
     pub route: bool,
-    /// Size of the volumes in each rack's claim template, as a canonical quantity. It is immutable
-    /// in a StatefulSet, so it stays as it is until the StatefulSet is made again.
-    pub storage: BTreeMap<String, String>,
+    /// The volumes in each rack's claim template. It is immutable in a StatefulSet, so it stays as it is until the
+    /// StatefulSet is made again.
+    pub storage: BTreeMap<String, ClaimTemplate>,
     /// Racks whose template is not the newest, since that one is only tried.
     pub earlier: Option<Earlier>,
     /// A configuration that is only tried, by its hash, and then the pods that may start with it.
@@ -73,6 +73,22 @@ pub struct Shape {
     pub check: bool,
     /// StoreCluster is being deleted, or refused before anything was made: build nothing.
     pub nothing: bool,
+}
+
+/// The volumes that the pods of a StatefulSet get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimTemplate {
+    /// Size, as a canonical quantity.
+    pub size: String,
+    /// StorageClass; `None`: the cluster's default.
+    pub class: Option<String>,
+}
+
+impl ClaimTemplate {
+    /// What the spec asks for.
+    pub fn wanted(desired: &Desired) -> ClaimTemplate {
+        ClaimTemplate { size: desired.cassandra.storage_size.clone(), class: desired.cassandra.storage_class.clone() }
+    }
 }
 
 /// The racks that get a configuration which has run, and not the newest.

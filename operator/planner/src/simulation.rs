@@ -418,23 +418,29 @@ fn mended(spec: &Value) -> Value {
     good
 }
 
-/// A rack that was taken off the spec while its first node started comes back, as the operator asks for it.
-fn put_racks_back(simulation: &mut Simulation) {
+/// Whoever wrote the last spec before the operator could tell of what was carried out does what Degraded asks for: a
+/// rack whose first node started meanwhile comes back, volumes have the size and class that they have.
+fn write_what_is_asked(simulation: &mut Simulation) {
     let Some(store) = simulation.world.store.as_ref() else { return };
     let status = store.status.clone().unwrap_or_default();
-    if !status.faults.iter().any(|fault| fault.reason == "RackInUse") {
+    let told = |reason: &str| status.faults.iter().any(|fault| fault.reason == reason);
+    let carried_out = status.carried_out.clone().unwrap_or_default();
+    let mut spec = serde_json::to_value(&store.spec).unwrap();
+    if told("RackInUse") {
+        let racks = spec["cassandra"]["racks"].as_array_mut().unwrap();
+        for rack in carried_out.racks {
+            if racks.iter().all(|known| known["name"] != rack.name.as_str()) {
+                racks.push(json!({"name": rack.name, "zone": rack.zone}));
+            }
+        }
+        let racks = racks.len() as u64;
+        spec["cassandra"]["size"] = json!(spec["cassandra"]["size"].as_u64().unwrap_or(0).max(racks));
+    } else if let Some(storage) = carried_out.storage.filter(|_| told("SpecRefused")) {
+        spec["cassandra"]["storage"] = json!({"size": storage.size, "className": storage.class_name});
+    } else {
         return;
     }
-    let mut spec = serde_json::to_value(&store.spec).unwrap();
-    let started = status.carried_out.map(|carried_out| carried_out.racks).unwrap_or_default();
-    let racks = spec["cassandra"]["racks"].as_array_mut().unwrap();
-    for rack in started {
-        if racks.iter().all(|known| known["name"] != rack.name.as_str()) {
-            racks.push(json!({"name": rack.name, "zone": rack.zone}));
-        }
-    }
-    let racks = racks.len() as u64;
-    spec["cassandra"]["size"] = json!(spec["cassandra"]["size"].as_u64().unwrap_or(0).max(racks));
+    assert!(allowed(&simulation.world, &spec), "the rules refuse what Degraded asks for: {spec}");
     simulation.world.set_spec(spec);
 }
 
@@ -474,7 +480,7 @@ proptest! {
         simulation.world.drop_foreign();
         simulation.weather(end, 30)?;
         simulation.steps(30)?;
-        put_racks_back(&mut simulation);
+        write_what_is_asked(&mut simulation);
         simulation.settle()?;
         let before = simulation.world.objects.clone();
         simulation.steps(5)?;

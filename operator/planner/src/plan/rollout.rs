@@ -251,10 +251,20 @@ fn how_broken(context: &Context, node: &Node) -> Broken {
         return Broken::No;
     }
     match node.host_id {
+        // one that has streamed for an hour may miss an answer
+        None if streamed_lately(context, node) => Broken::No,
         None => Broken::DoesNotRun,
         Some(_) if context.away_for(node) > calm::START_DEADLINE => Broken::Silent,
         Some(_) => Broken::No,
     }
+}
+
+/// The node is on its way in, and was told to come further not long ago.
+fn streamed_lately(context: &Context, node: &Node) -> bool {
+    let join = context.operation_of(OperationKind::Join).filter(|join| join.pod.as_ref() == Some(&node.pod));
+    let streamed = join.and_then(|join| join.streamed.as_ref());
+    let still = streamed.map(|streamed| context.observation.now.as_second() - streamed.since.0.as_second());
+    still.is_some_and(|still| still <= calm::START_DEADLINE)
 }
 
 fn age(context: &Context, pod: &PodObservation) -> i64 {

@@ -60,8 +60,11 @@ pub fn claims(context: &Context, draft: &mut Draft) -> Option<Hold> {
     for (name, set) in sets(context) {
         let of_rack = || context.observation.claims.values().filter(|claim| claim.rack == set.rack);
         let sized = template_bytes(set).is_none_or(|size| size == context.desired.cassandra.storage_bytes);
-        let differs = set.storage_class.as_deref() != wanted || (!sized && of_rack().next().is_some());
-        if differs && of_rack().all(is_empty) {
+        let of_class = set.storage_class.as_deref() == wanted;
+        let differs = !of_class || (!sized && of_rack().next().is_some());
+        // beside claims that have volumes one may wait for a class that gives none
+        let waits = !of_class && of_rack().any(is_empty);
+        if differs && of_rack().all(is_empty) || waits {
             draft.delete_set_alone(name, &set.uid);
         }
     }

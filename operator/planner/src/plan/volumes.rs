@@ -13,18 +13,21 @@ use super::lost;
 use super::ring::{Membership, Node};
 use super::world::Context;
 use crate::children::StatefulSet;
-use crate::decision::{ClaimChange, ClaimEdit};
+use crate::decision::{ClaimChange, ClaimEdit, ClaimTemplate};
 use crate::identity::ChildKind;
 use crate::observation::{ClaimObservation, Growth};
 use crate::reason::Reason;
 
-/// Volume sizes as the StatefulSets have them, by rack; those that do not exist get the wanted one.
-pub fn standing(context: &Context) -> BTreeMap<String, String> {
+/// Claim templates as the StatefulSets have them, by rack; those that do not exist get the wanted one.
+pub fn standing(context: &Context) -> BTreeMap<String, ClaimTemplate> {
     let racks = context.desired.cassandra.racks.iter();
     racks
         .map(|rack| {
-            let size = context.stateful_set(&rack.name).and_then(|set| set.storage_size.clone());
-            (rack.name.clone(), size.unwrap_or_else(|| context.desired.cassandra.storage_size.clone()))
+            let set = context.stateful_set(&rack.name);
+            let live = set.and_then(|set| {
+                Some(ClaimTemplate { size: set.storage_size.clone()?, class: set.storage_class.clone() })
+            });
+            (rack.name.clone(), live.unwrap_or_else(|| ClaimTemplate::wanted(context.desired)))
         })
         .collect()
 }
@@ -138,9 +141,11 @@ pub fn is_being_lost(context: &Context, node: &Node) -> bool {
     deleting && node.host_id.is_some() && node.membership != Membership::NotMember && context.expects(node)
 }
 
-/// Deletes, without its pods, one StatefulSet whose claim template has the old size.
+/// Deletes, without its pods, one StatefulSet whose claim template has another size or class than the spec.
 fn remake_next(context: &Context, draft: &mut Draft, wanted: u64) {
-    let differs = |set: &StatefulSet| template_bytes(set).is_some_and(|size| size != wanted);
+    let class = &context.desired.cassandra.storage_class;
+    let differs =
+        |set: &StatefulSet| template_bytes(set).is_some_and(|size| size != wanted || set.storage_class != *class);
     let racks = context.desired.cassandra.racks.iter();
     let old = racks.filter_map(|rack| Some((rack, context.stateful_set(&rack.name)?))).find(|(_, set)| differs(set));
     let Some((rack, set)) = old else { return };
@@ -149,7 +154,7 @@ fn remake_next(context: &Context, draft: &mut Draft, wanted: u64) {
         return;
     }
     let message =
-        format!("the StatefulSet of rack {} is made again with the new volume size; its pods stay", rack.name);
+        format!("the StatefulSet of rack {} is made again with the new volumes of the spec; its pods stay", rack.name);
     draft.delete_set_alone(&name, &set.uid);
     draft.operate(context, operation(context, OperationKind::GrowVolumes, message.clone()));
     draft.works.push(Hold::waiting(Reason::GrowingVolumes, message));

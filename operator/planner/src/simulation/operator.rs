@@ -457,6 +457,11 @@ impl Operator {
                     }
                     super::safety::check_shrink(world, &key.name, replicas(&object));
                 }
+                let template = |object: &Value| object["spec"]["volumeClaimTemplates"].clone();
+                if key.kind == ChildKind::StatefulSet && uid.is_some() && template(&object) != template(&before) {
+                    let words = "spec: Forbidden: updates to statefulset spec for fields other than 'replicas'";
+                    return Err(Failure::Refused(Cause::Refused, words.into()));
+                }
                 if key.kind == ChildKind::Deployment {
                     super::safety::check_deployment(world, &object);
                     secrets::check_roll(world, &before, &object);

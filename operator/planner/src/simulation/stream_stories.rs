@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Simulation;
+use super::operator::Fault;
 use super::ring::Process;
 use super::stories::{degraded, spec};
 use crate::decision::RingAction;
@@ -34,6 +35,30 @@ fn until(simulation: &mut Simulation, what: &str, is_so: impl Fn(&Simulation) ->
 
 fn any(simulation: &Simulation, is_so: fn(&Process) -> bool) -> bool {
     simulation.world.pods.values().any(|pod| is_so(&pod.process))
+}
+
+#[test]
+fn a_node_that_has_streamed_for_long_and_misses_one_answer_goes_on_with_its_join() {
+    let mut simulation = super::stories::settled(1, 1, 1);
+    simulation.world.set_spec(spec(2, 1, 1));
+    let joiner = "shop-cassandra-a-1";
+    until(&mut simulation, "a node joins", |simulation| {
+        simulation.world.pods.get(joiner).is_some_and(|pod| matches!(pod.process, Process::Joining(..)))
+    });
+    let host = simulation.world.pods[joiner].process.host().unwrap().clone();
+    for tick in 0..400 {
+        simulation.world.pods.get_mut(joiner).unwrap().process = Process::Joining(2 + tick / 50 % 2, host.clone());
+        simulation.steps(1).unwrap();
+    }
+    let before = simulation.world.pods[joiner].seen.uid.clone();
+    let mut larger = spec(2, 1, 1);
+    larger["cassandra"]["heap"] = json!("257Mi");
+    simulation.world.set_spec(larger);
+    for silent in [0, 0b10, 0b10, 0] {
+        simulation.world.pods.get_mut(joiner).unwrap().process = Process::Joining(3, host.clone());
+        simulation.step(&Fault { silent, ..Fault::default() }).unwrap();
+    }
+    assert_eq!(simulation.world.pods[joiner].seen.uid, before);
 }
 
 #[test]

@@ -132,6 +132,28 @@ fn a_storage_class_that_is_not_there_is_corrected() {
 }
 
 #[test]
+fn a_class_that_gives_no_volume_beside_one_that_did_is_corrected() {
+    let mut simulation = Simulation::new(spec(1, 1, 1));
+    while simulation.world.pods.is_empty() {
+        simulation.steps(1).unwrap();
+    }
+    let with_class = |size: i32, class: Value| {
+        let mut of_class = spec(size, 1, 1);
+        of_class["cassandra"]["storage"] = json!({"size": "2Gi", "className": class});
+        of_class
+    };
+    // the rules let it through: no status tells of the first volume yet
+    set_allowed(&mut simulation, with_class(1, json!(NO_CLASS)));
+    simulation.steps(120).unwrap();
+    set_allowed(&mut simulation, with_class(2, json!(NO_CLASS)));
+    simulation.steps(60).unwrap();
+    assert!(degraded(&simulation).contains("cannot be scheduled"), "{}", degraded(&simulation));
+    set_allowed(&mut simulation, with_class(2, Value::Null));
+    simulation.settle().unwrap();
+    assert!(simulation.world.claims.values().all(|claim| claim.class.is_none()), "{:?}", simulation.world.claims);
+}
+
+#[test]
 fn a_size_that_no_volume_can_have_is_tried_on_one_claim_and_comes_back() {
     let of_size = |size: &str| {
         let mut sized = spec(3, 3, 3);

@@ -22,6 +22,9 @@ pub const REFUSED_OPTION: &str = "-XX:+NoSuchOption";
 /// Image that no registry has.
 pub const MISSING_IMAGE: &str = "cassandra:missing";
 
+/// Ticks of a pause after which a process counts as hung.
+pub const HANGS: u32 = 1000;
+
 /// Ticks that a trial run of a configuration takes.
 const CHECKS: i64 = 2;
 
@@ -333,8 +336,15 @@ impl World {
         self.gone.remove(host);
     }
 
-    /// Time passes in which nothing happens.
+    /// Time passes in which nothing happens, but that whoever had only paused goes on.
     pub fn jump(&mut self, hours: i64) {
+        for pod in self.pods.values_mut() {
+            if let Process::Paused(ticks, kept) = &mut pod.process
+                && *ticks <= HANGS
+            {
+                pod.process = (**kept).clone();
+            }
+        }
         self.now += SignedDuration::from_hours(hours);
     }
 
