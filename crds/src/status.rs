@@ -42,7 +42,9 @@ pub struct StoreClusterStatus {
     /// What was carried out and can no longer be taken back: rules about changes of the spec look at it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub carried_out: Option<crate::CarriedOut>,
-    /// The operation in hand. At most one changes the ring at a time.
+    /// The operations in hand, the one of the ring first: at most one in each lane.
+    pub operations: Vec<OperationStatus>,
+    /// The first of `operations`, where operators of before and whoever asks for one look for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<OperationStatus>,
     /// Work that an earlier change owes and that is not done: repairs and clean-ups.
@@ -53,6 +55,16 @@ pub struct StoreClusterStatus {
     pub roles_ready: bool,
     /// The REST API.
     pub api: ApiStatus,
+}
+
+impl StoreClusterStatus {
+    /// The operations in hand, also by a status that was written when there was one at most.
+    pub fn in_hand(&self) -> &[OperationStatus] {
+        match (&self.operation, self.operations.is_empty()) {
+            (Some(only), true) => std::slice::from_ref(only),
+            (_, _) => &self.operations,
+        }
+    }
 }
 
 /// What `kubectl get storecluster` prints.
@@ -233,6 +245,9 @@ pub struct ConfigurationTrial {
 pub struct OperationStatus {
     /// What it does.
     pub kind: OperationKind,
+    /// What it keeps others of its lane, and of some other lanes, from.
+    #[serde(default)]
+    pub lane: Lane,
     /// Its step, in words.
     pub step: String,
     /// Pod that it works on.
@@ -267,6 +282,26 @@ pub struct OperationStatus {
     /// Its last failure, if it failed; what failed is begun again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
+    /// When it is told as a fault unless it comes further; absent where each of its steps has its own limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Time>,
+}
+
+/// What operations are told apart by: at most one of a lane is in hand, and lanes that do not disturb one another go on
+/// side by side.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// Nodes start, join, leave or restart.
+    #[default]
+    Ring,
+    /// Keyspaces, their replication, roles, and the API's tables.
+    Schema,
+    /// Nodes repair and clean up what they have, one after another.
+    Data,
+    /// Volumes grow.
+    Volumes,
+    /// The API's pods and the ways in.
+    Api,
 }
 
 /// How much a node has streamed.
@@ -391,6 +426,10 @@ mod tests {
         let operation = status.operation.unwrap();
         assert_eq!((operation.moved_at, operation.cause, operation.generation), (None, None, None));
         assert_eq!(status.keyspaces[0].repair, Some(RepairState::Owed));
+        let written = r#"{"operation": {"kind": "Join", "step": "b-0 joins", "startedAt": "2026-01-02T03:04:05Z"}}"#;
+        let one: StoreClusterStatus = serde_json::from_str(written).unwrap();
+        assert_eq!(one.in_hand().iter().map(|operation| operation.kind).collect::<Vec<_>>(), [OperationKind::Join]);
+        assert!(StoreClusterStatus::default().in_hand().is_empty());
         assert!(status.faults.is_empty() && status.waits.is_empty() && status.changes.is_empty());
     }
 

@@ -6,7 +6,7 @@
 //! nothing moves, restarts or differs in version, and nothing begins until it has ended.
 
 use jiff::Timestamp;
-use store_crds::{Consistency, OperationKind};
+use store_crds::{Consistency, Lane, OperationKind, OperationStatus};
 
 use super::draft::{Draft, operation};
 use super::hold::Hold;
@@ -16,6 +16,7 @@ use crate::children::{Deployment, Job, JobState, PodCounts, Route};
 use crate::decision::ApiShape;
 use crate::identity::ChildKind;
 use crate::observation::Superuser;
+use crate::procedure::{self, Conflict};
 use crate::reason::Reason;
 use crate::resources;
 
@@ -31,8 +32,8 @@ const JOB_DEADLINE: i64 = 300;
 /// How long a schema Job that was decided on may not be seen yet, in seconds.
 const JOB_UNSEEN: i64 = 20;
 
-/// Decides on the schema Job and the Deployment. `hold`: what stopped the ladder.
-pub fn run(context: &Context, draft: &mut Draft, hold: Option<&Hold>) {
+/// Decides on the schema Job and the Deployment. `holds`: where the runbook held.
+pub fn run(context: &Context, draft: &mut Draft, holds: &[Hold]) {
     let wanted = ApiShape {
         image: resources::api::image(context.desired, context.settings).to_owned(),
         keyspace: context.desired.api.keyspace.clone(),
@@ -45,7 +46,7 @@ pub fn run(context: &Context, draft: &mut Draft, hold: Option<&Hold>) {
         draft.memory.postponed_job = None;
         delete_jobs(context, draft);
     } else {
-        migrate(context, draft, job, hold);
+        migrate(context, draft, job, holds);
     }
     // pods that could not have a quorum would only fail
     let of_use = context.deployment().is_some() || level(context) == Consistency::LocalQuorum;
@@ -75,7 +76,7 @@ fn route_trouble(serves: bool, live: Option<&Route>) -> Option<Hold> {
     Some(Hold::wrong(Reason::RouteRefused, message))
 }
 
-fn migrate(context: &Context, draft: &mut Draft, job: Option<&Job>, hold: Option<&Hold>) {
+fn migrate(context: &Context, draft: &mut Draft, job: Option<&Job>, holds: &[Hold]) {
     let keyspace = &context.desired.api.keyspace;
     let there = context.cql().is_some_and(|cql| {
         // on the first node the Job's pod starts while that is made, and waits for its log-in
@@ -107,7 +108,7 @@ fn migrate(context: &Context, draft: &mut Draft, job: Option<&Job>, hold: Option
         draft.wrongs.push(Hold::wrong(Reason::MigrationPostponed, message));
     }
     let restarts = context.is_founding() && context.is_rollout_due();
-    let has_its_turn = !restarts && (!postponed || hold.is_none_or(|hold| hold.wrong));
+    let has_its_turn = !restarts && (!postponed || holds.iter().all(|hold| hold.wrong));
     if job.is_none() && !(there && has_its_turn && is_quiet(context, draft)) {
         return;
     }
@@ -116,7 +117,8 @@ fn migrate(context: &Context, draft: &mut Draft, job: Option<&Job>, hold: Option
     }
     draft.shape.migrate = Some(level(context));
     // written down before it is made: a cache that lags may not show it on the next pass
-    if draft.memory.operation.is_none() || job.is_none() && !context.is_founding() {
+    let is_free = !draft.is_held(Lane::Schema);
+    if is_free || job.is_none() && !context.is_founding() {
         draft.operate(
             context,
             operation(context, OperationKind::Migrate, "the schema Job brings the API's tables up to date"),
@@ -140,11 +142,12 @@ fn level(context: &Context) -> Consistency {
 fn is_quiet(context: &Context, draft: &Draft) -> bool {
     let takes_away = draft.deletes.iter().any(|delete| matches!(delete.kind, ChildKind::Pod | ChildKind::StatefulSet));
     let acts = takes_away || draft.shape.replicas != context.taken || draft.ring.is_some() && !context.is_founding();
-    // what is in hand must be remembered, but for what is owed anyway
-    let in_hand = draft.memory.operation.as_ref().is_some_and(|operation| {
-        let owed = [OperationKind::Repair, OperationKind::Cleanup, OperationKind::Migrate].contains(&operation.kind);
-        !owed && !context.is_founding()
-    });
+    // its own Job is over, or it would not be asked for
+    let others = || draft.memory.operations.iter().filter(|operation| operation.kind != OperationKind::Migrate);
+    let excludes = |operation: &OperationStatus| {
+        procedure::conflict(procedure::of(operation.kind).lane, Lane::Schema) == Conflict::Whole
+    };
+    let in_hand = others().any(excludes) && !context.is_founding();
     let mut versions = context.ring.live().map(|(_, view)| view.release_version.as_str());
     let first = versions.next();
     !acts && !in_hand && calm::unrest(context).is_none() && versions.all(|version| Some(version) == first)
@@ -172,7 +175,6 @@ pub fn await_job(context: &Context, draft: &mut Draft) -> Option<Hold> {
         return None;
     }
     let hold = job_runs(context)?;
-    draft.keep_operation(context);
     postpone(context, draft, JOB_DEADLINE);
     Some(hold)
 }

@@ -1,7 +1,7 @@
 //! From nothing to a ring that serves: the first node, its superuser, the roles; and the ring that
 //! comes back after a full stop. Pure.
 
-use store_crds::OperationKind;
+use store_crds::{Lane, OperationKind};
 
 use super::draft::{Draft, operation};
 use super::hold::Hold;
@@ -47,22 +47,20 @@ pub fn first_node(context: &Context, draft: &mut Draft) -> Option<Hold> {
 /// Nothing new begins while the ring is not calm. What is in hand stays in hand.
 pub fn calm_ring(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let unrest = calm::unrest(context)?;
-    draft.keep_operation(context);
     let silent = context.ring.live().next().is_none() && !context.ring.nodes.iter().any(Node::is_locked);
     let ring_is_down = silent && context.ring.members().count() > 1;
-    if context.operation().is_none() && ring_is_down {
+    if context.operation_in(Lane::Ring).is_none() && ring_is_down {
         draft.operate(context, operation(context, OperationKind::Start, "all nodes start together"));
     }
     Some(unrest)
 }
 
 /// What follows needs the schema. That it cannot be read is a fault once it lasts.
-pub fn schema_readable(context: &Context, draft: &mut Draft) -> Option<Hold> {
+pub fn schema_readable(context: &Context, _: &mut Draft) -> Option<Hold> {
     let cause = match &context.observation.cql {
         CqlAnswer::Reachable(_) => return None,
         CqlAnswer::Unreachable(cause) | CqlAnswer::Refused(cause) => cause,
     };
-    draft.keep_operation(context);
     if let Some(locked_out) = secrets::locked_out(context) {
         return Some(locked_out);
     }

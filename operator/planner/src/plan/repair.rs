@@ -61,10 +61,8 @@ fn count_failure(context: &Context, debt: &mut Debt) {
     if retry::stands(context, debt.retry.as_ref()) != Stands::UnderWay {
         return;
     }
-    let in_hand = context.operation().filter(|operation| {
-        let words = words(debt.kind);
-        operation.kind == words.operation && operation.keyspace == debt.keyspace
-    });
+    let in_hand = context.operation_of(words(debt.kind).operation);
+    let in_hand = in_hand.filter(|operation| operation.keyspace == debt.keyspace);
     let Some(pod) = in_hand.and_then(|operation| operation.pod.as_ref()) else { return };
     let Some(node) = context.ring.find(pod) else { return };
     let Some(position) = debt.host_ids.iter().position(|host| node.host_id.as_ref() == Some(host)) else { return };

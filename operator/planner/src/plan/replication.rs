@@ -31,7 +31,6 @@ pub fn finish_alter(context: &Context, draft: &mut Draft) -> Option<Hold> {
     }
     let factors = context.desired.factors(replication);
     draft.ring = Some(RingAction::AlterReplication { keyspace: keyspace.clone(), factors });
-    draft.keep_operation(context);
     Some(altering(keyspace, replication))
 }
 
@@ -92,7 +91,7 @@ pub fn alter_log_ins(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let owed = |debt: &&Debt| debt.kind == DebtKind::Repair && debt.keyspace.as_ref() == Some(&keyspace.name);
     let failures = draft.memory.owed.iter().find(owed).and_then(|debt| debt.retry.as_ref()).map_or(0, |it| it.attempts);
     let message = "the log-ins are repaired before another node joins: until then all of them hang on few nodes";
-    (failures < LOG_INS_ATTEMPTS).then(|| Hold::waiting(Reason::Repairing, message))
+    (failures < LOG_INS_ATTEMPTS).then(|| Hold::waiting(Reason::Repairing, message).yielding())
 }
 
 /// The keyspaces that nobody waits for at QUORUM get the factor of the ring that is to come.

@@ -129,22 +129,17 @@ pub fn replace_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
         return None;
     }
     if let Some(waits) = would_interrupt(context, node) {
-        draft.rollout_waits = Some(waits);
-        return None;
+        return aside(draft, waits);
     }
     if api::keeps_first_node(context, draft) {
         return None;
     }
     if configuration::is_unproved(context, draft) {
-        if configuration::tried(draft).is_empty()
-            && let Some(hold) = check::unfit(context, draft)
-        {
-            // what is wrong may last: meanwhile what is owed is done
-            if !hold.wrong {
-                return Some(hold);
-            }
-            draft.rollout_waits = Some(hold);
-            return None;
+        let untried = configuration::tried(draft).is_empty();
+        match untried.then(|| check::unfit(context, draft)).flatten() {
+            Some(refused) if refused.wrong => return aside(draft, refused),
+            Some(tries) => return Some(tries),
+            None => {}
         }
         configuration::try_with(context, draft, &node.pod);
     }
@@ -160,14 +155,19 @@ pub fn replace_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     if refused.is_none_or(|refused| now - refused.at.as_second() >= EVICT_AGAIN) {
         draft.delete_pod(&node.pod, &pod.uid);
     } else if let Some(refused) = refused {
-        // until it is asked for again, what is owed is done
-        draft.rollout_waits = Some(eviction_waits(context, node, refused));
-        return None;
+        return aside(draft, eviction_waits(context, node, refused));
     }
     Some(match refused {
         Some(refused) => eviction_waits(context, node, refused),
         None => Hold::waiting(Reason::RollingOut, restarted(context, node)),
     })
+}
+
+/// The roll-out waits, and what is owed is done meanwhile. Only no node joins: it would run what the others do not run yet.
+fn aside(draft: &mut Draft, hold: Hold) -> Option<Hold> {
+    let hold = hold.yielding();
+    draft.rollout_waits = Some(hold.clone());
+    Some(hold)
 }
 
 /// Why a node is not restarted: a keyspace has so few copies that it would have no quorum. That holds nothing

@@ -50,10 +50,12 @@ pub fn finish_join(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let failed = node.filter(|node| node.membership == Membership::Joining && join.retry.is_some());
     let taken_back = failed.filter(|_| context.surplus(rack) > 0);
     if let Some(hold) = taken_back.and_then(|node| streaming::take_back(context, draft, node)) {
+        draft.end(OperationKind::Join);
         return Some(hold);
     }
     if context.surplus(rack) > 0 && !runs && is_out {
         draft.shape.replicas.entry(rack.to_owned()).and_modify(|replicas| *replicas = (*replicas).min(ordinal));
+        draft.end(OperationKind::Join);
         return Some(Hold::waiting(
             Reason::ScalingUp,
             format!("{pod} is taken back: it did not start and is no longer wanted"),
@@ -121,7 +123,7 @@ pub fn join_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let ordinal = taken(context, rack);
     let pod = context.desired.pod_name(&rack.name, ordinal);
     // it would run what the others do not run yet
-    if let Some(hold) = draft.rollout_waits.take() {
+    if let Some(hold) = draft.rollout_waits.clone() {
         return Some(hold);
     }
     if let Some(hold) = make_room(context, draft, &pod) {
@@ -227,7 +229,7 @@ pub fn finish_decommission(context: &Context, draft: &mut Draft) -> Option<Hold>
     if node.is_some_and(|node| node.running.is_some()) {
         return Some(Hold::waiting(Reason::ScalingDown, format!("{pod} has left the ring and its pod ends")));
     }
-    draft.memory.operation = None;
+    draft.end(OperationKind::Decommission);
     None
 }
 
@@ -265,7 +267,7 @@ fn begin_again(
     let wanted = context.surplus(&node.id.rack) > 0;
     if mode == "NORMAL" && !wanted {
         // still a full member, and no longer asked to leave
-        draft.memory.operation = None;
+        draft.end(OperationKind::Decommission);
         return None;
     }
     leave.step = format!("{pod} leaves the ring");

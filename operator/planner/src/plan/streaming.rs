@@ -4,7 +4,7 @@
 //! Cassandra 4.1 stays JOINING after a stream that failed, 5.0 says JOINING_FAILED; neither goes on by itself.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use store_crds::{OperationStatus, Streamed};
+use store_crds::{OperationKind, OperationStatus, Streamed};
 
 use super::draft::Draft;
 use super::hold::Hold;
@@ -118,7 +118,10 @@ fn again(context: &Context, draft: &mut Draft, node: &Node, mut join: OperationS
             Hold::waiting(Reason::ScalingUp, format!("{pod} is restarted to go on with its bootstrap"))
         }
         _ => match take_back(context, draft, node) {
-            Some(hold) => hold,
+            Some(hold) => {
+                draft.end(OperationKind::Join);
+                hold
+            }
             None => {
                 draft.operate(context, join);
                 let message =

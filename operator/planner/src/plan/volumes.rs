@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use store_crds::{DeletionPolicy, OperationKind, quantity_units};
+use store_crds::{DeletionPolicy, Lane, OperationKind, quantity_units};
 
 use super::draft::{Draft, operation};
 use super::hold::Hold;
@@ -34,12 +34,11 @@ pub fn standing(context: &Context) -> BTreeMap<String, ClaimTemplate> {
 
 /// Waits until StatefulSets that were deleted for their new size are there again: before, the number
 /// of pods is in nobody's hand.
-pub fn remake(context: &Context, draft: &mut Draft) -> Option<Hold> {
+pub fn remake(context: &Context, _: &mut Draft) -> Option<Hold> {
     let missing = context.desired.cassandra.racks.iter().find(|rack| {
         let taken = context.taken.get(&rack.name).is_some_and(|taken| *taken > 0);
         taken && context.stateful_set(&rack.name).is_none()
     })?;
-    draft.keep_operation(context);
     Some(Hold::waiting(Reason::StatefulSetMissing, format!("the StatefulSet of rack {} is made", missing.name)))
 }
 
@@ -77,7 +76,7 @@ pub fn grow(context: &Context, draft: &mut Draft) {
             draft.works.push(Hold::waiting(Reason::GrowingVolumes, message));
         }
     }
-    if short().next().is_some() || draft.memory.operation.is_some() {
+    if short().next().is_some() || draft.is_held(Lane::Volumes) {
         return;
     }
     remake_next(context, draft, wanted);

@@ -23,7 +23,7 @@ use crate::observation::{
 use crate::ownership::{self, Standing, standing};
 use crate::plan::plan;
 use crate::refusals::Refusals;
-use crate::resources::{self, Write, access};
+use crate::resources::{self, Child, Write, access};
 use crate::secrets::Judged;
 use crate::settings::{Settings, UserIds};
 use crate::status;
@@ -88,8 +88,10 @@ pub struct Operator {
     refused: Option<EvictionRefused>,
     /// What the spec of this generation, with this one accepted before, was read as.
     read: Option<(Read, Desired)>,
-    /// What was found to need no write of an object.
-    quiet: Option<(Desired, Shape, Option<u64>)>,
+    /// What was rendered last, of which spec and shape.
+    rendered: Option<(Desired, Shape, Vec<Child>)>,
+    /// It needs no write of the objects of this version.
+    quiet: Option<u64>,
     /// What was refused, and of which store.
     refusals: (String, Refusals),
 }
@@ -241,12 +243,18 @@ impl Operator {
         live: &BTreeMap<ChildKey, Value>,
         version: Option<u64>,
     ) -> Vec<Write> {
-        let same = |quiet: &(Desired, Shape, Option<u64>)| (&quiet.0, &quiet.1, quiet.2) == (desired, shape, version);
-        if self.quiet.as_ref().is_some_and(same) {
-            return Vec::new();
-        }
-        let writes = resources::diff(&resources::build(desired, shape, &settings()), live);
-        self.quiet = writes.is_empty().then(|| (desired.clone(), shape.clone(), version));
+        let of = |rendered: &(Desired, Shape, Vec<Child>)| (&rendered.0, &rendered.1) == (desired, shape);
+        let rendered = match self.rendered.take().filter(of) {
+            Some(same) if version.is_some() && self.quiet == version => {
+                self.rendered = Some(same);
+                return Vec::new();
+            }
+            Some(same) => same,
+            None => (desired.clone(), shape.clone(), resources::build(desired, shape, &settings())),
+        };
+        let writes = resources::diff(&rendered.2, live);
+        self.rendered = Some(rendered);
+        self.quiet = version.filter(|_| writes.is_empty());
         writes
     }
 
