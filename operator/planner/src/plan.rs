@@ -8,34 +8,32 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod api;
-mod bootstrap;
 mod calm;
 mod carried_out;
 mod causes;
-mod check;
 mod configuration;
 mod draft;
 mod engine;
+mod gates;
 mod hold;
 mod issuer;
 mod lifecycle;
 mod losses;
 mod lost;
+mod procedures;
 mod quorum;
 mod refused;
-mod repair;
 mod replication;
 mod report;
 mod retained;
 mod retry;
 mod ring;
-mod rollout;
 mod room;
-mod scale;
 mod secrets;
 mod service;
 mod standing;
-mod streaming;
+#[cfg(test)]
+mod table_tests;
 mod taken_back;
 mod volumes;
 mod waits;
@@ -45,6 +43,8 @@ mod world;
 use store_crds::Lane;
 
 use engine::{Rung, gate, passage, step, step_for};
+use procedures::volumes as growth;
+use procedures::{alter, bootstrap, decommission, join, migrate, repair, roles, rollout};
 use ring::Ring;
 use wanted::Wanted;
 use world::Context;
@@ -62,16 +62,16 @@ const RUNBOOK: [Rung; 24] = [
     gate("a new spec is written down before anything is done for it", lifecycle::take_up_spec),
     gate("racks that the spec took back are cleared away", taken_back::racks),
     gate("claims that never got a volume are made of the right class", taken_back::claims),
-    gate("a decommission in hand is finished", scale::finish_decommission),
-    passage("StatefulSets that volume growth took away are made again", Gate::Sets, volumes::remake),
+    gate("a decommission in hand is finished", decommission::finish),
+    passage("StatefulSets that volume growth took away are made again", Gate::Sets, growth::remake),
     gate("the very first node starts alone", bootstrap::first_node),
-    gate("a join in hand is finished, or taken back if it cannot even start", scale::finish_join),
-    passage("the ring is calm", Gate::Calm, bootstrap::calm_ring),
-    passage("nothing begins while the schema Job runs", Gate::NoJob, api::await_job),
+    gate("a join in hand is finished, or taken back if it cannot even start", join::finish),
+    passage("the ring is calm", Gate::Calm, gates::calm_ring),
+    passage("nothing begins while the schema Job runs", Gate::NoJob, migrate::await_job),
     passage("a repair or clean-up under way ends", Gate::NoUnit, repair::await_tasks),
-    passage("the schema can be read", Gate::Schema, bootstrap::schema_readable),
-    passage("an ALTER in hand is seen done", Gate::Altered, replication::finish_alter),
-    gate("the default superuser is replaced", bootstrap::superuser),
+    passage("the schema can be read", Gate::Schema, gates::schema_readable),
+    passage("an ALTER in hand is seen done", Gate::Altered, alter::finish),
+    gate("the default superuser is replaced", roles::superuser),
     step_for("outdated pods are replaced one by one", Lane::Ring, &[], rollout::replace_next),
     step("repairs owed are done", Lane::Data, repair::repairs),
     step_for(
@@ -80,13 +80,13 @@ const RUNBOOK: [Rung; 24] = [
         &LANES,
         bootstrap::found,
     ),
-    step_for("log-ins do not wait for the last node", Lane::Schema, &[Lane::Ring], scale::spread_log_ins),
-    step("nodes join one by one", Lane::Ring, scale::join_next),
-    step("keyspaces exist", Lane::Schema, replication::create_next),
-    step("roles exist", Lane::Schema, bootstrap::roles),
-    step("replication goes to what is wanted, step by step", Lane::Schema, replication::alter_next),
+    step_for("log-ins do not wait for the last node", Lane::Schema, &[Lane::Ring], join::spread_log_ins),
+    step("nodes join one by one", Lane::Ring, join::next),
+    step("keyspaces exist", Lane::Schema, alter::create_next),
+    step("roles exist", Lane::Schema, roles::make),
+    step("replication goes to what is wanted, step by step", Lane::Schema, alter::alter_next),
     step("clean-ups owed are done", Lane::Data, repair::cleanups),
-    step("nodes leave one by one", Lane::Ring, scale::leave_next),
+    step("nodes leave one by one", Lane::Ring, decommission::next),
 ];
 
 /// The words of all rungs.
@@ -110,7 +110,7 @@ pub fn plan(desired: &Desired, observation: &Observation, settings: &Settings) -
     secrets::follow(&context, &mut draft);
     volumes::tell_deleted(&context, &mut draft);
     losses::tell(&context, &mut draft);
-    volumes::grow(&context, &mut draft);
+    growth::grow(&context, &mut draft);
     volumes::delete_left(&context, &mut draft);
     retained::note(&context, &mut draft);
     configuration::place(&context, &mut draft);

@@ -15,12 +15,12 @@ const LISTED_MAX: usize = 16;
 
 /// A reason to wait: how long it may last, in seconds, and what to do then.
 #[derive(Clone, Copy)]
-struct Limit {
-    reason: Reason,
-    seconds: i64,
+pub struct Limit {
+    pub reason: Reason,
+    pub seconds: i64,
     /// Counted from when the operation in hand last came further.
     from_progress: bool,
-    cure: &'static str,
+    pub cure: &'static str,
 }
 
 const MINUTE: i64 = 60;
@@ -34,7 +34,7 @@ const fn moving(reason: Reason, seconds: i64, cure: &'static str) -> Limit {
     Limit { reason, seconds, from_progress: true, cure }
 }
 
-const LIMITS: [Limit; 34] = [
+pub const LIMITS: [Limit; 34] = [
     limit(Reason::Starting, MINUTE, "see the operator's log"),
     limit(
         Reason::Deleting,
@@ -261,10 +261,11 @@ mod tests {
     /// The first words in quotes after each of these openings in the sources of the plan.
     fn reasons_in_the_sources() -> BTreeSet<String> {
         let openings = ["Hold::waiting(", "Hold::passing(", "reason: "];
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/plan");
+        let plan = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/plan");
         let mut reasons = BTreeSet::new();
-        for file in std::fs::read_dir(directory).unwrap() {
-            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let files = [plan.clone(), plan.join("procedures")].into_iter().flat_map(|of| std::fs::read_dir(of).unwrap());
+        for file in files.map(|file| file.unwrap().path()).filter(|path| path.is_file()) {
+            let text = std::fs::read_to_string(file).unwrap();
             for opening in openings {
                 for after in text.split(opening).skip(1) {
                     let word = after.trim_start().strip_prefix("Reason::");

@@ -280,6 +280,6 @@ fn a_size_that_some_volumes_have_already_is_not_told_to_be_put_back() {
     simulation.steps(30).unwrap();
     let told = degraded(&simulation);
     assert!(told.contains("VolumeCannotGrow"), "{told}");
-    assert!(!super::allowed(&simulation.world, &sized("1Gi")), "two volumes have more by now");
+    assert!(!super::walks::allowed(&simulation.world, &sized("1Gi")), "two volumes have more by now");
     assert!(!told.contains("back to 1Gi"), "the rules refuse what the status advises: {told}");
 }

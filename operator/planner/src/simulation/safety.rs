@@ -133,6 +133,10 @@ pub fn check_pod_delete(world: &mut World, name: &str) {
     if !matches!(kept, Process::Normal(_) | Process::Leaving(..) | Process::Joining(..)) {
         return;
     }
+    // one that has crashed until now, and that nobody has heard of since, has hardly begun
+    if matches!(kept, Process::Joining(..)) && !is_told_to_stream(world, name) {
+        return;
+    }
     let staying: BTreeSet<&String> =
         world.pods.values().filter(|pod| pod.stays_up()).filter_map(|pod| pod.process.host()).collect();
     let others = world.ring.members.keys().filter(|host| Some(*host) != kept.host());
@@ -149,11 +153,18 @@ pub fn check_pod_delete(world: &mut World, name: &str) {
     check_no_job(world, &format!("{name} is restarted"));
 }
 
+/// Somebody has heard of a node that it streams its part in.
+fn is_told_to_stream(world: &World, name: &str) -> bool {
+    let status = world.store.as_ref().and_then(|store| store.status.as_ref());
+    let mut in_hand = status.into_iter().flat_map(|status| status.in_hand());
+    in_hand.any(|join| join.pod.as_deref() == Some(name) && join.streamed.is_some())
+}
+
 /// A node whose bootstrap broke off, or has streamed nothing for a while, by what was told of it.
 fn is_stuck(world: &World, name: &str) -> bool {
     let status = world.store.as_ref().and_then(|store| store.status.as_ref());
-    let operation = status.and_then(|status| status.operation.as_ref());
-    operation.is_some_and(|join| {
+    let mut in_hand = status.into_iter().flat_map(|status| status.in_hand());
+    in_hand.any(|join| {
         let since = join.streamed.as_ref().map_or(join.started_at.0, |streamed| streamed.since.0);
         let stands = world.now.as_second() - since.as_second() >= STREAM_STANDS;
         join.kind == OperationKind::Join && join.pod.as_deref() == Some(name) && (stands || join.retry.is_some())

@@ -7,6 +7,7 @@ use super::operator::Fault;
 use super::ring::Process;
 use super::stories::{degraded, spec};
 use crate::decision::RingAction;
+use crate::identity::{ChildKey, ChildKind};
 
 fn of(version: &str, size: i32) -> Value {
     let mut spec = spec(size, 3, 3);
@@ -35,6 +36,20 @@ fn until(simulation: &mut Simulation, what: &str, is_so: impl Fn(&Simulation) ->
 
 fn any(simulation: &Simulation, is_so: fn(&Process) -> bool) -> bool {
     simulation.world.pods.values().any(|pod| is_so(&pod.process))
+}
+
+#[test]
+fn a_join_that_waits_for_the_schema_job_does_not_wait_for_one_that_waits_for_it() {
+    let mut simulation = Simulation::new(spec(2, 2, 1));
+    let has_job = |simulation: &Simulation| simulation.world.of_kind(ChildKind::Job).next().is_some();
+    until(&mut simulation, "the schema Job is made", has_job);
+    // a hand starts the second node, whose stream breaks, before there are roles for the Job to log in with
+    let key = ChildKey::new(ChildKind::StatefulSet, "shop-cassandra-b");
+    simulation.world.objects.get_mut(&key).unwrap()["spec"]["replicas"] = json!(1);
+    simulation.world.version += 1;
+    simulation.world.by_hand = true;
+    simulation.world.failing_streams = 1;
+    simulation.settle().unwrap();
 }
 
 #[test]

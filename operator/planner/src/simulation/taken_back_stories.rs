@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::stories::{degraded, settled, spec};
+use super::walks::{self, allowed, explored};
 use super::world::{NO_CLASS, NO_ZONE, World};
-use super::{Simulation, Story, allowed, explored};
+use super::{Simulation, Story};
 use crate::identity::{ChildKey, ChildKind};
 
 /// A change of the spec that the rules must allow.
@@ -233,8 +234,8 @@ fn slipped(good: &Value, kind: usize) -> Value {
         1 => cassandra["storage"]["size"] = json!("100Ti"),
         2 => cassandra["storage"]["className"] = json!(NO_CLASS),
         3 => cassandra["racks"][0]["zone"] = json!(NO_ZONE),
-        4 => cassandra["jvmOptions"] = json!([super::BAD_OPTION]),
-        _ => slip["api"]["image"] = json!(super::BROKEN_API),
+        4 => cassandra["jvmOptions"] = json!([super::world::BAD_OPTION]),
+        _ => slip["api"]["image"] = json!(super::tier::BROKEN_API),
     }
     slip
 }
@@ -244,11 +245,11 @@ proptest! {
 
     #[test]
     fn the_spec_before_a_slip_leads_out_of_it(
-        good in super::spec(), before in 0usize..60, kind in 0usize..6, meanwhile in 1usize..80,
+        good in walks::spec(), before in 0usize..60, kind in 0usize..6, meanwhile in 1usize..80,
         seed in any::<u64>().no_shrink(), foul in prop::bool::ANY,
     ) {
-        let mut simulation = Simulation::new(super::mended(&good));
-        let good = super::mended(&good);
+        let mut simulation = Simulation::new(walks::mended(&good));
+        let good = walks::mended(&good);
         simulation.steps(before)?;
         let slip = slipped(&good, kind);
         if allowed(&simulation.world, &slip) {

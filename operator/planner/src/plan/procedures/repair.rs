@@ -8,14 +8,14 @@
 
 use store_crds::{Debt, DebtKind, OperationKind};
 
-use super::calm;
-use super::draft::{Draft, operation};
-use super::hold::Hold;
-use super::retry::{self, Stands};
-use super::ring::{Membership, Node};
-use super::world::Context;
 use crate::decision::RingAction;
 use crate::observation::{TaskKey, TaskKind, TaskState};
+use crate::plan::calm;
+use crate::plan::draft::{Draft, operation};
+use crate::plan::hold::Hold;
+use crate::plan::retry::{self, Stands};
+use crate::plan::ring::{Membership, Node};
+use crate::plan::world::Context;
 use crate::reason::Reason;
 
 /// Takes what is done, what nodes that have left owed, and what keyspaces owed that are dropped, off the debts;

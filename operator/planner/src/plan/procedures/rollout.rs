@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 
 use store_crds::OperationKind;
 
-use super::configuration;
-use super::draft::{Draft, operation};
-use super::hold::Hold;
-use super::ring::{Node, is_live};
-use super::wanted::Wanted;
-use super::world::Context;
-use super::{api, calm, check, quorum, volumes};
+use super::{check, migrate};
 use crate::configuration::Configuration;
 use crate::observation::{EvictionRefused, PodObservation};
+use crate::plan::configuration;
+use crate::plan::draft::{Draft, operation};
+use crate::plan::hold::Hold;
+use crate::plan::ring::{Node, is_live};
+use crate::plan::wanted::Wanted;
+use crate::plan::world::Context;
+use crate::plan::{calm, quorum, volumes};
 use crate::reason::Reason;
 
 /// A quorum of so many copies bears that one is away.
@@ -131,7 +132,7 @@ pub fn replace_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     if let Some(waits) = would_interrupt(context, node) {
         return aside(draft, waits);
     }
-    if api::keeps_first_node(context, draft) {
+    if migrate::keeps_first_node(context, draft) {
         return None;
     }
     if configuration::is_unproved(context, draft) {

@@ -6,14 +6,15 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use store_crds::{OperationKind, OperationStatus, Streamed};
 
-use super::draft::Draft;
-use super::hold::Hold;
-use super::retry::{self, Stands};
-use super::ring::Node;
-use super::world::Context;
-use super::{api, calm};
+use super::migrate;
 use crate::decision::RingAction;
 use crate::observation::{NodeView, TaskKey, TaskKind, TaskState};
+use crate::plan::calm;
+use crate::plan::draft::Draft;
+use crate::plan::hold::Hold;
+use crate::plan::retry::{self, Stands};
+use crate::plan::ring::Node;
+use crate::plan::world::Context;
 use crate::reason::Reason;
 
 /// A join that streams nothing for so long is taken for failed, in seconds. Between its streams a node
@@ -99,7 +100,7 @@ fn again(context: &Context, draft: &mut Draft, node: &Node, mut join: OperationS
     let attempts = join.retry.as_ref().map_or(0, |retry| retry.attempts);
     let others = context.ring.nodes.iter().filter(|other| other.pod != *pod && context.expects(other));
     let hold = others.filter_map(|other| calm::down(context, other)).next();
-    if let Some(hold) = hold.or_else(|| api::job_runs(context)) {
+    if let Some(hold) = hold.or_else(|| migrate::await_end(context, draft)) {
         draft.operate(context, join);
         return hold;
     }
