@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::build;
 use super::tests::{desired, settings, shape};
+use super::{Fill, Mode, access, build};
 use crate::identity::ChildKind;
+use crate::observation::SecretPurpose;
 
 #[test]
 fn how_much_a_principal_may_send_is_set_by_the_spec_alone() {

@@ -138,16 +138,12 @@ fn begin_again(
         }
         _ => None,
     };
-    let stands = retry::stands(context, leave.retry.as_ref());
-    if let Some(cause) = failure.filter(|_| stands == Stands::UnderWay) {
-        leave.retry = Some(retry::failed(context, leave.retry.as_ref(), &cause));
-    }
+    let stands = retry::note(context, &mut leave.retry, failure);
     if let Some(failed) = leave.retry.clone().filter(|_| !wanted) {
         draft.operate(context, leave);
         return Some(restart(context, draft, node, &failed.cause));
     }
-    if let Some(failed) = leave.retry.clone().filter(|_| retry::stands(context, leave.retry.as_ref()) == Stands::Waits)
-    {
+    if let Some(failed) = leave.retry.clone().filter(|_| stands == Stands::Waits) {
         draft.operate(context, leave);
         let message = format!("{pod} could not leave: it {}; put the size back to keep it", retry::told(&failed));
         return Some(Hold::wrong(Reason::DecommissionFailed, message));

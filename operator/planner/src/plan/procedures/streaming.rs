@@ -26,14 +26,9 @@ pub fn stream_in(context: &Context, draft: &mut Draft, node: &Node, view: &NodeV
     let pod = &node.pod;
     let mut join = join.clone();
     count(context, node, view, &mut join);
-    match retry::stands(context, join.retry.as_ref()) {
-        Stands::UnderWay => {
-            if let Some(cause) = failure(context, node, view, &join) {
-                join.retry = Some(retry::failed(context, join.retry.as_ref(), &cause));
-            }
-        }
-        Stands::Waits => {}
-        Stands::Due => return again(context, draft, node, join),
+    let failure = failure(context, node, view, &join);
+    if retry::note(context, &mut join.retry, failure) == Stands::Due {
+        return again(context, draft, node, join);
     }
     let told = join.progress.clone().map(|progress| format!(" ({progress})")).unwrap_or_default();
     let failed = join.retry.clone().filter(|retry| retry.at.is_some());
