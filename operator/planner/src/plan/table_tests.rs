@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use store_crds::conditions::{AVAILABLE, DEGRADED, PROGRESSING, READY, REPLICATION_SYNCED};
-use store_crds::{Lane, OperationKind, Wait};
+use store_crds::{Lane, OperationKind, OperationStatus, Wait};
 
 use super::draft::{Draft, operation};
 use super::engine::{self, Rung, gate, passage, step, step_for};
@@ -169,14 +169,32 @@ fn a_factor_moves_by_one_with_what_it_owes_and_a_strategy_that_knows_no_racks_is
     }
 }
 
+/// An operation as a status of before lanes has it.
+fn begun(kind: OperationKind, step: &str, pod: Option<String>) -> OperationStatus {
+    OperationStatus {
+        kind,
+        lane: Lane::default(),
+        step: step.to_owned(),
+        pod,
+        host_id: Some("h".to_owned()),
+        keyspace: None,
+        replication: None,
+        started_at: Time(Timestamp::UNIX_EPOCH),
+        progress: None,
+        moved_at: None,
+        cause: None,
+        generation: None,
+        streamed: None,
+        retry: None,
+        deadline: None,
+    }
+}
+
 /// What a runbook comes to, and the draft after it, with a join and a repair in hand.
 fn run(runbook: &[Rung]) -> (Vec<&'static str>, Vec<OperationKind>, Option<RingAction>) {
     let in_hand = |seen: &mut Observation| {
-        let of = |kind: OperationKind, words: &str| {
-            let written = serde_json::json!({"kind": kind, "step": words, "startedAt": "2026-01-02T03:04:05Z"});
-            serde_json::from_value(written).unwrap()
-        };
-        seen.status.operations = vec![of(OperationKind::Join, "a-2 joins"), of(OperationKind::Repair, "a-0 repairs")];
+        seen.status.operations =
+            vec![begun(OperationKind::Join, "a-2 joins", None), begun(OperationKind::Repair, "a-0 repairs", None)];
     };
     known(3, 3, in_hand, |context| {
         let mut draft = standing::draft(context);
@@ -258,11 +276,7 @@ fn what_is_begun_stops_what_must_not_meet_it_and_so_does_what_goes_on() {
 #[test]
 fn a_status_of_before_lanes_is_taken_up_with_its_operation() {
     let of_before = |seen: &mut Observation| {
-        let written = serde_json::json!({
-            "kind": "Decommission", "step": "a-2 leaves", "pod": pod(2), "hostId": "h",
-            "startedAt": "2026-01-02T03:04:05Z",
-        });
-        seen.status.operation = Some(serde_json::from_value(written).unwrap());
+        seen.status.operation = Some(begun(OperationKind::Decommission, "a-2 leaves", Some(pod(2))));
         seen.status.operations.clear();
         seen.now += SignedDuration::from_secs(2);
     };
