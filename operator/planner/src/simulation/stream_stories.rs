@@ -43,12 +43,19 @@ fn a_join_that_waits_for_the_schema_job_does_not_wait_for_one_that_waits_for_it(
     let mut simulation = Simulation::new(spec(2, 2, 1));
     let has_job = |simulation: &Simulation| simulation.world.of_kind(ChildKind::Job).next().is_some();
     until(&mut simulation, "the schema Job is made", has_job);
-    // a hand starts the second node, whose stream breaks, before there are roles for the Job to log in with
+    // it does not come to an end, and a hand starts the second node, whose stream breaks
     let key = ChildKey::new(ChildKind::StatefulSet, "shop-cassandra-b");
     simulation.world.objects.get_mut(&key).unwrap()["spec"]["replicas"] = json!(1);
     simulation.world.version += 1;
     simulation.world.by_hand = true;
     simulation.world.failing_streams = 1;
+    simulation.world.hanging_jobs = true;
+    // nobody sees it coming
+    while !any(&simulation, |process| matches!(process, Process::JoinFailed(_))) {
+        simulation.step(&Fault { stale: true, ..Fault::default() }).unwrap();
+    }
+    until(&mut simulation, "the node has joined", |simulation| simulation.world.ring.members.len() == 2);
+    simulation.world.hanging_jobs = false;
     simulation.settle().unwrap();
 }
 
