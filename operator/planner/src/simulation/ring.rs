@@ -201,7 +201,8 @@ impl TrueRing {
         // the one node there is lacks nothing, and has nothing that is another's
         let alone = all.len() < 2;
         let owes_already = self.unrepaired.get(keyspace).is_some_and(|hosts| !hosts.is_empty());
-        match owes_already || was_simple {
+        // of one copy each strategy has the same node
+        match owes_already || was_simple && before > 1 {
             true => drop(self.stepped_from.remove(keyspace)),
             false => drop(self.stepped_from.insert(keyspace.to_owned(), before)),
         }

@@ -298,21 +298,23 @@ fn write_what_is_asked(simulation: &mut Simulation) {
     let Some(store) = simulation.world.store.as_ref() else { return };
     let status = store.status.clone().unwrap_or_default();
     let told = |reason: &str| status.faults.iter().any(|fault| fault.reason == reason);
+    if !told("RackInUse") && !told("SpecRefused") {
+        return;
+    }
     let carried_out = status.carried_out.clone().unwrap_or_default();
     let mut spec = serde_json::to_value(&store.spec).unwrap();
-    if told("RackInUse") {
-        let racks = spec["cassandra"]["racks"].as_array_mut().unwrap();
-        for rack in carried_out.racks {
-            if racks.iter().all(|known| known["name"] != rack.name.as_str()) {
-                racks.push(json!({"name": rack.name, "zone": rack.zone}));
-            }
+    let racks = spec["cassandra"]["racks"].as_array_mut().unwrap();
+    for rack in carried_out.racks {
+        let started = json!({"name": rack.name, "zone": rack.zone});
+        match racks.iter_mut().find(|known| known["name"] == rack.name.as_str()) {
+            Some(known) => *known = started,
+            None => racks.push(started),
         }
-        let racks = racks.len() as u64;
-        spec["cassandra"]["size"] = json!(spec["cassandra"]["size"].as_u64().unwrap_or(0).max(racks));
-    } else if let Some(storage) = carried_out.storage.filter(|_| told("SpecRefused")) {
+    }
+    let racks = racks.len() as u64;
+    spec["cassandra"]["size"] = json!(spec["cassandra"]["size"].as_u64().unwrap_or(0).max(racks));
+    if let Some(storage) = carried_out.storage.filter(|_| told("SpecRefused")) {
         spec["cassandra"]["storage"] = json!({"size": storage.size, "className": storage.class_name});
-    } else {
-        return;
     }
     assert!(allowed(&simulation.world, &spec), "the rules refuse what Degraded asks for: {spec}");
     simulation.world.set_spec(spec);
