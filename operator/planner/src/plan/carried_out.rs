@@ -67,10 +67,8 @@ fn storage(context: &Context, before: &CarriedOut) -> Option<CarriedOutStorage> 
     let bytes = bound().map(|claim| claim.requested_bytes.min(claim.capacity_bytes)).max()?;
     let class_name = match &before.storage {
         Some(known) => known.class_name.clone(),
-        None => {
-            let set = bound().find_map(|claim| context.stateful_set(&claim.rack));
-            set.map_or_else(|| context.desired.cassandra.storage_class.clone(), |set| set.storage_class.clone())
-        }
+        // that no set is seen is no word on what its claims were asked with: the spec may be newer
+        None => bound().find_map(|claim| context.stateful_set(&claim.rack))?.storage_class.clone(),
     };
     Some(CarriedOutStorage { size: quantity(bytes), class_name })
 }

@@ -15,7 +15,7 @@ use super::procedures::alter;
 use super::ring::Membership;
 use super::waits::{LIMITS, Standing};
 use super::world::Context;
-use super::{gather, plan, room, standing};
+use super::{carried_out, gather, plan, room, standing};
 use crate::decision::{Plan, Report, RingAction, Told};
 use crate::desired::Desired;
 use crate::observation::{CqlAnswer, NodeAnswer, NodeView, Observation, Replication};
@@ -338,5 +338,19 @@ fn each_thing_that_is_told_turns_one_condition_and_no_other() {
         tell(&mut plan.report, Some((Reason::NodeDown, "a-0 is down".to_owned())));
         let expected = settled.map(|row| if row.0 == turned { (turned, status, "NodeDown") } else { row });
         assert_eq!(told(&plan), texts(expected), "{turned}");
+    }
+}
+
+#[test]
+fn the_class_of_volumes_is_told_only_where_the_set_that_asked_for_it_is_seen() {
+    for (is_seen, expected) in [(true, Some(None)), (false, None)] {
+        let change = |seen: &mut Observation| {
+            seen.status.carried_out = None;
+            if !is_seen {
+                seen.children.stateful_sets.clear();
+            }
+        };
+        let told = known(1, 1, change, |context| carried_out::carried_out(context).storage);
+        assert_eq!(told.map(|storage| storage.class_name), expected);
     }
 }
