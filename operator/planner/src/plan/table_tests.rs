@@ -342,15 +342,15 @@ fn each_thing_that_is_told_turns_one_condition_and_no_other() {
 }
 
 #[test]
-fn the_class_of_volumes_is_told_only_where_the_set_that_asked_for_it_is_seen() {
-    for (is_seen, expected) in [(true, Some(None)), (false, None)] {
+fn zone_and_class_are_told_as_carried_out_only_where_the_set_that_asked_for_them_is_seen() {
+    for (is_seen, racks, class) in [(true, 1, Some(None)), (false, 0, None)] {
         let change = |seen: &mut Observation| {
             seen.status.carried_out = None;
             if !is_seen {
                 seen.children.stateful_sets.clear();
             }
         };
-        let told = known(1, 1, change, |context| carried_out::carried_out(context).storage);
-        assert_eq!(told.map(|storage| storage.class_name), expected);
+        let told = known(1, 1, change, |context| carried_out::carried_out(context));
+        assert_eq!((told.racks.len(), told.storage.map(|storage| storage.class_name)), (racks, class));
     }
 }
