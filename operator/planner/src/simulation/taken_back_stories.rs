@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::stories::{degraded, settled, spec};
-use super::walks::{self, allowed, explored};
+use super::walks::{self, allowed, explored_again};
 use super::world::{NO_CLASS, NO_ZONE, World};
 use super::{Simulation, Story};
 use crate::identity::{ChildKey, ChildKind};
@@ -241,7 +241,7 @@ fn slipped(good: &Value, kind: usize) -> Value {
 }
 
 proptest! {
-    #![proptest_config(explored())]
+    #![proptest_config(explored_again())]
 
     #[test]
     fn the_spec_before_a_slip_leads_out_of_it(

@@ -264,6 +264,16 @@ pub fn explored() -> ProptestConfig {
     ProptestConfig { cases, rng_seed, max_shrink_iters: 400, failure_persistence: None, ..asked }
 }
 
+/// The same 32 worlds on each run: walks of others still find a zone that a stale StatefulSet is noted with
+/// (`PROPTEST_RNG_SEED=7001 PROPTEST_CASES=350`).
+pub fn explored_again() -> ProptestConfig {
+    let asked = explored();
+    let is_asked = |name: &str| std::env::var_os(name).is_some();
+    let rng_seed = if is_asked("PROPTEST_RNG_SEED") { asked.rng_seed } else { RngSeed::Fixed(20_261_122) };
+    let cases = if is_asked("PROPTEST_RNG_SEED") { asked.cases } else { 32 };
+    ProptestConfig { cases, rng_seed, ..asked }
+}
+
 /// The seed as it is given again.
 fn seed(config: &ProptestConfig) -> String {
     match config.rng_seed {
