@@ -12,6 +12,7 @@ mod carried_out;
 pub mod conditions;
 pub mod messages;
 mod names;
+mod operations;
 mod placement;
 mod placement_rules;
 mod quantity;
@@ -22,6 +23,7 @@ mod validate;
 
 pub use carried_out::{CarriedOut, CarriedOutRack, CarriedOutStorage, validate_change};
 pub use names::*;
+pub use operations::*;
 pub use placement::*;
 pub use quantity::{canonical_quantity, quantity_nanos, quantity_units};
 pub use releases::{CASSANDRA_4_1, CASSANDRA_5_0};

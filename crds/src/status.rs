@@ -7,6 +7,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::operations::{Debt, OperationStatus};
+
 /// Observed state of a StoreCluster.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", default)]
@@ -42,7 +44,9 @@ pub struct StoreClusterStatus {
     /// What was carried out and can no longer be taken back: rules about changes of the spec look at it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub carried_out: Option<crate::CarriedOut>,
-    /// The operation in hand. At most one changes the ring at a time.
+    /// The operations in hand, the one of the ring first: at most one in each lane.
+    pub operations: Vec<OperationStatus>,
+    /// The first of `operations`, where operators of before and whoever asks for one look for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<OperationStatus>,
     /// Work that an earlier change owes and that is not done: repairs and clean-ups.
@@ -53,6 +57,16 @@ pub struct StoreClusterStatus {
     pub roles_ready: bool,
     /// The REST API.
     pub api: ApiStatus,
+}
+
+impl StoreClusterStatus {
+    /// The operations in hand, also by a status that was written when there was one at most.
+    pub fn in_hand(&self) -> &[OperationStatus] {
+        match (&self.operation, self.operations.is_empty()) {
+            (Some(only), true) => std::slice::from_ref(only),
+            (_, _) => &self.operations,
+        }
+    }
 }
 
 /// What `kubectl get storecluster` prints.
@@ -227,129 +241,6 @@ pub struct ConfigurationTrial {
     pub pods: Vec<String>,
 }
 
-/// The operation in hand.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct OperationStatus {
-    /// What it does.
-    pub kind: OperationKind,
-    /// Its step, in words.
-    pub step: String,
-    /// Pod that it works on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pod: Option<String>,
-    /// Host id of that pod's node, kept for when the node has left.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub host_id: Option<String>,
-    /// Keyspace that it works on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub keyspace: Option<String>,
-    /// Replication factor that it sets.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub replication: Option<i32>,
-    /// When it began.
-    pub started_at: Time,
-    /// How far it is: nodes done of total, bytes to stream, ranges done. It is told every ten seconds at most.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub progress: Option<String>,
-    /// When its step or its progress last changed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub moved_at: Option<Time>,
-    /// Why: the fields of the spec that were changed, and in which generation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cause: Option<String>,
-    /// Generation of the spec that asked for it; absent where it is none of the changes known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub generation: Option<i64>,
-    /// How much a node that joins has streamed in; absent: nothing yet.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub streamed: Option<Streamed>,
-    /// Its last failure, if it failed; what failed is begun again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry: Option<Retry>,
-}
-
-/// How much a node has streamed.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct Streamed {
-    /// MiB so far.
-    pub mib: i64,
-    /// Since when it is as much.
-    pub since: Time,
-}
-
-/// A failure of what is begun again after a pause, which grows with each failure in a row.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct Retry {
-    /// How often it has failed in a row.
-    pub attempts: i32,
-    /// Why it failed last, in the words of the node.
-    pub cause: String,
-    /// When it is begun again; absent once it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub at: Option<Time>,
-}
-
-/// Kinds of operations.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OperationKind {
-    /// The first nodes come up.
-    Bootstrap,
-    /// A node joins.
-    Join,
-    /// A node leaves.
-    Decommission,
-    /// Nodes start again after a full stop.
-    Start,
-    /// Roles are set up.
-    Roles,
-    /// A keyspace is made or its replication changed.
-    AlterReplication,
-    /// A keyspace is repaired after a raise of its replication.
-    Repair,
-    /// Nodes drop data that they no longer own.
-    Cleanup,
-    /// Pods are replaced one by one, for a new version or configuration.
-    Rollout,
-    /// Volumes grow.
-    GrowVolumes,
-    /// The API's tables are brought to their newest version.
-    Migrate,
-}
-
-/// Work that an earlier change owes.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct Debt {
-    /// What is owed.
-    pub kind: DebtKind,
-    /// Keyspace of a repair or clean-up; absent: every keyspace.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub keyspace: Option<String>,
-    /// Host ids that still owe their part.
-    pub host_ids: Vec<String>,
-    /// When it was incurred.
-    pub since: Time,
-    /// Replication factor before the change that owes this repair. While the repair fails, the factor may
-    /// go back to it, and nowhere else.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<i32>,
-    /// The last failure of a node's part, if it failed; it is begun again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry: Option<Retry>,
-}
-
-/// Kinds of debts.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DebtKind {
-    /// A full repair: after a replication factor was raised, or a member was lost or away for too long.
-    Repair,
-    /// A clean-up, after ranges moved away from nodes.
-    Cleanup,
-}
-
 /// The REST API as observed.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", default)]
@@ -377,6 +268,7 @@ pub struct ApiStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operations::OperationKind;
 
     #[test]
     fn a_status_that_an_older_operator_wrote_is_read_and_what_it_lacks_is_empty() {
@@ -391,6 +283,10 @@ mod tests {
         let operation = status.operation.unwrap();
         assert_eq!((operation.moved_at, operation.cause, operation.generation), (None, None, None));
         assert_eq!(status.keyspaces[0].repair, Some(RepairState::Owed));
+        let written = r#"{"operation": {"kind": "Join", "step": "b-0 joins", "startedAt": "2026-01-02T03:04:05Z"}}"#;
+        let one: StoreClusterStatus = serde_json::from_str(written).unwrap();
+        assert_eq!(one.in_hand().iter().map(|operation| operation.kind).collect::<Vec<_>>(), [OperationKind::Join]);
+        assert!(StoreClusterStatus::default().in_hand().is_empty());
         assert!(status.faults.is_empty() && status.waits.is_empty() && status.changes.is_empty());
     }
 

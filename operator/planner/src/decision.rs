@@ -6,15 +6,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use store_crds::{
-    CarriedOut, Change, ConfigurationStatus, Consistency, Debt, Fault, KeyspaceStatus, LostNode, NodeStatus,
-    OperationStatus, Wait,
+    CarriedOut, Change, ConfigurationStatus, Consistency, Debt, DebtKind, Fault, KeyspaceStatus, LostNode, NodeStatus,
+    OperationKind, OperationStatus, Wait,
 };
 
 use crate::configuration::Configuration;
 use crate::desired::Desired;
 use crate::identity::{ChildKind, Uid};
-use crate::observation::{Factors, SecretPurpose, VolumeNote};
+use crate::observation::{Factors, SecretPurpose, TaskKey, TaskKind, VolumeNote};
 use crate::reason::Reason;
 
 /// What one pass commits, in this order: status intents, children, deletes, one ring action.
@@ -36,6 +37,8 @@ pub struct Plan {
     pub report: Report,
     /// Put the finalizer on (true), take it off (false), leave it (None).
     pub finalizer: Option<bool>,
+    /// Where the runbook held, in its words; what goes on comes first.
+    pub rungs: Vec<&'static str>,
     /// When to look again if no watch fires.
     pub requeue: Duration,
 }
@@ -60,9 +63,9 @@ pub struct Shape {
     pub api_inputs: Option<String>,
     /// Whether there is to be an HTTPRoute, if the spec has one: not where that kind is not served.
     pub route: bool,
-    /// Size of the volumes in each rack's claim template, as a canonical quantity. It is immutable
-    /// in a StatefulSet, so it stays as it is until the StatefulSet is made again.
-    pub storage: BTreeMap<String, String>,
+    /// The volumes in each rack's claim template. It is immutable in a StatefulSet, so it stays as it is until the
+    /// StatefulSet is made again.
+    pub storage: BTreeMap<String, ClaimTemplate>,
     /// Racks whose template is not the newest, since that one is only tried.
     pub earlier: Option<Earlier>,
     /// A configuration that is only tried, by its hash, and then the pods that may start with it.
@@ -75,6 +78,22 @@ pub struct Shape {
     pub told: Option<String>,
     /// StoreCluster is being deleted, or refused before anything was made: build nothing.
     pub nothing: bool,
+}
+
+/// The volumes that the pods of a StatefulSet get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimTemplate {
+    /// Size, as a canonical quantity.
+    pub size: String,
+    /// StorageClass; `None`: the cluster's default.
+    pub class: Option<String>,
+}
+
+impl ClaimTemplate {
+    /// What the spec asks for.
+    pub fn wanted(desired: &Desired) -> ClaimTemplate {
+        ClaimTemplate { size: desired.cassandra.storage_size.clone(), class: desired.cassandra.storage_class.clone() }
+    }
 }
 
 /// The racks that get a configuration which has run, and not the newest.
@@ -216,7 +235,8 @@ fn in_words(factors: &Factors) -> String {
 /// What status must say before the effects: intents and debts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Memory {
-    pub operation: Option<OperationStatus>,
+    /// The operations in hand, at most one in each lane, in the order of the lanes.
+    pub operations: Vec<OperationStatus>,
     pub owed: Vec<Debt>,
     pub configuration: ConfigurationStatus,
     pub lost: Vec<LostNode>,
@@ -228,6 +248,28 @@ pub struct Memory {
     pub changes: Vec<Change>,
     /// The schema Job that was taken away, and waits until nothing else is to be done.
     pub postponed_job: Option<String>,
+}
+
+impl Memory {
+    /// Whether the result of a node's task that began at `started` is still waited for. `host` is the host id of the
+    /// node that it runs on.
+    pub fn awaits(&self, task: &TaskKey, started: Timestamp, host: Option<&str>) -> bool {
+        let in_hand = |kind: OperationKind| {
+            let mut operations = self.operations.iter();
+            operations.find(|operation| operation.kind == kind && operation.pod.as_ref() == Some(&task.pod))
+        };
+        let debt = match task.kind {
+            TaskKind::Decommission => {
+                return in_hand(OperationKind::Decommission).is_some_and(|leave| leave.started_at.0 <= started);
+            }
+            TaskKind::Join => return in_hand(OperationKind::Join).is_some(),
+            TaskKind::Cleanup => DebtKind::Cleanup,
+            TaskKind::Repair => DebtKind::Repair,
+        };
+        let Some(host) = host else { return false };
+        let same = |owed: &Debt| owed.kind == debt && owed.keyspace == task.keyspace && owed.since.0 <= started;
+        self.owed.iter().any(|owed| same(owed) && owed.host_ids.iter().any(|owing| owing == host))
+    }
 }
 
 /// A reason with its message; `None`: there is nothing to tell.

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use store_crds::LABEL_COMPONENT;
+use store_crds::{LABEL_COMPONENT, Lane};
 
 use crate::decision::{ClaimChange, ClaimEdit, Delete, Plan, RingAction};
 use crate::desired::Desired;
@@ -30,13 +30,6 @@ pub enum Effect {
         purposes: BTreeSet<SecretPurpose>,
     },
     Act(RingAction),
-}
-
-/// What is stopped together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Lane {
-    Ring,
-    Api,
 }
 
 /// What an effect is for, in the order in which they are made.
@@ -77,6 +70,7 @@ pub enum Part {
 }
 
 impl Part {
+    /// What is stopped together: the ring with its schema and volumes, and the API.
     pub fn lane(self) -> Lane {
         if self < Part::ApiGround { Lane::Ring } else { Lane::Api }
     }

@@ -1,7 +1,9 @@
 //! Events: what changed between two statuses, in words for `kubectl describe`. Pure.
 
 use jiff::Timestamp;
-use store_crds::{DebtKind, Fault, NodeState, OperationKind, OperationStatus, StoreClusterStatus, conditions};
+use store_crds::{Fault, OperationStatus, StoreClusterStatus, conditions};
+
+use crate::procedure;
 
 /// One thing to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,13 +82,13 @@ fn operation_notes(before: &StoreClusterStatus, after: &StoreClusterStatus, now:
         |operation: &OperationStatus| note("Started", operation, format!("{}{}", describe(operation), why(operation)));
     let ended = |operation: &OperationStatus| {
         let lasted = lasted(operation.started_at.0, now);
-        let end = if is_done(operation, after) { "done" } else { "ended before it was done" };
+        let end =
+            if (procedure::of(operation.kind).is_done)(operation, after) { "done" } else { "ended before it was done" };
         note("Ended", operation, format!("{}{}: {end} after {lasted}", describe(operation), why(operation)))
     };
-    match (&before.operation, &after.operation) {
-        (Some(before), Some(after)) if same(before, after) => Vec::new(),
-        (before, after) => before.iter().map(ended).chain(after.iter().map(started)).collect(),
-    }
+    let over = before.in_hand().iter().filter(|old| !after.in_hand().iter().any(|new| same(old, new))).map(ended);
+    let begun = after.in_hand().iter().filter(|new| !before.in_hand().iter().any(|old| same(old, new))).map(started);
+    over.chain(begun).collect()
 }
 
 fn describe(operation: &OperationStatus) -> String {
@@ -95,33 +97,6 @@ fn describe(operation: &OperationStatus) -> String {
         _ => String::new(),
     };
     format!("{}{}{}", operation.step, on("pod", &operation.pod), on("keyspace", &operation.keyspace))
-}
-
-/// What the operation was to reach is there, by the status in which it is no longer in hand.
-fn is_done(operation: &OperationStatus, after: &StoreClusterStatus) -> bool {
-    let node = after.nodes.iter().find(|node| Some(&node.pod) == operation.pod.as_ref());
-    let is_up = node.is_some_and(|node| node.state == NodeState::Normal && node.host_id.is_some());
-    let keyspace = after.keyspaces.iter().find(|keyspace| Some(&keyspace.name) == operation.keyspace.as_ref());
-    match operation.kind {
-        OperationKind::Bootstrap | OperationKind::Join | OperationKind::Rollout => is_up,
-        OperationKind::Decommission => node.is_none_or(|node| node.host_id.is_none()),
-        OperationKind::Start => after.nodes.iter().all(|node| node.state == NodeState::Normal),
-        OperationKind::Roles => true,
-        OperationKind::AlterReplication => {
-            keyspace.is_some_and(|keyspace| keyspace.replication == operation.replication)
-        }
-        OperationKind::Repair | OperationKind::Cleanup => {
-            let kind = if operation.kind == OperationKind::Repair { DebtKind::Repair } else { DebtKind::Cleanup };
-            let host = node.and_then(|node| node.host_id.as_ref());
-            !after.owed.iter().any(|debt| {
-                debt.kind == kind
-                    && debt.keyspace == operation.keyspace
-                    && host.is_some_and(|host| debt.host_ids.contains(host))
-            })
-        }
-        OperationKind::GrowVolumes => true,
-        OperationKind::Migrate => after.api.migrated_image.is_some(),
-    }
 }
 
 /// How long something has lasted, in words: 3m 12s.
@@ -256,7 +231,8 @@ mod tests {
             ("Cleanup", json!({"pod": "a-0"}), true),
             ("Migrate", json!({}), false),
         ] {
-            assert_eq!(is_done(&operation(kind, more.clone()), &after), done, "{kind} {more}");
+            let operation = operation(kind, more.clone());
+            assert_eq!((procedure::of(operation.kind).is_done)(&operation, &after), done, "{kind} {more}");
         }
         for (seconds, words) in [(9, "9s"), (61, "1m 1s"), (7260, "2h 1m")] {
             assert_eq!(lasted(at(0), at(seconds)), words);

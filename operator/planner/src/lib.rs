@@ -20,6 +20,7 @@ pub mod node;
 pub mod observation;
 pub mod ownership;
 pub mod plan;
+pub mod procedure;
 pub mod quorum;
 pub mod reason;
 pub mod refusals;

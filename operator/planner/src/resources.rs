@@ -5,6 +5,8 @@
 
 pub mod access;
 pub mod api;
+#[cfg(test)]
+mod api_tests;
 mod cassandra;
 mod check;
 mod child;

@@ -3,10 +3,13 @@
 
 mod away_stories;
 mod configuration_stories;
+mod controllers;
 mod crossed_stories;
 mod founding;
 mod loss_stories;
 mod operator;
+mod processes;
+mod reached;
 mod refused_stories;
 mod repair_stories;
 mod ring;
@@ -15,33 +18,34 @@ mod safety;
 mod schema_stories;
 mod secrets;
 mod secrets_stories;
+mod set;
 mod settled;
 mod sharp_stories;
 mod status_stories;
-mod stories;
+pub mod stories;
 mod stream_stories;
 mod taken_back_stories;
 mod tasks;
 mod tier;
+mod views;
 mod volume_stories;
+mod walks;
 mod weather;
 mod world;
 
-use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
+use proptest::prelude::TestCaseError;
 use serde_json::{Value, json};
-use store_crds::CarriedOut;
 use store_crds::conditions::DEGRADED;
 
 use operator::{Fault, Operator};
-use ring::Process;
-use secrets::Harm;
-use tier::BROKEN_API;
+use reached::Reached;
 use weather::Weather;
-use world::{BAD_OPTION, MISSING_IMAGE, NO_CLASS, NO_ZONE, REFUSED_OPTION, World};
+use world::World;
 
-use crate::identity::ChildKind;
-use crate::observation::SecretPurpose;
+use crate::desired::Desired;
+use crate::identity::Uid;
+use crate::observation::Observation;
+use crate::settings::Settings;
 
 /// Ticks that any store needs to settle once nothing disturbs it.
 const SETTLES: usize = 900;
@@ -67,6 +71,7 @@ pub struct Simulation {
     pub operator: Operator,
     /// Somebody reads what is told of lost members, and does it.
     pub obeyed: bool,
+    pub reached: Reached,
     history: Vec<String>,
 }
 
@@ -74,12 +79,20 @@ impl Simulation {
     pub fn new(spec: Value) -> Simulation {
         let mut world = World::new();
         world.set_spec(spec);
-        Simulation { world, operator: Operator::default(), obeyed: false, history: Vec::new() }
+        Simulation {
+            world,
+            operator: Operator::default(),
+            obeyed: false,
+            reached: Reached::default(),
+            history: Vec::new(),
+        }
     }
 
     /// One tick, with one pass of the operator in it.
     pub fn step(&mut self, fault: &Fault) -> Result<(), Story> {
         self.operator.pass(&mut self.world, fault);
+        let status = self.world.store.as_ref().and_then(|store| store.status.as_ref());
+        self.reached.pass(self.operator.last.as_ref(), status);
         if !self.operator.writes.is_empty() || *fault != Fault::default() {
             let time = self.world.now.strftime("%H:%M:%S");
             self.history.push(format!("{time} {fault:?}: wrote {:?}", self.operator.writes));
@@ -149,335 +162,17 @@ impl Simulation {
     }
 }
 
-/// What the user or the world does between two ticks.
-#[derive(Clone, Debug)]
-enum Event {
-    Spec(Value),
-    /// A process dies, or its machine is cut off for so many ticks.
-    Kill(usize, u32),
-    DeletePod(usize),
-    /// Somebody drains its machine: the pod is evicted, if the budget lets it.
-    Evict(usize),
-    /// A process answers nobody for so many ticks, and goes on then.
-    Pause(usize, u32),
-    /// Somebody sets a StatefulSet's replicas.
-    HandEdit(usize, i64),
-    /// Faults tick after tick, by a seed.
-    Weather(u64, usize),
-    Pass(usize),
-    /// Disks get full, or have room again.
-    Full(bool),
-    /// The StorageClass no longer allows growth, or allows it again.
-    Growable(bool),
-    /// So many streams break, one after another.
-    FailStreams(u32),
-    /// So many repairs fail.
-    FailRepairs(u32),
-    /// The next schema Job fails.
-    FailJob,
-    /// A member's volume is lost.
-    LoseVolume(usize),
-    /// A member is away for longer than the others keep its writes.
-    LongAway(usize),
-    /// Writes of a kind, by its number, are refused for so many ticks.
-    Refuse(usize, u32),
-    /// Somebody makes an object under one of the shop's names, by number, perhaps with its label.
-    Foreign(usize, bool),
-    /// No pod can be made for so many ticks.
-    Unmakable(u32),
-    /// Somebody does this to a Secret of the store.
-    Secret(SecretPurpose, Harm),
-}
-
-/// Kinds that somebody may refuse to let the operator write.
-const REFUSABLE: [ChildKind; 11] = [
-    ChildKind::Ingress,
-    ChildKind::Deployment,
-    ChildKind::Job,
-    ChildKind::PodDisruptionBudget,
-    ChildKind::NetworkPolicy,
-    ChildKind::Service,
-    ChildKind::ConfigMap,
-    ChildKind::Secret,
-    ChildKind::StatefulSet,
-    ChildKind::PersistentVolumeClaim,
-    ChildKind::Pod,
-];
-/// Names that may be somebody else's.
-const NAMES: [(ChildKind, &str); 6] = [
-    (ChildKind::Service, "shop-api"),
-    (ChildKind::Service, "shop-cassandra"),
-    (ChildKind::ConfigMap, "shop-cassandra"),
-    (ChildKind::Deployment, "shop-api"),
-    (ChildKind::StatefulSet, "shop-cassandra-b"),
-    (ChildKind::Ingress, "shop-api"),
-];
-
+/// So many racks.
 fn racks(count: usize) -> Value {
     ["a", "b", "c"].iter().take(count).map(|name| json!({"name": name})).collect()
 }
 
-/// What a configuration may have that no node comes up with.
-fn bad() -> impl Strategy<Value = Option<&'static str>> {
-    prop_oneof![
-        16 => Just(None),
-        3 => Just(Some(BAD_OPTION)),
-        1 => Just(Some(REFUSED_OPTION)),
-        1 => Just(Some(MISSING_IMAGE)),
-    ]
-}
-
-prop_compose! {
-    fn spec()(
-        rack_count in 1usize..=3, extra in 0i32..=2, factor in 1i32..=3, second in prop::option::of(1i32..=3),
-        heap in 0u32..=1, bad in bad(), policy in prop::bool::ANY, unavailable in prop::bool::ANY,
-        version in prop_oneof![Just("4.1"), Just("5.0")],
-        storage in prop_oneof![8 => Just("1Gi"), 8 => Just("2Gi"), 1 => Just("100Ti")],
-        lost in prop::option::weighted(0.1, 0usize..3), no_class in prop::bool::weighted(0.05),
-        image in prop_oneof![4 => Just("api:0"), 4 => Just("api:1"), 1 => Just(BROKEN_API)], on_second in prop::bool::ANY,
-    ) -> Value {
-        let size = i32::try_from(rack_count).unwrap() + extra;
-        let mut keyspaces = vec![json!({"name": "store_manager", "replicationFactor": factor.min(size)})];
-        if let Some(second) = second {
-            keyspaces.push(json!({"name": "reports", "replicationFactor": second.min(size)}));
-        }
-        let keyspace = if on_second && second.is_some() { "reports" } else { "store_manager" };
-        let (options, cassandra) = match bad {
-            Some(MISSING_IMAGE) => (Vec::new(), Some(MISSING_IMAGE)),
-            option => (option.into_iter().collect(), None),
-        };
-        let mut racks = racks(rack_count);
-        if let Some(rack) = lost.and_then(|lost| racks.get_mut(lost)) {
-            rack["zone"] = json!(NO_ZONE);
-        }
-        let mut of_volumes = json!({"size": storage});
-        if no_class {
-            of_volumes["className"] = json!(NO_CLASS);
-        }
-        json!({
-            "cassandra": {
-                "version": version, "size": size, "racks": racks, "heap": format!("{}Mi", 256 + heap),
-                "jvmOptions": options, "image": cassandra,
-                "storage": of_volumes,
-                "deletionPolicy": if policy { "Delete" } else { "Retain" },
-                "updateStrategy": {"allowUnavailable": unavailable},
-            },
-            "keyspaces": keyspaces,
-            "api": {"image": image, "keyspace": keyspace},
-        })
-    }
-}
-
-fn event() -> impl Strategy<Value = Event> {
-    prop_oneof![
-        4 => spec().prop_map(Event::Spec),
-        1 => (0usize..6, 1u32..40).prop_map(|(node, ticks)| Event::Kill(node, ticks)),
-        1 => (0usize..6).prop_map(Event::DeletePod),
-        2 => (0usize..6).prop_map(Event::Evict),
-        1 => (0usize..6, 1u32..40).prop_map(|(node, ticks)| Event::Pause(node, ticks)),
-        1 => (0usize..3, 0i64..5).prop_map(|(rack, replicas)| Event::HandEdit(rack, replicas)),
-        6 => (any::<u64>().no_shrink(), 1usize..40).prop_map(|(seed, ticks)| Event::Weather(seed, ticks)),
-        1 => prop::bool::ANY.prop_map(Event::Full),
-        1 => prop::bool::ANY.prop_map(Event::Growable),
-        1 => (1u32..5).prop_map(Event::FailStreams),
-        1 => (1u32..8).prop_map(Event::FailRepairs),
-        1 => Just(Event::FailJob),
-        1 => (0usize..6).prop_map(Event::LoseVolume),
-        1 => (0usize..6).prop_map(Event::LongAway),
-        2 => (0usize..REFUSABLE.len(), 1u32..60).prop_map(|(kind, ticks)| Event::Refuse(kind, ticks)),
-        1 => (0usize..NAMES.len(), prop::bool::ANY).prop_map(|(name, labelled)| Event::Foreign(name, labelled)),
-        1 => (1u32..40).prop_map(Event::Unmakable),
-        2 => (secret(), harm()).prop_map(|(purpose, harm)| Event::Secret(purpose, harm)),
-        4 => (1usize..30).prop_map(Event::Pass),
-    ]
-}
-
-fn secret() -> impl Strategy<Value = SecretPurpose> {
-    use SecretPurpose::{Api, ApiTokens, CursorKey, Jolokia, Schema, Superuser};
-    prop::sample::select(vec![Superuser, Jolokia, Schema, Api, CursorKey, ApiTokens])
-}
-
-fn harm() -> impl Strategy<Value = Harm> {
-    prop::sample::select(vec![Harm::Delete, Harm::Edit, Harm::DropKey, Harm::Unlabel, Harm::PutBack])
-}
-
-/// What the API server allows: rules about changes hold for it too.
-fn allowed(world: &World, spec: &Value) -> bool {
-    let Some(store) = &world.store else { return true };
-    let new = serde_json::from_value(spec.clone()).unwrap();
-    // before the operator has looked at it nothing was carried out
-    let carried_out = store.status.clone().map_or(Some(CarriedOut::default()), |status| status.carried_out);
-    let change = store_crds::validate_change(&store.spec, &new, carried_out.as_ref());
-    store_crds::validate("shop", &new).is_empty() && change.is_empty()
-}
-
-fn happen(simulation: &mut Simulation, event: Event) -> Result<(), Story> {
-    simulation.history.push(format!("{event:?}"));
-    let world = &mut simulation.world;
-    let nth = |world: &World, number: usize| {
-        let count = world.pods.len().max(1);
-        world.pods.keys().nth(number % count).cloned()
-    };
-    match event {
-        Event::Spec(spec) if allowed(world, &spec) => world.set_spec(spec),
-        Event::Spec(_) => {}
-        Event::Kill(number, ticks) => {
-            if let Some(pod) = nth(world, number).and_then(|name| world.pods.get_mut(&name)) {
-                pod.process = Process::Down(ticks);
-            }
-        }
-        Event::DeletePod(number) => {
-            if let Some(name) = nth(world, number) {
-                world.terminate(&name);
-            }
-        }
-        Event::Evict(number) => {
-            if let Some(name) = nth(world, number).filter(|_| world.may_evict()) {
-                world.terminate(&name);
-            }
-        }
-        Event::Pause(number, ticks) => {
-            if let Some(name) = nth(world, number) {
-                world.pause(&name, ticks);
-            }
-        }
-        Event::HandEdit(number, replicas) => {
-            let mut sets = world.objects.iter_mut().filter(|(key, _)| key.kind == ChildKind::StatefulSet);
-            if let Some((_, set)) = sets.nth(number) {
-                set["spec"]["replicas"] = json!(replicas);
-                world.version += 1;
-                world.by_hand = true;
-            }
-        }
-        Event::Weather(seed, ticks) => return simulation.weather(seed, ticks),
-        Event::Full(full) => world.full = full,
-        Event::Growable(growable) => world.set_growable(growable),
-        Event::FailStreams(streams) => world.failing_streams = streams,
-        Event::FailRepairs(repairs) => world.failing_repairs = repairs,
-        Event::FailJob => world.failing_jobs = 1,
-        Event::LoseVolume(number) => {
-            let name = nth(world, number);
-            let is_member = |name: &String| matches!(world.pods[name].process, Process::Normal(_));
-            // of two, the last copy may be lost; and a second loss is for when the first is over
-            let may = world.gone.is_empty() && world.live_members() > 2;
-            if let Some(name) = name.filter(is_member).filter(|_| may) {
-                world.lose_volume(&name);
-            }
-        }
-        Event::LongAway(number) => {
-            if let Some(pod) = nth(world, number).and_then(|name| world.pods.get_mut(&name)) {
-                pod.process = Process::Down(12);
-            }
-            simulation.steps(5)?;
-            simulation.world.jump(4);
-            return simulation.steps(2);
-        }
-        Event::Refuse(kind, ticks) => drop(world.refusing.insert(REFUSABLE[kind], ticks)),
-        Event::Foreign(number, labelled) => {
-            let (kind, name) = NAMES[number];
-            world.make_foreign(kind, name, labelled);
-        }
-        Event::Unmakable(ticks) => world.unmakable = ticks,
-        // a node that starts with a password that is taken back before it answered once is nobody's to ask
-        Event::Secret(SecretPurpose::Jolokia, Harm::Edit) => {}
-        Event::Secret(purpose, harm) => world.harm(purpose, harm),
-        Event::Pass(ticks) => return simulation.steps(ticks),
-    }
-    Ok(())
-}
-
-/// What is explored: the same worlds on every run, so that a failure is there again on the next one.
-/// `PROPTEST_RNG_SEED` and `PROPTEST_CASES` explore others, and more of them.
-fn explored() -> ProptestConfig {
-    let asked = ProptestConfig::default();
-    let rng_seed = match asked.rng_seed {
-        RngSeed::Random => RngSeed::Fixed(20_261_122),
-        fixed => fixed,
-    };
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { asked.cases } else { 32 };
-    ProptestConfig { cases, rng_seed, max_shrink_iters: 400, failure_persistence: None, ..asked }
-}
-
-/// The spec without what no shop can settle with. Whatever was carried out, the rules must allow that.
-fn mended(spec: &Value) -> Value {
-    let mut good = spec.clone();
-    good["cassandra"]["jvmOptions"] = json!([]);
-    good["cassandra"]["image"] = Value::Null;
-    good["cassandra"]["updateStrategy"] = json!({"allowUnavailable": true});
-    if good["api"]["image"] == BROKEN_API {
-        good["api"]["image"] = json!("api:1");
-    }
-    let storage = good["cassandra"]["storage"].as_object_mut().unwrap();
-    storage.retain(|name, value| name != "className" || value != NO_CLASS);
-    if storage["size"] == "100Ti" {
-        storage["size"] = json!("2Gi");
-    }
-    for rack in good["cassandra"]["racks"].as_array_mut().unwrap() {
-        rack.as_object_mut().unwrap().retain(|name, value| name != "zone" || value != NO_ZONE);
-    }
-    good
-}
-
-/// A rack that was taken off the spec while its first node started comes back, as the operator asks for it.
-fn put_racks_back(simulation: &mut Simulation) {
-    let Some(store) = simulation.world.store.as_ref() else { return };
-    let status = store.status.clone().unwrap_or_default();
-    if !status.faults.iter().any(|fault| fault.reason == "RackInUse") {
-        return;
-    }
-    let mut spec = serde_json::to_value(&store.spec).unwrap();
-    let started = status.carried_out.map(|carried_out| carried_out.racks).unwrap_or_default();
-    let racks = spec["cassandra"]["racks"].as_array_mut().unwrap();
-    for rack in started {
-        if racks.iter().all(|known| known["name"] != rack.name.as_str()) {
-            racks.push(json!({"name": rack.name, "zone": rack.zone}));
-        }
-    }
-    let racks = racks.len() as u64;
-    spec["cassandra"]["size"] = json!(spec["cassandra"]["size"].as_u64().unwrap_or(0).max(racks));
-    simulation.world.set_spec(spec);
-}
-
-/// A keyspace that is taken off the spec keeps its copies, and with them the nodes it needs: so that
-/// the last size can be reached, the last spec names it.
-fn keep_reports(spec: &mut Value) {
-    let keyspaces = spec["keyspaces"].as_array_mut().unwrap();
-    if keyspaces.iter().all(|keyspace| keyspace["name"] != "reports") {
-        keyspaces.push(json!({"name": "reports", "replicationFactor": 1}));
-    }
-}
-
-proptest! {
-    #![proptest_config(explored())]
-
-    #[test]
-    fn a_store_is_safe_through_all_changes_and_faults_and_settles_as_wanted(
-        first in spec(), events in prop::collection::vec(event(), 1..16), last in spec(), chatter in prop::bool::ANY,
-        end in any::<u64>().no_shrink(),
-    ) {
-        let mut simulation = Simulation::new(first);
-        simulation.world.chatter = chatter;
-        simulation.obeyed = true;
-        for event in events {
-            happen(&mut simulation, event)?;
-        }
-        let current = || serde_json::to_value(&simulation.world.store.as_ref().unwrap().spec).unwrap();
-        let mut good = mended(&if allowed(&simulation.world, &last) { last } else { current() });
-        keep_reports(&mut good);
-        prop_assert!(allowed(&simulation.world, &good), "no spec leads out of {:?}", simulation.world.store);
-        simulation.world.set_spec(good);
-        simulation.world.full = false;
-        simulation.world.put_secrets_back();
-        simulation.world.failing_streams = 0;
-        simulation.world.failing_repairs = 0;
-        simulation.world.set_growable(true);
-        simulation.world.drop_foreign();
-        simulation.weather(end, 30)?;
-        simulation.steps(30)?;
-        put_racks_back(&mut simulation);
-        simulation.settle()?;
-        let before = simulation.world.objects.clone();
-        simulation.steps(5)?;
-        prop_assert!(simulation.operator.writes.is_empty() && before == simulation.world.objects);
-    }
+/// What a pass sees of a settled store, for tables of decisions.
+pub fn seen(spec: Value) -> (Desired, Observation, Settings) {
+    let mut simulation = Simulation::new(spec);
+    simulation.settle().unwrap();
+    simulation.operator.keeps = true;
+    simulation.steps(1).unwrap();
+    let accepted = simulation.world.store.as_ref().map(|store| Desired::read(store, Uid::default(), None)).unwrap();
+    (accepted, simulation.operator.seen.take().unwrap(), operator::settings())
 }

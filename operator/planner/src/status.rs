@@ -34,7 +34,8 @@ pub fn status(desired: &Desired, observation: &Observation, plan: &Plan) -> Stor
         keyspaces: plan.report.keyspaces.clone(),
         configuration: plan.memory.configuration.clone(),
         carried_out: Some(plan.report.carried_out.clone()),
-        operation: plan.memory.operation.clone(),
+        operations: plan.memory.operations.clone(),
+        operation: plan.memory.operations.first().cloned(),
         owed: plan.memory.owed.clone(),
         lost: plan.memory.lost.clone(),
         roles_ready: plan.memory.roles_ready,
@@ -126,7 +127,7 @@ fn summary(desired: &Desired, observation: &Observation, plan: &Plan) -> Summary
         Some((worst, [])) => worst.reason.clone(),
         Some((worst, others)) => format!("{} +{}", worst.reason, others.len()),
     };
-    let operation = plan.memory.operation.as_ref().map(|operation| &operation.started_at);
+    let operation = plan.memory.operations.first().map(|operation| &operation.started_at);
     let doing = operation.or(report.waits.first().map(|wait| &wait.since));
     let since = report.faults.first().map(|fault| &fault.since).or(doing.filter(|_| report.progressing.is_some()));
     let settled = || {

@@ -6,7 +6,6 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use store_crds::{DebtKind, OperationKind};
 use store_planner::decision::Memory;
 use store_planner::observation::{TaskKey, TaskKind, TaskState};
 use tokio::sync::mpsc;
@@ -114,7 +113,7 @@ impl Registry {
         let mut stores = self.lock();
         let Some(tasks) = stores.get_mut(store_uid) else { return };
         tasks.retain(|key, entry| {
-            let awaited = awaited(key, entry.started, memory, hosts);
+            let awaited = memory.awaits(key, entry.started, hosts.get(&key.pod).map(String::as_str));
             let running = matches!(entry.state(), TaskState::Running(_));
             entry.outdated |= running && !awaited && matches!(key.kind, TaskKind::Repair | TaskKind::Cleanup);
             running || awaited
@@ -138,30 +137,6 @@ impl Registry {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, BTreeMap<TaskKey, Entry>>> {
         self.stores.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether the memory still waits for the result of an operation that began at `started`.
-fn awaited(key: &TaskKey, started: Timestamp, memory: &Memory, hosts: &BTreeMap<String, String>) -> bool {
-    let debt = match key.kind {
-        TaskKind::Decommission => {
-            return memory.operation.as_ref().is_some_and(|operation| {
-                operation.kind == OperationKind::Decommission
-                    && operation.pod.as_ref() == Some(&key.pod)
-                    && operation.started_at.0 <= started
-            });
-        }
-        TaskKind::Join => {
-            return memory.operation.as_ref().is_some_and(|operation| {
-                operation.kind == OperationKind::Join && operation.pod.as_ref() == Some(&key.pod)
-            });
-        }
-        TaskKind::Cleanup => DebtKind::Cleanup,
-        TaskKind::Repair => DebtKind::Repair,
-    };
-    let Some(host) = hosts.get(&key.pod) else { return false };
-    memory.owed.iter().any(|owed| {
-        owed.kind == debt && owed.keyspace == key.keyspace && owed.since.0 <= started && owed.host_ids.contains(host)
-    })
 }
 
 #[cfg(test)]

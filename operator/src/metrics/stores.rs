@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use prometheus::{GaugeVec, Opts};
-use store_crds::{DebtKind, NodeState, OperationKind, OperationStatus, StoreClusterStatus};
+use store_crds::{DebtKind, NodeState, OperationStatus, StoreClusterStatus};
+use store_planner::procedure::PROCEDURES;
 use store_planner::quorum;
 use store_telemetry::Catalogue;
 
@@ -17,19 +18,6 @@ const NODE_STATES: [NodeState; 7] = [
     NodeState::Decommissioned,
     NodeState::Drained,
     NodeState::Down,
-];
-const OPERATIONS: [OperationKind; 11] = [
-    OperationKind::Bootstrap,
-    OperationKind::Join,
-    OperationKind::Decommission,
-    OperationKind::Start,
-    OperationKind::Roles,
-    OperationKind::AlterReplication,
-    OperationKind::Repair,
-    OperationKind::Cleanup,
-    OperationKind::Rollout,
-    OperationKind::GrowVolumes,
-    OperationKind::Migrate,
 ];
 const CONDITIONS: [&str; 5] = [
     store_crds::conditions::AVAILABLE,
@@ -203,9 +191,9 @@ impl Stores {
             };
             set(&self.conditions, &[kind], value);
         }
-        let operation = status.operation.as_ref();
-        for kind in OPERATIONS {
-            let in_hand = operation.is_some_and(|operation| operation.kind == kind);
+        let operation = status.in_hand().first();
+        for kind in PROCEDURES.map(|procedure| procedure.kind) {
+            let in_hand = status.in_hand().iter().any(|operation| operation.kind == kind);
             set(&self.operations, &[&format!("{kind:?}")], flag(in_hand));
         }
         set(&self.operation_started, &[], operation.map_or(0.0, |operation| seconds(operation.started_at.0)));

@@ -38,6 +38,10 @@ pub fn lint(steps: &mut Steps) {
 pub fn run(steps: &mut Steps) {
     let root = root();
     let mut tests = cargo(["test", "--workspace", "--no-fail-fast"]);
+    // as many walks of the simulation as other properties have cases
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        tests.env("PROPTEST_CASES", "256");
+    }
     steps.command("unit tests", &mut tests, Counting::CargoTest, BUILD);
     steps.checks("README", || {
         let mut checks = match store_suites::readme::blocks(&root) {

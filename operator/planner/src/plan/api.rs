@@ -1,54 +1,35 @@
-//! The API tier: its tables are brought to the newest version by one writer first, then its pods
-//! follow. Once it is there it stays, whatever becomes of the ring. Pure.
-//!
-//! Hazard: a node that joins while a table is made may not know it when the first row comes, and between two
-//! major versions a table that two coordinators make can get two ids. So the schema Job is made only while
-//! nothing moves, restarts or differs in version, and nothing begins until it has ended.
+//! The API tier: its pods follow once its tables are of their version. Once it is there it stays, whatever becomes of
+//! the ring. Pure.
 
-use jiff::Timestamp;
-use store_crds::{Consistency, OperationKind};
+use store_crds::Consistency;
 
-use super::draft::{Draft, operation};
+use super::draft::Draft;
 use super::hold::Hold;
+use super::procedures::migrate;
 use super::world::Context;
-use super::{calm, replication};
-use crate::children::{Deployment, Job, JobState, PodCounts, Route};
+use crate::children::{Deployment, JobState, PodCounts, Route};
 use crate::decision::ApiShape;
-use crate::identity::ChildKind;
-use crate::observation::Superuser;
 use crate::reason::Reason;
 use crate::resources;
 
-/// How long a failed schema Job is left for its log to be read, before it is made again, in seconds.
-const FAILED_JOB_STAYS: i64 = 60;
-/// How long the first node stays alone for its tables, in seconds: an image that cannot be pulled is no
-/// reason to have no ring.
-const FIRST_TABLES: i64 = 60;
-
-/// How long anything else waits for a schema Job, in seconds. Then it is taken away, and made again once
-/// nothing else is to be done.
-const JOB_DEADLINE: i64 = 300;
-/// How long a schema Job that was decided on may not be seen yet, in seconds.
-const JOB_UNSEEN: i64 = 20;
-
-/// Decides on the schema Job and the Deployment. `hold`: what stopped the ladder.
-pub fn run(context: &Context, draft: &mut Draft, hold: Option<&Hold>) {
+/// Decides on the schema Job and the Deployment. `holds`: where the runbook held.
+pub fn run(context: &Context, draft: &mut Draft, holds: &[Hold]) {
     let wanted = ApiShape {
         image: resources::api::image(context.desired, context.settings).to_owned(),
         keyspace: context.desired.api.keyspace.clone(),
     };
-    let job = context.job(&job_name(context));
+    let job = context.job(&migrate::job_name(context));
     if job.is_some_and(|job| job.state == JobState::Complete) {
         draft.memory.migrated = Some(wanted.clone());
     }
     if draft.memory.migrated.as_ref() == Some(&wanted) {
         draft.memory.postponed_job = None;
-        delete_jobs(context, draft);
+        migrate::delete_jobs(context, draft);
     } else {
-        migrate(context, draft, job, hold);
+        migrate::make(context, draft, job, holds);
     }
     // pods that could not have a quorum would only fail
-    let of_use = context.deployment().is_some() || level(context) == Consistency::LocalQuorum;
+    let of_use = context.deployment().is_some() || migrate::level(context) == Consistency::LocalQuorum;
     draft.shape.api = draft.memory.migrated.clone().filter(|_| of_use);
     roll_out(context, draft, &wanted);
     route(context, draft);
@@ -73,146 +54,6 @@ fn route_trouble(serves: bool, live: Option<&Route>) -> Option<Hold> {
     let (gateway, why) = live?.refused.as_ref()?;
     let message = format!("the Gateway {gateway} does not take the HTTPRoute of spec.api.gateway: {why}");
     Some(Hold::wrong(Reason::RouteRefused, message))
-}
-
-fn migrate(context: &Context, draft: &mut Draft, job: Option<&Job>, hold: Option<&Hold>) {
-    let keyspace = &context.desired.api.keyspace;
-    let there = context.cql().is_some_and(|cql| {
-        // on the first node the Job's pod starts while that is made, and waits for its log-in
-        let on_its_way = context.is_founding() && cql.superuser == Superuser::Own;
-        on_its_way || cql.keyspaces.contains_key(keyspace) && cql.roles_ready
-    });
-    if let Some((job, JobState::Failed { words, at })) = job.map(|job| (job, &job.state)) {
-        let cause = words.as_deref().unwrap_or("see the log of its pod");
-        let message = format!("the schema Job failed: {cause}; it is tried again, and anew for another spec.api.image");
-        draft.wrongs.push(Hold::wrong(Reason::MigrationFailed, message));
-        if since(context, *at) > FAILED_JOB_STAYS {
-            delete_job(draft, &job_name(context), job);
-        }
-        return;
-    }
-    if let (Some(words), Some(_)) = (context.observation.unmade.get(&job_name(context)), job) {
-        draft
-            .wrongs
-            .push(Hold::wrong(Reason::PodNotMade, format!("the schema Job's pod cannot be made: {words}")).of("Job"));
-    }
-    // one that was taken away comes last
-    let postponed = draft.memory.postponed_job.as_deref() == Some(job_name(context).as_str());
-    if postponed {
-        let message = format!(
-            "the schema Job {} did not end in time and was taken away, so that other work goes on; it is made again \
-             once nothing else is to be done; is spec.api.image one that can be pulled?",
-            job_name(context)
-        );
-        draft.wrongs.push(Hold::wrong(Reason::MigrationPostponed, message));
-    }
-    let restarts = context.is_founding() && context.is_rollout_due();
-    let has_its_turn = !restarts && (!postponed || hold.is_none_or(|hold| hold.wrong));
-    if job.is_none() && !(there && has_its_turn && is_quiet(context, draft)) {
-        return;
-    }
-    if job.is_some_and(|job| job.deleting || draft.deletes(&job.uid)) {
-        return;
-    }
-    draft.shape.migrate = Some(level(context));
-    // written down before it is made: a cache that lags may not show it on the next pass
-    if draft.memory.operation.is_none() || job.is_none() && !context.is_founding() {
-        draft.operate(
-            context,
-            operation(context, OperationKind::Migrate, "the schema Job brings the API's tables up to date"),
-        );
-    }
-    draft
-        .works
-        .push(Hold::waiting(Reason::MigratingSchema, "the schema Job brings the API's tables to their newest version"));
-}
-
-/// The level of the schema writer. Where the keyspace has more copies to come than nodes, so that no quorum
-/// can answer, all there are is one.
-fn level(context: &Context) -> Consistency {
-    let keyspace = &context.desired.api.keyspace;
-    let factor = replication::actual(context, keyspace).or(context.desired.replication_of(keyspace)).unwrap_or(1);
-    if context.member_count() > factor / 2 { Consistency::LocalQuorum } else { Consistency::One }
-}
-
-/// Nothing moves, restarts or differs in version, and nothing of it begins on this pass. On a first node that
-/// is alone, keyspaces and roles may still be made.
-fn is_quiet(context: &Context, draft: &Draft) -> bool {
-    let takes_away = draft.deletes.iter().any(|delete| matches!(delete.kind, ChildKind::Pod | ChildKind::StatefulSet));
-    let acts = takes_away || draft.shape.replicas != context.taken || draft.ring.is_some() && !context.is_founding();
-    // what is in hand must be remembered, but for what is owed anyway
-    let in_hand = draft.memory.operation.as_ref().is_some_and(|operation| {
-        let owed = [OperationKind::Repair, OperationKind::Cleanup, OperationKind::Migrate].contains(&operation.kind);
-        !owed && !context.is_founding()
-    });
-    let mut versions = context.ring.live().map(|(_, view)| view.release_version.as_str());
-    let first = versions.next();
-    !acts && !in_hand && calm::unrest(context).is_none() && versions.all(|version| Some(version) == first)
-}
-
-/// A schema Job, of whichever image, that has not ended.
-fn live_job<'a>(context: &Context<'a>) -> Option<(&'a String, &'a Job)> {
-    context.observation.children.jobs.iter().find(|(_, job)| job.state == JobState::Running)
-}
-
-/// Why nothing may begin: a schema Job runs, or was decided on and is not seen yet.
-pub fn job_runs(context: &Context) -> Option<Hold> {
-    let now = context.observation.now.as_second();
-    let decided = context.operation_of(OperationKind::Migrate).is_some_and(|migrate| {
-        let young = now - migrate.started_at.0.as_second() < JOB_UNSEEN;
-        young && context.job(&job_name(context)).is_none()
-    });
-    let message = "nothing else begins while the schema Job runs, which takes five minutes at most";
-    (decided || live_job(context).is_some()).then(|| Hold::waiting(Reason::MigratingSchema, message))
-}
-
-/// Waits for the schema Job, but not for ever. While the first node is alone, the next one waits for it.
-pub fn await_job(context: &Context, draft: &mut Draft) -> Option<Hold> {
-    if context.is_founding() {
-        return None;
-    }
-    let hold = job_runs(context)?;
-    draft.keep_operation(context);
-    postpone(context, draft, JOB_DEADLINE);
-    Some(hold)
-}
-
-/// Whether the first node, which is alone, must not be restarted, since a schema Job runs. What that one waits for,
-/// keyspace and roles, is made further down the ladder, so it holds nothing.
-pub fn keeps_first_node(context: &Context, draft: &mut Draft) -> bool {
-    let keeps = context.is_founding() && job_runs(context).is_some();
-    if keeps {
-        postpone(context, draft, JOB_DEADLINE);
-    }
-    keeps
-}
-
-/// Takes a schema Job away that has not ended in so many seconds.
-fn postpone(context: &Context, draft: &mut Draft, seconds: i64) {
-    let Some((name, job)) = live_job(context) else { return };
-    if since(context, job.created_at) > seconds {
-        draft.memory.postponed_job = Some(name.clone());
-        delete_job(draft, name, job);
-    }
-}
-
-fn job_name(context: &Context) -> String {
-    resources::api::schema_job_name(context.desired, context.settings)
-}
-
-/// Holds the next node back until the first one has the API's tables, or something keeps them.
-pub fn await_first_tables(context: &Context, draft: &mut Draft) -> Option<Hold> {
-    if context.member_count() >= context.desired.cassandra.size {
-        return None;
-    }
-    postpone(context, draft, FIRST_TABLES);
-    let job = context.job(&job_name(context));
-    let given_up = draft.memory.postponed_job.as_deref() == Some(job_name(context).as_str());
-    // one for an earlier spec is waited for, too: what it makes a node that joins might not know
-    let awaited = job.map_or(!given_up, |job| job.state == JobState::Running) || live_job(context).is_some();
-    let message =
-        "the schema Job makes the API's tables on the first node, for a minute at most; then the next one joins";
-    awaited.then(|| Hold::waiting(Reason::MigratingSchema, message))
 }
 
 /// What is still missing of the Deployment.
@@ -263,24 +104,6 @@ fn rolling_out(replicas: i32, PodCounts { all, updated, ready }: PodCounts, obse
         "the Deployment of the API is brought up to date".to_owned()
     };
     Hold::waiting(Reason::RollingOutApi, message)
-}
-
-/// Jobs that are done leave no pods behind.
-fn delete_jobs(context: &Context, draft: &mut Draft) {
-    for (name, job) in context.observation.children.jobs.iter().filter(|(_, job)| job.state != JobState::Running) {
-        delete_job(draft, name, job);
-    }
-}
-
-fn delete_job(draft: &mut Draft, name: &str, job: &Job) {
-    if !job.deleting {
-        draft.delete(ChildKind::Job, name, &job.uid);
-    }
-}
-
-/// Seconds since a time of an object; 0 where it has none.
-fn since(context: &Context, at: Option<Timestamp>) -> i64 {
-    at.map_or(0, |at| context.observation.now.as_second() - at.as_second())
 }
 
 #[cfg(test)]

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use store_crds::{NodeState, OperationKind};
+use store_crds::NodeState;
 
 use super::hold::Hold;
 use super::ring::Node;
 use super::world::Context;
 use super::{lost, refused, retained, ring, secrets};
 use crate::observation::{NodeView, PodObservation};
+use crate::procedure::{self, Away};
 use crate::reason::Reason;
 use crate::time;
 
@@ -118,25 +119,21 @@ const SILENT: &str = "silent";
 /// Who takes the pod away, as far as that is known, and since when.
 fn why_it_stops(context: &Context, node: &Node, running: &PodObservation) -> String {
     let since = running.deleting_since.map(|since| format!(" since {}", time::told(since))).unwrap_or_default();
-    let own = context.operation().filter(|operation| operation.pod.as_ref() == Some(&node.pod));
-    let by = match (own.map(|operation| operation.kind), &running.disrupted) {
-        (Some(OperationKind::Rollout), _) => ", for the roll-out".to_owned(),
-        (Some(OperationKind::Decommission), _) => ", since its node has left the ring".to_owned(),
-        (_, Some(who)) => format!(": {who}"),
-        _ => String::new(),
+    let own = context.footprints(node).find_map(|footprint| footprint.ends_pod);
+    let by = match (own, &running.disrupted) {
+        (Some(why), _) => format!(", {why}"),
+        (None, Some(who)) => format!(": {who}"),
+        (None, None) => String::new(),
     };
     format!("its pod is being deleted{since}{by}")
 }
 
 /// An operation in hand takes the node down or brings it up.
 fn is_planned(context: &Context, node: &Node) -> bool {
-    context.operation().is_some_and(|operation| match operation.kind {
-        OperationKind::Rollout | OperationKind::Join | OperationKind::Bootstrap | OperationKind::Decommission => {
-            operation.pod.as_ref() == Some(&node.pod)
-        }
-        // at first start, when a node has more to do than to answer
-        OperationKind::Roles | OperationKind::AlterReplication | OperationKind::Migrate => context.is_founding(),
-        OperationKind::Start | OperationKind::Repair | OperationKind::Cleanup | OperationKind::GrowVolumes => false,
+    context.in_hand().iter().any(|operation| match procedure::of(operation.kind).footprint.away {
+        Away::Nobody => false,
+        Away::ItsNode => operation.pod.as_ref() == Some(&node.pod),
+        Away::FirstNode => context.is_founding(),
     })
 }
 
@@ -184,10 +181,7 @@ fn away(context: &Context, node: &Node, running: &PodObservation, verb: &'static
 
 /// The node has joined just now and was not up yet, and the operation that brought it in still waits for it.
 pub fn comes_up_first(context: &Context, node: &Node) -> bool {
-    let joins = context.operation().is_some_and(|operation| {
-        let brings_in = matches!(operation.kind, OperationKind::Join | OperationKind::Bootstrap);
-        brings_in && operation.pod.as_ref() == Some(&node.pod)
-    });
+    let joins = context.footprints(node).any(|footprint| footprint.brings_in);
     let before = context.observation.status.nodes.iter().find(|known| known.pod == node.pod);
     joins && before.is_none_or(|before| before.state != NodeState::Normal && before.away_since.is_none())
 }

@@ -36,23 +36,15 @@ fn racks(context: &Context, before: &CarriedOut) -> Vec<CarriedOutRack> {
     let started = context.ring.nodes.iter().filter(|node| has_started(node));
     let names: BTreeSet<&str> = started.map(|node| node.id.rack.as_str()).collect();
     let rack = |name: &str| {
-        // it stays in the zone that its first node was started in, whatever a newer spec says
+        // it stays in the zone that its first node was started in, whatever a newer spec says; that no set is seen is no
+        // word on it
         let zone = match before.racks.iter().find(|rack| rack.name == name) {
             Some(known) => known.zone.clone(),
-            None => zone(context, name),
+            None => context.stateful_set(name)?.zone.clone(),
         };
-        CarriedOutRack { name: name.to_owned(), zone }
+        Some(CarriedOutRack { name: name.to_owned(), zone })
     };
-    names.into_iter().take(RACKS_MAX).map(rack).collect()
-}
-
-/// The zone that a rack's pods are made for: what its StatefulSet says comes before the spec, which may be newer.
-fn zone(context: &Context, rack: &str) -> Option<String> {
-    let Some(set) = context.stateful_set(rack) else {
-        let known = context.desired.cassandra.racks.iter().find(|known| known.name == rack);
-        return known.and_then(|known| known.zone.clone());
-    };
-    set.zone.clone()
+    names.into_iter().filter_map(rack).take(RACKS_MAX).collect()
 }
 
 /// What is noted on the volumes comes first: they may be older than this StoreCluster.
@@ -67,10 +59,8 @@ fn storage(context: &Context, before: &CarriedOut) -> Option<CarriedOutStorage> 
     let bytes = bound().map(|claim| claim.requested_bytes.min(claim.capacity_bytes)).max()?;
     let class_name = match &before.storage {
         Some(known) => known.class_name.clone(),
-        None => {
-            let set = bound().find_map(|claim| context.stateful_set(&claim.rack));
-            set.map_or_else(|| context.desired.cassandra.storage_class.clone(), |set| set.storage_class.clone())
-        }
+        // that no set is seen is no word on what its claims were asked with: the spec may be newer
+        None => bound().find_map(|claim| context.stateful_set(&claim.rack))?.storage_class.clone(),
     };
     Some(CarriedOutStorage { size: quantity(bytes), class_name })
 }

@@ -4,13 +4,14 @@
 use store_crds::{OperationKind, OperationStatus};
 
 use super::world::Context;
+use crate::procedure;
 
 /// Most fields that are named in one sentence.
 const NAMED_MAX: usize = 4;
 
 /// Says of an operation that begins which change asks for it.
 pub fn explain(context: &Context, operation: &mut OperationStatus) {
-    let wanted = |field: &&String| fields_of(operation.kind).iter().any(|of| is_below(field, of));
+    let wanted = |field: &&String| procedure::of(operation.kind).asked_by.iter().any(|of| is_below(field, of));
     let newest = context.observation.status.changes.iter().rev();
     let found = newest.map(|change| (change, change.fields.iter().filter(wanted).collect::<Vec<_>>()));
     let Some((change, fields)) = found.into_iter().find(|(_, fields)| !fields.is_empty()) else {
@@ -26,29 +27,6 @@ pub fn explain(context: &Context, operation: &mut OperationStatus) {
     };
     operation.cause = Some(format!("{}{more} changed (generation {})", named.join(", "), change.generation));
     operation.generation = Some(change.generation);
-}
-
-/// Fields whose change asks for operations of a kind.
-fn fields_of(kind: OperationKind) -> &'static [&'static str] {
-    match kind {
-        OperationKind::Rollout => &[
-            "spec.cassandra.version",
-            "spec.cassandra.image",
-            "spec.cassandra.imagePullPolicy",
-            "spec.cassandra.resources",
-            "spec.cassandra.heap",
-            "spec.cassandra.cassandraYaml",
-            "spec.cassandra.jvmOptions",
-            "spec.cassandra.racks",
-            "spec.imagePullSecrets",
-        ],
-        OperationKind::Join | OperationKind::Decommission => &["spec.cassandra.size", "spec.cassandra.racks"],
-        OperationKind::AlterReplication | OperationKind::Repair => &["spec.keyspaces", "spec.cassandra.size"],
-        OperationKind::Cleanup => &["spec.keyspaces", "spec.cassandra.size", "spec.cassandra.racks"],
-        OperationKind::GrowVolumes => &["spec.cassandra.storage"],
-        OperationKind::Migrate => &["spec.api.image", "spec.api.keyspace"],
-        OperationKind::Bootstrap | OperationKind::Start | OperationKind::Roles => &[],
-    }
 }
 
 /// `field` is `of`, or a part of it.
@@ -71,7 +49,7 @@ mod tests {
             ("spec.api.image", OperationKind::Migrate, true),
             ("spec.cassandra.imagePullPolicy", OperationKind::Rollout, true),
         ] {
-            let found = fields_of(kind).iter().any(|of| is_below(field, of));
+            let found = procedure::of(kind).asked_by.iter().any(|of| is_below(field, of));
             assert_eq!(found, explains, "{field} {kind:?}");
         }
     }

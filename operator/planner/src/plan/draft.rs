@@ -1,16 +1,20 @@
 //! The plan as it grows. Pure.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use store_crds::{Debt, DebtKind, OperationKind, OperationStatus};
+use store_crds::{Debt, DebtKind, Lane, OperationKind, OperationStatus};
 
 use super::causes;
 use super::hold::Hold;
 use super::ring::Node;
+use super::waits;
 use super::world::Context;
 use crate::configuration::Configuration;
 use crate::decision::{ClaimChange, ClaimEdit, Delete, Memory, RingAction, Shape};
 use crate::identity::{ChildKind, Uid};
 use crate::observation::ClaimObservation;
+use crate::procedure::{self, Conflict, Gate};
 
 /// How often the progress of an operation is told, in seconds.
 const PROGRESS_EVERY: i64 = 10;
@@ -25,7 +29,7 @@ pub struct Draft {
     /// What pods that are made again get, where that is not the newest configuration: no node has come up with that
     /// one yet.
     pub good: Option<Configuration>,
-    /// Why outdated pods are not replaced now, although nothing holds: a keyspace would lose its quorum.
+    /// Why outdated pods are not replaced now, where others go on meanwhile.
     pub rollout_waits: Option<Hold>,
     /// What is wrong besides the hold: shown in Degraded, stops nothing.
     pub wrongs: Vec<Hold>,
@@ -34,9 +38,10 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Takes up an operation; one of the same kind on the same object keeps its start. How far it is is told
-    /// every ten seconds at most: each time is a write.
+    /// Takes up an operation, in place of another one of its lane; one of the same kind on the same object keeps its
+    /// start. How far it is is told every ten seconds at most: each time is a write.
     pub fn operate(&mut self, context: &Context, mut operation: OperationStatus) {
+        let row = procedure::of(operation.kind);
         let same = |before: &&OperationStatus| {
             before.kind == operation.kind
                 && before.pod == operation.pod
@@ -44,7 +49,7 @@ impl Draft {
                 && before.replication == operation.replication
         };
         let now = Time(context.observation.now);
-        match context.operation().filter(same) {
+        let moved_at = match context.in_hand().iter().find(same) {
             Some(before) => {
                 operation.started_at = before.started_at.clone();
                 operation.cause.clone_from(&before.cause);
@@ -55,19 +60,43 @@ impl Draft {
                     operation.progress.clone_from(&before.progress);
                 }
                 let stands = operation.step == before.step && operation.progress == before.progress;
-                operation.moved_at = Some(if stands { moved_at.clone() } else { now });
+                if stands { moved_at.clone() } else { now }
             }
             None => {
                 causes::explain(context, &mut operation);
-                operation.moved_at = Some(now);
+                now
             }
-        }
-        self.memory.operation = Some(operation);
+        };
+        operation.lane = row.lane;
+        operation.deadline = waits::deadline(row.reason, &moved_at);
+        operation.moved_at = Some(moved_at);
+        let operations = &mut self.memory.operations;
+        operations.retain(|other| procedure::of(other.kind).lane != row.lane);
+        operations.push(operation);
+        operations.sort_by_key(|operation| procedure::of(operation.kind).lane);
     }
 
-    /// Goes on with the operation in hand as it is.
-    pub fn keep_operation(&mut self, context: &Context) {
-        self.memory.operation = context.operation().cloned();
+    /// The operation in hand of this kind is over, or given up.
+    pub fn end(&mut self, kind: OperationKind) {
+        self.memory.operations.retain(|operation| operation.kind != kind);
+    }
+
+    /// What was in hand until here is over, unless it is taken up again.
+    pub fn pass(&mut self, gate: Gate) {
+        self.memory.operations.retain(|operation| procedure::of(operation.kind).over_behind != Some(gate));
+    }
+
+    /// Something in hand keeps whatever is of this lane from beginning.
+    pub fn is_held(&self, lane: Lane) -> bool {
+        let holds = |operation: &OperationStatus| {
+            procedure::conflict(procedure::of(operation.kind).lane, lane) == Conflict::Whole
+        };
+        self.memory.operations.iter().any(holds)
+    }
+
+    /// What has been decided so far of what changes the ring: of two that differ, something was done in between.
+    pub fn deeds(&self) -> (Option<RingAction>, usize, BTreeMap<String, i32>) {
+        (self.ring.clone(), self.deletes.len(), self.shape.replicas.clone())
     }
 
     /// Adds a debt; hosts that owe the same already are not written twice, and all owe it from now.
@@ -120,6 +149,7 @@ impl Draft {
 pub fn operation(context: &Context, kind: OperationKind, step: impl Into<String>) -> OperationStatus {
     OperationStatus {
         kind,
+        lane: procedure::of(kind).lane,
         step: step.into(),
         pod: None,
         host_id: None,
@@ -132,5 +162,6 @@ pub fn operation(context: &Context, kind: OperationKind, step: impl Into<String>
         generation: None,
         streamed: None,
         retry: None,
+        deadline: None,
     }
 }

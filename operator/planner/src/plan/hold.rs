@@ -15,6 +15,8 @@ pub struct Hold {
     pub wrong: bool,
     /// It is not told yet, since it may be over in a moment.
     pub passing: bool,
+    /// It waits for what is done in other lanes: they go on.
+    pub yields: bool,
     /// Pod, keyspace or object that it is about, where several of its reason may stand side by side.
     pub object: Option<String>,
     /// Since when, where that is known; else since the first status that tells it.
@@ -27,7 +29,7 @@ impl Hold {
     /// Work goes on, or something is waited for. It becomes a fault when it lasts too long (`waits`).
     pub fn waiting(reason: Reason, message: impl Into<String>) -> Hold {
         let message = message.into();
-        Hold { reason, message, wrong: false, passing: false, object: None, since: None, limit: None }
+        Hold { reason, message, wrong: false, passing: false, yields: false, object: None, since: None, limit: None }
     }
 
     /// Something may be wrong, and is if it lasts.
@@ -38,6 +40,11 @@ impl Hold {
     /// Something is wrong that was not asked for.
     pub fn wrong(reason: Reason, message: impl Into<String>) -> Hold {
         Hold { wrong: true, ..Hold::waiting(reason, message) }
+    }
+
+    /// It waits for what is done in other lanes, or until somebody else gives way.
+    pub fn yielding(self) -> Hold {
+        Hold { yields: true, ..self }
     }
 
     /// It is about this pod, keyspace or object, and others may have the same trouble.

@@ -10,7 +10,7 @@ use super::draft::Draft;
 use super::hold::Hold;
 use super::world::Context;
 use super::{report, retained, standing};
-use crate::decision::{Delete, Memory, Plan, Shape};
+use crate::decision::{Delete, Plan, Shape};
 use crate::identity::{ChildKind, Uid};
 use crate::observation::SecretPurpose;
 use crate::reason::Reason;
@@ -49,7 +49,6 @@ pub fn take_up_spec(context: &Context, draft: &mut Draft) -> Option<Hold> {
     if let Some(accepted) = accepted {
         note_change(context, draft, accepted);
     }
-    draft.keep_operation(context);
     let generation = context.observation.store.generation;
     Some(Hold::waiting(
         Reason::SpecAccepted,
@@ -130,7 +129,8 @@ fn nothing(context: &Context, hold: Hold) -> Plan {
         claims: Vec::new(),
         keep: BTreeSet::new(),
         ring: None,
-        memory: Memory { operation: context.operation().cloned(), ..draft.memory },
+        memory: draft.memory,
+        rungs: Vec::new(),
         report: report::nothing(context, &hold),
         finalizer: None,
         requeue: if hold.wrong { Duration::from_secs(300) } else { Duration::from_secs(1) },

@@ -16,6 +16,7 @@ use super::{calm, lost, replication, retained};
 use crate::desired::Desired;
 use crate::hints;
 use crate::observation::{ClaimObservation, Observation, VolumeNote};
+use crate::procedure;
 
 /// Members whose data is gone: those that the last status tells of, and those that are seen now.
 pub fn gather(desired: &Desired, observation: &Observation, ring: &Ring) -> Vec<LostNode> {
@@ -49,9 +50,7 @@ fn lost_host(observation: &Observation, node: &Node) -> Option<String> {
         return Some(host.clone());
     }
     let mode = node.view.map(|view| view.operation_mode.as_str()).unwrap_or_default();
-    let leaves = observation.status.operation.as_ref().is_some_and(|operation| {
-        operation.kind == OperationKind::Decommission && operation.pod.as_ref() == Some(&node.pod)
-    });
+    let leaves = procedure::on(&observation.status, &node.pod).any(|footprint| footprint.takes_out);
     if leaves || mode == "DECOMMISSIONED" {
         return None;
     }

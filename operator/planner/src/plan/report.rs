@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use store_crds::{Debt, DebtKind, Fault, KeyspaceStatus, NodeState, NodeStatus, OperationKind, RepairState};
+use store_crds::{Debt, DebtKind, Fault, KeyspaceStatus, NodeState, NodeStatus, RepairState};
 
 use super::draft::Draft;
+use super::engine::Held;
 use super::hold::Hold;
 use super::ring::Node;
 use super::waits::Standing;
@@ -15,6 +16,7 @@ use super::{calm, carried_out, issuer, losses, refused, replication, secrets, se
 use crate::decision::{Plan, Report, Told};
 use crate::desired::{Desired, DesiredKeyspace};
 use crate::observation::{TaskKind, TaskState};
+use crate::procedure;
 use crate::reason::Reason;
 use crate::resources::{Write, operation};
 use crate::time;
@@ -27,8 +29,14 @@ const WRONG: Duration = Duration::from_secs(10);
 /// When everything is done.
 const SETTLED: Duration = Duration::from_secs(300);
 
-/// Puts the plan together. `hold` is what stopped the ladder.
-pub fn finish(context: &Context, mut draft: Draft, hold: Option<Hold>) -> Plan {
+/// Puts the plan together. `held` is where the runbook held, what goes on first.
+pub fn finish(context: &Context, mut draft: Draft, held: Held) -> Plan {
+    let Held { holds, rungs } = held;
+    let mut holds = holds.into_iter();
+    let hold = holds.next();
+    for besides in holds {
+        if besides.wrong { draft.wrongs.push(besides) } else { draft.works.push(besides) }
+    }
     let refused = refused_spec(context);
     let downs: Vec<Hold> = context
         .ring
@@ -42,8 +50,7 @@ pub fn finish(context: &Context, mut draft: Draft, hold: Option<Hold>) -> Plan {
     let hold_told = hold.as_ref().filter(|hold| !(hold.passing && was_settled(context)));
     let owed = owed(&draft).filter(|_| hold.is_none() && draft.works.is_empty());
     let holds = hold_told.into_iter().chain(&draft.works).chain(&draft.wrongs).chain(&refused).chain(&downs);
-    let operation = draft.memory.operation.as_ref();
-    let standing = Standing::of(context, operation, holds.chain(owed.as_ref()));
+    let standing = Standing::of(context, &draft.memory.operations, holds.chain(owed.as_ref()));
     let doing = hold_told.or(draft.works.first()).or(draft.wrongs.first()).or(owed.as_ref());
     if hold.is_none() && draft.works.is_empty() && draft.memory.owed.is_empty() {
         // everything that they ask for is done
@@ -84,6 +91,7 @@ pub fn finish(context: &Context, mut draft: Draft, hold: Option<Hold>) -> Plan {
         memory: draft.memory,
         report,
         finalizer: None,
+        rungs,
         requeue,
     }
 }
@@ -91,7 +99,7 @@ pub fn finish(context: &Context, mut draft: Draft, hold: Option<Hold>) -> Plan {
 /// What is told while nothing is built: the one reason, of everything, and what is refused besides.
 pub fn nothing(context: &Context, hold: &Hold) -> Report {
     let refused = refused::holds(context);
-    let standing = Standing::of(context, None, std::iter::once(hold).chain(&refused));
+    let standing = Standing::of(context, &[], std::iter::once(hold).chain(&refused));
     let told = Some((hold.reason, format!("{}{}", hold.message, standing.times(hold))));
     Report {
         unavailable: told.clone(),
@@ -143,11 +151,11 @@ fn nodes_in_words(count: usize) -> String {
 fn progressing(draft: &Draft, doing: Option<&Hold>, standing: &Standing) -> Told {
     let hold = doing?;
     let message = format!("{}{}", hold.message, standing.times(hold));
-    let operation = draft.memory.operation.as_ref().filter(|_| !hold.wrong);
+    let operation = draft.memory.operations.first().filter(|_| !hold.wrong);
     let Some(operation) = operation else { return Some((hold.reason, message)) };
     let progress = operation.progress.as_deref().map(|progress| format!(" ({progress})")).unwrap_or_default();
     let cause = operation.cause.as_deref().map(|cause| format!(", since {cause}")).unwrap_or_default();
-    let reason = if is_about_the_ring(hold.reason) { reason_of(operation.kind) } else { hold.reason };
+    let reason = if is_about_the_ring(hold.reason) { procedure::of(operation.kind).reason } else { hold.reason };
     let step = &operation.step;
     Some((reason, format!("{step}{progress}{cause}; now {message}")))
 }
@@ -166,22 +174,6 @@ fn is_about_the_ring(reason: Reason) -> bool {
         Reason::CqlUnreachable,
     ];
     of_the_ring.contains(&reason)
-}
-
-fn reason_of(kind: OperationKind) -> Reason {
-    match kind {
-        OperationKind::Bootstrap => Reason::Bootstrapping,
-        OperationKind::Join => Reason::ScalingUp,
-        OperationKind::Decommission => Reason::ScalingDown,
-        OperationKind::Start => Reason::StartingAll,
-        OperationKind::Roles => Reason::SettingUpRoles,
-        OperationKind::AlterReplication => Reason::AlteringReplication,
-        OperationKind::Repair => Reason::Repairing,
-        OperationKind::Cleanup => Reason::CleaningUp,
-        OperationKind::Rollout => Reason::RollingOut,
-        OperationKind::GrowVolumes => Reason::GrowingVolumes,
-        OperationKind::Migrate => Reason::MigratingSchema,
-    }
 }
 
 /// All that is wrong in one message, the worst first.

@@ -31,6 +31,14 @@ pub fn stands(context: &Context, retry: Option<&Retry>) -> Stands {
     }
 }
 
+/// How an attempt stands after what is seen of it: a failure of one that is under way is counted, and its pause begins.
+pub fn note(context: &Context, retry: &mut Option<Retry>, failure: Option<String>) -> Stands {
+    if let Some(cause) = failure.filter(|_| stands(context, retry.as_ref()) == Stands::UnderWay) {
+        *retry = Some(failed(context, retry.as_ref(), &cause));
+    }
+    stands(context, retry.as_ref())
+}
+
 /// One failure more.
 pub fn failed(context: &Context, before: Option<&Retry>, cause: &str) -> Retry {
     let attempts = before.map_or(0, |before| before.attempts).saturating_add(1);

@@ -6,11 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use store_crds::{NodeState, NodeStatus, OperationKind};
+use store_crds::{NodeState, NodeStatus};
 
 use crate::desired::Desired;
 use crate::identity::NodeId;
 use crate::observation::{ClaimObservation, NodeAnswer, NodeView, Observation, PodObservation, VolumeNote};
+use crate::procedure::{self, Footprint, Place};
 
 /// All that is known of the ring.
 pub struct Ring<'a> {
@@ -80,8 +81,8 @@ impl<'a> Ring<'a> {
         let membership: Vec<Membership> = (0..nodes.len()).map(|index| membership(&nodes, index, &known)).collect();
         // a bootstrap begins where there was nothing: until its node is up, nobody else has joined, and
         // pods that somebody's hand started meanwhile are no part of the ring
-        let bootstrap = observation.status.operation.as_ref();
-        let bootstrap = bootstrap.filter(|operation| operation.kind == OperationKind::Bootstrap);
+        let mut in_hand = observation.status.in_hand().iter();
+        let bootstrap = in_hand.find(|operation| procedure::of(operation.kind).footprint.founds);
         let newcomer = |node: &Node| {
             bootstrap.is_some_and(|operation| operation.pod.as_ref() != Some(&node.pod)) && node.host_id.is_none()
         };
@@ -121,24 +122,13 @@ impl<'a> Ring<'a> {
 
     /// How many ordinals of a rack are taken, from 0 up: what its StatefulSet must have at least.
     pub fn taken(&self, rack: &str, observation: &Observation) -> i32 {
-        let operation = observation.status.operation.as_ref();
-        let in_hand = |node: &Node| {
-            operation.is_some_and(|operation| match operation.kind {
-                OperationKind::Join | OperationKind::Bootstrap => operation.pod.as_ref() == Some(&node.pod),
-                // the place is kept until its claim says that what is on it has left the ring
-                OperationKind::Decommission => {
-                    operation.pod.as_ref() == Some(&node.pod) && node.claim.is_some_and(|claim| claim.left.is_none())
-                }
-                OperationKind::Start
-                | OperationKind::Roles
-                | OperationKind::AlterReplication
-                | OperationKind::Repair
-                | OperationKind::Cleanup
-                | OperationKind::Rollout
-                | OperationKind::GrowVolumes
-                | OperationKind::Migrate => false,
-            })
+        let keeps = |node: &Node, footprint: &Footprint| match footprint.place {
+            Place::AsSeen => false,
+            Place::Kept => true,
+            Place::KeptUntilMarked => node.claim.is_some_and(|claim| claim.left.is_none()),
         };
+        let in_hand =
+            |node: &Node| procedure::on(&observation.status, &node.pod).any(|footprint| keeps(node, footprint));
         // one that was taken back on its way in ends, and nobody makes it anew
         let goes = |node: &Node| {
             let ends = node.running.is_some_and(|pod| pod.deleting);

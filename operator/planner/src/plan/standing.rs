@@ -1,15 +1,16 @@
 //! Everything as it stands, before any guard is asked. Pure.
 
-use store_crds::OperationKind;
+use store_crds::OperationStatus;
 
 use super::draft::Draft;
 use super::ring::{Membership, Node};
 use super::world::Context;
 use super::{configuration, retained, secrets, volumes};
 use crate::decision::{ApiShape, Memory, Shape};
+use crate::procedure;
 
-/// Everything as it stands: what a pass commits if no guard has anything to do. The operation in
-/// hand is not part of it: a guard that still works on it takes it up again.
+/// Everything as it stands: what a pass commits if no rung has anything to do. What is in hand stays in hand until the
+/// gate that it is over behind, or until its own steps end it.
 pub fn draft(context: &Context) -> Draft {
     let status = &context.observation.status;
     let migrated = match (&status.api.migrated_image, &status.api.migrated_keyspace) {
@@ -32,7 +33,7 @@ pub fn draft(context: &Context) -> Draft {
         claims: Vec::new(),
         ring: None,
         memory: Memory {
-            operation: None,
+            operations: context.in_hand().to_vec(),
             owed: status.owed.clone(),
             configuration: configured,
             lost: status.lost.clone(),
@@ -57,14 +58,12 @@ const SEEDS_MAX: usize = 3;
 /// others. So a node that is joining is never among them, and wherever there are more members than
 /// one, more than one is named. Only where nothing has ever joined does the first node stand alone.
 fn seeds(context: &Context) -> Vec<String> {
-    if let Some(first) = context.operation_of(OperationKind::Bootstrap).and_then(|operation| operation.pod.clone()) {
+    let founds = |operation: &&OperationStatus| procedure::of(operation.kind).footprint.founds;
+    if let Some(first) = context.in_hand().iter().find(founds).and_then(|operation| operation.pod.clone()) {
         return vec![first];
     }
-    let busy = context
-        .operation()
-        .filter(|operation| matches!(operation.kind, OperationKind::Join | OperationKind::Decommission));
     let joined = |node: &&Node| {
-        let is_busy = busy.is_some_and(|operation| operation.pod.as_ref() == Some(&node.pod));
+        let is_busy = context.footprints(node).any(|footprint| footprint.brings_in || footprint.takes_out);
         matches!(node.membership, Membership::Member | Membership::Unknown) && !is_busy
     };
     let mut candidates: Vec<&Node> = context.ring.nodes.iter().filter(joined).collect();

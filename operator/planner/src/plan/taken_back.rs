@@ -24,7 +24,7 @@ use crate::reason::Reason;
 pub fn racks(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let dropped = dropped(context);
     let rack = dropped.iter().next()?;
-    keep_other_operation(context, draft, &dropped);
+    end_of_dropped(context, draft, &dropped);
     let of_rack = || context.ring.nodes.iter().filter(|node| dropped.contains(node.id.rack.as_str()));
     if let Some(node) = of_rack().find(|node| has_started(node)) {
         let message = format!(
@@ -60,8 +60,11 @@ pub fn claims(context: &Context, draft: &mut Draft) -> Option<Hold> {
     for (name, set) in sets(context) {
         let of_rack = || context.observation.claims.values().filter(|claim| claim.rack == set.rack);
         let sized = template_bytes(set).is_none_or(|size| size == context.desired.cassandra.storage_bytes);
-        let differs = set.storage_class.as_deref() != wanted || (!sized && of_rack().next().is_some());
-        if differs && of_rack().all(is_empty) {
+        let of_class = set.storage_class.as_deref() == wanted;
+        let differs = !of_class || (!sized && of_rack().next().is_some());
+        // beside claims that have volumes one may wait for a class that gives none
+        let waits = !of_class && of_rack().any(is_empty);
+        if differs && of_rack().all(is_empty) || waits {
             draft.delete_set_alone(name, &set.uid);
         }
     }
@@ -88,7 +91,6 @@ pub fn claims(context: &Context, draft: &mut Draft) -> Option<Hold> {
     if draft.deletes.len() == before && !waits {
         return None;
     }
-    draft.keep_operation(context);
     let class = wanted.unwrap_or("the cluster's default");
     let size = &context.desired.cassandra.storage_size;
     let message =
@@ -107,17 +109,15 @@ fn dropped<'a>(context: &Context<'a>) -> BTreeSet<&'a str> {
 }
 
 /// An operation on a node of a dropped rack has nothing left to do.
-fn keep_other_operation(context: &Context, draft: &mut Draft, dropped: &BTreeSet<&str>) {
-    let of_dropped = |operation: &&OperationStatus| {
+fn end_of_dropped(context: &Context, draft: &mut Draft, dropped: &BTreeSet<&str>) {
+    let of_dropped = |operation: &OperationStatus| {
         let node = operation.pod.as_ref().and_then(|pod| context.ring.find(pod));
         match node {
             Some(node) => dropped.contains(node.id.rack.as_str()) && !has_started(node),
             None => operation.pod.as_deref().is_some_and(|pod| context.desired.find_node(pod).is_none()),
         }
     };
-    if context.operation().filter(of_dropped).is_none() {
-        draft.keep_operation(context);
-    }
+    draft.memory.operations.retain(|operation| !of_dropped(operation));
 }
 
 /// It never got a volume.

@@ -1,118 +1,32 @@
-//! Volumes grow, and those of nodes that have left go where the policy says Delete. Pure.
-//!
-//! The size in a StatefulSet's claim template is immutable: the claims are grown first, then the
-//! StatefulSet is deleted without its pods and made again with the new size.
+//! Volumes as they are: what their templates say, those that are being lost, and those of nodes that have left, which go
+//! where the policy says Delete. Pure.
 
 use std::collections::BTreeMap;
 
-use store_crds::{DeletionPolicy, OperationKind, quantity_units};
+use store_crds::{DeletionPolicy, quantity_units};
 
-use super::draft::{Draft, operation};
+use super::draft::Draft;
 use super::hold::Hold;
 use super::lost;
 use super::ring::{Membership, Node};
 use super::world::Context;
 use crate::children::StatefulSet;
-use crate::decision::{ClaimChange, ClaimEdit};
+use crate::decision::ClaimTemplate;
 use crate::identity::ChildKind;
-use crate::observation::{ClaimObservation, Growth};
 use crate::reason::Reason;
 
-/// Volume sizes as the StatefulSets have them, by rack; those that do not exist get the wanted one.
-pub fn standing(context: &Context) -> BTreeMap<String, String> {
+/// Claim templates as the StatefulSets have them, by rack; those that do not exist get the wanted one.
+pub fn standing(context: &Context) -> BTreeMap<String, ClaimTemplate> {
     let racks = context.desired.cassandra.racks.iter();
     racks
         .map(|rack| {
-            let size = context.stateful_set(&rack.name).and_then(|set| set.storage_size.clone());
-            (rack.name.clone(), size.unwrap_or_else(|| context.desired.cassandra.storage_size.clone()))
+            let set = context.stateful_set(&rack.name);
+            let live = set.and_then(|set| {
+                Some(ClaimTemplate { size: set.storage_size.clone()?, class: set.storage_class.clone() })
+            });
+            (rack.name.clone(), live.unwrap_or_else(|| ClaimTemplate::wanted(context.desired)))
         })
         .collect()
-}
-
-/// Waits until StatefulSets that were deleted for their new size are there again: before, the number
-/// of pods is in nobody's hand.
-pub fn remake(context: &Context, draft: &mut Draft) -> Option<Hold> {
-    let missing = context.desired.cassandra.racks.iter().find(|rack| {
-        let taken = context.taken.get(&rack.name).is_some_and(|taken| *taken > 0);
-        taken && context.stateful_set(&rack.name).is_none()
-    })?;
-    draft.keep_operation(context);
-    Some(Hold::waiting(Reason::StatefulSetMissing, format!("the StatefulSet of rack {} is made", missing.name)))
-}
-
-/// Grows claims whose volumes are smaller than wanted, and then the size in the StatefulSets. One claim goes
-/// first, and the others once it has the size: what no volume can have then holds one claim and no more, and
-/// the spec can go back to what the volumes have.
-pub fn grow(context: &Context, draft: &mut Draft) {
-    let wanted = context.desired.cassandra.storage_bytes;
-    let bound = || {
-        let expected = context.ring.nodes.iter().filter(|node| context.expects(node));
-        let claims = expected.filter_map(|node| Some((context.desired.claim_name(&node.pod), node.claim?)));
-        // one that has no volume yet cannot be changed
-        claims.filter(|(_, claim)| !claim.deleting && claim.capacity_bytes > 0)
-    };
-    let short = || bound().filter(|(_, claim)| claim.capacity_bytes < wanted);
-    let proved = bound().any(|(_, claim)| claim.capacity_bytes >= wanted);
-    let tried = short().any(|(_, claim)| claim.requested_bytes == wanted);
-    let mut may_ask = proved || !tried;
-    for (name, claim) in short() {
-        if claim.requested_bytes == wanted {
-            draft.works.push(growing(&name, claim));
-            draft.wrongs.extend(cannot_grow(context, &name, claim));
-        } else if claim.expandable == Some(false) {
-            draft.wrongs.extend(cannot_grow(context, &name, claim));
-        } else if may_ask {
-            may_ask = proved;
-            draft.claims.push(ClaimChange {
-                name: name.clone(),
-                uid: claim.uid.clone(),
-                edit: ClaimEdit::Grow(wanted),
-            });
-            draft.works.push(Hold::waiting(Reason::GrowingVolumes, format!("volume claim {name} is grown")));
-        } else {
-            let message = format!("volume claim {name} is grown once the first one has its new size");
-            draft.works.push(Hold::waiting(Reason::GrowingVolumes, message));
-        }
-    }
-    if short().next().is_some() || draft.memory.operation.is_some() {
-        return;
-    }
-    remake_next(context, draft, wanted);
-}
-
-fn growing(name: &str, claim: &ClaimObservation) -> Hold {
-    let message = match &claim.growth {
-        Growth::FileSystem => format!(
-            "the volume of claim {name} has grown, and its file system follows while it is mounted; if that does not \
-             end, the driver needs it unmounted: delete the pod"
-        ),
-        Growth::Volume | Growth::Failed(_) => format!("the volume of claim {name} grows"),
-    };
-    Hold::waiting(Reason::GrowingVolumes, message)
-}
-
-/// Why a claim cannot grow, if that is known.
-fn cannot_grow(context: &Context, name: &str, claim: &ClaimObservation) -> Option<Hold> {
-    let has = super::carried_out::quantity(claim.capacity_bytes);
-    let wanted = &context.desired.cassandra.storage_size;
-    let (cause, cure) = match &claim.growth {
-        Growth::Failed(cause) => (cause.as_str(), "mend that"),
-        Growth::Volume | Growth::FileSystem if claim.expandable == Some(false) => (
-            "its StorageClass does not allow it",
-            "set allowVolumeExpansion on the class, if its driver can grow volumes",
-        ),
-        Growth::Volume | Growth::FileSystem => return None,
-    };
-    // the size may come back to what the largest volume has, and no further
-    let all = context.observation.claims.values().filter(|claim| claim.left.is_none());
-    let largest =
-        all.map(|claim| claim.requested_bytes.min(claim.capacity_bytes)).max().unwrap_or(claim.capacity_bytes);
-    let back = match largest < context.desired.cassandra.storage_bytes {
-        true => format!(", or put spec.cassandra.storage.size back to {}", super::carried_out::quantity(largest)),
-        false => String::new(),
-    };
-    let message = format!("volume claim {name} cannot grow from {has} to {wanted}: {cause}; {cure}{back}");
-    Some(Hold::wrong(Reason::VolumeCannotGrow, message).of(name))
 }
 
 /// Tells of claims of members that somebody deletes. Kubernetes keeps them while their pods run; after
@@ -136,23 +50,6 @@ pub fn tell_deleted(context: &Context, draft: &mut Draft) {
 pub fn is_being_lost(context: &Context, node: &Node) -> bool {
     let deleting = node.claim.is_some_and(|claim| claim.deleting && claim.left.is_none());
     deleting && node.host_id.is_some() && node.membership != Membership::NotMember && context.expects(node)
-}
-
-/// Deletes, without its pods, one StatefulSet whose claim template has the old size.
-fn remake_next(context: &Context, draft: &mut Draft, wanted: u64) {
-    let differs = |set: &StatefulSet| template_bytes(set).is_some_and(|size| size != wanted);
-    let racks = context.desired.cassandra.racks.iter();
-    let old = racks.filter_map(|rack| Some((rack, context.stateful_set(&rack.name)?))).find(|(_, set)| differs(set));
-    let Some((rack, set)) = old else { return };
-    let name = context.desired.stateful_set_name(&rack.name);
-    if draft.deletes(&set.uid) {
-        return;
-    }
-    let message =
-        format!("the StatefulSet of rack {} is made again with the new volume size; its pods stay", rack.name);
-    draft.delete_set_alone(&name, &set.uid);
-    draft.operate(context, operation(context, OperationKind::GrowVolumes, message.clone()));
-    draft.works.push(Hold::waiting(Reason::GrowingVolumes, message));
 }
 
 /// Under Delete, volumes of nodes that have left go once no pod uses them.

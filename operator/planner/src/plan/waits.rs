@@ -6,6 +6,7 @@ use store_crds::{Fault, OperationStatus, Wait};
 
 use super::hold::Hold;
 use super::world::Context;
+use crate::procedure;
 use crate::reason::Reason;
 use crate::time;
 
@@ -14,12 +15,12 @@ const LISTED_MAX: usize = 16;
 
 /// A reason to wait: how long it may last, in seconds, and what to do then.
 #[derive(Clone, Copy)]
-struct Limit {
-    reason: Reason,
-    seconds: i64,
+pub struct Limit {
+    pub reason: Reason,
+    pub seconds: i64,
     /// Counted from when the operation in hand last came further.
     from_progress: bool,
-    cure: &'static str,
+    pub cure: &'static str,
 }
 
 const MINUTE: i64 = 60;
@@ -33,7 +34,7 @@ const fn moving(reason: Reason, seconds: i64, cure: &'static str) -> Limit {
     Limit { reason, seconds, from_progress: true, cure }
 }
 
-const LIMITS: [Limit; 34] = [
+pub const LIMITS: [Limit; 34] = [
     limit(Reason::Starting, MINUTE, "see the operator's log"),
     limit(
         Reason::Deleting,
@@ -118,7 +119,7 @@ impl Standing {
     /// each in other words.
     pub fn of<'h>(
         context: &Context,
-        operation: Option<&OperationStatus>,
+        operations: &[OperationStatus],
         holds: impl Iterator<Item = &'h Hold>,
     ) -> Standing {
         let mut standing = Standing { faults: Vec::new(), waits: Vec::new(), overdue: false };
@@ -132,7 +133,7 @@ impl Standing {
                 standing.faults.push(Fault { reason, object, message: hold.message.clone(), since });
                 continue;
             }
-            let until = until(hold, &since, operation);
+            let until = until(hold, &since, operations);
             if context.observation.now > until.0 {
                 let limit = limit_of(hold.reason);
                 let message = format!("{}; it takes too long: {}", hold.message, limit.cure);
@@ -186,12 +187,24 @@ fn same_second(one: jiff::Timestamp, two: jiff::Timestamp) -> bool {
     one.as_second() == two.as_second()
 }
 
-fn until(hold: &Hold, since: &Time, operation: Option<&OperationStatus>) -> Time {
+/// Until when an operation that waits for this reason, and last came further then, may come no further; absent where
+/// that is no question of how far it is.
+pub fn deadline(reason: Reason, moved_at: &Time) -> Option<Time> {
+    let limit = limit_of(reason);
+    limit.from_progress.then(|| later(moved_at.0.as_second(), limit.seconds))
+}
+
+fn until(hold: &Hold, since: &Time, operations: &[OperationStatus]) -> Time {
     let limit = limit_of(hold.reason);
-    let moved_at = operation.and_then(|operation| operation.moved_at.as_ref()).filter(|_| limit.from_progress);
+    let is_its = |operation: &&OperationStatus| procedure::of(operation.kind).reason == hold.reason;
+    let its = operations.iter().find(is_its).or(operations.first());
+    let moved_at = its.and_then(|operation| operation.moved_at.as_ref()).filter(|_| limit.from_progress);
     let from = moved_at.map_or(since.0, |moved_at| moved_at.0.max(since.0)).as_second();
-    let until = from.saturating_add(hold.limit.unwrap_or(limit.seconds));
-    Time(jiff::Timestamp::from_second(until).unwrap_or(jiff::Timestamp::MAX))
+    later(from, hold.limit.unwrap_or(limit.seconds))
+}
+
+fn later(from: i64, seconds: i64) -> Time {
+    Time(jiff::Timestamp::from_second(from.saturating_add(seconds)).unwrap_or(jiff::Timestamp::MAX))
 }
 
 /// What is told first: data before clients, clients before single nodes, those before what was asked for and
@@ -248,10 +261,11 @@ mod tests {
     /// The first words in quotes after each of these openings in the sources of the plan.
     fn reasons_in_the_sources() -> BTreeSet<String> {
         let openings = ["Hold::waiting(", "Hold::passing(", "reason: "];
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/plan");
+        let plan = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/plan");
         let mut reasons = BTreeSet::new();
-        for file in std::fs::read_dir(directory).unwrap() {
-            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let files = [plan.clone(), plan.join("procedures")].into_iter().flat_map(|of| std::fs::read_dir(of).unwrap());
+        for file in files.map(|file| file.unwrap().path()).filter(|path| path.is_file()) {
+            let text = std::fs::read_to_string(file).unwrap();
             for opening in openings {
                 for after in text.split(opening).skip(1) {
                     let word = after.trim_start().strip_prefix("Reason::");

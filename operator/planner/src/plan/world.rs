@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use store_crds::{LostNode, OperationKind, OperationStatus};
+use store_crds::{Lane, LostNode, OperationKind, OperationStatus};
 
 use super::ring::{Node, Ring};
 use super::wanted::Wanted;
 use crate::children::{Deployment, Job, StatefulSet};
 use crate::desired::Desired;
 use crate::observation::{CqlAnswer, CqlView, Observation};
+use crate::procedure::{self, Footprint};
 use crate::resources;
 use crate::settings::Settings;
 
@@ -28,14 +29,24 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// The operation in hand, by the last status.
-    pub fn operation(&self) -> Option<&'a OperationStatus> {
-        self.observation.status.operation.as_ref()
+    /// The operations in hand, by the last status.
+    pub fn in_hand(&self) -> &'a [OperationStatus] {
+        self.observation.status.in_hand()
     }
 
-    /// The operation in hand if it is of this kind.
+    /// The operation in hand of this kind, if there is one.
     pub fn operation_of(&self, kind: OperationKind) -> Option<&'a OperationStatus> {
-        self.operation().filter(|operation| operation.kind == kind)
+        self.in_hand().iter().find(|operation| operation.kind == kind)
+    }
+
+    /// The operation in hand in this lane, if there is one.
+    pub fn operation_in(&self, lane: Lane) -> Option<&'a OperationStatus> {
+        self.in_hand().iter().find(|operation| procedure::of(operation.kind).lane == lane)
+    }
+
+    /// What the operations in hand on this node leave on the world.
+    pub fn footprints<'b>(&'b self, node: &'b Node) -> impl Iterator<Item = &'static Footprint> + 'b {
+        procedure::on(&self.observation.status, &node.pod)
     }
 
     /// What CQL says, if it could be asked.

@@ -13,7 +13,7 @@ use super::child::{Child, Fill};
 use super::meta::{self, Component};
 use super::{pod, services};
 use crate::configuration::Configuration;
-use crate::decision::Shape;
+use crate::decision::{ClaimTemplate, Shape};
 use crate::desired::{Desired, DesiredRack, Placement};
 use crate::digest::hash;
 use crate::identity::ChildKind;
@@ -97,7 +97,7 @@ fn build_stateful_set(
     replicas: i32,
     settings: &Settings,
 ) -> Child {
-    let storage = shape.storage.get(&rack.name).unwrap_or(&desired.cassandra.storage_size);
+    let storage = shape.storage.get(&rack.name).cloned().unwrap_or_else(|| ClaimTemplate::wanted(desired));
     let metadata = json!({
         "labels": meta::rack_labels(desired, &rack.name),
         "annotations": {
@@ -119,7 +119,7 @@ fn build_stateful_set(
                 "metadata": meta::with_added(&desired.cassandra.placement, metadata),
                 "spec": pod::build(desired, rack, &shape.cluster_name, settings),
             },
-            "volumeClaimTemplates": [claim_template(desired, rack, storage)],
+            "volumeClaimTemplates": [claim_template(desired, rack, &storage)],
         },
     });
     meta::applied(
@@ -132,12 +132,12 @@ fn build_stateful_set(
     )
 }
 
-fn claim_template(desired: &Desired, rack: &DesiredRack, storage: &str) -> Value {
+fn claim_template(desired: &Desired, rack: &DesiredRack, storage: &ClaimTemplate) -> Value {
     let mut spec = json!({
         "accessModes": ["ReadWriteOnce"],
-        "resources": { "requests": { "storage": storage } },
+        "resources": { "requests": { "storage": storage.size } },
     });
-    if let Some(class) = &desired.cassandra.storage_class {
+    if let Some(class) = &storage.class {
         spec["storageClassName"] = json!(class);
     }
     json!({

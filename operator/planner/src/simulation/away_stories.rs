@@ -175,3 +175,16 @@ fn a_ring_that_no_factor_would_help_is_restarted_and_says_so() {
     simulation.settle().unwrap();
     assert_ne!(uids(&simulation), before);
 }
+
+#[test]
+fn nobody_takes_a_node_for_hung_that_paused_for_a_moment_while_hours_passed() {
+    let mut simulation = settled(3, 3, 3);
+    simulation.world.pause("shop-cassandra-a-0", 26);
+    simulation.world.pods.get_mut("shop-cassandra-b-0").unwrap().process = Process::Down(40);
+    simulation.world.pods.get_mut("shop-cassandra-c-0").unwrap().process = Process::Down(40);
+    simulation.steps(5).unwrap();
+    simulation.world.jump(4);
+    simulation.world.set_spec(heap(257));
+    simulation.steps(2).unwrap();
+    simulation.settle().unwrap();
+}

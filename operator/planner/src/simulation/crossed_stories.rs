@@ -280,6 +280,32 @@ fn a_size_that_some_volumes_have_already_is_not_told_to_be_put_back() {
     simulation.steps(30).unwrap();
     let told = degraded(&simulation);
     assert!(told.contains("VolumeCannotGrow"), "{told}");
-    assert!(!super::allowed(&simulation.world, &sized("1Gi")), "two volumes have more by now");
+    assert!(!super::walks::allowed(&simulation.world, &sized("1Gi")), "two volumes have more by now");
     assert!(!told.contains("back to 1Gi"), "the rules refuse what the status advises: {told}");
+}
+
+#[test]
+fn a_status_that_an_operator_of_before_wrote_restarts_nobody_and_loses_nothing_in_hand() {
+    let write_as_before = |simulation: &mut Simulation| {
+        let status = simulation.world.store.as_mut().and_then(|store| store.status.as_mut());
+        status.unwrap().operations.clear();
+    };
+    let pods =
+        |simulation: &Simulation| simulation.world.pods.values().map(|pod| pod.seen.uid.clone()).collect::<Vec<_>>();
+    let mut simulation = settled(3, 3, 3);
+    let before = pods(&simulation);
+    write_as_before(&mut simulation);
+    simulation.steps(5).unwrap();
+    assert_eq!(pods(&simulation), before);
+    // each pass finds what an operator of before would have left it
+    let mut larger = spec(5, 3, 3);
+    larger["cassandra"]["heap"] = json!("257Mi");
+    for next in [larger, spec(3, 3, 2), spec(4, 3, 3)] {
+        simulation.world.set_spec(next);
+        for _ in 0..250 {
+            simulation.steps(1).unwrap();
+            write_as_before(&mut simulation);
+        }
+        simulation.settle().unwrap();
+    }
 }

@@ -8,7 +8,7 @@ use store_crds::conditions::REPLICATION_SYNCED;
 use store_crds::{DebtKind, OperationKind};
 
 use super::ring::{DATACENTER, Disk, Process};
-use super::world::{Pod, World};
+use super::world::{HANGS, Pod, World};
 use crate::decision::RingAction;
 use crate::desired::Desired;
 use crate::identity::ChildKind;
@@ -17,10 +17,7 @@ use crate::observation::ClaimObservation;
 /// Seconds after which hints that wait are no ordinary ones.
 const HINTS_WAIT: i64 = 40;
 /// Seconds after which a stream that has not moved is none that goes on.
-const STREAM_STANDS: i64 = 60;
-/// Ticks of a pause after which a process counts as hung.
-const HANGS: u32 = 1000;
-
+const STREAM_STANDS: i64 = 300;
 /// A volume goes only with a node that is out of the ring, or with the whole store under Delete.
 pub fn check_claim_delete(world: &mut World, desired: &Desired, name: &str, claim: &ClaimObservation) {
     let whole = world.store.as_ref().is_some_and(|store| store.metadata.deletion_timestamp.is_some());
@@ -83,9 +80,11 @@ pub fn check_newcomer(world: &mut World, name: &str) {
     let wanted: BTreeSet<String> =
         world.of_kind(ChildKind::StatefulSet).filter_map(template).map(str::to_owned).collect();
     let outdated = world.pods.iter().find(|(_, pod)| pod.process.is_up() && !wanted.contains(&pod.seen.template_hash));
-    // where some keyspace has more copies than there are nodes, another node comes before any restart
+    // where some keyspace has so few nodes for its copies that none may be away, another one comes before any restart
     let nodes = i32::try_from(world.ring.members.len()).unwrap();
-    let lacks_nodes = world.ring.keyspaces.keys().any(|keyspace| world.ring.factor(keyspace) > nodes);
+    let lacks = |factor: i32| factor > nodes && nodes - 1 <= factor / 2;
+    let mut awaited = world.ring.keyspaces.keys().filter(|keyspace| !is_expendable(keyspace));
+    let lacks_nodes = awaited.any(|keyspace| lacks(world.ring.factor(keyspace)));
     if let Some((other, _)) = outdated.filter(|_| !lacks_nodes) {
         world.violate(format!("{name} joins with a configuration that {other} does not run yet"));
     }
@@ -134,6 +133,10 @@ pub fn check_pod_delete(world: &mut World, name: &str) {
     if !matches!(kept, Process::Normal(_) | Process::Leaving(..) | Process::Joining(..)) {
         return;
     }
+    // one that has crashed until now, and that nobody has heard of since, has hardly begun
+    if matches!(kept, Process::Joining(..)) && !is_told_to_stream(world, name) {
+        return;
+    }
     let staying: BTreeSet<&String> =
         world.pods.values().filter(|pod| pod.stays_up()).filter_map(|pod| pod.process.host()).collect();
     let others = world.ring.members.keys().filter(|host| Some(*host) != kept.host());
@@ -150,15 +153,27 @@ pub fn check_pod_delete(world: &mut World, name: &str) {
     check_no_job(world, &format!("{name} is restarted"));
 }
 
+/// Somebody has heard of a node that it streams its part in.
+fn is_told_to_stream(world: &World, name: &str) -> bool {
+    let status = world.store.as_ref().and_then(|store| store.status.as_ref());
+    let mut in_hand = status.into_iter().flat_map(|status| status.in_hand());
+    in_hand.any(|join| join.pod.as_deref() == Some(name) && join.streamed.is_some())
+}
+
 /// A node whose bootstrap broke off, or has streamed nothing for a while, by what was told of it.
 fn is_stuck(world: &World, name: &str) -> bool {
     let status = world.store.as_ref().and_then(|store| store.status.as_ref());
-    let operation = status.and_then(|status| status.operation.as_ref());
-    operation.is_some_and(|join| {
+    let mut in_hand = status.into_iter().flat_map(|status| status.in_hand());
+    in_hand.any(|join| {
         let since = join.streamed.as_ref().map_or(join.started_at.0, |streamed| streamed.since.0);
         let stands = world.now.as_second() - since.as_second() >= STREAM_STANDS;
         join.kind == OperationKind::Join && join.pod.as_deref() == Some(name) && (stands || join.retry.is_some())
     })
+}
+
+/// Nobody waits for it at QUORUM.
+fn is_expendable(keyspace: &str) -> bool {
+    keyspace.starts_with("system") && keyspace != "system_auth"
 }
 
 /// A keyspace that has a quorum keeps it, unless the spec allows otherwise or there are too few nodes for it.
@@ -166,8 +181,7 @@ fn check_quorum(world: &mut World, name: &str) {
     let members = i32::try_from(world.ring.members.len()).unwrap();
     let serves = world.pods.get(name).is_some_and(|pod| pod.process.is_up() && !pod.process.is_moving());
     let allowed = world.store.as_ref().is_some_and(|store| store.spec.cassandra.update_strategy.allow_unavailable);
-    let expendable = |keyspace: &str| keyspace.starts_with("system") && keyspace != "system_auth";
-    let few = |keyspace: &&String| !expendable(keyspace) && (1..3).contains(&world.ring.factor(keyspace));
+    let few = |keyspace: &&String| !is_expendable(keyspace) && (1..3).contains(&world.ring.factor(keyspace));
     if let Some(keyspace) =
         world.ring.keyspaces.keys().find(few).filter(|_| serves && !allowed && members > 2 && !world.by_hand)
     {
@@ -261,7 +275,7 @@ pub fn check_action(world: &mut World, action: &RingAction) {
 /// step before.
 fn check_alter(world: &mut World, keyspace: &str, replication: i32) {
     let before = world.ring.factor(keyspace);
-    let expendable = keyspace.starts_with("system") && keyspace != "system_auth";
+    let expendable = is_expendable(keyspace);
     let alone = world.ring.members.len() == 1;
     let raises = replication > before && replication > i32::try_from(world.ring.members.len()).unwrap();
     if raises && !(expendable && alone) {

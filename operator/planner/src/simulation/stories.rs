@@ -105,7 +105,7 @@ fn a_node_that_is_down_is_named_and_nothing_else_begins_while_the_api_stays() {
 fn a_bad_configuration_stops_at_the_first_node_and_is_fixed_forward() {
     let mut simulation = settled(3, 3, 3);
     let mut bad = spec(3, 3, 3);
-    bad["cassandra"]["jvmOptions"] = json!([super::BAD_OPTION]);
+    bad["cassandra"]["jvmOptions"] = json!([super::world::BAD_OPTION]);
     simulation.world.set_spec(bad);
     simulation.steps(60).unwrap();
     let broken = |pod: &&super::world::Pod| matches!(pod.process, Process::Crashing(_));

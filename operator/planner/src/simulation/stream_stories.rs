@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 
 use super::Simulation;
+use super::operator::Fault;
 use super::ring::Process;
 use super::stories::{degraded, spec};
 use crate::decision::RingAction;
+use crate::identity::{ChildKey, ChildKind};
 
 fn of(version: &str, size: i32) -> Value {
     let mut spec = spec(size, 3, 3);
@@ -34,6 +36,51 @@ fn until(simulation: &mut Simulation, what: &str, is_so: impl Fn(&Simulation) ->
 
 fn any(simulation: &Simulation, is_so: fn(&Process) -> bool) -> bool {
     simulation.world.pods.values().any(|pod| is_so(&pod.process))
+}
+
+#[test]
+fn a_join_that_waits_for_the_schema_job_does_not_wait_for_one_that_waits_for_it() {
+    let mut simulation = Simulation::new(spec(2, 2, 1));
+    let has_job = |simulation: &Simulation| simulation.world.of_kind(ChildKind::Job).next().is_some();
+    until(&mut simulation, "the schema Job is made", has_job);
+    // it does not come to an end, and a hand starts the second node, whose stream breaks
+    let key = ChildKey::new(ChildKind::StatefulSet, "shop-cassandra-b");
+    simulation.world.objects.get_mut(&key).unwrap()["spec"]["replicas"] = json!(1);
+    simulation.world.version += 1;
+    simulation.world.by_hand = true;
+    simulation.world.failing_streams = 1;
+    simulation.world.hanging_jobs = true;
+    // nobody sees it coming
+    while !any(&simulation, |process| matches!(process, Process::JoinFailed(_))) {
+        simulation.step(&Fault { stale: true, ..Fault::default() }).unwrap();
+    }
+    until(&mut simulation, "the node has joined", |simulation| simulation.world.ring.members.len() == 2);
+    simulation.world.hanging_jobs = false;
+    simulation.settle().unwrap();
+}
+
+#[test]
+fn a_node_that_has_streamed_for_long_and_misses_one_answer_goes_on_with_its_join() {
+    let mut simulation = super::stories::settled(1, 1, 1);
+    simulation.world.set_spec(spec(2, 1, 1));
+    let joiner = "shop-cassandra-a-1";
+    until(&mut simulation, "a node joins", |simulation| {
+        simulation.world.pods.get(joiner).is_some_and(|pod| matches!(pod.process, Process::Joining(..)))
+    });
+    let host = simulation.world.pods[joiner].process.host().unwrap().clone();
+    for tick in 0..400 {
+        simulation.world.pods.get_mut(joiner).unwrap().process = Process::Joining(2 + tick / 50 % 2, host.clone());
+        simulation.steps(1).unwrap();
+    }
+    let before = simulation.world.pods[joiner].seen.uid.clone();
+    let mut larger = spec(2, 1, 1);
+    larger["cassandra"]["heap"] = json!("257Mi");
+    simulation.world.set_spec(larger);
+    for silent in [0, 0b10, 0b10, 0] {
+        simulation.world.pods.get_mut(joiner).unwrap().process = Process::Joining(3, host.clone());
+        simulation.step(&Fault { silent, ..Fault::default() }).unwrap();
+    }
+    assert_eq!(simulation.world.pods[joiner].seen.uid, before);
 }
 
 #[test]

@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::stories::{degraded, settled, spec};
+use super::walks::{self, allowed, explored_again};
 use super::world::{NO_CLASS, NO_ZONE, World};
-use super::{Simulation, Story, allowed, explored};
+use super::{Simulation, Story};
 use crate::identity::{ChildKey, ChildKind};
 
 /// A change of the spec that the rules must allow.
@@ -132,6 +133,28 @@ fn a_storage_class_that_is_not_there_is_corrected() {
 }
 
 #[test]
+fn a_class_that_gives_no_volume_beside_one_that_did_is_corrected() {
+    let mut simulation = Simulation::new(spec(1, 1, 1));
+    while simulation.world.pods.is_empty() {
+        simulation.steps(1).unwrap();
+    }
+    let with_class = |size: i32, class: Value| {
+        let mut of_class = spec(size, 1, 1);
+        of_class["cassandra"]["storage"] = json!({"size": "2Gi", "className": class});
+        of_class
+    };
+    // the rules let it through: no status tells of the first volume yet
+    set_allowed(&mut simulation, with_class(1, json!(NO_CLASS)));
+    simulation.steps(120).unwrap();
+    set_allowed(&mut simulation, with_class(2, json!(NO_CLASS)));
+    simulation.steps(60).unwrap();
+    assert!(degraded(&simulation).contains("cannot be scheduled"), "{}", degraded(&simulation));
+    set_allowed(&mut simulation, with_class(2, Value::Null));
+    simulation.settle().unwrap();
+    assert!(simulation.world.claims.values().all(|claim| claim.class.is_none()), "{:?}", simulation.world.claims);
+}
+
+#[test]
 fn a_size_that_no_volume_can_have_is_tried_on_one_claim_and_comes_back() {
     let of_size = |size: &str| {
         let mut sized = spec(3, 3, 3);
@@ -211,22 +234,22 @@ fn slipped(good: &Value, kind: usize) -> Value {
         1 => cassandra["storage"]["size"] = json!("100Ti"),
         2 => cassandra["storage"]["className"] = json!(NO_CLASS),
         3 => cassandra["racks"][0]["zone"] = json!(NO_ZONE),
-        4 => cassandra["jvmOptions"] = json!([super::BAD_OPTION]),
-        _ => slip["api"]["image"] = json!(super::BROKEN_API),
+        4 => cassandra["jvmOptions"] = json!([super::world::BAD_OPTION]),
+        _ => slip["api"]["image"] = json!(super::tier::BROKEN_API),
     }
     slip
 }
 
 proptest! {
-    #![proptest_config(explored())]
+    #![proptest_config(explored_again())]
 
     #[test]
     fn the_spec_before_a_slip_leads_out_of_it(
-        good in super::spec(), before in 0usize..60, kind in 0usize..6, meanwhile in 1usize..80,
+        good in walks::spec(), before in 0usize..60, kind in 0usize..6, meanwhile in 1usize..80,
         seed in any::<u64>().no_shrink(), foul in prop::bool::ANY,
     ) {
-        let mut simulation = Simulation::new(super::mended(&good));
-        let good = super::mended(&good);
+        let mut simulation = Simulation::new(walks::mended(&good));
+        let good = walks::mended(&good);
         simulation.steps(before)?;
         let slip = slipped(&good, kind);
         if allowed(&simulation.world, &slip) {

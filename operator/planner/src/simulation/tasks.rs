@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use store_crds::{DebtKind, OperationKind};
 
 use super::ring::{JOINS, Process, STREAMS};
 use super::world::World;
@@ -96,24 +95,7 @@ impl Tasks {
     /// Drops results that the memory does not wait for, as the driver's registry does.
     pub fn settle(&mut self, plan: &Plan) {
         self.0.retain(|key, task| {
-            let kind = match key.kind {
-                TaskKind::Decommission => {
-                    return plan.memory.operation.as_ref().is_some_and(|operation| {
-                        operation.kind == OperationKind::Decommission && operation.pod.as_ref() == Some(&key.pod)
-                    });
-                }
-                TaskKind::Join => {
-                    return plan.memory.operation.as_ref().is_some_and(|operation| {
-                        operation.kind == OperationKind::Join && operation.pod.as_ref() == Some(&key.pod)
-                    });
-                }
-                TaskKind::Cleanup => DebtKind::Cleanup,
-                TaskKind::Repair => DebtKind::Repair,
-            };
-            let awaited = plan.memory.owed.iter().any(|debt| {
-                let same = debt.kind == kind && debt.keyspace == key.keyspace && debt.host_ids.contains(&task.host);
-                same && debt.since.0 <= task.started
-            });
+            let awaited = plan.memory.awaits(key, task.started, Some(task.host.as_str()));
             matches!(task.state, TaskState::Running(_)) || awaited
         });
     }

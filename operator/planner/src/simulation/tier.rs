@@ -1,14 +1,11 @@
 //! The controllers of Jobs and Deployments in the model: a schema Job takes its time and may fail, an
 //! API whose image never becomes ready hangs in its roll-out while the pods of before stay.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use super::secrets;
 use super::world::World;
 use crate::identity::ChildKind;
-use crate::logins::Credentials;
 use crate::observation::SecretPurpose;
 
 /// Image whose pods never become ready.
@@ -18,15 +15,6 @@ pub const BROKEN_API: &str = "api:broken";
 const MIGRATES: u32 = 3;
 const ROLLS: u32 = 2;
 const HANGS: u32 = 8;
-
-/// How long Jobs and roll-outs have been under way, by UID, these with their generation.
-#[derive(Clone, Debug, Default)]
-pub struct Tier {
-    jobs: BTreeMap<String, u32>,
-    rollouts: BTreeMap<String, (i64, u32)>,
-    /// The log-in that the API's newest pods read when they started.
-    pub started_with: Option<Credentials>,
-}
 
 pub fn tick(world: &mut World) {
     run_deployments(world);

@@ -8,14 +8,14 @@
 
 use store_crds::{Debt, DebtKind, OperationKind};
 
-use super::calm;
-use super::draft::{Draft, operation};
-use super::hold::Hold;
-use super::retry::{self, Stands};
-use super::ring::{Membership, Node};
-use super::world::Context;
 use crate::decision::RingAction;
 use crate::observation::{TaskKey, TaskKind, TaskState};
+use crate::plan::calm;
+use crate::plan::draft::{Draft, operation};
+use crate::plan::hold::Hold;
+use crate::plan::retry::{self, Stands};
+use crate::plan::ring::{Membership, Node};
+use crate::plan::world::Context;
 use crate::reason::Reason;
 
 /// Takes what is done, what nodes that have left owed, and what keyspaces owed that are dropped, off the debts;
@@ -61,10 +61,8 @@ fn count_failure(context: &Context, debt: &mut Debt) {
     if retry::stands(context, debt.retry.as_ref()) != Stands::UnderWay {
         return;
     }
-    let in_hand = context.operation().filter(|operation| {
-        let words = words(debt.kind);
-        operation.kind == words.operation && operation.keyspace == debt.keyspace
-    });
+    let in_hand = context.operation_of(words(debt.kind).operation);
+    let in_hand = in_hand.filter(|operation| operation.keyspace == debt.keyspace);
     let Some(pod) = in_hand.and_then(|operation| operation.pod.as_ref()) else { return };
     let Some(node) = context.ring.find(pod) else { return };
     let Some(position) = debt.host_ids.iter().position(|host| node.host_id.as_ref() == Some(host)) else { return };

@@ -1,161 +1,23 @@
-//! Nodes join and leave, one at a time. Pure.
+//! Nodes leave, one at a time. Pure.
 //!
-//! A node that has left must never start with its old volume: Cassandra refuses it, and what is on it
-//! lives elsewhere. So its claim is marked before its pod goes, and a place is taken again only once
-//! its old claim is gone, whatever the deletion policy keeps otherwise.
+//! What is on the volume of a node that has left lives elsewhere: its claim is marked so before its pod goes.
 
 use store_crds::{DebtKind, OperationKind, OperationStatus};
 
-use super::draft::{Draft, operation};
-use super::hold::Hold;
-use super::retry::{self, Stands};
-use super::ring::{self, Membership, Node};
-use super::world::Context;
-use super::{api, calm, lost, quorum, replication, room, streaming};
+use super::migrate;
 use crate::decision::RingAction;
-use crate::desired::DesiredRack;
-use crate::identity::ChildKind;
 use crate::observation::{TaskKey, TaskKind, TaskState};
+use crate::plan::draft::{Draft, operation};
+use crate::plan::hold::Hold;
+use crate::plan::retry::{self, Stands};
+use crate::plan::ring::{Membership, Node};
+use crate::plan::world::Context;
+use crate::plan::{calm, lost, quorum, room};
 use crate::reason::Reason;
-
-/// Goes on with a join until the node is a member and the ring is calm; `calm_ring` waits for that.
-/// One that the spec no longer wants and that does not even run is taken back.
-pub fn finish_join(context: &Context, draft: &mut Draft) -> Option<Hold> {
-    let mut join = match context.operation_of(OperationKind::Join).cloned() {
-        Some(join) => join,
-        None => {
-            let adopted = adopt_join(context)?;
-            if replication::takes_ranges(context) {
-                draft.owe(context, DebtKind::Cleanup, None, context.member_hosts());
-            }
-            adopted
-        }
-    };
-    let pod = join.pod.as_deref()?;
-    let node = context.ring.find(pod);
-    if node.is_some_and(|node| node.membership == Membership::Member) {
-        return None;
-    }
-    let id = node.map(|node| node.id.clone()).or_else(|| context.desired.find_node(pod))?;
-    let (rack, ordinal) = (id.rack.as_str(), id.ordinal);
-    // it was only written down: whether it may begin is asked again, as of any other (`join_next`)
-    let is_asked = ring::asked(rack, context.observation).is_some_and(|replicas| replicas > ordinal);
-    if !is_asked && node.is_none_or(|node| node.running.is_none() && node.claim.is_none()) {
-        return None;
-    }
-    let runs = node.is_some_and(|node| {
-        node.view.is_some() || node.running.is_some_and(|pod| pod.ip.is_some() && pod.trouble.is_none())
-    });
-    let is_out = node.is_none_or(|node| node.membership == Membership::NotMember);
-    let failed = node.filter(|node| node.membership == Membership::Joining && join.retry.is_some());
-    let taken_back = failed.filter(|_| context.surplus(rack) > 0);
-    if let Some(hold) = taken_back.and_then(|node| streaming::take_back(context, draft, node)) {
-        return Some(hold);
-    }
-    if context.surplus(rack) > 0 && !runs && is_out {
-        draft.shape.replicas.entry(rack.to_owned()).and_modify(|replicas| *replicas = (*replicas).min(ordinal));
-        return Some(Hold::waiting(
-            Reason::ScalingUp,
-            format!("{pod} is taken back: it did not start and is no longer wanted"),
-        ));
-    }
-    // the place may not be in the observation yet
-    draft.shape.replicas.entry(rack.to_owned()).and_modify(|replicas| *replicas = (*replicas).max(ordinal + 1));
-    join.progress = Some(join_progress(context, pod));
-    let streams = node.filter(|node| node.membership == Membership::Joining);
-    if let Some((node, view)) = streams.and_then(|node| Some((node, node.view?)))
-        && node.running.is_some_and(|pod| !pod.deleting)
-    {
-        return Some(streaming::stream_in(context, draft, node, view, &join));
-    }
-    draft.operate(context, join.clone());
-    let waits = node.and_then(|node| calm::down(context, node));
-    Some(waits.unwrap_or_else(|| Hold::waiting(Reason::ScalingUp, format!("{pod} joins the ring"))))
-}
-
-/// How far a join is: members of the nodes wanted, and what the new one has streamed in so far.
-fn join_progress(context: &Context, pod: &str) -> String {
-    let members = format!("{} of {} nodes", context.member_count(), context.desired.cassandra.size);
-    // as it was told, which is not with every flush
-    let told = context.observation.status.nodes.iter().find(|node| node.pod == pod).and_then(|node| node.load_mib);
-    let has = told.map(|load| format!(", {pod} has {load} MiB")).unwrap_or_default();
-    format!("{members}{has}")
-}
-
-/// A node that joins although nothing is in memory, since somebody's hand started it: it is let in,
-/// with the clean-up that it leaves to the others, and leaves again if the spec does not want it.
-fn adopt_join(context: &Context) -> Option<OperationStatus> {
-    // one that had been a member and joins has lost its volume: the host id that is remembered is not its own
-    let joins = |node: &&Node| {
-        let stays = node.running.is_some_and(|pod| !pod.deleting);
-        node.membership == Membership::Joining && stays
-    };
-    let node = context.ring.nodes.iter().find(joins)?;
-    let mut adopted = operation(context, OperationKind::Join, format!("{} joins rack {}", node.pod, node.id.rack));
-    adopted.pod = Some(node.pod.clone());
-    Some(adopted)
-}
-
-/// Before another node joins, the log-ins get all the copies that they are to have, once there are nodes for
-/// them: with one copy until the last of many nodes is there, all of them would hang on one node for all that
-/// time. Not earlier: of two copies both are needed for a quorum.
-pub fn spread_log_ins(context: &Context, draft: &mut Draft) -> Option<Hold> {
-    next_rack(context)?;
-    replication::alter_log_ins(context, draft)
-}
-
-/// The rack that has fewest nodes of those that want more.
-fn next_rack<'a>(context: &Context<'a>) -> Option<&'a DesiredRack> {
-    let taken = |rack: &DesiredRack| taken(context, rack);
-    let wanting = context.desired.cassandra.racks.iter().filter(|rack| taken(rack) < rack.target);
-    wanting.min_by_key(|rack| taken(rack))
-}
-
-fn taken(context: &Context, rack: &DesiredRack) -> i32 {
-    context.taken.get(&rack.name).copied().unwrap_or(0)
-}
-
-/// The next node joins: in the rack that has fewest of those that want more.
-pub fn join_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
-    let rack = next_rack(context)?;
-    let ordinal = taken(context, rack);
-    let pod = context.desired.pod_name(&rack.name, ordinal);
-    // it would run what the others do not run yet
-    if let Some(hold) = draft.rollout_waits.take() {
-        return Some(hold);
-    }
-    if let Some(hold) = make_room(context, draft, &pod) {
-        return Some(hold);
-    }
-    if replication::takes_ranges(context) {
-        draft.owe(context, DebtKind::Cleanup, None, context.member_hosts());
-    }
-    draft.shape.replicas.insert(rack.name.clone(), ordinal + 1);
-    let mut join = operation(context, OperationKind::Join, format!("{pod} joins rack {}", rack.name));
-    join.pod = Some(pod.clone());
-    join.progress = Some(join_progress(context, &pod));
-    draft.operate(context, join);
-    Some(Hold::waiting(Reason::ScalingUp, format!("{pod} joins the ring")))
-}
-
-/// A joining node starts with an empty volume: an old claim of its name is deleted first. Nobody
-/// with that name is a member, or the place would be taken.
-fn make_room(context: &Context, draft: &mut Draft, pod: &str) -> Option<Hold> {
-    let name = context.desired.claim_name(pod);
-    let claim = context.observation.claims.get(&name)?;
-    if context.observation.pods.contains_key(pod) {
-        return Some(Hold::waiting(Reason::ScalingUp, format!("{pod} is still going: it joins anew once it is gone")));
-    }
-    if !claim.deleting {
-        draft.delete(ChildKind::PersistentVolumeClaim, &name, &claim.uid);
-    }
-    let message = format!("{pod} joins once its old volume claim {name} is gone: what was on it has left the ring");
-    Some(Hold::waiting(Reason::ScalingUp, message))
-}
 
 /// Begins the next decommission: the highest ordinal of the fullest rack, if what it has fits
 /// elsewhere. Otherwise says why not.
-pub fn leave_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
+pub fn next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let racks = context.desired.cassandra.racks.iter().filter(|rack| context.surplus(&rack.name) > 0);
     let rack = racks.max_by_key(|rack| context.taken.get(&rack.name))?;
     let highest = context.ring.members().filter(|node| node.id.rack == rack.name).max_by_key(|node| node.id.ordinal);
@@ -184,7 +46,7 @@ pub fn leave_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
 
 /// Takes a decommission to its end: begun, streaming, proved by the peers, its claim marked, its pod
 /// gone. A size that was changed meanwhile is taken up after it.
-pub fn finish_decommission(context: &Context, draft: &mut Draft) -> Option<Hold> {
+pub fn finish(context: &Context, draft: &mut Draft) -> Option<Hold> {
     let adopted = adopt(context);
     let operation = context.operation_of(OperationKind::Decommission).or(adopted.as_ref())?;
     let (pod, host_id) = (operation.pod.as_deref()?, operation.host_id.as_deref()?);
@@ -227,7 +89,7 @@ pub fn finish_decommission(context: &Context, draft: &mut Draft) -> Option<Hold>
     if node.is_some_and(|node| node.running.is_some()) {
         return Some(Hold::waiting(Reason::ScalingDown, format!("{pod} has left the ring and its pod ends")));
     }
-    draft.memory.operation = None;
+    draft.end(OperationKind::Decommission);
     None
 }
 
@@ -265,7 +127,7 @@ fn begin_again(
     let wanted = context.surplus(&node.id.rack) > 0;
     if mode == "NORMAL" && !wanted {
         // still a full member, and no longer asked to leave
-        draft.memory.operation = None;
+        draft.end(OperationKind::Decommission);
         return None;
     }
     leave.step = format!("{pod} leaves the ring");
@@ -276,16 +138,12 @@ fn begin_again(
         }
         _ => None,
     };
-    let stands = retry::stands(context, leave.retry.as_ref());
-    if let Some(cause) = failure.filter(|_| stands == Stands::UnderWay) {
-        leave.retry = Some(retry::failed(context, leave.retry.as_ref(), &cause));
-    }
+    let stands = retry::note(context, &mut leave.retry, failure);
     if let Some(failed) = leave.retry.clone().filter(|_| !wanted) {
         draft.operate(context, leave);
         return Some(restart(context, draft, node, &failed.cause));
     }
-    if let Some(failed) = leave.retry.clone().filter(|_| retry::stands(context, leave.retry.as_ref()) == Stands::Waits)
-    {
+    if let Some(failed) = leave.retry.clone().filter(|_| stands == Stands::Waits) {
         draft.operate(context, leave);
         let message = format!("{pod} could not leave: it {}; put the size back to keep it", retry::told(&failed));
         return Some(Hold::wrong(Reason::DecommissionFailed, message));
@@ -297,7 +155,7 @@ fn begin_again(
         _ if attached => None,
         _ => other_down(context, node).or_else(|| room::cannot_leave(context, node)),
     };
-    let hold = api::job_runs(context).filter(|_| !attached).or(hold);
+    let hold = if attached { hold } else { migrate::await_end(context, draft).or(hold) };
     if let Some(hold) = hold {
         draft.operate(context, leave);
         return Some(hold);

@@ -1,10 +1,10 @@
 //! The trial run of a configuration: before any node is drained for it, a pod that is no node pulls its image and has
 //! Cassandra read it. Pure.
 
-use super::draft::Draft;
-use super::hold::Hold;
-use super::world::Context;
 use crate::observation::CheckOutcome;
+use crate::plan::draft::Draft;
+use crate::plan::hold::Hold;
+use crate::plan::world::Context;
 use crate::reason::Reason;
 use crate::resources;
 

@@ -4,16 +4,17 @@
 //! Cassandra 4.1 stays JOINING after a stream that failed, 5.0 says JOINING_FAILED; neither goes on by itself.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use store_crds::{OperationStatus, Streamed};
+use store_crds::{OperationKind, OperationStatus, Streamed};
 
-use super::draft::Draft;
-use super::hold::Hold;
-use super::retry::{self, Stands};
-use super::ring::Node;
-use super::world::Context;
-use super::{api, calm};
+use super::migrate;
 use crate::decision::RingAction;
 use crate::observation::{NodeView, TaskKey, TaskKind, TaskState};
+use crate::plan::calm;
+use crate::plan::draft::Draft;
+use crate::plan::hold::Hold;
+use crate::plan::retry::{self, Stands};
+use crate::plan::ring::Node;
+use crate::plan::world::Context;
 use crate::reason::Reason;
 
 /// A join that streams nothing for so long is taken for failed, in seconds. Between its streams a node
@@ -25,14 +26,9 @@ pub fn stream_in(context: &Context, draft: &mut Draft, node: &Node, view: &NodeV
     let pod = &node.pod;
     let mut join = join.clone();
     count(context, node, view, &mut join);
-    match retry::stands(context, join.retry.as_ref()) {
-        Stands::UnderWay => {
-            if let Some(cause) = failure(context, node, view, &join) {
-                join.retry = Some(retry::failed(context, join.retry.as_ref(), &cause));
-            }
-        }
-        Stands::Waits => {}
-        Stands::Due => return again(context, draft, node, join),
+    let failure = failure(context, node, view, &join);
+    if retry::note(context, &mut join.retry, failure) == Stands::Due {
+        return again(context, draft, node, join);
     }
     let told = join.progress.clone().map(|progress| format!(" ({progress})")).unwrap_or_default();
     let failed = join.retry.clone().filter(|retry| retry.at.is_some());
@@ -99,7 +95,7 @@ fn again(context: &Context, draft: &mut Draft, node: &Node, mut join: OperationS
     let attempts = join.retry.as_ref().map_or(0, |retry| retry.attempts);
     let others = context.ring.nodes.iter().filter(|other| other.pod != *pod && context.expects(other));
     let hold = others.filter_map(|other| calm::down(context, other)).next();
-    if let Some(hold) = hold.or_else(|| api::job_runs(context)) {
+    if let Some(hold) = hold.or_else(|| migrate::await_end(context, draft)) {
         draft.operate(context, join);
         return hold;
     }
@@ -118,7 +114,10 @@ fn again(context: &Context, draft: &mut Draft, node: &Node, mut join: OperationS
             Hold::waiting(Reason::ScalingUp, format!("{pod} is restarted to go on with its bootstrap"))
         }
         _ => match take_back(context, draft, node) {
-            Some(hold) => hold,
+            Some(hold) => {
+                draft.end(OperationKind::Join);
+                hold
+            }
             None => {
                 draft.operate(context, join);
                 let message =

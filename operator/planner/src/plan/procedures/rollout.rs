@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 
 use store_crds::OperationKind;
 
-use super::configuration;
-use super::draft::{Draft, operation};
-use super::hold::Hold;
-use super::ring::{Node, is_live};
-use super::wanted::Wanted;
-use super::world::Context;
-use super::{api, calm, check, quorum, volumes};
+use super::{check, migrate};
 use crate::configuration::Configuration;
 use crate::observation::{EvictionRefused, PodObservation};
+use crate::plan::configuration;
+use crate::plan::draft::{Draft, operation};
+use crate::plan::hold::Hold;
+use crate::plan::ring::{Node, is_live};
+use crate::plan::wanted::Wanted;
+use crate::plan::world::Context;
+use crate::plan::{calm, quorum, volumes};
 use crate::reason::Reason;
 
 /// A quorum of so many copies bears that one is away.
@@ -129,22 +130,17 @@ pub fn replace_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
         return None;
     }
     if let Some(waits) = would_interrupt(context, node) {
-        draft.rollout_waits = Some(waits);
-        return None;
+        return aside(draft, waits);
     }
-    if api::keeps_first_node(context, draft) {
+    if migrate::keeps_first_node(context, draft) {
         return None;
     }
     if configuration::is_unproved(context, draft) {
-        if configuration::tried(draft).is_empty()
-            && let Some(hold) = check::unfit(context, draft)
-        {
-            // what is wrong may last: meanwhile what is owed is done
-            if !hold.wrong {
-                return Some(hold);
-            }
-            draft.rollout_waits = Some(hold);
-            return None;
+        let untried = configuration::tried(draft).is_empty();
+        match untried.then(|| check::unfit(context, draft)).flatten() {
+            Some(refused) if refused.wrong => return aside(draft, refused),
+            Some(tries) => return Some(tries),
+            None => {}
         }
         configuration::try_with(context, draft, &node.pod);
     }
@@ -160,14 +156,19 @@ pub fn replace_next(context: &Context, draft: &mut Draft) -> Option<Hold> {
     if refused.is_none_or(|refused| now - refused.at.as_second() >= EVICT_AGAIN) {
         draft.delete_pod(&node.pod, &pod.uid);
     } else if let Some(refused) = refused {
-        // until it is asked for again, what is owed is done
-        draft.rollout_waits = Some(eviction_waits(context, node, refused));
-        return None;
+        return aside(draft, eviction_waits(context, node, refused));
     }
     Some(match refused {
         Some(refused) => eviction_waits(context, node, refused),
         None => Hold::waiting(Reason::RollingOut, restarted(context, node)),
     })
+}
+
+/// The roll-out waits, and what is owed is done meanwhile. Only no node joins: it would run what the others do not run yet.
+fn aside(draft: &mut Draft, hold: Hold) -> Option<Hold> {
+    let hold = hold.yielding();
+    draft.rollout_waits = Some(hold.clone());
+    Some(hold)
 }
 
 /// Why a node is not restarted: a keyspace has so few copies that it would have no quorum. That holds nothing
@@ -251,10 +252,20 @@ fn how_broken(context: &Context, node: &Node) -> Broken {
         return Broken::No;
     }
     match node.host_id {
+        // one that has streamed for an hour may miss an answer
+        None if streamed_lately(context, node) => Broken::No,
         None => Broken::DoesNotRun,
         Some(_) if context.away_for(node) > calm::START_DEADLINE => Broken::Silent,
         Some(_) => Broken::No,
     }
+}
+
+/// The node is on its way in, and was told to come further not long ago.
+fn streamed_lately(context: &Context, node: &Node) -> bool {
+    let join = context.operation_of(OperationKind::Join).filter(|join| join.pod.as_ref() == Some(&node.pod));
+    let streamed = join.and_then(|join| join.streamed.as_ref());
+    let still = streamed.map(|streamed| context.observation.now.as_second() - streamed.since.0.as_second());
+    still.is_some_and(|still| still <= calm::START_DEADLINE)
 }
 
 fn age(context: &Context, pod: &PodObservation) -> i64 {
