@@ -1340,7 +1340,7 @@ export interface components {
             /** Format: date-time */
             since: string;
         };
-        /** @description The one operation in hand. */
+        /** @description An operation in hand. */
         OperationInHand: {
             /** @description Why: the fields of the spec that were changed. */
             cause: string | null;
@@ -1353,6 +1353,8 @@ export interface components {
             keyspace: string | null;
             /** @description `Join`, `Decommission`, `Repair`, … */
             kind: string;
+            /** @description What it keeps others of its kind out of: `Ring`, `Schema`, `Data`, `Volumes` or `Api`. */
+            lane: string;
             /**
              * Format: date-time
              * @description When its step or its progress last changed.
@@ -1370,6 +1372,11 @@ export interface components {
             started_at: string;
             /** @description Its step, in words. */
             step: string;
+            /**
+             * Format: date-time
+             * @description When it becomes a fault unless it comes further; `null` where each of its steps has its own limit.
+             */
+            until: string | null;
         };
         /** @description Work that an earlier change owes. */
         OperationOwed: {
@@ -1389,7 +1396,8 @@ export interface components {
             faults: components["schemas"]["OperationFault"][];
             /** @description The worst fault in words, or else what is being done; empty where there is nothing to tell. */
             message: string;
-            operation: components["schemas"]["OperationInHand"] | null;
+            /** @description What is in hand: at most one operation in each lane. */
+            operations: components["schemas"]["OperationInHand"][];
             /** @description Repairs and clean-ups that earlier changes owe. */
             owed: components["schemas"]["OperationOwed"][];
             /** @description Name of the StoreCluster. */
@@ -2698,23 +2706,27 @@ export interface operations {
                      *           }
                      *         ],
                      *         "message": "spec.cassandra.size asked for a node more",
-                     *         "operation": {
-                     *           "cause": "spec.cassandra.size",
-                     *           "failed": {
-                     *             "again_at": "2026-12-01T01:03:00Z",
-                     *             "attempts": 1,
-                     *             "cause": "the stream broke off"
-                     *           },
-                     *           "generation": 4,
-                     *           "keyspace": null,
-                     *           "kind": "Join",
-                     *           "moved_at": "2026-12-01T01:01:00Z",
-                     *           "pod": "shop-cassandra-b-1",
-                     *           "progress": "12 MiB streamed",
-                     *           "replication": null,
-                     *           "started_at": "2026-12-01T01:00:00Z",
-                     *           "step": "b-1 joins"
-                     *         },
+                     *         "operations": [
+                     *           {
+                     *             "cause": "spec.cassandra.size",
+                     *             "failed": {
+                     *               "again_at": "2026-12-01T01:03:00Z",
+                     *               "attempts": 1,
+                     *               "cause": "the stream broke off"
+                     *             },
+                     *             "generation": 4,
+                     *             "keyspace": null,
+                     *             "kind": "Join",
+                     *             "lane": "Ring",
+                     *             "moved_at": "2026-12-01T01:01:00Z",
+                     *             "pod": "shop-cassandra-b-1",
+                     *             "progress": "12 MiB streamed",
+                     *             "replication": null,
+                     *             "started_at": "2026-12-01T01:00:00Z",
+                     *             "step": "b-1 joins",
+                     *             "until": "2026-12-01T01:15:00Z"
+                     *           }
+                     *         ],
                      *         "owed": [
                      *           {
                      *             "keyspace": null,

@@ -11,13 +11,13 @@ const EVERY = 5000;
 /** A thing that a line is about. @param {string | null | undefined} object */
 const about = (object) => object && html` <code>${object}</code>`;
 
-/** @param {{ failed: NonNullable<Told["operation"]>["failed"] }} given */
+/** @param {{ failed: Told["operations"][number]["failed"] }} given */
 const Failed = ({ failed }) => failed && html`
   <p class="notice bad">${t("operation.failed", { n: failed.attempts })} ${failed.cause}${failed.again_at && ` · ${t("operation.again", { time: time(failed.again_at) })}`}</p>`;
 
-/** @param {{ operation: NonNullable<Told["operation"]> }} given */
+/** @param {{ operation: Told["operations"][number] }} given */
 function Doing({ operation }) {
-  const { kind, step, pod, keyspace, replication, started_at, moved_at, progress, cause, generation, failed } = operation;
+  const { kind, step, pod, keyspace, replication, started_at, moved_at, until, progress, cause, generation, failed } = operation;
   return html`
     <section class="card" aria-label=${t("operation.doing")}>
       <h2>${t(`operation.kind.${kind}`)}${about(pod ?? keyspace)}</h2>
@@ -25,6 +25,7 @@ function Doing({ operation }) {
       <div class="figures">
         <${Figure} name=${t("operation.far")}>${progress ?? "–"}<//>
         <${Figure} name=${t("operation.since")} note=${moved_at && t("operation.moved", { time: time(moved_at) })}>${time(started_at)}<//>
+        ${until && html`<${Figure} name=${t("operation.until")}>${time(until)}<//>`}
         ${replication !== null && html`<${Figure} name=${t("operation.copies")}>${number(replication)}<//>`}
       </div>
       <p><b>${t("operation.why")}</b> ${cause ?? t("operation.why.none")}${generation !== null && ` (${t("operation.generation", { n: generation })})`}</p>
@@ -54,9 +55,9 @@ export function OperationScreen() {
   return html`
     <${Head} title=${t("operation")} lead=${t("operation.lead", { shop: told.shop })} />
     ${failed && html`<p class="notice bad" role="alert">${t("unreachable")}</p>`}
-    <p class="verdict" role="status" data-state=${told.faults.length ? "bad" : told.operation || told.waits.length ? "edge" : "good"}>
+    <p class="verdict" role="status" data-state=${told.faults.length ? "bad" : told.operations.length || told.waits.length ? "edge" : "good"}>
       ${told.message || t("operation.settled")}</p>
-    ${told.operation && html`<${Doing} operation=${told.operation} />`}
+    ${told.operations.map((operation) => html`<${Doing} key=${operation.lane} operation=${operation} />`)}
     <${Table} name="waits" columns=${["what", "since", "until"]}
       rows=${told.waits.map(({ reason, object, since, until }) => [html`${reason}${about(object)}`, time(since), time(until)])} />
     <${Table} name="faults" columns=${["what", "message", "since"]}

@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(read(&path).unwrap(), None);
         std::fs::write(&path, "{").unwrap();
         assert_eq!(read(&path).unwrap_err().code, "operation_unreadable");
-        let text = r#"{"shop": "shop", "message": "", "operation": null, "waits": [], "faults": [], "owed": [], "changes": []}"#;
+        let text = r#"{"shop": "shop", "message": "", "operations": [], "waits": [], "faults": [], "owed": [], "changes": []}"#;
         std::fs::write(&path, text).unwrap();
         assert_eq!(read(&path).unwrap().unwrap().shop, "shop");
     }

@@ -21,8 +21,8 @@ pub struct ToldView {
     pub shop: String,
     /// The worst fault in words, or else what is being done; empty where there is nothing to tell.
     pub message: String,
-    #[schema(required = true)]
-    pub operation: Option<InHand>,
+    /// What is in hand: at most one operation in each lane.
+    pub operations: Vec<InHand>,
     /// What the next step waits for.
     pub waits: Vec<Waits>,
     /// All that is wrong, the worst first.
@@ -33,12 +33,14 @@ pub struct ToldView {
     pub changes: Vec<Taken>,
 }
 
-/// The one operation in hand.
+/// An operation in hand.
 #[derive(Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = OperationInHand)]
 pub struct InHand {
     /// `Join`, `Decommission`, `Repair`, …
     pub kind: String,
+    /// What it keeps others of its kind out of: `Ring`, `Schema`, `Data`, `Volumes` or `Api`.
+    pub lane: String,
     /// Its step, in words.
     pub step: String,
     #[schema(required = true)]
@@ -53,6 +55,9 @@ pub struct InHand {
     /// When its step or its progress last changed.
     #[schema(required = true, value_type = Option<String>, format = DateTime)]
     pub moved_at: Option<Timestamp>,
+    /// When it becomes a fault unless it comes further; `null` where each of its steps has its own limit.
+    #[schema(required = true, value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
     /// How far it is.
     #[schema(required = true)]
     pub progress: Option<String>,

@@ -184,7 +184,7 @@ async fn the_operator_tells_by_a_file_and_where_there_is_none_nothing_is_told() 
         "it has told nothing yet"
     );
     let told = serde_json::json!({
-        "shop": "shop", "message": "m", "operation": null, "waits": [], "faults": [], "owed": [], "changes": [],
+        "shop": "shop", "message": "m", "operations": [], "waits": [], "faults": [], "owed": [], "changes": [],
     });
     std::fs::write(&path, told.to_string()).unwrap();
     assert_eq!(store.get("/cluster/operation").await.json()["told"], told);

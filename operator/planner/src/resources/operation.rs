@@ -55,7 +55,7 @@ pub fn told(desired: &Desired, plan: &Plan) -> String {
     let told = json!({
         "shop": desired.name,
         "message": message,
-        "operation": memory.operation.as_ref().map(in_hand),
+        "operations": memory.operations.iter().map(in_hand).collect::<Vec<_>>(),
         "waits": waits.collect::<Vec<_>>(),
         "faults": faults.collect::<Vec<_>>(),
         "owed": owed.collect::<Vec<_>>(),
@@ -67,12 +67,14 @@ pub fn told(desired: &Desired, plan: &Plan) -> String {
 fn in_hand(operation: &OperationStatus) -> Value {
     json!({
         "kind": operation.kind,
+        "lane": operation.lane,
         "step": operation.step,
         "pod": operation.pod,
         "keyspace": operation.keyspace,
         "replication": operation.replication,
         "started_at": operation.started_at,
         "moved_at": operation.moved_at,
+        "until": operation.deadline,
         "progress": operation.progress,
         "cause": operation.cause,
         "generation": operation.generation,
@@ -90,7 +92,7 @@ mod tests {
     use std::time::Duration;
 
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-    use store_crds::{Change, Debt, Fault, Wait};
+    use store_crds::{Change, Debt, Fault, Lane, Wait};
 
     use super::*;
     use crate::decision::{Memory, Report, Shape};
@@ -105,6 +107,7 @@ mod tests {
         let joining = || Some("shop-cassandra-b-1".to_owned());
         let operation = OperationStatus {
             kind: OperationKind::Join,
+            lane: Lane::Ring,
             step: "b-1 joins".into(),
             pod: joining(),
             host_id: None,
@@ -117,6 +120,7 @@ mod tests {
             generation: Some(4),
             streamed: None,
             retry: Some(Retry { attempts: 1, cause: "the stream broke off".into(), at: Some(at(63)) }),
+            deadline: Some(at(75)),
         };
         let owed = Debt {
             kind: DebtKind::Cleanup,
@@ -140,7 +144,7 @@ mod tests {
             claims: Vec::new(),
             keep: BTreeSet::new(),
             ring: None,
-            memory: Memory { operation: Some(operation), owed: vec![owed], changes: vec![change], ..Memory::default() },
+            memory: Memory { operations: vec![operation], owed: vec![owed], changes: vec![change], ..Memory::default() },
             report: Report {
                 progressing: Some((Reason::ScalingUp, "spec.cassandra.size asked for a node more".into())),
                 faults: vec![fault],
