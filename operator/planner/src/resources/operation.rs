@@ -153,6 +153,7 @@ mod tests {
             },
             finalizer: None,
             requeue: Duration::from_secs(1),
+            rungs: Vec::new(),
         }
     }
 
