@@ -350,7 +350,7 @@ fn zone_and_class_are_told_as_carried_out_only_where_the_set_that_asked_for_them
                 seen.children.stateful_sets.clear();
             }
         };
-        let told = known(1, 1, change, |context| carried_out::carried_out(context));
+        let told = known(1, 1, change, carried_out::carried_out);
         assert_eq!((told.racks.len(), told.storage.map(|storage| storage.class_name)), (racks, class));
     }
 }
