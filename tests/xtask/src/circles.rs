@@ -164,7 +164,9 @@ fn no_two_files_of_the_planner_need_each_other() {
         name == "tests" || name.ends_with("_tests")
     };
     files.retain(|module, _| !is_test(module));
-    assert!(needs("plan", &files).contains("plan::procedures::rollout") && needs("status", &files).contains("decision"));
+    assert!(
+        needs("plan", &files).contains("plan::procedures::rollout") && needs("status", &files).contains("decision")
+    );
     assert_eq!(on_circles(&files), Vec::<&str>::new());
 }
 

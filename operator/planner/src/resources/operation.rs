@@ -144,7 +144,12 @@ mod tests {
             claims: Vec::new(),
             keep: BTreeSet::new(),
             ring: None,
-            memory: Memory { operations: vec![operation], owed: vec![owed], changes: vec![change], ..Memory::default() },
+            memory: Memory {
+                operations: vec![operation],
+                owed: vec![owed],
+                changes: vec![change],
+                ..Memory::default()
+            },
             report: Report {
                 progressing: Some((Reason::ScalingUp, "spec.cassandra.size asked for a node more".into())),
                 faults: vec![fault],
