@@ -23,7 +23,11 @@ struct Process {
 
 impl Ground {
     fn new() -> Self {
-        let feed = Arc::new(MemoryChanges::default());
+        Self::over(MemoryChanges::default())
+    }
+
+    fn over(feed: MemoryChanges) -> Self {
+        let feed = Arc::new(feed);
         let changes: Arc<dyn ChangeDao> = Arc::clone(&feed) as _;
         Self { daos: crate::dao::Daos { changes, ..memory::daos() }, feed }
     }
@@ -208,6 +212,51 @@ async fn a_reader_gets_what_comes_goes_on_after_its_position_and_is_told_when_th
     let _task = late.changes.start();
     let mut late = late.changes.listen().unwrap();
     assert_eq!(late.next(begin, Kinds::ALL, Duration::from_secs(5)).await, Err(ReadError::Gone));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_of_whose_kind_nothing_is_there_waits_no_longer_than_it_said_however_far_behind_it_is() {
+    let ground = Ground::over(MemoryChanges::slow(Duration::from_millis(100)));
+    let (process, product) = (ground.process(), Uuid::now_v7());
+    for number in 1..=2_000 {
+        let change = Change {
+            kind: Kind::Stock,
+            id: product,
+            version: number,
+            at: 0,
+            what: "order".into(),
+            quantity: None,
+            delta: None,
+        };
+        let entry = Entry { operation: Uuid::new_v4(), changes: vec![change] };
+        assert_eq!(ground.feed.append(&cx(), number, &entry).await.unwrap(), Appended::Done);
+    }
+    let _tasks = process.changes.start();
+    let mut listener = process.changes.listen().unwrap();
+    listener.check(Position::default()).await.unwrap();
+    let began = Instant::now();
+    let batch = listener.next(Position::default(), Kinds::of("order").unwrap(), Duration::from_secs(1)).await.unwrap();
+    assert!(batch.changes.is_empty() && began.elapsed() <= Duration::from_millis(1_200), "{:?}", began.elapsed());
+    assert!((500..1_000).contains(&batch.next.number), "{:?}", batch.next);
+    let rest = listener.next(batch.next, Kinds::of("order").unwrap(), Duration::from_secs(60)).await.unwrap();
+    assert_eq!(rest.next.number, 2_000, "it goes on from there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_does_not_wait_is_told_what_is_there_also_where_nobody_else_listens() {
+    let ground = Ground::over(MemoryChanges::slow(Duration::from_millis(5)));
+    let (process, product) = (ground.process(), Uuid::now_v7());
+    process.add(product, 0).await;
+    process.changes.flush().await.unwrap();
+    let _tasks = process.changes.start();
+    for _ in 0..3 {
+        let mut listener = process.changes.listen().unwrap();
+        listener.check(Position::default()).await.unwrap();
+        let batch = listener.next(Position::default(), Kinds::ALL, Duration::ZERO).await.unwrap();
+        assert_eq!(batch.changes.len(), 1);
+        drop(listener);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
 }
 
 #[tokio::test]
