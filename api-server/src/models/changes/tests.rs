@@ -66,7 +66,7 @@ impl Ground {
 
 impl Process {
     async fn add(&self, product: Uuid, delta: i64) -> i64 {
-        let change = if delta == 0 { Movement::Set { quantity: 1_000 } } else { Movement::Add { delta } };
+        let change = if delta == 0 { Movement::Set { quantity: 10_000 } } else { Movement::Add { delta } };
         let want = Want {
             id: Uuid::new_v4(),
             change,
@@ -80,6 +80,12 @@ impl Process {
             Outcome::Made(movement) => movement.version,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// A movement that this process never tells.
+    async fn adjust_untold(&self, product: Uuid) {
+        self.add(product, -1).await;
+        self.changes.0.as_ref().unwrap().queue().changes.clear();
     }
 
     /// The same as an adjustment of the API does it: under a note.
@@ -257,6 +263,52 @@ async fn a_reader_that_does_not_wait_is_told_what_is_there_also_where_nobody_els
         drop(listener);
         tokio::time::sleep(Duration::from_secs(5)).await;
     }
+}
+
+#[tokio::test]
+async fn of_a_stock_of_which_many_versions_were_told_by_nobody_some_thousand_are_read_at_once() {
+    let ground = Ground::new();
+    let (one, other, product) = (ground.process(), ground.process(), Uuid::now_v7());
+    one.add(product, 0).await;
+    one.changes.finish().await.unwrap();
+    let missing = fill::MISSING_AT_ONCE + 10;
+    for _ in 0..missing {
+        one.adjust_untold(product).await;
+    }
+    drop(one);
+    other.add(product, 1).await;
+    let shared = other.changes.0.as_ref().unwrap();
+    let waiting = shared.queue().changes.clone();
+    let filled = shared.fill(&cx(), &Writer::default(), &waiting).await.unwrap();
+    let Filled::Below(below) = filled else { panic!("{filled:?}") };
+    let versions: Vec<i64> = below.iter().map(|change| change.version).collect();
+    assert!(versions.iter().copied().eq(2..=fill::MISSING_AT_ONCE + 1), "{} from {}", versions.len(), versions[0]);
+    other.changes.flush().await.unwrap();
+    let told = ground.told().await[&product].clone();
+    assert!(told.iter().copied().eq(1..=missing + 2), "each once, in their order");
+}
+
+#[tokio::test]
+async fn no_number_comes_twice_where_all_entries_went_while_a_shop_was_closed() {
+    let ground = Ground::new();
+    let (process, product) = (ground.process(), Uuid::now_v7());
+    for delta in [0, -1, -1] {
+        process.add(product, delta).await;
+        process.changes.flush().await.unwrap();
+    }
+    process.changes.finish().await.unwrap();
+    drop(process);
+    assert_eq!(ground.feed.last(&cx()).await, Ok(3));
+    ground.feed.expire(3);
+    let process = ground.process();
+    process.add(product, -1).await;
+    process.changes.flush().await.unwrap();
+    let entries = ground.feed.entries(&cx(), 0, 10).await.unwrap();
+    let told: Vec<(i64, Vec<i64>)> = entries
+        .iter()
+        .map(|(number, entry)| (*number, entry.changes.iter().map(|change| change.version).collect()))
+        .collect();
+    assert_eq!(told, [(4, vec![4])]);
 }
 
 #[tokio::test]
