@@ -240,19 +240,19 @@ pub async fn audit(State(app): State<Arc<App>>, request: Request) -> Result<Resp
     let mut query = Query::read(&parts, &["day", "principal", "object", "limit", "cursor"], &[])?;
     let (limit, cursor) = query.window()?;
     let mut link = format!("/audit?limit={limit}");
-    let day = query.parsed("day", "is a day like 2026-11-22", &mut link, order::read_day)?;
+    let given = query.parsed("day", "is a day like 2026-11-22", &mut link, order::read_day)?;
+    let day = given.unwrap_or_else(|| view::day_of(now_ms()));
+    if given.is_none() {
+        // The next page is of the same day, also after midnight.
+        link.push_str(&format!("&day={}", order::day_text(day)));
+    }
     let object = query.parsed("object", "is an id", &mut link, json::parse_uuid)?;
-    let by = query.take("principal");
+    let by = query.principal()?;
     if let Some(by) = &by {
-        if !(1..=256).contains(&by.chars().count()) {
-            let detail = "principal has 1 to 256 characters";
-            return Err(Problem::malformed_at("query:principal", "out_of_range", detail));
-        }
         link.push_str("&principal=");
         link.extend(by.bytes().map(encoded));
     }
     let cx = request::context(&app, &parts, Access::Read)?;
-    let day = day.unwrap_or_else(|| view::day_of(now_ms()));
     let filter = AuditFilter { by, object };
     let (lines, next) = request::services(&app)?.audit.page(&cx, day, &filter, limit, cursor.as_deref()).await?;
     let mut response = answer::json(StatusCode::OK, view::audit(&lines));

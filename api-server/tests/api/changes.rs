@@ -122,6 +122,8 @@ async fn the_trail_tells_who_has_changed_what_by_principal_and_object_page_by_pa
     let (mut seen, mut path) = (Vec::new(), Some("/audit?limit=1".to_owned()));
     while let Some(at) = path {
         let (lines, link) = read(&at).await;
+        // After midnight it would else be none of this list.
+        assert!(link.as_ref().is_none_or(|link| link.contains("&day=20")), "{link:?}");
         seen.extend(lines);
         path = link.map(|link| link.trim_start_matches('<').split('>').next().unwrap().to_owned());
     }

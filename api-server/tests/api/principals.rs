@@ -132,6 +132,8 @@ async fn keys_are_their_senders_and_what_became_of_a_request_is_told_to_them() {
     }
     assert_eq!(ask("seller.till-2", "/operations/sold?principal=seller.till-1").await.status, 403);
     assert_eq!(ask("supplier", "/operations/sold").await.status, 404);
+    let nobody = ask("admin", "/operations/sold?principal=").await;
+    assert_eq!(nobody.status, 400, "404 would say that it can be sent: {}", nobody.text());
 }
 
 #[tokio::test]
