@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
-use futures::stream;
+use futures::stream::{self, StreamExt as _};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use tokio::sync::OwnedSemaphorePermit;
@@ -20,6 +20,7 @@ use crate::models::change::AuditFilter;
 use crate::models::changes::{Batch, Kinds, Listener, Position, ReadError};
 use crate::models::now_ms;
 use crate::problem::Problem;
+use crate::route::Route;
 use crate::views::change::{self as view, AuditDoc, ChangesDoc};
 use crate::views::{json, order};
 
@@ -32,6 +33,8 @@ const WAIT: u64 = 20;
 const WAIT_MAX: u64 = 60;
 /// Between two looks whether the process is leaving.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
+/// Between two looks whether whoever listens may still do so: a token ends, or is taken back.
+const ADMITTED_FOR: Duration = Duration::from_secs(15);
 /// Without a word for so long a proxy may take a connection for dead.
 pub(super) const SILENCE: Duration = Duration::from_secs(15);
 
@@ -83,15 +86,8 @@ pub async fn changes(State(app): State<Arc<App>>, request: Request) -> Result<Re
     };
     if media_type == EVENTS {
         let last_word = Instant::now();
-        return Ok(events(Reader {
-            app: Arc::clone(&app),
-            listener,
-            position,
-            kinds,
-            last_word,
-            begun: false,
-            _place: place,
-        }));
+        let reader = Reader { app, listener, position, kinds, last_word, begun: false, _place: place };
+        return Ok(events(parts, reader));
     }
     let mut batch = Batch { changes: Vec::new(), next: position };
     let until = Instant::now() + wait;
@@ -160,11 +156,23 @@ struct Reader {
     _place: OwnedSemaphorePermit,
 }
 
-/// An answer of events, each piece made when the client has taken the one before.
+/// An answer of events, each piece made when the client has taken the one before. It ends when a new request of the same
+/// head would be refused.
 pub(super) fn event_stream(
+    app: Arc<App>,
+    parts: Parts,
     events: impl futures::Stream<Item = Result<Bytes, std::convert::Infallible>> + Send + 'static,
 ) -> Response {
-    let mut response = Response::new(Body::from_stream(events));
+    let refused = async move {
+        let route = Route::of(parts.uri.path());
+        loop {
+            tokio::time::sleep(ADMITTED_FOR).await;
+            if app.gate.admit(route, &parts.method, &parts.headers).await.is_err() {
+                break;
+            }
+        }
+    };
+    let mut response = Response::new(Body::from_stream(events.take_until(refused)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(EVENTS));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -173,8 +181,9 @@ pub(super) fn event_stream(
     response
 }
 
-fn events(reader: Reader) -> Response {
-    event_stream(stream::unfold(Some(reader), |reader| async move {
+fn events(parts: Parts, reader: Reader) -> Response {
+    let app = Arc::clone(&reader.app);
+    let events = stream::unfold(Some(reader), |reader| async move {
         let mut reader = reader?;
         if !reader.begun {
             reader.begun = true;
@@ -210,7 +219,8 @@ fn events(reader: Reader) -> Response {
                 }
             }
         }
-    }))
+    });
+    event_stream(app, parts, events)
 }
 
 /// Read the audit trail

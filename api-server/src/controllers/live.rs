@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use futures::stream;
+use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -80,7 +81,8 @@ pub async fn nodes(State(app): State<Arc<App>>, request: Request) -> Result<Resp
     let mut viewer = request::services(&app)?.live.watch();
     let place = place(&app)?;
     if media_type == EVENTS {
-        return Ok(events(Watcher { app, viewer, has: after, first: true, last_word: Instant::now(), _place: place }));
+        let watcher = Watcher { app, viewer, has: after, first: true, last_word: Instant::now(), _place: place };
+        return Ok(events(parts, watcher));
     }
     let unseen = || Problem::unavailable("database_unreachable", "the nodes could not be looked at in time");
     let mut view = LiveView::of(&viewer.next(FIRST_LOOK).await.ok_or_else(unseen)?);
@@ -108,8 +110,9 @@ struct Watcher {
     _place: OwnedSemaphorePermit,
 }
 
-fn events(watcher: Watcher) -> Response {
-    event_stream(stream::unfold(watcher, |mut watcher| async move {
+fn events(parts: Parts, watcher: Watcher) -> Response {
+    let app = Arc::clone(&watcher.app);
+    let events = stream::unfold(watcher, |mut watcher| async move {
         loop {
             // The client comes again, to another process.
             if watcher.app.is_draining() {
@@ -132,5 +135,6 @@ fn events(watcher: Watcher) -> Response {
                 return Some((Ok(Bytes::from(":\n\n")), watcher));
             }
         }
-    }))
+    });
+    event_stream(app, parts, events)
 }
