@@ -287,9 +287,14 @@ impl Edge {
         }
         drop((slot, held, turn));
         told.answered(response.status(), response.body().size_hint().exact());
+        // The router counts the body that 304 to HEAD has not; what is meant is the one that the client has.
+        let is_unchanged = response.status() == StatusCode::NOT_MODIFIED;
         let headers = response.headers_mut();
         // Moved here after its last use: a copy would be an allocation.
         headers.insert(REQUEST_ID, std::mem::replace(&mut told.id, HeaderValue::from_static("")));
+        if is_unchanged {
+            headers.remove(header::CONTENT_LENGTH);
+        }
         if let Some(prefix) = prefix {
             lead_back(headers, &prefix);
         }
