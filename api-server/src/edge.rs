@@ -386,7 +386,7 @@ impl Edge {
 
 /// Whether a controller asks who sends a request: where something is changed, and where the answer depends on it.
 fn asks_who(route: Route, method: &Method) -> bool {
-    !method.is_safe() || matches!(route, Route::Whoami | Route::Operation | Route::Order)
+    !method.is_safe() || route.is_listened_to() || matches!(route, Route::Whoami | Route::Operation | Route::Order)
 }
 
 fn role_of(by: Option<&Principal>) -> Option<Role> {

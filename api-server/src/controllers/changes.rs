@@ -10,11 +10,11 @@ use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::answer;
 use super::request::{self, Access, Query};
+use crate::admission::listeners::Place;
 use crate::app::App;
 use crate::models::change::AuditFilter;
 use crate::models::changes::{Batch, Kinds, Listener, Position, ReadError};
@@ -75,7 +75,7 @@ pub async fn changes(State(app): State<Arc<App>>, request: Request) -> Result<Re
     let wait = read_wait(&mut query)?;
     let after = position(&parts, &mut query)?;
     let services = request::services(&app)?;
-    let place = place(&app)?;
+    let place = place(&app, &parts)?;
     let mut listener = services.changes.listen().ok_or_else(Problem::overloaded)?;
     let position = match after {
         Some(position) => {
@@ -129,9 +129,9 @@ fn position(parts: &Parts, query: &mut Query) -> Result<Option<Position>, Proble
 }
 
 /// A place of somebody who listens.
-pub(super) fn place(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
-    let place = Arc::clone(&app.listeners).try_acquire_owned();
-    place.map_err(|_| Problem::unavailable("overloaded", "too many listen already"))
+pub(super) fn place(app: &App, parts: &Parts) -> Result<Place, Problem> {
+    let place = app.listeners.enter(request::caller(parts).map(|caller| caller.name));
+    place.ok_or_else(|| Problem::unavailable("overloaded", "too many listen already"))
 }
 
 fn unread(error: ReadError) -> Problem {
@@ -153,7 +153,7 @@ struct Reader {
     kinds: Kinds,
     last_word: Instant,
     begun: bool,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// An answer of events, each piece made when the client has taken the one before. It ends when a new request of the same

@@ -12,13 +12,13 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::answer;
 use super::changes::{EVENTS, LAST_EVENT_ID, LOOK, SILENCE, event_stream, place, read_wait};
 use super::request::{self, Query};
+use crate::admission::listeners::Place;
 use crate::app::App;
 use crate::models::live::Viewer;
 use crate::models::ring::Node;
@@ -79,7 +79,7 @@ pub async fn nodes(State(app): State<Arc<App>>, request: Request) -> Result<Resp
     let told = parts.headers.get(&LAST_EVENT_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
     let after = told.or(given);
     let mut viewer = request::services(&app)?.live.watch();
-    let place = place(&app)?;
+    let place = place(&app, &parts)?;
     if media_type == EVENTS {
         let watcher = Watcher { app, viewer, has: after, first: true, last_word: Instant::now(), _place: place };
         return Ok(events(parts, watcher));
@@ -107,7 +107,7 @@ struct Watcher {
     has: Option<String>,
     first: bool,
     last_word: Instant,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 fn events(parts: Parts, watcher: Watcher) -> Response {
