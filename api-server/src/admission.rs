@@ -4,6 +4,7 @@
 //! a slow database is kept outside, since inside everybody would be too late. A body that keeps the process waiting is
 //! waited for without a slot ([`slow_body`]). No IO.
 
+pub mod listeners;
 mod pace;
 pub mod rate;
 pub mod slow_body;

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use crate::admission::listeners::Listeners;
 use crate::admission::rate::{Quota, Rates};
 use crate::admission::wide::Wide;
 use crate::admission::{Admission, Bounds};
@@ -137,9 +138,6 @@ const HELD_FILES_MAX: usize = 2;
 /// Exports under way at once: each goes on after its request is answered.
 const EXPORTS_MAX: usize = 4;
 
-/// Who listens to the feed, or to the cluster, at once: each is a connection that is held, and no more.
-const LISTENERS_MAX: usize = 256;
-
 /// Bytes of answers that wait for their clients to read; beyond it requests are turned away.
 pub const UNSENT_MAX: usize = 32 * 1024 * 1024;
 
@@ -198,7 +196,7 @@ pub struct App {
     /// Turns of exports.
     pub exports: Arc<Semaphore>,
     /// Places of who listens to the feed, or to the cluster.
-    pub listeners: Arc<Semaphore>,
+    pub listeners: Arc<Listeners>,
     /// What clients have not taken yet.
     pub unsent: Unsent,
     /// What the last look at the database found.
@@ -238,7 +236,7 @@ impl App {
             held_files: Arc::new(Semaphore::new(HELD_FILES_MAX)),
             jobs: TaskTracker::new(),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
-            listeners: Arc::new(Semaphore::new(LISTENERS_MAX)),
+            listeners: Arc::default(),
             unsent: Unsent::new(UNSENT_MAX),
             readiness: Readiness::default(),
             writes: TaskTracker::new(),

@@ -65,6 +65,20 @@ impl From<Refused> for Denied {
     }
 }
 
+/// A request that goes no further.
+#[derive(Debug)]
+pub struct NotAdmitted {
+    pub problem: Problem,
+    /// Whoever sent it, where that is known: they may not do what they asked for.
+    pub by: Option<Principal>,
+}
+
+impl From<Problem> for NotAdmitted {
+    fn from(problem: Problem) -> Self {
+        Self { problem, by: None }
+    }
+}
+
 /// Bytes of a token.
 const MAX_TOKEN: usize = 8 * 1024;
 
@@ -97,7 +111,7 @@ impl Gate {
         route: Route,
         method: &Method,
         headers: &HeaderMap,
-    ) -> Result<Option<Principal>, Problem> {
+    ) -> Result<Option<Principal>, NotAdmitted> {
         // What no route matches has no controller: the router says so.
         if matches!(self, Self::Off) || route == Route::Unmatched {
             return Ok(None);
@@ -106,36 +120,37 @@ impl Gate {
         let allowed = match roles::who(route, method) {
             Some(Who::Roles(allowed)) => allowed,
             Some(Who::Anybody) => return Ok(None),
-            None => return Err(Problem::not_found("method of this resource")),
+            None => return Err(Problem::not_found("method of this resource").into()),
         };
         let principal = match token(headers) {
             Ok(None) => {
                 let challenge = HeaderValue::from_static("Bearer");
-                return Err(unauthorized(challenge, "send a token: Authorization: Bearer …"));
+                return Err(unauthorized(challenge, "send a token: Authorization: Bearer …").into());
             }
             Ok(Some(token)) => self.principal(token).await,
             Err(denied) => Err(denied),
         };
         match principal {
             Ok(principal) if allowed[principal.role as usize] => Ok(Some(principal)),
-            Ok(principal) => Err(forbidden(principal.role)),
+            Ok(principal) => Err(NotAdmitted { problem: forbidden(principal.role), by: Some(principal) }),
             Err(Denied::Invalid(refused)) => {
                 TOLD.tell(&refused);
                 let detail = format!("the token is not valid here: {}", refused.words);
-                Err(unauthorized(refused.challenge(), detail))
+                Err(unauthorized(refused.challenge(), detail).into())
             }
-            Err(Denied::TooLong) => Err(Problem::new(
-                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                "token_too_long",
-                format!("a token has at most {MAX_TOKEN} bytes; one of fewer groups or claims is shorter"),
-            )),
+            Err(Denied::TooLong) => {
+                let detail = format!("a token has at most {MAX_TOKEN} bytes; one of fewer groups or claims is shorter");
+                Err(Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "token_too_long", detail).into())
+            }
             Err(Denied::NoKeys) => {
-                Err(Problem::unavailable("issuer_unreachable", "the keys of the token's issuer were not reached"))
+                let detail = "the keys of the token's issuer were not reached";
+                Err(Problem::unavailable("issuer_unreachable", detail).into())
             }
-            Err(Denied::Asking) => Err(Problem::unavailable(
-                "issuer_asked",
-                "the token is signed by a key that is not known, and its issuer is being asked for newer ones",
-            )),
+            Err(Denied::Asking) => {
+                let detail =
+                    "the token is signed by a key that is not known, and its issuer is being asked for newer ones";
+                Err(Problem::unavailable("issuer_asked", detail).into())
+            }
         }
     }
 

@@ -23,7 +23,7 @@ use crate::admission::rate::{self, Standing};
 use crate::admission::slow_body::{Held, SlowBody};
 use crate::app::App;
 use crate::auth::{
-    self, Principal,
+    self, NotAdmitted, Principal,
     roles::{self, Role},
 };
 use crate::controllers::request::{COORDINATOR, TRACE};
@@ -225,34 +225,37 @@ impl Edge {
                 Problem::overloaded().into_response()
             }
             (Ok(None), None | Some(Some(_))) => {
-                match self.app.gate.admit(route, &told.method, request.headers()).await {
-                    Ok(admitted) => match self.trace_turn(request.headers(), role_of(admitted.as_ref())) {
-                        Err(problem) => {
-                            told.by = admitted;
-                            problem.into_response()
-                        }
-                        Ok(_traced) if self.is_too_many(admitted.as_ref(), &mut rate) => {
-                            told.by = admitted;
-                            self.app.metrics.limited.inc();
-                            let again_in = rate.and_then(|rate| rate.again_in).unwrap_or_default();
-                            Problem::too_many(rate::seconds(again_in)).into_response()
-                        }
-                        Ok(_traced)
-                            if turn
-                                .as_mut()
-                                .is_some_and(|turn| !self.app.wide.is_let(turn, role_of(admitted.as_ref()))) =>
-                        {
-                            told.by = admitted;
+                let admitted = self.app.gate.admit(route, &told.method, request.headers()).await;
+                let refused = match admitted {
+                    Ok(by) => {
+                        told.by = by;
+                        None
+                    }
+                    Err(NotAdmitted { problem, by }) => {
+                        told.by = by;
+                        Some(problem)
+                    }
+                };
+                let role = role_of(told.by.as_ref());
+                if self.is_too_many(told.by.as_ref(), &mut rate) {
+                    self.app.metrics.limited.inc();
+                    let again_in = rate.and_then(|rate| rate.again_in).unwrap_or_default();
+                    Problem::too_many(rate::seconds(again_in)).into_response()
+                } else if let Some(problem) = refused {
+                    problem.into_response()
+                } else {
+                    match self.trace_turn(request.headers(), role) {
+                        Err(problem) => problem.into_response(),
+                        Ok(_traced) if turn.as_mut().is_some_and(|turn| !self.app.wide.is_let(turn, role)) => {
                             self.app.metrics.shed.inc();
                             Problem::overloaded().into_response()
                         }
                         Ok(_traced) => {
-                            if let Some(by) = &admitted
+                            if let Some(by) = &told.by
                                 && asks_who(route, &told.method)
                             {
                                 request.extensions_mut().insert(by.clone());
                             }
-                            told.by = admitted;
                             // An import takes its time, and there are few at once.
                             if !request.body().is_end_stream() && !route.is_import() {
                                 held = slot.take().flatten().map(Held::new);
@@ -271,8 +274,7 @@ impl Edge {
                                 self.app.writes.spawn(work).await.unwrap_or_else(|_| panicked())
                             }
                         }
-                    },
-                    Err(problem) => problem.into_response(),
+                    }
                 }
             }
         };
@@ -285,9 +287,14 @@ impl Edge {
         }
         drop((slot, held, turn));
         told.answered(response.status(), response.body().size_hint().exact());
+        // The router counts the body that 304 to HEAD has not; what is meant is the one that the client has.
+        let is_unchanged = response.status() == StatusCode::NOT_MODIFIED;
         let headers = response.headers_mut();
         // Moved here after its last use: a copy would be an allocation.
         headers.insert(REQUEST_ID, std::mem::replace(&mut told.id, HeaderValue::from_static("")));
+        if is_unchanged {
+            headers.remove(header::CONTENT_LENGTH);
+        }
         if let Some(prefix) = prefix {
             lead_back(headers, &prefix);
         }
@@ -379,7 +386,7 @@ impl Edge {
 
 /// Whether a controller asks who sends a request: where something is changed, and where the answer depends on it.
 fn asks_who(route: Route, method: &Method) -> bool {
-    !method.is_safe() || matches!(route, Route::Whoami | Route::Operation | Route::Order)
+    !method.is_safe() || route.is_listened_to() || matches!(route, Route::Whoami | Route::Operation | Route::Order)
 }
 
 fn role_of(by: Option<&Principal>) -> Option<Role> {

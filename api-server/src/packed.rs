@@ -13,7 +13,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
@@ -42,22 +42,35 @@ pub fn is_wanted(headers: &HeaderMap) -> bool {
     gzip.or(any).unwrap_or(false)
 }
 
+/// Bytes of the answer, or of the one that it tells the headers of.
+fn size(response: &Response<Body>) -> u64 {
+    let length = response.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    match response.body().size_hint().exact() {
+        Some(0) => length.unwrap_or(0),
+        size => size.unwrap_or(0),
+    }
+}
+
 /// Whether an answer is one that would be packed.
 fn is_worth_it(route: Route, response: &Response<Body>) -> bool {
     let headers = response.headers();
+    // Without a body, of which nothing is told: the client has it, and it was one of these.
+    if response.status() == StatusCode::NOT_MODIFIED {
+        return route.is_in_the_program();
+    }
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let is_text = kind.starts_with("text/")
         || ["application/json", "application/problem+json", "application/javascript", "image/svg+xml"]
             .iter()
             .any(|text| kind.starts_with(text));
-    let size = response.body().size_hint().exact().unwrap_or(0);
     is_text
-        && (LEAST..=MOST).contains(&size)
+        && (LEAST..=MOST).contains(&size(response))
         && !headers.contains_key(header::CONTENT_ENCODING)
         && (route.is_in_the_program() || !headers.contains_key(header::ETAG))
 }
 
-/// The answer, packed where that is `wanted`. Caches are told that it may come in both forms.
+/// The answer, packed where that is `wanted`. Caches are told that it may come in both forms. What has no body, as the
+/// answer to HEAD and 304, has the headers that it would have with one (RFC 9110, 9.3.2 and 15.4.5).
 pub async fn pack(route: Route, response: Response<Body>, wanted: bool) -> Response<Body> {
     if !is_worth_it(route, &response) {
         return response;
@@ -65,6 +78,12 @@ pub async fn pack(route: Route, response: Response<Body>, wanted: bool) -> Respo
     let (mut parts, body) = response.into_parts();
     vary(&mut parts.headers, &header::ACCEPT_ENCODING);
     if !wanted {
+        return Response::from_parts(parts, body);
+    }
+    if body.is_end_stream() {
+        // How long it would be is known once it is packed.
+        parts.headers.remove(header::CONTENT_LENGTH);
+        become_packed(&mut parts.headers, parts.status);
         return Response::from_parts(parts, body);
     }
     let bytes = match body.collect().await {
@@ -76,12 +95,19 @@ pub async fn pack(route: Route, response: Response<Body>, wanted: bool) -> Respo
     let Some(packed) = packed.filter(|packed| packed.len() < bytes.len()) else {
         return Response::from_parts(parts, Body::from(bytes));
     };
-    parts.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     parts.headers.remove(header::CONTENT_LENGTH);
-    if let Some(weak) = parts.headers.get(header::ETAG).and_then(weak_form) {
-        parts.headers.insert(header::ETAG, weak);
-    }
+    become_packed(&mut parts.headers, parts.status);
     Response::from_parts(parts, Body::from(packed))
+}
+
+/// The headers of an answer that is packed; 304 tells of no coding.
+fn become_packed(headers: &mut HeaderMap, status: StatusCode) {
+    if status != StatusCode::NOT_MODIFIED {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    if let Some(weak) = headers.get(header::ETAG).and_then(weak_form) {
+        headers.insert(header::ETAG, weak);
+    }
 }
 
 /// The tag of what means the same and has other bytes.
@@ -113,6 +139,8 @@ fn gzip(bytes: &[u8], level: Compression) -> Option<Bytes> {
 #[cfg(test)]
 mod tests {
     use std::io::Read as _;
+
+    use http::HeaderName;
 
     use super::*;
 
@@ -180,5 +208,34 @@ mod tests {
             bodies.push(packed.into_body().collect().await.unwrap().to_bytes());
         }
         assert_eq!(bodies[0].as_ptr(), bodies[1].as_ptr(), "all share the same bytes");
+    }
+
+    #[tokio::test]
+    async fn what_has_no_body_has_the_headers_that_it_would_have_with_one() {
+        let head = |tag| {
+            let mut response = answer("application/json", 0, tag);
+            response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("4000"));
+            response
+        };
+        let list = pack(Route::Products, head(None), true).await;
+        let told = |response: &Response<Body>, name: HeaderName| {
+            response.headers().get(name).map(|value| value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(told(&list, header::VARY).as_deref(), Some("accept-encoding"));
+        assert_eq!(told(&list, header::CONTENT_ENCODING).as_deref(), Some("gzip"));
+        assert_eq!(told(&list, header::CONTENT_LENGTH), None, "it would be another one");
+        let plain = pack(Route::Products, head(None), false).await;
+        assert_eq!(told(&plain, header::CONTENT_LENGTH).as_deref(), Some("4000"));
+        assert_eq!(told(&plain, header::VARY).as_deref(), Some("accept-encoding"));
+        let resource = pack(Route::Product, head(Some("\"1\"")), true).await;
+        assert_eq!((told(&resource, header::VARY), told(&resource, header::CONTENT_ENCODING)), (None, None));
+        for (wanted, tag) in [(true, "W/\"v\""), (false, "\"v\"")] {
+            let mut known = answer("text/html", 0, Some("\"v\""));
+            *known.status_mut() = StatusCode::NOT_MODIFIED;
+            let known = pack(Route::Console, known, wanted).await;
+            assert_eq!(told(&known, header::ETAG).as_deref(), Some(tag));
+            assert_eq!(told(&known, header::VARY).as_deref(), Some("accept-encoding"));
+            assert_eq!(told(&known, header::CONTENT_ENCODING), None);
+        }
     }
 }

@@ -284,7 +284,12 @@ impl Route {
     /// Whether a request reads row by row: reports, queries, stocks of many products, and lists with conditions.
     pub fn is_wide(self, method: &Method, query: Option<&str>) -> bool {
         let conditions = |names: &[&str]| {
-            query.is_some_and(|query| query.split('&').any(|pair| names.iter().any(|name| pair.starts_with(name))))
+            // A name that is written otherwise than it needs to be is one of these for all that is known here.
+            let is_one = |pair: &str| {
+                let name = pair.split('=').next().unwrap_or_default();
+                names.contains(&name) || name.contains(['%', '+'])
+            };
+            query.is_some_and(|query| query.split('&').any(is_one))
         };
         match self {
             Self::StockQuery | Self::HighestSpenders | Self::BestSellers | Self::StockOverview => true,
@@ -335,6 +340,17 @@ mod tests {
                 .replace("{file}", "x.js");
             let path = path.replace("{*file}", "v/x/y.js");
             assert_eq!(Route::of(&path), route, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_list_with_conditions_takes_its_turn_however_their_names_are_written() {
+        let is_wide = |query| Route::Products.is_wide(&Method::GET, Some(query));
+        for query in ["sku=a", "limit=5&name_prefix=a", "expand=stock", "%65xpand=stock", "limit=5&name%5Fprefix=a"] {
+            assert!(is_wide(query), "{query}");
+        }
+        for query in ["", "limit=5", "category=sku", "cursor=sort", "category=a%20b"] {
+            assert!(!is_wide(query), "{query}");
         }
     }
 

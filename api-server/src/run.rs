@@ -129,7 +129,7 @@ pub async fn serve(settings: &Settings) -> Result<(), RunError> {
         // So that the sweepers of others find nothing to do.
         let settled = async {
             services.orders.settle_finished().await;
-            services.changes.flush().await
+            services.changes.finish().await
         };
         if let Ok(Err(error)) = tokio::time::timeout(LAST_SETTLEMENT, settled).await {
             tracing::warn!(%error, "the last changes are not told yet, the sweepers of others do it");
@@ -270,7 +270,7 @@ pub async fn seed(settings: &Settings, args: &SeedArgs) -> Result<(), RunError> 
     let (services, _sweepers) = services_of_a_command(settings).await?;
     let plan = Plan { seed: args.seed, products: args.products, users: args.users };
     let sown = seed::sow(&services, &plan).await.map_err(|error| RunError::Seed(error.to_string()))?;
-    if let Err(error) = services.changes.flush().await {
+    if let Err(error) = services.changes.finish().await {
         tracing::warn!(%error, "what was sown is not all in the feed yet, the store's sweepers do it");
     }
     tracing::info!(

@@ -31,6 +31,8 @@ pub use settings::{Webhook, WebhooksError, read};
 const CLAIM_SECONDS: i32 = 60;
 /// Between two words.
 const SAY_EVERY: Duration = Duration::from_secs(15);
+/// How a process holds on to a webhook.
+const HOLD: Hold = Hold { seconds: CLAIM_SECONDS, say_every: SAY_EVERY };
 /// Between two looks whether another process has left a webhook.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// First pause after a try that failed, doubled with each up to the longest.
@@ -88,6 +90,7 @@ impl Webhooks {
                 changes: changes.clone(),
                 figures: figures.clone(),
                 owner: Uuid::new_v4(),
+                hold: HOLD,
             };
             tokio::spawn(async move {
                 loop {
@@ -104,12 +107,20 @@ impl Webhooks {
     }
 }
 
+/// How long a claim holds, and how often that is said again.
+#[derive(Clone, Copy)]
+struct Hold {
+    seconds: i32,
+    say_every: Duration,
+}
+
 /// One webhook of a process.
 struct Worker {
     webhook: Webhook,
     changes: Changes,
     figures: Figures,
     owner: Uuid,
+    hold: Hold,
 }
 
 /// What keeps a claim.
@@ -128,7 +139,7 @@ impl Worker {
 
     /// Sends for as long as the webhook is ours.
     async fn turn(&self) -> Result<(), DaoError> {
-        let claimed = self.changes.claim(&self.reader(), self.owner, CLAIM_SECONDS).await?;
+        let claimed = self.changes.claim(&self.reader(), self.owner, self.hold.seconds).await?;
         let (Some(position), Some(mut listener)) = (claimed, self.changes.listen()) else { return Ok(()) };
         let sender = Sender::new(&self.webhook).await.map_err(|error| DaoError::Broken(error.to_string()))?;
         let position = match position.parse() {
@@ -141,7 +152,7 @@ impl Worker {
             return Ok(());
         }
         loop {
-            let batch = match listener.next(claim.position, Kinds::ALL, SAY_EVERY).await {
+            let batch = match listener.next(claim.position, Kinds::ALL, self.hold.say_every).await {
                 Ok(batch) => batch,
                 Err(ReadError::Dao(error)) => return Err(error),
                 Err(ReadError::Gone) => {
@@ -160,9 +171,13 @@ impl Worker {
                     return Ok(());
                 }
                 claim.position = *position;
+                // A batch may take longer than the claim holds, and what was sent of it is not to be sent again.
+                if claim.said.elapsed() >= self.hold.say_every && self.say(&mut claim).await?.is_err() {
+                    return Ok(());
+                }
             }
             claim.position = batch.next;
-            let is_time = claim.said.elapsed() >= SAY_EVERY / 2 || !batch.changes.is_empty();
+            let is_time = claim.said.elapsed() >= self.hold.say_every / 2 || !batch.changes.is_empty();
             if is_time && self.say(&mut claim).await?.is_err() {
                 return Ok(());
             }
@@ -171,7 +186,7 @@ impl Worker {
 
     /// Keeps the position, and the claim.
     async fn say(&self, claim: &mut Claim) -> Result<Result<(), Lost>, DaoError> {
-        let ours = self.changes.advance(&self.reader(), self.owner, CLAIM_SECONDS, claim.position).await?;
+        let ours = self.changes.advance(&self.reader(), self.owner, self.hold.seconds, claim.position).await?;
         claim.said = Instant::now();
         Ok(if ours { Ok(()) } else { Err(Lost) })
     }
@@ -216,13 +231,13 @@ impl Worker {
             let until = Instant::now() + pause.mul_f64(rand::rng().random_range(0.8..1.2));
             pause = (pause * 2).min(LONGEST_PAUSE);
             loop {
-                if claim.said.elapsed() >= SAY_EVERY && self.say(claim).await?.is_err() {
+                if claim.said.elapsed() >= self.hold.say_every && self.say(claim).await?.is_err() {
                     return Ok(Err(Lost));
                 }
                 if Instant::now() >= until {
                     break;
                 }
-                tokio::time::sleep_until(until.min(Instant::now() + SAY_EVERY)).await;
+                tokio::time::sleep_until(until.min(Instant::now() + self.hold.say_every)).await;
             }
         }
     }

@@ -7,19 +7,20 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
-use futures::stream;
+use futures::stream::{self, StreamExt as _};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::answer;
 use super::request::{self, Access, Query};
+use crate::admission::listeners::Place;
 use crate::app::App;
 use crate::models::change::AuditFilter;
 use crate::models::changes::{Batch, Kinds, Listener, Position, ReadError};
 use crate::models::now_ms;
 use crate::problem::Problem;
+use crate::route::Route;
 use crate::views::change::{self as view, AuditDoc, ChangesDoc};
 use crate::views::{json, order};
 
@@ -32,6 +33,8 @@ const WAIT: u64 = 20;
 const WAIT_MAX: u64 = 60;
 /// Between two looks whether the process is leaving.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
+/// Between two looks whether whoever listens may still do so: a token ends, or is taken back.
+const ADMITTED_FOR: Duration = Duration::from_secs(15);
 /// Without a word for so long a proxy may take a connection for dead.
 pub(super) const SILENCE: Duration = Duration::from_secs(15);
 
@@ -72,7 +75,7 @@ pub async fn changes(State(app): State<Arc<App>>, request: Request) -> Result<Re
     let wait = read_wait(&mut query)?;
     let after = position(&parts, &mut query)?;
     let services = request::services(&app)?;
-    let place = place(&app)?;
+    let place = place(&app, &parts)?;
     let mut listener = services.changes.listen().ok_or_else(Problem::overloaded)?;
     let position = match after {
         Some(position) => {
@@ -83,15 +86,8 @@ pub async fn changes(State(app): State<Arc<App>>, request: Request) -> Result<Re
     };
     if media_type == EVENTS {
         let last_word = Instant::now();
-        return Ok(events(Reader {
-            app: Arc::clone(&app),
-            listener,
-            position,
-            kinds,
-            last_word,
-            begun: false,
-            _place: place,
-        }));
+        let reader = Reader { app, listener, position, kinds, last_word, begun: false, _place: place };
+        return Ok(events(parts, reader));
     }
     let mut batch = Batch { changes: Vec::new(), next: position };
     let until = Instant::now() + wait;
@@ -133,9 +129,9 @@ fn position(parts: &Parts, query: &mut Query) -> Result<Option<Position>, Proble
 }
 
 /// A place of somebody who listens.
-pub(super) fn place(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
-    let place = Arc::clone(&app.listeners).try_acquire_owned();
-    place.map_err(|_| Problem::unavailable("overloaded", "too many listen already"))
+pub(super) fn place(app: &App, parts: &Parts) -> Result<Place, Problem> {
+    let place = app.listeners.enter(request::caller(parts).map(|caller| caller.name));
+    place.ok_or_else(|| Problem::unavailable("overloaded", "too many listen already"))
 }
 
 fn unread(error: ReadError) -> Problem {
@@ -157,14 +153,26 @@ struct Reader {
     kinds: Kinds,
     last_word: Instant,
     begun: bool,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
-/// An answer of events, each piece made when the client has taken the one before.
+/// An answer of events, each piece made when the client has taken the one before. It ends when a new request of the same
+/// head would be refused.
 pub(super) fn event_stream(
+    app: Arc<App>,
+    parts: Parts,
     events: impl futures::Stream<Item = Result<Bytes, std::convert::Infallible>> + Send + 'static,
 ) -> Response {
-    let mut response = Response::new(Body::from_stream(events));
+    let refused = async move {
+        let route = Route::of(parts.uri.path());
+        loop {
+            tokio::time::sleep(ADMITTED_FOR).await;
+            if app.gate.admit(route, &parts.method, &parts.headers).await.is_err() {
+                break;
+            }
+        }
+    };
+    let mut response = Response::new(Body::from_stream(events.take_until(refused)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(EVENTS));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -173,8 +181,9 @@ pub(super) fn event_stream(
     response
 }
 
-fn events(reader: Reader) -> Response {
-    event_stream(stream::unfold(Some(reader), |reader| async move {
+fn events(parts: Parts, reader: Reader) -> Response {
+    let app = Arc::clone(&reader.app);
+    let events = stream::unfold(Some(reader), |reader| async move {
         let mut reader = reader?;
         if !reader.begun {
             reader.begun = true;
@@ -210,7 +219,8 @@ fn events(reader: Reader) -> Response {
                 }
             }
         }
-    }))
+    });
+    event_stream(app, parts, events)
 }
 
 /// Read the audit trail
@@ -240,19 +250,19 @@ pub async fn audit(State(app): State<Arc<App>>, request: Request) -> Result<Resp
     let mut query = Query::read(&parts, &["day", "principal", "object", "limit", "cursor"], &[])?;
     let (limit, cursor) = query.window()?;
     let mut link = format!("/audit?limit={limit}");
-    let day = query.parsed("day", "is a day like 2026-11-22", &mut link, order::read_day)?;
+    let given = query.parsed("day", "is a day like 2026-11-22", &mut link, order::read_day)?;
+    let day = given.unwrap_or_else(|| view::day_of(now_ms()));
+    if given.is_none() {
+        // The next page is of the same day, also after midnight.
+        link.push_str(&format!("&day={}", order::day_text(day)));
+    }
     let object = query.parsed("object", "is an id", &mut link, json::parse_uuid)?;
-    let by = query.take("principal");
+    let by = query.principal()?;
     if let Some(by) = &by {
-        if !(1..=256).contains(&by.chars().count()) {
-            let detail = "principal has 1 to 256 characters";
-            return Err(Problem::malformed_at("query:principal", "out_of_range", detail));
-        }
         link.push_str("&principal=");
         link.extend(by.bytes().map(encoded));
     }
     let cx = request::context(&app, &parts, Access::Read)?;
-    let day = day.unwrap_or_else(|| view::day_of(now_ms()));
     let filter = AuditFilter { by, object };
     let (lines, next) = request::services(&app)?.audit.page(&cx, day, &filter, limit, cursor.as_deref()).await?;
     let mut response = answer::json(StatusCode::OK, view::audit(&lines));

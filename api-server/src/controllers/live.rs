@@ -8,16 +8,17 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use futures::stream;
+use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::answer;
 use super::changes::{EVENTS, LAST_EVENT_ID, LOOK, SILENCE, event_stream, place, read_wait};
 use super::request::{self, Query};
+use crate::admission::listeners::Place;
 use crate::app::App;
 use crate::models::live::Viewer;
 use crate::models::ring::Node;
@@ -78,9 +79,10 @@ pub async fn nodes(State(app): State<Arc<App>>, request: Request) -> Result<Resp
     let told = parts.headers.get(&LAST_EVENT_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
     let after = told.or(given);
     let mut viewer = request::services(&app)?.live.watch();
-    let place = place(&app)?;
+    let place = place(&app, &parts)?;
     if media_type == EVENTS {
-        return Ok(events(Watcher { app, viewer, has: after, first: true, last_word: Instant::now(), _place: place }));
+        let watcher = Watcher { app, viewer, has: after, first: true, last_word: Instant::now(), _place: place };
+        return Ok(events(parts, watcher));
     }
     let unseen = || Problem::unavailable("database_unreachable", "the nodes could not be looked at in time");
     let mut view = LiveView::of(&viewer.next(FIRST_LOOK).await.ok_or_else(unseen)?);
@@ -105,11 +107,12 @@ struct Watcher {
     has: Option<String>,
     first: bool,
     last_word: Instant,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
-fn events(watcher: Watcher) -> Response {
-    event_stream(stream::unfold(watcher, |mut watcher| async move {
+fn events(parts: Parts, watcher: Watcher) -> Response {
+    let app = Arc::clone(&watcher.app);
+    let events = stream::unfold(watcher, |mut watcher| async move {
         loop {
             // The client comes again, to another process.
             if watcher.app.is_draining() {
@@ -132,5 +135,6 @@ fn events(watcher: Watcher) -> Response {
                 return Some((Ok(Bytes::from(":\n\n")), watcher));
             }
         }
-    }))
+    });
+    event_stream(app, parts, events)
 }

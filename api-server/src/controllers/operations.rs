@@ -131,7 +131,7 @@ pub async fn show(State(app): State<Arc<App>>, parts: Parts) -> Result<Response,
     request::accepts_json(&parts.headers)?;
     let mut query = Query::read(&parts, &["principal"], &[])?;
     let cx = request::context(&app, &parts, Access::Read)?;
-    let by = whose(request::caller(&parts), query.take("principal"))?;
+    let by = whose(request::caller(&parts), query.principal()?)?;
     let sent = request::services(&app)?.operations.find(&cx, by.as_deref(), &key).await?;
     if sent.is_empty() {
         return Err(unknown());

@@ -233,6 +233,16 @@ impl Query {
         }
     }
 
+    /// `principal`: the name of somebody.
+    pub fn principal(&mut self) -> Result<Option<String>, Problem> {
+        let given = self.take("principal");
+        if given.as_ref().is_some_and(|name| !(1..=256).contains(&name.chars().count())) {
+            let detail = "principal has 1 to 256 characters";
+            return Err(Problem::malformed_at("query:principal", "out_of_range", detail));
+        }
+        Ok(given)
+    }
+
     /// A parameter that is true or false; false unless given.
     pub fn flag(&mut self, name: &'static str) -> Result<bool, Problem> {
         match self.take(name).as_deref() {

@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use self::fill::Filled;
 use self::record::{first_id_at, id_at, millis_of, of_movement, of_order, of_product, principal};
 use super::clock::Clock;
 use super::error::ModelError;
@@ -38,6 +39,8 @@ pub use self::reader::{Batch, Kinds, Listener, Position, ReadError};
 const TOGETHER: Duration = Duration::from_millis(200);
 /// After a failure.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// Who runs the store is told of failures that last so long, and again after as long.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 /// Changes and lines that wait in a process at most. Beyond it they are left to the sweepers.
 const WAITING_MAX: usize = 100_000;
 /// Longer than any request lives: what it has changed when something was left out is not taken for told.
@@ -209,10 +212,20 @@ impl Changes {
 
     /// Writes whatever waits. What fails waits on.
     pub async fn flush(&self) -> Result<(), DaoError> {
+        self.write(KEEP_EVERY).await
+    }
+
+    /// The same at a process's end, with all that others are to know: where the feed ends is read from its entries, and these go
+    /// by their age while a shop is closed.
+    pub async fn finish(&self) -> Result<(), DaoError> {
+        self.write(Duration::ZERO).await
+    }
+
+    async fn write(&self, keep_every: Duration) -> Result<(), DaoError> {
         let Some(shared) = &self.0 else { return Ok(()) };
         let mut writer = shared.writer.lock().await;
         let mut taken = shared.take();
-        let written = shared.write(&mut writer, &mut taken).await;
+        let written = shared.write(&mut writer, &mut taken, keep_every).await;
         // Before anybody else may write, who would take an empty queue for one of which all is told.
         let lost = shared.put_back(taken);
         drop(writer);
@@ -303,14 +316,24 @@ impl Changes {
 
     async fn tell_on(&self) {
         let Some(shared) = &self.0 else { return };
+        let mut failing: Option<Instant> = None;
         loop {
             // Also what others are to be told of later.
             let _ = tokio::time::timeout(KEEP_EVERY, shared.wake.notified()).await;
             let together = TOGETHER.mul_f64(rand::rng().random_range(0.8..1.2));
             tokio::time::sleep(together).await;
-            if let Err(error) = self.flush().await {
-                tracing::debug!(%error, "changes are not told yet");
-                tokio::time::sleep(TRY_AGAIN).await;
+            match self.flush().await {
+                Ok(()) => failing = None,
+                Err(error) => {
+                    if failing.get_or_insert_with(Instant::now).elapsed() >= WARN_EVERY {
+                        failing = Some(Instant::now());
+                        let waiting = shared.queue().len();
+                        tracing::warn!(%error, waiting, "changes could not be told in the feed for a minute, they wait on");
+                    } else {
+                        tracing::debug!(%error, "changes are not told yet");
+                    }
+                    tokio::time::sleep(TRY_AGAIN).await;
+                }
             }
         }
     }
@@ -348,7 +371,7 @@ impl Shared {
         queue.lost_until.is_some()
     }
 
-    async fn write(&self, writer: &mut Writer, taken: &mut Queue) -> Result<(), DaoError> {
+    async fn write(&self, writer: &mut Writer, taken: &mut Queue, keep_every: Duration) -> Result<(), DaoError> {
         if taken.lost_until.is_some_and(|until| until > Instant::now()) {
             // The sweepers look whether what they note is told.
             taken.done.clear();
@@ -356,13 +379,16 @@ impl Shared {
         while !taken.changes.is_empty() {
             let cx = Context::within(DEADLINE);
             let some = taken.changes.len().min(AT_ONCE);
-            let whole = self.fill(&cx, writer, taken.changes.get(..some).unwrap_or_default()).await?;
-            for changes in whole.chunks(CHANGES_OF_AN_ENTRY) {
+            let (told, done) = match self.fill(&cx, writer, taken.changes.get(..some).unwrap_or_default()).await? {
+                Filled::Whole(whole) => (whole, some),
+                Filled::Below(below) => (below, 0),
+            };
+            for changes in told.chunks(CHANGES_OF_AN_ENTRY) {
                 let entry = Entry { operation: Uuid::new_v4(), changes: changes.to_vec() };
                 self.append(&cx, writer, &entry).await?;
                 writer.remember(changes);
             }
-            taken.changes.drain(..some);
+            taken.changes.drain(..done);
         }
         let cx = Context::within(DEADLINE);
         if !taken.lines.is_empty() {
@@ -373,7 +399,7 @@ impl Shared {
             self.dao.forget(&cx, &taken.done).await?;
             taken.done.clear();
         }
-        let is_time = writer.kept.is_none_or(|at| at.elapsed() >= KEEP_EVERY);
+        let is_time = writer.kept.is_none_or(|at| at.elapsed() >= keep_every);
         if let Some((last, _)) = writer.last
             && is_time
             && (!writer.unkept.is_empty() || writer.kept_last != last)

@@ -108,15 +108,17 @@ impl Stocks {
     async fn change(&self, cx: &Context, product: Uuid, want: Want) -> Result<(Movement, Option<Receipt>), ModelError> {
         let requested = requested(&want.change);
         let (changes, object) = (self.lines.changes(), Object { kind: Kind::Stock, id: product });
-        let change = self.lines.change(cx, Account::stock(product), want);
+        let change = async {
+            let settled = self.lines.change(cx, Account::stock(product), want).await?;
+            // While the note is there, by which the line is found to be missing.
+            if let (Outcome::Made(movement), Some(_)) = (&settled.outcome, &settled.receipt) {
+                changes.audit(cx, object, movement.kind.name(), movement.version);
+            }
+            Ok(settled)
+        };
         let Settled { outcome, receipt } = changes.noted(cx, object, None, change).await?;
         match outcome {
-            Outcome::Made(movement) => {
-                if receipt.is_some() {
-                    changes.audit(cx, object, movement.kind.name(), movement.version);
-                }
-                Ok((movement, receipt))
-            }
+            Outcome::Made(movement) => Ok((movement, receipt)),
             Outcome::Refused(refusal) => Err(refused(refusal, product, requested)),
             Outcome::Nothing => Err(DaoError::Broken("a change of a stock without a movement".into()).into()),
         }

@@ -490,11 +490,24 @@ pub fn read_day(text: &str) -> Option<i32> {
     Some((date - jiff::civil::date(1970, 1, 1)).get_days())
 }
 
+/// The text of a day, in days since 1970.
+pub fn day_text(day: i32) -> String {
+    let midnight = jiff::Timestamp::from_second(i64::from(day) * 86_400).unwrap_or_default();
+    midnight.to_string().chars().take(10).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_day_is_written_as_it_is_read() {
+        for text in ["1969-12-31", "1970-01-01", "2026-12-01", "2028-02-29"] {
+            assert_eq!(read_day(text).map(day_text).as_deref(), Some(text));
+        }
+    }
 
     #[test]
     fn every_broken_place_of_a_draft_is_named() {

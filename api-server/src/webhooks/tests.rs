@@ -104,6 +104,11 @@ fn webhooks_that_cannot_be_used_are_told_before_anything_starts() {
 
 /// An address that answers with these statuses, one after the other and the last for good, and what it was sent.
 async fn address(statuses: &'static [u16]) -> (String, Arc<Mutex<Vec<String>>>) {
+    slow_address(statuses, Duration::ZERO).await
+}
+
+/// The same, which takes so long for each answer.
+async fn slow_address(statuses: &'static [u16], pause: Duration) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/in", listener.local_addr().unwrap());
     let sent = Arc::new(Mutex::new(Vec::new()));
@@ -119,6 +124,7 @@ async fn address(statuses: &'static [u16]) -> (String, Arc<Mutex<Vec<String>>>) 
                     Ok(read) => text.extend_from_slice(&some[..read]),
                 }
             }
+            tokio::time::sleep(pause).await;
             let status = statuses[at.min(statuses.len() - 1)];
             seen.lock().unwrap().push(String::from_utf8(text).unwrap());
             let answer =
@@ -235,6 +241,54 @@ async fn a_stock_that_falls_below_the_threshold_of_its_product_is_told_each_time
     for (one, version) in sent.iter().zip([3, 6]) {
         assert!(one.contains(&format!("webhook-id: stock.low_{}_{version}", known.id)), "{one}");
     }
+}
+
+#[tokio::test]
+async fn a_batch_that_takes_longer_than_a_claim_holds_is_sent_once_and_gone_on_from() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("erp"), KEY).unwrap();
+    let (url, sent) = slow_address(&[204], Duration::from_millis(200)).await;
+    let text = format!(r#"[{{"name":"erp","url":"{url}","events":["order.confirmed"],"allow_http":true}}]"#);
+    let [webhook] = <[Webhook; 1]>::try_from(read(&text, Some(directory.path())).unwrap()).unwrap();
+    let changes = process(&memory::daos());
+    let _task = changes.start();
+    let figures = Figures::register(&Catalogue::new()).unwrap();
+    let worker = |owner| Worker {
+        webhook: webhook.clone(),
+        changes: changes.clone(),
+        figures: figures.clone(),
+        owner,
+        hold: Hold { seconds: 1, say_every: Duration::from_millis(300) },
+    };
+    let nobody = Uuid::new_v4();
+    assert!(changes.claim("webhook erp", nobody, 60).await.unwrap().is_some());
+    assert!(changes.advance("webhook erp", nobody, 0, "0-0".parse().unwrap()).await.unwrap());
+    // One entry: they are told together.
+    for _ in 0..12 {
+        changes.order(&order(crate::dao::orders::Status::Confirmed));
+    }
+    changes.flush().await.unwrap();
+    let took = Instant::now();
+    let turns = async {
+        loop {
+            worker(Uuid::new_v4()).turn().await.unwrap();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let delivered = figures.sent.with_label_values(&["erp", "delivered"]);
+    let all = async {
+        while delivered.get() < 12 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(took.elapsed() > Duration::from_secs(2), "longer than the claim holds");
+        // Long enough for them to be sent again.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    };
+    tokio::select! {
+        () = turns => {}
+        () = all => {}
+    }
+    assert_eq!(sent.lock().unwrap().len(), 12);
 }
 
 fn add(delta: i64) -> Moved {

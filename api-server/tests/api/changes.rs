@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use store_api::auth::Gate;
 use store_api::auth::roles::Role;
+use store_api::auth::tokens::Tokens;
 use store_api::dao::memory;
+use tokio::time::Instant;
 
 use super::client::Store;
 use super::{orders, roles, stocks};
@@ -73,6 +76,38 @@ async fn events_go_on_after_the_last_one_and_end_with_the_process() {
     assert_eq!(text.matches("event: stock").count(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_events_ends_once_its_token_is_taken_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |token: &str| std::fs::write(directory.path().join("seller"), token).unwrap();
+    write("the-token-of-before");
+    let store = Store::behind(Gate::Tokens(Tokens::read(directory.path()).unwrap()));
+    let _teller = store.app.services().unwrap().changes.start();
+    let Gate::Tokens(tokens) = &store.app.gate else { panic!("tokens are asked for") };
+    let began = Instant::now();
+    let listen = async |path: &str| {
+        let call = store.call("GET", path).header("accept", "text/event-stream");
+        let answer = call.header("authorization", "Bearer the-token-of-before").send().await;
+        (answer.status.as_u16(), began.elapsed().as_secs())
+    };
+    let take_back = async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        write("the-token-from-now-on");
+        std::future::pending::<()>().await;
+    };
+    let read = tokio::select! {
+        read = async { tokio::join!(listen("/changes"), listen("/cluster/live")) } => read,
+        () = tokens.keep(&store.app.metrics.tokens_stale) => panic!("it never ends"),
+        () = take_back => panic!("it never ends"),
+        () = tokio::time::sleep(Duration::from_secs(600)) => panic!("they go on"),
+    };
+    for (status, seconds) in [read.0, read.1] {
+        assert_eq!(status, 200);
+        assert!((60..=90).contains(&seconds), "{seconds}");
+    }
+    assert_eq!(listen("/changes").await.0, 401);
+}
+
 #[tokio::test]
 async fn what_is_no_position_or_beyond_the_end_is_told() {
     let (store, _teller) = telling();
@@ -122,6 +157,8 @@ async fn the_trail_tells_who_has_changed_what_by_principal_and_object_page_by_pa
     let (mut seen, mut path) = (Vec::new(), Some("/audit?limit=1".to_owned()));
     while let Some(at) = path {
         let (lines, link) = read(&at).await;
+        // After midnight it would else be none of this list.
+        assert!(link.as_ref().is_none_or(|link| link.contains("&day=20")), "{link:?}");
         seen.extend(lines);
         path = link.map(|link| link.trim_start_matches('<').split('>').next().unwrap().to_owned());
     }

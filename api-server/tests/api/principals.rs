@@ -132,6 +132,8 @@ async fn keys_are_their_senders_and_what_became_of_a_request_is_told_to_them() {
     }
     assert_eq!(ask("seller.till-2", "/operations/sold?principal=seller.till-1").await.status, 403);
     assert_eq!(ask("supplier", "/operations/sold").await.status, 404);
+    let nobody = ask("admin", "/operations/sold?principal=").await;
+    assert_eq!(nobody.status, 400, "404 would say that it can be sent: {}", nobody.text());
 }
 
 #[tokio::test]
@@ -186,6 +188,20 @@ async fn a_principal_who_has_sent_too_much_is_told_when_to_come_again_and_no_oth
     assert_eq!(ask("seller.till-2").await.status, 200);
     let health = store.get("/health").await;
     assert_eq!((health.status.as_u16(), health.header("ratelimit")), (200, None), "nobody says who they are there");
+    // What they may not do counts, too.
+    let left = async |method: &str, path: &str| {
+        let call = store.call(method, path).header("authorization", "Bearer the-secret-of-supplier");
+        let answer = call.header("cassandra-trace", "true").send().await;
+        (answer.status.as_u16(), answer.header("ratelimit").map(str::to_owned))
+    };
+    for (path, status, told) in [
+        ("/products", 403, "r=2;t=1200"),
+        ("/stocks/reports/overview-stocks", 403, "r=1;t=2400"),
+        ("/audit", 403, "r=0;t=3600"),
+        ("/audit", 429, "r=0;t=3600"),
+    ] {
+        assert_eq!(left("GET", path).await, (status, Some(format!("\"principal\";{told}"))), "{path}");
+    }
     let free = send(&self::store(), "seller.till-1", "GET", "/products", None, None).await;
     assert_eq!(free.header("ratelimit"), None, "unless it is set, nothing is counted");
 }

@@ -13,7 +13,8 @@ use crate::dao::{Context, DaoError};
 #[derive(Debug, Default)]
 struct Kept {
     entries: BTreeMap<i64, Entry>,
-    last: i64,
+    /// The number of the last entry as it is kept apart from the entries.
+    kept_last: i64,
     told: HashMap<Object, i64>,
     notes: BTreeMap<(i64, Uuid), Note>,
     swept_until: Option<i64>,
@@ -30,14 +31,23 @@ struct Reader {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct MemoryChanges(Mutex<Kept>);
+pub struct MemoryChanges {
+    kept: Mutex<Kept>,
+    /// How long each look for entries takes.
+    look: Duration,
+}
 
 /// Notes that are given at once.
 const NOTES_AT_ONCE: usize = 200;
 
 impl MemoryChanges {
+    /// One whose looks for entries take so long.
+    pub fn slow(look: Duration) -> Self {
+        Self { look, ..Self::default() }
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets entries up to a number go, as those that are older than they are kept do.
@@ -56,11 +66,13 @@ impl ChangeDao for MemoryChanges {
         let mut kept = self.kept();
         let there = kept.entries.entry(number).or_insert_with(|| entry.clone());
         let ours = there.operation == entry.operation;
-        kept.last = kept.last.max(number);
         Ok(if ours { Appended::Done } else { Appended::Taken })
     }
 
     async fn entries(&self, _cx: &Context, after: i64, limit: usize) -> Result<Vec<(i64, Entry)>, DaoError> {
+        if !self.look.is_zero() {
+            tokio::time::sleep(self.look).await;
+        }
         let kept = self.kept();
         let end = ((after + 1).div_euclid(ENTRIES_OF_A_BLOCK) + 1) * ENTRIES_OF_A_BLOCK;
         let found = kept.entries.range(after + 1..end).take(limit);
@@ -68,7 +80,8 @@ impl ChangeDao for MemoryChanges {
     }
 
     async fn last(&self, _cx: &Context) -> Result<i64, DaoError> {
-        Ok(self.kept().last)
+        let kept = self.kept();
+        Ok(kept.entries.keys().next_back().copied().unwrap_or(0).max(kept.kept_last))
     }
 
     async fn told(&self, _cx: &Context, objects: &[Object]) -> Result<Vec<(Object, i64)>, DaoError> {
@@ -76,8 +89,9 @@ impl ChangeDao for MemoryChanges {
         Ok(objects.iter().filter_map(|object| Some((*object, *kept.told.get(object)?))).collect())
     }
 
-    async fn keep_told(&self, _cx: &Context, told: &[(Object, i64)], _last: i64) -> Result<(), DaoError> {
+    async fn keep_told(&self, _cx: &Context, told: &[(Object, i64)], last: i64) -> Result<(), DaoError> {
         let mut kept = self.kept();
+        kept.kept_last = kept.kept_last.max(last);
         for (object, version) in told {
             let known = kept.told.entry(*object).or_default();
             *known = (*known).max(*version);

@@ -14,6 +14,18 @@ const BACK: i64 = 64;
 const ORDER_BACK: i64 = 8;
 /// Movements that are read at once.
 const READ_AT_ONCE: i64 = 500;
+/// Versions of a stock that are filled in together. Where more are missing, as after days with a version that told of none,
+/// these are told before the next ones are read.
+pub(super) const MISSING_AT_ONCE: i64 = 2_000;
+
+/// What is to be told next.
+#[derive(Debug)]
+pub(super) enum Filled {
+    /// All changes that were given, with what is missing between them.
+    Whole(Vec<Change>),
+    /// First the lowest versions of a stock of which too many are missing.
+    Below(Vec<Change>),
+}
 
 /// Changes by object, objects in the order in which they came, versions ascending, each once.
 fn by_object(changes: &[Change]) -> Vec<(Object, Vec<Change>)> {
@@ -53,12 +65,7 @@ fn unseen(of: &Change, version: i64) -> Change {
 
 impl Shared {
     /// The changes in the order in which they are to be told, with what is missing between them.
-    pub(super) async fn fill(
-        &self,
-        cx: &Context,
-        writer: &Writer,
-        changes: &[Change],
-    ) -> Result<Vec<Change>, DaoError> {
+    pub(super) async fn fill(&self, cx: &Context, writer: &Writer, changes: &[Change]) -> Result<Filled, DaoError> {
         let groups = by_object(changes);
         let mut known: HashMap<Object, i64> = HashMap::with_capacity(groups.len());
         let mut ask = Vec::new();
@@ -90,6 +97,11 @@ impl Shared {
                     continue;
                 }
                 if object.kind == Kind::Stock {
+                    if change.version - told - 1 > MISSING_AT_ONCE {
+                        let mut below = Vec::new();
+                        self.movements(cx, object, told, told + MISSING_AT_ONCE + 1, &mut below).await?;
+                        return Ok(Filled::Below(below));
+                    }
                     self.movements(cx, object, told, change.version, &mut whole).await?;
                 } else {
                     whole.extend((told + 1..change.version).map(|version| unseen(&change, version)));
@@ -98,7 +110,7 @@ impl Shared {
                 whole.push(change);
             }
         }
-        Ok(whole)
+        Ok(Filled::Whole(whole))
     }
 
     /// Adds the movements between two versions.

@@ -172,6 +172,8 @@ impl Tail {
 pub struct Listener {
     shared: Arc<Shared>,
     last: watch::Receiver<Option<i64>>,
+    /// The last entry that it knows of by itself: the process may not have looked yet since somebody listens.
+    known: i64,
 }
 
 impl Drop for Listener {
@@ -187,7 +189,7 @@ impl Changes {
         shared.tail.listeners.fetch_add(1, Ordering::SeqCst);
         shared.tail.wake.notify_one();
         let last = shared.tail.last.subscribe();
-        Some(Listener { shared, last })
+        Some(Listener { shared, last, known: 0 })
     }
 
     /// Looks for new entries as long as anybody listens, and then again.
@@ -253,23 +255,26 @@ impl Listener {
     }
 
     /// Whether a position may be gone on from: it is not beyond the end of the feed.
-    pub async fn check(&self, position: Position) -> Result<(), ReadError> {
+    pub async fn check(&mut self, position: Position) -> Result<(), ReadError> {
         if self.last.borrow().is_some_and(|last| position.number <= last) {
             return Ok(());
         }
-        let last = self.shared.dao.last(&Context::within(DEADLINE)).await?;
-        if position.number > last { Err(ReadError::Gone) } else { Ok(()) }
+        self.known = self.shared.dao.last(&Context::within(DEADLINE)).await?;
+        if position.number > self.known { Err(ReadError::Gone) } else { Ok(()) }
     }
 
-    /// Changes after a position, once there are any; none when that takes too long.
+    /// Changes after a position, once there are any; none when that takes too long. Who is far behind, and finds none of
+    /// the kinds that are asked for, goes on from where this got to.
     pub async fn next(&mut self, after: Position, kinds: Kinds, wait: Duration) -> Result<Batch, ReadError> {
         let until = Instant::now() + wait;
         let mut batch = Batch { changes: Vec::new(), next: after };
         loop {
             let number = batch.next.number;
-            let news = self.last.wait_for(|last| last.is_some_and(|last| last > number));
-            if !matches!(tokio::time::timeout_at(until, news).await, Ok(Ok(_))) {
-                return Ok(batch);
+            if number >= self.known {
+                let news = self.last.wait_for(|last| last.is_some_and(|last| last > number));
+                if !matches!(tokio::time::timeout_at(until, news).await, Ok(Ok(_))) {
+                    return Ok(batch);
+                }
             }
             for (number, entry) in self.entries(number).await? {
                 let skip = if number == batch.next.number + 1 { batch.next.changes } else { 0 };
@@ -290,7 +295,7 @@ impl Listener {
                     return Ok(batch);
                 }
             }
-            if !batch.changes.is_empty() {
+            if !batch.changes.is_empty() || Instant::now() >= until {
                 return Ok(batch);
             }
         }

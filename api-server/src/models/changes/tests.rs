@@ -23,7 +23,11 @@ struct Process {
 
 impl Ground {
     fn new() -> Self {
-        let feed = Arc::new(MemoryChanges::default());
+        Self::over(MemoryChanges::default())
+    }
+
+    fn over(feed: MemoryChanges) -> Self {
+        let feed = Arc::new(feed);
         let changes: Arc<dyn ChangeDao> = Arc::clone(&feed) as _;
         Self { daos: crate::dao::Daos { changes, ..memory::daos() }, feed }
     }
@@ -62,7 +66,7 @@ impl Ground {
 
 impl Process {
     async fn add(&self, product: Uuid, delta: i64) -> i64 {
-        let change = if delta == 0 { Movement::Set { quantity: 1_000 } } else { Movement::Add { delta } };
+        let change = if delta == 0 { Movement::Set { quantity: 10_000 } } else { Movement::Add { delta } };
         let want = Want {
             id: Uuid::new_v4(),
             change,
@@ -76,6 +80,12 @@ impl Process {
             Outcome::Made(movement) => movement.version,
             other => panic!("{other:?}"),
         }
+    }
+
+    /// A movement that this process never tells.
+    async fn adjust_untold(&self, product: Uuid) {
+        self.add(product, -1).await;
+        self.changes.0.as_ref().unwrap().queue().changes.clear();
     }
 
     /// The same as an adjustment of the API does it: under a note.
@@ -208,6 +218,97 @@ async fn a_reader_gets_what_comes_goes_on_after_its_position_and_is_told_when_th
     let _task = late.changes.start();
     let mut late = late.changes.listen().unwrap();
     assert_eq!(late.next(begin, Kinds::ALL, Duration::from_secs(5)).await, Err(ReadError::Gone));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_of_whose_kind_nothing_is_there_waits_no_longer_than_it_said_however_far_behind_it_is() {
+    let ground = Ground::over(MemoryChanges::slow(Duration::from_millis(100)));
+    let (process, product) = (ground.process(), Uuid::now_v7());
+    for number in 1..=2_000 {
+        let change = Change {
+            kind: Kind::Stock,
+            id: product,
+            version: number,
+            at: 0,
+            what: "order".into(),
+            quantity: None,
+            delta: None,
+        };
+        let entry = Entry { operation: Uuid::new_v4(), changes: vec![change] };
+        assert_eq!(ground.feed.append(&cx(), number, &entry).await.unwrap(), Appended::Done);
+    }
+    let _tasks = process.changes.start();
+    let mut listener = process.changes.listen().unwrap();
+    listener.check(Position::default()).await.unwrap();
+    let began = Instant::now();
+    let batch = listener.next(Position::default(), Kinds::of("order").unwrap(), Duration::from_secs(1)).await.unwrap();
+    assert!(batch.changes.is_empty() && began.elapsed() <= Duration::from_millis(1_200), "{:?}", began.elapsed());
+    assert!((500..1_000).contains(&batch.next.number), "{:?}", batch.next);
+    let rest = listener.next(batch.next, Kinds::of("order").unwrap(), Duration::from_secs(60)).await.unwrap();
+    assert_eq!(rest.next.number, 2_000, "it goes on from there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_does_not_wait_is_told_what_is_there_also_where_nobody_else_listens() {
+    let ground = Ground::over(MemoryChanges::slow(Duration::from_millis(5)));
+    let (process, product) = (ground.process(), Uuid::now_v7());
+    process.add(product, 0).await;
+    process.changes.flush().await.unwrap();
+    let _tasks = process.changes.start();
+    for _ in 0..3 {
+        let mut listener = process.changes.listen().unwrap();
+        listener.check(Position::default()).await.unwrap();
+        let batch = listener.next(Position::default(), Kinds::ALL, Duration::ZERO).await.unwrap();
+        assert_eq!(batch.changes.len(), 1);
+        drop(listener);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn of_a_stock_of_which_many_versions_were_told_by_nobody_some_thousand_are_read_at_once() {
+    let ground = Ground::new();
+    let (one, other, product) = (ground.process(), ground.process(), Uuid::now_v7());
+    one.add(product, 0).await;
+    one.changes.finish().await.unwrap();
+    let missing = fill::MISSING_AT_ONCE + 10;
+    for _ in 0..missing {
+        one.adjust_untold(product).await;
+    }
+    drop(one);
+    other.add(product, 1).await;
+    let shared = other.changes.0.as_ref().unwrap();
+    let waiting = shared.queue().changes.clone();
+    let filled = shared.fill(&cx(), &Writer::default(), &waiting).await.unwrap();
+    let Filled::Below(below) = filled else { panic!("{filled:?}") };
+    let versions: Vec<i64> = below.iter().map(|change| change.version).collect();
+    assert!(versions.iter().copied().eq(2..=fill::MISSING_AT_ONCE + 1), "{} from {}", versions.len(), versions[0]);
+    other.changes.flush().await.unwrap();
+    let told = ground.told().await[&product].clone();
+    assert!(told.iter().copied().eq(1..=missing + 2), "each once, in their order");
+}
+
+#[tokio::test]
+async fn no_number_comes_twice_where_all_entries_went_while_a_shop_was_closed() {
+    let ground = Ground::new();
+    let (process, product) = (ground.process(), Uuid::now_v7());
+    for delta in [0, -1, -1] {
+        process.add(product, delta).await;
+        process.changes.flush().await.unwrap();
+    }
+    process.changes.finish().await.unwrap();
+    drop(process);
+    assert_eq!(ground.feed.last(&cx()).await, Ok(3));
+    ground.feed.expire(3);
+    let process = ground.process();
+    process.add(product, -1).await;
+    process.changes.flush().await.unwrap();
+    let entries = ground.feed.entries(&cx(), 0, 10).await.unwrap();
+    let told: Vec<(i64, Vec<i64>)> = entries
+        .iter()
+        .map(|(number, entry)| (*number, entry.changes.iter().map(|change| change.version).collect()))
+        .collect();
+    assert_eq!(told, [(4, vec![4])]);
 }
 
 #[tokio::test]
