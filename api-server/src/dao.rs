@@ -28,6 +28,7 @@ pub mod trace_turn;
 pub mod traced;
 pub mod turnovers;
 pub mod users;
+pub mod words;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -43,4 +43,5 @@ pub use crate::dao::page::LOOKED_AT_MAX;
 pub use crate::dao::price::{Price, PriceError};
 pub use crate::dao::products::{Filter, Product, ProductRef, ProductSink};
 pub use crate::dao::users::{User, UserRef, UserSink};
+pub use crate::dao::words::words_of;
 pub use crate::dao::{Context, DaoError, Level, Receipt, TraceAsk, TraceTurn, level::UnknownLevel, now_ms};

@@ -295,7 +295,7 @@ impl Route {
             Self::StockQuery | Self::HighestSpenders | Self::BestSellers | Self::StockOverview => true,
             Self::Stocks | Self::StockMovements => method != Method::POST,
             Self::Orders => method == Method::GET || method == Method::HEAD,
-            Self::Products => conditions(&["name_prefix", "sku", "expand", "sort"]),
+            Self::Products => conditions(&["name_prefix", "words", "sku", "expand", "sort"]),
             _ => false,
         }
     }

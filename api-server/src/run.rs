@@ -207,18 +207,18 @@ async fn backfill(connected: &Connected, settings: &Settings, observer: &Observe
     Ok(Backfill::new(backfill, Ranker::new(blocks, turnovers)))
 }
 
-/// Ranks what earlier versions have listed, as far as time allows: before the first process of this version serves, so that
-/// its reports are whole. A process that serves does what is left.
-async fn rank_old(connected: &Connected, settings: &Settings, deadline: Instant) -> Result<(), RunError> {
+/// Ranks and lists what earlier versions left, as far as time allows: before the first process of this version serves, so that
+/// its reports and searches are whole. A process that serves does what is left.
+async fn work_up_old(connected: &Connected, settings: &Settings, deadline: Instant) -> Result<(), RunError> {
     let start = |error: &dyn std::fmt::Display| RunError::Start(error.to_string());
     let observer = Observer::register(&Catalogue::new()).map_err(|error| start(&error))?;
     match backfill(connected, settings, &observer).await?.walk(Run::Before, deadline).await {
-        Ok(Walked::Done) => tracing::info!("what earlier versions ranked is ranked"),
+        Ok(Walked::Done) => tracing::info!("what earlier versions left is done"),
         Ok(walked) => {
-            tracing::warn!(?walked, "what earlier versions ranked is not all ranked yet, a process that serves goes on")
+            tracing::warn!(?walked, "what earlier versions left is not all done yet, a process that serves goes on")
         }
         Err(error) => {
-            tracing::warn!(%error, "what earlier versions ranked is not all ranked yet, a process that serves goes on")
+            tracing::warn!(%error, "what earlier versions left is not all done yet, a process that serves goes on")
         }
     }
     Ok(())
@@ -260,8 +260,8 @@ pub async fn migrate(settings: &Settings, args: &MigrateArgs) -> Result<(), RunE
         _ => None,
     };
     let done = migrate_with(&connected.session, settings, settings.consistency, create.as_ref()).await?;
-    // A new keyspace has nothing to rank, and perhaps fewer nodes than replicas.
-    if done.from > 0 { rank_old(&connected, settings, deadline).await } else { Ok(()) }
+    // A new keyspace has nothing of before, and perhaps fewer nodes than replicas.
+    if done.from > 0 { work_up_old(&connected, settings, deadline).await } else { Ok(()) }
 }
 
 /// Puts the demo catalogue into the store.

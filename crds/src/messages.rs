@@ -65,6 +65,16 @@ pub(crate) fn object_name_rule() -> String {
     "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')".to_owned()
 }
 
+/// The CEL rule that each text of a list is what browsers send as the origin of a page.
+pub(crate) fn cors_origin_rule() -> String {
+    let name = "[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*";
+    let address = "\\\\[[0-9a-f:]+\\\\]";
+    format!(
+        "self.all(o, o.matches('^https?://({name}|{address})(:[1-9][0-9]{{0,4}})?$') && \
+         !o.matches('^(http://.*[^:]:80|https://.*[^:]:443)$'))"
+    )
+}
+
 /// The CEL rule that every key of a map can be that of an annotation.
 pub(crate) fn annotation_key_rule() -> String {
     let name = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?";
@@ -176,6 +186,7 @@ pub const GATEWAY_PARENT: &str = "spec.api.gateway.parents[].name, namespace and
 pub const GATEWAY_PARENTS: &str = "spec.api.gateway.parents must differ: give each reference to one Gateway a sectionName of its own, or name that Gateway once";
 pub const GATEWAY_HOST: &str =
     "spec.api.gateway.hostnames must be DNS names in lower case without scheme, port or path, such as shop.example.com";
+pub const CORS_ORIGIN: &str = "spec.api.corsOrigins must be origins as browsers send them: http:// or https://, a host in lower case, and a port unless it is the scheme's own, such as https://shop.example.org, without path, user or wildcard";
 pub const SECRET_NAME: &str =
     "spec.imagePullSecrets[].name must be the name of a Secret: lower-case letters, digits, - and ., such as regcred";
 pub const HEADERS_SECRET: &str = "spec.api.tracing.headersSecretName must be the name of a Secret: lower-case letters, digits, - and ., such as collector-headers";

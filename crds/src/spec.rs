@@ -310,6 +310,12 @@ pub struct ApiSpec {
     /// How many requests each principal (whoever a token names) may send. Default: as many as they like.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimitSpec>,
+    /// Origins whose pages may call the API in a browser, each as browsers send it: scheme, host, and port unless it is the
+    /// scheme's own, such as `https://shop.example.org`. Default: none, no page of another origin may.
+    #[schemars(length(max = 16), inner(length(min = 1, max = 270)))]
+    #[x_kube(validation = Rule::new(messages::cors_origin_rule()).message(messages::CORS_ORIGIN))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cors_origins: Vec<String>,
     /// Whether the console is served at `/console`: a page over the API that may do what its viewer's token may.
     /// Default: true.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
@@ -828,6 +834,7 @@ impl Default for ApiSpec {
             gateway: None,
             trusted_hops: 0,
             rate_limit: None,
+            cors_origins: Vec::new(),
             console: yes(),
             ca_config_map_name: None,
             proxy: None,

@@ -210,6 +210,9 @@ fn check_api(found: &mut Violations, spec: &StoreClusterSpec) {
         found.within(limit.requests, 1..=10_000_000, "spec.api.rateLimit.requests");
         found.within(limit.window_seconds, 1..=86_400, "spec.api.rateLimit.windowSeconds");
     }
+    let origins = "spec.api.corsOrigins";
+    found.count(api.cors_origins.len(), 0..=16, origins);
+    found.unless(api.cors_origins.iter().all(|origin| is_origin(origin)), origins, messages::CORS_ORIGIN);
     if let Some(image) = &api.image {
         check_image(found, image, "spec.api.image");
     }
@@ -402,6 +405,29 @@ fn is_version(version: &str) -> bool {
         || rest
             .strip_prefix('.')
             .is_some_and(|patch| (1..=3).contains(&patch.len()) && patch.chars().all(|c| c.is_ascii_digit()))
+}
+
+/// What browsers send as the origin of a page; the API does not start with anything else.
+fn is_origin(origin: &str) -> bool {
+    let Some((scheme @ ("http" | "https"), authority)) = origin.split_once("://") else { return false };
+    // The colons of an address in brackets are none before a port.
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let named = match address {
+        Some(address) => !address.is_empty() && address.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f' | ':')),
+        None => !host.starts_with('*') && is_host(host),
+    };
+    let own = if scheme == "https" { "443" } else { "80" };
+    let ported = port.is_none_or(|port| {
+        (1..=5).contains(&port.len())
+            && !port.starts_with('0')
+            && port.chars().all(|c| c.is_ascii_digit())
+            && port != own
+    });
+    origin.len() <= 270 && named && ported
 }
 
 fn is_host(host: &str) -> bool {

@@ -136,7 +136,9 @@ fn good_specs_pass_both_kinds_of_rules() {
             "cassandraYaml": {"concurrent_reads": 64, "memtable": {"configurations": {"default": {"inherits": "x"}}}},
             "jvmOptions": ["-Dcassandra.ring_delay_ms=10000"]},
         "keyspaces": [{"name": "store_manager", "replicationFactor": 3}],
-        "api": {"replicas": 2, "ingress": {"host": "shop.example.com", "tlsSecretName": "shop-tls"},
+        "api": {"replicas": 2,
+            "corsOrigins": ["https://shop.example.com", "http://localhost:3000", "https://[2001:db8::443]:8443", "http://[::80]"],
+            "ingress": {"host": "shop.example.com", "tlsSecretName": "shop-tls"},
             "gateway": {"parents": [{"name": "main", "namespace": "gateways", "sectionName": "https"}],
                 "hostnames": ["shop.example.com", "*.shops.example.com"]}},
     });

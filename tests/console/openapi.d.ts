@@ -3929,9 +3929,11 @@ export interface operations {
                 name_prefix?: string;
                 /** @description Exactly this category */
                 category?: string;
+                /** @description Words that the name has, all of them, without regard to case and accents; at least one letter or digit */
+                words?: string;
                 /** @description `true`: those that are archived, and no others; without another filter */
                 archived?: boolean;
-                /** @description `name`: in the order of the names, of a `category` or `name_prefix` that has 250 products at most */
+                /** @description `name`: in the order of the names, of a `category`, `name_prefix` or `words` that has 250 products at most */
                 sort?: string;
                 /** @description `stock`: each with what is there of it */
                 expand?: string;

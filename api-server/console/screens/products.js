@@ -23,7 +23,7 @@ export function useSearch() {
   const form = html`
     <form class="line" role="search" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
       <${Choice} label=${t("products.by")} value=${by} set=${setBy}
-        options=${[["name_prefix", t("products.by.name")], ["sku", t("products.by.sku")]]} />
+        options=${[["name_prefix", t("products.by.name")], ["words", t("products.by.words")], ["sku", t("products.by.sku")]]} />
       <${Field} label=${t("products.search")} value=${text} set=${setText} type="search" spellcheck="false" />
     </form>`;
   return { by, text: rested, form };

@@ -88,6 +88,7 @@ export default {
   "products.lead": "What the store sells, the newest first.",
   "products.by": "Search by",
   "products.by.name": "Beginning of the name",
+  "products.by.words": "Words of the name",
   "products.by.sku": "Exact SKU",
   "products.search": "Search",
   "products.empty": "No product is found.",

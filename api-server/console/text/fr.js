@@ -90,6 +90,7 @@ export default {
   "products.lead": "Ce que vend le magasin, le plus récent d’abord.",
   "products.by": "Chercher par",
   "products.by.name": "Début du nom",
+  "products.by.words": "Mots du nom",
   "products.by.sku": "Référence exacte",
   "products.search": "Recherche",
   "products.empty": "Aucun produit trouvé.",

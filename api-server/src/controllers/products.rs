@@ -12,7 +12,9 @@ use super::request::{self, Access, JSON, JSON_OR_PATCH, Query};
 use crate::app::{App, Services};
 use crate::models::idempotency::Keyed;
 use crate::models::text::Text;
-use crate::models::{Context, Filter, Identity, LOOKED_AT_MAX, ModelError, ProductSink as _, product as rules};
+use crate::models::{
+    Context, Filter, Identity, LOOKED_AT_MAX, ModelError, ProductSink as _, product as rules, words_of,
+};
 use crate::problem::{Problem, ProblemDoc};
 use crate::views::json;
 use crate::views::product::{self as view, NewProductDoc, ProductChangeDoc, ProductDoc};
@@ -89,8 +91,9 @@ async fn create_once(
         ("sku" = Option<String>, Query, description = "Exactly this sku", min_length = 1, max_length = 64, nullable = false, pattern = "Identifier"),
         ("name_prefix" = Option<String>, Query, description = "Beginning of the name, without regard to case", min_length = 1, max_length = 150, nullable = false, pattern = "Beginning"),
         ("category" = Option<String>, Query, description = "Exactly this category", min_length = 1, max_length = 100, nullable = false, pattern = "Name"),
+        ("words" = Option<String>, Query, description = "Words that the name has, all of them, without regard to case and accents; at least one letter or digit", min_length = 1, max_length = 150, nullable = false, pattern = "Beginning"),
         ("archived" = Option<bool>, Query, description = "`true`: those that are archived, and no others; without another filter", nullable = false),
-        ("sort" = Option<String>, Query, description = "`name`: in the order of the names, of a `category` or `name_prefix` that has 250 products at most", nullable = false, pattern = "^name$"),
+        ("sort" = Option<String>, Query, description = "`name`: in the order of the names, of a `category`, `name_prefix` or `words` that has 250 products at most", nullable = false, pattern = "^name$"),
         ("expand" = Option<String>, Query, description = "`stock`: each with what is there of it", nullable = false, pattern = "^stock$"),
         crate::openapi::ReadHeaders,
     ),
@@ -107,24 +110,29 @@ async fn create_once(
 )]
 pub async fn list(State(app): State<Arc<App>>, parts: Parts) -> Result<Response, Problem> {
     request::accepts_json(&parts.headers)?;
-    let allowed = &["limit", "cursor", "sku", "name_prefix", "category", "archived", "sort", "expand"];
+    let allowed = &["limit", "cursor", "sku", "name_prefix", "category", "words", "archived", "sort", "expand"];
     let mut query = Query::read(&parts, allowed, &[])?;
     let (limit, cursor) = query.window()?;
     let filter = Filter {
         sku: query.checked("sku", |text| Text::Identifier.read(text, rules::SKU_MAX))?,
         name_prefix: query.checked("name_prefix", |text| Text::Beginning.read(text, rules::NAME_MAX))?,
         category: query.checked("category", |text| Text::Name.read(text, rules::CATEGORY_MAX))?,
+        words: query.checked("words", |text| Text::Beginning.read(text, rules::NAME_MAX))?,
         archived: query.flag("archived")?,
     };
+    if filter.words.as_deref().is_some_and(|words| words_of(words).is_empty()) {
+        let detail = "words has neither a letter nor a digit, give one word of the name at least";
+        return Err(Problem::malformed_at("query:words", "no_word", detail));
+    }
     if filter.archived && filter != (Filter { archived: true, ..Filter::default() }) {
         let detail = "archived=true lists all that are archived, leave the other filter out";
         return Err(Problem::malformed_at("query:archived", "stands_alone", detail));
     }
     let by_name = match query.take("sort").as_deref() {
         None => false,
-        Some("name") if filter.category.is_some() || filter.name_prefix.is_some() => true,
+        Some("name") if filter.category.is_some() || filter.name_prefix.is_some() || filter.words.is_some() => true,
         Some("name") => {
-            let detail = "a category or a name_prefix is put into the order of names, and not all products";
+            let detail = "a category, a name_prefix or words are put into the order of names, and not all products";
             return Err(Problem::malformed_at("query:sort", "needs_filter", detail));
         }
         Some(_) => return Err(Problem::malformed_at("query:sort", "not_readable", "sort is name")),
@@ -162,7 +170,13 @@ pub async fn list(State(app): State<Arc<App>>, parts: Parts) -> Result<Response,
 /// The path of the next page up to its cursor.
 fn next_link(filter: &Filter, limit: usize) -> String {
     let mut link = format!("/products?limit={limit}");
-    for (name, value) in [("sku", &filter.sku), ("name_prefix", &filter.name_prefix), ("category", &filter.category)] {
+    let conditions = [
+        ("sku", &filter.sku),
+        ("name_prefix", &filter.name_prefix),
+        ("category", &filter.category),
+        ("words", &filter.words),
+    ];
+    for (name, value) in conditions {
         if let Some(value) = value {
             link.push('&');
             link.push_str(name);

@@ -1,4 +1,5 @@
-//! What is left of the ranks of earlier versions: which accounts they had, and how far these were worked up. No IO.
+//! What earlier versions left to be done: the accounts that they ranked, products that they listed by no word, and how far
+//! these were worked up. No IO.
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -31,10 +32,32 @@ impl Run {
     }
 }
 
-/// How far a run has come in a book.
+/// What is gone through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// Accounts, to be ranked.
+    Ranks(Book),
+    /// Products, to be listed by the words of their names.
+    Words,
+}
+
+impl Part {
+    /// Every part.
+    pub const ALL: [Self; 3] = [Self::Ranks(Book::Stock), Self::Ranks(Book::Spending), Self::Words];
+
+    /// The name under which it is kept.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ranks(book) => book.name(),
+            Self::Words => "words",
+        }
+    }
+}
+
+/// How far a run has come in a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// Slots from this one down, accounts of it after this one.
+    /// Slots (of products: buckets) from this one down, ids of it after this one.
     At {
         slot: i64,
         after: Uuid,
@@ -43,11 +66,11 @@ pub enum Progress {
 }
 
 impl Progress {
-    /// Before the first account.
+    /// Before the first.
     pub const START: Self = Self::At { slot: i64::MAX, after: Uuid::nil() };
 }
 
-/// Reads the ranks of earlier versions. Every method is bounded by the deadline of its context.
+/// Reads what earlier versions left. Every method is bounded by the deadline of its context.
 #[async_trait]
 pub trait BackfillDao: Send + Sync {
     /// At most `limit` accounts of one slot from where a run has come to, and where it goes on after them. There may be
@@ -60,11 +83,15 @@ pub trait BackfillDao: Send + Sync {
         limit: usize,
     ) -> Result<(Vec<Uuid>, Progress), DaoError>;
 
+    /// Lists at most `limit` products by the words of their names, from where a run has come to, and where it goes on
+    /// after them. Harmless to repeat.
+    async fn list_by_words(&self, cx: &Context, at: Progress, limit: usize) -> Result<Progress, DaoError>;
+
     /// How far a run has come.
-    async fn progress(&self, cx: &Context, run: Run, book: Book) -> Result<Progress, DaoError>;
+    async fn progress(&self, cx: &Context, run: Run, part: Part) -> Result<Progress, DaoError>;
 
     /// Keeps how far a run has come.
-    async fn set_progress(&self, cx: &Context, run: Run, book: Book, progress: Progress) -> Result<(), DaoError>;
+    async fn set_progress(&self, cx: &Context, run: Run, part: Part, progress: Progress) -> Result<(), DaoError>;
 
     /// Takes or renews the lease of a run, which ends by itself some time after that; false where another worker has it.
     async fn hold(&self, cx: &Context, run: Run, worker: Uuid) -> Result<bool, DaoError>;

@@ -4,10 +4,12 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::price::Price;
+use super::words::{words_of, words_of_name};
 use super::{Context, DaoError, Receipt};
 
 pub use super::page::{LOOKED_AT_MAX, PageEnd, Position};
 pub use super::row::{Inserted, Marks, Removed, Replaced};
+pub use super::words::{fold_name, has_words};
 
 /// A product as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +116,8 @@ pub struct Filter {
     /// Compared without regard to case, see [`fold_name`].
     pub name_prefix: Option<String>,
     pub category: Option<String>,
+    /// All words of this text are words of the name, see [`words_of`]; a text without words is of no name.
+    pub words: Option<String>,
     /// Those that are archived instead of all others; stands alone.
     pub archived: bool,
 }
@@ -125,17 +129,8 @@ impl Filter {
             && self.sku.as_ref().is_none_or(|sku| sku == product.sku)
             && self.category.as_ref().is_none_or(|category| Some(category.as_str()) == product.category)
             && self.name_prefix.as_ref().is_none_or(|prefix| fold_name(product.name).starts_with(&fold_name(prefix)))
+            && self.words.as_ref().is_none_or(|words| has_words(&words_of_name(product.name), &words_of(words)))
     }
-}
-
-/// The form in which names are compared: lower case by Unicode, each character by itself, so that the beginning of a name
-/// is folded as the name is. What depends on neighbours is one: every small sigma is σ, and İ is i without a dot on its own.
-pub fn fold_name(name: &str) -> String {
-    let folded = name.chars().flat_map(|c| match c {
-        'İ' => 'i'.to_lowercase(),
-        c => c.to_lowercase(),
-    });
-    folded.map(|c| if c == 'ς' { 'σ' } else { c }).collect()
 }
 
 /// One page of a list.
@@ -183,23 +178,4 @@ pub trait ProductDao: Send + Sync {
 
     /// Removes the product if it is still what was read.
     async fn remove(&self, cx: &Context, before: &Stored, operation: Uuid) -> Result<Removed, DaoError>;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_beginning_of_a_name_is_folded_as_the_name_is() {
-        for name in ["ΣΟΦΟΣΑ ΒΙΒΛΙΟ", "ΑΣΠΡΟ ΧΑΡΤΙ", "Οδυσσεύς", "İSTANBUL HALI", "Straße", "ǅungla"]
-        {
-            let folded = fold_name(name);
-            for (at, _) in name.char_indices() {
-                assert!(folded.starts_with(&fold_name(&name[..at])), "{} of {name}", &name[..at]);
-            }
-            assert!(folded.starts_with(&fold_name(&name.to_uppercase().chars().take(2).collect::<String>())), "{name}");
-        }
-        assert_eq!(fold_name("ΣΟΦΟΣ"), fold_name("σοφος"));
-        assert_eq!(fold_name("İS"), fold_name("is"));
-    }
 }

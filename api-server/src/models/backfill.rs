@@ -1,4 +1,4 @@
-//! Ranks what the ranks of earlier versions have listed: once before processes of this version serve, and again for what
+//! Ranks what the ranks of earlier versions have listed, and lists products by words that they listed by none: once before processes of this version serve, and again for what
 //! processes of the version before have changed meanwhile. When the last of them goes is known to nobody here, so that is
 //! done a minute, ten minutes and an hour after the first of this version. Harmless to repeat. IO only through the DAOs' traits.
 
@@ -9,12 +9,12 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::ranker::Ranker;
-use crate::dao::backfill::{BackfillDao, Progress, Run};
+use crate::dao::backfill::{BackfillDao, Part, Progress, Run};
 use crate::dao::blocks::{Place, SHARDS};
 use crate::dao::ledger::Book;
 use crate::dao::{Context, DaoError};
 
-/// Accounts that are ranked together.
+/// Accounts that are ranked together, products that are listed together.
 const AT_ONCE: usize = 100;
 /// Deadline of these.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -37,7 +37,7 @@ pub struct Backfill {
 /// How a walk ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Walked {
-    /// Every account was ranked, now or before.
+    /// Every account was ranked and every product listed, now or before.
     Done,
     /// Another worker is at it.
     Held,
@@ -54,10 +54,14 @@ impl Backfill {
     /// Goes on with a run until it is done or time is up.
     pub async fn walk(&self, run: Run, deadline: Instant) -> Result<Walked, DaoError> {
         let worker = Uuid::new_v4();
-        for book in [Book::Stock, Book::Spending] {
-            let mut at = self.dao.progress(&Context::within(DEADLINE), run, book).await?;
+        for part in Part::ALL {
+            let mut at = self.dao.progress(&Context::within(DEADLINE), run, part).await?;
             // What a process of an earlier version undoes it takes off its own ranks, so those of this version are looked at.
-            if run != Run::Before && at == Progress::START && !self.walk_ranked(run, book, worker).await? {
+            if let Part::Ranks(book) = part
+                && run != Run::Before
+                && at == Progress::START
+                && !self.walk_ranked(run, book, worker).await?
+            {
                 return Ok(Walked::Held);
             }
             while at != Progress::Done {
@@ -68,9 +72,15 @@ impl Backfill {
                 if !self.dao.hold(&cx, run, worker).await? {
                     return Ok(Walked::Held);
                 }
-                let (ids, next) = self.dao.accounts(&cx, book, at, AT_ONCE).await?;
-                self.ranker.rank_all(&cx, book, &ids).await?;
-                self.dao.set_progress(&cx, run, book, next).await?;
+                let next = match part {
+                    Part::Ranks(book) => {
+                        let (ids, next) = self.dao.accounts(&cx, book, at, AT_ONCE).await?;
+                        self.ranker.rank_all(&cx, book, &ids).await?;
+                        next
+                    }
+                    Part::Words => self.dao.list_by_words(&cx, at, AT_ONCE).await?,
+                };
+                self.dao.set_progress(&cx, run, part, next).await?;
                 at = next;
             }
         }
@@ -111,7 +121,7 @@ impl Backfill {
                 Ok(Walked::OutOfTime) => {}
                 Ok(Walked::Held) => tokio::time::sleep(LOOK_AGAIN).await,
                 Err(error) => {
-                    tracing::warn!(%error, run = run.name(), "what earlier versions ranked is not all ranked yet, going on later");
+                    tracing::warn!(%error, run = run.name(), "what earlier versions left is not all done yet, going on later");
                     tokio::time::sleep(LOOK_AGAIN).await;
                 }
             }
@@ -131,11 +141,12 @@ mod tests {
     use crate::dao::ledger::Account;
     use crate::models::ranker::tests::{Books, Counted, cx};
 
-    /// Accounts of one slot; fails at every third page.
+    /// Accounts of one slot and products of three buckets; fails at every third page.
     #[derive(Default)]
     struct Old {
         accounts: Vec<Uuid>,
-        progress: Mutex<BTreeMap<(&'static str, Book), Progress>>,
+        listed: Mutex<Vec<i64>>,
+        progress: Mutex<BTreeMap<(&'static str, Part), Progress>>,
         pages: Mutex<usize>,
         worker: Mutex<Option<Uuid>>,
     }
@@ -160,12 +171,19 @@ mod tests {
             Ok((ids, next))
         }
 
-        async fn progress(&self, _cx: &Context, run: Run, book: Book) -> Result<Progress, DaoError> {
-            Ok(self.progress.lock().unwrap().get(&(run.name(), book)).copied().unwrap_or(Progress::START))
+        async fn list_by_words(&self, _cx: &Context, at: Progress, _limit: usize) -> Result<Progress, DaoError> {
+            let Progress::At { slot, .. } = at else { return Ok(at) };
+            let bucket = slot.min(2);
+            self.listed.lock().unwrap().push(bucket);
+            Ok(if bucket == 0 { Progress::Done } else { Progress::At { slot: bucket - 1, after: Uuid::nil() } })
         }
 
-        async fn set_progress(&self, _cx: &Context, run: Run, book: Book, progress: Progress) -> Result<(), DaoError> {
-            self.progress.lock().unwrap().insert((run.name(), book), progress);
+        async fn progress(&self, _cx: &Context, run: Run, part: Part) -> Result<Progress, DaoError> {
+            Ok(self.progress.lock().unwrap().get(&(run.name(), part)).copied().unwrap_or(Progress::START))
+        }
+
+        async fn set_progress(&self, _cx: &Context, run: Run, part: Part, progress: Progress) -> Result<(), DaoError> {
+            self.progress.lock().unwrap().insert((run.name(), part), progress);
             Ok(())
         }
 
@@ -176,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_walk_goes_on_where_another_broke_off_and_ranks_every_account() {
+    async fn a_walk_goes_on_where_another_broke_off_and_leaves_nothing_out() {
         let (books, blocks) = (Arc::new(Books::default()), Arc::new(Counted::in_memory()));
         let accounts: Vec<Uuid> = (1..=450_u128).map(Uuid::from_u128).collect();
         for id in &accounts {
@@ -199,6 +217,7 @@ mod tests {
             assert_eq!(known[0].2.amount, 5);
         }
         assert_eq!(backfill.walk(Run::Before, soon).await, Ok(Walked::Done), "it is done for good");
+        assert_eq!(*old.listed.lock().unwrap(), [2, 1, 0], "products of each bucket, once");
         *old.worker.lock().unwrap() = Some(Uuid::nil());
         assert_eq!(backfill.walk(Run::After, soon).await, Ok(Walked::Held));
     }

@@ -27,6 +27,13 @@ pub struct Products {
     changes: Changes,
 }
 
+/// What a list is asked for, in a fixed order; words stand at the end where they are given, so that cursors of lists without
+/// them stay what they were.
+fn conditions(filter: &Filter) -> Vec<Option<&str>> {
+    let all = [&filter.sku, &filter.name_prefix, &filter.category].map(Option::as_deref);
+    all.into_iter().chain(filter.words.as_deref().map(Some)).collect()
+}
+
 const fn object(id: Uuid) -> Object {
     Object { kind: Kind::Product, id }
 }
@@ -87,7 +94,7 @@ impl Products {
         cursor: Option<&str>,
         sink: &mut dyn ProductSink,
     ) -> Result<PageOf, ModelError> {
-        let conditions = [&filter.sku, &filter.name_prefix, &filter.category].map(Option::as_deref);
+        let conditions = conditions(&filter);
         let list = List { name: if filter.archived { "archived" } else { "products" }, conditions: &conditions };
         let after = self.cursors.resume(list, cursor)?;
         let query = PageQuery { filter: filter.clone(), limit, after, look_at };

@@ -236,9 +236,17 @@ async fn a_list_that_is_short_enough_is_shown_in_the_order_of_names() {
         assert_eq!(walk(&format!("/products?category=tea&sort=name&expand=stock&limit={limit}")).await, expected);
     }
     assert_eq!(walk("/products?name_prefix=a&sort=name").await, ["apple", "Apple"]);
-    for (query, code) in
-        [("sort=name", "needs_filter"), ("sort=price&category=tea", "not_readable"), ("sort=", "not_readable")]
-    {
+    assert_eq!(walk("/products?words=APPLE&sort=name").await, ["apple", "Apple"]);
+    assert_eq!(walk("/products?words=eclair&limit=1").await, ["Éclair"]);
+    let mut by_words = walk("/products?words=%20apple%21&limit=1&category=tea").await;
+    by_words.sort();
+    assert_eq!(by_words, ["Apple", "apple"], "page by page, the words as they were asked for");
+    for (query, code) in [
+        ("sort=name", "needs_filter"),
+        ("words=%2D", "no_word"),
+        ("sort=price&category=tea", "not_readable"),
+        ("sort=", "not_readable"),
+    ] {
         let refused = store.get(&format!("/products?{query}")).await;
         assert_eq!((refused.status.as_u16(), &refused.json()["errors"][0]["code"]), (400, &code.into()), "{query}");
     }

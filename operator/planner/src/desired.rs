@@ -129,6 +129,8 @@ pub struct DesiredApi {
     pub trusted_hops: i32,
     /// How many requests each principal may send.
     pub rate_limit: Option<RateLimitSpec>,
+    /// Origins whose pages may call the API.
+    pub cors_origins: Vec<String>,
     /// Whether the console is served.
     pub console: bool,
     /// ConfigMap with the authorities that are trusted in place of the image's.
@@ -303,6 +305,7 @@ fn desired_api(spec: &StoreClusterSpec) -> DesiredApi {
         gateway: api.gateway.clone(),
         trusted_hops: api.trusted_hops,
         rate_limit: api.rate_limit.clone(),
+        cors_origins: api.cors_origins.clone(),
         console: api.console,
         ca_config_map: api.ca_config_map_name.clone(),
         proxy: api.proxy.clone(),

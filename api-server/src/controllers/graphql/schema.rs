@@ -193,6 +193,7 @@ impl Root {
             sku: checked("sku", sku, |text| Text::Identifier.read(text, rules::SKU_MAX))?,
             name_prefix: checked("namePrefix", name_prefix, |text| Text::Beginning.read(text, rules::NAME_MAX))?,
             category: checked("category", category, |text| Text::Name.read(text, rules::CATEGORY_MAX))?,
+            words: None,
             archived: false,
         };
         let page = reads.data::<Arc<Reads>>()?.page(async |services, cx, look_at| {

@@ -12,6 +12,7 @@ mod principals;
 mod ranks;
 mod reach;
 mod tables;
+mod words;
 
 use std::time::Duration;
 

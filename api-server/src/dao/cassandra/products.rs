@@ -20,7 +20,7 @@ use super::execute::{Database, Failure, Statement};
 use super::intents::Intents;
 use super::listing::buckets::{Buckets, Listed, millis_of};
 use super::listing::copies::{Copies, Place, decimal};
-use super::listing::pages::{Pages, Truth};
+use super::listing::pages::{Named, Pages, Truth};
 use super::sweeper::{Sweeps, may_still_come};
 use super::tries::decide;
 use super::unique::{Claimed, Claims, Unique};
@@ -269,6 +269,11 @@ impl CassandraProducts {
         })
     }
 
+    /// Of an answer for which nothing was asked.
+    fn local(&self, cx: &Context) -> Receipt {
+        Receipt::local(cx.level.unwrap_or(self.database.level))
+    }
+
     /// Finds by sku: from the claim to the product, which must have the sku.
     async fn page_of_sku(
         &self,
@@ -337,11 +342,13 @@ impl ProductDao for CassandraProducts {
         if let Some(sku) = &filter.sku {
             return self.page_of_sku(cx, query, sku, sink).await;
         }
-        if let (Some(prefix), Some(category)) = (&filter.name_prefix, &filter.category) {
-            return self.pages.name_prefix_of_category(cx, query, (prefix, category), sink).await;
-        }
-        if let Some(prefix) = &filter.name_prefix {
-            return self.pages.name_prefix(cx, self, query, prefix, sink).await;
+        if let Some(named) = Named::of(filter) {
+            return match &filter.category {
+                // Nothing has a name without words.
+                _ if named.key().is_empty() => Ok(PageEnd { next: None, looked_at: 0, receipt: self.local(cx) }),
+                Some(category) => self.pages.named_of_category(cx, query, (&named, category), sink).await,
+                None => self.pages.named(cx, self, query, &named, sink).await,
+            };
         }
         if filter.archived {
             return self.pages.archived(cx, &self.buckets, query, sink).await;

@@ -22,7 +22,7 @@ use super::{
     BackfillDaos, CassandraBlocks, CassandraIdempotency, CassandraLedger, CassandraOrders, CassandraProducts,
     CassandraUsers, Observer, Usage, execute, sweeper,
 };
-use crate::dao::backfill::{Progress, Run};
+use crate::dao::backfill::{Part, Progress, Run};
 use crate::dao::cluster::{PlacementError, Replication};
 use crate::dao::contract::{self, ledger as contract_ledger, lists, orders as contract_orders, products};
 use crate::dao::idempotency::{Answer, Begun, Claim, IdempotencyDao};
@@ -346,6 +346,14 @@ async fn a_change_that_a_crash_left_half_way_is_finished_by_the_sweeper() {
     assert_eq!(names(lists::all(&daos, kind("coffee"), 10).await), ["Renamed"]);
     let prefix = |text: &str| Filter { name_prefix: Some(text.into()), ..Filter::default() };
     assert!(lists::all(&daos, prefix("changed"), 10).await.is_empty());
+    let words = |text: &str| Filter { words: Some(text.into()), ..Filter::default() };
+    assert_eq!(names(lists::all(&daos, words("RENAMED"), 10).await), ["Renamed"]);
+    assert_eq!(names(lists::all(&daos, words("made"), 10).await), ["Made"]);
+    for gone in ["changed", "removed"] {
+        let result =
+            ground.cql(&format!("SELECT id FROM {{ks}}.products_by_word WHERE word = '{gone}' AND bucket = 0")).await;
+        assert_eq!(result.into_rows_result().unwrap().rows_num(), 0, "{gone}");
+    }
     let result = ground.cql("SELECT at FROM {ks}.product_intents").await;
     assert_eq!(result.into_rows_result().unwrap().rows_num(), 0, "no intent is left");
     ground.drop_keyspace().await;
@@ -808,7 +816,7 @@ async fn what_processes_of_the_version_before_sold_is_in_the_reports_once_it_was
     };
     assert_eq!(top(Book::Spending).await, truth(&orders));
     assert_eq!(top(Book::Stock).await, [(product.id, 9)]);
-    assert_eq!(old.progress(&cx(), Run::Before, Book::Spending).await, Ok(Progress::Done));
+    assert_eq!(old.progress(&cx(), Run::Before, Part::Ranks(Book::Spending)).await, Ok(Progress::Done));
 
     // While the new version is rolled out one of before cancels an order, which no note tells of.
     let last = orders.pop().unwrap();
@@ -854,6 +862,52 @@ async fn what_processes_of_the_version_before_sold_is_in_the_reports_once_it_was
     let again = become_of_old(&ground, &daos, &again, Status::Confirmed).await;
     ranker.rank(&cx(), &[Turned { account: Account::spending(first.user), day: again.order.day() }]).await.unwrap();
     assert_eq!(top(Book::Spending).await[0], (first.user, 1_000_000 + first.total));
+    ground.drop_keyspace().await;
+}
+
+#[tokio::test]
+async fn products_of_the_version_before_are_found_by_their_words_once_they_were_gone_through() {
+    let Some(ground) = Ground::new().await else { return };
+    let dao = ground.products().await;
+    let mut made = Vec::new();
+    let mut newest = 0;
+    for many in [101, 3] {
+        // One that has read where buckets begin.
+        let daos = ground.daos().await;
+        for at in 0..many {
+            let product = product(&format!("Lamp {at} of {many}"));
+            products::insert(&daos, &product).await;
+            made.push(product.id);
+        }
+        dao.buckets().read_again(&cx()).await;
+        let begin = now_ms();
+        dao.buckets().open(&cx(), newest, begin).await.unwrap();
+        newest = begin;
+    }
+    let daos = ground.daos().await;
+    let gone = daos.products.load(&cx(), made[7]).await.unwrap().unwrap();
+    daos.products.remove(&cx(), &gone, Uuid::new_v4()).await.unwrap();
+    made.remove(7);
+    // As if processes of before had made them.
+    ground.cql("TRUNCATE {ks}.products_by_word").await;
+    ground.cql("TRUNCATE {ks}.product_word_buckets").await;
+    let lamps = || async {
+        let filter = Filter { words: Some("lamp".into()), ..Filter::default() };
+        let found = lists::all(&daos, filter, 100).await;
+        let mut ids: Vec<Uuid> = found.into_iter().map(|product| product.id).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert!(lamps().await.is_empty());
+    let backfilled = super::backfill(ground.connected.clone(), &ground.usage(), &Ground::observer()).await.unwrap();
+    let ranker = Ranker::new(backfilled.blocks, backfilled.turnovers);
+    let backfill = Backfill::new(Arc::clone(&backfilled.backfill), ranker);
+    let in_time = Instant::now() + Duration::from_secs(60);
+    assert_eq!(backfill.walk(Run::Before, in_time).await, Ok(Walked::Done));
+    made.sort_unstable();
+    assert_eq!(lamps().await, made);
+    let done = backfilled.backfill.progress(&cx(), Run::Before, Part::Words).await;
+    assert_eq!(done, Ok(Progress::Done));
     ground.drop_keyspace().await;
 }
 

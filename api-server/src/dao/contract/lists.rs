@@ -15,6 +15,7 @@ pub async fn hold(daos: &Daos) {
     filters_show_what_they_name_and_nothing_else(daos).await;
     a_filter_looks_at_so_many_rows_and_its_list_goes_on_after_them(daos).await;
     lists_follow_every_change(daos).await;
+    products_are_found_by_the_words_of_their_names(daos).await;
     the_threshold_of_a_product_is_in_every_list_and_can_be_taken_back(daos).await;
 }
 
@@ -165,6 +166,63 @@ async fn the_threshold_of_a_product_is_in_every_list_and_can_be_taken_back(daos:
         daos.products.page(&cx(), &query, &mut page).await.unwrap();
         assert_eq!(page, std::slice::from_ref(&product), "{threshold:?}");
     }
+}
+
+/// Words that are asked for of a name.
+fn words(text: &str) -> Filter {
+    Filter { words: Some(text.to_owned()), ..Filter::default() }
+}
+
+async fn products_are_found_by_the_words_of_their_names(daos: &Daos) {
+    let mark = Uuid::new_v4().simple().to_string();
+    let kind = unique("kind");
+    let named = |name: &str| Product { category: Some(kind.clone()), ..product(&format!("{name} {mark}")) };
+    let (tea, bowl) = (named("Crème-Tea, grün"), named("Tea bowl"));
+    let elsewhere = product(&format!("tea tin ({mark})"));
+    for product in [&tea, &bowl, &elsewhere] {
+        insert(daos, product).await;
+    }
+    let found = |filter: Filter, limit: usize| async move {
+        all(daos, filter, limit).await.into_iter().map(|product| product.id).collect::<Vec<Uuid>>()
+    };
+    let of = |text: &str| words(&format!("{text} {mark}"));
+    for limit in [1, 2, 3, 100] {
+        assert_eq!(found(words(&mark.to_uppercase()), limit).await, [elsewhere.id, bowl.id, tea.id], "{limit}");
+        assert_eq!(found(of("TEA"), limit).await, [elsewhere.id, bowl.id, tea.id], "{limit}");
+        let of_kind = Filter { category: Some(kind.clone()), ..of("tea") };
+        assert_eq!(found(of_kind, limit).await, [bowl.id, tea.id], "{limit}");
+    }
+    assert_eq!(found(of("GRUN creme"), 10).await, [tea.id]);
+    assert_eq!(found(Filter { name_prefix: Some("tea".into()), ..of("bowl") }, 10).await, [bowl.id]);
+    assert_eq!(found(Filter { sku: Some(bowl.sku.clone()), ..of("tea") }, 10).await, [bowl.id]);
+    assert!(found(Filter { sku: Some(bowl.sku.clone()), ..of("tin") }, 10).await.is_empty());
+    for none in ["te", "bowl creme", "lamp"] {
+        assert!(found(of(none), 10).await.is_empty(), "{none}");
+    }
+    for none in ["", "-- !"] {
+        assert!(found(words(none), 10).await.is_empty(), "{none:?}");
+        assert!(found(Filter { category: Some(kind.clone()), ..words(none) }, 10).await.is_empty(), "{none:?}");
+    }
+    // What is renamed, archived, restored and removed.
+    let mut now = tea.clone();
+    let steps = [("Tea pot", None), ("Tea pot", Some(7)), ("Tea pot", None), ("Crème pot", None)];
+    for (name, archived_at) in steps {
+        let stored = daos.products.load(&cx(), tea.id).await.unwrap().unwrap();
+        now = Product { name: format!("{name} {mark}"), archived_at, version: now.version + 1, ..now };
+        let done = daos.products.replace(&cx(), &stored, &now, Uuid::new_v4()).await;
+        assert!(matches!(done, Ok(Replaced::Done(_))), "{done:?}");
+        let listed = |word: &str| archived_at.is_none() && name.to_lowercase().contains(word);
+        for word in ["tea", "pot"] {
+            let is_found = found(of(word), 10).await.contains(&tea.id);
+            assert_eq!(is_found, listed(word), "{word} of {name}, archived {archived_at:?}");
+        }
+        assert!(found(of("grun"), 10).await.is_empty());
+    }
+    assert_eq!(found(of("creme"), 10).await, [tea.id], "a word that it had before");
+    let stored = daos.products.load(&cx(), tea.id).await.unwrap().unwrap();
+    let done = daos.products.remove(&cx(), &stored, Uuid::new_v4()).await;
+    assert!(matches!(done, Ok(Removed::Done(_))), "{done:?}");
+    assert_eq!(found(words(&mark), 10).await, [elsewhere.id, bowl.id]);
 }
 
 async fn lists_follow_every_change(daos: &Daos) {

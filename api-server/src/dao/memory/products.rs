@@ -49,21 +49,22 @@ impl ProductDao for MemoryProducts {
     async fn page(&self, cx: &Context, query: &PageQuery, sink: &mut dyn ProductSink) -> Result<PageEnd, DaoError> {
         let rows = self.rows();
         // What an index by names would give: of these the others are picked out one by one.
-        let Filter { name_prefix, archived, .. } = query.filter.clone();
-        let listed = Filter { name_prefix, archived, ..Filter::default() };
+        let Filter { name_prefix, words, archived, .. } = query.filter.clone();
+        let listed = Filter { name_prefix, words, archived, ..Filter::default() };
+        let by_name = listed.name_prefix.is_some() || listed.words.is_some();
         let start = query.after.unwrap_or(Position { bucket: i64::MAX, id: Uuid::max() });
         let mut page = PageEnd { next: None, looked_at: 0, receipt: read(cx) };
         if query.look_at == 0 {
             return Ok(PageEnd { next: Some(start), ..page });
         }
         // A list without a condition is one partition.
-        page.looked_at += usize::from(listed.name_prefix.is_none());
+        page.looked_at += usize::from(!by_name);
         let (mut shown, mut last, mut upto) = (0, start, start);
         for row in rows.values().rev().filter(|row| row.product.id < start.id) {
             if !listed.admits(&row.product.borrowed()) {
                 continue;
             }
-            if listed.name_prefix.is_some() {
+            if by_name {
                 if page.looked_at == query.look_at {
                     return Ok(PageEnd { next: Some(upto), ..page });
                 }

@@ -27,7 +27,7 @@ impl Products {
         limit: usize,
         cursor: Option<&str>,
     ) -> Result<(Vec<Product>, PageOf), ModelError> {
-        let conditions = [&filter.sku, &filter.name_prefix, &filter.category].map(Option::as_deref);
+        let conditions = super::conditions(&filter);
         let list = List { name: "products by name", conditions: &conditions };
         let after = self.cursors.resume(list, cursor)?;
         let (mut found, mut looked_at, mut at) = (Vec::new(), 0, None);
@@ -60,7 +60,7 @@ impl Products {
 
 fn too_many() -> ModelError {
     let detail = format!(
-        "at most {SORTED_MAX} products are put into the order of their names: ask for a longer name_prefix or another \
+        "at most {SORTED_MAX} products are put into the order of their names: ask for a longer name_prefix, more words or another \
          category, or leave sort out"
     );
     ModelError::Malformed(vec![Violation::new("query:sort", "too_many", detail)])

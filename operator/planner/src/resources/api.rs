@@ -97,6 +97,9 @@ fn container(desired: &Desired, settings: &Settings) -> Value {
         variables.push(env("STORE_RATE_LIMIT", limit.requests.to_string()));
         variables.push(env("STORE_RATE_WINDOW_SECONDS", limit.window_seconds.to_string()));
     }
+    if !desired.api.cors_origins.is_empty() {
+        variables.push(env("STORE_CORS_ORIGINS", desired.api.cors_origins.join(",")));
+    }
     if !desired.api.console {
         variables.push(env("STORE_CONSOLE", "off"));
     }

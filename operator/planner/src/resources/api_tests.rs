@@ -23,6 +23,20 @@ fn how_much_a_principal_may_send_is_set_by_the_spec_alone() {
 }
 
 #[test]
+fn the_api_is_told_the_origins_whose_pages_may_call_it() {
+    let told = |spec: Value| {
+        let children = build(&desired(spec), &shape(&[("rack1", 1)], &["shop-cassandra-rack1-0"]), &settings());
+        let api = children.iter().find(|child| child.key.kind == ChildKind::Deployment).unwrap();
+        let variables = api.object["spec"]["template"]["spec"]["containers"][0]["env"].as_array().unwrap();
+        let origins = variables.iter().find(|variable| variable["name"] == "STORE_CORS_ORIGINS");
+        origins.map(|variable| variable["value"].as_str().unwrap().to_owned())
+    };
+    let origins = json!({"api": {"corsOrigins": ["https://shop.example.org", "http://localhost:3000"]}});
+    assert_eq!(told(origins).as_deref(), Some("https://shop.example.org,http://localhost:3000"));
+    assert_eq!(told(json!({})), None);
+}
+
+#[test]
 fn the_console_is_switched_off_by_the_spec_alone() {
     let told = |spec: Value| {
         let children = build(&desired(spec), &shape(&[("rack1", 1)], &["shop-cassandra-rack1-0"]), &settings());

@@ -11,6 +11,7 @@ use crate::dao::cassandra::StartError;
 use crate::dao::cassandra::execute::{Bound, Database, Statement};
 use crate::dao::price::Price;
 use crate::dao::products::{Product, fold_name};
+use crate::dao::words::words_of_name;
 
 /// What decides in which partitions a product is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,9 +50,12 @@ pub struct Copies {
     category_bucket: Statement,
     by_prefix: Statement,
     prefix_bucket: Statement,
+    by_word: Statement,
+    word_bucket: Statement,
     drop_by_time: Statement,
     drop_by_category: Statement,
     drop_by_prefix: Statement,
+    drop_by_word: Statement,
     archived: Statement,
     drop_archived: Statement,
 }
@@ -69,6 +73,11 @@ impl Copies {
         let by_prefix = "INSERT INTO {ks}.products_by_name_prefix (prefix, bucket, id, name) \
              VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
         let prefix_bucket = "INSERT INTO {ks}.product_name_prefix_buckets (prefix, bucket) VALUES (?, ?)";
+        let by_word =
+            "INSERT INTO {ks}.products_by_word (word, bucket, id, words) VALUES (?, ?, ?, ?) USING TIMESTAMP ?";
+        let word_bucket = "INSERT INTO {ks}.product_word_buckets (word, bucket) VALUES (?, ?)";
+        let drop_by_word = "DELETE FROM {ks}.products_by_word USING TIMESTAMP ? \
+             WHERE word = ? AND bucket = ? AND id = ?";
         let archived = "INSERT INTO {ks}.products_archived (bucket, id, sku, name, price, brand, \
              description, version, created_at, updated_at, category, low_stock, archived_at) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP ?";
@@ -84,6 +93,9 @@ impl Copies {
             category_bucket: database.plain("INSERT", "product_category_buckets", category_bucket).await?,
             by_prefix: database.plain("INSERT", "products_by_name_prefix", by_prefix).await?,
             prefix_bucket: database.plain("INSERT", "product_name_prefix_buckets", prefix_bucket).await?,
+            by_word: database.plain("INSERT", "products_by_word", by_word).await?,
+            word_bucket: database.plain("INSERT", "product_word_buckets", word_bucket).await?,
+            drop_by_word: database.plain("DELETE", "products_by_word", drop_by_word).await?,
             drop_by_time: database.plain("DELETE", "products_by_time", drop_by_time).await?,
             drop_by_category: database.plain("DELETE", "products_by_category", drop_by_category).await?,
             drop_by_prefix: database.plain("DELETE", "products_by_name_prefix", drop_by_prefix).await?,
@@ -116,6 +128,9 @@ impl Copies {
                 writes.push((&self.prefix_bucket, vec![text(prefix), bigint(bucket)]));
             }
         }
+        let words = words_of_name(&product.name);
+        let old_words = before.map(|before| words_of_name(&before.name)).unwrap_or_default();
+        self.put_words(writes, product, bucket, &old_words);
         if let Some(before) = before {
             if before.category != product.category {
                 self.drop_category(writes, before, written_at);
@@ -124,6 +139,22 @@ impl Copies {
                 if !now_under.contains(&prefix) {
                     self.drop_prefix(writes, before, prefix, written_at);
                 }
+            }
+            for word in old_words.iter().filter(|word| !words.contains(word)) {
+                self.drop_word(writes, before, word, written_at);
+            }
+        }
+    }
+
+    /// Puts a product under each word of its name; in which buckets they are is known of those of `before`.
+    pub fn put_words<'a>(&'a self, writes: &mut Writes<'a>, product: &Product, bucket: i64, before: &[String]) {
+        let words = words_of_name(&product.name);
+        let all = words.join(" ");
+        for word in &words {
+            let values = vec![text(word), bigint(bucket), id(product.id), text(&all), bigint(written_at(product))];
+            writes.push((&self.by_word, values));
+            if !before.contains(word) {
+                writes.push((&self.word_bucket, vec![text(word), bigint(bucket)]));
             }
         }
     }
@@ -159,6 +190,13 @@ impl Copies {
         for prefix in prefixes_of(&fold_name(&place.name)) {
             self.drop_prefix(writes, place, prefix, written_at);
         }
+        for word in words_of_name(&place.name) {
+            self.drop_word(writes, place, &word, written_at);
+        }
+    }
+
+    fn drop_word<'a>(&'a self, writes: &mut Writes<'a>, place: &Place, word: &str, written_at: i64) {
+        writes.push((&self.drop_by_word, vec![bigint(written_at), text(word), bigint(place.bucket), id(place.id)]));
     }
 
     fn drop_category<'a>(&'a self, writes: &mut Writes<'a>, place: &Place, written_at: i64) {

@@ -15,7 +15,8 @@ use super::prefixes_of;
 use crate::dao::cassandra::StartError;
 use crate::dao::cassandra::execute::{Database, Statement};
 use crate::dao::cassandra::products::{LIST_COLUMNS, ListedRow, TRUTH_COLUMNS, TruthRow, broken};
-use crate::dao::products::{Filter, PageEnd, PageQuery, Position, Product, ProductSink, fold_name};
+use crate::dao::products::{Filter, PageEnd, PageQuery, Position, Product, ProductSink, fold_name, has_words};
+use crate::dao::words::words_of;
 use crate::dao::{Context, DaoError, Receipt};
 
 /// Rows that are asked for at least where some may not be admitted.
@@ -41,6 +42,8 @@ pub struct Pages {
     category_buckets: Statement,
     by_prefix: Statement,
     prefix_buckets: Statement,
+    by_word: Statement,
+    word_buckets: Statement,
 }
 
 impl Pages {
@@ -60,7 +63,13 @@ impl Pages {
              WHERE prefix = ? AND bucket = ? AND id < ? LIMIT ?";
         let prefix_buckets = "SELECT bucket FROM {ks}.product_name_prefix_buckets \
              WHERE prefix = ? AND bucket <= ? LIMIT ?";
+        let by_word = "SELECT id, words FROM {ks}.products_by_word \
+             WHERE word = ? AND bucket = ? AND id < ? LIMIT ?";
+        let word_buckets = "SELECT bucket FROM {ks}.product_word_buckets \
+             WHERE word = ? AND bucket <= ? LIMIT ?";
         Ok(Self {
+            by_word: database.plain("SELECT", "products_by_word", by_word).await?,
+            word_buckets: database.plain("SELECT", "product_word_buckets", word_buckets).await?,
             by_time: Newest::prepare(Arc::clone(&database), "products_by_time", LIST_COLUMNS).await?,
             archived: Newest::prepare(Arc::clone(&database), "products_archived", TRUTH_COLUMNS).await?,
             by_category: database.plain("SELECT", "products_by_category", &by_category).await?,
@@ -134,20 +143,18 @@ impl Pages {
         page.end()
     }
 
-    /// The list by the beginning of names.
-    pub async fn name_prefix(
+    /// The list by the beginning or the words of names.
+    pub async fn named(
         &self,
         cx: &Context,
         truth: &impl Truth,
         query: &PageQuery,
-        prefix: &str,
+        named: &Named,
         sink: &mut dyn ProductSink,
     ) -> Result<PageEnd, DaoError> {
         let cx = &cx.of_many();
-        let folded = fold_name(prefix);
-        let key = prefixes_of(&folded).last().copied().unwrap_or_default();
         let upto = query.after.map_or(i64::MAX, |after| after.bucket);
-        let buckets = self.buckets(cx, &self.prefix_buckets, key, upto).await?;
+        let buckets = self.buckets(cx, self.buckets_of(named), named.key(), upto).await?;
         let mut page = Filling::new(query.limit, query.look_at);
         page.receipt = Some(buckets.receipt);
         for bucket in buckets.begins {
@@ -159,8 +166,7 @@ impl Pages {
                 if page.has_looked_enough() || enough {
                     return page.cut_at(Position { bucket, id: after });
                 }
-                let (found, read) =
-                    self.candidates(cx, &folded, key, Position { bucket, id: after }, &mut page).await?;
+                let (found, read) = self.candidates(cx, named, Position { bucket, id: after }, &mut page).await?;
                 match self.show(cx, truth, &query.filter, &mut page, bucket, found, sink).await? {
                     Shown::All => {}
                     Shown::Full => return page.end_full(),
@@ -175,27 +181,25 @@ impl Pages {
         page.end()
     }
 
-    /// The list by the beginning of names and a category. Both have lists in the same buckets: where both have rows, the
+    /// The list by the beginning or the words of names and a category. Both have lists in the same buckets: where both have rows, the
     /// names tell which of the one to ask the other for, all in one statement. So a page costs two statements for each 250
     /// names, however few of them are of the category.
-    pub async fn name_prefix_of_category(
+    pub async fn named_of_category(
         &self,
         cx: &Context,
         query: &PageQuery,
-        (prefix, category): (&str, &str),
+        (named, category): (&Named, &str),
         sink: &mut dyn ProductSink,
     ) -> Result<PageEnd, DaoError> {
         let cx = &cx.of_many();
-        let folded = fold_name(prefix);
-        let key = prefixes_of(&folded).last().copied().unwrap_or_default();
         let upto = query.after.map_or(i64::MAX, |after| after.bucket);
-        let (named, of_category) = tokio::try_join!(
-            self.buckets(cx, &self.prefix_buckets, key, upto),
+        let (of_name, of_category) = tokio::try_join!(
+            self.buckets(cx, self.buckets_of(named), named.key(), upto),
             self.buckets(cx, &self.category_buckets, category, upto),
         )?;
         let mut page = Filling::new(query.limit, query.look_at);
-        page.receipt = Some(named.receipt);
-        let both = common(&named.begins, &of_category.begins);
+        page.receipt = Some(of_name.receipt);
+        let both = common(&of_name.begins, &of_category.begins);
         for bucket in both.begins {
             let mut after = query.after.filter(|after| after.bucket == bucket).map_or(BEFORE_FIRST, |after| after.id);
             loop {
@@ -204,8 +208,7 @@ impl Pages {
                     return page.cut_at(Position { bucket, id: after });
                 }
                 let room = page.room();
-                let (found, read) =
-                    self.candidates(cx, &folded, key, Position { bucket, id: after }, &mut page).await?;
+                let (found, read) = self.candidates(cx, named, Position { bucket, id: after }, &mut page).await?;
                 if self.show_chosen(cx, query, &mut page, (category, bucket), found, sink).await? {
                     return page.end_full();
                 }
@@ -260,18 +263,17 @@ impl Pages {
         Ok(false)
     }
 
-    /// Ids after a position whose listed name begins so, as many as the page may look at, and how far that has come.
+    /// Ids after a position whose listed name is meant, as many as the page may look at, and how far that has come.
     async fn candidates(
         &self,
         cx: &Context,
-        folded: &str,
-        key: &str,
+        named: &Named,
         Position { bucket, id }: Position,
         page: &mut Filling,
     ) -> Result<(Vec<Uuid>, Looked), DaoError> {
-        let values = (key, bucket, id, i32::try_from(page.room()).unwrap_or(i32::MAX));
-        let result = self.database.run(cx, &self.by_prefix, &values).await?;
-        let (found, read) = candidates(result, folded)?;
+        let values = (named.key(), bucket, id, i32::try_from(page.room()).unwrap_or(i32::MAX));
+        let result = self.database.run(cx, self.rows_of(named), &values).await?;
+        let (found, read) = candidates(result, named)?;
         page.partitions += 1;
         // An empty partition was looked at, too.
         page.looked_at += read.count.max(1);
@@ -314,6 +316,20 @@ impl Pages {
         }
     }
 
+    const fn rows_of(&self, named: &Named) -> &Statement {
+        match named {
+            Named::Prefix(_) => &self.by_prefix,
+            Named::Words(_) => &self.by_word,
+        }
+    }
+
+    const fn buckets_of(&self, named: &Named) -> &Statement {
+        match named {
+            Named::Prefix(_) => &self.prefix_buckets,
+            Named::Words(_) => &self.word_buckets,
+        }
+    }
+
     async fn buckets(&self, cx: &Context, statement: &Statement, key: &str, upto: i64) -> Result<Begins, DaoError> {
         // One more than can be read, so that a page which ends at the bound knows of the rest.
         let most = i32::try_from(MAX_PARTITIONS + 1).unwrap_or(i32::MAX);
@@ -325,6 +341,41 @@ impl Pages {
             begins.push(row.map_err(broken)?.0);
         }
         Ok(Begins { begins, receipt })
+    }
+}
+
+/// What is asked of a name, in the form of its lists.
+pub enum Named {
+    Prefix(String),
+    Words(Vec<String>),
+}
+
+impl Named {
+    /// By what of the name a filter is looked up, if it is.
+    pub fn of(filter: &Filter) -> Option<Self> {
+        let prefix = filter.name_prefix.as_deref().map(|prefix| Self::Prefix(fold_name(prefix)));
+        prefix.or_else(|| filter.words.as_deref().map(|words| Self::Words(words_of(words))))
+    }
+
+    /// Which list is read: of several words that of the longest, which most often is the shortest list. Empty where no
+    /// name is meant.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Prefix(folded) => prefixes_of(folded).last().copied().unwrap_or_default(),
+            // Of equal ones the last; the same for each page.
+            Self::Words(words) => words.iter().max_by_key(|word| word.len()).map_or("", String::as_str),
+        }
+    }
+
+    /// Whether a row means it that lists this of a name.
+    fn is(&self, listed: &str) -> bool {
+        match self {
+            Self::Prefix(folded) => listed.starts_with(folded),
+            Self::Words(words) => {
+                let listed: Vec<String> = listed.split(' ').map(str::to_owned).collect();
+                has_words(&listed, words)
+            }
+        }
     }
 }
 
@@ -387,8 +438,8 @@ struct Looked {
     last: Option<Uuid>,
 }
 
-/// Ids whose listed name begins with the prefix, and how far the statement looked.
-fn candidates(result: QueryResult, folded: &str) -> Result<(Vec<Uuid>, Looked), DaoError> {
+/// Ids whose listed name is meant, and how far the statement looked.
+fn candidates(result: QueryResult, named: &Named) -> Result<(Vec<Uuid>, Looked), DaoError> {
     let rows = result.into_rows_result().map_err(broken)?;
     let mut found = Vec::new();
     let mut looked = Looked { count: 0, last: None };
@@ -396,7 +447,7 @@ fn candidates(result: QueryResult, folded: &str) -> Result<(Vec<Uuid>, Looked), 
         let (id, name) = row.map_err(broken)?;
         looked.count += 1;
         looked.last = Some(id);
-        if name.is_some_and(|name| name.starts_with(folded)) {
+        if name.is_some_and(|name| named.is(name)) {
             found.push(id);
         }
     }

@@ -5,6 +5,7 @@ use super::orders::{ARCHIVE, LEDGER, NOTES, ORDERS, PAYMENTS, QUEUES};
 use super::principals::PRINCIPALS;
 use super::ranks::BLOCKS;
 use super::reach::LOW_STOCK;
+use super::words::WORDS;
 
 /// One version of the schema.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "who did what, what changed, and what is low",
         parts: &[PRINCIPALS, CHANGES, LOW_STOCK],
     },
+    Migration { version: 9, name: "words of products", parts: &[WORDS] },
 ];
 
 const PRODUCTS: &[&str] = &[
