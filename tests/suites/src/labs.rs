@@ -15,9 +15,11 @@ use store_testbed::labs::{self, Lab, Store};
 use store_testbed::local_cassandra::control::{self, Order};
 use store_testbed::ports::free_port;
 use store_testbed::progress::wait_until;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 
+use crate::browser;
 use crate::walk::{self, Block};
 
 /// Where the pages are, and those in French.
@@ -39,6 +41,12 @@ const SEPARATOR: &str = "---8<---";
 const WRONG: &str = "977";
 const RIGHT: &str = "Right: the ring says so, too.";
 const NOT_RIGHT: &str = "That is not what the ring says. Look at:";
+/// The lab of a node that fails.
+const FAILS: &str = "node-fails";
+/// The node that is killed before a browser, and what the page's script says before and after.
+const WATCHED: u8 = 3;
+const WATCHING: &str = "watching";
+const DOWN_IS_SHOWN: &str = "down is shown";
 const AS_IT_WAS: &str = "the ring is as it was when it started";
 
 /// The names of the labs that `make test` does.
@@ -196,6 +204,36 @@ impl Ring {
         Ok(checks)
     }
 
+    /// A node is killed and started again while a browser shows the ring: it has both within two seconds of the driver.
+    ///
+    /// # Errors
+    /// When the page does not show it, or the ring does not do as it is told.
+    pub async fn watched(&self) -> anyhow::Result<()> {
+        let place = root().join("tests/console");
+        browser::ensure(&place)?;
+        let mut node = Command::new("node");
+        node.current_dir(&place).args(["real-ring.mjs", &self.url]);
+        node.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut page = node.spawn().context("starting node")?;
+        let mut said = BufReader::new(page.stdout.take().context("node has no output")?).lines();
+        let order = async |order| control::ask_in_time(&self.directory, &order).await.map_err(anyhow::Error::msg);
+        let watch = async {
+            for (expected, next) in [(WATCHING, Order::Kill(WATCHED)), (DOWN_IS_SHOWN, Order::Start(WATCHED))] {
+                let line = said.next_line().await?;
+                if line.as_deref() != Some(expected) {
+                    bail!("the page was to say {expected:?} and said {line:?}");
+                }
+                order(next).await?;
+            }
+            Ok(page.wait().await?)
+        };
+        let ended = tokio::time::timeout(LAB, watch).await;
+        // The next lab has a whole ring whatever the page showed.
+        order(Order::Restore).await?;
+        let status = ended.with_context(|| format!("the page takes longer than {} s", LAB.as_secs()))??;
+        if status.success() { Ok(()) } else { bail!("the page does not show it: {status}; why stands above") }
+    }
+
     /// What a script prints, on either stream; it has the ring's own environment.
     async fn bash(&self, script: &str) -> anyhow::Result<String> {
         let environment = self.directory.join("env");
@@ -295,6 +333,10 @@ pub async fn run_labs(steps: &mut crate::steps::Steps, names: &[String]) -> anyh
             walked.unwrap_or_else(|error| vec![(lab.name.clone(), Err(format!("{error:#}")))])
         });
     }
+    if names.is_empty() || names.iter().any(|name| name == FAILS) {
+        let watched = || tokio::task::block_in_place(|| Handle::current().block_on(ring.watched()));
+        steps.check("a browser shows a node's end and return", watched);
+    }
     let ended = ring.end().await;
     steps.check("the ring ends and leaves nothing", || ended);
     Ok(())
@@ -313,6 +355,11 @@ mod tests {
 
     fn block(name: &str, script: &str, printed: Option<&str>) -> Block {
         Block { line: 1, name: name.to_owned(), script: script.to_owned(), printed: printed.map(str::to_owned) }
+    }
+
+    #[test]
+    fn there_is_a_lab_of_a_node_that_fails() {
+        assert!(short_ones().expect("the questions").iter().any(|name| name == FAILS));
     }
 
     #[test]
