@@ -22,10 +22,11 @@ check: ## what must hold before each commit
 test: ## everything: check, the API on a ring, rings of its own, the stories on a Kubernetes, the README
 	@cargo run --bin suite
 
-soak: ## the store's people at work while the ring breaks in every way; figures into docs/soak.md
+soak: ## the store's people at work while the ring breaks in every way; figures into docs/soak.md; 10,000 new walks of the operator
 	@cargo run --bin soak -- --rounds 4 --people 32 --document docs/soak.md
 	@cargo run --bin manners -- --rows 1000000 --seconds 120 --greedy 12
 	@cargo run --bin labs -- scaling
+	@PROPTEST_CASES=10000 cargo test --workspace --lib -- --nocapture simulation::walks
 
 e2e: ## the end-to-end story on a Kubernetes of its own, under constant load, and the life of the chart; figures into docs/story.md
 	@cargo build --bins && cargo run --bin e2e -- --document docs/story.md

@@ -155,7 +155,7 @@ fn events(
     match kind.keep {
         Keep::Whole => watcher(api::<DynamicObject>(client, namespace, &resource), config).boxed(),
         Keep::PodStatus => watcher(api::<DynamicObject>(client, namespace, &resource), config)
-            .modify(|pod| keep_pod_status(&mut pod.data))
+            .modify(|pod| keep_of_pod(&mut pod.data))
             .boxed(),
         Keep::Metadata => {
             let api = api::<PartialObjectMeta<DynamicObject>>(client, namespace, &resource);
@@ -194,9 +194,9 @@ fn types(resource: &ApiResource) -> TypeMeta {
     TypeMeta { api_version: resource.api_version.clone(), kind: resource.kind.clone() }
 }
 
-fn keep_pod_status(data: &mut Value) {
-    let node = data["spec"]["nodeName"].take();
-    data["spec"] = json!({ "nodeName": node });
+fn keep_of_pod(data: &mut Value) {
+    let (node, place) = (data["spec"]["nodeName"].take(), data["spec"]["affinity"]["nodeAffinity"].take());
+    data["spec"] = json!({ "nodeName": node, "affinity": { "nodeAffinity": place } });
 }
 
 #[cfg(test)]
@@ -267,12 +267,13 @@ mod tests {
     }
 
     #[test]
-    fn of_a_pod_only_its_node_and_status_are_kept() {
+    fn of_a_pod_only_its_node_its_place_and_status_are_kept() {
         let mut pod = json!({
-            "spec": {"nodeName": "node-1", "containers": [{"env": [{"name": "A", "value": "secret"}]}]},
+            "spec": {"nodeName": "node-1", "affinity": {"nodeAffinity": {"a": 1}, "podAffinity": {}}, "containers": [{"env": [{"name": "A", "value": "secret"}]}]},
             "status": {"podIP": "10.0.0.1"}
         });
-        keep_pod_status(&mut pod);
-        assert_eq!(pod, json!({"spec": {"nodeName": "node-1"}, "status": {"podIP": "10.0.0.1"}}));
+        keep_of_pod(&mut pod);
+        let spec = json!({"nodeName": "node-1", "affinity": {"nodeAffinity": {"a": 1}}});
+        assert_eq!(pod, json!({"spec": spec, "status": {"podIP": "10.0.0.1"}}));
     }
 }

@@ -46,10 +46,11 @@ pub struct StatefulSet {
     pub storage_size: Option<String>,
     /// StorageClass in its claim template; absent: the cluster's default.
     pub storage_class: Option<String>,
-    /// Zone that its pods are made for.
+    /// Zone that its pods are made for, by its template of now.
     pub zone: Option<String>,
     /// Hash of the configuration that its pods get.
     pub configuration: Option<String>,
+    pub created_at: Option<Timestamp>,
 }
 
 /// The Deployment of the API.
@@ -159,9 +160,6 @@ fn insert<T>(all: &mut BTreeMap<String, T>, name: String, read: Option<T>) {
 
 fn stateful_set(object: &Value) -> Option<StatefulSet> {
     let claim = &object["spec"]["volumeClaimTemplates"][0]["spec"];
-    let terms = "/spec/template/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution";
-    let zone =
-        object.pointer(terms).and_then(|terms| terms.pointer("/nodeSelectorTerms/0/matchExpressions/0/values/0"));
     Some(StatefulSet {
         uid: uid(object)?,
         owner: text(&object["metadata"]["ownerReferences"][0]["uid"]),
@@ -169,9 +167,16 @@ fn stateful_set(object: &Value) -> Option<StatefulSet> {
         replicas: count(&object["spec"]["replicas"]),
         storage_size: text(&claim["resources"]["requests"]["storage"]),
         storage_class: text(&claim["storageClassName"]),
-        zone: zone.and_then(text),
+        zone: zone(&object["spec"]["template"]["spec"]),
         configuration: text(&object["spec"]["template"]["metadata"]["annotations"][ANNOTATION_CONFIGURATION]),
+        created_at: time(&object["metadata"]["creationTimestamp"]),
     })
+}
+
+/// The zone that a pod must be placed in, by its spec; absent: any.
+pub fn zone(pod_spec: &Value) -> Option<String> {
+    let terms = &pod_spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+    text(terms.pointer("/nodeSelectorTerms/0/matchExpressions/0/values/0")?)
 }
 
 fn deployment(object: &Value) -> Deployment {
@@ -287,7 +292,8 @@ mod tests {
     fn a_stateful_set_is_read_in_full() {
         let terms = json!({"nodeSelectorTerms": [{"matchExpressions": [{"values": ["zone-1"]}]}]});
         let set = json!({
-            "metadata": {"uid": "u-1", "labels": {LABEL_RACK: "a"}, "ownerReferences": [{"uid": "s-1"}]},
+            "metadata": {"uid": "u-1", "labels": {LABEL_RACK: "a"}, "ownerReferences": [{"uid": "s-1"}],
+                "creationTimestamp": "2026-01-02T03:04:05Z"},
             "spec": {
                 "replicas": 2,
                 "template": {
@@ -308,6 +314,7 @@ mod tests {
             storage_class: Some("fast".into()),
             zone: Some("zone-1".into()),
             configuration: Some("abc".into()),
+            created_at: Some("2026-01-02T03:04:05Z".parse().unwrap()),
         };
         assert_eq!(read(ChildKind::StatefulSet, set).stateful_sets["one"], expected);
     }

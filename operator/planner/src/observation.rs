@@ -133,6 +133,8 @@ pub struct PodObservation {
     pub ip: Option<String>,
     /// Kubernetes node that it is bound to.
     pub node: Option<String>,
+    /// Zone that it must be placed in, as its template had it when it was made.
+    pub zone: Option<String>,
     pub ready: bool,
     /// Since when it has not been ready; absent while it is.
     pub unready_since: Option<Timestamp>,
@@ -222,6 +224,7 @@ pub struct ClaimObservation {
     pub lost: bool,
     /// How its growth stands, where more is asked for than the volume has.
     pub growth: Growth,
+    pub created_at: Timestamp,
 }
 
 /// What a claim tells of its volume when the StoreCluster that filled it is gone.

@@ -8,6 +8,7 @@ use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 use serde_json::Value;
 use store_crds::{ANNOTATION_CONFIGURATION, ANNOTATION_TEMPLATE_HASH, LABEL_RACK};
+use store_planner::children::zone;
 use store_planner::identity::Uid;
 use store_planner::observation::{
     ANNOTATION_CLUSTER_NAME, ANNOTATION_DATACENTER, ANNOTATION_LEFT_RING, ANNOTATION_VERSION, CheckObservation,
@@ -25,6 +26,7 @@ pub fn pod_observation(pod: &DynamicObject) -> Option<PodObservation> {
         ordinal: ordinal(&pod.name_any()),
         ip: text(&status["podIP"]).filter(|ip| !ip.is_empty()).map(str::to_owned),
         node: text(&pod.data["spec"]["nodeName"]).map(str::to_owned),
+        zone: zone(&pod.data["spec"]),
         ready: condition(status, "Ready").is_some_and(|ready| ready["status"] == "True"),
         unready_since: condition(status, "Ready")
             .filter(|ready| ready["status"] != "True")
@@ -61,6 +63,7 @@ pub fn claim_observation(claim: &DynamicObject) -> Option<ClaimObservation> {
         class: text(&claim.data["spec"]["storageClassName"]).map(str::to_owned),
         lost: claim.data["status"]["phase"] == "Lost",
         growth: growth(&claim.data["status"]),
+        created_at: claim.creation_timestamp().map(|time| time.0).unwrap_or_default(),
     })
 }
 
@@ -219,7 +222,10 @@ mod tests {
                 "labels": {"storemanager.io/rack": "a"},
                 "annotations": {"storemanager.io/template-hash": "abc"}
             },
-            "spec": {"nodeName": "node-1", "containers": []},
+            "spec": {"nodeName": "node-1", "affinity": {"nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution":
+                    {"nodeSelectorTerms": [{"matchExpressions": [{"values": ["zone-1"]}]}]}
+            }}},
             "status": status
         }))
         .unwrap()
@@ -240,6 +246,7 @@ mod tests {
                 ordinal: 2,
                 ip: Some("10.0.0.7".into()),
                 node: Some("node-1".into()),
+                zone: Some("zone-1".into()),
                 ready: true,
                 unready_since: None,
                 deleting: false,
@@ -360,6 +367,7 @@ mod tests {
             serde_json::from_value(json!({
                 "metadata": {
                     "name": "data-shop-cassandra-a-1", "uid": "u-2", "deletionTimestamp": "2026-01-02T03:04:05Z",
+                    "creationTimestamp": "2026-01-01T03:04:05Z",
                     "labels": {"storemanager.io/rack": "a"},
                     "annotations": {
                         "storemanager.io/left-ring": "host", "storemanager.io/datacenter": "dc1",
@@ -389,6 +397,7 @@ mod tests {
             class: Some("fast".into()),
             lost: true,
             growth: Growth::Volume,
+            created_at: "2026-01-01T03:04:05Z".parse().unwrap(),
         };
         assert_eq!(seen, expected);
         let unbound = ClaimObservation { capacity_bytes: 0, lost: false, ..expected };

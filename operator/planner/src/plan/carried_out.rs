@@ -36,15 +36,22 @@ fn racks(context: &Context, before: &CarriedOut) -> Vec<CarriedOutRack> {
     let started = context.ring.nodes.iter().filter(|node| has_started(node));
     let names: BTreeSet<&str> = started.map(|node| node.id.rack.as_str()).collect();
     let rack = |name: &str| {
-        // it stays in the zone that its first node was started in, whatever a newer spec says; that no set is seen is no
-        // word on it
-        let zone = match before.racks.iter().find(|rack| rack.name == name) {
-            Some(known) => known.zone.clone(),
+        // it stays in the zone that its first node was started in, whatever a newer spec says: its pod tells, since the
+        // set may have a newer template already; that neither is seen is no word on it
+        let known = before.racks.iter().find(|rack| rack.name == name).map(|rack| &rack.zone);
+        let zone = match known.or_else(|| placed(context, name)) {
+            Some(zone) => zone.clone(),
             None => context.stateful_set(name)?.zone.clone(),
         };
         Some(CarriedOutRack { name: name.to_owned(), zone })
     };
     names.into_iter().filter_map(rack).take(RACKS_MAX).collect()
+}
+
+/// The zone that the pods of a rack's started nodes were made for; the inner `None`: any.
+fn placed<'a>(context: &Context<'a>, rack: &str) -> Option<&'a Option<String>> {
+    let of_rack = context.ring.nodes.iter().filter(|node| node.id.rack == rack && has_started(node));
+    of_rack.filter_map(|node| node.running).map(|pod| &pod.zone).next()
 }
 
 /// What is noted on the volumes comes first: they may be older than this StoreCluster.

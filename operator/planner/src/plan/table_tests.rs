@@ -342,12 +342,27 @@ fn each_thing_that_is_told_turns_one_condition_and_no_other() {
 }
 
 #[test]
-fn zone_and_class_are_told_as_carried_out_only_where_the_set_that_asked_for_them_is_seen() {
+fn a_rack_is_carried_out_in_the_zone_that_its_pod_was_made_for_whatever_its_set_says_since() {
+    let change = |seen: &mut Observation| {
+        seen.status.carried_out = None;
+        seen.children.stateful_sets.values_mut().for_each(|set| set.zone = Some("newer".into()));
+    };
+    assert_eq!(known(1, 1, change, carried_out::carried_out).racks[0].zone, None);
+    let without_pod = |seen: &mut Observation| {
+        change(seen);
+        seen.pods.clear();
+    };
+    assert_eq!(known(1, 1, without_pod, carried_out::carried_out).racks[0].zone.as_deref(), Some("newer"));
+}
+
+#[test]
+fn zone_and_class_are_told_as_carried_out_only_where_what_asked_for_them_is_seen() {
     for (is_seen, racks, class) in [(true, 1, Some(None)), (false, 0, None)] {
         let change = |seen: &mut Observation| {
             seen.status.carried_out = None;
             if !is_seen {
                 seen.children.stateful_sets.clear();
+                seen.pods.clear();
             }
         };
         let told = known(1, 1, change, carried_out::carried_out);

@@ -74,7 +74,10 @@ pub fn claims(context: &Context, draft: &mut Draft) -> Option<Hold> {
         let set = context.stateful_set(&node.id.rack);
         let other_class = claim.class.as_deref().zip(wanted).is_some_and(|(asked, wanted)| asked != wanted);
         let other_size = set.and_then(template_bytes).is_some_and(|size| size != claim.requested_bytes);
-        if set.is_some() && !other_class && !other_size {
+        // the cluster's default class has a name that nobody here knows; but what is older than its set was asked for by
+        // a set before it
+        let of_set_before = set.and_then(|set| set.created_at).is_some_and(|created| claim.created_at < created);
+        if set.is_some() && !other_class && !other_size && !of_set_before {
             continue;
         }
         if set.is_none() {

@@ -82,6 +82,7 @@ impl World {
                 requested_bytes: bytes,
                 expandable: Some(self.growable),
                 class: set.class.clone(),
+                created_at: self.now,
                 ..ClaimObservation::default()
             };
             self.disks.insert(claim.uid.clone(), Disk::Empty);
@@ -111,6 +112,7 @@ impl World {
             ordinal,
             template_hash: set.template_hash.clone(),
             configuration: set.configuration.clone(),
+            zone: set.zone.clone(),
             created_at: self.now,
             ..PodObservation::default()
         };

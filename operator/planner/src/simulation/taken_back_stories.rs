@@ -5,9 +5,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::stories::{degraded, settled, spec};
-use super::walks::{self, allowed, explored_again};
+use super::walks::{self, Event, allowed, explored, walk};
 use super::world::{NO_CLASS, NO_ZONE, World};
-use super::{Simulation, Story};
+use super::{Simulation, Story, racks};
 use crate::identity::{ChildKey, ChildKind};
 
 /// A change of the spec that the rules must allow.
@@ -222,6 +222,32 @@ fn a_keyspace_with_a_slip_in_its_name_is_renamed_before_and_after_it_is_made() {
     }
 }
 
+/// `PROPTEST_RNG_SEED=101` found it: a claim of a class that there is none of outlived its set, and the next one asked for the
+/// cluster's default, whose name nobody here knows.
+#[test]
+fn a_claim_that_outlived_the_set_that_asked_for_it_is_made_again() {
+    let spec = |storage: Value| {
+        json!({
+            "cassandra": {
+                "version": "4.1", "size": 1, "racks": racks(1), "heap": "256Mi", "storage": storage,
+                "updateStrategy": {"allowUnavailable": false},
+            },
+            "keyspaces": [{"name": "store_manager", "replicationFactor": 1}],
+            "api": {"image": "api:0", "keyspace": "store_manager"},
+        })
+    };
+    let events = vec![
+        Event::Spec(spec(json!({"size": "2Gi", "className": NO_CLASS}))),
+        Event::Weather(15_505_371_551_891_423_521, 2),
+        Event::Spec(spec(json!({"size": "1Gi"}))),
+        Event::Refuse(9, 3),
+        Event::Weather(13_689_202_566_801_954_793, 2),
+    ];
+    let last = spec(json!({"size": "2Gi"}));
+    let first = spec(json!({"size": "1Gi"}));
+    walk((first, events, last, false, 14_850_952_947_427_619_780), &std::sync::Mutex::default()).unwrap();
+}
+
 /// A slip: a spec that is made from a good one and that nothing can ever come of.
 fn slipped(good: &Value, kind: usize) -> Value {
     let mut slip = good.clone();
@@ -241,7 +267,7 @@ fn slipped(good: &Value, kind: usize) -> Value {
 }
 
 proptest! {
-    #![proptest_config(explored_again())]
+    #![proptest_config(explored())]
 
     #[test]
     fn the_spec_before_a_slip_leads_out_of_it(

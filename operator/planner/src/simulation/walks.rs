@@ -21,7 +21,7 @@ const WALKS: u32 = 64;
 
 /// What the user or the world does between two ticks.
 #[derive(Clone, Debug)]
-enum Event {
+pub enum Event {
     Spec(Value),
     /// A process dies, or its machine is cut off for so many ticks.
     Kill(usize, u32),
@@ -252,26 +252,22 @@ fn happen(simulation: &mut Simulation, event: Event) -> Result<(), Story> {
     Ok(())
 }
 
-/// What is explored: other worlds on every run. `PROPTEST_RNG_SEED` with the seed that a run told explores its worlds
-/// again, `PROPTEST_CASES` more of them, or fewer.
+/// The seed of whoever wants the same worlds on each run, but for a `PROPTEST_RNG_SEED`.
+const SEED: &str = "STORE_WALKS_SEED";
+
+/// What is explored: other worlds on every run, but where `STORE_WALKS_SEED` says which. `PROPTEST_RNG_SEED` with the seed
+/// that a run told explores its worlds again, `PROPTEST_CASES` more of them, or fewer.
 pub fn explored() -> ProptestConfig {
     let asked = ProptestConfig::default();
     let rng_seed = match asked.rng_seed {
-        RngSeed::Random => RngSeed::Fixed(rand::random_range(0..1_000_000_000)),
+        RngSeed::Random => {
+            let known = std::env::var(SEED).ok().map(|seed| seed.parse().unwrap());
+            RngSeed::Fixed(known.unwrap_or_else(|| rand::random_range(0..1_000_000_000)))
+        }
         fixed => fixed,
     };
     let cases = if std::env::var_os("PROPTEST_CASES").is_some() { asked.cases } else { WALKS };
     ProptestConfig { cases, rng_seed, max_shrink_iters: 400, failure_persistence: None, ..asked }
-}
-
-/// The same 32 worlds on each run: walks of others still find a zone that a stale StatefulSet is noted with
-/// (`PROPTEST_RNG_SEED=7001 PROPTEST_CASES=350`).
-pub fn explored_again() -> ProptestConfig {
-    let asked = explored();
-    let is_asked = |name: &str| std::env::var_os(name).is_some();
-    let rng_seed = if is_asked("PROPTEST_RNG_SEED") { asked.rng_seed } else { RngSeed::Fixed(20_261_122) };
-    let cases = if is_asked("PROPTEST_RNG_SEED") { asked.cases } else { 32 };
-    ProptestConfig { cases, rng_seed, ..asked }
 }
 
 /// The seed as it is given again.
@@ -303,7 +299,8 @@ pub fn mended(spec: &Value) -> Value {
 }
 
 /// Whoever wrote the last spec before the operator could tell of what was carried out does what Degraded asks for: a
-/// rack whose first node started meanwhile comes back, volumes have the size and class that they have.
+/// rack whose first node started meanwhile comes back, volumes have the size and class that they have, and a version that a
+/// node has run is not gone back behind.
 fn write_what_is_asked(simulation: &mut Simulation) {
     let Some(store) = simulation.world.store.as_ref() else { return };
     let status = store.status.clone().unwrap_or_default();
@@ -326,6 +323,10 @@ fn write_what_is_asked(simulation: &mut Simulation) {
     if let Some(storage) = carried_out.storage.filter(|_| told("SpecRefused")) {
         spec["cassandra"]["storage"] = json!({"size": storage.size, "className": storage.class_name});
     }
+    // it may have been put back before the operator could tell that a node has run a newer one
+    if let Some(version) = carried_out.version.filter(|_| told("SpecRefused")) {
+        spec["cassandra"]["version"] = json!(version);
+    }
     assert!(allowed(&simulation.world, &spec), "the rules refuse what Degraded asks for: {spec}");
     simulation.world.set_spec(spec);
 }
@@ -340,7 +341,7 @@ fn keep_reports(spec: &mut Value) {
 }
 
 /// One walk: its events, then a good spec, and everything settles.
-fn walk(
+pub fn walk(
     (first, events, last, chatter, end): (Value, Vec<Event>, Value, bool, u64),
     reached: &Mutex<Reached>,
 ) -> Result<(), TestCaseError> {

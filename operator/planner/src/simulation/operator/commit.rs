@@ -155,6 +155,8 @@ impl Operator {
                 }
                 let mut object = object;
                 object["metadata"]["uid"] = uid.unwrap_or_else(|| json!(world.uid()));
+                let created = before["metadata"]["creationTimestamp"].as_str().map(str::to_owned);
+                object["metadata"]["creationTimestamp"] = json!(created.unwrap_or_else(|| world.now.to_string()));
                 let generation = before["metadata"]["generation"].as_i64().unwrap_or(0);
                 let changed = i64::from(before["spec"] != object["spec"]);
                 object["metadata"]["generation"] = json!(generation + changed);
