@@ -14,7 +14,9 @@ const FILL_DENOMINATOR: u64 = 10;
 
 /// Why a node must stay: copies that need it, or data that does not fit elsewhere.
 pub fn cannot_leave(context: &Context, node: &Node) -> Option<Hold> {
-    let left = context.member_count() - 1;
+    // it may be none any more by its peers' word
+    let others = context.ring.members().filter(|other| other.pod != node.pod).count();
+    let left = i32::try_from(others).unwrap_or(i32::MAX);
     if left < 1 {
         return Some(Hold::wrong(Reason::ScaleDownRefused, format!("{} is the last node", node.pod)));
     }

@@ -11,7 +11,7 @@ use store_crds::{Lane, OperationKind, OperationStatus, Wait};
 use super::draft::{Draft, operation};
 use super::engine::{self, Rung, gate, passage, step, step_for};
 use super::hold::Hold;
-use super::procedures::alter;
+use super::procedures::{alter, decommission};
 use super::ring::Membership;
 use super::waits::{LIMITS, Standing};
 use super::world::Context;
@@ -284,6 +284,29 @@ fn a_status_of_before_lanes_is_taken_up_with_its_operation() {
         known(3, 3, of_before, |context| (context.taken.clone(), standing::draft(context).memory.operations));
     assert_eq!(taken, BTreeMap::from([("a".to_owned(), 3)]));
     assert_eq!(in_hand.iter().map(|operation| operation.kind).collect::<Vec<_>>(), [OperationKind::Decommission]);
+}
+
+/// Cassandra tells its peers that it has left, and may fail after that, where it ends its connections.
+#[test]
+fn a_decommission_that_failed_once_the_node_was_out_of_the_ring_is_done_and_not_begun_again() {
+    for (peers_know, marked) in [(true, true), (false, false)] {
+        let change = |seen: &mut Observation| {
+            seen.status.operations = vec![OperationStatus {
+                host_id: Some(view(seen, 3).host_id.clone()),
+                ..begun(OperationKind::Decommission, "a-3 leaves", Some(pod(3)))
+            }];
+            if peers_know {
+                (0..3).for_each(|peer| forgets(seen, peer, 3));
+            }
+            view(seen, 3).operation_mode = "DECOMMISSION_FAILED".into();
+        };
+        let claims = known(4, 3, change, |context| {
+            let mut draft = standing::draft(context);
+            assert!(decommission::finish(context, &mut draft).is_some());
+            draft.claims.len()
+        });
+        assert_eq!(claims == 1, marked, "{claims} claims are marked");
+    }
 }
 
 #[test]

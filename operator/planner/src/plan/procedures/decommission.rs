@@ -59,7 +59,11 @@ pub fn finish(context: &Context, draft: &mut Draft) -> Option<Hold> {
     }
     let told = now.progress.as_deref().map(|progress| format!(" ({progress})")).unwrap_or_default();
     let mode = node.and_then(|node| node.view).map(|view| view.operation_mode.as_str());
+    // what it had was streamed before its peers heard that it left, whatever failed after that: it would be told that it is
+    // no member if it were asked once more
+    let is_out = mode == Some("DECOMMISSION_FAILED") && context.ring.proof_of_leaving(pod, host_id).is_ok();
     match (mode, task) {
+        _ if is_out => {}
         (Some("NORMAL" | "LEAVING" | "DECOMMISSION_FAILED"), Some(TaskState::Running(_))) | (Some("MOVING"), _) => {
             now.step = format!("{pod} streams its data to the others");
             draft.operate(context, now);
